@@ -1,0 +1,156 @@
+//! The waist: what generators make and sinks send. Knows no generator and no destination.
+
+use crate::units::Decimal;
+
+/// A table of the run, counted over all its domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub u16);
+
+/// A statement shape of the run (insert into a table, one action's update of a table, ...): the
+/// same shape always has the same parameters, so a sink prepares it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StatementId(pub u16);
+
+/// What an operation does to rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// New rows.
+    Insert,
+    /// Some columns of rows that exist.
+    Update,
+    /// Rows go.
+    Delete,
+}
+
+/// One value, ready to be written in any format. Text lives in the action's own arena.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// SQL `NULL`.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// Any integer type.
+    Int(i64),
+    /// Any floating-point type.
+    Float(f64),
+    /// A `numeric`, exact.
+    Decimal(Decimal),
+    /// A `uuid`, in network byte order.
+    Uuid([u8; 16]),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Text in the arena: see [`Action::text`].
+    Text(Span),
+}
+
+/// A piece of an action's arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Length in bytes.
+    pub len: u32,
+}
+
+/// One statement to execute: its shape, and where its values stand in the action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// The table it changes.
+    pub table: TableId,
+    /// How it changes it.
+    pub change: Change,
+    /// The statement's shape.
+    pub statement: StatementId,
+    /// How many rows the server must report as changed.
+    pub rows: u32,
+    /// First value in the action.
+    first: u32,
+    /// Number of values.
+    len: u32,
+}
+
+/// One or more operations that commit together. Reused: cleared and filled again for each slot.
+#[derive(Debug, Default, Clone)]
+pub struct Action {
+    operations: Vec<Operation>,
+    values: Vec<Value>,
+    arena: String,
+}
+
+impl Action {
+    /// Empties it, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.operations.clear();
+        self.values.clear();
+        self.arena.clear();
+    }
+
+    /// The operations, in the order in which they must be executed.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The values of one of its operations, in the order of the statement's parameters.
+    pub fn values(&self, operation: &Operation) -> &[Value] {
+        &self.values[operation.first as usize..(operation.first + operation.len) as usize]
+    }
+
+    /// The text that a [`Value::Text`] stands for.
+    pub fn text(&self, span: Span) -> &str {
+        &self.arena[span.start as usize..(span.start + span.len) as usize]
+    }
+
+    /// Appends a value to the operation being written.
+    pub fn push(&mut self, value: Value) {
+        self.values.push(value);
+    }
+
+    /// Where text is written before [`Action::push_text`]; never shorten it below `text_start`.
+    pub fn arena(&mut self) -> &mut String {
+        &mut self.arena
+    }
+
+    /// The value that stands for everything written to the arena from `start` on.
+    pub fn text_from(&self, start: usize) -> Value {
+        let len = self.arena.len() - start;
+        Value::Text(Span { start: narrow(start), len: narrow(len) })
+    }
+
+    /// The values written since `first`, as one operation.
+    pub fn finish(&mut self, first: usize, shape: Shape) {
+        let len = self.values.len() - first;
+        let Shape { table, change, statement, rows } = shape;
+        let (first, len) = (narrow(first), narrow(len));
+        self.operations.push(Operation { table, change, statement, rows, first, len });
+    }
+
+    /// Number of values so far: what [`Action::finish`] takes as `first`.
+    pub fn value_count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The values from `first` on, of the operation being written.
+    pub fn values_from(&self, first: usize) -> &[Value] {
+        &self.values[first..]
+    }
+}
+
+/// What [`Action::finish`] needs to know of the operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// The table it changes.
+    pub table: TableId,
+    /// How it changes it.
+    pub change: Change,
+    /// The statement's shape.
+    pub statement: StatementId,
+    /// How many rows the server must report as changed.
+    pub rows: u32,
+}
+
+/// Actions are kept far below 4 GiB by the limits that `check` sets on rows and text.
+fn narrow(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,34 @@
+//! `loadgen` puts a realistic, exactly known load on a data platform and says exactly what came out.
+//!
+//! ```text
+//!   scenarios/*.yaml   schemas/*.yaml                               sql/*.sql
+//!         |                  |                                          |
+//!         v                  v                                          v
+//!     scenario ----------> schema                                 +--  sink  --+  postgres
+//!         |                  |                                    | provision  |  discard
+//!         |                  v                                    | send       |
+//!         |              generate ---> Action ------------------> |            |
+//!         |         (seed, lane) -> bytes   ^                     +-----+------+
+//!         +-----------> pace ---------------+                           | acknowledged / failed
+//!                  "slot n is due at t"                                 v
+//!                                                             ledger -> measure -> report
+//!   engine   one thread per worker; a worker owns its lanes, connections and recorders
+//!   cli      arguments in, exit code out
+//! ```
+//!
+//! The modules stand in dependency order: each may use only those above it, and a test holds it.
+
+pub mod units;
+pub mod diagnostic;
+pub mod action;
+pub mod schema;
+pub mod pace;
+pub mod scenario;
+pub mod generate;
+pub mod embedded;
+pub mod sink;
+pub mod measure;
+pub mod ledger;
+pub mod engine;
+pub mod report;
+pub mod cli;

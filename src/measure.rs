@@ -1,0 +1,1 @@
+//! How punctual, how well received.

@@ -1,0 +1,34 @@
+//! When each slot is due. Pure arithmetic: reads no clock, keeps no state.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A shape of load over time.
+///
+/// With rate λ(t), `expected(t)` is Λ(t), the area under λ from 0 to t, and slot n (from 0) is due
+/// at Λ⁻¹(n). Slots in [0, T) number ⌈Λ(T)⌉. Times are nanoseconds since the profile began.
+pub trait Profile: Debug + Send + Sync {
+    /// Λ at a time: how many slots should be due by then, as a real number.
+    fn expected(&self, at_ns: u64) -> f64;
+    /// When a slot is due; `None` at and beyond [`Profile::slots`].
+    fn due(&self, slot: u64) -> Option<u64>;
+    /// λ at a time, in slots a second: for display and for the warm-up.
+    fn rate(&self, at_ns: u64) -> f64;
+    /// How long it lasts.
+    fn length(&self) -> Duration;
+    /// How many slots it has.
+    fn slots(&self) -> u64;
+}
+
+/// How a stream is paced.
+#[derive(Debug, Clone)]
+pub enum Pacing {
+    /// Slots are due at moments known beforehand.
+    Open(Arc<dyn Profile>),
+    /// Each slot is due at once, for so long (or until the stream's limit).
+    Unlimited {
+        /// How long, unless the limit comes first.
+        length: Option<Duration>,
+    },
+}

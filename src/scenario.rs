@@ -1,0 +1,253 @@
+//! One run: which domains, on which targets, under which load, judged how. What is *meant*; a value
+//! of [`Scenario`] has passed `scenario/check.rs` and does not fail later for a reason of its own.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::pace::Pacing;
+use crate::schema::Schema;
+
+/// A run, checked.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// From which all content follows.
+    pub seed: u64,
+    /// The time in the data at which the run begins.
+    pub start: Start,
+    /// How many lanes the entities and slots are dealt to.
+    pub lanes: u32,
+    /// Whether targets may be on other machines.
+    pub allow_remote: bool,
+    /// Where to send.
+    pub targets: Vec<Target>,
+    /// What to send.
+    pub domains: Vec<Domain>,
+    /// How fast.
+    pub load: Load,
+    /// What change data capture needs on the source.
+    pub cdc: Cdc,
+    /// How it is judged.
+    pub thresholds: Vec<Threshold>,
+    /// SHA-256 of what decides the content (seed, lanes, start, schemas, rows, mixes, profiles), in hex.
+    /// Targets, connections and thresholds are not part of it.
+    pub hash: String,
+}
+
+/// When the run begins, in the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The clock's time when the run begins.
+    Now,
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    At(i64),
+}
+
+/// A place to send to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What it is.
+    pub kind: TargetKind,
+}
+
+/// The kinds of target.
+#[derive(Debug, Clone)]
+pub enum TargetKind {
+    /// A PostgreSQL server.
+    Postgres(PostgresTarget),
+    /// Renders everything, sends nothing.
+    Discard,
+}
+
+/// A PostgreSQL server and how to use it.
+#[derive(Debug, Clone)]
+pub struct PostgresTarget {
+    /// Which server.
+    pub server: Server,
+    /// Connections for each database, 1 to 1000.
+    pub connections: u32,
+    /// Actions in flight on a connection, at most; 1 to 64.
+    pub in_flight: u32,
+    /// What loadgen may make there.
+    pub provision: Provision,
+    /// `synchronous_commit` of our sessions, if the scenario sets it: `on`, `off`, `local`, ...
+    pub synchronous_commit: Option<String>,
+    /// `statement_timeout` of our sessions, if the scenario sets it.
+    pub statement_timeout: Option<Duration>,
+    /// How long a lost connection is tried again before the run gives up.
+    pub reconnect: Duration,
+}
+
+/// Which PostgreSQL server.
+#[derive(Debug, Clone)]
+pub enum Server {
+    /// A private throwaway server, of a major version if one is asked for.
+    Embedded(Option<u16>),
+    /// A connection URL or key-value string, which may hold a password.
+    At(SecretString),
+}
+
+/// What loadgen may make on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provision {
+    /// A database and roles for each domain.
+    Databases,
+    /// A PostgreSQL schema for each domain, in the database that the URL names; no roles.
+    Schemas,
+    /// Nothing: the tables exist.
+    Nothing,
+}
+
+/// One schema in this run.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    /// What it is.
+    pub schema: Schema,
+    /// Index into [`Scenario::targets`].
+    pub target: usize,
+    /// The database it lives in.
+    pub database: String,
+    /// The PostgreSQL schema its tables live in (`public` unless set, or the domain's own name
+    /// with [`Provision::Schemas`]).
+    pub namespace: String,
+    /// The names of its roles.
+    pub roles: Roles,
+    /// How many rows to seed into each table of the schema. Owned tables have 0: their rows come
+    /// with their owners'.
+    pub rows: Vec<u64>,
+}
+
+/// The roles of a domain: made with [`Provision::Databases`] only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles {
+    /// Owns the database and its tables; cannot log in. `{domain}_owners_group` unless set.
+    pub owner: String,
+    /// The application's login. `{domain}_app` unless set.
+    pub application: String,
+    /// The login of change data capture. `debezium_{domain}` unless set.
+    pub capture: String,
+}
+
+/// What change data capture needs on the source.
+#[derive(Debug, Clone)]
+pub struct Cdc {
+    /// The publication's name in each database. `debezium` unless set.
+    pub publication: String,
+    /// Whether `debezium_signal` is made.
+    pub signal_table: bool,
+    /// Whether `debezium_heartbeat` is made.
+    pub heartbeat_table: bool,
+    /// Password of the capture login, if given.
+    pub password: Option<SecretString>,
+    /// Password of the application login, if given.
+    pub application_password: Option<SecretString>,
+}
+
+/// How fast, how long.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Runs before anything is measured.
+    pub warmup: Duration,
+    /// How long actions in flight may take at the end.
+    pub drain: Duration,
+    /// What happens; may be empty (a scenario that only seeds).
+    pub streams: Vec<Stream>,
+}
+
+/// An independently scheduled source of actions.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// Which actions, how often.
+    pub mix: Vec<MixEntry>,
+    /// When.
+    pub pacing: Pacing,
+    /// What becomes of late slots.
+    pub late: Late,
+    /// At most so many slots (warm-up not counted).
+    pub limit: Option<u64>,
+}
+
+/// One action of a mix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MixEntry {
+    /// Index into [`Scenario::domains`].
+    pub domain: usize,
+    /// Index into the schema's actions.
+    pub action: usize,
+    /// How often, relative to the others; positive.
+    pub weight: f64,
+}
+
+/// The late policy `catch_up`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Late {
+    /// A backlog is worked off at no more than this many times the scheduled rate; at least 1.
+    pub factor: f64,
+    /// Lag from which on the run is marked as degraded.
+    pub max_lag: Duration,
+}
+
+/// A condition on the whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    /// What is looked at.
+    pub metric: Metric,
+    /// Only this stream, or all together.
+    pub stream: Option<String>,
+    /// Which statistic of it.
+    pub statistic: Statistic,
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what: nanoseconds, a ratio (0 to 1), a count or a rate per second.
+    pub bound: f64,
+    /// As written, for the report: `p99 < 50ms`.
+    pub expr: String,
+}
+
+/// What a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "DESIGN §3 and the summary name them alike")]
+pub enum Metric {
+    Sched,
+    Queue,
+    Service,
+    Response,
+    FailedRatio,
+    AchievedRate,
+    Failed,
+    Unknown,
+    Missed,
+    Skipped,
+}
+
+/// Which number of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Statistic {
+    /// The metric is one number.
+    Value,
+    /// Least.
+    Min,
+    /// Mean.
+    Mean,
+    /// Greatest.
+    Max,
+    /// A percentile, 0 to 100.
+    Percentile(f64),
+}
+
+/// How a threshold compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are the operators")]
+pub enum Comparison {
+    Less,
+    LessOrEqual,
+    Equal,
+    GreaterOrEqual,
+    Greater,
+}

@@ -1,0 +1,351 @@
+//! One domain: its tables, how each column is filled, and its actions. What is *meant*; a value of
+//! [`Schema`] has passed `schema/check.rs`.
+
+use crate::units::Decimal;
+
+/// A domain, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schema {
+    /// Its name, as scenarios call it.
+    pub name: String,
+    /// The database it lives in, unless the scenario says otherwise.
+    pub database: String,
+    /// Its tables. Indexes into this list are used throughout [`Schema`].
+    pub tables: Vec<Table>,
+    /// What happens to the tables.
+    pub actions: Vec<Action>,
+    /// The text it was read from: part of the scenario's hash.
+    pub source: String,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its columns, in the order of the table.
+    pub columns: Vec<Column>,
+    /// The columns of its primary key; empty for a keyless table.
+    pub key: Vec<usize>,
+    /// What the WAL carries of old rows.
+    pub replica_identity: ReplicaIdentity,
+    /// Set for rows that live and die with a row of another table.
+    pub owner: Option<Owner>,
+    /// Set for rows whose life has states.
+    pub states: Option<States>,
+}
+
+/// A table whose rows belong to a row of another table: made with it, deleted with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owner {
+    /// The table of the owning row, in the same schema.
+    pub table: usize,
+    /// The column that refers to the owner's key.
+    pub column: usize,
+    /// How many rows an owner has at least.
+    pub min: u32,
+    /// How many rows an owner has at most (the count is uniform between the two).
+    pub max: u32,
+}
+
+/// The states in a row's life.
+#[derive(Debug, Clone, PartialEq)]
+pub struct States {
+    /// The column that shows the state.
+    pub column: usize,
+    /// Their names; the first is the state of a new row. At most 16.
+    pub names: Vec<String>,
+    /// In which states seeded rows stand, by weight: one weight for each name.
+    pub seeded: Vec<f64>,
+}
+
+/// What the write-ahead log carries of a row that is updated or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaIdentity {
+    /// The primary key.
+    Default,
+    /// The whole row.
+    Full,
+    /// Nothing: PostgreSQL refuses updates and deletes of a published table.
+    Nothing,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type in PostgreSQL.
+    pub kind: ColumnType,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// The share of rows in which it is NULL, 0 to 1.
+    pub null_rate: f64,
+    /// Whether the table declares it UNIQUE (beside the primary key).
+    pub unique: bool,
+    /// How it gets its value.
+    pub fill: Fill,
+}
+
+/// A PostgreSQL type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// `smallint`
+    Smallint,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `real`
+    Real,
+    /// `double precision`
+    Double,
+    /// `numeric(precision, scale)`; precision at most 18.
+    Numeric {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// `boolean`
+    Boolean,
+    /// `text`
+    Text,
+    /// `varchar(n)`, or `varchar` without a limit.
+    Varchar(Option<u32>),
+    /// `char(n)`
+    Char(u32),
+    /// `uuid`
+    Uuid,
+    /// `date`
+    Date,
+    /// `timestamp`, always filled in UTC.
+    Timestamp,
+    /// `timestamptz`
+    Timestamptz,
+}
+
+/// A value written in a schema file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number with a point.
+    Decimal(Decimal),
+    /// Anything else.
+    Text(String),
+}
+
+/// How a column gets its value when a row is inserted, or an update sets it anew.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fill {
+    /// 1, 2, 3, ... over all lanes, from `start` on. Unique.
+    Sequence {
+        /// The first.
+        start: i64,
+    },
+    /// A random-looking UUID (version 4), unique, and invertible to its row number.
+    Uuid,
+    /// Always the same.
+    Constant(Literal),
+    /// Evenly between two values, both included; both are Int or Decimal (scaled to the column).
+    Uniform {
+        /// Least.
+        min: Literal,
+        /// Greatest.
+        max: Literal,
+    },
+    /// Lognormal by its median and its 99th percentile; rounded to the column's type.
+    Lognormal {
+        /// Half of the values lie below.
+        median: f64,
+        /// 99 % of the values lie below; greater than the median.
+        p99: f64,
+    },
+    /// One of a list, by weight. Weights are positive.
+    Weighted(Vec<(Literal, f64)>),
+    /// Row number n gets the n-th of the list; rows beyond it are filled by `then`.
+    Listed {
+        /// Values of the first rows.
+        values: Vec<Literal>,
+        /// Fill of all further rows.
+        then: Box<Fill>,
+    },
+    /// Between `min` and `max` words.
+    Words {
+        /// At least so many.
+        min: u32,
+        /// At most so many.
+        max: u32,
+    },
+    /// A person's name.
+    Name(NamePart),
+    /// An address at example.com/.org/.net, unique; made from a column that holds a name, if given.
+    Email {
+        /// The column with the name.
+        from: Option<usize>,
+    },
+    /// When the action was due (seeded rows: evenly over the 30 days before the start), plus an
+    /// offset drawn evenly between the two (microseconds).
+    EventTime {
+        /// Least offset.
+        offset_min: i64,
+        /// Greatest offset.
+        offset_max: i64,
+    },
+    /// A key column of a row of another table (or of the owner's).
+    Reference(Reference),
+    /// A column of the row that the reference in column `through` names. That row's table is
+    /// never updated in that column.
+    Lookup {
+        /// A column of this table filled by [`Fill::Reference`].
+        through: usize,
+        /// The wanted column, by name, of the table referred to.
+        column: String,
+    },
+    /// Computed from other columns of the row.
+    Derived(Expression),
+    /// The state of the row: see [`Table::states`].
+    State,
+    /// 1, 2, 3, ... among the rows of one owner: see [`Table::owner`].
+    Line,
+}
+
+/// Which part of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamePart {
+    /// `Ada`
+    First,
+    /// `Lovelace`
+    Last,
+    /// `Ada Lovelace`
+    Full,
+}
+
+/// A reference to a row of another table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// The schema of the table: this one's, or another domain's.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// Its column: the table's key.
+    pub column: String,
+    /// Which row.
+    pub pick: Pick,
+    /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema.
+    pub enforced: bool,
+}
+
+/// Which of the living rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pick {
+    /// Each is equally likely.
+    Uniform,
+    /// The newest most: the distance from the newest is geometric with this mean (rows of a lane).
+    Recent {
+        /// Mean distance from the newest row.
+        mean: f64,
+    },
+    /// Evenly among the rows in one of these states (indexes into [`States::names`]).
+    State(Vec<usize>),
+}
+
+/// The unit of business: steps that commit together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// Its name.
+    pub name: String,
+    /// What it does, in order. A step on a table that an earlier step of the action inserted into
+    /// or picked from works on, or refers to, that same row.
+    pub steps: Vec<Step>,
+}
+
+/// One step of an action.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// A new row, with the rows it owns if the action has a step for their table.
+    Insert {
+        /// Where.
+        table: usize,
+    },
+    /// A change to one row.
+    Update {
+        /// Where.
+        table: usize,
+        /// Which row.
+        pick: Pick,
+        /// Column and what becomes of it.
+        set: Vec<(usize, Set)>,
+        /// When there is none.
+        otherwise: Otherwise,
+    },
+    /// The end of one row, after that of its children.
+    Delete {
+        /// Where.
+        table: usize,
+        /// Which row.
+        pick: Pick,
+        /// When there is none.
+        otherwise: Otherwise,
+    },
+}
+
+/// What an action does when it finds no row to work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Nothing; it is counted.
+    Skip,
+    /// A row (and the rows it owns) is inserted into the table instead; it is counted.
+    Insert,
+}
+
+/// What an update makes of a column. The dependent ones are a closed set that we and the server
+/// evaluate alike.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Set {
+    /// A value drawn anew.
+    Fill(Fill),
+    /// The row enters this state.
+    State(usize),
+    /// Old value plus this.
+    Add(Literal),
+    /// Old value times this, rounded half away from zero to the column's scale.
+    Multiply(Decimal),
+    /// Old text and this behind it (cut to the column's length).
+    Append(String),
+    /// NOT old value.
+    Toggle,
+    /// The value after the old one in this list, the first after the last.
+    Next(Vec<Literal>),
+}
+
+/// A computed column. Numbers are decimals, exact; the result is rounded to the column's scale.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expression {
+    /// Another column of the row.
+    Column(usize),
+    /// A number or a text.
+    Literal(Literal),
+    /// Two operands.
+    Binary(Operator, Box<Expression>, Box<Expression>),
+    /// `lower(text)`
+    Lower(Box<Expression>),
+}
+
+/// An operator of an [`Expression`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `||`
+    Concat,
+}
