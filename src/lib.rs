@@ -20,8 +20,8 @@
 
 pub mod units;
 pub mod diagnostic;
-pub mod action;
 pub mod schema;
+pub mod action;
 pub mod pace;
 pub mod scenario;
 pub mod generate;
