@@ -16,7 +16,6 @@ use crate::generate::group;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
-use crate::generate::world::Action;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -194,7 +193,6 @@ fn table(
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Deal(u16::MAX), 0)),
         mortal,
-        still: !mortal && !names.life(domain, number).0,
     }
 }
 
@@ -218,7 +216,7 @@ pub(super) fn add_statement(
     catalog: &mut Catalog,
     table: TableId,
     kind: StatementKind,
-    parameters: Vec<schema::ColumnType>,
+    parameters: Vec<ColumnType>,
 ) -> StatementId {
     let id = StatementId(u16::try_from(catalog.statements.len()).unwrap_or(u16::MAX));
     catalog.statements.push(Statement { table, kind, parameters });
@@ -269,7 +267,7 @@ fn states(written: &schema::States) -> States {
     if total <= 0.0 {
         seeded = vec![(0, 1.0)];
     }
-    States { count: written.names.len(), seeded, names: written.names.clone() }
+    States { count: written.names.len(), seeded }
 }
 
 /// Tells each table who refers to it and what it owns.

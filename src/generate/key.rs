@@ -2,7 +2,7 @@
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 /// generators", 2014): a bijection on 64 bits in which each input bit moves half of the output.
-pub fn mix64(value: u64) -> u64 {
+pub(super) fn mix64(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
@@ -13,7 +13,7 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What a key is for, so that keys of different purposes never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// A column's value; followed by the column's number.
     Column(u16),
     /// Whether a column is NULL; followed by the column's number.
@@ -39,7 +39,7 @@ impl Purpose {
 }
 
 /// The key of one draw: `place` is a table or stream, `item` a row or slot.
-pub fn key(seed: u64, place: u16, purpose: Purpose, item: u64) -> u64 {
+pub(super) fn key(seed: u64, place: u16, purpose: Purpose, item: u64) -> u64 {
     let place = mix64(seed.wrapping_add(GOLDEN.wrapping_mul(u64::from(place) + 1)));
     let purpose = mix64(place ^ purpose.code().wrapping_mul(GOLDEN));
     mix64(purpose ^ item.wrapping_mul(GOLDEN).rotate_left(17))
@@ -47,30 +47,30 @@ pub fn key(seed: u64, place: u16, purpose: Purpose, item: u64) -> u64 {
 
 /// A short sequence of draws from one key (SplitMix64).
 #[derive(Debug, Clone)]
-pub struct Draw {
+pub(super) struct Draw {
     state: u64,
 }
 
 impl Draw {
     /// The sequence of this key.
-    pub fn new(key: u64) -> Self {
+    pub(super) fn new(key: u64) -> Self {
         Self { state: key }
     }
 
     /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
+    pub(super) fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         mix64(self.state)
     }
 
     /// A whole number below `limit`, or 0 if that is 0. Its bias is below limit / 2^64.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         let product = u128::from(self.bits()) * u128::from(limit);
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
     /// A number in [0, 1), of 53 bits.
-    pub fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
         let numerator = (self.bits() >> 11) as f64;
         numerator / 9_007_199_254_740_992.0

@@ -6,7 +6,7 @@ use crate::generate::key::mix64;
 /// A keyed bijection on `0..size`: four Feistel rounds on the smallest even number of bits that
 /// holds it, walked again while the result falls outside (on average less than four times).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Permutation {
+pub(super) struct Permutation {
     key: u64,
     size: u64,
     half_bits: u32,
@@ -14,23 +14,23 @@ pub struct Permutation {
 
 impl Permutation {
     /// The shuffle of `0..size`.
-    pub fn new(key: u64, size: u64) -> Self {
+    pub(super) fn new(key: u64, size: u64) -> Self {
         let bits = 64 - size.saturating_sub(1).leading_zeros();
         Self { key, size, half_bits: bits.div_ceil(2).max(1) }
     }
 
     /// The shuffle of all 64-bit numbers.
-    pub fn of_all(key: u64) -> Self {
+    pub(super) fn of_all(key: u64) -> Self {
         Self { key, size: u64::MAX, half_bits: 32 }
     }
 
     /// Where `item` goes; `item` itself if it is not below the size.
-    pub fn forward(&self, item: u64) -> u64 {
+    pub(super) fn forward(&self, item: u64) -> u64 {
         self.walk(item, |number| self.rounds([0, 1, 2, 3], number))
     }
 
     /// What goes to `item`.
-    pub fn backward(&self, item: u64) -> u64 {
+    pub(super) fn backward(&self, item: u64) -> u64 {
         self.walk(item, |number| {
             let swapped = self.swap(self.rounds([3, 2, 1, 0], self.swap(number)));
             debug_assert!(self.half_bits == 32 || swapped >> (2 * self.half_bits) == 0);

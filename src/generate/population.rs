@@ -11,7 +11,7 @@ const GROUP: usize = 64;
 
 /// A set of row indexes `0..len`, to which indexes are appended at the end.
 #[derive(Debug, Clone, Default)]
-pub struct Population {
+pub(super) struct Population {
     len: u64,
     count: u64,
     blocks: Vec<Block>,
@@ -28,7 +28,7 @@ struct Block {
 
 impl Population {
     /// `len` rows, of which those in `alive` live.
-    pub fn with_range(len: u64, alive: std::ops::Range<u64>) -> Self {
+    pub(super) fn with_range(len: u64, alive: std::ops::Range<u64>) -> Self {
         let mut all = Self { len, ..Self::default() };
         for block in 0..len.div_ceil(BLOCK) {
             let (first, end) = (block * BLOCK, (block * BLOCK + BLOCK).min(len));
@@ -46,22 +46,22 @@ impl Population {
     }
 
     /// How many indexes exist, alive or dead.
-    pub fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.len
     }
 
     /// How many are alive.
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         self.count
     }
 
     /// Whether none is alive.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// Appends one index.
-    pub fn push(&mut self, alive: bool) {
+    pub(super) fn push(&mut self, alive: bool) {
         let index = self.len;
         if index.is_multiple_of(BLOCK) {
             self.blocks.push(Block::default());
@@ -84,7 +84,7 @@ impl Population {
     }
 
     /// Whether an index is alive.
-    pub fn contains(&self, index: u64) -> bool {
+    pub(super) fn contains(&self, index: u64) -> bool {
         if index >= self.len {
             return false;
         }
@@ -96,7 +96,7 @@ impl Population {
     }
 
     /// Makes an index live or die; nothing happens if it is so already, or does not exist.
-    pub fn set(&mut self, index: u64, alive: bool) {
+    pub(super) fn set(&mut self, index: u64, alive: bool) {
         if index >= self.len || self.contains(index) == alive {
             return;
         }
@@ -115,7 +115,7 @@ impl Population {
     }
 
     /// The living index of rank `rank` (from 0, in order of index), if there are so many.
-    pub fn select(&self, rank: u64) -> Option<u64> {
+    pub(super) fn select(&self, rank: u64) -> Option<u64> {
         if rank >= self.count {
             return None;
         }

@@ -20,10 +20,10 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::Turn;
-use crate::generate::world::SetColumn;
 use crate::generate::world::SetValue;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
+use crate::schema::ColumnType;
 use crate::schema::Expression;
 use crate::schema::Literal;
 use crate::schema::Operator;
@@ -149,7 +149,7 @@ impl World {
     fn render_update(
         &self,
         (shape, ordinal): (Shape, u64),
-        set: &[SetColumn],
+        set: &[SetValue],
         decision: &Decision,
         action: &mut Action,
     ) {
@@ -164,7 +164,7 @@ impl World {
             change: (u64::from(decision.stream) << 48 | decision.slot) + 1,
         };
         for each in set {
-            let value = match &each.value {
+            let value = match each {
                 SetValue::Draw(column) => self.column_value(column, &row, action),
                 SetValue::Constant(constant) => constant.value(action),
                 SetValue::Nothing => continue,
@@ -217,7 +217,7 @@ fn email(column: &Column, ordinal: u64, name: Option<usize>, action: &mut Action
             }
         }
     }
-    if let crate::schema::ColumnType::Varchar(Some(limit)) = column.kind {
+    if let ColumnType::Varchar(Some(limit)) = column.kind {
         local.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(tail.len()));
     }
     let start = action.arena().len();
@@ -240,12 +240,11 @@ fn base36(mut number: u64, out: &mut String) {
 
 /// A computed column; NULL if an operand is, or if the result does not fit.
 fn derived(
-    kind: crate::schema::ColumnType,
+    kind: ColumnType,
     expression: &Expression,
     first: usize,
     action: &mut Action,
 ) -> Value {
-    use crate::schema::ColumnType;
     match evaluate(expression, first, action) {
         Some(Operand::Text(text)) => {
             let start = action.arena().len();

@@ -65,8 +65,6 @@ pub(super) struct Table {
     pub(super) shuffle: Permutation,
     /// Whether some action deletes its rows.
     pub(super) mortal: bool,
-    /// Whether no action inserts or deletes its rows: then any lane may refer to any of them.
-    pub(super) still: bool,
 }
 
 /// To whom an owned table's rows belong.
@@ -107,8 +105,6 @@ pub(super) struct States {
     pub(super) count: usize,
     /// For seeded rows, oldest first: state and cumulated share (the last is 1).
     pub(super) seeded: Vec<(usize, f64)>,
-    /// Their names.
-    pub(super) names: Vec<String>,
 }
 
 impl States {
@@ -170,7 +166,7 @@ pub(super) enum StepKind {
     /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks.
     Insert { parents: Vec<ParentChoice> },
     /// A change of the row.
-    Update { statement: StatementId, state: Option<usize>, set: Vec<SetColumn>, choice: Choice },
+    Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
     /// The end of the row.
     Delete { choice: Choice },
 }
@@ -191,15 +187,6 @@ pub(super) enum Choice {
     Same(usize),
     /// One of the living.
     Pick(Pick, Otherwise),
-}
-
-/// A parameter of an update.
-#[derive(Debug)]
-pub(super) struct SetColumn {
-    /// Which column.
-    pub(super) column: usize,
-    /// How its parameter comes about.
-    pub(super) value: SetValue,
 }
 
 /// How an update's parameter comes about.

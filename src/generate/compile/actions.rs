@@ -13,7 +13,6 @@ use crate::generate::compile::update_statement;
 use crate::generate::world::Action;
 use crate::generate::world::Choice;
 use crate::generate::world::ParentChoice;
-use crate::generate::world::SetColumn;
 use crate::generate::world::SetValue;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
@@ -120,8 +119,8 @@ impl Maker<'_> {
         table: &schema::Table,
         pick: &Pick,
         set: &[(usize, Set)],
-    ) -> (StatementId, Vec<SetColumn>, Option<usize>) {
-        let made: Vec<(Assignment, SetColumn)> =
+    ) -> (StatementId, Vec<SetValue>, Option<usize>) {
+        let made: Vec<(Assignment, SetValue)> =
             set.iter().map(|(column, set)| assignment(table, *column, set)).collect();
         let state = set.iter().find_map(|(_, set)| match set {
             Set::State(state) => Some(*state),
@@ -147,7 +146,7 @@ fn is_evidence(set: &Set, kind: ColumnType, pick: &Pick) -> bool {
     }
 }
 
-fn assignment(table: &schema::Table, column: usize, set: &Set) -> (Assignment, SetColumn) {
+fn assignment(table: &schema::Table, column: usize, set: &Set) -> (Assignment, SetValue) {
     let kind = table.columns[column].kind;
     let constant = |literal: &Literal| SetValue::Constant(fills::constant(literal, kind));
     let (how, value) = match set {
@@ -165,7 +164,7 @@ fn assignment(table: &schema::Table, column: usize, set: &Set) -> (Assignment, S
         Set::Toggle => (Assign::Toggle, SetValue::Nothing),
         Set::Next(list) => (Assign::Next(list.clone()), SetValue::Nothing),
     };
-    (Assignment { column, how }, SetColumn { column, value })
+    (Assignment { column, how }, value)
 }
 
 /// A factor is a double for floating-point columns and an exact decimal for all others.

@@ -47,10 +47,6 @@ impl LaneTable {
         }
     }
 
-    pub(super) fn state_of(&self, index: u64) -> Option<usize> {
-        self.states.iter().position(|rows| rows.contains(index))
-    }
-
     /// A row is born, in the first state.
     pub(super) fn insert(&mut self) {
         self.alive.push(true);
