@@ -1,1 +1,3 @@
-//! (being built)
+//! Where actions go.
+
+pub mod postgres;
