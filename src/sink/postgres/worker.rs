@@ -91,6 +91,8 @@ struct Pending {
     operations: u16,
     /// The statement that is answered next.
     next: u16,
+    /// Whether BEGIN is still to be answered.
+    is_beginning: bool,
     shortfalls: Vec<(u16, u32)>,
     error: Option<ServerError>,
     xid: Option<String>,
@@ -250,6 +252,9 @@ impl Worker {
 
 impl Pending {
     fn count(&mut self, rows: u32, expected: &mut VecDeque<u32>) {
+        if std::mem::take(&mut self.is_beginning) {
+            return;
+        }
         if self.next < self.operations {
             if expected.pop_front() != Some(rows) {
                 self.shortfalls.push((self.next, rows));
@@ -300,6 +305,7 @@ impl Sink for Worker {
             phase,
             operations: u16::try_from(action.operations().len()).unwrap_or(u16::MAX),
             next: 0,
+            is_beginning: phase == Phase::Begun,
             shortfalls: Vec::new(),
             error: None,
             xid: None,

@@ -1,0 +1,10 @@
+//! A PostgreSQL server as a destination.
+
+pub mod address;
+pub mod control;
+pub mod error;
+mod pgpass;
+mod search;
+pub mod startup;
+pub mod stream;
+mod tls;
