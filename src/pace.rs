@@ -45,7 +45,7 @@ pub enum Pacing {
 }
 
 /// Nanoseconds of a duration; beyond 584 years it stays there.
-fn nanoseconds(duration: Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -54,7 +54,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     clippy::cast_precision_loss,
     reason = "above 2^53 (104 days in ns) the last bits do not matter"
 )]
-fn real(whole: u64) -> f64 {
+pub(crate) fn real(whole: u64) -> f64 {
     whole as f64
 }
 
@@ -64,6 +64,6 @@ fn real(whole: u64) -> f64 {
     clippy::cast_sign_loss,
     reason = "`as` saturates, which is what is wanted"
 )]
-fn whole(real: f64) -> u64 {
+pub(crate) fn whole(real: f64) -> u64 {
     real as u64
 }
