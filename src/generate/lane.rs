@@ -60,7 +60,7 @@ pub enum Turn {
 }
 
 /// A row that is deleted because its parent is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Victim {
     /// Its table.
     pub table: TableId,
@@ -92,12 +92,12 @@ impl Decision {
         self.more.as_ref().map_or(&[], |more| &more.victims)
     }
 
-    /// Leaves out victims that do not exist. Returns how many.
-    pub fn spare(&mut self, is_absent: impl Fn(&Victim) -> bool) -> u64 {
-        let Some(more) = &mut self.more else { return 0 };
-        let before = more.victims.len();
-        more.victims.retain(|victim| !is_absent(victim));
-        (before - more.victims.len()) as u64
+    /// Leaves out victims that do not exist, and returns them.
+    pub fn spare(&mut self, is_absent: impl Fn(&Victim) -> bool) -> Vec<Victim> {
+        let Some(more) = &mut self.more else { return Vec::new() };
+        let (spared, left) = more.victims.iter().partition(|victim| is_absent(victim));
+        more.victims = left;
+        spared
     }
 }
 

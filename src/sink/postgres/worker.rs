@@ -129,6 +129,10 @@ impl Worker {
         }
     }
 
+    fn buffered(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.outgoing.len())
+    }
+
     fn lose(&mut self, message: String) -> Lost {
         let farewell = self.open.take().and_then(|open| open.farewell);
         let message = farewell.map_or(message, |error| error.message);
@@ -274,7 +278,7 @@ impl Pending {
 
 fn failure(error: &ServerError) -> Failure {
     let message = error.message.chars().take(300).collect();
-    Failure { class: ErrorClass::of_sqlstate(&error.code), message }
+    Failure { class: ErrorClass::of_sqlstate(&error.code), code: error.code.clone(), message }
 }
 
 impl Sink for Worker {
@@ -283,7 +287,8 @@ impl Sink for Worker {
             && self.in_flight.back().is_none_or(|last| last.phase != Phase::Begun)
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) {
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+        let before = self.buffered();
         let is_evident = evidence::of(&self.options.catalog, action).is_some();
         let phase = if is_evident { Phase::Plain } else { Phase::Begun };
         if phase == Phase::Begun
@@ -310,6 +315,7 @@ impl Sink for Worker {
             error: None,
             xid: None,
         });
+        (self.buffered() - before) as u64
     }
 
     fn poll(
