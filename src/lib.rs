@@ -20,6 +20,7 @@
 
 pub mod units;
 pub mod diagnostic;
+pub mod yaml;
 pub mod action;
 pub mod schema;
 pub mod pace;
