@@ -1,8 +1,19 @@
 //! When each slot is due. Pure arithmetic: reads no clock, keeps no state.
 
+mod curve;
+mod plan;
+mod slots;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use curve::Curve;
+pub use curve::STEPS_MAX;
+pub use curve::Segment;
+pub use plan::Plan;
+pub use plan::WarmUp;
+pub use slots::Slots;
 
 /// A shape of load over time.
 ///
@@ -31,4 +42,28 @@ pub enum Pacing {
         /// How long, unless the limit comes first.
         length: Option<Duration>,
     },
+}
+
+/// Nanoseconds of a duration; beyond 584 years it stays there.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A count or a time as a real number.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "above 2^53 (104 days in ns) the last bits do not matter"
+)]
+pub(crate) fn real(whole: u64) -> f64 {
+    whole as f64
+}
+
+/// A real number without its fraction; below 0 it is 0, and too great stays at the greatest.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, which is what is wanted"
+)]
+pub(crate) fn whole(real: f64) -> u64 {
+    real as u64
 }

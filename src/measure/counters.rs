@@ -1,0 +1,167 @@
+//! What is counted, and how the counts must add up.
+
+use serde::Serialize;
+
+/// What became of a stream's slots. This is where each count is defined.
+///
+/// ```text
+///   scheduled ─┬─ sent ─┬─ acknowledged
+///              │        ├─ failed
+///              │        └─ unknown
+///              ├─ skipped (missed is a part of it)
+///              └─ unfinished
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counters {
+    /// Slots that came due, whether or not anything came of them; of an unlimited stream, slots
+    /// that were begun.
+    pub scheduled: u64,
+    /// Slots whose action was given to the target, once or (see `retries`) more often.
+    pub sent: u64,
+    /// Sent, and the target said that it is done; or it proved done.
+    pub acknowledged: u64,
+    /// Sent, and given up: refused, or tried too often.
+    pub failed: u64,
+    /// Sent, and nobody can tell: the server never came back.
+    pub unknown: u64,
+    /// Not sent, on purpose: there was no row to work on and the action says `otherwise: skip`,
+    /// or the slot was withheld (`missed`).
+    pub skipped: u64,
+    /// Of `skipped`: withheld, as an action that this one builds upon failed or was skipped.
+    pub missed: u64,
+    /// Came due, but the run ended before it was sent.
+    pub unfinished: u64,
+    /// Attempts beyond the first, of any slot.
+    pub retries: u64,
+    /// Slots that found no row to work on and inserted one: `otherwise: insert`.
+    pub fallbacks: u64,
+    /// Acknowledged commits that a crash of the server took back. What is sent again and
+    /// acknowledged again counts once in `acknowledged`.
+    pub lost_after_ack: u64,
+    /// Bytes of values sent, retries included.
+    pub bytes: u64,
+}
+
+impl Counters {
+    /// Adds those of another worker.
+    pub fn add(&mut self, other: &Counters) {
+        self.scheduled += other.scheduled;
+        self.sent += other.sent;
+        self.acknowledged += other.acknowledged;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.skipped += other.skipped;
+        self.missed += other.missed;
+        self.unfinished += other.unfinished;
+        self.retries += other.retries;
+        self.fallbacks += other.fallbacks;
+        self.lost_after_ack += other.lost_after_ack;
+        self.bytes += other.bytes;
+    }
+
+    /// Sent, and nothing heard of it yet.
+    pub fn in_flight(&self) -> u64 {
+        self.sent.saturating_sub(self.acknowledged + self.failed + self.unknown)
+    }
+
+    /// Slots that should have been acknowledged, and were not.
+    pub fn fallen(&self) -> u64 {
+        self.failed + self.unknown + self.missed + self.unfinished
+    }
+
+    /// What does not add up at the end of a run: a mistake of ours, in words.
+    pub(super) fn mismatches(&self) -> Vec<String> {
+        let Counters { scheduled, sent, skipped, missed, unfinished, .. } = *self;
+        let Counters { acknowledged, failed, unknown, .. } = *self;
+        let mut mismatches = Vec::new();
+        if scheduled != sent + skipped + unfinished {
+            mismatches.push(format!(
+                "{scheduled} scheduled are not {sent} sent + {skipped} skipped + {unfinished} unfinished"
+            ));
+        }
+        if sent != acknowledged + failed + unknown {
+            mismatches.push(format!(
+                "{sent} sent are not {acknowledged} acknowledged + {failed} failed + {unknown} unknown"
+            ));
+        }
+        if missed > skipped {
+            mismatches.push(format!("{missed} missed are more than {skipped} skipped"));
+        }
+        mismatches
+    }
+}
+
+/// A table's account, from the ledger: rows, over the whole run, warm-up included.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct TableCounts {
+    /// The target's name in the scenario.
+    pub target: String,
+    /// Its database.
+    pub database: String,
+    /// Namespace and name: `public.orders`.
+    pub table: String,
+    /// Rows put in before the load began.
+    pub seeded: u64,
+    /// Rows that actions inserted.
+    pub inserted: u64,
+    /// Row updates that the server acknowledged: a row may be updated often.
+    pub updated: u64,
+    /// Rows that actions deleted.
+    pub deleted: u64,
+    /// What a `count(*)` must find.
+    pub alive: u64,
+    /// Row changes of actions that failed.
+    pub failed: u64,
+    /// Row changes of which nobody can tell.
+    pub unknown: u64,
+    /// Row changes that were withheld, as an earlier action on the row failed.
+    pub missed: u64,
+}
+
+impl TableCounts {
+    /// What does not add up, in words.
+    pub(super) fn mismatch(&self) -> Option<String> {
+        let TableCounts { seeded, inserted, deleted, alive, .. } = self;
+        let adds_up = alive.checked_add(*deleted) == seeded.checked_add(*inserted);
+        let sum = format!(
+            "{alive} alive are not {seeded} seeded + {inserted} inserted - {deleted} deleted"
+        );
+        (!adds_up).then_some(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_add_up_raise_nothing_and_each_other_raises_its_own() {
+        let right = Counters {
+            scheduled: 10,
+            sent: 6,
+            acknowledged: 3,
+            failed: 2,
+            unknown: 1,
+            skipped: 3,
+            missed: 1,
+            unfinished: 1,
+            ..Counters::default()
+        };
+        assert_eq!(right.mismatches(), Vec::<String>::new());
+        let lost = Counters { scheduled: 11, ..right }.mismatches();
+        assert_eq!(lost, ["11 scheduled are not 6 sent + 3 skipped + 1 unfinished"]);
+        let silent = Counters { acknowledged: 2, ..right }.mismatches();
+        assert_eq!(silent, ["6 sent are not 2 acknowledged + 2 failed + 1 unknown"]);
+        let strange = Counters { missed: 4, ..right }.mismatches();
+        assert_eq!(strange, ["4 missed are more than 3 skipped"]);
+    }
+
+    #[test]
+    fn a_table_adds_up() {
+        let right =
+            TableCounts { seeded: 5, inserted: 4, deleted: 2, alive: 7, ..TableCounts::default() };
+        assert_eq!(right.mismatch(), None);
+        let wrong = TableCounts { alive: 8, ..right };
+        assert_eq!(wrong.mismatch().unwrap(), "8 alive are not 5 seeded + 4 inserted - 2 deleted");
+    }
+}

@@ -1,0 +1,291 @@
+//! What a whole run comes to: the promise that scripts rely on, `loadgen.summary/1`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::pace::nanoseconds;
+use crate::pace::real;
+use crate::scenario::Threshold;
+
+use super::Digest;
+use super::End;
+use super::FailureCount;
+use super::Generator;
+use super::Judgement;
+use super::Recorder;
+use super::StreamRecorder;
+use super::TableCounts;
+use super::Verdict;
+use super::rate;
+use super::threshold::Measured;
+use super::threshold::judge;
+
+/// The format's name and version.
+const FORMAT: &str = "loadgen.summary/1";
+
+/// From this 99th percentile of `sched` on, a generator may be blamed.
+const SCHED_MAX_NS: u64 = 100_000_000;
+
+/// All that a run comes to. Its fields are those of `summary.json`, in its order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// `loadgen.summary/1`
+    pub format: &'static str,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The run's name: that of its folder.
+    pub run: String,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// The exit code that goes with it.
+    pub exit_code: u8,
+    /// Why the numbers say nothing about the target; empty unless the verdict is `invalid`.
+    pub invalid_because: Vec<String>,
+    /// Why it ended early, if it was stopped or could not be set up.
+    pub stopped_because: Option<String>,
+    /// When it began: UTC, RFC 3339.
+    pub started: String,
+    /// How long it took, from set-up to drain.
+    pub elapsed_ns: u64,
+    /// Number of worker threads.
+    pub workers: u32,
+    /// Hash of the first actions: what `loadgen fingerprint` prints.
+    pub fingerprint: String,
+    /// The account of each table.
+    pub tables: Vec<TableCounts>,
+    /// The measured part of each stream.
+    pub streams: Vec<StreamSummary>,
+    /// Events sent; always empty, as no target takes events yet.
+    pub events: [(); 0],
+    /// Lags observed; always empty, as nothing observes yet.
+    pub lag: [(); 0],
+    /// What was verified at a far end; `null`, which says that nothing was.
+    pub verification: Option<()>,
+    /// What became of the thresholds.
+    pub thresholds: Vec<Judgement>,
+    /// What the generator used.
+    pub generator: Generator,
+}
+
+/// What a stream comes to. The counts are those of [`super::Counters`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "counts and distributions are explained where they are recorded")]
+pub struct StreamSummary {
+    pub name: String,
+    pub scheduled: u64,
+    pub sent: u64,
+    pub acknowledged: u64,
+    pub failed: u64,
+    pub unknown: u64,
+    pub skipped: u64,
+    pub unfinished: u64,
+    pub retries: u64,
+    /// Scheduled a second, over the time in which slots came due; 0 for an unlimited stream.
+    pub target_rate: f64,
+    /// Acknowledged a second, over that time or until the last outcome, whichever is longer.
+    pub achieved_rate: f64,
+    pub sched: Digest,
+    pub queue: Digest,
+    pub service: Digest,
+    pub response: Digest,
+    pub failed_response: Digest,
+    pub missed: u64,
+    pub fallbacks: u64,
+    pub lost_after_ack: u64,
+    pub bytes: u64,
+    /// The longest from intended to sent.
+    pub lag_max_ns: u64,
+    /// Whether that was more than the stream's late policy allows.
+    pub degraded: bool,
+    /// Durations beyond an hour, counted as an hour.
+    pub clamped: u64,
+    pub failures: Vec<FailureCount>,
+}
+
+/// What is known of a run beside what its workers recorded.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "as in `Summary`")]
+pub struct RunFacts {
+    pub scenario: String,
+    pub seed: u64,
+    pub run: String,
+    pub started: String,
+    pub elapsed: Duration,
+    pub workers: u32,
+    pub fingerprint: String,
+    pub end: End,
+    /// Reasons that the engine already knows; usually none.
+    pub invalid_because: Vec<String>,
+    pub tables: Vec<TableCounts>,
+    /// One for each stream of the scenario, in its order.
+    pub streams: Vec<StreamFacts>,
+    pub generator: Generator,
+}
+
+/// What is known of a stream beside what was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it has a schedule; otherwise it is unlimited.
+    pub is_open: bool,
+    /// How many slots must have come due when the run is complete; `None` if the clock decides.
+    pub planned: Option<u64>,
+    /// When its measurement began, on the clock of the stamps.
+    pub began_ns: u64,
+    /// For how long slots came due: the profile's length, or less if the run ended early.
+    pub measured: Duration,
+    /// How late a slot may be sent before the stream counts as degraded.
+    pub max_lag: Duration,
+}
+
+impl Summary {
+    /// Adds up a run and judges it. `recorder` holds all workers' records, merged.
+    ///
+    /// Counts that do not add up make the run invalid: they are a mistake of ours, and no number
+    /// of such a run is to be relied on.
+    pub fn new(facts: RunFacts, recorder: &Recorder, thresholds: &[Threshold]) -> Summary {
+        let mut invalid_because = facts.invalid_because;
+        invalid_because.extend(mistakes(&facts.end, &facts.streams, &facts.tables, recorder));
+        let of_stream = |(facts, record)| StreamSummary::new(facts, record);
+        let streams: Vec<_> = facts.streams.iter().zip(recorder.streams()).map(of_stream).collect();
+        invalid_because.extend(streams.iter().filter_map(generator_bound));
+        let measured: Vec<_> = streams
+            .iter()
+            .zip(recorder.streams())
+            .map(|(stream, record)| Measured {
+                name: &stream.name,
+                record,
+                achieved_rate: stream.achieved_rate,
+            })
+            .collect();
+        let thresholds: Vec<_> =
+            thresholds.iter().map(|threshold| judge(threshold, &measured)).collect();
+        let mut verdict = facts.end.verdict();
+        if thresholds.iter().any(|threshold| !threshold.passed) {
+            verdict = verdict.max(Verdict::Failed);
+        }
+        if !invalid_because.is_empty() {
+            verdict = verdict.max(Verdict::Invalid);
+        }
+        Summary {
+            format: FORMAT,
+            scenario: facts.scenario,
+            seed: facts.seed,
+            run: facts.run,
+            verdict,
+            exit_code: verdict.exit_code(),
+            invalid_because,
+            stopped_because: facts.end.reason(),
+            started: facts.started,
+            elapsed_ns: nanoseconds(facts.elapsed),
+            workers: facts.workers,
+            fingerprint: facts.fingerprint,
+            tables: facts.tables,
+            streams,
+            events: [],
+            lag: [],
+            verification: None,
+            thresholds,
+            generator: facts.generator,
+        }
+    }
+}
+
+impl StreamSummary {
+    fn new(facts: &StreamFacts, record: &StreamRecorder) -> StreamSummary {
+        let counters = record.counters;
+        let until_last = Duration::from_nanos(record.last_ns.saturating_sub(facts.began_ns));
+        let target_rate = rate(counters.scheduled, facts.measured.as_secs_f64());
+        let achieved_over = facts.measured.max(until_last).as_secs_f64();
+        let distributions = [&record.sched, &record.queue, &record.service, &record.response];
+        StreamSummary {
+            name: facts.name.clone(),
+            scheduled: counters.scheduled,
+            sent: counters.sent,
+            acknowledged: counters.acknowledged,
+            failed: counters.failed,
+            unknown: counters.unknown,
+            skipped: counters.skipped,
+            unfinished: counters.unfinished,
+            retries: counters.retries,
+            target_rate: if facts.is_open { target_rate } else { 0.0 },
+            achieved_rate: rate(counters.acknowledged, achieved_over),
+            sched: record.sched.digest(),
+            queue: record.queue.digest(),
+            service: record.service.digest(),
+            response: record.response.digest(),
+            failed_response: record.failed_response.digest(),
+            missed: counters.missed,
+            fallbacks: counters.fallbacks,
+            lost_after_ack: counters.lost_after_ack,
+            bytes: counters.bytes,
+            lag_max_ns: record.lag_max_ns,
+            degraded: Duration::from_nanos(record.lag_max_ns) > facts.max_lag,
+            clamped: distributions.iter().map(|histogram| histogram.clamped()).sum(),
+            failures: record.failures.kinds(),
+        }
+    }
+}
+
+/// Everything that does not add up.
+fn mistakes(
+    end: &End,
+    streams: &[StreamFacts],
+    tables: &[TableCounts],
+    recorder: &Recorder,
+) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    if streams.len() != recorder.streams().len() {
+        let (known, found) = (streams.len(), recorder.streams().len());
+        mistakes.push(format!("internal error: {found} streams were recorded, not {known}"));
+    }
+    for (facts, record) in streams.iter().zip(recorder.streams()) {
+        let planned = facts.planned.filter(|_| *end == End::Complete);
+        for mismatch in mismatches(record, planned) {
+            mistakes.push(format!("internal error: stream `{}`: {mismatch}", facts.name));
+        }
+    }
+    for table in tables {
+        if let Some(mismatch) = table.mismatch() {
+            mistakes.push(format!("internal error: table `{}`: {mismatch}", table.table));
+        }
+    }
+    mistakes
+}
+
+/// What a stream's records say that cannot be.
+fn mismatches(record: &StreamRecorder, planned: Option<u64>) -> Vec<String> {
+    let counters = record.counters;
+    let mut mismatches = counters.mismatches();
+    if let Some(planned) = planned.filter(|planned| *planned != counters.scheduled) {
+        mismatches.push(format!("{} scheduled are not {planned} planned", counters.scheduled));
+    }
+    let timed = record.response.count();
+    if timed != counters.acknowledged {
+        mismatches.push(format!("{timed} timed are not {} acknowledged", counters.acknowledged));
+    }
+    let explained: u64 = record.failures.kinds().iter().map(|kind| kind.count).sum();
+    if explained != counters.failed {
+        mismatches.push(format!("{explained} failures are not {} failed", counters.failed));
+    }
+    mismatches
+}
+
+/// Whether lateness was rather ours than the target's: we saw that slots were due so late that it
+/// outweighs both the waiting for a free connection and the target's answer.
+fn generator_bound(stream: &StreamSummary) -> Option<String> {
+    let late_ns = stream.sched.p99;
+    let is_bound = late_ns > SCHED_MAX_NS.max(stream.queue.p99).max(stream.service.p99);
+    is_bound.then(|| {
+        format!(
+            "the generator was the limit: stream `{}` was {:.0} ms late before the target had a part \
+             in it (99th percentile); use more processors or a lower rate",
+            stream.name,
+            real(late_ns) / 1e6
+        )
+    })
+}
