@@ -1,1 +1,227 @@
-//! (being built)
+//! A mistake in a file: what, where, what to do. Draws the file, the line, the caret and the help.
+
+mod draw;
+mod nearest;
+
+use std::fmt;
+
+pub use nearest::nearest;
+pub use nearest::suggest;
+
+/// A stretch of a file that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Which file: what [`Problems::add_file`] returned.
+    pub file: u16,
+    /// First byte.
+    pub start: u32,
+    /// First byte behind it.
+    pub end: u32,
+}
+
+impl Place {
+    /// From the beginning of this place to the end of another in the same file.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self { end: other.end.max(self.end), ..self }
+    }
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// Where. None if no file could be read.
+    pub place: Option<Place>,
+    /// What stands under the caret.
+    pub label: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A mistake that has no place yet.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None, label: None, help: None }
+    }
+
+    /// Sets its place.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// Sets what stands under the caret.
+    #[must_use]
+    pub fn label(self, label: impl Into<String>) -> Self {
+        Self { label: Some(label.into()), ..self }
+    }
+
+    /// Sets what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Sets what to do, if something is known.
+    #[must_use]
+    pub fn maybe_help(self, help: Option<String>) -> Self {
+        Self { help: help.or(self.help), ..self }
+    }
+}
+
+/// A file that was read, as it is shown.
+#[derive(Debug, Clone)]
+struct File {
+    name: String,
+    text: String,
+}
+
+/// A value that came from the environment and must not be shown.
+#[derive(Debug, Clone)]
+struct Hidden {
+    place: Place,
+    value: String,
+    shown: String,
+}
+
+/// All mistakes of the files of a run, and the files themselves.
+#[derive(Default, Clone)]
+pub struct Problems {
+    files: Vec<File>,
+    list: Vec<Problem>,
+    hidden: Vec<Hidden>,
+}
+
+impl Problems {
+    /// Keeps a file's name and text, to draw it, and gives its number.
+    pub fn add_file(&mut self, name: &str, text: &str) -> u16 {
+        let number = u16::try_from(self.files.len()).unwrap_or(u16::MAX);
+        self.files.push(File { name: name.to_owned(), text: text.to_owned() });
+        number
+    }
+
+    /// The text of a file; empty if there is no such file.
+    pub fn text(&self, file: u16) -> &str {
+        self.files.get(usize::from(file)).map_or("", |file| file.text.as_str())
+    }
+
+    /// Notes that the value at a place came from the environment: wherever a message would quote
+    /// it, `shown` stands instead.
+    pub fn hide(&mut self, place: Place, value: String, shown: String) {
+        if !value.is_empty() {
+            self.hidden.push(Hidden { place, value, shown });
+        }
+    }
+
+    /// Adds a mistake, unless the same was found at the same place before.
+    pub fn add(&mut self, problem: Problem) {
+        let problem = Problem {
+            message: self.redact(&problem.message, problem.place),
+            label: problem.label.map(|label| self.redact(&label, problem.place)),
+            help: problem.help.map(|help| self.redact(&help, problem.place)),
+            place: problem.place,
+        };
+        if !self.list.contains(&problem) {
+            self.list.push(problem);
+        }
+    }
+
+    /// The mistakes so far.
+    pub fn list(&self) -> &[Problem] {
+        &self.list
+    }
+
+    /// Whether none was found.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many were found.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The place of a piece of a scalar's text: exact where the file spells the text as it is
+    /// (plain, or in quotes without escapes), else the whole scalar.
+    pub fn within(&self, whole: Place, text: &str, piece: std::ops::Range<usize>) -> Place {
+        let (start, end) = (whole.start as usize, whole.end as usize);
+        let written = self.text(whole.file).get(start..end).unwrap_or("");
+        let Some(offset) = written.find(text).filter(|_| !text.is_empty()) else {
+            return whole;
+        };
+        let narrow = |at: usize| u32::try_from(start + offset + at).unwrap_or(whole.end);
+        Place { file: whole.file, start: narrow(piece.start), end: narrow(piece.end) }
+    }
+
+    /// Draws every mistake as rustc does, in the order of the files, and the number of them.
+    pub fn draw(&self, is_colored: bool) -> String {
+        draw::draw(self, is_colored)
+    }
+
+    fn redact(&self, text: &str, place: Option<Place>) -> String {
+        let mut text = text.to_owned();
+        for Hidden { place: origin, value, shown } in &self.hidden {
+            // A short value may be part of many innocent words; as a whole it is always quoted.
+            if value.len() >= 4 {
+                text = text.replace(value.as_str(), shown);
+            }
+            text = text.replace(&format!("`{value}`"), &format!("`{shown}`"));
+            let is_about = place.is_some_and(|place| {
+                place.file == origin.file && place.start < origin.end && origin.start < place.end
+            });
+            if is_about {
+                text = redact_pieces(&text, value, shown);
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.draw(false))
+    }
+}
+
+impl fmt::Debug for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Hidden values stay hidden here too.
+        formatter.debug_struct("Problems").field("list", &self.list).finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Replaces whatever stands in backticks and is a piece of the value.
+fn redact_pieces(text: &str, value: &str, shown: &str) -> String {
+    let mut pieces: Vec<&str> = text.split('`').collect();
+    let is_closed = pieces.len() % 2 == 1;
+    for (index, piece) in pieces.iter_mut().enumerate() {
+        let is_quoted = is_closed && index % 2 == 1;
+        if is_quoted && !piece.is_empty() && value.contains(*piece) && !shown.contains(*piece) {
+            *piece = shown;
+        }
+    }
+    pieces.join("`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+    use super::Problem;
+    use super::Problems;
+
+    #[test]
+    fn values_of_the_environment_are_not_shown() {
+        let mut problems = Problems::default();
+        let file = problems.add_file("a.yaml", "rate: ${RATE}\n");
+        let place = Place { file, start: 6, end: 13 };
+        problems.hide(place, "hunter2/s".to_owned(), "${RATE}".to_owned());
+        problems.add(Problem::new("`hunter2/s` is not a rate").at(place).help("not `hunter2`"));
+        let drawn = problems.to_string();
+        assert!(!drawn.contains("hunter2"), "{drawn}");
+        assert!(drawn.contains("`${RATE}` is not a rate"), "{drawn}");
+    }
+}

@@ -20,6 +20,7 @@
 
 pub mod units;
 pub mod diagnostic;
+pub mod yaml;
 pub mod schema;
 pub mod action;
 pub mod pace;

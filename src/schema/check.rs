@@ -1,0 +1,93 @@
+//! A schema file to what it means, or every mistake in it.
+
+mod action;
+mod draw;
+mod fill;
+mod literal;
+mod outline;
+mod relation;
+mod set;
+mod shape;
+mod table;
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problems;
+use crate::schema::ColumnType;
+use crate::schema::Schema;
+use crate::schema::check::outline::Outline;
+use crate::schema::file::SchemaFile;
+use crate::yaml;
+use crate::yaml::Node;
+
+pub(crate) use outline::identifier;
+pub(crate) use relation::relations;
+
+/// A schema and the file it was read from. Where the file is broken, something harmless stands in
+/// the schema, and `kinds` has None: such a schema never leaves the checks.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    pub(crate) schema: Schema,
+    pub(crate) file: SchemaFile,
+    /// The types of each table's columns, where they could be read.
+    pub(crate) kinds: Vec<Vec<Option<ColumnType>>>,
+}
+
+impl Checked {
+    /// Where a table's name is written.
+    pub(crate) fn table_place(&self, table: usize) -> Place {
+        let tables = &self.file.tables;
+        tables.value.0.get(table).map_or(tables.place, |(name, _)| name.place)
+    }
+
+    /// Where a column's name is written.
+    pub(crate) fn column_place(&self, table: usize, column: usize) -> Place {
+        let file = self.file.tables.value.0.get(table).and_then(|(_, file)| file.as_ref());
+        let name = file.and_then(|file| file.columns.value.0.get(column)).map(|(name, _)| name);
+        name.map_or_else(|| self.table_place(table), |name| name.place)
+    }
+
+    /// Where the reference of a column is written.
+    pub(crate) fn reference_place(&self, table: usize, column: usize) -> Place {
+        let file = self.file.tables.value.0.get(table).and_then(|(_, file)| file.as_ref());
+        file.and_then(|file| file.columns.value.0.get(column)?.1.as_ref())
+            .and_then(|file| match &file.fill.value {
+                yaml::ScalarOr::Other(fill) => fill.reference.as_ref().map(|name| name.place),
+                yaml::ScalarOr::Scalar(_) => None,
+            })
+            .unwrap_or_else(|| self.column_place(table, column))
+    }
+
+    /// Where a step of an action is written.
+    pub(crate) fn step_place(&self, action: usize, step: usize) -> Place {
+        let Some((name, steps)) = self.file.actions.0.get(action) else {
+            return self.file.schema.place;
+        };
+        // Broken steps are not in the schema, so the numbers behind them would be off.
+        let is_whole = |steps: &&Vec<_>| steps.len() == self.schema.actions[action].steps.len();
+        let step = steps.as_ref().filter(is_whole).and_then(|steps| steps.get(step)?.0.as_ref());
+        step.map_or(name.place, |step| step.value.place().unwrap_or(step.place))
+    }
+
+    /// Whether a table could not be read, so that nothing is known of its columns.
+    pub(crate) fn is_broken(&self, table: usize) -> bool {
+        self.file.tables.value.0.get(table).is_none_or(|(_, file)| file.is_none())
+    }
+}
+
+/// Checks a schema by itself; its mistakes go to `problems`. References are left to
+/// [`relations`]. None if the file's outermost structure is broken.
+pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Option<Checked> {
+    let file: SchemaFile = yaml::decode(node, problems)?;
+    identifier(&file.schema, "a domain's name", problems);
+    if let Some(database) = &file.database {
+        identifier(database, "a database's name", problems);
+    }
+    let outline = Outline::new(&file, problems);
+    let tables = table::tables(&file.schema.value, &outline, problems);
+    let actions = action::actions(&file, &outline, &tables, problems);
+    let database = file.database.as_ref().unwrap_or(&file.schema).value.clone();
+    let name = file.schema.value.clone();
+    let kinds = outline.kinds();
+    let schema = Schema { name, database, tables, actions, source };
+    Some(Checked { schema, file, kinds })
+}

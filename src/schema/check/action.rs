@@ -1,0 +1,246 @@
+//! Actions: steps that commit together.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::schema::Action;
+use crate::schema::Otherwise;
+use crate::schema::Pick;
+use crate::schema::ReplicaIdentity;
+use crate::schema::Set;
+use crate::schema::Step;
+use crate::schema::Table;
+use crate::schema::check::fill::row_pick;
+use crate::schema::check::fill::unknown_column;
+use crate::schema::check::outline::Outline;
+use crate::schema::check::outline::identifier;
+use crate::schema::check::set::Setter;
+use crate::schema::check::shape::StepShape;
+use crate::schema::check::shape::step_shape;
+use crate::schema::check::table::unknown_state;
+use crate::schema::file::OtherwiseFile;
+use crate::schema::file::PickFile;
+use crate::schema::file::SchemaFile;
+use crate::schema::file::StepFile;
+use crate::yaml::Kept;
+use crate::yaml::Spanned;
+
+/// Most steps of an action.
+const STEPS_MAX: usize = 32;
+
+/// All actions; broken ones have no steps.
+pub(super) fn actions(
+    file: &SchemaFile,
+    outline: &Outline<'_>,
+    tables: &[Table],
+    problems: &mut Problems,
+) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for (name, steps) in &file.actions.0 {
+        identifier(name, "an action's name", problems);
+        let steps = match steps {
+            Some(steps) => one(name, steps, outline, tables, problems),
+            None => Vec::new(),
+        };
+        actions.push(Action { name: name.value.clone(), steps });
+    }
+    actions
+}
+
+fn one(
+    name: &Spanned<String>,
+    steps: &[Kept<Spanned<StepFile>>],
+    outline: &Outline<'_>,
+    tables: &[Table],
+    problems: &mut Problems,
+) -> Vec<Step> {
+    if steps.is_empty() || steps.len() > STEPS_MAX {
+        let message = format!("the action `{}` has no steps", name.value);
+        let many = format!("the action `{}` has more than {STEPS_MAX} steps", name.value);
+        let message = if steps.is_empty() { message } else { many };
+        problems.add(Problem::new(message).at(name.place));
+    }
+    let mut checker = Steps { outline, tables, touched: Vec::new(), problems };
+    let steps = steps.iter().filter_map(|step| step.0.as_ref());
+    steps.filter_map(|step| checker.step(step)).collect()
+}
+
+/// What an earlier step of the action did to a row of a table.
+#[derive(Clone, Copy, PartialEq)]
+enum Touch {
+    Inserted,
+    Picked,
+    Deleted,
+}
+
+struct Steps<'a> {
+    outline: &'a Outline<'a>,
+    tables: &'a [Table],
+    touched: Vec<(usize, Touch)>,
+    problems: &'a mut Problems,
+}
+
+impl Steps<'_> {
+    fn step(&mut self, file: &Spanned<StepFile>) -> Option<Step> {
+        let shape = step_shape(file, self.problems)?;
+        let (StepShape::Insert(name) | StepShape::Update(name) | StepShape::Delete(name)) = shape;
+        let Some(table) = self.outline.table(&name.value) else {
+            let message = format!("the schema has no table `{}`", name.value);
+            let help = suggest(&name.value, "the tables", &self.outline.table_names());
+            self.problems.add(Problem::new(message).at(name.place).maybe_help(help));
+            return None;
+        };
+        // Nothing can be said of a table that could not be read.
+        self.outline.tables[table].file?;
+        let earlier = self.touched.iter().rev().find(|(other, _)| *other == table);
+        let earlier = earlier.map(|(_, touch)| *touch);
+        match shape {
+            StepShape::Insert(name) => {
+                self.touched.push((table, Touch::Inserted));
+                self.insert(table, name)
+            }
+            StepShape::Update(name) => {
+                self.touched.push((table, Touch::Picked));
+                self.row(table, name, earlier, &file.value, "update")?;
+                let (pick, otherwise) = self.choice(table, &file.value)?;
+                let set = self.sets(table, file)?;
+                Some(Step::Update { table, pick, set, otherwise })
+            }
+            StepShape::Delete(name) => {
+                self.touched.push((table, Touch::Deleted));
+                self.row(table, name, earlier, &file.value, "delete")?;
+                let (pick, otherwise) = self.choice(table, &file.value)?;
+                Some(Step::Delete { table, pick, otherwise })
+            }
+        }
+    }
+
+    fn refuse<T>(&mut self, place: Place, message: String, help: &str) -> Option<T> {
+        let problem = Problem::new(message).at(place);
+        self.problems.add(if help.is_empty() { problem } else { problem.help(help) });
+        None
+    }
+
+    fn insert(&mut self, table: usize, name: &Spanned<String>) -> Option<Step> {
+        if let Some(owner) = &self.tables[table].owner {
+            let has_owner = self.touched.contains(&(owner.table, Touch::Inserted));
+            if !has_owner {
+                let owner = &self.tables[owner.table].name;
+                let message = format!("a row of `{}` is made only with its owner", name.value);
+                let help = format!("put `{{ insert: {owner} }}` before it");
+                return self.refuse(name.place, message, &help);
+            }
+        }
+        Some(Step::Insert { table })
+    }
+
+    /// Whether one row of the table can be found again and changed.
+    fn row(
+        &mut self,
+        table: usize,
+        name: &Spanned<String>,
+        earlier: Option<Touch>,
+        file: &StepFile,
+        verb: &str,
+    ) -> Option<()> {
+        let meant = &self.tables[table];
+        if let Some(per) = self.outline.tables[table].file.and_then(|file| file.per.as_ref()) {
+            let message = format!("rows of `{}` live and die with their owner", name.value);
+            let help = format!("{verb} a row of `{}` instead", per.value);
+            return self.refuse(name.place, message, &help);
+        }
+        if meant.key.is_empty() {
+            let message = format!("`{}` has no key, so none of its rows can be found", name.value);
+            return self.refuse(name.place, message, "mark a column with `key: true`");
+        }
+        if meant.replica_identity == ReplicaIdentity::Nothing {
+            let message = format!(
+                "`{}` has `replica_identity: nothing`, so PostgreSQL refuses to {verb} its rows \
+                 while they are published",
+                name.value
+            );
+            return self.refuse(name.place, message, "use `default` or `full`");
+        }
+        if earlier == Some(Touch::Deleted) {
+            let message = format!("an earlier step has deleted this row of `{}`", name.value);
+            return self.refuse(name.place, message, "");
+        }
+        if earlier.is_some() && (file.pick.is_some() || file.otherwise.is_some()) {
+            let place = file.pick.as_ref().map(|pick| pick.place);
+            let place = place.or(file.otherwise.as_ref().map(|word| word.place));
+            let message = "an earlier step has chosen the row already".to_owned();
+            return self.refuse(place.unwrap_or(name.place), message, "leave this away");
+        }
+        Some(())
+    }
+
+    /// Which row, and what if there is none.
+    fn choice(&mut self, table: usize, file: &StepFile) -> Option<(Pick, Otherwise)> {
+        let pick = match &file.pick {
+            None => Pick::Uniform,
+            Some(Spanned { value: PickFile::State(states), place }) => {
+                self.state_pick(table, &states.0, *place)?
+            }
+            Some(pick) => row_pick(pick, self.problems)?,
+        };
+        let otherwise = match file.otherwise.as_ref().map(|word| word.value) {
+            None | Some(OtherwiseFile::Skip) => Otherwise::Skip,
+            Some(OtherwiseFile::Insert) => Otherwise::Insert,
+        };
+        Some((pick, otherwise))
+    }
+
+    fn state_pick(
+        &mut self,
+        table: usize,
+        states: &[Spanned<String>],
+        place: Place,
+    ) -> Option<Pick> {
+        let Some(known) = &self.tables[table].states else {
+            let message = format!("the rows of `{}` have no states", self.tables[table].name);
+            return self.refuse(place, message, "fill a column with `state` first");
+        };
+        let mut found = Vec::new();
+        for state in states {
+            match known.names.iter().position(|name| *name == state.value) {
+                Some(index) if found.contains(&index) => {
+                    let message = format!("the state `{}` is given twice", state.value);
+                    self.problems.add(Problem::new(message).at(state.place));
+                }
+                Some(index) => found.push(index),
+                None => self.problems.add(unknown_state(state, &known.names)),
+            }
+        }
+        if states.is_empty() {
+            return self.refuse(place, "this picks from no state".to_owned(), "");
+        }
+        (found.len() == states.len()).then_some(Pick::State(found))
+    }
+
+    fn sets(&mut self, table: usize, file: &Spanned<StepFile>) -> Option<Vec<(usize, Set)>> {
+        let entries = file.value.set.as_ref().map_or(&[][..], |set| set.value.0.as_slice());
+        if entries.is_empty() {
+            let place = file.value.place().unwrap_or(file.place);
+            let message = "the update changes nothing".to_owned();
+            return self.refuse(place, message, "write `set: { column: value }`");
+        }
+        let outline = &self.outline.tables[table];
+        let mut sets = Vec::new();
+        for (name, written) in entries {
+            let Some(column) = outline.column(&name.value) else {
+                self.problems.add(unknown_column(outline, name));
+                continue;
+            };
+            let is_known = outline.columns[column].kind.is_some();
+            let Some(written) = written.as_ref().filter(|_| is_known) else {
+                continue;
+            };
+            let setter = Setter { table: &self.tables[table], column, name: name.place };
+            if let Some(set) = setter.set(written, self.problems) {
+                sets.push((column, set));
+            }
+        }
+        Some(sets)
+    }
+}

@@ -1,0 +1,258 @@
+//! What holds between tables, within one schema and across the schemas of a run.
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::schema::Column;
+use crate::schema::Fill;
+use crate::schema::Reference;
+use crate::schema::ReplicaIdentity;
+use crate::schema::Step;
+use crate::schema::Table;
+use crate::schema::check::Checked;
+use crate::schema::order::parents_first;
+
+/// A table of the world: which schema, which table in it.
+type At = (usize, usize);
+
+/// Checks all references and lookups, and that what is deleted can be. `is_complete` says that
+/// these schemas are all there are: a reference to another one is a mistake then.
+pub(crate) fn relations(schemas: &[&Checked], is_complete: bool, problems: &mut Problems) {
+    let world = World { schemas, is_complete };
+    for (at, table) in world.tables() {
+        for (column, reference) in table.references() {
+            if let Err(problem) = world.reference(at, column, reference) {
+                problems.add(problem.or_at(world.schemas[at.0].reference_place(at.1, column)));
+            }
+        }
+        for column in 0..table.columns.len() {
+            if let Some(problem) = world.lookup(at, column) {
+                problems.add(problem.or_at(world.schemas[at.0].column_place(at.1, column)));
+            }
+        }
+    }
+    world.circles(problems);
+    world.deletes(problems);
+}
+
+impl Problem {
+    fn or_at(self, place: Place) -> Self {
+        Self { place: self.place.or(Some(place)), ..self }
+    }
+}
+
+struct World<'a> {
+    schemas: &'a [&'a Checked],
+    is_complete: bool,
+}
+
+impl<'a> World<'a> {
+    fn tables(&self) -> impl Iterator<Item = (At, &'a Table)> {
+        self.schemas.iter().enumerate().flat_map(|(schema, checked)| {
+            let tables = checked.schema.tables.iter().enumerate();
+            tables.map(move |(table, meant)| ((schema, table), meant))
+        })
+    }
+
+    fn table(&self, at: At) -> &'a Table {
+        &self.schemas[at.0].schema.tables[at.1]
+    }
+
+    /// The table that a reference names, if it is there.
+    fn target(&self, reference: &Reference) -> Option<At> {
+        let schema = self.schemas.iter().position(|c| c.schema.name == reference.schema)?;
+        Some((schema, self.schemas[schema].schema.table(&reference.table)?))
+    }
+
+    /// What is wrong with a reference.
+    fn reference(&self, at: At, column: usize, reference: &Reference) -> Result<(), Problem> {
+        let Reference { schema, table, column: wanted, .. } = reference;
+        let Some(index) = self.schemas.iter().position(|c| c.schema.name == *schema) else {
+            let names: Vec<&str> = self.schemas.iter().map(|c| c.schema.name.as_str()).collect();
+            let help = suggest(schema, "the domains", &names);
+            let problem = Problem::new(format!("there is no domain `{schema}` in this run"));
+            return if self.is_complete { Err(problem.maybe_help(help)) } else { Ok(()) };
+        };
+        let checked = self.schemas[index];
+        let Some(parent) = checked.schema.table(table) else {
+            let names: Vec<&str> = checked.schema.tables.iter().map(|t| t.name.as_str()).collect();
+            let help = suggest(table, "the tables", &names);
+            let message = format!("the schema `{schema}` has no table `{table}`");
+            return Err(Problem::new(message).maybe_help(help));
+        };
+        if checked.is_broken(parent) {
+            return Ok(());
+        }
+        let meant = &checked.schema.tables[parent];
+        let Some(found) = meant.column(wanted) else {
+            let names: Vec<&str> = meant.columns.iter().map(|c| c.name.as_str()).collect();
+            let help = suggest(wanted, "the columns", &names);
+            let message = format!("the table `{table}` has no column `{wanted}`");
+            return Err(Problem::new(message).maybe_help(help));
+        };
+        self.parent(at, column, (index, parent), found)
+    }
+
+    /// Whether rows of the parent can be named by this column, and by a column of this type.
+    fn parent(&self, at: At, column: usize, to: At, found: usize) -> Result<(), Problem> {
+        let (parent, child) = (self.table(to), self.table(at));
+        let (table, wanted) = (&parent.name, &parent.columns[found].name);
+        if parent.key != [found] {
+            let message = format!("`{table}.{wanted}` is not the key of `{table}`");
+            let key: Vec<String> =
+                parent.key.iter().map(|&key| format!("`{table}.{}`", parent.columns[key].name)).collect();
+            let help = match key.as_slice() {
+                [] => format!("`{table}` has no key: mark `{wanted}` with `key: true`"),
+                [one] => format!("refer to {one}"),
+                _ => format!("only a table whose key is one column can be referred to"),
+            };
+            return Err(Problem::new(message).help(help));
+        }
+        let is_own = child.owner.as_ref().is_some_and(|o| o.column == column && at.0 == to.0);
+        if parent.owner.is_some() {
+            let message = format!("rows of `{table}` belong to an owner and are not picked");
+            return Err(Problem::new(message).help("refer to the owner instead"));
+        }
+        if is_own && child.columns[column].nullable {
+            let message = "the reference to the owner is never NULL";
+            return Err(Problem::new(message));
+        }
+        let theirs = self.schemas[to.0].kinds[to.1][found];
+        let ours = self.schemas[at.0].kinds[at.1][column];
+        match (ours, theirs) {
+            (Some(ours), Some(theirs)) if ours != theirs => {
+                let message = format!("the column is `{ours}`, and `{table}.{wanted}` is `{theirs}`");
+                Err(Problem::new(message).help(format!("make the column `{theirs}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with a lookup.
+    fn lookup(&self, at: At, column: usize) -> Option<Problem> {
+        let table = self.table(at);
+        let Column { name, fill, nullable, .. } = &table.columns[column];
+        let Fill::Lookup { through, column: wanted } = fill else {
+            return None;
+        };
+        let via = &table.columns[*through];
+        let Fill::Reference(reference) = &via.fill else {
+            let is_broken = self.schemas[at.0].kinds[at.1][*through].is_none();
+            let message = format!("`{}` is no reference, so nothing can be looked up", via.name);
+            return (!is_broken).then(|| Problem::new(message));
+        };
+        let to = self.target(reference).filter(|to| !self.schemas[to.0].is_broken(to.1))?;
+        let parent = self.table(to);
+        let Some(found) = parent.column(wanted) else {
+            let names: Vec<&str> = parent.columns.iter().map(|c| c.name.as_str()).collect();
+            let message = format!("the table `{}` has no column `{wanted}`", parent.name);
+            let help = suggest(wanted, "the columns", &names);
+            return Some(Problem::new(message).maybe_help(help));
+        };
+        let theirs = self.schemas[to.0].kinds[to.1][found];
+        let ours = self.schemas[at.0].kinds[at.1][column];
+        if let (Some(ours), Some(theirs)) = (ours, theirs)
+            && ours != theirs
+        {
+            let place = format!("`{}.{wanted}`", parent.name);
+            let message = format!("the column is `{ours}`, and {place} is `{theirs}`");
+            return Some(Problem::new(message).help(format!("make the column `{theirs}`")));
+        }
+        if !nullable && (parent.columns[found].nullable || via.nullable) {
+            let message = format!("`{name}` is NULL where what it looks up is");
+            return Some(Problem::new(message).help("write `nullable: true`"));
+        }
+        let updater = self.updater(to, found)?;
+        let message = format!("the action `{updater}` updates `{}.{wanted}`", parent.name);
+        let help = "a looked-up value must not change: look up another column, or do not update it";
+        Some(Problem::new(message).help(help))
+    }
+
+    /// An action that updates a column.
+    fn updater(&self, at: At, column: usize) -> Option<&'a str> {
+        let actions = &self.schemas[at.0].schema.actions;
+        let updates = |step: &Step| match step {
+            Step::Update { table, set, .. } => {
+                *table == at.1 && set.iter().any(|(other, _)| *other == column)
+            }
+            _ => false,
+        };
+        let found = actions.iter().find(|action| action.steps.iter().any(updates));
+        found.map(|action| action.name.as_str())
+    }
+
+    /// Refuses tables that need each other before they can have a row.
+    fn circles(&self, problems: &mut Problems) {
+        let tables: Vec<(At, &Table)> = self.tables().collect();
+        let needs = |index: usize| -> Vec<usize> {
+            let (_, table) = tables[index];
+            let targets = table.references().filter_map(|(_, reference)| self.target(reference));
+            targets.filter_map(|to| tables.iter().position(|(at, _)| *at == to)).collect()
+        };
+        let Err(cycle) = parents_first(tables.len(), needs) else {
+            return;
+        };
+        let (at, table) = tables[cycle[0]];
+        let next = tables[cycle[1 % cycle.len()]].0;
+        let place = table
+            .references()
+            .find(|(_, reference)| self.target(reference) == Some(next))
+            .map(|(column, _)| self.schemas[at.0].reference_place(at.1, column));
+        let names: Vec<String> =
+            cycle.iter().map(|&index| format!("`{}`", tables[index].1.name)).collect();
+        let message = match names.as_slice() {
+            [one] => format!("{one} refers to itself"),
+            _ => format!("{} refer to each other in a circle", names.join(", ")),
+        };
+        let problem = Problem::new(message).help("a row must be able to follow its parents");
+        problems.add(problem.or_at(place.unwrap_or(self.schemas[at.0].table_place(at.1))));
+    }
+
+    /// A row that is deleted takes its children with it, so these must be found and deleted too.
+    fn deletes(&self, problems: &mut Problems) {
+        for (schema, checked) in self.schemas.iter().enumerate() {
+            for (action, meant) in checked.schema.actions.iter().enumerate() {
+                for (step, shape) in meant.steps.iter().enumerate() {
+                    if let Step::Delete { table, .. } = shape
+                        && let Some(problem) = self.undeletable((schema, *table))
+                    {
+                        problems.add(problem.or_at(checked.step_place(action, step)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn undeletable(&self, parent: At) -> Option<Problem> {
+        let mut seen = BTreeSet::from([parent]);
+        let mut rest = vec![parent];
+        while let Some(parent) = rest.pop() {
+            for (at, table) in self.tables() {
+                let refers = table.references().any(|(_, r)| self.target(r) == Some(parent));
+                if !refers || !seen.insert(at) {
+                    continue;
+                }
+                // Owned rows are found by their owner's key, and the WAL can name them whole.
+                let is_found = table.owner.is_some()
+                    && table.replica_identity == ReplicaIdentity::Full;
+                let reason = if table.key.is_empty() && !is_found {
+                    "it has no key"
+                } else if table.replica_identity == ReplicaIdentity::Nothing {
+                    "it has `replica_identity: nothing`"
+                } else {
+                    rest.push(at);
+                    continue;
+                };
+                let message = format!(
+                    "the rows of `{}` that refer to this row go first, but cannot be deleted: {reason}",
+                    table.name
+                );
+                return Some(Problem::new(message));
+            }
+        }
+        None
+    }
+}

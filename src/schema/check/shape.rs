@@ -1,0 +1,168 @@
+//! Which of the things that a step or a fill may be it is.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::schema::file::FillFile;
+use crate::schema::file::StepFile;
+use crate::yaml::Spanned;
+
+/// Words that fill a column by themselves.
+pub(super) const BARE: [&str; 5] = ["sequence", "uuid", "event_time", "line", "email"];
+
+/// Keys that fill a column.
+const FILLS: [&str; 14] = [
+    "sequence",
+    "event_time",
+    "email",
+    "constant",
+    "uniform",
+    "lognormal",
+    "weighted",
+    "listed",
+    "words",
+    "name",
+    "reference",
+    "lookup",
+    "derived",
+    "state",
+];
+
+/// Everything that may fill a column, for messages.
+pub(super) fn fill_names() -> Vec<&'static str> {
+    let mut names = BARE.to_vec();
+    names.extend(FILLS.iter().filter(|name| !BARE.contains(name)));
+    names
+}
+
+/// The one thing that a fill is. Mistakes: nothing, two things at once, or what depends on the old
+/// value where there is none.
+pub(super) fn fill_shape(
+    fill: &FillFile,
+    place: Place,
+    is_update: bool,
+    problems: &mut Problems,
+) -> Option<&'static str> {
+    let keys = fill_keys(fill);
+    let dependent = ["add", "multiply", "append", "next"];
+    let shape = match keys.as_slice() {
+        [] => {
+            let problem = Problem::new("this says nothing about the value").at(place);
+            problems.add(problem.maybe_help(suggest("", "the fills", &fill_names())));
+            return None;
+        }
+        [shape] => *shape,
+        [first, second, ..] => {
+            let message = format!("`{first}` and `{second}` cannot stand together");
+            problems.add(Problem::new(message).at(place).help("keep one of them"));
+            return None;
+        }
+    };
+    if dependent.contains(&shape) && !is_update {
+        let message = format!("`{shape}` needs an old value, and a new row has none");
+        problems.add(Problem::new(message).at(place).help("it belongs into `set`"));
+        return None;
+    }
+    stray(fill.then.as_ref(), "then", "listed", shape, problems);
+    stray(fill.pick.as_ref(), "pick", "reference", shape, problems);
+    Some(shape)
+}
+
+/// Refuses a key that means something only beside another.
+fn stray<T>(
+    key: Option<&Spanned<T>>,
+    name: &str,
+    wants: &str,
+    shape: &str,
+    problems: &mut Problems,
+) {
+    if let Some(key) = key
+        && shape != wants
+    {
+        let message = format!("`{name}` has no meaning beside `{shape}`");
+        let help = format!("it belongs beside `{wants}`");
+        problems.add(Problem::new(message).at(key.place).help(help));
+    }
+}
+
+fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
+    let given = [
+        fill.sequence.is_some(),
+        fill.event_time.is_some(),
+        fill.email.is_some(),
+        fill.constant.is_some(),
+        fill.uniform.is_some(),
+        fill.lognormal.is_some(),
+        fill.weighted.is_some(),
+        fill.listed.is_some(),
+        fill.words.is_some(),
+        fill.name.is_some(),
+        fill.reference.is_some(),
+        fill.lookup.is_some(),
+        fill.derived.is_some(),
+        fill.state.is_some(),
+        fill.add.is_some(),
+        fill.multiply.is_some(),
+        fill.append.is_some(),
+        fill.next.is_some(),
+    ];
+    let names = FILLS.iter().copied().chain(["add", "multiply", "append", "next"]);
+    names.zip(given).filter(|(_, given)| *given).map(|(name, _)| name).collect()
+}
+
+/// What a step does, and to which table.
+#[derive(Clone, Copy)]
+pub(super) enum StepShape<'a> {
+    Insert(&'a Spanned<String>),
+    Update(&'a Spanned<String>),
+    Delete(&'a Spanned<String>),
+}
+
+impl StepFile {
+    /// Where it names its table.
+    pub(super) fn place(&self) -> Option<Place> {
+        let table = self.insert.as_ref().or(self.update.as_ref()).or(self.delete.as_ref());
+        table.map(|table| table.place)
+    }
+}
+
+/// The one thing that a step does. Mistakes: nothing, two things at once, or keys that mean nothing
+/// for it.
+pub(super) fn step_shape<'a>(
+    step: &'a Spanned<StepFile>,
+    problems: &mut Problems,
+) -> Option<StepShape<'a>> {
+    let StepFile { insert, update, delete, pick, set, otherwise } = &step.value;
+    let shape = match (insert, update, delete) {
+        (Some(table), None, None) => StepShape::Insert(table),
+        (None, Some(table), None) => StepShape::Update(table),
+        (None, None, Some(table)) => StepShape::Delete(table),
+        (None, None, None) => {
+            let problem = Problem::new("the step does nothing").at(step.place);
+            problems.add(problem.help("write `insert`, `update` or `delete`, and a table"));
+            return None;
+        }
+        _ => {
+            let problem = Problem::new("the step does two things").at(step.place);
+            problems.add(problem.help("make it two steps: they commit together"));
+            return None;
+        }
+    };
+    let mut refuse = |place: Option<Place>, key: &str, verb: &str| {
+        if let Some(place) = place {
+            let message = format!("`{key}` has no meaning beside `{verb}`");
+            problems.add(Problem::new(message).at(place));
+        }
+    };
+    match shape {
+        StepShape::Insert(_) => {
+            refuse(pick.as_ref().map(|pick| pick.place), "pick", "insert");
+            refuse(set.as_ref().map(|set| set.place), "set", "insert");
+            refuse(otherwise.as_ref().map(|word| word.place), "otherwise", "insert");
+        }
+        StepShape::Update(_) => {}
+        StepShape::Delete(_) => refuse(set.as_ref().map(|set| set.place), "set", "delete"),
+    }
+    Some(shape)
+}

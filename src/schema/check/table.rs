@@ -1,0 +1,345 @@
+//! Tables: their columns, keys, owners and states.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::schema::Column;
+use crate::schema::ColumnType;
+use crate::schema::Fill;
+use crate::schema::Literal;
+use crate::schema::Owner;
+use crate::schema::ReplicaIdentity;
+use crate::schema::States;
+use crate::schema::Table;
+use crate::schema::check::draw;
+use crate::schema::check::draw::Spot;
+use crate::schema::check::fill::Filler;
+use crate::schema::check::outline::ColumnOutline;
+use crate::schema::check::outline::Outline;
+use crate::schema::check::outline::TableOutline;
+use crate::schema::expression;
+use crate::schema::file::ColumnFile;
+use crate::schema::file::ReplicaIdentityFile;
+use crate::schema::file::StateFile;
+use crate::schema::file::TableFile;
+use crate::schema::order::parents_first;
+use crate::yaml::Kind;
+use crate::yaml::Scalar;
+use crate::yaml::ScalarOr;
+use crate::yaml::Spanned;
+
+/// Most rows that one row owns.
+const OWNED_MAX: u32 = 1_000;
+
+/// Most states of a row's life.
+const STATES_MAX: usize = 16;
+
+/// All tables, as they are meant.
+pub(super) fn tables(schema: &str, outline: &Outline<'_>, problems: &mut Problems) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for table in &outline.tables {
+        tables.push(one(schema, outline, table, problems));
+    }
+    tables
+}
+
+fn one(
+    schema: &str,
+    outline: &Outline<'_>,
+    table: &TableOutline<'_>,
+    problems: &mut Problems,
+) -> Table {
+    let columns: Vec<Column> =
+        table.columns.iter().map(|column| self::column(schema, table, column, problems)).collect();
+    let mut result = Table {
+        name: table.name.value.clone(),
+        columns,
+        key: Vec::new(),
+        replica_identity: ReplicaIdentity::Default,
+        owner: None,
+        states: None,
+    };
+    let Some(file) = table.file else {
+        return result;
+    };
+    result.replica_identity = match file.replica_identity {
+        ReplicaIdentityFile::Default => ReplicaIdentity::Default,
+        ReplicaIdentityFile::Full => ReplicaIdentity::Full,
+        ReplicaIdentityFile::Nothing => ReplicaIdentity::Nothing,
+    };
+    let is_key = |column: &ColumnOutline<'_>| column.file.is_some_and(|file| file.key);
+    result.key = (0..table.columns.len()).filter(|&at| is_key(&table.columns[at])).collect();
+    result.owner = owner(outline, table, file, &result, problems);
+    result.states = states(table, problems);
+    let is_whole = table.columns.iter().all(|column| column.kind.is_some());
+    if is_whole {
+        check_key(table, &result, problems);
+        check_unique(table, &result, problems);
+        check_derived(table, &result, problems);
+    }
+    once(table, "line", problems);
+    once(table, "state", problems);
+    result
+}
+
+fn column(
+    schema: &str,
+    table: &TableOutline<'_>,
+    column: &ColumnOutline<'_>,
+    problems: &mut Problems,
+) -> Column {
+    // Stands in for what is broken: never used, because the mistake is in the list.
+    let mut result = Column {
+        name: column.name.value.clone(),
+        kind: column.kind.unwrap_or(ColumnType::Text),
+        nullable: true,
+        null_rate: 0.0,
+        unique: false,
+        fill: Fill::Constant(Literal::Null),
+    };
+    let (Some(file), Some(kind)) = (column.file, column.kind) else {
+        return result;
+    };
+    result.unique = file.unique;
+    (result.nullable, result.null_rate) = nulls(file, problems);
+    let spot = Spot { kind, is_nullable: result.nullable, place: file.fill.place };
+    let filler = Filler { schema, table, spot };
+    if let Some(fill) = filler.fill(&file.fill, problems) {
+        result.fill = fill;
+    }
+    result
+}
+
+/// Whether a column may be NULL, and how often it is.
+fn nulls(file: &ColumnFile, problems: &mut Problems) -> (bool, f64) {
+    let rate = file.null_rate.as_ref().map_or(0.0, |rate| rate.value);
+    let nullable = file.nullable.as_ref().map_or(rate > 0.0, |nullable| nullable.value);
+    if let Some(written) = &file.null_rate {
+        if !(0.0..=1.0).contains(&rate) {
+            let message = "a share is between 0 and 1";
+            problems.add(Problem::new(message).at(written.place));
+        }
+        if file.key && rate > 0.0 {
+            let message = "a column of the primary key is never NULL";
+            problems.add(Problem::new(message).at(written.place));
+        } else if !nullable && rate > 0.0 {
+            let message = "the column is not nullable, and this makes NULLs";
+            problems.add(Problem::new(message).at(written.place));
+        }
+    }
+    if let Some(written) = &file.nullable
+        && file.key
+        && written.value
+    {
+        let message = "a column of the primary key cannot be nullable";
+        problems.add(Problem::new(message).at(written.place));
+    }
+    (nullable && !file.key, rate)
+}
+
+fn owner(
+    outline: &Outline<'_>,
+    table: &TableOutline<'_>,
+    file: &TableFile,
+    meant: &Table,
+    problems: &mut Problems,
+) -> Option<Owner> {
+    let Some(per) = &file.per else {
+        if let Some(count) = &file.count {
+            let problem = Problem::new("`count` has no meaning without `per`").at(count.place);
+            problems.add(problem.help("write `per: owner_table`"));
+        }
+        return None;
+    };
+    let Some(owner) = outline.table(&per.value) else {
+        let message = format!("the schema has no table `{}`", per.value);
+        let help = suggest(&per.value, "the tables", &outline.table_names());
+        problems.add(Problem::new(message).at(per.place).maybe_help(help));
+        return None;
+    };
+    if outline.tables[owner].file.is_some_and(|file| file.per.is_some()) {
+        let message = format!("`{}` belongs to another table, so it cannot own rows", per.value);
+        problems.add(Problem::new(message).at(per.place));
+        return None;
+    }
+    let Some(count) = &file.count else {
+        let problem = Problem::new("the key `count` is missing").at(table.name.place);
+        problems.add(problem.label("in here").help("write `count: 3` or `count: [1, 5]`"));
+        return None;
+    };
+    let bounds = draw::bounds(count, "count", OWNED_MAX, problems);
+    let to_owner: Vec<usize> = meant
+        .references()
+        .filter(|(_, reference)| reference.enforced && reference.table == per.value)
+        .map(|(column, _)| column)
+        .collect();
+    let [column] = to_owner.as_slice() else {
+        // A broken column may be the one that is missed.
+        if table.columns.iter().all(|column| column.kind.is_some()) {
+            let number = if to_owner.is_empty() { "no column" } else { "more than one column" };
+            let message = format!("`{}` has {number} that refers to `{}`", meant.name, per.value);
+            let problem = Problem::new(message).at(per.place);
+            problems.add(problem.help("exactly one column names the owner of a row"));
+        }
+        return None;
+    };
+    let (min, max) = bounds?;
+    Some(Owner { table: owner, column: *column, min, max })
+}
+
+/// The states of the first column that has them.
+fn states(table: &TableOutline<'_>, problems: &mut Problems) -> Option<States> {
+    let (column, kind, file) = table.columns.iter().enumerate().find_map(|(index, column)| {
+        match &column.file?.fill.value {
+            ScalarOr::Other(fill) => Some((index, column.kind, fill.state.as_ref()?)),
+            ScalarOr::Scalar(_) => None,
+        }
+    })?;
+    let mut names: Vec<String> = Vec::new();
+    for name in std::iter::once(&file.value.initial).chain(&file.value.others) {
+        if names.contains(&name.value) {
+            let message = format!("the state `{}` is given twice", name.value);
+            problems.add(Problem::new(message).at(name.place));
+        }
+        let length = u32::try_from(name.value.chars().count()).unwrap_or(u32::MAX);
+        if let Some(limit) = kind.and_then(ColumnType::length_max).filter(|limit| length > *limit) {
+            let message = format!("the state `{}` has more than {limit} characters", name.value);
+            problems.add(Problem::new(message).at(name.place));
+        }
+        if name.value.is_empty() || name.value.contains('\0') {
+            let message = "a state's name is empty or contains a NUL character";
+            problems.add(Problem::new(message).at(name.place));
+        }
+        names.push(name.value.clone());
+    }
+    if names.len() > STATES_MAX {
+        let message = format!("a row's life has at most {STATES_MAX} states, not {}", names.len());
+        problems.add(Problem::new(message).at(file.value.initial.place));
+    }
+    let seeded = seeded(&file.value, &names, problems);
+    Some(States { column, names, seeded })
+}
+
+/// The weights of the states of seeded rows.
+fn seeded(file: &StateFile, names: &[String], problems: &mut Problems) -> Vec<f64> {
+    let mut weights = vec![0.0; names.len()];
+    let Some(seeded) = &file.seeded else {
+        weights[0] = 1.0;
+        return weights;
+    };
+    for (name, weight) in seeded.value.iter() {
+        let Some(state) = names.iter().position(|state| *state == name.value) else {
+            problems.add(unknown_state(name, names));
+            continue;
+        };
+        if weight.value < 0.0 {
+            problems.add(Problem::new("a weight is not negative").at(weight.place));
+        }
+        weights[state] = weight.value;
+    }
+    if weights.iter().sum::<f64>() <= 0.0 && !seeded.value.0.is_empty() {
+        let problem = Problem::new("the weights of seeded rows sum to nothing").at(seeded.place);
+        problems.add(problem);
+    }
+    weights
+}
+
+/// `no state …`, with the nearest.
+pub(super) fn unknown_state(name: &Spanned<String>, names: &[String]) -> Problem {
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    let help = suggest(&name.value, "the states", &known);
+    let message = format!("there is no state `{}`", name.value);
+    Problem::new(message).at(name.place).maybe_help(help)
+}
+
+/// A key must tell rows apart: by a sequence or a UUID, or by owner and line.
+fn check_key(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
+    if meant.key.is_empty() {
+        return;
+    }
+    let fills = || meant.key.iter().map(|&column| &meant.columns[column].fill);
+    let is_numbered = fills().any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid));
+    let has_line = fills().any(|fill| *fill == Fill::Line);
+    let has_owner = meant.owner.as_ref().is_some_and(|owner| meant.key.contains(&owner.column));
+    if is_numbered || has_line && has_owner {
+        return;
+    }
+    let place = table.columns[meant.key[0]].name.place;
+    let message = format!("the key of `{}` does not tell its rows apart", meant.name);
+    let help = "fill one of its columns with `sequence` or `uuid` (in an owned table: with `line`, \
+                beside the reference to the owner)";
+    problems.add(Problem::new(message).at(place).help(help));
+}
+
+/// UNIQUE must hold by the way a column is filled.
+fn check_unique(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
+    for (column, outline) in meant.columns.iter().zip(&table.columns) {
+        let is_unique = match &column.fill {
+            Fill::Sequence { .. } | Fill::Uuid | Fill::Email { .. } => true,
+            Fill::Derived(expression) => expression::columns(expression).iter().any(|&source| {
+                let source = &meant.columns[source].fill;
+                matches!(source, Fill::Sequence { .. } | Fill::Uuid | Fill::Email { .. })
+            }),
+            _ => false,
+        };
+        if column.unique && !is_unique {
+            let message = format!("`{}` is unique, but its values may repeat", column.name);
+            let problem = Problem::new(message).at(outline.name.place);
+            problems.add(problem.help("fill it with `sequence`, `uuid` or `email`"));
+        }
+    }
+}
+
+/// Columns computed from columns: in no circle, and NULL where their sources are.
+fn check_derived(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
+    let place = |column: usize| table.columns[column].name.place;
+    if let Err(cycle) = parents_first(meant.columns.len(), |column| sources(meant, column)) {
+        let names: Vec<String> =
+            cycle.iter().map(|&column| format!("`{}`", meant.columns[column].name)).collect();
+        let message = format!("{} are computed from each other in a circle", names.join(", "));
+        let message = if names.len() == 1 {
+            format!("{} is computed from itself", names[0])
+        } else {
+            message
+        };
+        problems.add(Problem::new(message).at(place(cycle[0])));
+    }
+    for (index, column) in meant.columns.iter().enumerate() {
+        let source = sources(meant, index).into_iter().find(|&at| meant.columns[at].nullable);
+        if let Some(source) = source.filter(|_| !column.nullable) {
+            let source = &meant.columns[source].name;
+            let message = format!("`{}` is NULL where `{source}` is", column.name);
+            problems.add(Problem::new(message).at(place(index)).help("write `nullable: true`"));
+        }
+    }
+}
+
+/// The columns of the same row that a column is made from.
+fn sources(table: &Table, column: usize) -> Vec<usize> {
+    match &table.columns[column].fill {
+        Fill::Derived(expression) => expression::columns(expression),
+        Fill::Email { from: Some(column) } => vec![*column],
+        Fill::Lookup { through, .. } => vec![*through],
+        _ => Vec::new(),
+    }
+}
+
+/// Refuses a second column of a kind that a table has once.
+fn once(table: &TableOutline<'_>, word: &str, problems: &mut Problems) {
+    let places: Vec<Place> = table
+        .columns
+        .iter()
+        .filter(|column| {
+            column.file.is_some_and(|file| match &file.fill.value {
+                ScalarOr::Scalar(scalar) => word == "line" && *scalar == Scalar(Kind::Word, word.to_owned()),
+                ScalarOr::Other(fill) => word == "state" && fill.state.is_some(),
+            })
+        })
+        .map(|column| column.name.place)
+        .collect();
+    if let Some(second) = places.get(1) {
+        let message = format!("the table `{}` has two columns filled by `{word}`", table.name.value);
+        problems.add(Problem::new(message).at(*second).label("the second one"));
+    }
+}
