@@ -1,4 +1,12 @@
 //! Schedules on a virtual clock: exact counts, never early, never late, and shares that add up.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    reason = "a test computes by hand what the library computes with care, and wants equality"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +148,21 @@ fn spikes_without_end_cost_no_memory_and_no_exactness() {
     assert_eq!(curve.due(3), Some(31_000_000));
     let late = curve.due(99_999_999).unwrap();
     assert!(late % 3_000_000 >= 1_000_000 && late % 3_000_000 <= 2_000_000, "{late}");
+}
+
+#[test]
+fn a_slot_on_the_border_of_two_periods_belongs_to_the_second() {
+    // 0.017 slots a period: 17 / 0.017 is a little less than 1,000 in an `f64`.
+    let spike = Segment::Spike {
+        base: 0.0,
+        peak: 17.0,
+        rise: Duration::ZERO,
+        hold: Duration::from_millis(1),
+        fall: Duration::ZERO,
+        every: Duration::from_millis(3),
+        length: Duration::from_mins(1),
+    };
+    assert_eq!(Curve::new([spike]).due(17), Some(3_001_000_000));
 }
 
 #[test]
