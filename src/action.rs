@@ -1,5 +1,7 @@
 //! The waist: what generators make and sinks send. Knows no generator and no destination.
 
+use crate::schema::ColumnType;
+use crate::schema::Literal;
 use crate::units::Decimal;
 
 /// A table of the run, counted over all its domains.
@@ -97,6 +99,11 @@ impl Action {
         &self.values[operation.first as usize..(operation.first + operation.len) as usize]
     }
 
+    /// Replaces a value pushed before.
+    pub fn set(&mut self, index: usize, value: Value) {
+        self.values[index] = value;
+    }
+
     /// The text that a [`Value::Text`] stands for.
     pub fn text(&self, span: Span) -> &str {
         &self.arena[span.start as usize..(span.start + span.len) as usize]
@@ -107,7 +114,7 @@ impl Action {
         self.values.push(value);
     }
 
-    /// Where text is written before [`Action::push_text`]; never shorten it below `text_start`.
+    /// Where text is appended before [`Action::text_from`] names it; never shortened below that.
     pub fn arena(&mut self) -> &mut String {
         &mut self.arena
     }
@@ -153,4 +160,132 @@ pub struct Shape {
 /// Actions are kept far below 4 GiB by the limits that `check` sets on rows and text.
 fn narrow(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+/// What sinks need to know of the run's tables and statements: made once, before anything is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// By [`TableId`].
+    pub tables: Vec<TableInfo>,
+    /// By [`StatementId`].
+    pub statements: Vec<Statement>,
+}
+
+impl Catalog {
+    /// The table of that number.
+    pub fn table(&self, id: TableId) -> &TableInfo {
+        &self.tables[usize::from(id.0)]
+    }
+
+    /// The statement of that number.
+    pub fn statement(&self, id: StatementId) -> &Statement {
+        &self.statements[usize::from(id.0)]
+    }
+}
+
+/// Where a table is, and its columns.
+#[derive(Debug, Clone)]
+pub struct TableInfo {
+    /// Index of its target in the scenario.
+    pub target: usize,
+    /// Index of its domain in the scenario.
+    pub domain: usize,
+    /// Its database.
+    pub database: String,
+    /// Its PostgreSQL schema.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Name and type of each column.
+    pub columns: Vec<(String, ColumnType)>,
+    /// Its primary key, as indexes into `columns`.
+    pub key: Vec<usize>,
+}
+
+/// The shape of a statement.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The table.
+    pub table: TableId,
+    /// What it does.
+    pub kind: StatementKind,
+    /// The types of its parameters, in order.
+    pub parameters: Vec<ColumnType>,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone)]
+pub enum StatementKind {
+    /// One new row; the parameters are all columns.
+    Insert,
+    /// Assignments to one row; the parameters are those of the assignments, then the key.
+    Update {
+        /// What becomes of which column.
+        set: Vec<Assignment>,
+        /// The assignment, if there is one, whose parameter is certain to differ from what stood
+        /// there before: reading the column then tells whether the update was committed.
+        evidence: Option<usize>,
+    },
+    /// One row goes; the parameters are the key.
+    Delete,
+    /// All rows of one owner go; the only parameter is the owner's key.
+    DeleteOwned {
+        /// The column that refers to the owner.
+        column: usize,
+    },
+}
+
+/// What an update makes of a column.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The column.
+    pub column: usize,
+    /// How it changes.
+    pub how: Assign,
+}
+
+/// How an assignment changes a column: see [`crate::schema::Set`].
+#[derive(Debug, Clone)]
+pub enum Assign {
+    /// Becomes the parameter.
+    Value,
+    /// The parameter is added.
+    Add,
+    /// Multiplied by the parameter, rounded to the column's scale.
+    Multiply,
+    /// The parameter is appended.
+    Append,
+    /// Negated; no parameter.
+    Toggle,
+    /// The next of a list; no parameter.
+    Next(Vec<Literal>),
+}
+
+/// Appends a value as PostgreSQL prints it (NULL as nothing): the one text form of values, for
+/// samples, fingerprints and computed text.
+pub fn write_value(value: Value, action: &Action, out: &mut String) {
+    use std::fmt::Write as _;
+    // Writing to a string does not fail.
+    let _ = match value {
+        Value::Null => Ok(()),
+        Value::Bool(value) => write!(out, "{value}"),
+        Value::Int(value) => write!(out, "{value}"),
+        Value::Float(value) => write!(out, "{value}"),
+        Value::Decimal(value) => write!(out, "{value}"),
+        Value::Uuid(value) => write!(out, "{}", uuid::Uuid::from_bytes(value)),
+        Value::Timestamp(value) => match chrono::DateTime::from_timestamp_micros(value) {
+            Some(at) => write!(out, "{}", at.format("%Y-%m-%d %H:%M:%S%.6f+00")),
+            None => write!(out, "{value}us"),
+        },
+        Value::Date(value) => match chrono::NaiveDate::default().checked_add_signed(
+            chrono::TimeDelta::try_days(i64::from(value)).unwrap_or_default(),
+        ) {
+            Some(at) => write!(out, "{at}"),
+            None => write!(out, "{value}d"),
+        },
+        Value::Text(span) => {
+            out.push_str(action.text(span));
+            Ok(())
+        }
+    };
 }

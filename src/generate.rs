@@ -1,1 +1,29 @@
-//! (being built)
+//! What each action is. A pure function of (scenario, seed, lane): reads no clock, does no I/O,
+//! starts no thread, and knows no destination.
+//!
+//! [`World`] is a scenario made ready: tables of all domains in one list, statements, mixes. A
+//! [`Lane`] takes its decisions one after the other ([`Decision`]: which action, which rows), and
+//! [`World::render`] turns a decision into the values to send, whenever that is.
+
+mod children;
+mod column;
+mod compile;
+mod fingerprint;
+mod group;
+mod key;
+mod lane;
+mod permute;
+mod population;
+mod render;
+mod seeding;
+mod words;
+mod world;
+
+pub use fingerprint::fingerprint;
+pub use lane::Decision;
+pub use lane::Due;
+pub use lane::Lane;
+pub use lane::Turn;
+pub use lane::Victim;
+pub use seeding::Chunk;
+pub use world::World;

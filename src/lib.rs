@@ -20,15 +20,14 @@
 
 pub mod units;
 pub mod diagnostic;
-pub mod action;
 pub mod schema;
+pub mod action;
 pub mod pace;
 pub mod scenario;
 pub mod generate;
+pub mod measure;
 pub mod embedded;
 pub mod sink;
-pub mod measure;
-pub mod ledger;
 pub mod engine;
 pub mod report;
 pub mod cli;

@@ -1,1 +1,79 @@
-//! (being built)
+//! Where actions go. Knows no generator: what it gets are [`Action`]s, what it gives are outcomes.
+
+use std::future::Future;
+use std::task::Context;
+use std::task::Poll;
+
+use crate::action::Action;
+use crate::measure::ErrorClass;
+
+pub mod discard;
+pub mod lines;
+pub mod postgres;
+
+/// Names an action in flight: chosen by the caller, unique among those in flight on one sink.
+pub type Ticket = u32;
+
+/// One connection's way to a destination. Owned by one task; never shared.
+///
+/// Actions are submitted without waiting, and settle in the order of submission. When the way is
+/// lost, nothing is known of the actions in flight: [`Sink::recover`] makes a new way on which none
+/// of them can take effect any more, and [`Sink::resolve`] then finds out about each.
+pub trait Sink {
+    /// Whether one more action may be submitted now.
+    fn has_room(&self) -> bool;
+
+    /// Takes an action. Only buffers; [`Sink::poll`] sends.
+    fn submit(&mut self, ticket: Ticket, action: &Action);
+
+    /// Sends and receives. Ready when at least one outcome was added, or when the way is lost.
+    /// Must be polled again after each `submit`.
+    fn poll(&mut self, context: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> Poll<Result<(), Lost>>;
+
+    /// Makes a new way, once. On it, nothing that was in flight can still take effect. May be
+    /// called again after an error.
+    fn recover(&mut self) -> impl Future<Output = Result<(), Lost>>;
+
+    /// After [`Sink::recover`]: what became of an action that was in flight. May be repeated.
+    fn resolve(&mut self, ticket: Ticket, action: &Action) -> impl Future<Output = Result<Fate, Lost>>;
+
+    /// Takes leave in good order. What is in flight is given up.
+    fn close(&mut self) -> impl Future<Output = ()>;
+}
+
+/// What became of one action.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Which.
+    pub ticket: Ticket,
+    /// Committed, with the operations (by index) that changed another number of rows than they
+    /// should have; or refused as a whole.
+    pub result: Result<Vec<(u16, u32)>, Failure>,
+}
+
+/// The destination refused an action; nothing of it took effect.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What kind of refusal.
+    pub class: ErrorClass,
+    /// In the destination's words, at most 300 characters.
+    pub message: String,
+}
+
+/// The way to a destination is gone, or cannot be made.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// Why, for people; without secrets.
+    pub message: String,
+    /// Whether trying again may help.
+    pub is_transient: bool,
+}
+
+/// What became of an action whose way was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It took effect.
+    Committed,
+    /// It did not, and cannot any more.
+    Absent,
+}

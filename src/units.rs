@@ -1,10 +1,15 @@
 //! Durations, rates, counts and decimals, as people write them: parse and print, nothing else.
 
-/// An exact decimal number: `unscaled / 10^scale`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Decimal {
-    /// All digits.
-    pub unscaled: i64,
-    /// Digits after the point.
-    pub scale: u8,
-}
+mod decimal;
+mod people;
+mod written;
+
+pub use decimal::Decimal;
+pub use people::format_bytes;
+pub use people::format_count;
+pub use people::format_duration;
+pub use people::format_rate;
+pub use written::parse_count;
+pub use written::parse_duration;
+pub use written::parse_rate;
+pub use written::parse_signed_duration;

@@ -1,0 +1,323 @@
+//! One column's values. Each is a pure function of the row: of its number, when it was made, and
+//! what its references name.
+
+use crate::action::Action;
+use crate::action::TableId;
+use crate::action::Value;
+use crate::generate::key::Draw;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
+use crate::generate::words::Words;
+use crate::generate::world::World;
+use crate::schema::ColumnType;
+use crate::schema::Expression;
+use crate::schema::NamePart;
+use crate::schema::Pick;
+use crate::units::Decimal;
+
+/// A column and how to fill it, made ready.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    /// Its number in the table.
+    pub(super) number: u16,
+    /// Its type.
+    pub(super) kind: ColumnType,
+    /// Share of rows in which it is NULL.
+    pub(super) null_rate: f64,
+    /// How to fill it.
+    pub(super) filler: Filler,
+}
+
+/// A fill, made ready: see [`crate::schema::Fill`].
+#[derive(Debug, Clone)]
+pub(super) enum Filler {
+    Sequence { start: i64 },
+    Uuid,
+    Constant(Constant),
+    Whole { min: i64, count: u64 },
+    Decimal { min: i64, count: u64, scale: u8 },
+    Real { min: f64, width: f64 },
+    Lognormal { mu: f64, sigma: f64 },
+    Weighted { values: Vec<Constant>, shares: Vec<f64> },
+    Listed { values: Vec<Constant>, then: Box<Filler> },
+    Words { min: u32, max: u32 },
+    Name(NamePart),
+    Email { from: Option<usize> },
+    EventTime { offset_min: i64, offset_count: u64 },
+    Reference { table: TableId, column: usize, parent: ParentRow },
+    Lookup { through: usize, table: TableId, column: usize },
+    Derived(Expression),
+    State { names: Vec<Constant> },
+    Line,
+}
+
+/// How a reference finds its row.
+#[derive(Debug, Clone)]
+pub(super) enum ParentRow {
+    /// The owner of an owned row.
+    Owner,
+    /// The lane decides: this place among the row's parents.
+    Decided(usize),
+    /// Any row of a table that stands still; by the row's own number.
+    Still(Pick),
+}
+
+/// A value that does not change.
+#[derive(Debug, Clone)]
+pub(super) enum Constant {
+    Value(Value),
+    Text(Box<str>),
+}
+
+impl Constant {
+    /// The value, its text copied to the arena.
+    pub(super) fn value(&self, action: &mut Action) -> Value {
+        match self {
+            Self::Value(value) => *value,
+            Self::Text(text) => {
+                let start = action.arena().len();
+                action.arena().push_str(text);
+                action.text_from(start)
+            }
+        }
+    }
+}
+
+/// The row whose columns are filled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    /// Its table.
+    pub(super) table: TableId,
+    /// Its run-wide number; of an owned row, its owner's.
+    pub(super) ordinal: u64,
+    /// Its number among its owner's rows, from 1; 0 for others.
+    pub(super) line: u32,
+    /// When it was made, or changed: microseconds since 1970.
+    pub(super) at_us: i64,
+    /// The run-wide numbers of its decided parents.
+    pub(super) parents: &'a [u64],
+    /// Its state, if its life has states.
+    pub(super) state: usize,
+    /// 0 for a row being made; slot + 1 for a row being changed, so that it draws anew.
+    pub(super) change: u64,
+}
+
+impl Row<'_> {
+    /// What its draws are keyed by.
+    fn item(&self) -> u64 {
+        self.ordinal ^ u64::from(self.line) << 48 ^ self.change.rotate_left(40)
+    }
+}
+
+impl World {
+    /// The value of a column that is not computed from other columns of the row.
+    pub(super) fn column_value(&self, column: &Column, row: &Row<'_>, action: &mut Action) -> Value {
+        if column.null_rate > 0.0 && self.is_null(column, row) {
+            return Value::Null;
+        }
+        self.fill(column, &column.filler, row, action)
+    }
+
+    /// Whether a decided reference of a row is NULL.
+    pub(super) fn refers_to_nobody(&self, table: TableId, place: usize, ordinal: u64) -> bool {
+        let of = self.table(table);
+        let column = &of.columns[of.decided[place].column];
+        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
+        column.null_rate > 0.0 && self.is_null(column, &row)
+    }
+
+    fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
+        let key = key(self.seed, row.table.0, Purpose::Null(column.number), row.item());
+        Draw::new(key).unit() < column.null_rate
+    }
+
+    fn fill(&self, column: &Column, filler: &Filler, row: &Row<'_>, action: &mut Action) -> Value {
+        let key = || key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+        match filler {
+            Filler::Sequence { start } => Value::Int(start.saturating_add_unsigned(row.ordinal)),
+            Filler::Uuid => Value::Uuid(self.uuid(row.table, row.ordinal)),
+            Filler::Constant(constant) => constant.value(action),
+            Filler::Whole { .. } | Filler::Decimal { .. } | Filler::Real { .. } => {
+                uniform(filler, &mut Draw::new(key()))
+            }
+            Filler::Lognormal { mu, sigma } => {
+                let normal = standard_normal(&mut Draw::new(key()));
+                round_to(column.kind, libm::exp(mu + sigma * normal))
+            }
+            Filler::Weighted { values, shares } => {
+                let at = pick_share(shares, Draw::new(key()).unit());
+                values[at].value(action)
+            }
+            Filler::Listed { values, then } => {
+                match usize::try_from(row.ordinal).ok().and_then(|at| values.get(at)) {
+                    Some(listed) => listed.value(action),
+                    None => self.fill(column, then, row, action),
+                }
+            }
+            Filler::Words { .. } | Filler::Name(_) => text(column, filler, key(), action),
+            Filler::EventTime { offset_min, offset_count } => {
+                let offset = Draw::new(key()).below(*offset_count);
+                moment(column.kind, row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset))
+            }
+            Filler::Reference { table, column: target, parent } => {
+                let parent = self.parent_ordinal(column, parent, *table, row);
+                self.pure_value(*table, *target, parent, action)
+            }
+            Filler::Lookup { through, table, column: target } => {
+                let via = &self.table(row.table).columns[*through];
+                match &via.filler {
+                    _ if via.null_rate > 0.0 && self.is_null(via, row) => Value::Null,
+                    Filler::Reference { parent, .. } => {
+                        let parent = self.parent_ordinal(via, parent, *table, row);
+                        self.pure_value(*table, *target, parent, action)
+                    }
+                    _ => Value::Null,
+                }
+            }
+            Filler::State { names } => names[row.state].value(action),
+            Filler::Line => Value::Int(i64::from(row.line)),
+            // Filled after the others: see `render::finish_row`.
+            Filler::Email { .. } | Filler::Derived(_) => Value::Null,
+        }
+    }
+
+    /// The run-wide number of the row that a reference names.
+    fn parent_ordinal(&self, column: &Column, parent: &ParentRow, table: TableId, row: &Row<'_>) -> u64 {
+        match parent {
+            ParentRow::Owner => row.ordinal,
+            ParentRow::Decided(place) => row.parents[*place],
+            ParentRow::Still(pick) => {
+                let key = key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+                let count = self.table(table).seeded;
+                rank(pick, count, &mut Draw::new(key))
+            }
+        }
+    }
+
+    /// A column of another row, whose value follows from that row's number alone.
+    pub(super) fn pure_value(&self, table: TableId, column: usize, ordinal: u64, action: &mut Action) -> Value {
+        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
+        self.column_value(&self.table(table).columns[column], &row, action)
+    }
+
+    /// A UUID (version 4 by its bits) of 60 + 4 bits of the shuffled row number and 58 bits of its
+    /// hash: unique, and [`World::uuid_ordinal`] reads the number back.
+    fn uuid(&self, table: TableId, ordinal: u64) -> [u8; 16] {
+        let high = self.table(table).shuffle.forward(ordinal);
+        let displaced = high >> 12 & 0xf;
+        let low = self.uuid_check(table, high) & !0xf & !(3 << 62) | displaced | 2 << 62;
+        let high = high & !0xf000 | 0x4000;
+        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+    }
+
+    fn uuid_check(&self, table: TableId, high: u64) -> u64 {
+        key(self.seed, table.0, Purpose::Count(u16::MAX), high)
+    }
+
+    /// The row number that a UUID of a table stands for; `None` if it is not one of ours.
+    pub fn uuid_ordinal(&self, table: TableId, uuid: [u8; 16]) -> Option<u64> {
+        let [high, low] = [0, 8].map(|at| {
+            let mut half = [0; 8];
+            half.copy_from_slice(&uuid[at..at + 8]);
+            u64::from_be_bytes(half)
+        });
+        let shuffled = high & !0xf000 | (low & 0xf) << 12;
+        let ordinal = self.table(table).shuffle.backward(shuffled);
+        (self.uuid(table, ordinal) == uuid).then_some(ordinal)
+    }
+}
+
+/// An index below `count`: evenly, or near the end.
+pub(super) fn rank(pick: &Pick, count: u64, draw: &mut Draw) -> u64 {
+    match pick {
+        Pick::Uniform | Pick::State(_) => draw.below(count),
+        Pick::Recent { mean } => count.saturating_sub(1 + geometric(*mean, draw).min(count.saturating_sub(1))),
+    }
+}
+
+/// A whole number from 0 on, geometric with this mean: ⌊ln(1 − u) / ln(1 − 1/(mean + 1))⌋.
+fn geometric(mean: f64, draw: &mut Draw) -> u64 {
+    let step = libm::log1p(-1.0 / (mean + 1.0));
+    let number = libm::floor(libm::log1p(-draw.unit()) / step);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and `as` saturates"
+    )]
+    let number = number as u64;
+    number
+}
+
+/// The first share above `unit`.
+pub(super) fn pick_share(shares: &[f64], unit: f64) -> usize {
+    shares.iter().position(|share| unit < *share).unwrap_or(shares.len() - 1)
+}
+
+fn uniform(filler: &Filler, draw: &mut Draw) -> Value {
+    match filler {
+        Filler::Whole { min, count } => Value::Int(min.saturating_add_unsigned(draw.below(*count))),
+        Filler::Decimal { min, count, scale } => {
+            let unscaled = min.saturating_add_unsigned(draw.below(*count));
+            Value::Decimal(Decimal { unscaled, scale: *scale })
+        }
+        Filler::Real { min, width } => Value::Float(min + width * draw.unit()),
+        _ => Value::Null,
+    }
+}
+
+/// A standard normal number, by Box and Muller's method (1958), with portable functions.
+fn standard_normal(draw: &mut Draw) -> f64 {
+    let radius = libm::sqrt(-2.0 * libm::log1p(-draw.unit()));
+    radius * libm::cos(std::f64::consts::TAU * draw.unit())
+}
+
+fn text(column: &Column, filler: &Filler, key: u64, action: &mut Action) -> Value {
+    let start = action.arena().len();
+    let mut words = Words::new(key);
+    match filler {
+        Filler::Words { min, max } => {
+            let more = Draw::new(!key).below(u64::from(max - min) + 1);
+            words.words(min + u32::try_from(more).unwrap_or(0), action.arena());
+        }
+        Filler::Name(part) => words.name(*part, action.arena()),
+        _ => {}
+    }
+    cut(column.kind, start, action);
+    action.text_from(start)
+}
+
+/// Shortens the text from `start` on to what the column holds, in characters.
+pub(super) fn cut(kind: ColumnType, start: usize, action: &mut Action) {
+    let (ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) = kind else { return };
+    let arena = action.arena();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if arena.len() - start > limit
+        && let Some((end, _)) = arena[start..].char_indices().nth(limit)
+    {
+        arena.truncate(start + end);
+    }
+}
+
+/// A moment as the column holds it.
+pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
+    match kind {
+        ColumnType::Date => Value::Date(i32::try_from(us.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)),
+        _ => Value::Timestamp(us),
+    }
+}
+
+/// A number as the column holds it: rounded half away from zero, and kept inside its range.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "`as` saturates, as wanted")]
+pub(super) fn round_to(kind: ColumnType, number: f64) -> Value {
+    match kind {
+        ColumnType::Smallint => Value::Int((libm::round(number) as i64).clamp(i16::MIN.into(), i16::MAX.into())),
+        ColumnType::Integer => Value::Int((libm::round(number) as i64).clamp(i32::MIN.into(), i32::MAX.into())),
+        ColumnType::Bigint => Value::Int(libm::round(number) as i64),
+        ColumnType::Numeric { precision, scale } => {
+            let largest = 10_i64.pow(u32::from(precision.min(18))) - 1;
+            let unscaled = libm::round(number * 10_i64.pow(u32::from(scale)) as f64) as i64;
+            Value::Decimal(Decimal { unscaled: unscaled.clamp(-largest, largest), scale })
+        }
+        _ => Value::Float(number),
+    }
+}

@@ -1,0 +1,314 @@
+//! A checked scenario becomes a [`World`]: names become numbers, weights become cumulated shares,
+//! statements get their parameters.
+
+use std::sync::Arc;
+
+use crate::action::Assign;
+use crate::action::Assignment;
+use crate::action::Catalog;
+use crate::action::Statement;
+use crate::action::StatementId;
+use crate::action::StatementKind;
+use crate::action::TableId;
+use crate::action::TableInfo;
+use crate::generate::column::ParentRow;
+use crate::generate::group;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
+use crate::generate::permute::Permutation;
+use crate::generate::world::Owner;
+use crate::generate::world::Parent;
+use crate::generate::world::Relation;
+use crate::generate::world::States;
+use crate::generate::world::Stream;
+use crate::generate::world::Table;
+use crate::generate::world::World;
+use crate::pace::Plan;
+use crate::scenario::Scenario;
+use crate::schema;
+use crate::schema::ColumnType;
+use crate::schema::Fill;
+use crate::schema::Step;
+
+pub(super) mod actions;
+pub(super) mod fills;
+
+impl World {
+    /// Makes a scenario ready. `start_us` is the run's start in the data: the scenario's own, or
+    /// what the caller has resolved `start: now` to.
+    pub fn new(scenario: &Scenario, start_us: i64) -> Self {
+        let names = Names::of(scenario);
+        let mut tables = Vec::new();
+        let mut catalog = Catalog::default();
+        for (domain, each) in scenario.domains.iter().enumerate() {
+            for number in 0..each.schema.tables.len() {
+                tables.push(table(scenario, &names, (domain, number), &mut catalog));
+            }
+        }
+        relate(&mut tables);
+        let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
+        let streams = streams(scenario, &names);
+        Self {
+            seed: scenario.seed,
+            lanes: scenario.lanes,
+            start_us,
+            catalog: Arc::new(catalog),
+            groups: group::groups(&tables, &actions, &streams),
+            tables,
+            actions,
+            streams,
+            fallbacks,
+        }
+    }
+}
+
+/// Finds tables and actions of all domains by name.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    scenario: &'a Scenario,
+    /// The number of the first table, and of the first action, of each domain.
+    first: Vec<(usize, usize)>,
+}
+
+impl<'a> Names<'a> {
+    fn of(scenario: &'a Scenario) -> Self {
+        let mut first = Vec::new();
+        let mut next = (0, 0);
+        for domain in &scenario.domains {
+            first.push(next);
+            next = (next.0 + domain.schema.tables.len(), next.1 + domain.schema.actions.len());
+        }
+        Self { scenario, first }
+    }
+
+    /// A table by the number of its domain and its number there.
+    pub(super) fn table(&self, domain: usize, table: usize) -> TableId {
+        TableId(u16::try_from(self.first[domain].0 + table).unwrap_or(u16::MAX))
+    }
+
+    /// A column by the names of its schema, table and column. `check` has seen that it exists.
+    pub(super) fn column(&self, reference: &schema::Reference) -> Option<(TableId, usize)> {
+        let domains = &self.scenario.domains;
+        let domain = domains.iter().position(|each| each.schema.name == reference.schema)?;
+        let tables = &domains[domain].schema.tables;
+        let table = tables.iter().position(|each| each.name == reference.table)?;
+        let column = tables[table].columns.iter().position(|each| each.name == reference.column)?;
+        Some((self.table(domain, table), column))
+    }
+
+    fn action(&self, domain: usize, action: usize) -> usize {
+        self.first[domain].1 + action
+    }
+
+    /// Whether some action of its schema inserts into, or deletes from, a table.
+    fn life(&self, domain: usize, table: usize) -> (bool, bool) {
+        let (mut inserts, mut deletes) = (false, false);
+        let actions = &self.scenario.domains[domain].schema.actions;
+        for step in actions.iter().flat_map(|action| &action.steps) {
+            match step {
+                Step::Insert { table: on } if *on == table => inserts = true,
+                Step::Update { table: on, otherwise, .. } if *on == table => {
+                    inserts |= *otherwise == schema::Otherwise::Insert;
+                }
+                Step::Delete { table: on, otherwise, .. } if *on == table => {
+                    deletes = true;
+                    inserts |= *otherwise == schema::Otherwise::Insert;
+                }
+                _ => {}
+            }
+        }
+        (inserts, deletes)
+    }
+
+    /// Whether no action inserts into or deletes from a table of any domain, also not as the child
+    /// of a deleted row.
+    pub(super) fn is_still(&self, schema: &str, table: &str) -> bool {
+        let found = self.scenario.domains.iter().enumerate().find_map(|(at, domain)| {
+            let tables = &domain.schema.tables;
+            let table = tables.iter().position(|each| each.name == table)?;
+            (domain.schema.name == schema).then_some((at, table))
+        });
+        found.is_none_or(|(domain, table)| {
+            let (inserts, _) = self.life(domain, table);
+            !inserts && !self.is_mortal(domain, table, 0)
+        })
+    }
+
+    /// Whether a row may be deleted: by an action, or because a row it refers to is.
+    fn is_mortal(&self, domain: usize, table: usize, depth: usize) -> bool {
+        let each = &self.scenario.domains[domain];
+        let references = each.schema.tables[table].columns.iter().filter_map(|column| {
+            if let Fill::Reference(reference) = &column.fill { Some(reference) } else { None }
+        });
+        // `check` has refused cycles; the depth only bounds the walk.
+        self.life(domain, table).1
+            || depth < 64
+                && references.into_iter().any(|reference| {
+                    let parent = self.scenario.domains.iter().enumerate().find_map(|(at, domain)| {
+                        let tables = &domain.schema.tables;
+                        let table = tables.iter().position(|each| each.name == reference.table)?;
+                        (domain.schema.name == reference.schema).then_some((at, table))
+                    });
+                    parent.is_some_and(|(domain, table)| self.is_mortal(domain, table, depth + 1))
+                })
+    }
+}
+
+fn table(
+    scenario: &Scenario,
+    names: &Names<'_>,
+    (domain, number): (usize, usize),
+    catalog: &mut Catalog,
+) -> Table {
+    let place = &scenario.domains[domain];
+    let written = &place.schema.tables[number];
+    let id = names.table(domain, number);
+    let (columns, decided) = fills::columns(names, written);
+    let (insert, delete) = row_statements(catalog, id, written);
+    catalog.tables.push(TableInfo {
+        target: place.target,
+        domain,
+        database: place.database.clone(),
+        namespace: place.namespace.clone(),
+        name: written.name.clone(),
+        columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
+        key: written.key.clone(),
+    });
+    let mortal = names.is_mortal(domain, number, 0);
+    Table {
+        seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
+        order: fills::order(&columns),
+        columns,
+        key: written.key.clone(),
+        owner: written.owner.as_ref().map(|owner| Owner {
+            table: names.table(domain, owner.table),
+            min: owner.min,
+            max: owner.max,
+        }),
+        owned: Vec::new(),
+        relations: Vec::new(),
+        decided,
+        states: written.states.as_ref().map(states),
+        insert,
+        delete,
+        shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Deal(u16::MAX), 0)),
+        mortal,
+    }
+}
+
+/// The statements that insert and delete a row of a table.
+fn row_statements(
+    catalog: &mut Catalog,
+    table: TableId,
+    written: &schema::Table,
+) -> (StatementId, StatementId) {
+    let kinds: Vec<_> = written.columns.iter().map(|column| column.kind).collect();
+    let delete = match &written.owner {
+        Some(owner) => (StatementKind::DeleteOwned { column: owner.column }, vec![kinds[owner.column]]),
+        None => (StatementKind::Delete, written.key.iter().map(|column| kinds[*column]).collect()),
+    };
+    let insert = add_statement(catalog, table, StatementKind::Insert, kinds);
+    (insert, add_statement(catalog, table, delete.0, delete.1))
+}
+
+/// Appends a statement to the catalog.
+pub(super) fn add_statement(
+    catalog: &mut Catalog,
+    table: TableId,
+    kind: StatementKind,
+    parameters: Vec<ColumnType>,
+) -> StatementId {
+    let id = StatementId(u16::try_from(catalog.statements.len()).unwrap_or(u16::MAX));
+    catalog.statements.push(Statement { table, kind, parameters });
+    id
+}
+
+/// An update's statement.
+pub(super) fn update_statement(
+    catalog: &mut Catalog,
+    table: TableId,
+    set: Vec<Assignment>,
+    evidence: Option<usize>,
+) -> StatementId {
+    let info = catalog.table(table);
+    let kind_of = |column: usize| info.columns[column].1;
+    let mut parameters: Vec<_> = set
+        .iter()
+        .filter_map(|assignment| parameter(&assignment.how, kind_of(assignment.column)))
+        .collect();
+    parameters.extend(info.key.iter().map(|column| kind_of(*column)));
+    add_statement(catalog, table, StatementKind::Update { set, evidence }, parameters)
+}
+
+/// The type of an assignment's parameter, if it has one.
+fn parameter(how: &Assign, kind: ColumnType) -> Option<ColumnType> {
+    match (how, kind) {
+        (Assign::Toggle | Assign::Next(_), _) => None,
+        (Assign::Multiply, ColumnType::Real | ColumnType::Double) => Some(ColumnType::Double),
+        (Assign::Multiply, _) => Some(ColumnType::Numeric { precision: 18, scale: 9 }),
+        (Assign::Append, _) => Some(ColumnType::Text),
+        _ => Some(kind),
+    }
+}
+
+/// Oldest first: the last state's rows, then those of the state before it, down to the first.
+fn states(written: &schema::States) -> States {
+    let total: f64 = written.seeded.iter().sum();
+    let mut sum = 0.0;
+    let mut seeded = Vec::new();
+    for (state, weight) in written.seeded.iter().enumerate().rev() {
+        sum += weight;
+        let share = if total > 0.0 { sum / total } else { 1.0 };
+        seeded.push((state, share));
+    }
+    if let Some(last) = seeded.last_mut() {
+        last.1 = 1.0;
+    }
+    if total <= 0.0 {
+        seeded = vec![(0, 1.0)];
+    }
+    States { count: written.names.len(), seeded }
+}
+
+/// Tells each table who refers to it and what it owns.
+fn relate(tables: &mut [Table]) {
+    for child in 0..tables.len() {
+        let id = TableId(u16::try_from(child).unwrap_or(u16::MAX));
+        if let Some(owner) = tables[child].owner {
+            tables[usize::from(owner.table.0)].owned.push(id);
+        }
+        let parents: Vec<Parent> = tables[child].decided.clone();
+        for (place, parent) in parents.iter().enumerate() {
+            let parent = &mut tables[usize::from(parent.table.0)];
+            if parent.mortal {
+                parent.relations.push(Relation { child: id, place });
+            }
+        }
+    }
+}
+
+fn streams(scenario: &Scenario, names: &Names<'_>) -> Vec<Stream> {
+    let load = &scenario.load;
+    load.streams
+        .iter()
+        .map(|stream| {
+            let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
+            let mut sum = 0.0;
+            let mix = stream.mix.iter().map(|entry| {
+                sum += entry.weight;
+                let action = names.action(entry.domain, entry.action);
+                (u16::try_from(action).unwrap_or(u16::MAX), sum / total)
+            });
+            Stream { mix: mix.collect(), plan: Plan::new(&stream.pacing, load.warmup, stream.limit) }
+        })
+        .collect()
+}
+
+/// Whether the rows of a reference's table come and go, so that a lane must pick one.
+pub(super) fn parent_row(names: &Names<'_>, reference: &schema::Reference, place: usize) -> ParentRow {
+    if names.is_still(&reference.schema, &reference.table) {
+        ParentRow::Still(reference.pick.clone())
+    } else {
+        ParentRow::Decided(place)
+    }
+}

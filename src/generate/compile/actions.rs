@@ -1,0 +1,176 @@
+//! Actions made ready: steps get their places among a decision's picks, updates their statements.
+
+use crate::action::Assign;
+use crate::action::Assignment;
+use crate::action::Catalog;
+use crate::action::StatementId;
+use crate::action::TableId;
+use crate::action::Value;
+use crate::generate::column::Constant;
+use crate::generate::compile::Names;
+use crate::generate::compile::fills;
+use crate::generate::compile::update_statement;
+use crate::generate::world::Action;
+use crate::generate::world::Choice;
+use crate::generate::world::ParentChoice;
+use crate::generate::world::SetValue;
+use crate::generate::world::Step;
+use crate::generate::world::StepKind;
+use crate::generate::world::Table;
+use crate::scenario::Scenario;
+use crate::schema;
+use crate::schema::ColumnType;
+use crate::schema::Fill;
+use crate::schema::Literal;
+use crate::schema::Otherwise;
+use crate::schema::Pick;
+use crate::schema::Set;
+use crate::units::Decimal;
+
+/// All actions of all domains, then one plain insert for each table; and where those begin.
+pub(super) fn all(
+    scenario: &Scenario,
+    names: &Names<'_>,
+    tables: &[Table],
+    catalog: &mut Catalog,
+) -> (Vec<Action>, usize) {
+    let mut actions = Vec::new();
+    for (domain, each) in scenario.domains.iter().enumerate() {
+        for action in &each.schema.actions {
+            let name = format!("{}.{}", each.schema.name, action.name);
+            let mut maker = Maker { names, tables, catalog, domain, steps: Vec::new(), next: 0 };
+            for step in &action.steps {
+                maker.add(step, &each.schema);
+            }
+            actions.push(Action { name, steps: maker.steps });
+        }
+    }
+    let fallbacks = actions.len();
+    for number in 0..tables.len() {
+        let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
+        let parents = vec![ParentChoice::AsDeclared; tables[number].decided.len()];
+        let step = Step { table, at: 0, kind: StepKind::Insert { parents } };
+        actions.push(Action { name: format!("insert {}", catalog.table(table).name), steps: vec![step] });
+    }
+    (actions, fallbacks)
+}
+
+struct Maker<'a> {
+    names: &'a Names<'a>,
+    tables: &'a [Table],
+    catalog: &'a mut Catalog,
+    domain: usize,
+    steps: Vec<Step>,
+    next: usize,
+}
+
+impl Maker<'_> {
+    fn add(&mut self, step: &schema::Step, schema: &schema::Schema) {
+        match step {
+            schema::Step::Insert { table } => self.insert(self.names.table(self.domain, *table)),
+            schema::Step::Update { table, pick, set, otherwise } => {
+                let id = self.names.table(self.domain, *table);
+                let (statement, set, state) = self.update(id, &schema.tables[*table], pick, set);
+                let choice = self.choice(id, pick, *otherwise);
+                self.push(id, StepKind::Update { statement, state, set, choice }, 1);
+            }
+            schema::Step::Delete { table, pick, otherwise } => {
+                let id = self.names.table(self.domain, *table);
+                let choice = self.choice(id, pick, *otherwise);
+                self.push(id, StepKind::Delete { choice }, 1);
+            }
+        }
+    }
+
+    /// Rows of owned tables come with their owner, so a step of their own adds nothing.
+    fn insert(&mut self, id: TableId) {
+        let table = &self.tables[usize::from(id.0)];
+        if table.owner.is_some() {
+            return;
+        }
+        let parents = table.decided.iter().map(|parent| {
+            self.row_of(parent.table).map_or(ParentChoice::AsDeclared, ParentChoice::Same)
+        });
+        let parents: Vec<_> = parents.collect();
+        let places = 1 + parents.len();
+        self.push(id, StepKind::Insert { parents }, places);
+    }
+
+    fn push(&mut self, table: TableId, kind: StepKind, places: usize) {
+        self.steps.push(Step { table, at: self.next, kind });
+        self.next += places;
+    }
+
+    /// Where the row of an earlier step on a table stands.
+    fn row_of(&self, table: TableId) -> Option<usize> {
+        self.steps.iter().find(|step| step.table == table).map(|step| step.at)
+    }
+
+    fn choice(&self, table: TableId, pick: &Pick, otherwise: Otherwise) -> Choice {
+        match self.row_of(table) {
+            Some(at) => Choice::Same(at),
+            None => Choice::Pick(pick.clone(), otherwise),
+        }
+    }
+
+    fn update(
+        &mut self,
+        id: TableId,
+        table: &schema::Table,
+        pick: &Pick,
+        set: &[(usize, Set)],
+    ) -> (StatementId, Vec<SetValue>, Option<usize>) {
+        let made: Vec<(Assignment, SetValue)> =
+            set.iter().map(|(column, set)| assignment(table, *column, set)).collect();
+        let state = set.iter().find_map(|(_, set)| match set {
+            Set::State(state) => Some(*state),
+            _ => None,
+        });
+        let evidence = set
+            .iter()
+            .position(|(column, set)| is_evidence(set, table.columns[*column].kind, pick));
+        let (assignments, columns) = made.into_iter().unzip();
+        (update_statement(self.catalog, id, assignments, evidence), columns, state)
+    }
+}
+
+/// Whether the new value is certain to differ from the old: the row leaves one state for another,
+/// or gets the action's own time, which rises from action to action of a lane.
+fn is_evidence(set: &Set, kind: ColumnType, pick: &Pick) -> bool {
+    match (set, pick) {
+        (Set::State(state), Pick::State(from)) => !from.contains(state),
+        (Set::Fill(Fill::EventTime { offset_min: 0, offset_max: 0 }), _) => {
+            matches!(kind, ColumnType::Timestamp | ColumnType::Timestamptz)
+        }
+        _ => false,
+    }
+}
+
+fn assignment(table: &schema::Table, column: usize, set: &Set) -> (Assignment, SetValue) {
+    let kind = table.columns[column].kind;
+    let constant = |literal: &Literal| SetValue::Constant(fills::constant(literal, kind));
+    let (how, value) = match set {
+        Set::Fill(fill) => {
+            let filler = fills::filler(fill, kind, table);
+            (Assign::Value, SetValue::Draw(Box::new(fills::made(column, kind, 0.0, filler))))
+        }
+        Set::State(state) => {
+            let name = table.states.as_ref().and_then(|states| states.names.get(*state));
+            (Assign::Value, constant(&Literal::Text(name.cloned().unwrap_or_default())))
+        }
+        Set::Add(literal) => (Assign::Add, constant(literal)),
+        Set::Multiply(factor) => (Assign::Multiply, factor_value(*factor, kind)),
+        Set::Append(text) => (Assign::Append, constant(&Literal::Text(text.clone()))),
+        Set::Toggle => (Assign::Toggle, SetValue::Nothing),
+        Set::Next(list) => (Assign::Next(list.clone()), SetValue::Nothing),
+    };
+    (Assignment { column, how }, value)
+}
+
+/// A factor is a double for floating-point columns and an exact decimal for all others.
+fn factor_value(factor: Decimal, kind: ColumnType) -> SetValue {
+    SetValue::Constant(Constant::Value(match kind {
+        ColumnType::Real | ColumnType::Double => Value::Float(factor.to_f64()),
+        _ => Value::Decimal(factor),
+    }))
+}

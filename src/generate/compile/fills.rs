@@ -1,0 +1,236 @@
+//! Fills made ready: bounds scaled to the column, weights cumulated, references found.
+
+use crate::action::Value;
+use crate::generate::column::Column;
+use crate::generate::column::Constant;
+use crate::generate::column::Filler;
+use crate::generate::column::ParentRow;
+use crate::generate::compile::Names;
+use crate::generate::compile::parent_row;
+use crate::generate::world::Parent;
+use crate::schema;
+use crate::schema::ColumnType;
+use crate::schema::Expression;
+use crate::schema::Fill;
+use crate::schema::Literal;
+use crate::units::Decimal;
+
+/// The 99th percentile of the standard normal distribution.
+const NORMAL_P99: f64 = 2.326_347_874_040_841;
+
+/// All columns of a table, and the references that a lane decides.
+pub(super) fn columns(
+    names: &Names<'_>,
+    table: &schema::Table,
+) -> (Vec<Column>, Vec<Parent>) {
+    let mut decided = Vec::new();
+    let columns = table.columns.iter().enumerate().map(|(number, column)| {
+        let filler = match &column.fill {
+            Fill::Reference(reference) => {
+                let owner = table.owner.as_ref().is_some_and(|owner| owner.column == number);
+                self::reference(names, reference, owner, (number, &mut decided))
+            }
+            Fill::Lookup { through, column } => lookup(names, table, *through, column),
+            fill => filler(fill, column.kind, table),
+        };
+        made(number, column.kind, column.null_rate, filler)
+    });
+    (columns.collect(), decided)
+}
+
+/// A column of that filler.
+pub(super) fn made(number: usize, kind: ColumnType, null_rate: f64, filler: Filler) -> Column {
+    Column { number: u16::try_from(number).unwrap_or(u16::MAX), kind, null_rate, filler }
+}
+
+fn reference(
+    names: &Names<'_>,
+    reference: &schema::Reference,
+    is_owner: bool,
+    (number, decided): (usize, &mut Vec<Parent>),
+) -> Filler {
+    let Some((table, column)) = names.column(reference) else {
+        return Filler::Constant(Constant::Value(Value::Null));
+    };
+    let parent =
+        if is_owner { ParentRow::Owner } else { parent_row(names, reference, decided.len()) };
+    if matches!(parent, ParentRow::Decided(_)) {
+        decided.push(Parent { table, column: number, pick: reference.pick.clone() });
+    }
+    Filler::Reference { table, column, parent }
+}
+
+fn lookup(names: &Names<'_>, table: &schema::Table, through: usize, wanted: &str) -> Filler {
+    let found = match &table.columns[through].fill {
+        Fill::Reference(reference) => {
+            let wanted = schema::Reference { column: wanted.to_owned(), ..reference.clone() };
+            names.column(&wanted)
+        }
+        _ => None,
+    };
+    match found {
+        Some((table, column)) => Filler::Lookup { through, table, column },
+        None => Filler::Constant(Constant::Value(Value::Null)),
+    }
+}
+
+/// A fill that needs no other table.
+pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Filler {
+    match fill {
+        Fill::Sequence { start } => Filler::Sequence { start: *start },
+        Fill::Uuid => Filler::Uuid,
+        Fill::Constant(literal) => Filler::Constant(constant(literal, kind)),
+        Fill::Uniform { min, max } => uniform(min, max, kind),
+        Fill::Lognormal { median, p99 } => {
+            let mu = libm::log(*median);
+            Filler::Lognormal { mu, sigma: (libm::log(*p99) - mu) / NORMAL_P99 }
+        }
+        Fill::Weighted(weighted) => Filler::Weighted {
+            values: weighted.iter().map(|(literal, _)| constant(literal, kind)).collect(),
+            shares: shares(weighted.iter().map(|(_, weight)| *weight)),
+        },
+        Fill::Listed { values, then } => Filler::Listed {
+            values: values.iter().map(|literal| constant(literal, kind)).collect(),
+            then: Box::new(filler(then, kind, table)),
+        },
+        Fill::Words { min, max } => Filler::Words { min: *min, max: *max },
+        Fill::Name(part) => Filler::Name(*part),
+        Fill::Email { from } => Filler::Email { from: *from },
+        Fill::EventTime { offset_min, offset_max } => Filler::EventTime {
+            offset_min: *offset_min,
+            offset_count: offset_max.abs_diff(*offset_min) + 1,
+        },
+        Fill::Derived(expression) => Filler::Derived(expression.clone()),
+        Fill::State => Filler::State {
+            names: table.states.iter().flat_map(|states| &states.names).map(text).collect(),
+        },
+        Fill::Line => Filler::Line,
+        Fill::Reference(_) | Fill::Lookup { .. } => Filler::Constant(Constant::Value(Value::Null)),
+    }
+}
+
+fn text(text: &String) -> Constant {
+    Constant::Text(text.as_str().into())
+}
+
+/// Weights cumulated to shares; the last is 1.
+fn shares(weights: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    let total: f64 = weights.clone().sum();
+    let mut sum = 0.0;
+    weights
+        .map(|weight| {
+            sum += weight;
+            sum / total
+        })
+        .collect()
+}
+
+fn uniform(min: &Literal, max: &Literal, kind: ColumnType) -> Filler {
+    let scale = match kind {
+        ColumnType::Numeric { scale, .. } => scale,
+        ColumnType::Real | ColumnType::Double => {
+            let (min, max) = (real(min), real(max));
+            return Filler::Real { min, width: max - min };
+        }
+        _ => 0,
+    };
+    let [min, max] = [min, max].map(|bound| decimal(bound, scale).unscaled);
+    let count = max.abs_diff(min).saturating_add(1);
+    match kind {
+        ColumnType::Numeric { .. } => Filler::Decimal { min, count, scale },
+        _ => Filler::Whole { min, count },
+    }
+}
+
+/// A literal number at a scale. `check` has seen that it fits.
+pub(super) fn decimal(literal: &Literal, scale: u8) -> Decimal {
+    let written = match literal {
+        Literal::Int(number) => Decimal { unscaled: *number, scale: 0 },
+        Literal::Decimal(decimal) => *decimal,
+        _ => Decimal::default(),
+    };
+    written.rescale(scale).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a bound of a floating-point column")]
+fn real(literal: &Literal) -> f64 {
+    match literal {
+        Literal::Int(number) => *number as f64,
+        Literal::Decimal(decimal) => decimal.to_f64(),
+        _ => 0.0,
+    }
+}
+
+/// A literal as the column holds it.
+pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
+    let value = match (literal, kind) {
+        (Literal::Null, _) => Value::Null,
+        (Literal::Bool(value), ColumnType::Boolean) => Value::Bool(*value),
+        (number, ColumnType::Numeric { scale, .. }) => Value::Decimal(decimal(number, scale)),
+        (number, ColumnType::Real | ColumnType::Double) => Value::Float(real(number)),
+        (Literal::Int(number), ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint) => {
+            Value::Int(*number)
+        }
+        (Literal::Text(text), ColumnType::Date) => date(text),
+        (Literal::Text(text), ColumnType::Timestamp | ColumnType::Timestamptz) => moment(text),
+        (Literal::Text(text), ColumnType::Uuid) => {
+            uuid::Uuid::parse_str(text).map_or(Value::Null, |uuid| Value::Uuid(uuid.into_bytes()))
+        }
+        (Literal::Text(text), _) => return Constant::Text(text.as_str().into()),
+        (Literal::Bool(value), _) => return Constant::Text(value.to_string().into()),
+        (Literal::Int(number), _) => return Constant::Text(number.to_string().into()),
+        (Literal::Decimal(number), _) => return Constant::Text(number.to_string().into()),
+    };
+    Constant::Value(value)
+}
+
+fn date(text: &str) -> Value {
+    let epoch = chrono::NaiveDate::default();
+    text.parse::<chrono::NaiveDate>().map_or(Value::Null, |date| {
+        let days = date.signed_duration_since(epoch).num_days();
+        i32::try_from(days).map_or(Value::Null, Value::Date)
+    })
+}
+
+fn moment(text: &str) -> Value {
+    let zoned = chrono::DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
+    let plain = || {
+        let at = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
+        at.map(|at| at.and_utc().timestamp_micros())
+    };
+    zoned.or_else(|_| plain()).map_or(Value::Null, Value::Timestamp)
+}
+
+/// The order in which columns are filled: plain ones, then e-mails and computed ones, each after
+/// the columns it is made from.
+pub(super) fn order(columns: &[Column]) -> Vec<usize> {
+    let needs = |column: &Column| match &column.filler {
+        Filler::Derived(expression) => uses(expression),
+        Filler::Email { from } => from.iter().copied().collect(),
+        _ => Vec::new(),
+    };
+    let mut order: Vec<usize> = Vec::new();
+    while order.len() < columns.len() {
+        let before = order.len();
+        for (number, column) in columns.iter().enumerate() {
+            let is_ready = needs(column).iter().all(|need| order.contains(need));
+            if is_ready && !order.contains(&number) {
+                order.push(number);
+            }
+        }
+        if order.len() == before {
+            // `check` has refused cycles.
+            break;
+        }
+    }
+    order
+}
+
+fn uses(expression: &Expression) -> Vec<usize> {
+    match expression {
+        Expression::Column(column) => vec![*column],
+        Expression::Literal(_) => Vec::new(),
+        Expression::Binary(_, left, right) => [uses(left), uses(right)].concat(),
+        Expression::Lower(of) => uses(of),
+    }
+}

@@ -1,0 +1,200 @@
+//! One lane: the order of its slots, and what each of them does to its rows.
+//!
+//! A lane owns a fixed share of every table's rows and takes one decision after the other. A
+//! decision holds numbers only; values are computed when it is sent. Decisions follow from the
+//! scenario, the seed and the lane's number; what became of earlier ones is not asked.
+
+use std::sync::Arc;
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::generate::key::Draw;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
+
+mod choose;
+mod rows;
+
+use rows::LaneTable;
+
+/// What one slot does: a cache line.
+#[derive(Debug)]
+pub struct Decision {
+    /// The number of the slot in its stream.
+    pub slot: u64,
+    /// The action's time in the data: microseconds since 1970. Rises from decision to decision.
+    pub at_us: i64,
+    /// The run-wide numbers of the rows it works on; see `world::Step::at`.
+    picks: [u64; PICKS],
+    /// What does not fit: further picks, and rows to be deleted first.
+    more: Option<Box<More>>,
+    /// The stream's number.
+    pub stream: u16,
+    /// The number of the action (of the fall-back insert, if it fell back).
+    pub(super) action: u16,
+    /// Whether it acts.
+    pub turn: Turn,
+}
+
+/// Picks that fit into a decision itself.
+const PICKS: usize = 3;
+
+/// "No row": the reference is NULL.
+pub(super) const NOBODY: u64 = u64::MAX;
+
+#[derive(Debug, Default)]
+struct More {
+    picks: Vec<u64>,
+    victims: Vec<Victim>,
+}
+
+/// Whether a slot acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// As the mix says.
+    Act,
+    /// There was no row to work on; a row is inserted instead.
+    Fallback,
+    /// There was no row to work on; nothing is sent.
+    Skip,
+}
+
+/// A row that is deleted because its parent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Victim {
+    /// Its table.
+    pub table: TableId,
+    /// Its run-wide number.
+    pub ordinal: u64,
+}
+
+impl Decision {
+    pub(super) fn pick(&self, at: usize) -> u64 {
+        match self.picks.get(at) {
+            Some(pick) => *pick,
+            None => self.more.as_ref().map_or(NOBODY, |more| more.picks[at - PICKS]),
+        }
+    }
+
+    fn set_pick(&mut self, at: usize, row: u64) {
+        match self.picks.get_mut(at) {
+            Some(pick) => *pick = row,
+            None => {
+                let picks = &mut self.more.get_or_insert_default().picks;
+                picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
+                picks[at - PICKS] = row;
+            }
+        }
+    }
+
+    /// Rows to be deleted first, children before parents.
+    pub fn victims(&self) -> &[Victim] {
+        self.more.as_ref().map_or(&[], |more| &more.victims)
+    }
+
+    /// Leaves out victims that do not exist. Returns how many.
+    pub fn spare(&mut self, is_absent: impl Fn(&Victim) -> bool) -> u64 {
+        let Some(more) = &mut self.more else { return 0 };
+        let before = more.victims.len();
+        more.victims.retain(|victim| !is_absent(victim));
+        (before - more.victims.len()) as u64
+    }
+}
+
+/// The next slot of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// When, on the planned clock (nanoseconds since the warm-up began). Of an unlimited stream:
+    /// the time it has in the data.
+    pub planned_ns: u64,
+    /// The stream's number.
+    pub stream: u16,
+    /// The slot's number in the stream.
+    pub slot: u64,
+}
+
+/// A lane of one group of streams.
+#[derive(Debug)]
+pub struct Lane {
+    world: Arc<World>,
+    index: u32,
+    /// The next slot of each stream of the group.
+    next: Vec<Option<Due>>,
+    tables: Vec<LaneTable>,
+    last_us: i64,
+}
+
+impl Lane {
+    /// A lane at its beginning, with its share of the seeded rows.
+    pub fn new(world: &Arc<World>, group: usize, index: u32) -> Self {
+        let next = world.groups[group]
+            .iter()
+            .map(|stream| due(world, u16::try_from(*stream).unwrap_or(u16::MAX), u64::from(index)))
+            .collect();
+        let tables = (0..world.tables.len())
+            .map(|table| LaneTable::new(world, TableId(u16::try_from(table).unwrap_or(0)), index))
+            .collect();
+        Self { world: Arc::clone(world), index, next, tables, last_us: i64::MIN }
+    }
+
+    /// Its number.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The slot it decides next: the earliest, then the stream's order, then the slot's.
+    pub fn peek(&self) -> Option<Due> {
+        self.next.iter().flatten().min().copied()
+    }
+
+    /// How far each stream has got: its next slot in this lane, `None` at its end.
+    pub fn position(&self) -> impl Iterator<Item = Option<u64>> {
+        self.next.iter().map(|due| due.map(|due| due.slot))
+    }
+
+    /// Takes the next decision. `None` when all streams have ended.
+    pub fn decide(&mut self) -> Option<Decision> {
+        let (at, due) = self
+            .next
+            .iter()
+            .enumerate()
+            .filter_map(|(at, due)| due.map(|due| (at, due)))
+            .min_by_key(|(_, due)| *due)?;
+        self.next[at] = self::due(&self.world, due.stream, due.slot + u64::from(self.world.lanes));
+        let planned_us = i64::try_from(due.planned_ns / 1000).unwrap_or(i64::MAX);
+        // Two actions of a lane never share a time, so that a time tells them apart in the rows.
+        self.last_us = self.world.start_us.saturating_add(planned_us).max(self.last_us + 1);
+        let mut draw = Draw::new(key(self.world.seed, due.stream, Purpose::Slot, due.slot));
+        let mut decision = Decision {
+            slot: due.slot,
+            at_us: self.last_us,
+            picks: [NOBODY; PICKS],
+            more: None,
+            stream: due.stream,
+            action: self.mix(due.stream, &mut draw),
+            turn: Turn::Act,
+        };
+        self.choose(&mut decision, &mut draw);
+        Some(decision)
+    }
+
+    fn mix(&self, stream: u16, draw: &mut Draw) -> u16 {
+        let mix = &self.world.streams[usize::from(stream)].mix;
+        let unit = draw.unit();
+        let found = mix.iter().find(|(_, share)| unit < *share).or(mix.last());
+        found.map_or(0, |(action, _)| *action)
+    }
+}
+
+fn due(world: &World, stream: u16, slot: u64) -> Option<Due> {
+    let planned_ns = world.streams[usize::from(stream)].plan.due(slot)?;
+    Some(Due { planned_ns, stream, slot })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_decision_is_a_cache_line() {
+        assert!(size_of::<super::Decision>() <= 64, "{}", size_of::<super::Decision>());
+    }
+}

@@ -1,0 +1,213 @@
+//! Which rows a decision works on. First all of them are found, then the lane is changed, so that
+//! an action that finds nothing leaves no trace.
+
+use std::sync::Arc;
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::generate::column::rank;
+use crate::generate::key::Draw;
+use crate::generate::lane::Decision;
+use crate::generate::lane::Lane;
+use crate::generate::lane::NOBODY;
+use crate::generate::lane::Turn;
+use crate::generate::lane::Victim;
+use crate::generate::world::Choice;
+use crate::generate::world::Parent;
+use crate::generate::world::ParentChoice;
+use crate::generate::world::Step;
+use crate::generate::world::StepKind;
+use crate::schema::Otherwise;
+use crate::schema::Pick;
+
+/// Rows that one action deletes, at most; one that would delete more finds nothing to work on.
+const VICTIMS_MAX: usize = 10_000;
+
+/// No row was found for a step on this table.
+struct NoRow {
+    table: TableId,
+    otherwise: Otherwise,
+}
+
+impl Lane {
+    /// Finds the rows of a decision and changes the lane accordingly.
+    pub(super) fn choose(&mut self, decision: &mut Decision, draw: &mut Draw) {
+        let world = Arc::clone(&self.world);
+        if let Err(NoRow { table, otherwise }) = self.find_all(&world, decision, draw) {
+            decision.turn = Turn::Skip;
+            decision.more = None;
+            if otherwise == Otherwise::Insert {
+                decision.action = u16::try_from(world.fallbacks + usize::from(table.0)).unwrap_or(0);
+                if self.find_all(&world, decision, draw).is_ok() {
+                    decision.turn = Turn::Fallback;
+                }
+            }
+        }
+        if decision.turn != Turn::Skip {
+            self.apply(&world, decision);
+        }
+    }
+
+    fn find_all(&self, world: &World, decision: &mut Decision, draw: &mut Draw) -> Result<(), NoRow> {
+        for step in &world.actions[usize::from(decision.action)].steps {
+            match &step.kind {
+                StepKind::Insert { parents } => self.find_parents(step, parents, decision, draw)?,
+                StepKind::Update { choice, .. } => self.find_row(step, choice, decision, draw)?,
+                StepKind::Delete { choice } => {
+                    self.find_row(step, choice, decision, draw)?;
+                    self.find_victims(step, choice, decision)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn find_parents(
+        &self,
+        step: &Step,
+        choices: &[ParentChoice],
+        decision: &mut Decision,
+        draw: &mut Draw,
+    ) -> Result<(), NoRow> {
+        let index = self.tables[usize::from(step.table.0)].alive.len();
+        let ordinal = self.world.ordinal(self.index, index);
+        decision.set_pick(step.at, ordinal);
+        let decided = &self.world.table(step.table).decided;
+        for (place, (parent, choice)) in decided.iter().zip(choices).enumerate() {
+            let row = match choice {
+                _ if self.world.refers_to_nobody(step.table, place, ordinal) => Some(NOBODY),
+                ParentChoice::Same(at) => Some(decision.pick(*at)),
+                ParentChoice::AsDeclared => self.find_parent(parent, draw),
+            };
+            let none = NoRow { table: step.table, otherwise: Otherwise::Skip };
+            decision.set_pick(step.at + 1 + place, row.ok_or(none)?);
+        }
+        Ok(())
+    }
+
+    /// A living row of this lane; of a table from which nothing is deleted, also a seeded row of
+    /// any other lane, as often as if the rows of all lanes were drawn from.
+    fn find_parent(&self, parent: &Parent, draw: &mut Draw) -> Option<u64> {
+        let rows = &self.tables[usize::from(parent.table.0)];
+        let table = self.world.table(parent.table);
+        if !table.mortal {
+            let born = rows.alive.len() - rows.seeded;
+            let number = draw.below(table.seeded + born * u64::from(self.world.lanes));
+            let is_recent = matches!(parent.pick, Pick::Recent { .. });
+            if table.seeded > 0 && number < table.seeded && (!is_recent || rows.alive.is_empty()) {
+                return Some(number);
+            }
+        }
+        self.pick(parent.table, &parent.pick, draw)
+    }
+
+    /// The run-wide number of a living row of this lane.
+    fn pick(&self, table: TableId, pick: &Pick, draw: &mut Draw) -> Option<u64> {
+        let rows = &self.tables[usize::from(table.0)];
+        let index = match pick {
+            Pick::State(states) => {
+                let living = |state: &usize| rows.states.get(*state).map_or(0, |rows| rows.count());
+                let mut number = draw.below(states.iter().map(living).sum());
+                let state = states.iter().find(|state| {
+                    let count = living(state);
+                    let is_here = number < count;
+                    number -= if is_here { 0 } else { count };
+                    is_here
+                })?;
+                rows.states[*state].select(number)?
+            }
+            pick => rows.alive.select(rank(pick, rows.alive.count(), draw))?,
+        };
+        Some(self.world.ordinal(self.index, index))
+    }
+
+    fn find_row(
+        &self,
+        step: &Step,
+        choice: &Choice,
+        decision: &mut Decision,
+        draw: &mut Draw,
+    ) -> Result<(), NoRow> {
+        let row = match choice {
+            Choice::Same(at) => decision.pick(*at),
+            Choice::Pick(pick, otherwise) => self
+                .pick(step.table, pick, draw)
+                .ok_or(NoRow { table: step.table, otherwise: *otherwise })?,
+        };
+        decision.set_pick(step.at, row);
+        Ok(())
+    }
+
+    fn find_victims(&self, step: &Step, choice: &Choice, decision: &mut Decision) -> Result<(), NoRow> {
+        let mut victims = Vec::new();
+        self.descend(step.table, self.world.index(decision.pick(step.at)), &mut victims);
+        if victims.len() > VICTIMS_MAX {
+            let otherwise = match choice {
+                Choice::Pick(_, otherwise) => *otherwise,
+                Choice::Same(_) => Otherwise::Skip,
+            };
+            return Err(NoRow { table: step.table, otherwise });
+        }
+        if !victims.is_empty() {
+            decision.more.get_or_insert_default().victims.append(&mut victims);
+        }
+        Ok(())
+    }
+
+    /// The living children of a row, each after its own children. As deep as tables refer to each
+    /// other; `check` refuses cycles.
+    fn descend(&self, parent: TableId, index: u64, victims: &mut Vec<Victim>) {
+        for relation in &self.world.table(parent).relations {
+            let child = &self.tables[usize::from(relation.child.0)];
+            let family = &child.families[relation.place];
+            let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
+            let born = family.born.children(index).iter().copied();
+            for row in seeded.chain(born) {
+                let ordinal = self.world.ordinal(self.index, row);
+                let victim = Victim { table: relation.child, ordinal };
+                let is_child = child.alive.contains(row)
+                    && !self.world.refers_to_nobody(relation.child, relation.place, ordinal);
+                if is_child && victims.len() <= VICTIMS_MAX && !victims.contains(&victim) {
+                    self.descend(relation.child, row, victims);
+                    victims.push(victim);
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, world: &World, decision: &Decision) {
+        for victim in decision.victims() {
+            self.delete(world, victim.table, world.index(victim.ordinal));
+        }
+        for step in &world.actions[usize::from(decision.action)].steps {
+            let index = world.index(decision.pick(step.at));
+            match &step.kind {
+                StepKind::Insert { .. } => self.insert(world, step, index, decision),
+                StepKind::Update { state: Some(state), .. } => {
+                    self.tables[usize::from(step.table.0)].enter(index, *state);
+                }
+                StepKind::Update { state: None, .. } => {}
+                StepKind::Delete { .. } => self.delete(world, step.table, index),
+            }
+        }
+    }
+
+    fn insert(&mut self, world: &World, step: &Step, index: u64, decision: &Decision) {
+        let rows = &mut self.tables[usize::from(step.table.0)];
+        rows.insert();
+        for (place, parent) in world.table(step.table).decided.iter().enumerate() {
+            let row = decision.pick(step.at + 1 + place);
+            if row != NOBODY && world.table(parent.table).mortal {
+                rows.families[place].born.add(world.index(row), index, &rows.alive);
+            }
+        }
+    }
+
+    fn delete(&mut self, world: &World, table: TableId, index: u64) {
+        self.tables[usize::from(table.0)].delete(index);
+        for relation in &world.table(table).relations {
+            let child = &mut self.tables[usize::from(relation.child.0)];
+            child.families[relation.place].born.forget(index);
+        }
+    }
+}

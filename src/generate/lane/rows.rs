@@ -1,0 +1,83 @@
+//! A lane's rows of one table: who lives, in which state, whose child.
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::generate::children::Born;
+use crate::generate::children::Deal;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
+use crate::generate::population::Population;
+
+/// A lane's share of a table.
+#[derive(Debug)]
+pub(super) struct LaneTable {
+    /// How many rows were seeded here.
+    pub(super) seeded: u64,
+    /// Which rows live.
+    pub(super) alive: Population,
+    /// Which rows are in each state; empty if they have none.
+    pub(super) states: Vec<Population>,
+    /// How the seeded rows were dealt to parents, and who was born to whom, for each reference
+    /// that a lane decides.
+    pub(super) families: Vec<Family>,
+}
+
+/// One reference of a table, from the side of the parents in this lane.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) deal: Option<Deal>,
+    pub(super) born: Born,
+}
+
+impl LaneTable {
+    pub(super) fn new(world: &World, id: TableId, lane: u32) -> Self {
+        let table = world.table(id);
+        let seeded = world.seeded_in_lane(id, lane);
+        let states = table.states.iter().flat_map(|states| {
+            (0..states.count)
+                .map(|state| Population::with_range(seeded, states.seeded_range(state, seeded)))
+        });
+        Self {
+            seeded,
+            alive: Population::with_range(seeded, 0..seeded),
+            states: states.collect(),
+            families: (0..table.decided.len())
+                .map(|place| Family { deal: world.deal(id, place, lane), born: Born::default() })
+                .collect(),
+        }
+    }
+
+    /// A row is born, in the first state.
+    pub(super) fn insert(&mut self) {
+        self.alive.push(true);
+        for (state, rows) in self.states.iter_mut().enumerate() {
+            rows.push(state == 0);
+        }
+    }
+
+    pub(super) fn enter(&mut self, index: u64, state: usize) {
+        for (each, rows) in self.states.iter_mut().enumerate() {
+            rows.set(index, each == state);
+        }
+    }
+
+    pub(super) fn delete(&mut self, index: u64) {
+        self.alive.set(index, false);
+        self.states.iter_mut().for_each(|rows| rows.set(index, false));
+    }
+}
+
+impl World {
+    /// How a lane's seeded rows were dealt to the seeded parents of one reference; `None` if the
+    /// parents are not mortal (then any seeded row may be named) or there are none.
+    pub(in crate::generate) fn deal(&self, child: TableId, place: usize, lane: u32) -> Option<Deal> {
+        let parent = &self.table(child).decided[place];
+        if !self.table(parent.table).mortal {
+            return None;
+        }
+        let parents = self.seeded_in_lane(parent.table, lane);
+        let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
+        let key = key(self.seed, child.0, Purpose::Deal(column), u64::from(lane));
+        Some(Deal::new(key, self.seeded_in_lane(child, lane), parents))
+    }
+}

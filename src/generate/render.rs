@@ -1,0 +1,339 @@
+//! From a decision to the values to send. May be done by anyone at any time: it reads the world and
+//! the decision only.
+
+use crate::action::Action;
+use crate::action::Change;
+use crate::action::Shape;
+use crate::action::StatementId;
+use crate::action::TableId;
+use crate::action::Value;
+use crate::action::write_value;
+use crate::generate::Decision;
+use crate::generate::Victim;
+use crate::generate::World;
+use crate::generate::column::Column;
+use crate::generate::column::Filler;
+use crate::generate::column::Row;
+use crate::generate::column::cut;
+use crate::generate::column::round_to;
+use crate::generate::key::Draw;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
+use crate::generate::lane::Turn;
+use crate::generate::world::SetValue;
+use crate::generate::world::Step;
+use crate::generate::world::StepKind;
+use crate::schema::ColumnType;
+use crate::schema::Expression;
+use crate::schema::Literal;
+use crate::schema::Operator;
+use crate::units::Decimal;
+
+impl World {
+    /// Fills `action` with what a decision sends; nothing, if it skips.
+    pub fn render(&self, decision: &Decision, action: &mut Action) {
+        action.clear();
+        if decision.turn == Turn::Skip {
+            return;
+        }
+        let mut victims = decision.victims().iter();
+        for step in &self.actions[usize::from(decision.action)].steps {
+            let row = decision.pick(step.at);
+            match &step.kind {
+                StepKind::Insert { .. } => self.render_insert(step, decision, action),
+                StepKind::Update { statement, set, .. } => {
+                    let shape = shape(step.table, Change::Update, *statement, 1);
+                    self.render_update((shape, row), set, decision, action);
+                }
+                StepKind::Delete { .. } => {
+                    // The victims of all deletes stand in one list, and the first delete takes it.
+                    for victim in victims.by_ref() {
+                        self.render_delete(*victim, action);
+                    }
+                    self.render_delete(Victim { table: step.table, ordinal: row }, action);
+                }
+            }
+        }
+    }
+
+    /// What an action is called: `orders.pay`.
+    pub fn action_name(&self, decision: &Decision) -> &str {
+        &self.actions[usize::from(decision.action)].name
+    }
+
+    /// The rows an action needs to exist: those it changes, and the parents of those it makes.
+    pub fn needs(&self, decision: &Decision, rows: &mut Vec<Victim>) {
+        self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
+        for step in &self.actions[usize::from(decision.action)].steps {
+            if matches!(step.kind, StepKind::Insert { .. }) {
+                for (place, parent) in self.table(step.table).decided.iter().enumerate() {
+                    let ordinal = decision.pick(step.at + 1 + place);
+                    rows.push(Victim { table: parent.table, ordinal });
+                }
+            }
+        }
+        // A row that the action makes itself need not exist before.
+        let mut made = Vec::new();
+        self.makes(decision, &mut made);
+        rows.retain(|row| !made.contains(row));
+    }
+
+    /// The rows an action makes, without those they own.
+    pub fn makes(&self, decision: &Decision, rows: &mut Vec<Victim>) {
+        self.touched(decision, |step| matches!(step.kind, StepKind::Insert { .. }), rows);
+    }
+
+    fn touched(&self, decision: &Decision, which: impl Fn(&Step) -> bool, rows: &mut Vec<Victim>) {
+        if decision.turn == Turn::Skip {
+            return;
+        }
+        let steps = self.actions[usize::from(decision.action)].steps.iter();
+        rows.extend(
+            steps
+                .filter(|step| which(step))
+                .map(|step| Victim { table: step.table, ordinal: decision.pick(step.at) }),
+        );
+    }
+
+    fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {
+        let table = self.table(step.table);
+        let parents: Vec<u64> =
+            (0..table.decided.len()).map(|place| decision.pick(step.at + 1 + place)).collect();
+        let row = Row {
+            table: step.table,
+            ordinal: decision.pick(step.at),
+            line: 0,
+            at_us: decision.at_us,
+            parents: &parents,
+            state: 0,
+            change: 0,
+        };
+        self.render_row(&row, action);
+        for owned in &table.owned {
+            self.render_owned(*owned, &row, action);
+        }
+    }
+
+    /// The rows of an owned table that belong to a row.
+    pub(super) fn render_owned(&self, table: TableId, owner: &Row<'_>, action: &mut Action) {
+        for line in 1..=self.owned_count(table, owner.ordinal) {
+            self.render_row(&Row { table, line, parents: &[], ..*owner }, action);
+        }
+    }
+
+    /// How many rows of an owned table belong to a row.
+    pub(super) fn owned_count(&self, table: TableId, owner: u64) -> u32 {
+        let Some(of) = self.table(table).owner else { return 0 };
+        let key = key(self.seed, of.table.0, Purpose::Count(table.0), owner);
+        let more = Draw::new(key).below(u64::from(of.max - of.min) + 1);
+        of.min + u32::try_from(more).unwrap_or(0)
+    }
+
+    /// One inserted row.
+    pub(super) fn render_row(&self, row: &Row<'_>, action: &mut Action) {
+        let table = self.table(row.table);
+        let first = action.value_count();
+        (0..table.columns.len()).for_each(|_| action.push(Value::Null));
+        for number in &table.order {
+            let column = &table.columns[*number];
+            let value = match &column.filler {
+                Filler::Derived(expression) => derived(column.kind, expression, first, action),
+                Filler::Email { from } => email(column, row.ordinal, from.map(|at| first + at), action),
+                _ => self.column_value(column, row, action),
+            };
+            action.set(first + number, value);
+        }
+        action.finish(first, shape(row.table, Change::Insert, table.insert, 1));
+    }
+
+    fn render_update(
+        &self,
+        (shape, ordinal): (Shape, u64),
+        set: &[SetValue],
+        decision: &Decision,
+        action: &mut Action,
+    ) {
+        let first = action.value_count();
+        let row = Row {
+            table: shape.table,
+            ordinal,
+            line: 0,
+            at_us: decision.at_us,
+            parents: &[],
+            state: 0,
+            change: (u64::from(decision.stream) << 48 | decision.slot) + 1,
+        };
+        for each in set {
+            let value = match each {
+                SetValue::Draw(column) => self.column_value(column, &row, action),
+                SetValue::Constant(constant) => constant.value(action),
+                SetValue::Nothing => continue,
+            };
+            action.push(value);
+        }
+        self.push_key(shape.table, ordinal, action);
+        action.finish(first, shape);
+    }
+
+    fn push_key(&self, table: TableId, ordinal: u64, action: &mut Action) {
+        for column in &self.table(table).key {
+            let value = self.pure_value(table, *column, ordinal, action);
+            action.push(value);
+        }
+    }
+
+    /// The end of a row, after that of the rows it owns.
+    fn render_delete(&self, row: Victim, action: &mut Action) {
+        let table = self.table(row.table);
+        for owned in &table.owned {
+            let rows = self.owned_count(*owned, row.ordinal);
+            let first = action.value_count();
+            self.push_key(row.table, row.ordinal, action);
+            action.finish(first, shape(*owned, Change::Delete, self.table(*owned).delete, rows));
+        }
+        let first = action.value_count();
+        self.push_key(row.table, row.ordinal, action);
+        action.finish(first, shape(row.table, Change::Delete, table.delete, 1));
+    }
+}
+
+fn shape(table: TableId, change: Change, statement: StatementId, rows: u32) -> Shape {
+    Shape { table, change, statement, rows }
+}
+
+/// An address that is unique by the row's number, with as much of the name before it as fits.
+fn email(column: &Column, ordinal: u64, name: Option<usize>, action: &mut Action) -> Value {
+    const PLACES: [&str; 3] = ["example.com", "example.net", "example.org"];
+    let mut tail = String::new();
+    base36(ordinal, &mut tail);
+    tail.push('@');
+    tail.push_str(PLACES[usize::try_from(ordinal % 3).unwrap_or(0)]);
+    let mut local = String::new();
+    if let Some(Value::Text(span)) = name.map(|at| action.values_from(at)[0]) {
+        for word in action.text(span).split(|letter: char| !letter.is_ascii_alphanumeric()) {
+            if !word.is_empty() {
+                local.push_str(&word.to_ascii_lowercase());
+                local.push('.');
+            }
+        }
+    }
+    if let ColumnType::Varchar(Some(limit)) = column.kind {
+        local.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(tail.len()));
+    }
+    let start = action.arena().len();
+    action.arena().push_str(&local);
+    action.arena().push_str(&tail);
+    action.text_from(start)
+}
+
+fn base36(mut number: u64, out: &mut String) {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from_digit(u32::try_from(number % 36).unwrap_or(0), 36).unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend(digits.iter().rev());
+}
+
+/// A computed column; NULL if an operand is, or if the result does not fit.
+fn derived(
+    kind: ColumnType,
+    expression: &Expression,
+    first: usize,
+    action: &mut Action,
+) -> Value {
+    match evaluate(expression, first, action) {
+        Some(Operand::Text(text)) => {
+            let start = action.arena().len();
+            action.arena().push_str(&text);
+            cut(kind, start, action);
+            action.text_from(start)
+        }
+        Some(Operand::Number(number)) => match kind {
+            ColumnType::Numeric { scale, .. } => {
+                number.rescale(scale).map_or(Value::Null, Value::Decimal)
+            }
+            ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => {
+                number.rescale(0).map_or(Value::Null, |whole| Value::Int(whole.unscaled))
+            }
+            ColumnType::Real | ColumnType::Double => Value::Float(number.to_f64()),
+            _ => Value::Null,
+        },
+        Some(Operand::Real(number)) => round_to(kind, number),
+        None => Value::Null,
+    }
+}
+
+enum Operand {
+    Number(Decimal),
+    Real(f64),
+    Text(String),
+}
+
+impl Operand {
+    fn real(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number.to_f64()),
+            Self::Real(number) => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Real(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+/// As deep as the expression is written; `check` limits that.
+fn evaluate(expression: &Expression, first: usize, action: &Action) -> Option<Operand> {
+    Some(match expression {
+        Expression::Column(column) => match action.values_from(first)[*column] {
+            Value::Null => return None,
+            Value::Int(unscaled) => Operand::Number(Decimal { unscaled, scale: 0 }),
+            Value::Decimal(number) => Operand::Number(number),
+            Value::Float(number) => Operand::Real(number),
+            other => {
+                let mut text = String::new();
+                write_value(other, action, &mut text);
+                Operand::Text(text)
+            }
+        },
+        Expression::Literal(Literal::Int(unscaled)) => {
+            Operand::Number(Decimal { unscaled: *unscaled, scale: 0 })
+        }
+        Expression::Literal(Literal::Decimal(number)) => Operand::Number(*number),
+        Expression::Literal(Literal::Text(text)) => Operand::Text(text.clone()),
+        Expression::Literal(_) => return None,
+        Expression::Lower(of) => Operand::Text(evaluate(of, first, action)?.text().to_lowercase()),
+        Expression::Binary(operator, left, right) => {
+            combine(*operator, evaluate(left, first, action)?, evaluate(right, first, action)?)?
+        }
+    })
+}
+
+fn combine(operator: Operator, left: Operand, right: Operand) -> Option<Operand> {
+    if operator == Operator::Concat {
+        return Some(Operand::Text(left.text() + &right.text()));
+    }
+    if let (Operand::Number(left), Operand::Number(right)) = (&left, &right) {
+        let number = match operator {
+            Operator::Add => left.checked_add(*right),
+            Operator::Subtract => left.checked_sub(*right),
+            _ => left.checked_mul(*right),
+        };
+        return number.map(Operand::Number);
+    }
+    let (left, right) = (left.real()?, right.real()?);
+    Some(Operand::Real(match operator {
+        Operator::Add => left + right,
+        Operator::Subtract => left - right,
+        _ => left * right,
+    }))
+}

@@ -1,0 +1,123 @@
+//! The rows that seeding makes: computed from their numbers, in chunks that can be made by anyone,
+//! in any order, again.
+
+use crate::action::Action;
+use crate::action::TableId;
+use crate::generate::World;
+use crate::generate::column::ParentRow;
+use crate::generate::column::Filler;
+use crate::generate::column::Row;
+use crate::generate::column::rank;
+use crate::generate::key::Draw;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
+use crate::generate::lane::NOBODY;
+
+/// Rows of a chunk (of an owned table: owners).
+const CHUNK_ROWS: u64 = 20_000;
+
+/// Seeded rows get times over this long before the start: 30 days.
+const PAST_US: i64 = 30 * 86_400_000_000;
+
+/// A range of a table's seeded rows: what one COPY loads and one marker vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// The table.
+    pub table: TableId,
+    /// Its number in the table.
+    pub number: u64,
+    /// The first row (of an owned table: owner).
+    pub first: u64,
+    /// The row behind the last.
+    pub end: u64,
+}
+
+impl World {
+    /// The chunks of a table, in order.
+    pub fn chunks(&self, table: TableId) -> impl Iterator<Item = Chunk> + use<> {
+        let rows = self.seeded_rows(table);
+        (0..rows.div_ceil(CHUNK_ROWS)).map(move |number| Chunk {
+            table,
+            number,
+            first: number * CHUNK_ROWS,
+            end: ((number + 1) * CHUNK_ROWS).min(rows),
+        })
+    }
+
+    /// Tables in the order in which they are seeded: parents before children.
+    pub fn seeding_order(&self) -> Vec<TableId> {
+        let ids = || (0..self.tables.len()).map(|at| TableId(u16::try_from(at).unwrap_or(u16::MAX)));
+        let mut order: Vec<TableId> = Vec::new();
+        while order.len() < self.tables.len() {
+            let before = order.len();
+            for id in ids() {
+                let is_ready = self.parents_of(id).all(|parent| order.contains(&parent));
+                if is_ready && !order.contains(&id) {
+                    order.push(id);
+                }
+            }
+            if order.len() == before {
+                // `check` has refused cycles.
+                break;
+            }
+        }
+        order
+    }
+
+    fn parents_of(&self, id: TableId) -> impl Iterator<Item = TableId> + '_ {
+        self.table(id).columns.iter().filter_map(|column| match &column.filler {
+            Filler::Reference { table, .. } => Some(*table),
+            _ => None,
+        })
+    }
+
+    /// Fills `action` with row `number` of a table's seeded rows; of an owned table, with the rows
+    /// of owner `number`: an insert for each.
+    pub fn render_seeded(&self, table: TableId, number: u64, action: &mut Action) {
+        action.clear();
+        let owner = self.table(table).owner.map_or(table, |owner| owner.table);
+        let mut parents = Vec::new();
+        let row = self.seeded_row(owner, number, &mut parents);
+        let row = Row { parents: &parents, ..row };
+        if owner == table {
+            self.render_row(&row, action);
+        } else {
+            self.render_owned(table, &row, action);
+        }
+    }
+
+    fn seeded_row(&self, table: TableId, ordinal: u64, parents: &mut Vec<u64>) -> Row<'static> {
+        let of = self.table(table);
+        let lane = self.lane_of(ordinal);
+        let index = self.index(ordinal);
+        for place in 0..of.decided.len() {
+            parents.push(self.seeded_parent(table, place, (lane, index)));
+        }
+        let seeded = self.seeded_in_lane(table, lane);
+        let state = of.states.as_ref().map_or(0, |states| states.seeded_state(index, seeded));
+        let back = i128::from(PAST_US) * i128::from(of.seeded - ordinal) / i128::from(of.seeded.max(1));
+        let at_us = self.start_us - i64::try_from(back).unwrap_or(0) - 1;
+        Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
+    }
+
+    fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
+        let parent = &self.table(table).decided[place];
+        match self.deal(table, place, lane) {
+            Some(deal) => self.ordinal(lane, deal.parent(index)),
+            None => {
+                let count = self.table(parent.table).seeded;
+                let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
+                let key = key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
+                if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
+            }
+        }
+    }
+
+    /// Whether a reference names rows of its own lane (rather than any row of a still table).
+    pub fn is_decided(&self, table: TableId, column: usize) -> bool {
+        matches!(
+            &self.table(table).columns[column].filler,
+            Filler::Reference { parent: ParentRow::Decided(_), .. }
+        )
+    }
+}

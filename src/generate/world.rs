@@ -1,0 +1,261 @@
+//! A scenario made ready to generate from: one list of tables over all domains, one of statements,
+//! one of actions, and the streams' mixes.
+
+use std::sync::Arc;
+
+use crate::action::Catalog;
+use crate::action::StatementId;
+use crate::action::TableId;
+use crate::generate::column::Column;
+use crate::generate::column::Constant;
+use crate::generate::permute::Permutation;
+use crate::pace::Plan;
+use crate::schema::Otherwise;
+use crate::schema::Pick;
+
+/// A scenario made ready. Immutable, shared by all workers.
+#[derive(Debug)]
+pub struct World {
+    /// From which all content follows.
+    pub seed: u64,
+    /// How many lanes share the work.
+    pub lanes: u32,
+    /// The run's start in the data, microseconds since 1970.
+    pub start_us: i64,
+    /// Tables and statements, for sinks.
+    pub catalog: Arc<Catalog>,
+    /// By [`TableId`].
+    pub(super) tables: Vec<Table>,
+    /// All actions of all domains, and behind them one plain insert for each table (fall-backs).
+    pub(super) actions: Vec<Action>,
+    /// In the order of the scenario.
+    pub(super) streams: Vec<Stream>,
+    /// The fall-back insert of the first table among `actions`.
+    pub(super) fallbacks: usize,
+    /// Sets of streams that share rows, each with its own lanes.
+    pub groups: Vec<Vec<usize>>,
+}
+
+/// A table and what the generator must know of it.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Rows made by seeding, over all lanes.
+    pub(super) seeded: u64,
+    /// How to fill each column.
+    pub(super) columns: Vec<Column>,
+    /// The order in which columns are filled: those computed from others come after them.
+    pub(super) order: Vec<usize>,
+    /// The key, as column indexes.
+    pub(super) key: Vec<usize>,
+    /// Set for owned tables.
+    pub(super) owner: Option<Owner>,
+    /// Tables whose rows belong to this one's.
+    pub(super) owned: Vec<TableId>,
+    /// References to this table from tables with a life of their own; kept if it is mortal.
+    pub(super) relations: Vec<Relation>,
+    /// The references of this table that a lane decides (their parents come and go).
+    pub(super) decided: Vec<Parent>,
+    /// For rows whose life has states.
+    pub(super) states: Option<States>,
+    /// The statement that inserts a row.
+    pub(super) insert: StatementId,
+    /// The statement that deletes a row by its key; for owned tables, by its owner.
+    pub(super) delete: StatementId,
+    /// Shuffles row numbers into UUIDs.
+    pub(super) shuffle: Permutation,
+    /// Whether some action deletes its rows.
+    pub(super) mortal: bool,
+}
+
+/// To whom an owned table's rows belong.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    /// The owner's table.
+    pub(super) table: TableId,
+    /// Least number of rows.
+    pub(super) min: u32,
+    /// Greatest number of rows.
+    pub(super) max: u32,
+}
+
+/// A reference to a table, seen from the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Relation {
+    /// The table that refers.
+    pub(super) child: TableId,
+    /// Which of its decided references.
+    pub(super) place: usize,
+}
+
+/// A reference whose row a lane picks.
+#[derive(Debug, Clone)]
+pub(super) struct Parent {
+    /// The table referred to.
+    pub(super) table: TableId,
+    /// The column that refers.
+    pub(super) column: usize,
+    /// Which of its rows.
+    pub(super) pick: Pick,
+}
+
+/// The states of a table's rows.
+#[derive(Debug, Clone)]
+pub(super) struct States {
+    /// How many.
+    pub(super) count: usize,
+    /// For seeded rows, oldest first: state and cumulated share (the last is 1).
+    pub(super) seeded: Vec<(usize, f64)>,
+}
+
+impl States {
+    /// The row indexes of a lane with `count` seeded rows that start in `state`. The oldest rows
+    /// are furthest along.
+    pub(super) fn seeded_range(&self, state: usize, count: u64) -> std::ops::Range<u64> {
+        let mut from = 0;
+        for (each, share) in &self.seeded {
+            let end = share_of(count, *share);
+            if *each == state {
+                return from..end;
+            }
+            from = end;
+        }
+        0..0
+    }
+
+    /// The state in which row `index` of a lane with `count` seeded rows starts.
+    pub(super) fn seeded_state(&self, index: u64, count: u64) -> usize {
+        let found = self.seeded.iter().find(|(_, share)| index < share_of(count, *share));
+        found.map_or(0, |(state, _)| *state)
+    }
+}
+
+/// `share` of `count`, rounded down; exact at 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "counts are below 2^53 and shares between 0 and 1"
+)]
+fn share_of(count: u64, share: f64) -> u64 {
+    if share >= 1.0 { count } else { ((count as f64) * share) as u64 }
+}
+
+/// An action made ready.
+#[derive(Debug)]
+pub(super) struct Action {
+    /// `domain.action`, for people.
+    pub(super) name: String,
+    /// Its steps.
+    pub(super) steps: Vec<Step>,
+}
+
+/// A step made ready.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The table.
+    pub(super) table: TableId,
+    /// Where its row number stands among the decision's picks; an insert's parents follow it.
+    pub(super) at: usize,
+    /// What to do.
+    pub(super) kind: StepKind,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum StepKind {
+    /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks.
+    Insert { parents: Vec<ParentChoice> },
+    /// A change of the row.
+    Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
+    /// The end of the row.
+    Delete { choice: Choice },
+}
+
+/// How an insert finds a parent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ParentChoice {
+    /// The row of an earlier step of the action, whose number stands at this pick.
+    Same(usize),
+    /// As the table's reference says.
+    AsDeclared,
+}
+
+/// How a step finds its row.
+#[derive(Debug)]
+pub(super) enum Choice {
+    /// The row of an earlier step of the action, whose number stands at this pick.
+    Same(usize),
+    /// One of the living.
+    Pick(Pick, Otherwise),
+}
+
+/// How an update's parameter comes about.
+#[derive(Debug)]
+pub(super) enum SetValue {
+    /// Drawn from this fill.
+    Draw(Box<Column>),
+    /// Always the same.
+    Constant(Constant),
+    /// The statement has none for it.
+    Nothing,
+}
+
+/// A stream's mix and times.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Its slots and when they are due.
+    pub(super) plan: Plan,
+    /// Actions with cumulated shares; the last is 1.
+    pub(super) mix: Vec<(u16, f64)>,
+}
+
+impl World {
+    /// How many seeded rows of a table a lane has.
+    pub(super) fn seeded_in_lane(&self, table: TableId, lane: u32) -> u64 {
+        let seeded = self.table(table).seeded;
+        let (lane, lanes) = (u64::from(lane), u64::from(self.lanes));
+        if seeded > lane { (seeded - lane).div_ceil(lanes) } else { 0 }
+    }
+
+    /// The run-wide number of row `index` of a lane: unique in its table.
+    pub(super) fn ordinal(&self, lane: u32, index: u64) -> u64 {
+        index * u64::from(self.lanes) + u64::from(lane)
+    }
+
+    /// The row's index in its lane.
+    pub(super) fn index(&self, ordinal: u64) -> u64 {
+        ordinal / u64::from(self.lanes)
+    }
+
+    /// The lane a row lives in.
+    pub(super) fn lane_of(&self, ordinal: u64) -> u32 {
+        u32::try_from(ordinal % u64::from(self.lanes)).unwrap_or(0)
+    }
+
+    pub(super) fn table(&self, id: TableId) -> &Table {
+        &self.tables[usize::from(id.0)]
+    }
+
+    /// How a stream's slots are due.
+    pub fn plan(&self, stream: usize) -> &Plan {
+        &self.streams[stream].plan
+    }
+
+    /// The number of tables, over all domains.
+    pub fn table_count(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// How many rows a table is seeded with; owned tables count their owners' rows.
+    pub fn seeded_rows(&self, table: TableId) -> u64 {
+        match self.table(table).owner {
+            Some(owner) => self.seeded_rows(owner.table),
+            None => self.table(table).seeded,
+        }
+    }
+
+    /// Whether a table's rows belong to another's.
+    pub fn is_owned(&self, table: TableId) -> bool {
+        self.table(table).owner.is_some()
+    }
+}

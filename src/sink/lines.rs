@@ -1,0 +1,1 @@
+//! Rows and statements as text: jsonl, csv, sql.

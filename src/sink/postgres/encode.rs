@@ -1,0 +1,91 @@
+//! Values in PostgreSQL's binary format: the same bytes serve COPY and the parameters of
+//! statements. Format: each value is its length (i32, −1 for NULL) and its bytes, big-endian, as
+//! the types' `send` functions in the server's source write them.
+
+use crate::action::Action;
+use crate::action::Value;
+use crate::schema::ColumnType;
+use crate::units::Decimal;
+
+/// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
+const EPOCH_US: i64 = 946_684_800_000_000;
+/// Days from 1970-01-01 to 2000-01-01.
+const EPOCH_DAYS: i32 = 10_957;
+
+/// Appends a value as a column of type `kind` takes it.
+pub fn encode(value: Value, kind: ColumnType, action: &Action, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+        Value::Bool(value) => field(out, &[u8::from(value)]),
+        Value::Int(value) => integer(value, kind, out),
+        Value::Float(value) => real(value, kind, out),
+        Value::Decimal(value) => numeric(value, out),
+        Value::Uuid(value) => field(out, &value),
+        Value::Timestamp(value) => field(out, &value.saturating_sub(EPOCH_US).to_be_bytes()),
+        Value::Date(value) => field(out, &value.saturating_sub(EPOCH_DAYS).to_be_bytes()),
+        Value::Text(span) => field(out, action.text(span).as_bytes()),
+    }
+}
+
+#[inline]
+fn field(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&i32::try_from(bytes.len()).unwrap_or(i32::MAX).to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Integers as wide as the column. `check` has seen that they fit; beyond it they saturate, and the
+/// server's own checks speak.
+fn integer(value: i64, kind: ColumnType, out: &mut Vec<u8>) {
+    match kind {
+        ColumnType::Smallint => {
+            let narrow = value.clamp(i16::MIN.into(), i16::MAX.into());
+            field(out, &i16::try_from(narrow).unwrap_or(i16::MAX).to_be_bytes());
+        }
+        ColumnType::Integer => {
+            let narrow = value.clamp(i32::MIN.into(), i32::MAX.into());
+            field(out, &i32::try_from(narrow).unwrap_or(i32::MAX).to_be_bytes());
+        }
+        ColumnType::Numeric { .. } => numeric(Decimal { unscaled: value, scale: 0 }, out),
+        #[expect(clippy::cast_precision_loss, reason = "the column is a double")]
+        ColumnType::Real | ColumnType::Double => real(value as f64, kind, out),
+        _ => field(out, &value.to_be_bytes()),
+    }
+}
+
+fn real(value: f64, kind: ColumnType, out: &mut Vec<u8>) {
+    match kind {
+        #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
+        ColumnType::Real => field(out, &(value as f32).to_be_bytes()),
+        _ => field(out, &value.to_be_bytes()),
+    }
+}
+
+/// A `numeric`: number of digits, weight of the first, sign and scale as i16, then digits of base
+/// 10,000, the decimal point between two of them.
+fn numeric(value: Decimal, out: &mut Vec<u8>) {
+    let magnitude = u128::from(value.unscaled.unsigned_abs());
+    // Align the point to a digit of base 10,000.
+    let padding = (4 - value.scale % 4) % 4;
+    let mut rest = magnitude * 10_u128.pow(u32::from(padding));
+    let fraction_digits = i16::from(value.scale.div_ceil(4));
+    let mut digits = [0_i16; 12];
+    let mut first = digits.len();
+    while rest > 0 {
+        first -= 1;
+        digits[first] = i16::try_from(rest % 10_000).unwrap_or(0);
+        rest /= 10_000;
+    }
+    let written = &digits[first..];
+    let weight = i16::try_from(written.len()).unwrap_or(0) - fraction_digits - 1;
+    let significant = written.len() - written.iter().rev().take_while(|digit| **digit == 0).count();
+    let written = &written[..significant];
+    let count = i16::try_from(written.len()).unwrap_or(0);
+    let sign: u16 = if value.unscaled < 0 { 0x4000 } else { 0 };
+    let weight = if count == 0 { 0 } else { weight };
+    out.extend_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
+    out.extend_from_slice(&count.to_be_bytes());
+    out.extend_from_slice(&weight.to_be_bytes());
+    out.extend_from_slice(&sign.to_be_bytes());
+    out.extend_from_slice(&i16::from(value.scale).to_be_bytes());
+    written.iter().for_each(|digit| out.extend_from_slice(&digit.to_be_bytes()));
+}

@@ -1,0 +1,103 @@
+//! What an action leaves in its rows, by which one can see later whether it was committed.
+//!
+//! One operation is enough, because all of an action commit together.
+
+use crate::action::Action;
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::Operation;
+use crate::action::StatementKind;
+use crate::sink::postgres::encode::encode;
+use crate::sink::postgres::frames;
+use crate::sink::postgres::quote::identifier;
+use crate::sink::postgres::statement::key_is;
+use crate::sink::postgres::statement::oid;
+use crate::sink::postgres::statement::table_name;
+
+/// The operation of an action that shows whether it was committed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence {
+    operation: Operation,
+    /// For an update: the parameter that stands in its column afterwards and did not before.
+    parameter: Option<usize>,
+}
+
+/// The best evidence an action leaves; `None` if it may leave none.
+pub(super) fn of(catalog: &Catalog, action: &Action) -> Option<Evidence> {
+    action.operations().iter().find_map(|operation| {
+        let statement = catalog.statement(operation.statement);
+        let has_key = !catalog.table(operation.table).key.is_empty();
+        match &statement.kind {
+            StatementKind::Insert | StatementKind::Delete if has_key => {
+                Some(Evidence { operation: *operation, parameter: None })
+            }
+            StatementKind::Update { evidence: Some(parameter), .. } => {
+                Some(Evidence { operation: *operation, parameter: Some(*parameter) })
+            }
+            _ => None,
+        }
+    })
+}
+
+/// A question to the server that answers `t` if the action was committed.
+pub(super) struct Question {
+    sql: String,
+    types: Vec<u32>,
+    values: Vec<u8>,
+}
+
+impl Question {
+    /// Appends the request.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        frames::parse(out, "", &self.sql, &self.types);
+        frames::execute(out, "", self.types.len(), |out| out.extend_from_slice(&self.values));
+        frames::sync(out);
+    }
+}
+
+impl Evidence {
+    /// An inserted row stands there with all its values; a deleted one is gone; an updated one
+    /// shows the new value.
+    pub(super) fn question(&self, catalog: &Catalog, action: &Action) -> Question {
+        let table = catalog.table(self.operation.table);
+        let name = table_name(table);
+        let kinds = &catalog.statement(self.operation.statement).parameters;
+        let values = action.values(&self.operation);
+        let column = |at: usize| identifier(&table.columns[at].0);
+        let (sql, used): (String, Vec<usize>) = match (self.operation.change, self.parameter) {
+            (Change::Insert, _) => {
+                let same: Vec<_> = (0..values.len())
+                    .map(|at| format!("{} IS NOT DISTINCT FROM ${}", column(at), at + 1))
+                    .collect();
+                // The key comes first, so that the index is used.
+                let key: Vec<_> =
+                    table.key.iter().map(|at| format!("{} = ${}", column(*at), at + 1)).collect();
+                let (key, same) = (key.join(" AND "), same.join(" AND "));
+                (format!("SELECT EXISTS (SELECT FROM {name} WHERE {key} AND {same})"), (0..values.len()).collect())
+            }
+            (Change::Update, Some(parameter)) => {
+                let StatementKind::Update { set, .. } = &catalog.statement(self.operation.statement).kind else {
+                    return Question { sql: "SELECT false".to_owned(), types: Vec::new(), values: Vec::new() };
+                };
+                // Evidence stands among the assignments that have a parameter.
+                let at = set[..parameter].iter().filter(|each| has_parameter(each)).count();
+                let key_is = key_is(table, 2);
+                let column = column(set[parameter].column);
+                let first_key = values.len() - table.key.len();
+                let used = std::iter::once(at).chain(first_key..values.len()).collect();
+                (format!("SELECT EXISTS (SELECT FROM {name} WHERE {column} = $1 AND {key_is})"), used)
+            }
+            _ => {
+                let key_is = key_is(table, 1);
+                (format!("SELECT NOT EXISTS (SELECT FROM {name} WHERE {key_is})"), (0..values.len()).collect())
+            }
+        };
+        let mut bytes = Vec::new();
+        used.iter().for_each(|at| encode(values[*at], kinds[*at], action, &mut bytes));
+        Question { sql, types: used.iter().map(|at| oid(kinds[*at])).collect(), values: bytes }
+    }
+}
+
+fn has_parameter(assignment: &crate::action::Assignment) -> bool {
+    !matches!(assignment.how, crate::action::Assign::Toggle | crate::action::Assign::Next(_))
+}

@@ -1,0 +1,116 @@
+//! The SQL of each statement shape, and the types of its parameters.
+
+use postgres_protocol::Oid;
+
+use crate::action::Assign;
+use crate::action::Assignment;
+use crate::action::Catalog;
+use crate::action::Statement;
+use crate::action::StatementKind;
+use crate::action::TableInfo;
+use crate::schema::ColumnType;
+use crate::schema::Literal;
+use crate::sink::postgres::quote::identifier;
+use crate::sink::postgres::quote::literal;
+
+/// A table's full, quoted name.
+pub fn table_name(table: &TableInfo) -> String {
+    format!("{}.{}", identifier(&table.namespace), identifier(&table.name))
+}
+
+/// The statement with `$1`, `$2`, ... for its parameters.
+pub fn sql(catalog: &Catalog, statement: &Statement) -> String {
+    let table = catalog.table(statement.table);
+    let name = table_name(table);
+    match &statement.kind {
+        StatementKind::Insert => {
+            let columns: Vec<_> = table.columns.iter().map(|(name, _)| identifier(name)).collect();
+            let places: Vec<_> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+            format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), places.join(", "))
+        }
+        StatementKind::Update { set, .. } => {
+            let mut place = 0;
+            let changes: Vec<_> =
+                set.iter().map(|assignment| change(table, assignment, &mut place)).collect();
+            format!("UPDATE {name} SET {} WHERE {}", changes.join(", "), key_is(table, place + 1))
+        }
+        StatementKind::Delete => format!("DELETE FROM {name} WHERE {}", key_is(table, 1)),
+        StatementKind::DeleteOwned { column } => {
+            format!("DELETE FROM {name} WHERE {} = $1", identifier(&table.columns[*column].0))
+        }
+    }
+}
+
+/// `"a" = $1 AND "b" = $2`: the row with this key.
+pub fn key_is(table: &TableInfo, first: usize) -> String {
+    let parts: Vec<_> = table
+        .key
+        .iter()
+        .enumerate()
+        .map(|(at, column)| format!("{} = ${}", identifier(&table.columns[*column].0), first + at))
+        .collect();
+    parts.join(" AND ")
+}
+
+fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> String {
+    let (name, kind) = &table.columns[assignment.column];
+    let column = identifier(name);
+    if !matches!(assignment.how, Assign::Toggle | Assign::Next(_)) {
+        *place += 1;
+    }
+    let parameter = format!("${place}");
+    let value = match (&assignment.how, kind) {
+        (Assign::Value, _) => parameter,
+        (Assign::Add, _) => format!("{column} + {parameter}"),
+        (Assign::Multiply, ColumnType::Real | ColumnType::Double) => format!("{column} * {parameter}"),
+        (Assign::Multiply, ColumnType::Numeric { scale, .. }) => {
+            format!("round({column} * {parameter}, {scale})")
+        }
+        (Assign::Multiply, _) => format!("round({column} * {parameter})"),
+        (Assign::Append, ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) => {
+            format!("left({column} || {parameter}, {limit})")
+        }
+        (Assign::Append, _) => format!("{column} || {parameter}"),
+        (Assign::Toggle, _) => format!("NOT {column}"),
+        (Assign::Next(list), _) => next(&column, list),
+    };
+    format!("{column} = {value}")
+}
+
+fn next(column: &str, list: &[Literal]) -> String {
+    let texts: Vec<_> = list.iter().map(literal_text).collect();
+    let first = texts.first().cloned().unwrap_or_else(|| "NULL".to_owned());
+    let cases: Vec<_> =
+        texts.windows(2).map(|pair| format!("WHEN {} THEN {}", pair[0], pair[1])).collect();
+    format!("CASE {column} {} ELSE {first} END", cases.join(" "))
+}
+
+fn literal_text(value: &Literal) -> String {
+    match value {
+        Literal::Null => "NULL".to_owned(),
+        Literal::Bool(value) => value.to_string(),
+        Literal::Int(value) => value.to_string(),
+        Literal::Decimal(value) => value.to_string(),
+        Literal::Text(text) => literal(text),
+    }
+}
+
+/// A type as SQL writes it, for casts.
+pub fn oid(kind: ColumnType) -> Oid {
+    match kind {
+        ColumnType::Boolean => 16,
+        ColumnType::Bigint => 20,
+        ColumnType::Smallint => 21,
+        ColumnType::Integer => 23,
+        ColumnType::Text => 25,
+        ColumnType::Real => 700,
+        ColumnType::Double => 701,
+        ColumnType::Char(_) => 1042,
+        ColumnType::Varchar(_) => 1043,
+        ColumnType::Date => 1082,
+        ColumnType::Timestamp => 1114,
+        ColumnType::Timestamptz => 1184,
+        ColumnType::Numeric { .. } => 1700,
+        ColumnType::Uuid => 2950,
+    }
+}

@@ -1,0 +1,341 @@
+//! A worker's connection: actions in flight one behind the other, each one implicit transaction.
+//!
+//! All statements of an action are sent with one Sync behind them: the server runs them as one
+//! transaction and commits at the Sync, so an action needs one round trip, however many statements
+//! it has. The reply to the Sync is the acknowledgement.
+//!
+//! An action that would leave no evidence in its rows (an update that may set a value that stood
+//! there before) runs in BEGIN, asks for its transaction's number, and only then sends COMMIT: so
+//! that the server can be asked for its fate. Nothing is sent behind it until COMMIT is.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::BytesMut;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+
+use crate::action::Action;
+use crate::action::Catalog;
+use crate::action::Operation;
+use crate::action::StatementId;
+use crate::measure::ErrorClass;
+use crate::sink::Failure;
+use crate::sink::Fate;
+use crate::sink::Lost;
+use crate::sink::Outcome;
+use crate::sink::Sink;
+use crate::sink::Ticket;
+use crate::sink::postgres::address::Address;
+use crate::sink::postgres::encode::encode;
+use crate::sink::postgres::evidence;
+use crate::sink::postgres::frames;
+use crate::sink::postgres::frames::Reply;
+use crate::sink::postgres::frames::ServerError;
+use crate::sink::postgres::stream::Stream;
+
+mod way;
+
+/// What a worker's connection is made with.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Which database, as whom.
+    pub address: Address,
+    /// Unique among all connections to the server: by it, a successor finds and ends what is left
+    /// of its predecessor. Begins with `loadgen/`, and has at most 63 bytes.
+    pub application_name: String,
+    /// The session advisory lock that only this connection and its successors take.
+    pub lock: i64,
+    /// Run-time parameters of the session.
+    pub settings: Vec<(String, String)>,
+    /// The run's tables and statements.
+    pub catalog: Arc<Catalog>,
+    /// The statements that this connection may be asked to execute.
+    pub statements: Arc<Vec<StatementId>>,
+    /// Actions in flight, at most.
+    pub in_flight_max: usize,
+}
+
+/// A connection to PostgreSQL, and what is in flight on it.
+#[derive(Debug)]
+pub struct Worker {
+    options: WorkerOptions,
+    open: Option<Open>,
+    in_flight: VecDeque<Pending>,
+    /// Row counts that the actions in flight must report, in order of their statements.
+    expected: VecDeque<u32>,
+    /// What was in flight when the connection was lost, until it is resolved.
+    stranded: Vec<Stranded>,
+}
+
+#[derive(Debug)]
+struct Open {
+    stream: Stream,
+    received: BytesMut,
+    outgoing: Vec<u8>,
+    written: usize,
+    /// The last error the server sent outside of an action, for the message when it hangs up.
+    farewell: Option<ServerError>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    ticket: Ticket,
+    phase: Phase,
+    /// Statements of it that are still to be answered, without BEGIN and the like.
+    operations: u16,
+    /// The statement that is answered next.
+    next: u16,
+    /// Whether BEGIN is still to be answered.
+    is_beginning: bool,
+    shortfalls: Vec<(u16, u32)>,
+    error: Option<ServerError>,
+    xid: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// One implicit transaction.
+    Plain,
+    /// BEGIN, the statements, and the question for the transaction's number.
+    Begun,
+    /// COMMIT, or ROLLBACK after an error.
+    Ending,
+}
+
+#[derive(Debug)]
+struct Stranded {
+    ticket: Ticket,
+    /// Set if the server can be asked for the fate of its transaction.
+    xid: Option<String>,
+    /// It ran in BEGIN and COMMIT was never sent: it cannot have been committed.
+    is_uncommitted: bool,
+}
+
+impl Worker {
+    /// Not connected yet: [`Sink::recover`] does that.
+    pub fn new(options: WorkerOptions) -> Self {
+        Self {
+            options,
+            open: None,
+            in_flight: VecDeque::new(),
+            expected: VecDeque::new(),
+            stranded: Vec::new(),
+        }
+    }
+
+    fn lose(&mut self, message: String) -> Lost {
+        let farewell = self.open.take().and_then(|open| open.farewell);
+        let message = farewell.map_or(message, |error| error.message);
+        self.expected.clear();
+        self.stranded.extend(self.in_flight.drain(..).map(|pending| Stranded {
+            ticket: pending.ticket,
+            is_uncommitted: pending.phase == Phase::Begun,
+            xid: pending.xid,
+        }));
+        Lost { message, is_transient: true }
+    }
+
+    fn write_operation(&mut self, action: &Action, operation: &Operation) {
+        let Some(open) = &mut self.open else { return };
+        let statement = self.options.catalog.statement(operation.statement);
+        let values = action.values(operation);
+        let name = way::prepared_name(operation.statement);
+        frames::execute(&mut open.outgoing, &name, values.len(), |out| {
+            for (value, kind) in values.iter().zip(&statement.parameters) {
+                encode(*value, *kind, action, out);
+            }
+        });
+        self.expected.push_back(operation.rows);
+    }
+
+    /// Takes replies until an action settles. `None` when more must be received first.
+    fn take(&mut self, outcomes: &mut Vec<Outcome>) -> Result<Option<()>, String> {
+        while let Some(open) = &mut self.open {
+            let Some(reply) = frames::take(&mut open.received)? else { return Ok(None) };
+            let Some(pending) = self.in_flight.front_mut() else {
+                if let Reply::Error(error) = reply {
+                    open.farewell = Some(error);
+                }
+                continue;
+            };
+            match reply {
+                Reply::Complete(rows) if pending.phase != Phase::Ending => {
+                    pending.count(rows, &mut self.expected);
+                }
+                Reply::Row(text) => pending.xid = text,
+                Reply::Error(error) => {
+                    if error.is_fatal {
+                        open.farewell = Some(error);
+                    } else {
+                        pending.error = Some(error);
+                    }
+                }
+                Reply::Ready(_) if pending.phase == Phase::Begun => {
+                    pending.phase = Phase::Ending;
+                    let end = if pending.error.is_none() { "COMMIT" } else { "ROLLBACK" };
+                    frames::query(&mut open.outgoing, end);
+                }
+                Reply::Ready(_) => {
+                    let skipped = pending.operations - pending.next;
+                    self.expected.drain(..usize::from(skipped).min(self.expected.len()));
+                    if let Some(done) = self.in_flight.pop_front() {
+                        outcomes.push(done.outcome());
+                        return Ok(Some(()));
+                    }
+                }
+                Reply::Complete(_) | Reply::Other => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends what is buffered. Pending only if the socket takes no more.
+    fn flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let Some(open) = &mut self.open else { return Poll::Ready(Ok(())) };
+        while open.written < open.outgoing.len() {
+            let rest = &open.outgoing[open.written..];
+            match ready!(Pin::new(&mut open.stream).poll_write(context, rest)) {
+                Ok(0) => return Poll::Ready(Err("the server took no more".to_owned())),
+                Ok(count) => open.written += count,
+                Err(error) => return Poll::Ready(Err(error.to_string())),
+            }
+        }
+        open.outgoing.clear();
+        open.written = 0;
+        // What TLS has encrypted must also be sent.
+        Pin::new(&mut open.stream).poll_flush(context).map_err(|error| error.to_string())
+    }
+
+    /// Receives something.
+    fn fill(&mut self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let Some(open) = &mut self.open else { return Poll::Ready(Err("not connected".to_owned())) };
+        let mut space = [0; 16 << 10];
+        let mut buffer = ReadBuf::new(&mut space);
+        match ready!(Pin::new(&mut open.stream).poll_read(context, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => {
+                Poll::Ready(Err("the server closed the connection".to_owned()))
+            }
+            Ok(()) => {
+                open.received.extend_from_slice(buffer.filled());
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => Poll::Ready(Err(error.to_string())),
+        }
+    }
+
+    fn turn(
+        &mut self,
+        context: &mut Context<'_>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Poll<Result<(), String>> {
+        let before = outcomes.len();
+        // Bounded: each turn of the loop has received something.
+        loop {
+            while self.take(outcomes)?.is_some() {}
+            // Also when outcomes wait: COMMIT may have been written by `take`.
+            if let Poll::Ready(sent) = self.flush(context) {
+                sent?;
+            }
+            if outcomes.len() > before {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.fill(context))?;
+        }
+    }
+}
+
+impl Pending {
+    fn count(&mut self, rows: u32, expected: &mut VecDeque<u32>) {
+        if std::mem::take(&mut self.is_beginning) {
+            return;
+        }
+        if self.next < self.operations {
+            if expected.pop_front() != Some(rows) {
+                self.shortfalls.push((self.next, rows));
+            }
+            self.next += 1;
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        let result = match self.error {
+            None => Ok(self.shortfalls),
+            Some(error) => Err(failure(&error)),
+        };
+        Outcome { ticket: self.ticket, result }
+    }
+}
+
+fn failure(error: &ServerError) -> Failure {
+    let message = error.message.chars().take(300).collect();
+    Failure { class: ErrorClass::of_sqlstate(&error.code), message }
+}
+
+impl Sink for Worker {
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < self.options.in_flight_max
+            && self.in_flight.back().is_none_or(|last| last.phase != Phase::Begun)
+    }
+
+    fn submit(&mut self, ticket: Ticket, action: &Action) {
+        let is_evident = evidence::of(&self.options.catalog, action).is_some();
+        let phase = if is_evident { Phase::Plain } else { Phase::Begun };
+        if phase == Phase::Begun
+            && let Some(open) = &mut self.open
+        {
+            frames::execute(&mut open.outgoing, way::BEGIN, 0, |_| {});
+        }
+        for operation in action.operations() {
+            self.write_operation(action, operation);
+        }
+        if let Some(open) = &mut self.open {
+            if phase == Phase::Begun {
+                frames::execute(&mut open.outgoing, way::XID, 0, |_| {});
+            }
+            frames::sync(&mut open.outgoing);
+        }
+        self.in_flight.push_back(Pending {
+            ticket,
+            phase,
+            operations: u16::try_from(action.operations().len()).unwrap_or(u16::MAX),
+            next: 0,
+            is_beginning: phase == Phase::Begun,
+            shortfalls: Vec::new(),
+            error: None,
+            xid: None,
+        });
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Poll<Result<(), Lost>> {
+        let turned = ready!(self.turn(context, outcomes));
+        Poll::Ready(turned.map_err(|message| self.lose(message)))
+    }
+
+    async fn recover(&mut self) -> Result<(), Lost> {
+        self.make_way().await
+    }
+
+    async fn resolve(&mut self, ticket: Ticket, action: &Action) -> Result<Fate, Lost> {
+        let fate = self.look(ticket, action).await?;
+        self.stranded.retain(|stranded| stranded.ticket != ticket);
+        Ok(fate)
+    }
+
+    async fn close(&mut self) {
+        if let Some(open) = &mut self.open {
+            frames::terminate(&mut open.outgoing);
+            let _ = std::future::poll_fn(|context| self.flush(context)).await;
+        }
+        self.open = None;
+    }
+}

@@ -1,0 +1,180 @@
+//! Making a connection, as a successor that must know that its predecessor is gone; and looking
+//! what became of the predecessor's actions.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::action::Action;
+use crate::action::StatementId;
+use crate::sink::Fate;
+use crate::sink::Lost;
+use crate::sink::postgres::evidence;
+use crate::sink::postgres::frames;
+use crate::sink::postgres::frames::Reply;
+use crate::sink::postgres::quote::literal;
+use crate::sink::postgres::statement;
+use crate::sink::postgres::worker::Open;
+use crate::sink::postgres::worker::Worker;
+
+/// How long a new connection may take, with everything it does before the first action.
+const WAY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long one look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The prepared BEGIN.
+pub(super) const BEGIN: &str = "begin";
+/// The prepared question for the transaction's number. (These functions are as old as PostgreSQL
+/// 10 and still there in 18.)
+pub(super) const XID: &str = "xid";
+
+/// The name under which a statement is prepared.
+pub(super) fn prepared_name(statement: StatementId) -> String {
+    format!("s{}", statement.0)
+}
+
+impl Worker {
+    /// Connects, ends what is left of the predecessor, takes the lock that it held, and prepares
+    /// the statements. When this returns, nothing of the predecessor can be committed any more.
+    pub(super) async fn make_way(&mut self) -> Result<(), Lost> {
+        let lost = |message: &str| Lost { message: message.to_owned(), is_transient: true };
+        let made = timeout(WAY_TIMEOUT, async {
+            self.connect().await?;
+            self.supersede().await?;
+            self.prepare().await
+        });
+        let made = Box::pin(made).await;
+        let made = made.unwrap_or_else(|_| Err(lost("the server did not answer in time")));
+        if made.is_err() {
+            self.open = None;
+        }
+        made
+    }
+
+    async fn connect(&mut self) -> Result<(), Lost> {
+        self.open = None;
+        let options = &self.options;
+        let mut settings = vec![("application_name", options.application_name.as_str())];
+        settings.extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let session = options.address.connect(&settings).await.map_err(|error| Lost {
+            message: error.to_string(),
+            is_transient: error.is_transient(),
+        })?;
+        self.open = Some(Open {
+            stream: session.stream,
+            received: session.read_ahead,
+            outgoing: Vec::new(),
+            written: 0,
+            farewell: None,
+        });
+        Ok(())
+    }
+
+    async fn supersede(&mut self) -> Result<(), Lost> {
+        let name = literal(&self.options.application_name);
+        let lock = self.options.lock;
+        self.ask(|out| {
+            frames::query(
+                out,
+                &format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE application_name = {name} AND datname = current_database() \
+                     AND pid <> pg_backend_pid()"
+                ),
+            );
+        })
+        .await?;
+        // `statement_timeout` is the user's, so the wait has its own limit.
+        self.ask(|out| {
+            frames::query(out, &format!("SET lock_timeout = '15s'; SELECT pg_advisory_lock({lock}); RESET lock_timeout"));
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        let catalog = std::sync::Arc::clone(&self.options.catalog);
+        let statements = std::sync::Arc::clone(&self.options.statements);
+        self.ask(|out| {
+            for id in statements.iter() {
+                let statement = catalog.statement(*id);
+                let types: Vec<_> =
+                    statement.parameters.iter().map(|kind| statement::oid(*kind)).collect();
+                frames::parse(out, &prepared_name(*id), &statement::sql(&catalog, statement), &types);
+            }
+            frames::parse(out, BEGIN, "BEGIN", &[]);
+            frames::parse(out, XID, "SELECT txid_current()", &[]);
+            frames::sync(out);
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// What became of an action that was in flight on the predecessor.
+    pub(super) async fn look(&mut self, ticket: u32, action: &Action) -> Result<Fate, Lost> {
+        let stranded = self.stranded.iter().find(|stranded| stranded.ticket == ticket);
+        let is_uncommitted = stranded.is_some_and(|stranded| stranded.is_uncommitted);
+        let xid = stranded.and_then(|stranded| stranded.xid.clone());
+        let looked = timeout(LOOK_TIMEOUT, async {
+            if is_uncommitted {
+                return Ok(Fate::Absent);
+            }
+            if let Some(xid) = xid {
+                let sql = format!("SELECT txid_status({})", literal(&xid));
+                let status = self.ask(|out| frames::query(out, &sql)).await?;
+                return Ok(if status.as_deref() == Some("committed") { Fate::Committed } else { Fate::Absent });
+            }
+            let catalog = std::sync::Arc::clone(&self.options.catalog);
+            let Some(evidence) = evidence::of(&catalog, action) else { return Ok(Fate::Absent) };
+            let question = evidence.question(&catalog, action);
+            let answer = self.ask(|out| question.write(out)).await?;
+            Ok(if answer.as_deref() == Some("t") { Fate::Committed } else { Fate::Absent })
+        });
+        match Box::pin(looked).await {
+            Ok(fate) => fate,
+            Err(_) => Err(self.lose("the server did not answer in time".to_owned())),
+        }
+    }
+
+    /// Sends one request outside of any action, and returns the first column of its last row. An
+    /// error of the server counts as a lost way: nothing here may fail on a healthy server.
+    async fn ask(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Option<String>, Lost> {
+        let Some(open) = &mut self.open else { return Err(self.lose("not connected".to_owned())) };
+        write(&mut open.outgoing);
+        let mut answer = None;
+        let mut refusal = None;
+        loop {
+            let Some(open) = &mut self.open else { return Err(self.lose("not connected".to_owned())) };
+            match frames::take(&mut open.received) {
+                Ok(Some(Reply::Row(text))) => answer = text,
+                Ok(Some(Reply::Error(error))) => refusal = Some(error),
+                Ok(Some(Reply::Ready(_))) => break,
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let moved = poll_fn(|context| {
+                        if let std::task::Poll::Ready(Err(error)) = self.flush(context) {
+                            return std::task::Poll::Ready(Err(error));
+                        }
+                        self.fill(context)
+                    });
+                    if let Err(message) = moved.await {
+                        let message = refusal.map_or(message, |error| error.message);
+                        return Err(self.lose(message));
+                    }
+                }
+                Err(message) => return Err(self.lose(message)),
+            }
+        }
+        match refusal {
+            None => Ok(answer),
+            Some(error) => {
+                let mut lost = self.lose(error.message.clone());
+                // Wrong tables or missing rights do not mend themselves.
+                lost.is_transient = !matches!(error.code.get(..2), Some("42" | "28" | "3D" | "3F"));
+                lost.message = error.message;
+                Err(lost)
+            }
+        }
+    }
+}
