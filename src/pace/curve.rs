@@ -339,14 +339,9 @@ impl Section {
     /// The last period that begins at or before slot `n`.
     fn period_of(&self, n: f64) -> u64 {
         let period = whole((n - self.base) / self.per_period);
-        // The division may be off by one where a period begins at `n`.
-        if self.origin(period) > n {
-            period - 1
-        } else if self.origin(period + 1) <= n {
-            period + 1
-        } else {
-            period
-        }
+        // Where a period begins at `n`, rounding may have made the quotient a little too small;
+        // where it has made it too great, `snap` says that the period does begin at `n`.
+        if self.origin(period + 1) <= n { period + 1 } else { period }
     }
 }
 

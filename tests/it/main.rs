@@ -1,1 +1,3 @@
+//! Tests on the library's surface, the real command line and real servers. One binary.
 
+mod pacing;
