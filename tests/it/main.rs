@@ -1,1 +1,4 @@
+//! Tests on real command lines and real servers, in one binary.
 
+mod reach;
+mod support;

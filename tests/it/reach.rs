@@ -1,0 +1,1 @@
+//! Reaching servers: every way of logging in, every `sslmode`, and every kind of failure.

@@ -1,0 +1,4 @@
+//! What several tests need: real servers, and bad weather in front of them.
+
+pub(crate) mod proxy;
+pub(crate) mod server;
