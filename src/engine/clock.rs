@@ -62,7 +62,9 @@ mod precise {
         pub(in crate::engine) fn new(clock: Clock) -> std::io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let file = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            Ok(Self { clock, file: AsyncFd::new(file)?, armed: None })
+            #[expect(deprecated, reason = "sound for an owned descriptor; its successor is unsafe")]
+            let file = AsyncFd::new(file)?;
+            Ok(Self { clock, file, armed: None })
         }
 
         /// Ready once the time has come; `None` never is.

@@ -1,6 +1,7 @@
 //! A PostgreSQL server as a destination.
 
 pub mod address;
+pub mod catalogue;
 pub mod clean;
 pub mod control;
 pub mod ddl;

@@ -1,3 +1,14 @@
 //! Tests on the library's surface, the real command line and real servers. One binary.
 
 mod pacing;
+//! Tests on real command lines and real servers, in one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the whole binary is tests; clippy excuses only the functions marked as such"
+)]
+
+mod reach;
+mod support;

@@ -65,20 +65,16 @@ pub async fn startup(
     address: &Address,
     settings: &[(&str, &str)],
 ) -> Result<Session, ConnectError> {
-    let server = address.at(&address.hosts()[stream.host]);
+    let server = address.at(&stream.host);
     let wait = address.connect_timeout();
     let mut talk = Talk { stream, buffer: BytesMut::new(), out: BytesMut::new(), server };
-    match timeout(wait, Box::pin(begin(&mut talk, address, settings))).await {
-        Ok(greeting) => {
-            let Greeting { backend_pid, secret_key, parameters } = greeting?;
-            let Talk { stream, buffer: read_ahead, .. } = talk;
-            Ok(Session { stream, backend_pid, secret_key, parameters, read_ahead })
-        }
-        Err(_) => {
-            let reason = format!("no session within {} s", wait.as_secs());
-            Err(ConnectError::away(&talk.server, reason))
-        }
-    }
+    let begun = timeout(wait, Box::pin(begin(&mut talk, address, settings))).await;
+    let Greeting { backend_pid, secret_key, parameters } = begun.unwrap_or_else(|_| {
+        let reason = format!("no session within {} s", wait.as_secs());
+        Err(ConnectError::away(&talk.server, reason))
+    })?;
+    let Talk { stream, buffer: read_ahead, .. } = talk;
+    Ok(Session { stream, backend_pid, secret_key, parameters, read_ahead })
 }
 
 /// What the server says of itself and of the session.

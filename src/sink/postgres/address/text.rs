@@ -271,7 +271,8 @@ mod tests {
             let escaped = password.replace('\\', r"\\").replace('\'', r"\'");
             let found = pairs(&format!("password='{escaped}' host=a")).unwrap();
             prop_assert_eq!(&found[0].1, &password);
-            let encoded: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let encode = |url: String, byte: u8| format!("{url}%{byte:02x}");
+            let encoded = password.bytes().fold(String::new(), encode);
             let found = pairs(&format!("postgres://me:{encoded}@a")).unwrap();
             let kept = found.iter().find(|(key, _)| key == "password").map(|(_, value)| value.clone());
             prop_assert_eq!(kept.unwrap_or_default(), password);
