@@ -1,8 +1,5 @@
 //! Tests on the library's surface, the real command line and real servers. One binary.
 
-mod pacing;
-//! Tests on real command lines and real servers, in one binary.
-
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,5 +7,7 @@ mod pacing;
     reason = "the whole binary is tests; clippy excuses only the functions marked as such"
 )]
 
+mod embedded;
+mod pacing;
 mod reach;
 mod support;
