@@ -24,6 +24,7 @@ mod connection;
 mod destination;
 mod flight;
 mod gate;
+pub mod seed;
 
 pub mod stop;
 mod worker;

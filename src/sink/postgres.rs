@@ -4,6 +4,7 @@ pub mod address;
 pub mod catalogue;
 pub mod clean;
 pub mod control;
+pub mod copy;
 pub mod ddl;
 pub mod encode;
 pub mod error;

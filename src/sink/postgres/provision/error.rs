@@ -5,6 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::sink::postgres::error::ConnectError;
 use crate::sink::postgres::script::ScriptError;
 
 /// Why set-up, clean or a check of the server stopped. Its text is one line.
@@ -111,9 +112,18 @@ pub enum SetupError {
         /// The SQLSTATE, when the server said anything.
         code: Option<String>,
     },
+    /// This machine did not play along.
+    #[error("{0}")]
+    Local(String),
     /// A provisioning script is wrong.
     #[error("{0}")]
     Script(#[from] ScriptError),
+}
+
+impl From<ConnectError> for SetupError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error.to_string())
+    }
 }
 
 /// The kinds of object that carry a mark.
