@@ -10,4 +10,5 @@
 mod embedded;
 mod pacing;
 mod reach;
+mod reporting;
 mod support;

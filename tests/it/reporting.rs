@@ -1,0 +1,532 @@
+//! What a run comes to, and how it is shown and kept.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use std::time::Instant;
+
+use chrono::DateTime;
+use chrono::Utc;
+use loadgen::measure::End;
+use loadgen::measure::ErrorClass;
+use loadgen::measure::Failure;
+use loadgen::measure::Generator;
+use loadgen::measure::LiveState;
+use loadgen::measure::Outcome;
+use loadgen::measure::Phase;
+use loadgen::measure::Recorder;
+use loadgen::measure::RunFacts;
+use loadgen::measure::Stamps;
+use loadgen::measure::StreamFacts;
+use loadgen::measure::Summary;
+use loadgen::measure::TableCounts;
+use loadgen::measure::Verdict;
+use loadgen::report::Colour;
+use loadgen::report::Manifest;
+use loadgen::report::Progress;
+use loadgen::report::RunFolder;
+use loadgen::report::SourceFile;
+use loadgen::report::Subject;
+use loadgen::report::closing;
+use loadgen::scenario::Comparison;
+use loadgen::scenario::Metric;
+use loadgen::scenario::Statistic;
+use loadgen::scenario::Threshold;
+use secrecy::SecretString;
+use serde_json::Value;
+
+const MS: u64 = 1_000_000;
+
+// ---- a run, made by hand ------------------------------------------------------------------------
+
+fn table(name: &str, seeded: u64, inserted: u64, updated: u64, deleted: u64) -> TableCounts {
+    TableCounts {
+        target: "operational".to_owned(),
+        database: "orders".to_owned(),
+        table: format!("public.{name}"),
+        seeded,
+        inserted,
+        updated,
+        deleted,
+        alive: seeded + inserted - deleted,
+        ..TableCounts::default()
+    }
+}
+
+/// A run of the quickstart: 25,500 slots in 45 s, answered within 1 to 20 ms, but for `failed`.
+fn quickstart(failed: u64) -> (RunFacts, Recorder) {
+    let mut recorder = Recorder::new(1);
+    let stream = recorder.stream(0);
+    for n in 0..25_500_u64 {
+        let intended = 3_000 * MS + n * 45_000 * MS / 25_500;
+        let picked = intended + 40_000 + n % 97 * 1_000;
+        let sent = picked + if n % 100 == 0 { 2 * MS } else { 5_000 };
+        let acknowledged = sent + MS + n % 400 * 40_000 + u64::from(n == 17_000) * 40 * MS;
+        stream.counters.scheduled += 1;
+        if n % 800 == 799 {
+            stream.counters.skipped += 1;
+            continue;
+        }
+        stream.counters.sent += 1;
+        stream.counters.retries += u64::from(n % 2_000 == 0);
+        let message = "duplicate key value violates unique constraint \"customers_email_key\", which \
+                       is one of several constraints of that table and has a name of its own";
+        let failure = Failure { class: ErrorClass::Constraint, code: "23505", message };
+        let has_failed = n < failed;
+        let outcome = if has_failed { Outcome::Failed(failure) } else { Outcome::Acknowledged };
+        let stamps = Stamps { intended: Some(intended), picked, sent, acknowledged };
+        stream.finished(&stamps, outcome);
+    }
+    let facts = RunFacts {
+        scenario: "quickstart".to_owned(),
+        seed: 42,
+        run: "quickstart-20260101T000000Z".to_owned(),
+        started: "2026-01-01T00:00:00.000Z".to_owned(),
+        elapsed: Duration::from_millis(51_300),
+        workers: 2,
+        fingerprint: "0f1e2d3c".to_owned(),
+        end: End::Complete,
+        invalid_because: Vec::new(),
+        tables: vec![
+            table("products", 200, 0, 0, 0),
+            table("customers", 10_000, 765, 0, 255),
+            table("orders", 50_000, 10_200, 13_005, 1_275),
+            table("order_items", 150_112, 30_621, 0, 3_840),
+        ],
+        streams: vec![StreamFacts {
+            name: "shop".to_owned(),
+            is_open: true,
+            planned: Some(25_500),
+            began_ns: 3_000 * MS,
+            measured: Duration::from_secs(45),
+            max_lag: Duration::from_secs(5),
+        }],
+        generator: Generator { cpu_seconds: 12.34, peak_rss_bytes: 88_080_384 },
+    };
+    (facts, recorder)
+}
+
+fn thresholds() -> [Threshold; 2] {
+    let response = Threshold {
+        metric: Metric::Response,
+        stream: None,
+        statistic: Statistic::Percentile(99.0),
+        comparison: Comparison::Less,
+        bound: 250e6,
+        expr: "p99 < 250ms".to_owned(),
+    };
+    let failed = Threshold {
+        metric: Metric::FailedRatio,
+        statistic: Statistic::Value,
+        bound: 0.001,
+        expr: "< 0.1%".to_owned(),
+        ..response.clone()
+    };
+    [response, failed]
+}
+
+fn shown(summary: &Summary) -> String {
+    let text = closing(summary, Path::new("runs/quickstart-20260101T000000Z"), Colour::Never);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "too wide: {line}");
+    }
+    assert!(text.lines().count() <= 40, "too long:\n{text}");
+    text
+}
+
+// ---- the closing summary ------------------------------------------------------------------------
+
+#[test]
+fn a_run_that_passed() {
+    let (facts, recorder) = quickstart(0);
+    let summary = Summary::new(facts, &recorder, &thresholds());
+    assert_eq!((summary.verdict, summary.exit_code), (Verdict::Passed, 0));
+    insta::assert_snapshot!(shown(&summary));
+}
+
+#[test]
+fn a_run_that_failed_a_threshold() {
+    let (mut facts, recorder) = quickstart(102);
+    facts.tables[2].failed = 61;
+    facts.tables[2].missed = 7;
+    let summary = Summary::new(facts, &recorder, &thresholds());
+    assert_eq!((summary.verdict, summary.exit_code), (Verdict::Failed, 99));
+    insta::assert_snapshot!(shown(&summary));
+}
+
+#[test]
+fn a_run_that_the_error_policy_stopped() {
+    let (mut facts, mut recorder) = quickstart(0);
+    let stream = recorder.stream(0);
+    for n in 0..1_200_u64 {
+        stream.counters.scheduled += 1;
+        stream.counters.sent += 1;
+        let (class, code, message) = match n % 3 {
+            0 => (ErrorClass::Connection, "", "the server closed the connection"),
+            1 => (
+                ErrorClass::Connection,
+                "57P01",
+                "terminating connection due to administrator command",
+            ),
+            _ => (
+                ErrorClass::DiskFull,
+                "53100",
+                "could not extend file \"base/16384/2619\":\nNo space left",
+            ),
+        };
+        let stamps =
+            Stamps { intended: Some(0), picked: 0, sent: 6_000 * MS, acknowledged: 6_100 * MS };
+        stream.finished(&stamps, Outcome::Failed(Failure { class, code, message }));
+    }
+    stream.counters.scheduled += 300;
+    stream.counters.unfinished += 300;
+    let reason = "more than 1 % of at least 100 actions failed within 10 s (1,200 of 4,800)";
+    facts.end = End::Stopped(reason.to_owned());
+    let summary = Summary::new(facts, &recorder, &[]);
+    assert_eq!((summary.verdict, summary.exit_code), (Verdict::Stopped, 5));
+    assert!(summary.streams[0].degraded);
+    insta::assert_snapshot!(shown(&summary));
+}
+
+#[test]
+fn a_run_that_was_interrupted() {
+    let (mut facts, recorder) = quickstart(0);
+    facts.end = End::Interrupted;
+    let summary = Summary::new(facts, &recorder, &thresholds());
+    assert_eq!((summary.verdict, summary.exit_code), (Verdict::Interrupted, 105));
+    insta::assert_snapshot!(shown(&summary));
+}
+
+#[test]
+fn a_run_whose_counts_do_not_add_up() {
+    let (mut facts, mut recorder) = quickstart(0);
+    recorder.stream(0).counters.acknowledged += 1;
+    facts.tables[0].alive += 1;
+    let summary = Summary::new(facts, &recorder, &thresholds());
+    assert_eq!((summary.verdict, summary.exit_code), (Verdict::Invalid, 6));
+    insta::assert_snapshot!(shown(&summary));
+}
+
+#[test]
+fn a_run_of_several_streams_on_several_targets() {
+    let (mut facts, one) = quickstart(0);
+    let mut recorder = Recorder::new(2);
+    recorder.merge(&one);
+    for n in 0..9_999 {
+        let stamps = Stamps { intended: None, picked: n, sent: n, acknowledged: n + 30_000 };
+        recorder.stream(1).counters.scheduled += 1;
+        recorder.stream(1).counters.sent += 1;
+        recorder.stream(1).finished(&stamps, Outcome::Acknowledged);
+    }
+    let unlimited = StreamFacts {
+        name: "flood".to_owned(),
+        is_open: false,
+        planned: None,
+        ..facts.streams[0].clone()
+    };
+    facts.streams.push(unlimited);
+    facts
+        .tables
+        .push(TableCounts { target: "second".to_owned(), ..table("events", 0, 9_999, 0, 0) });
+    let summary = Summary::new(facts, &recorder, &[]);
+    assert_eq!(summary.verdict, Verdict::Passed);
+    insta::assert_snapshot!(shown(&summary));
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let (facts, recorder) = quickstart(102);
+    let summary = Summary::new(facts, &recorder, &thresholds());
+    let coloured = closing(&summary, Path::new("runs/x"), Colour::Ansi);
+    assert!(coloured.contains("\x1b[32m✓\x1b[0m") && coloured.contains("\x1b[31m✗\x1b[0m"));
+    let mut plain = coloured;
+    for code in ["\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[1;31m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, closing(&summary, Path::new("runs/x"), Colour::Never));
+}
+
+// ---- the summary --------------------------------------------------------------------------------
+
+#[test]
+fn the_summary_keeps_what_it_promises_to_scripts() {
+    let (facts, recorder) = quickstart(102);
+    let summary = Summary::new(facts, &recorder, &thresholds());
+    let json = serde_json::to_value(&summary).unwrap();
+    let names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    let promised = [
+        "format",
+        "scenario",
+        "seed",
+        "run",
+        "verdict",
+        "exit_code",
+        "invalid_because",
+        "stopped_because",
+        "started",
+        "elapsed_ns",
+        "workers",
+        "fingerprint",
+        "tables",
+        "streams",
+        "events",
+        "lag",
+        "verification",
+        "thresholds",
+        "generator",
+    ];
+    assert_eq!(names, promised);
+    assert_eq!(json["format"], "loadgen.summary/1");
+    assert_eq!(json["verdict"], "failed");
+    assert_eq!(json["elapsed_ns"], 51_300 * MS);
+    assert_eq!(json["events"], Value::Array(Vec::new()));
+    let stream = &json["streams"][0];
+    assert_eq!((&stream["scheduled"], &stream["skipped"]), (&25_500.into(), &31.into()));
+    assert_eq!((&stream["sent"], &stream["failed"]), (&25_469.into(), &102.into()));
+    assert_eq!(stream["target_rate"], 25_500.0 / 45.0);
+    let digest: Vec<_> =
+        stream["response"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(digest, ["count", "min", "mean", "p50", "p90", "p99", "p999", "max"]);
+    assert_eq!(stream["response"]["count"], 25_469 - 102);
+    assert_eq!(stream["failures"][0]["class"], "constraint");
+    let (response, failed) = (&json["thresholds"][0], &json["thresholds"][1]);
+    assert!(response["observed"].is_u64() && response["passed"] == true);
+    assert_eq!(
+        (&failed["observed"], &failed["passed"]),
+        (&(102.0 / 25_500.0).into(), &false.into())
+    );
+}
+
+#[test]
+fn a_rate_counts_until_the_last_outcome() {
+    let (mut facts, recorder) = quickstart(0);
+    let on_time = Summary::new(facts.clone(), &recorder, &[]).streams[0].achieved_rate;
+    // The same answers, but the slots came due within 9 s: it took five times as long.
+    facts.streams[0].measured = Duration::from_secs(9);
+    let stream = Summary::new(facts, &recorder, &[]).streams.remove(0);
+    assert!((stream.target_rate - 25_500.0 / 9.0).abs() < 1e-9);
+    assert!((stream.achieved_rate / on_time - 1.0).abs() < 0.001);
+}
+
+#[test]
+fn a_slot_that_is_lost_makes_a_complete_run_invalid() {
+    let (mut facts, recorder) = quickstart(0);
+    facts.streams[0].planned = Some(25_501);
+    let lost = Summary::new(facts.clone(), &recorder, &[]);
+    assert_eq!(lost.exit_code, 6);
+    assert_eq!(
+        lost.invalid_because,
+        ["internal error: stream `shop`: 25500 scheduled are not 25501 planned"]
+    );
+    facts.end = End::Interrupted;
+    assert_eq!(Summary::new(facts, &recorder, &[]).exit_code, 105);
+}
+
+#[test]
+fn lateness_that_is_ours_makes_a_run_invalid_and_the_targets_does_not() {
+    let late = |sched: u64, queue: u64, service: u64| {
+        let (mut facts, _) = quickstart(0);
+        facts.streams[0].planned = None;
+        let mut recorder = Recorder::new(1);
+        let (picked, sent) = (sched, sched + queue);
+        let stamps = Stamps { intended: Some(0), picked, sent, acknowledged: sent + service };
+        recorder.stream(0).counters.scheduled += 1;
+        recorder.stream(0).counters.sent += 1;
+        recorder.stream(0).finished(&stamps, Outcome::Acknowledged);
+        Summary::new(facts, &recorder, &[]).verdict
+    };
+    assert_eq!(late(300 * MS, 0, 5 * MS), Verdict::Invalid);
+    assert_eq!(late(90 * MS, 0, 5 * MS), Verdict::Passed);
+    assert_eq!(late(300 * MS, 400 * MS, 5 * MS), Verdict::Passed);
+    assert_eq!(late(300 * MS, 0, 900 * MS), Verdict::Passed);
+}
+
+#[test]
+fn of_several_verdicts_the_gravest_stands() {
+    let (mut facts, recorder) = quickstart(102);
+    facts.end = End::Stopped("too many errors".to_owned());
+    assert_eq!(Summary::new(facts.clone(), &recorder, &thresholds()).exit_code, 99);
+    facts.invalid_because = vec!["a shard was lost".to_owned()];
+    assert_eq!(Summary::new(facts.clone(), &recorder, &thresholds()).exit_code, 6);
+    facts.end = End::SetUpFailed("no connection".to_owned());
+    assert_eq!(Summary::new(facts, &recorder, &thresholds()).exit_code, 4);
+}
+
+// ---- live ---------------------------------------------------------------------------------------
+
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn where_nobody_watches_progress_is_json_lines() {
+    let paper = Paper::default();
+    let progress = Progress::lines_to(paper.clone());
+    progress.phase(Phase::Seeding);
+    progress.seeding("orders", 50, 50);
+    progress.message("the server was slow to start");
+    progress.finish();
+    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines.iter().any(|line| line["seeding"] == "orders" && line["total"] == 50));
+    assert!(lines.iter().any(|line| line["message"] == "the server was slow to start"));
+    assert!(lines.iter().all(|line| line["at_s"].is_f64() && line["phase"] == "seeding"));
+}
+
+/// Takes nothing until the test ends, as a terminal that is paused.
+struct Stuck(Receiver<()>);
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.recv();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_that_is_stuck_holds_nobody_up() {
+    let (release, stuck) = channel();
+    let progress = Progress::lines_to(Stuck(stuck));
+    let began = Instant::now();
+    for n in 0..10_000 {
+        progress.message(format!("message {n}"));
+        let (at_s, phase) = (f64::from(n), Phase::Measuring);
+        progress.tick(LiveState { at_s, phase, left: None, streams: Vec::new() });
+    }
+    progress.finish();
+    assert!(began.elapsed() < Duration::from_secs(10));
+    drop(release);
+}
+
+// ---- the folder ---------------------------------------------------------------------------------
+
+fn second(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600 + seconds, 0).unwrap()
+}
+
+fn manifest(folder: &RunFolder, command: &[String]) -> Manifest {
+    let text = "targets: { db: { postgres: { url: \"postgres://ada:s3cret@db/x\" } } }".to_owned();
+    let subject = Subject {
+        scenario: "quickstart".to_owned(),
+        hash: "ab".repeat(32),
+        seed: 42,
+        start_us: 0,
+        files: vec![SourceFile { path: "scenarios/quickstart.yaml".to_owned(), text }],
+    };
+    Manifest::new(folder.run(), folder.started(), command, subject, Vec::new())
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_has_a_folder_of_its_own_even_in_the_same_second() {
+    let runs = tempfile::tempdir().unwrap();
+    let make = || RunFolder::make(runs.path(), "shop/../x y", second(0)).unwrap();
+    let (first, other) = (make(), make());
+    assert_eq!(first.run(), "shop-..-x-y-20260101T000000Z");
+    assert_eq!(other.run(), "shop-..-x-y-20260101T000000Z-2");
+    assert_eq!(first.started(), "2026-01-01T00:00:00.000Z");
+    assert_eq!(first.path(), runs.path().join(first.run()));
+    assert_eq!(mode(first.path()), 0o700);
+}
+
+#[test]
+fn secrets_are_their_owners_only_and_nothing_else_holds_them() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = RunFolder::make(runs.path(), "quickstart", second(0)).unwrap();
+    assert_eq!(folder.write_secrets(&[]).unwrap(), None);
+    let secrets = [("orders_app".to_owned(), SecretString::from("hush"))];
+    let path = folder.write_secrets(&secrets).unwrap().unwrap();
+    assert_eq!(
+        (fs::read_to_string(&path).unwrap().as_str(), mode(&path)),
+        ("orders_app=hush\n", 0o600)
+    );
+    let command = ["loadgen", "run", "--set", "targets.db.postgres.url=postgres://ada:s3cret@db/x"];
+    let command = command.map(str::to_owned);
+    folder.write_manifest(&manifest(&folder, &command)).unwrap();
+    let text = fs::read_to_string(folder.path().join("manifest.json")).unwrap();
+    assert!(!text.contains("s3cret") && !text.contains("hush"), "{text}");
+    assert_eq!(text.matches("postgres://ada:***@db/x").count(), 2);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert!(json["machine"]["cpus"].as_u64().unwrap() > 0);
+    assert_eq!(json["run"], folder.run());
+}
+
+#[test]
+fn files_are_written_whole_and_may_be_written_again() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = RunFolder::make(runs.path(), "quickstart", second(0)).unwrap();
+    folder.write_summary(&serde_json::json!({ "a": "x".repeat(1_000) })).unwrap();
+    folder.write_summary(&serde_json::json!({ "a": 1 })).unwrap();
+    folder.write_account(&serde_json::json!([])).unwrap();
+    assert_eq!(names(folder.path()), ["account.json", "summary.json"]);
+    let text = fs::read_to_string(folder.path().join("summary.json")).unwrap();
+    assert_eq!(text, "{\n  \"a\": 1\n}\n");
+}
+
+#[test]
+fn old_runs_go_and_only_they() {
+    let runs = tempfile::tempdir().unwrap();
+    fs::create_dir(runs.path().join("somebody-elses")).unwrap();
+    fs::write(runs.path().join("somebody-elses/manifest.json"), "{\"format\": \"else/1\"}")
+        .unwrap();
+    fs::create_dir(runs.path().join("empty")).unwrap();
+    for n in 0..55 {
+        // Names sort otherwise than times do.
+        let scenario = if n % 2 == 0 { "b" } else { "a" };
+        let folder = RunFolder::make(runs.path(), scenario, second(n)).unwrap();
+        folder.write_manifest(&manifest(&folder, &[])).unwrap();
+    }
+    let left = names(runs.path());
+    assert_eq!(left.len(), 50 + 2);
+    assert!(left.contains(&"empty".to_owned()) && left.contains(&"somebody-elses".to_owned()));
+    let is_left = |n: i64| left.iter().any(|name| name.ends_with(&format!("{:02}Z", n % 60)));
+    assert!(!(0..5).any(is_left) && (5..55).all(is_left), "{left:?}");
+}
+
+#[test]
+fn a_named_folder_is_used_again_only_by_runs() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().join("deep/out");
+    let first = RunFolder::at(&path, "quickstart", second(0)).unwrap();
+    first.write_manifest(&manifest(&first, &[])).unwrap();
+    first.write_secrets(&[("a".to_owned(), SecretString::from("b"))]).unwrap();
+    fs::write(path.join("mine.txt"), "kept").unwrap();
+    let again = RunFolder::at(&path, "quickstart", second(60)).unwrap();
+    assert_eq!((again.path(), again.started()), (path.as_path(), "2026-01-01T00:01:00.000Z"));
+    assert_eq!(names(&path), ["mine.txt"]);
+    let refused = RunFolder::at(&path, "quickstart", second(61)).unwrap_err().to_string();
+    assert!(refused.contains("holds files that are not a run's") && refused.contains("--out"));
+    assert_eq!(names(&path), ["mine.txt"]);
+}
