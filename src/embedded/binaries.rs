@@ -6,11 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::embedded::EmbeddedError;
 use crate::embedded::account::Account;
 
 /// The oldest major version that is used.
-pub const VERSION_MIN: u16 = 12;
+const VERSION_MIN: u16 = 12;
 
 /// Parts of a path around the version number that distributions put there.
 const DISTRIBUTIONS: [(&str, &str, &str); 8] = [
@@ -56,7 +55,9 @@ impl Search {
         };
         let look = |folder: &Path| Binaries::in_folder(folder, account).filter(is_wanted);
         let on_path = || self.path.iter().flat_map(env::split_paths);
-        self.pg_bin.as_deref().and_then(look)
+        self.pg_bin
+            .as_deref()
+            .and_then(look)
             .or_else(|| on_path().find_map(|folder| look(&folder)))
             .or_else(|| on_path().find_map(|folder| look(&told_by_pg_config(&folder, account)?)))
             .or_else(|| self.folders.iter().find_map(|folder| look(folder)))

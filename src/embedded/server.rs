@@ -32,7 +32,7 @@ use crate::embedded::folder::Folder;
 pub(super) const SUPERUSER: &str = "postgres";
 
 /// How long a server may take to answer.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often a port that was taken meanwhile is replaced.
 const PORTS_MAX: u32 = 5;
@@ -183,7 +183,11 @@ pub(super) fn initialise(
 }
 
 /// Sends one signal after the other, until `is_gone` or the last one's time is over.
-pub(super) fn end(pid: Pid, stops: &[(Signal, Duration)], mut is_gone: impl FnMut() -> bool) -> bool {
+pub(super) fn end(
+    pid: Pid,
+    stops: &[(Signal, Duration)],
+    mut is_gone: impl FnMut() -> bool,
+) -> bool {
     for (signal, patience) in stops {
         if is_gone() {
             return true;
