@@ -122,7 +122,7 @@ impl Embedded {
         let account = Account::unprivileged()?;
         let base = Base::open(&machine.temporary)?;
         sweep::sweep(&base, progress)?;
-        let binaries = machine.binaries(options.version, &account, progress)?;
+        let binaries = machine.binaries(options.version, progress)?;
         let folder = base.claim(&options.run, &account)?;
         Self::furnish(&binaries, &account, folder, progress)
     }
@@ -211,7 +211,7 @@ pub fn binaries(
     version: Option<u16>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Binaries, EmbeddedError> {
-    Machine::here().binaries(version, &Account::unprivileged()?, progress)
+    Machine::here().binaries(version, progress)
 }
 
 /// Removes what killed runs of this user left on `machine`, and tells of each. Every start does it, too.

@@ -67,6 +67,16 @@ pub enum EmbeddedError {
         /// SHA-256 of what came, in hex.
         found: String,
     },
+    /// Root's cache is not for the user that the server runs as.
+    #[error(
+        "`{}` is closed to other users, and a server of root runs as one of them: set `LOADGEN_CACHE` \
+         to a folder that all may enter",
+        path.display()
+    )]
+    Closed {
+        /// The cache folder.
+        path: PathBuf,
+    },
     /// What was fetched does not run.
     #[error(
         "the fetched programs in `{}` do not run on this machine: install PostgreSQL, or set `PG_BIN` \
@@ -83,7 +93,7 @@ pub enum EmbeddedError {
         /// What the system said.
         source: io::Error,
     },
-    /// A program of the server ended with an error.
+    /// A program of the server ended with an error, or was ended because it took too long.
     #[error("`{program}` failed:\n{tail}")]
     Refused {
         /// `initdb` or `postgres`.

@@ -47,22 +47,26 @@ impl Machine {
         }
     }
 
-    /// The programs of a server: those on the machine, else fetched ones.
-    pub(super) fn binaries(
+    /// The programs of a server: the first on the machine that are of the version asked for, else
+    /// fetched ones. Blocks, for minutes at most.
+    pub fn binaries(
         &self,
         version: Option<u16>,
-        account: &Account,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Binaries, EmbeddedError> {
-        if let Some(binaries) = self.search.find(version, account) {
+        let account = Account::unprivileged()?;
+        if let Some(binaries) = self.search.find(version, &account) {
             return Ok(binaries);
         }
         let archive = Archive::of(version.unwrap_or(VERSION_DEFAULT))
             .ok_or(EmbeddedError::NoBinaries { version })?;
         let cache = self.cache.as_deref().ok_or(EmbeddedError::NoCache)?;
+        if account != Account::Own && !others_may_enter(cache) {
+            return Err(EmbeddedError::Closed { path: cache.to_path_buf() });
+        }
         let depot = Depot { repository: &self.repository, cache };
         let folder = depot.programs(&archive, progress)?;
-        Binaries::in_folder(&folder, account).ok_or(EmbeddedError::Unusable { folder })
+        Binaries::in_folder(&folder, &account).ok_or(EmbeddedError::Unusable { folder })
     }
 }
 
