@@ -2,83 +2,110 @@
 //! killed run leaves is removed by the next one. It must not touch a server that it did not start.
 
 mod account;
-pub mod binaries;
+mod archives;
+mod binaries;
+mod download;
+mod error;
 mod folder;
+mod machine;
 mod server;
+mod sweep;
 
-use std::env;
-use std::io;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use secrecy::ExposeSecret;
 use secrecy::SecretString;
 
+pub use crate::embedded::binaries::Binaries;
+pub use crate::embedded::binaries::Search;
+pub use crate::embedded::error::EmbeddedError;
+pub use crate::embedded::machine::Machine;
+pub use crate::embedded::sweep::Swept;
+
 use crate::embedded::account::Account;
-use crate::embedded::account::others_may_enter;
-use crate::embedded::binaries::Binaries;
-use crate::embedded::binaries::Search;
 use crate::embedded::folder::Base;
 use crate::embedded::folder::Folder;
 use crate::embedded::folder::random_hex;
 use crate::embedded::server::SUPERUSER;
 use crate::embedded::server::Server;
 use crate::embedded::server::initialise;
+use crate::embedded::server::write_private;
 
 /// What is asked of an embedded server.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Its major version; whatever is there, if none is given.
+    /// Its major version, 12 to 18; if none is given, that of the programs found first.
     pub version: Option<u16>,
-    /// The run it belongs to, for the words of a later sweep.
+    /// The run it belongs to, for the words of a later sweep. 100 characters are kept.
     pub run: String,
-}
-
-/// What the machine offers an embedded server.
-#[derive(Debug, Clone)]
-pub struct Machine {
-    /// Where the server's programs are looked for.
-    pub search: Search,
-    /// In which folder the servers' folders are made: always the same one, or what a killed run left is
-    /// not found.
-    pub temporary: PathBuf,
-}
-
-impl Machine {
-    /// This machine, as this process' environment describes it.
-    pub fn here() -> Self {
-        let temporary = env::temp_dir();
-        let is_root = rustix::process::geteuid().is_root();
-        let is_closed = is_root && !others_may_enter(&temporary);
-        let temporary = if is_closed { PathBuf::from("/tmp") } else { temporary };
-        Self { search: Search::here(), temporary }
-    }
 }
 
 /// What happens while a server is made ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// The data directory is being made.
+    /// What a killed run had left is gone.
+    Swept(Swept),
+    /// What a killed run left could not be removed; the next start tries again.
+    Left {
+        /// What is left.
+        folder: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// Server programs are being fetched.
+    Fetching {
+        /// The exact release.
+        release: &'static str,
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all, if the repository says so.
+        total: Option<u64>,
+    },
+    /// Fetched programs are being unpacked.
+    Unpacking {
+        /// The exact release.
+        release: &'static str,
+    },
+    /// The data directory is being made, with the programs that were chosen.
     Initialising {
         /// The server's major version.
         version: u16,
+        /// Where its programs are.
+        programs: PathBuf,
     },
     /// The server is starting.
     Starting,
 }
 
-/// A server that runs until this value is stopped, kept or dropped.
+/// A server that runs until this value is stopped or dropped. One whose process is killed leaves the
+/// server running until the next start.
 #[derive(Debug)]
 pub struct Embedded {
     server: Server,
     folder: Folder,
+    password: SecretString,
     url: SecretString,
     version: u16,
     is_over: bool,
 }
 
+/// A server that goes on without us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The superuser's URL, as `psql` takes it. It holds no password: it names a file that does, which
+    /// only this user can read.
+    pub url: String,
+    /// The shell command that ends the server. Its files go with the next start of any embedded server.
+    pub stop: String,
+}
+
 impl Embedded {
-    /// Starts a server. Blocks, for some seconds at most where programs are installed. An error leaves nothing behind.
+    /// Sweeps, then starts a server. Blocks: about a second where programs are installed, five minutes at
+    /// most for a fetch and one for a start. An error leaves nothing behind.
     pub fn start(
         options: &Options,
         progress: &mut dyn FnMut(Progress),
@@ -94,18 +121,10 @@ impl Embedded {
     ) -> Result<Self, EmbeddedError> {
         let account = Account::unprivileged()?;
         let base = Base::open(&machine.temporary)?;
-        let binaries = find(machine, options.version, &account)?;
+        sweep::sweep(&base, progress)?;
+        let binaries = machine.binaries(options.version, progress)?;
         let folder = base.claim(&options.run, &account)?;
-        match furnish(&binaries, &account, &folder, progress) {
-            Ok((server, url)) => {
-                let version = binaries.version();
-                Ok(Self { server, folder, url, version, is_over: false })
-            }
-            Err(error) => {
-                folder.remove()?;
-                Err(error)
-            }
-        }
+        Self::furnish(&binaries, &account, folder, progress)
     }
 
     /// The superuser's URL, on 127.0.0.1, with its password.
@@ -118,9 +137,55 @@ impl Embedded {
         self.version
     }
 
-    /// Stops the server and removes its folder. An error means that files are left; the next start tries again.
+    /// Stops the server and removes its folder; half a minute at most. An error means that files are left;
+    /// the next start tries again.
     pub fn stop(mut self) -> Result<(), EmbeddedError> {
         self.end()
+    }
+
+    /// Lets the server go on after this process. An error means that it was stopped instead.
+    pub fn keep(mut self) -> Result<Kept, EmbeddedError> {
+        let passfile = self.folder.path().join("pgpass");
+        let port = self.server.port();
+        let line = format!("127.0.0.1:{port}:*:{SUPERUSER}:{}", self.password.expose_secret());
+        write_private(&passfile, &line).map_err(EmbeddedError::at(&passfile))?;
+        self.folder.mark_kept()?;
+        self.is_over = true;
+        let passfile = in_url(&passfile);
+        let status = self.folder.data().join("postmaster.pid");
+        Ok(Kept {
+            url: format!("postgres://{SUPERUSER}@127.0.0.1:{port}/postgres?passfile={passfile}"),
+            stop: format!("kill -INT \"$(head -n 1 {})\"", in_shell(&status)),
+        })
+    }
+
+    fn furnish(
+        binaries: &Binaries,
+        account: &Account,
+        folder: Folder,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, EmbeddedError> {
+        let version = binaries.version();
+        let mut begin = || {
+            let password = SecretString::from(random_hex(16)?);
+            let programs = binaries.folder().to_path_buf();
+            progress(Progress::Initialising { version, programs });
+            initialise(binaries, account, &folder, &password)?;
+            progress(Progress::Starting);
+            Ok((Server::start(binaries, account, &folder)?, password))
+        };
+        match begin() {
+            Ok((server, password)) => {
+                let (secret, port) = (password.expose_secret(), server.port());
+                let url = format!("postgres://{SUPERUSER}:{secret}@127.0.0.1:{port}/postgres");
+                let url = SecretString::from(url);
+                Ok(Self { server, folder, password, url, version, is_over: false })
+            }
+            Err(error) => {
+                folder.remove()?;
+                Err(error)
+            }
+        }
     }
 
     fn end(&mut self) -> Result<(), EmbeddedError> {
@@ -140,90 +205,62 @@ impl Drop for Embedded {
     }
 }
 
-/// The programs of a server: the one place that knows where they are. Found on this machine, or fetched.
+/// The programs of a server, found on this machine or fetched: the one place that knows where they are.
+/// With several versions on the machine, the first found is chosen unless one is asked for.
 pub fn binaries(
     version: Option<u16>,
-    _progress: &mut dyn FnMut(Progress),
-) -> Result<Binaries, EmbeddedError> {
-    find(&Machine::here(), version, &Account::unprivileged()?)
-}
-
-/// Why there is no embedded server.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmbeddedError {
-    /// We are root, and there is nobody to run the server as.
-    #[error("postgres does not run as root, and this machine has neither a user `postgres` nor `nobody`: run as an ordinary user")]
-    NoAccount,
-    /// A file or folder of ours could not be made, read or run.
-    #[error("`{}`: {source}", path.display())]
-    Path {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The folder of our servers is not ours alone.
-    #[error("`{}` belongs to another user or others may write to it: remove it, or set `TMPDIR` to another folder", path.display())]
-    Untrusted {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// No programs on this machine.
-    #[error("found no PostgreSQL server programs: install PostgreSQL, or set `PG_BIN` to the folder of `postgres` and `initdb`")]
-    NoBinaries,
-    /// There is no port to listen on.
-    #[error("found no free port on 127.0.0.1: {source}")]
-    NoPort {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A program of the server ended with an error.
-    #[error("`{program}` failed:\n{tail}")]
-    Refused {
-        /// `initdb` or `postgres`.
-        program: &'static str,
-        /// The last lines that it wrote.
-        tail: String,
-    },
-    /// The server did not answer in time.
-    #[error("the server did not become ready within {seconds} s:\n{tail}")]
-    Slow {
-        /// How long we waited.
-        seconds: u64,
-        /// The last lines of its log.
-        tail: String,
-    },
-}
-
-impl EmbeddedError {
-    /// For `map_err`: what the system said about a path.
-    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
-        let path = path.to_path_buf();
-        move |source| Self::Path { path, source }
-    }
-}
-
-fn find(
-    machine: &Machine,
-    version: Option<u16>,
-    account: &Account,
-) -> Result<Binaries, EmbeddedError> {
-    machine.search.find(version, account).ok_or(EmbeddedError::NoBinaries)
-}
-
-fn furnish(
-    binaries: &Binaries,
-    account: &Account,
-    folder: &Folder,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Server, SecretString), EmbeddedError> {
-    let password = random_hex(16)?;
-    progress(Progress::Initialising { version: binaries.version() });
-    initialise(binaries, account, folder, &SecretString::from(password.clone()))?;
-    progress(Progress::Starting);
-    let server = Server::start(binaries, account, folder)?;
-    let port = server.port();
-    let url = format!("postgres://{SUPERUSER}:{password}@127.0.0.1:{port}/postgres");
-    Ok((server, SecretString::from(url)))
+) -> Result<Binaries, EmbeddedError> {
+    Machine::here().binaries(version, progress)
+}
+
+/// Removes what killed runs of this user left on `machine`, and tells of each. Every start does it, too.
+pub fn sweep(machine: &Machine, progress: &mut dyn FnMut(Progress)) -> Result<(), EmbeddedError> {
+    sweep::sweep(&Base::open(&machine.temporary)?, progress)
+}
+
+/// Bytes as lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A path as a URL's query holds it.
+fn in_url(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(*byte));
+            }
+            _ => text.extend(['%'].into_iter().chain(hex(&[*byte]).chars())),
+        }
+    }
+    text
+}
+
+/// A path as one word of a shell command.
+fn in_shell(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::in_shell;
+    use super::in_url;
+
+    #[test]
+    fn a_path_in_a_shell_command_is_one_word() {
+        assert_eq!(in_shell(Path::new("/tmp/a b's")), r"'/tmp/a b'\''s'");
+    }
+
+    #[test]
+    fn a_path_in_a_url_keeps_its_slashes_and_nothing_else_that_means_something() {
+        assert_eq!(in_url(Path::new("/tmp/a b&+/pg_pass")), "/tmp/a%20b%26%2b/pg_pass");
+    }
 }

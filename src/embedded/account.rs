@@ -3,11 +3,16 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::process::Output;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use crate::embedded::EmbeddedError;
 
@@ -68,9 +73,24 @@ impl Account {
     }
 }
 
+/// Runs a program to its end, or ends it when its time is over. What it prints through a pipe is
+/// returned, and must be short: nobody reads while it runs.
+pub(super) fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
+    let mut child = command.spawn()?;
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() >= patience {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output()
+}
+
 /// Whether users other than the owner may pass through every folder of a path that exists.
 pub(super) fn others_may_enter(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
     path.ancestors()
         .filter_map(|folder| fs::metadata(folder).ok())
         .all(|metadata| metadata.mode() & 0o001 != 0)
@@ -91,8 +111,36 @@ fn entry(users: &str, name: &str) -> Option<Account> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::Command;
+    use std::time::Duration;
+
     use super::Account;
     use super::entry;
+    use super::others_may_enter;
+    use super::run;
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended() {
+        let patience = Duration::from_millis(50);
+        assert!(run(Command::new("sleep").arg("60"), patience).is_err());
+        assert!(run(&mut Command::new("true"), Duration::from_secs(10)).is_ok());
+    }
+
+    #[test]
+    fn a_folder_is_open_if_all_above_it_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let open = |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode));
+        open(&inner, 0o711).unwrap();
+        open(folder.path(), 0o700).unwrap();
+        assert!(!others_may_enter(&inner));
+        open(folder.path(), 0o711).unwrap();
+        assert!(others_may_enter(&inner.join("not there yet")));
+    }
 
     #[test]
     fn a_user_is_found_by_its_whole_name_and_root_never() {

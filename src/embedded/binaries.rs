@@ -5,12 +5,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
-use crate::embedded::EmbeddedError;
 use crate::embedded::account::Account;
+use crate::embedded::account::run;
 
 /// The oldest major version that is used.
-pub const VERSION_MIN: u16 = 12;
+const VERSION_MIN: u16 = 12;
+
+/// How long a program may take to say its version.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Parts of a path around the version number that distributions put there.
 const DISTRIBUTIONS: [(&str, &str, &str); 8] = [
@@ -56,7 +61,9 @@ impl Search {
         };
         let look = |folder: &Path| Binaries::in_folder(folder, account).filter(is_wanted);
         let on_path = || self.path.iter().flat_map(env::split_paths);
-        self.pg_bin.as_deref().and_then(look)
+        self.pg_bin
+            .as_deref()
+            .and_then(look)
             .or_else(|| on_path().find_map(|folder| look(&folder)))
             .or_else(|| on_path().find_map(|folder| look(&told_by_pg_config(&folder, account)?)))
             .or_else(|| self.folders.iter().find_map(|folder| look(folder)))
@@ -93,8 +100,8 @@ impl Binaries {
         if !folder.join("initdb").is_file() {
             return None;
         }
-        let output = account.command(&postgres).arg("--version").output().ok()?;
-        let version = major(&String::from_utf8_lossy(&output.stdout))?;
+        let printed = ask(&postgres, "--version", account)?;
+        let version = major(&printed)?;
         Some(Self { folder, version })
     }
 }
@@ -105,9 +112,15 @@ fn told_by_pg_config(folder: &Path, account: &Account) -> Option<PathBuf> {
     if !pg_config.is_file() {
         return None;
     }
-    let output = account.command(&pg_config).arg("--bindir").output().ok()?;
-    let told = String::from_utf8(output.stdout).ok()?;
+    let told = ask(&pg_config, "--bindir", account)?;
     Some(PathBuf::from(told.trim_end()))
+}
+
+/// What a program prints if it is given one option; nothing if `account` cannot run it.
+fn ask(program: &Path, option: &str, account: &Account) -> Option<String> {
+    let mut command = account.command(program);
+    command.arg(option).stdout(Stdio::piped()).stderr(Stdio::null());
+    String::from_utf8(run(&mut command, ANSWER_WITHIN).ok()?.stdout).ok()
 }
 
 /// The folders that exist, by their version, the newest first.

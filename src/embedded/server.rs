@@ -25,14 +25,18 @@ use secrecy::SecretString;
 
 use crate::embedded::EmbeddedError;
 use crate::embedded::account::Account;
+use crate::embedded::account::run;
 use crate::embedded::binaries::Binaries;
 use crate::embedded::folder::Folder;
 
 /// The superuser's name.
 pub(super) const SUPERUSER: &str = "postgres";
 
+/// How long the data directory may take: a second, or some on a slow disk.
+const INITIALISED_WITHIN: Duration = Duration::from_mins(2);
+
 /// How long a server may take to answer.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often a port that was taken meanwhile is replaced.
 const PORTS_MAX: u32 = 5;
@@ -168,22 +172,25 @@ pub(super) fn initialise(
     let log = open_log(&log_path).map_err(EmbeddedError::at(&log_path))?;
     let errors = log.try_clone().map_err(EmbeddedError::at(&log_path))?;
     let program = binaries.program("initdb");
-    let status = account
-        .command(&program)
+    let mut command = account.command(&program);
+    command
         .arg("-D")
         .arg(folder.data())
         .args(["-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"])
         .arg(format!("--pwfile={}", password_path.display()))
         .stdout(log)
-        .stderr(errors)
-        .status()
-        .map_err(EmbeddedError::at(&program))?;
+        .stderr(errors);
+    let output = run(&mut command, INITIALISED_WITHIN).map_err(EmbeddedError::at(&program))?;
     fs::remove_file(&password_path).map_err(EmbeddedError::at(&password_path))?;
-    if status.success() { Ok(()) } else { Err(refused("initdb", &log_path)) }
+    if output.status.success() { Ok(()) } else { Err(refused("initdb", &log_path)) }
 }
 
 /// Sends one signal after the other, until `is_gone` or the last one's time is over.
-pub(super) fn end(pid: Pid, stops: &[(Signal, Duration)], mut is_gone: impl FnMut() -> bool) -> bool {
+pub(super) fn end(
+    pid: Pid,
+    stops: &[(Signal, Duration)],
+    mut is_gone: impl FnMut() -> bool,
+) -> bool {
     for (signal, patience) in stops {
         if is_gone() {
             return true;
