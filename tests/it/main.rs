@@ -7,5 +7,6 @@
     reason = "the whole binary is tests; clippy excuses only the functions marked as such"
 )]
 
+mod faults;
 mod reach;
 mod support;
