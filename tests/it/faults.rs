@@ -62,7 +62,7 @@ impl Client {
             let sql = format!("INSERT INTO t VALUES ({id})");
             frontend::parse("", &sql, std::iter::empty(), &mut out).unwrap();
             let none = std::iter::empty::<i16>;
-            let write = |_: (), _: &mut BytesMut| unreachable!("there are no parameters");
+            let write = |(), _: &mut BytesMut| unreachable!("there are no parameters");
             let _ = frontend::bind("", "", none(), std::iter::empty(), write, none(), &mut out);
             frontend::execute("", 0, &mut out).unwrap();
             frontend::sync(&mut out);
@@ -90,9 +90,8 @@ impl Client {
                 match Message::parse(buffer).unwrap() {
                     Some(Message::ReadyForQuery(_)) => count += 1,
                     Some(Message::ErrorResponse(_)) => panic!("the server reports an error"),
-                    Some(_) => {}
                     None if stream.read_buf(buffer).await.unwrap_or(0) == 0 => break,
-                    None => {}
+                    Some(_) | None => {}
                 }
             }
             count

@@ -18,16 +18,23 @@ enum Kind {
     Other,
 }
 
+/// What there is to commit.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    #[default]
+    None,
+    Made,
+    /// By a COMMIT that was run since the last Sync.
+    Committed,
+}
+
 /// What a client has said so far.
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     statements: BTreeMap<Vec<u8>, Kind>,
     portals: BTreeMap<Vec<u8>, Kind>,
     in_transaction: bool,
-    /// Something was changed and not yet committed.
-    has_changes: bool,
-    /// A COMMIT of changes was run since the last Sync.
-    has_committed: bool,
+    changes: Changes,
     /// The data of a COPY follows, whose end is also the end of its transaction.
     is_copying: bool,
 }
@@ -63,25 +70,35 @@ impl Conversation {
     fn run(&mut self, kind: Kind) {
         match kind {
             Kind::Begin => self.in_transaction = true,
-            Kind::Change | Kind::Copy => self.has_changes = true,
+            Kind::Change | Kind::Copy if self.changes == Changes::None => {
+                self.changes = Changes::Made;
+            }
             Kind::Commit => {
                 self.in_transaction = false;
-                self.has_committed |= self.has_changes;
-                self.has_changes = false;
+                if self.changes == Changes::Made {
+                    self.changes = Changes::Committed;
+                }
             }
             Kind::Rollback => {
                 self.in_transaction = false;
-                self.has_changes = false;
+                if self.changes == Changes::Made {
+                    self.changes = Changes::None;
+                }
             }
-            Kind::Other => {}
+            Kind::Change | Kind::Copy | Kind::Other => {}
         }
     }
 
     /// Outside of a transaction the server commits when it is told to be ready for more.
     fn sync(&mut self) -> bool {
-        let commits = self.has_committed || (self.has_changes && !self.in_transaction);
-        self.has_committed = false;
-        self.has_changes &= self.in_transaction;
+        let commits = match self.changes {
+            Changes::None => false,
+            Changes::Made => !self.in_transaction,
+            Changes::Committed => true,
+        };
+        if commits {
+            self.changes = Changes::None;
+        }
         commits
     }
 }
