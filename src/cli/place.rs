@@ -109,7 +109,10 @@ impl Place {
         let mut notes = Vec::new();
         for embedded in self.embedded {
             if keep {
-                notes.push(embedded.keep());
+                notes.push(match embedded.keep() {
+                    Ok(kept) => format!("the server stays at {}\nto stop it: {}", kept.url, kept.stop),
+                    Err(error) => format!("the embedded server could not be kept: {error}"),
+                });
             } else if let Err(error) = embedded.stop() {
                 notes.push(format!("the embedded server left files: {error}"));
             }
@@ -161,10 +164,18 @@ pub(super) fn connector(
 
 fn show(feed: &Feed, progress: &Progress) {
     match progress {
-        Progress::Initialising { version } => {
+        Progress::Swept(swept) => feed.message(swept.to_string()),
+        Progress::Left { folder, cause } => {
+            feed.message(format!("`{}` of a killed run could not be removed: {cause}", folder.display()));
+        }
+        Progress::Fetching { release, received, total } => {
+            feed.downloading(&format!("PostgreSQL {release}"), *received, *total);
+        }
+        Progress::Unpacking { release } => feed.message(format!("unpacking PostgreSQL {release}")),
+        Progress::Initialising { version, .. } => {
             feed.message(format!("making a private PostgreSQL {version}"));
         }
-        Progress::Starting => feed.message("starting it"),
+        Progress::Starting => {}
         _ => {}
     }
 }
