@@ -1,3 +1,3 @@
-//! Destinations: how each is made ready and sent to. Nothing here knows a generator.
+//! Where actions go.
 
 pub mod postgres;

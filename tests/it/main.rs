@@ -1,1 +1,3 @@
+//! Tests on the real command line and real servers.
 
+mod provisioning;
