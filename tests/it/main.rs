@@ -8,7 +8,9 @@
 )]
 
 mod embedded;
+mod faults;
 mod pacing;
+mod provisioning;
 mod reach;
 mod reporting;
 mod support;

@@ -1,7 +1,6 @@
 //! Removes exactly what set-up made: what carries our mark, and nothing else. If something of a name
 //! that we use is not ours, nothing at all is changed.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
@@ -15,6 +14,7 @@ use crate::sink::postgres::catalogue::Shared;
 use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::catalogue::role_names;
 use crate::sink::postgres::mark::Books;
+use crate::sink::postgres::provision::DEPENDENTS_EXIST;
 use crate::sink::postgres::provision::ObjectKind;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::SetupError;
@@ -26,8 +26,6 @@ use crate::sink::postgres::quote;
 
 /// SQLSTATE of a database or slot that somebody uses.
 const OBJECT_IN_USE: &str = "55006";
-/// SQLSTATE of an object that others are built upon.
-const DEPENDENTS_EXIST: &str = "2BP01";
 /// How often a used database is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -205,8 +203,7 @@ pub(super) async fn schemas(
     match atomically(client, "remove the tables and PostgreSQL schemas", &statements).await {
         Ok(()) => Ok(cleaned),
         Err(SetupError::Server { why, code: Some(code), .. }) if code == DEPENDENTS_EXIST => {
-            let names: BTreeMap<_, _> = ours.iter().collect();
-            let name = names.keys().map(|name| name.as_str()).collect::<Vec<_>>().join("`, `");
+            let name = ours.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
             let why = format!(
                 "others have put something there or built upon it, so nothing was changed: {why}"
             );

@@ -36,6 +36,7 @@ pub use error::SetupError;
 pub use session::Connecting;
 pub use session::Servers;
 
+pub(super) use error::DEPENDENTS_EXIST;
 pub(super) use publication::published;
 pub(super) use session::alone;
 pub(super) use session::atomically;

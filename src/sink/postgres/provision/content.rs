@@ -7,6 +7,7 @@ use tokio_postgres::Client;
 
 use crate::scenario::Domain;
 use crate::scenario::Provision;
+use crate::sink::postgres::catalogue::Login;
 use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::ddl;
 use crate::sink::postgres::mark;
@@ -55,7 +56,8 @@ pub(super) async fn fill(
     }
     statements.extend(enter(provisioner, domain, report.start_us)?);
     if has_roles {
-        statements.extend(rights(provisioner, domain)?);
+        let login = Login::read(client).await?;
+        statements.extend(rights(provisioner, domain, &login.user)?);
     }
     let doing = format!("make the tables of `{}`", domain.schema.name);
     atomically(client, &doing, &statements).await?;
@@ -118,24 +120,33 @@ fn enter(
     ])?)
 }
 
-/// What the logins may do, now and with later tables. Begins as the owner group.
-fn rights(provisioner: &Provisioner<'_>, domain: &Domain) -> Result<Vec<String>, SetupError> {
+/// What the logins may do, now and with later tables, whether the owner group or `user`, who is
+/// logged in, makes those. Begins as the owner group and ends as `user`.
+fn rights(
+    provisioner: &Provisioner<'_>,
+    domain: &Domain,
+    user: &str,
+) -> Result<Vec<String>, SetupError> {
     let books = Books::beside(&domain.namespace);
-    let variables = [
-        ("namespace", domain.namespace.as_str()),
-        ("books", books.namespace()),
-        ("application", &domain.roles.application),
-        ("capture", &domain.roles.capture),
-        ("maker", &domain.roles.owner),
-    ];
-    let mut statements = scripts::ACCESS.render(&variables)?;
+    let variables = |maker| {
+        [
+            ("namespace", domain.namespace.as_str()),
+            ("books", books.namespace()),
+            ("application", &domain.roles.application),
+            ("capture", &domain.roles.capture),
+            ("maker", maker),
+        ]
+    };
+    let as_owner = variables(&domain.roles.owner);
+    let mut statements = scripts::ACCESS.render(&as_owner)?;
     if provisioner.scenario.cdc.signal_table {
-        statements.extend(scripts::SIGNAL_ACCESS.render(&variables)?);
+        statements.extend(scripts::SIGNAL_ACCESS.render(&as_owner)?);
     }
     if provisioner.scenario.cdc.heartbeat_table {
-        statements.extend(scripts::HEARTBEAT_ACCESS.render(&variables)?);
+        statements.extend(scripts::HEARTBEAT_ACCESS.render(&as_owner)?);
     }
-    statements.extend(scripts::ACCESS_LATER.render(&variables)?);
+    statements.extend(scripts::ACCESS_LATER.render(&as_owner)?);
     statements.push("SET LOCAL ROLE NONE".to_owned());
+    statements.extend(scripts::ACCESS_LATER.render(&variables(user))?);
     Ok(statements)
 }

@@ -8,6 +8,9 @@ use thiserror::Error;
 use crate::sink::postgres::error::ConnectError;
 use crate::sink::postgres::script::ScriptError;
 
+/// SQLSTATE of an object that others are built upon.
+pub(in crate::sink::postgres) const DEPENDENTS_EXIST: &str = "2BP01";
+
 /// Why set-up, clean or a check of the server stopped. Its text is one line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SetupError {
@@ -159,15 +162,15 @@ impl SetupError {
         doing: impl Into<String>,
         error: &tokio_postgres::Error,
     ) -> Self {
-        let why = match error.as_db_error() {
-            Some(said) => match said.hint() {
-                Some(hint) => format!("{} ({hint})", said.message()),
-                None => said.message().to_owned(),
+        let why = match (error.as_db_error(), error.source()) {
+            (Some(said), _) => match (said.detail(), said.hint()) {
+                // The detail names them; the hint is to remove them too.
+                (Some(detail), _) if said.code().code() == DEPENDENTS_EXIST => detail.to_owned(),
+                (_, Some(hint)) => format!("{} ({hint})", said.message()),
+                _ => said.message().to_owned(),
             },
-            None => match error.source() {
-                Some(cause) => format!("{error}: {cause}"),
-                None => error.to_string(),
-            },
+            (None, Some(cause)) => format!("{error}: {cause}"),
+            (None, None) => error.to_string(),
         };
         let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
         let code = error.code().map(|code| code.code().to_owned());
