@@ -1,3 +1,7 @@
 //! Runs the command line and returns its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(loadgen::cli::run())
+}

@@ -4,8 +4,8 @@
 use crate::action::Action;
 use crate::action::TableId;
 use crate::generate::World;
-use crate::generate::column::ParentRow;
 use crate::generate::column::Filler;
+use crate::generate::column::ParentRow;
 use crate::generate::column::Row;
 use crate::generate::column::rank;
 use crate::generate::key::Draw;
@@ -46,7 +46,8 @@ impl World {
 
     /// Tables in the order in which they are seeded: parents before children.
     pub fn seeding_order(&self) -> Vec<TableId> {
-        let ids = || (0..self.tables.len()).map(|at| TableId(u16::try_from(at).unwrap_or(u16::MAX)));
+        let ids =
+            || (0..self.tables.len()).map(|at| TableId(u16::try_from(at).unwrap_or(u16::MAX)));
         let mut order: Vec<TableId> = Vec::new();
         while order.len() < self.tables.len() {
             let before = order.len();
@@ -95,7 +96,8 @@ impl World {
         }
         let seeded = self.seeded_in_lane(table, lane);
         let state = of.states.as_ref().map_or(0, |states| states.seeded_state(index, seeded));
-        let back = i128::from(PAST_US) * i128::from(of.seeded - ordinal) / i128::from(of.seeded.max(1));
+        let back =
+            i128::from(PAST_US) * i128::from(of.seeded - ordinal) / i128::from(of.seeded.max(1));
         let at_us = self.start_us - i64::try_from(back).unwrap_or(0) - 1;
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }
@@ -107,7 +109,8 @@ impl World {
             None => {
                 let count = self.table(parent.table).seeded;
                 let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
-                let key = key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
+                let key =
+                    key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
                 if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
             }
         }
