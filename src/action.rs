@@ -277,9 +277,9 @@ pub fn write_value(value: Value, action: &Action, out: &mut String) {
             Some(at) => write!(out, "{}", at.format("%Y-%m-%d %H:%M:%S%.6f+00")),
             None => write!(out, "{value}us"),
         },
-        Value::Date(value) => match chrono::NaiveDate::default().checked_add_signed(
-            chrono::TimeDelta::try_days(i64::from(value)).unwrap_or_default(),
-        ) {
+        Value::Date(value) => match chrono::NaiveDate::default()
+            .checked_add_signed(chrono::TimeDelta::try_days(i64::from(value)).unwrap_or_default())
+        {
             Some(at) => write!(out, "{at}"),
             None => write!(out, "{value}d"),
         },

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out. Only this module and `report` print.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -153,7 +154,7 @@ pub fn main() -> u8 {
 fn dispatch(command: Command) -> u8 {
     match command {
         Command::Run(arguments) => run::run(&arguments),
-        Command::Check { files } => check::check(&files),
+        Command::Check { files } => check::run(&files),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Fingerprint(arguments) => sample::fingerprint(&arguments),
         Command::Setup(arguments) => seed::setup(&arguments),
@@ -200,5 +201,10 @@ impl Refusal {
 /// Reads a scenario; every mistake is in the refusal.
 fn read(scenario: &str, overrides: &Overrides) -> Result<crate::scenario::Scenario, Refusal> {
     crate::scenario::Scenario::read(scenario, overrides)
-        .map_err(|problems| Refusal { text: problems.to_string(), code: 3 })
+        .map_err(|problems| Refusal { text: problems.draw(is_coloured()), code: 3 })
+}
+
+/// Whether mistakes are drawn in colour.
+fn is_coloured() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

@@ -28,7 +28,7 @@ pub use crate::embedded::sweep::Swept;
 use crate::embedded::account::Account;
 use crate::embedded::folder::Base;
 use crate::embedded::folder::Folder;
-use crate::embedded::folder::random_hex;
+pub use crate::embedded::folder::random_hex;
 use crate::embedded::server::SUPERUSER;
 use crate::embedded::server::Server;
 use crate::embedded::server::initialise;

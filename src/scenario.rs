@@ -1,12 +1,24 @@
 //! One run: which domains, on which targets, under which load, judged how. What is *meant*; a value
 //! of [`Scenario`] has passed `scenario/check.rs` and does not fail later for a reason of its own.
 
+pub mod builtin;
+mod check;
+mod file;
+mod hash;
+mod overrides;
+mod read;
+mod schemas;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::pace::Pacing;
 use crate::schema::Schema;
+
+pub use overrides::Overrides;
+pub use read::Checked;
+pub use read::check_file;
 
 /// A run, checked.
 #[derive(Debug, Clone)]
@@ -34,6 +46,20 @@ pub struct Scenario {
     /// SHA-256 of what decides the content (seed, lanes, start, schemas, rows, mixes, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
     pub hash: String,
+    /// The text it was read from, for the run's manifest.
+    pub source: String,
+}
+
+impl Scenario {
+    /// The index of a target.
+    pub fn target(&self, name: &str) -> Option<usize> {
+        self.targets.iter().position(|target| target.name == name)
+    }
+
+    /// The index of a domain, by its name.
+    pub fn domain(&self, name: &str) -> Option<usize> {
+        self.domains.iter().position(|domain| domain.schema.name == name)
+    }
 }
 
 /// When the run begins, in the data.

@@ -38,7 +38,8 @@ impl Schema {
     /// The tables whose rows belong to rows of this one.
     pub fn owned_by(&self, owner: usize) -> impl Iterator<Item = usize> {
         let owners = self.tables.iter().enumerate();
-        owners.filter(move |(_, table)| table.owner.as_ref().is_some_and(|of| of.table == owner))
+        owners
+            .filter(move |(_, table)| table.owner.as_ref().is_some_and(|of| of.table == owner))
             .map(|(index, _)| index)
     }
 }
@@ -254,6 +255,25 @@ pub enum Fill {
     State,
     /// 1, 2, 3, ... among the rows of one owner: see [`Table::owner`].
     Line,
+}
+
+impl Fill {
+    /// Whether the value follows from the row's number alone, so that it can be found without
+    /// the row.
+    pub fn is_pure(&self) -> bool {
+        match self {
+            Self::Sequence { .. }
+            | Self::Uuid
+            | Self::Constant(_)
+            | Self::Uniform { .. }
+            | Self::Lognormal { .. }
+            | Self::Weighted(_)
+            | Self::Words { .. }
+            | Self::Name(_) => true,
+            Self::Listed { then, .. } => then.is_pure(),
+            _ => false,
+        }
+    }
 }
 
 /// Which part of a name.

@@ -28,14 +28,22 @@ pub trait Sink {
 
     /// Sends and receives. Ready when at least one outcome was added, or when the way is lost.
     /// Must be polled again after each `submit`.
-    fn poll(&mut self, context: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> Poll<Result<(), Lost>>;
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Poll<Result<(), Lost>>;
 
     /// Makes a new way, once. On it, nothing that was in flight can still take effect. May be
     /// called again after an error.
     fn recover(&mut self) -> impl Future<Output = Result<(), Lost>>;
 
     /// After [`Sink::recover`]: what became of an action that was in flight. May be repeated.
-    fn resolve(&mut self, ticket: Ticket, action: &Action) -> impl Future<Output = Result<Fate, Lost>>;
+    fn resolve(
+        &mut self,
+        ticket: Ticket,
+        action: &Action,
+    ) -> impl Future<Output = Result<Fate, Lost>>;
 
     /// Takes leave in good order. What is in flight is given up.
     fn close(&mut self) -> impl Future<Output = ()>;

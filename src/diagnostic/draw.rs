@@ -26,9 +26,9 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
 fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> String {
     let message = normalize_untrusted_str(&problem.message);
     let title = Level::ERROR.primary_title(message);
-    let file = problem.place.and_then(|place| {
-        problems.files.get(usize::from(place.file)).map(|file| (place, file))
-    });
+    let file = problem
+        .place
+        .and_then(|place| problems.files.get(usize::from(place.file)).map(|file| (place, file)));
     let mut groups = Vec::new();
     match file {
         Some((place, file)) => {
@@ -36,9 +36,8 @@ fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> Stri
             let end = boundary(&file.text, place.end as usize).max(start);
             let label = problem.label.as_deref().map(normalize_untrusted_str);
             let annotation = AnnotationKind::Primary.span(start..end).label(label);
-            let snippet = Snippet::source(file.text.as_str())
-                .path(file.name.as_str())
-                .annotation(annotation);
+            let snippet =
+                Snippet::source(file.text.as_str()).path(file.name.as_str()).annotation(annotation);
             groups.push(title.element(snippet));
         }
         None => groups.push(annotate_snippets::Group::with_title(title)),

@@ -186,7 +186,7 @@ impl Folder {
 }
 
 /// Random bytes from the system, in hex.
-pub(super) fn random_hex(byte_count: usize) -> Result<String, EmbeddedError> {
+pub fn random_hex(byte_count: usize) -> Result<String, EmbeddedError> {
     let source = Path::new("/dev/urandom");
     let mut bytes = vec![0; byte_count];
     File::open(source)

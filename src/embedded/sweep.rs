@@ -30,6 +30,14 @@ pub struct Swept {
     pub was_running: bool,
 }
 
+impl std::fmt::Display for Swept {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let run = if self.run.is_empty() { "a killed run" } else { &self.run };
+        let what = if self.was_running { "server, still running," } else { "server's files" };
+        write!(formatter, "removed what `{run}` left: its {what} in `{}`", self.folder.display())
+    }
+}
+
 /// Sweeps, and tells what was swept and what could not be.
 pub(super) fn sweep(base: &Base, progress: &mut dyn FnMut(Progress)) -> Result<(), EmbeddedError> {
     for abandoned in base.abandoned()? {

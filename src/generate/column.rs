@@ -111,7 +111,12 @@ impl Row<'_> {
 
 impl World {
     /// The value of a column that is not computed from other columns of the row.
-    pub(super) fn column_value(&self, column: &Column, row: &Row<'_>, action: &mut Action) -> Value {
+    pub(super) fn column_value(
+        &self,
+        column: &Column,
+        row: &Row<'_>,
+        action: &mut Action,
+    ) -> Value {
         if column.null_rate > 0.0 && self.is_null(column, row) {
             return Value::Null;
         }
@@ -157,7 +162,10 @@ impl World {
             Filler::Words { .. } | Filler::Name(_) => text(column, filler, key(), action),
             Filler::EventTime { offset_min, offset_count } => {
                 let offset = Draw::new(key()).below(*offset_count);
-                moment(column.kind, row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset))
+                moment(
+                    column.kind,
+                    row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset),
+                )
             }
             Filler::Reference { table, column: target, parent } => {
                 let parent = self.parent_ordinal(column, parent, *table, row);
@@ -182,7 +190,13 @@ impl World {
     }
 
     /// The run-wide number of the row that a reference names.
-    fn parent_ordinal(&self, column: &Column, parent: &ParentRow, table: TableId, row: &Row<'_>) -> u64 {
+    fn parent_ordinal(
+        &self,
+        column: &Column,
+        parent: &ParentRow,
+        table: TableId,
+        row: &Row<'_>,
+    ) -> u64 {
         match parent {
             ParentRow::Owner => row.ordinal,
             ParentRow::Decided(place) => row.parents[*place],
@@ -195,7 +209,13 @@ impl World {
     }
 
     /// A column of another row, whose value follows from that row's number alone.
-    pub(super) fn pure_value(&self, table: TableId, column: usize, ordinal: u64, action: &mut Action) -> Value {
+    pub(super) fn pure_value(
+        &self,
+        table: TableId,
+        column: usize,
+        ordinal: u64,
+        action: &mut Action,
+    ) -> Value {
         let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
         self.column_value(&self.table(table).columns[column], &row, action)
     }
@@ -231,7 +251,9 @@ impl World {
 pub(super) fn rank(pick: &Pick, count: u64, draw: &mut Draw) -> u64 {
     match pick {
         Pick::Uniform | Pick::State(_) => draw.below(count),
-        Pick::Recent { mean } => count.saturating_sub(1 + geometric(*mean, draw).min(count.saturating_sub(1))),
+        Pick::Recent { mean } => {
+            count.saturating_sub(1 + geometric(*mean, draw).min(count.saturating_sub(1)))
+        }
     }
 }
 
@@ -301,17 +323,27 @@ pub(super) fn cut(kind: ColumnType, start: usize, action: &mut Action) {
 /// A moment as the column holds it.
 pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
     match kind {
-        ColumnType::Date => Value::Date(i32::try_from(us.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)),
+        ColumnType::Date => {
+            Value::Date(i32::try_from(us.div_euclid(86_400_000_000)).unwrap_or(i32::MAX))
+        }
         _ => Value::Timestamp(us),
     }
 }
 
 /// A number as the column holds it: rounded half away from zero, and kept inside its range.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "`as` saturates, as wanted")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "`as` saturates, as wanted"
+)]
 pub(super) fn round_to(kind: ColumnType, number: f64) -> Value {
     match kind {
-        ColumnType::Smallint => Value::Int((libm::round(number) as i64).clamp(i16::MIN.into(), i16::MAX.into())),
-        ColumnType::Integer => Value::Int((libm::round(number) as i64).clamp(i32::MIN.into(), i32::MAX.into())),
+        ColumnType::Smallint => {
+            Value::Int((libm::round(number) as i64).clamp(i16::MIN.into(), i16::MAX.into()))
+        }
+        ColumnType::Integer => {
+            Value::Int((libm::round(number) as i64).clamp(i32::MIN.into(), i32::MAX.into()))
+        }
         ColumnType::Bigint => Value::Int(libm::round(number) as i64),
         ColumnType::Numeric { precision, scale } => {
             let largest = 10_i64.pow(u32::from(precision.min(18))) - 1;

@@ -144,11 +144,13 @@ impl<'a> Names<'a> {
         self.life(domain, table).1
             || depth < 64
                 && references.into_iter().any(|reference| {
-                    let parent = self.scenario.domains.iter().enumerate().find_map(|(at, domain)| {
-                        let tables = &domain.schema.tables;
-                        let table = tables.iter().position(|each| each.name == reference.table)?;
-                        (domain.schema.name == reference.schema).then_some((at, table))
-                    });
+                    let parent =
+                        self.scenario.domains.iter().enumerate().find_map(|(at, domain)| {
+                            let tables = &domain.schema.tables;
+                            let table =
+                                tables.iter().position(|each| each.name == reference.table)?;
+                            (domain.schema.name == reference.schema).then_some((at, table))
+                        });
                     parent.is_some_and(|(domain, table)| self.is_mortal(domain, table, depth + 1))
                 })
     }
@@ -204,7 +206,9 @@ fn row_statements(
 ) -> (StatementId, StatementId) {
     let kinds: Vec<_> = written.columns.iter().map(|column| column.kind).collect();
     let delete = match &written.owner {
-        Some(owner) => (StatementKind::DeleteOwned { column: owner.column }, vec![kinds[owner.column]]),
+        Some(owner) => {
+            (StatementKind::DeleteOwned { column: owner.column }, vec![kinds[owner.column]])
+        }
         None => (StatementKind::Delete, written.key.iter().map(|column| kinds[*column]).collect()),
     };
     let insert = add_statement(catalog, table, StatementKind::Insert, kinds);
@@ -299,13 +303,20 @@ fn streams(scenario: &Scenario, names: &Names<'_>) -> Vec<Stream> {
                 let action = names.action(entry.domain, entry.action);
                 (u16::try_from(action).unwrap_or(u16::MAX), sum / total)
             });
-            Stream { mix: mix.collect(), plan: Plan::new(&stream.pacing, load.warmup, stream.limit) }
+            Stream {
+                mix: mix.collect(),
+                plan: Plan::new(&stream.pacing, load.warmup, stream.limit),
+            }
         })
         .collect()
 }
 
 /// Whether the rows of a reference's table come and go, so that a lane must pick one.
-pub(super) fn parent_row(names: &Names<'_>, reference: &schema::Reference, place: usize) -> ParentRow {
+pub(super) fn parent_row(
+    names: &Names<'_>,
+    reference: &schema::Reference,
+    place: usize,
+) -> ParentRow {
     if names.is_still(&reference.schema, &reference.table) {
         ParentRow::Still(reference.pick.clone())
     } else {

@@ -144,7 +144,9 @@ impl World {
             let column = &table.columns[*number];
             let value = match &column.filler {
                 Filler::Derived(expression) => derived(column.kind, expression, first, action),
-                Filler::Email { from } => email(column, row.ordinal, from.map(|at| first + at), action),
+                Filler::Email { from } => {
+                    email(column, row.ordinal, from.map(|at| first + at), action)
+                }
                 _ => self.column_value(column, row, action),
             };
             action.set(first + number, value);
@@ -245,12 +247,7 @@ fn base36(mut number: u64, out: &mut String) {
 }
 
 /// A computed column; NULL if an operand is, or if the result does not fit.
-fn derived(
-    kind: ColumnType,
-    expression: &Expression,
-    first: usize,
-    action: &mut Action,
-) -> Value {
+fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut Action) -> Value {
     match evaluate(expression, first, action) {
         Some(Operand::Text(text)) => {
             let start = action.arena().len();

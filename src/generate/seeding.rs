@@ -4,7 +4,6 @@
 use crate::action::Action;
 use crate::action::TableId;
 use crate::generate::World;
-use crate::generate::column::ParentRow;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
 use crate::generate::column::rank;
@@ -46,7 +45,8 @@ impl World {
 
     /// Tables in the order in which they are seeded: parents before children.
     pub fn seeding_order(&self) -> Vec<TableId> {
-        let ids = || (0..self.tables.len()).map(|at| TableId(u16::try_from(at).unwrap_or(u16::MAX)));
+        let ids =
+            || (0..self.tables.len()).map(|at| TableId(u16::try_from(at).unwrap_or(u16::MAX)));
         let mut order: Vec<TableId> = Vec::new();
         while order.len() < self.tables.len() {
             let before = order.len();
@@ -95,7 +95,8 @@ impl World {
         }
         let seeded = self.seeded_in_lane(table, lane);
         let state = of.states.as_ref().map_or(0, |states| states.seeded_state(index, seeded));
-        let back = i128::from(PAST_US) * i128::from(of.seeded - ordinal) / i128::from(of.seeded.max(1));
+        let back =
+            i128::from(PAST_US) * i128::from(of.seeded - ordinal) / i128::from(of.seeded.max(1));
         let at_us = self.start_us - i64::try_from(back).unwrap_or(0) - 1;
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }
@@ -107,17 +108,26 @@ impl World {
             None => {
                 let count = self.table(parent.table).seeded;
                 let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
-                let key = key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
+                let key =
+                    key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
                 if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
             }
         }
     }
 
-    /// Whether a reference names rows of its own lane (rather than any row of a still table).
-    pub fn is_decided(&self, table: TableId, column: usize) -> bool {
-        matches!(
-            &self.table(table).columns[column].filler,
-            Filler::Reference { parent: ParentRow::Decided(_), .. }
-        )
+    /// The greatest key that a run may give to a row of a table whose key is a sequence; of an
+    /// unlimited run, the greatest that seeding gives. `None` if its key is none.
+    pub fn key_max(&self, domain: usize, table: usize) -> Option<i64> {
+        let first = self.catalog.tables.iter().position(|each| each.domain == domain)?;
+        let of = &self.tables[first + table];
+        let start = of.key.iter().find_map(|column| match of.columns[*column].filler {
+            Filler::Sequence { start } => Some(start),
+            _ => None,
+        })?;
+        let slots = self.streams.iter().map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
+        // Lanes count their rows by themselves: the fullest may be one slot ahead of the others,
+        // and in the worst case gets all inserts.
+        let rows = of.seeded.saturating_add(slots.saturating_mul(2)).saturating_add(u64::from(self.lanes));
+        Some(start.saturating_add_unsigned(rows))
     }
 }

@@ -19,6 +19,7 @@ use crate::schema::file::SchemaFile;
 use crate::yaml;
 use crate::yaml::Node;
 
+pub(crate) use literal::moment;
 pub(crate) use outline::identifier;
 pub(crate) use relation::relations;
 

@@ -107,17 +107,16 @@ fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
             '-' => (Symbol::Operator(Operator::Subtract), 1),
             '*' => (Symbol::Operator(Operator::Multiply), 1),
             '|' if rest.starts_with("||") => (Symbol::Operator(Operator::Concat), 2),
-            '\'' => quoted(rest, '\'').map(|(word, length)| (Symbol::Text(word), length)).ok_or_else(
-                || fault("this text has no closing `'`".into(), at..text.len()),
-            )?,
-            '"' => quoted(rest, '"').map(|(word, length)| (Symbol::Name(word), length)).ok_or_else(
-                || fault("this name has no closing `\"`".into(), at..text.len()),
-            )?,
+            '\'' => quoted(rest, '\'')
+                .map(|(word, length)| (Symbol::Text(word), length))
+                .ok_or_else(|| fault("this text has no closing `'`".into(), at..text.len()))?,
+            '"' => quoted(rest, '"')
+                .map(|(word, length)| (Symbol::Name(word), length))
+                .ok_or_else(|| fault("this name has no closing `\"`".into(), at..text.len()))?,
             _ if first.is_ascii_digit() || first == '.' => number(rest, at)?,
             _ if first.is_alphabetic() || first == '_' => {
-                let length = rest
-                    .find(|c: char| !c.is_alphanumeric() && c != '_')
-                    .unwrap_or(rest.len());
+                let length =
+                    rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
                 (Symbol::Name(rest[..length].to_owned()), length)
             }
             _ => {
@@ -169,11 +168,8 @@ struct Parsed {
 }
 
 /// Operators from the loosest to the tightest.
-const LEVELS: [&[Operator]; 3] = [
-    &[Operator::Concat],
-    &[Operator::Add, Operator::Subtract],
-    &[Operator::Multiply],
-];
+const LEVELS: [&[Operator]; 3] =
+    [&[Operator::Concat], &[Operator::Add, Operator::Subtract], &[Operator::Multiply]];
 
 impl Parser<'_> {
     /// Operands joined by the operators of a level; recursion ends at the last level.
@@ -182,7 +178,8 @@ impl Parser<'_> {
             return self.operand(depth);
         };
         let mut left = self.binary(level + 1, depth)?;
-        while let Some(Token { symbol: Symbol::Operator(operator), .. }) = self.tokens.get(self.at) {
+        while let Some(Token { symbol: Symbol::Operator(operator), .. }) = self.tokens.get(self.at)
+        {
             if !operators.contains(operator) {
                 break;
             }

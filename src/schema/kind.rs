@@ -205,7 +205,8 @@ mod tests {
         }
         let spaced = ColumnType::parse(" NUMERIC( 6 , 2 ) ").unwrap();
         assert_eq!(spaced, ColumnType::Numeric { precision: 6, scale: 2 });
-        for bad in ["numeric", "numeric(19,2)", "numeric(2,3)", "varchar(0)", "varchar(", "uuid(1)"] {
+        for bad in ["numeric", "numeric(19,2)", "numeric(2,3)", "varchar(0)", "varchar(", "uuid(1)"]
+        {
             assert!(ColumnType::parse(bad).is_err(), "{bad}");
         }
     }

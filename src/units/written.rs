@@ -62,9 +62,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Reads a duration with an optional sign, in microseconds: `-30d`, `0s`, `1h`.
 pub fn parse_signed_duration(text: &str) -> Result<i64, String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let duration = parse_duration(unsigned).map_err(|reason| {
-        reason.replacen(&format!("`{unsigned}`"), &format!("`{text}`"), 1)
-    })?;
+    let duration = parse_duration(unsigned)
+        .map_err(|reason| reason.replacen(&format!("`{unsigned}`"), &format!("`{text}`"), 1))?;
     let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     Ok(if text.starts_with('-') { -micros } else { micros })
 }

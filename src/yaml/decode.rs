@@ -26,7 +26,14 @@ use crate::yaml::types;
 /// Decodes a tree; its mistakes go to `problems`. None if the outermost part is broken.
 pub fn decode<'de, T: Deserialize<'de>>(node: &'de Node, problems: &mut Problems) -> Option<T> {
     let found = RefCell::new(Vec::new());
-    let reader = Reader { node, name: None, found: &found, is_kept: false, is_lenient: false, is_blank: false };
+    let reader = Reader {
+        node,
+        name: None,
+        found: &found,
+        is_kept: false,
+        is_lenient: false,
+        is_blank: false,
+    };
     let result = T::deserialize(reader);
     for problem in found.into_inner() {
         problems.add(problem);
@@ -246,11 +253,8 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        let inner = Reader {
-            is_kept: name == types::KEPT,
-            is_lenient: name == types::ONE_OR_MANY,
-            ..self
-        };
+        let inner =
+            Reader { is_kept: name == types::KEPT, is_lenient: name == types::ONE_OR_MANY, ..self };
         if name == types::SCALAR_OR && self.scalar().is_some() {
             self.settle(visitor.visit_some(inner))
         } else {

@@ -36,6 +36,22 @@ pub fn read(problems: &Problems, file: u16, from: usize) -> Result<Node, Problem
     }
 }
 
+/// Whether a value and the entry behind it are halves of `word(1,2)`.
+fn is_torn(half: &Node, key: &Node, value: &Node) -> bool {
+    let Value::Scalar { kind: Kind::Word, text: opening } = &half.value else {
+        return false;
+    };
+    let Value::Scalar { kind: Kind::Word | Kind::Number, text: closing } = &key.value else {
+        return false;
+    };
+    let is_nothing = matches!(value.value, Value::Scalar { kind: Kind::Null, .. });
+    let opened = opening.matches('(').count();
+    is_nothing
+        && opened == opening.matches(')').count() + 1
+        && closing.ends_with(')')
+        && !closing.contains('(')
+}
+
 /// Where the text stands in its file.
 struct Origin<'a> {
     file: u16,
@@ -52,7 +68,8 @@ impl Origin<'_> {
             Raw::Number(value) => {
                 let written = self.written(&raw.defined);
                 // Behind an alias or a tag the digits may stand elsewhere; then the value must do.
-                let is_plain = written.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+                let is_plain =
+                    written.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
                 let text = if is_plain { written.to_owned() } else { value };
                 self.scalar(Kind::Number, text)
             }
@@ -63,11 +80,32 @@ impl Origin<'_> {
                 self.scalar(kind, text)
             }
             Raw::List(list) => Value::List(list.into_iter().map(|raw| self.node(raw)).collect()),
-            Raw::Map(entries) => Value::Map(
-                entries.into_iter().map(|(key, raw)| (self.node(key), self.node(raw))).collect(),
-            ),
+            Raw::Map(entries) => {
+                Value::Map(self.rejoined(
+                    entries.into_iter().map(|(key, raw)| (self.node(key), self.node(raw))),
+                ))
+            }
         };
         Node { place, value }
+    }
+
+    /// In `{ type: numeric(10,2), … }` the comma ends the value for YAML, and `2)` is a key with
+    /// nothing behind it. That is never meant, so the two halves become one value again.
+    fn rejoined(&self, entries: impl Iterator<Item = (Node, Node)>) -> Vec<(Node, Node)> {
+        let mut joined: Vec<(Node, Node)> = Vec::new();
+        for (key, value) in entries {
+            let half = joined.last_mut().map(|(_, value)| value);
+            if let Some(half) = half.filter(|half| is_torn(half, &key, &value)) {
+                let place = half.place.to(key.place);
+                let start = (place.start as usize).saturating_sub(self.from);
+                let end = (place.end as usize).saturating_sub(self.from);
+                let text = self.text.get(start..end).unwrap_or("").to_owned();
+                *half = Node { place, value: self.scalar(Kind::Word, text) };
+            } else {
+                joined.push((key, value));
+            }
+        }
+        joined
     }
 
     #[expect(clippy::unused_self, reason = "reads as its siblings do")]
@@ -88,7 +126,10 @@ impl Origin<'_> {
         let above = self.text.get(..start)?.trim_end_matches([' ', '\t']).strip_suffix('\n')?;
         let line = above.rsplit('\n').next()?;
         let sign = line.split(" #").next()?.trim_end().trim_end_matches(['-', '+']);
-        sign.trim_end_matches(|c: char| c.is_ascii_digit()).chars().last().filter(|c| "|>".contains(*c))
+        sign.trim_end_matches(|c: char| c.is_ascii_digit())
+            .chars()
+            .last()
+            .filter(|c| "|>".contains(*c))
     }
 
     fn place(&self, location: &Location) -> Place {

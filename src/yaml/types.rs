@@ -91,6 +91,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ScalarOrVisitor<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept<T>(pub Option<T>);
 
+impl<T: Default> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Some(T::default()))
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Kept<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(KEPT, KeptVisitor(PhantomData))

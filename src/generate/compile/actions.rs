@@ -50,7 +50,10 @@ pub(super) fn all(
         let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
         let parents = vec![ParentChoice::AsDeclared; tables[number].decided.len()];
         let step = Step { table, at: 0, kind: StepKind::Insert { parents } };
-        actions.push(Action { name: format!("insert {}", catalog.table(table).name), steps: vec![step] });
+        actions.push(Action {
+            name: format!("insert {}", catalog.table(table).name),
+            steps: vec![step],
+        });
     }
     (actions, fallbacks)
 }

@@ -19,10 +19,7 @@ use crate::units::Decimal;
 const NORMAL_P99: f64 = 2.326_347_874_040_841;
 
 /// All columns of a table, and the references that a lane decides.
-pub(super) fn columns(
-    names: &Names<'_>,
-    table: &schema::Table,
-) -> (Vec<Column>, Vec<Parent>) {
+pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>, Vec<Parent>) {
     let mut decided = Vec::new();
     let columns = table.columns.iter().enumerate().map(|(number, column)| {
         let filler = match &column.fill {

@@ -37,7 +37,8 @@ impl Lane {
             decision.turn = Turn::Skip;
             decision.more = None;
             if otherwise == Otherwise::Insert {
-                decision.action = u16::try_from(world.fallbacks + usize::from(table.0)).unwrap_or(0);
+                decision.action =
+                    u16::try_from(world.fallbacks + usize::from(table.0)).unwrap_or(0);
                 if self.find_all(&world, decision, draw).is_ok() {
                     decision.turn = Turn::Fallback;
                 }
@@ -48,7 +49,12 @@ impl Lane {
         }
     }
 
-    fn find_all(&self, world: &World, decision: &mut Decision, draw: &mut Draw) -> Result<(), NoRow> {
+    fn find_all(
+        &self,
+        world: &World,
+        decision: &mut Decision,
+        draw: &mut Draw,
+    ) -> Result<(), NoRow> {
         for step in &world.actions[usize::from(decision.action)].steps {
             match &step.kind {
                 StepKind::Insert { parents } => self.find_parents(step, parents, decision, draw)?,
@@ -138,7 +144,12 @@ impl Lane {
         Ok(())
     }
 
-    fn find_victims(&self, step: &Step, choice: &Choice, decision: &mut Decision) -> Result<(), NoRow> {
+    fn find_victims(
+        &self,
+        step: &Step,
+        choice: &Choice,
+        decision: &mut Decision,
+    ) -> Result<(), NoRow> {
         let mut victims = Vec::new();
         self.descend(step.table, self.world.index(decision.pick(step.at)), &mut victims);
         if victims.len() > VICTIMS_MAX {

@@ -70,7 +70,12 @@ impl LaneTable {
 impl World {
     /// How a lane's seeded rows were dealt to the seeded parents of one reference; `None` if the
     /// parents are not mortal (then any seeded row may be named) or there are none.
-    pub(in crate::generate) fn deal(&self, child: TableId, place: usize, lane: u32) -> Option<Deal> {
+    pub(in crate::generate) fn deal(
+        &self,
+        child: TableId,
+        place: usize,
+        lane: u32,
+    ) -> Option<Deal> {
         let parent = &self.table(child).decided[place];
         if !self.table(parent.table).mortal {
             return None;

@@ -238,9 +238,9 @@ impl Filler<'_> {
             Ok(parsed) => parsed,
             Err(fault) => {
                 let place = problems.within(text.place, &text.value, fault.range);
-                let help = fault.unknown.and_then(|word| {
-                    suggest(&word, "the columns", &self.table.column_names())
-                });
+                let help = fault
+                    .unknown
+                    .and_then(|word| suggest(&word, "the columns", &self.table.column_names()));
                 problems.add(Problem::new(fault.message).at(place).maybe_help(help));
                 return None;
             }

@@ -72,7 +72,9 @@ pub(super) fn exact(number: Decimal, text: &str, kind: ColumnType) -> Result<Lit
     };
     if number.whole_digits() > u32::from(precision - scale) {
         let digits = precision - scale;
-        return Err(format!("`{text}` does not fit into `{kind}` ({digits} digits before the point)"));
+        return Err(format!(
+            "`{text}` does not fit into `{kind}` ({digits} digits before the point)"
+        ));
     }
     let rescaled = number.rescale(scale).filter(|rescaled| {
         number.checked_sub(*rescaled).is_some_and(|difference| difference.unscaled == 0)

@@ -102,8 +102,11 @@ impl<'a> World<'a> {
         let (table, wanted) = (&parent.name, &parent.columns[found].name);
         if parent.key != [found] {
             let message = format!("`{table}.{wanted}` is not the key of `{table}`");
-            let key: Vec<String> =
-                parent.key.iter().map(|&key| format!("`{table}.{}`", parent.columns[key].name)).collect();
+            let key: Vec<String> = parent
+                .key
+                .iter()
+                .map(|&key| format!("`{table}.{}`", parent.columns[key].name))
+                .collect();
             let help = match key.as_slice() {
                 [] => format!("`{table}` has no key: mark `{wanted}` with `key: true`"),
                 [one] => format!("refer to {one}"),
@@ -124,7 +127,8 @@ impl<'a> World<'a> {
         let ours = self.schemas[at.0].kinds[at.1][column];
         match (ours, theirs) {
             (Some(ours), Some(theirs)) if ours != theirs => {
-                let message = format!("the column is `{ours}`, and `{table}.{wanted}` is `{theirs}`");
+                let message =
+                    format!("the column is `{ours}`, and `{table}.{wanted}` is `{theirs}`");
                 Err(Problem::new(message).help(format!("make the column `{theirs}`")))
             }
             _ => Ok(()),
@@ -164,6 +168,12 @@ impl<'a> World<'a> {
         if !nullable && (parent.columns[found].nullable || via.nullable) {
             let message = format!("`{name}` is NULL where what it looks up is");
             return Some(Problem::new(message).help("write `nullable: true`"));
+        }
+        if !parent.columns[found].fill.is_pure() {
+            let message = format!("`{}.{wanted}` cannot be looked up", parent.name);
+            let help = "its value does not follow from the row's number alone: look up a column that \
+                        is a sequence, a UUID or a draw";
+            return Some(Problem::new(message).help(help));
         }
         let updater = self.updater(to, found)?;
         let message = format!("the action `{updater}` updates `{}.{wanted}`", parent.name);
@@ -236,8 +246,8 @@ impl<'a> World<'a> {
                     continue;
                 }
                 // Owned rows are found by their owner's key, and the WAL can name them whole.
-                let is_found = table.owner.is_some()
-                    && table.replica_identity == ReplicaIdentity::Full;
+                let is_found =
+                    table.owner.is_some() && table.replica_identity == ReplicaIdentity::Full;
                 let reason = if table.key.is_empty() && !is_found {
                     "it has no key"
                 } else if table.replica_identity == ReplicaIdentity::Nothing {

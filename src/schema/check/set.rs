@@ -104,15 +104,12 @@ impl Setter<'_> {
         None
     }
 
-    fn state(
-        &self,
-        written: &Spanned<ScalarOr<FillFile>>,
-        problems: &mut Problems,
-    ) -> Option<Set> {
+    fn state(&self, written: &Spanned<ScalarOr<FillFile>>, problems: &mut Problems) -> Option<Set> {
         let names = &self.table.states.as_ref()?.names;
         let ScalarOr::Scalar(Scalar(_, word)) = &written.value else {
             let message = "this column shows the state of the row: write a state";
-            let help = suggest("", "the states", &names.iter().map(String::as_str).collect::<Vec<_>>());
+            let help =
+                suggest("", "the states", &names.iter().map(String::as_str).collect::<Vec<_>>());
             problems.add(Problem::new(message).at(written.place).maybe_help(help));
             return None;
         };
@@ -136,10 +133,8 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
                 return Some(Set::Toggle);
             }
             "event_time" => {
-                let file = FillFile {
-                    event_time: Some(EventTimeFile::default()),
-                    ..FillFile::default()
-                };
+                let file =
+                    FillFile { event_time: Some(EventTimeFile::default()), ..FillFile::default() };
                 return drawn(spot, &file, word, problems).map(Set::Fill);
             }
             _ if shape::BARE.contains(&word) => {

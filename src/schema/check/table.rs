@@ -253,30 +253,60 @@ pub(super) fn unknown_state(name: &Spanned<String>, names: &[String]) -> Problem
     Problem::new(message).at(name.place).maybe_help(help)
 }
 
-/// A key must tell rows apart: by a sequence or a UUID, or by owner and line.
+/// A key must tell rows apart (by a sequence or a UUID, or by owner and line), and must follow from
+/// a row's number, because rows are found again by it.
 fn check_key(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
-    if meant.key.is_empty() {
+    let Some(&first) = meant.key.first() else {
         return;
-    }
+    };
     let fills = || meant.key.iter().map(|&column| &meant.columns[column].fill);
-    let is_numbered = fills().any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid));
-    let has_line = fills().any(|fill| *fill == Fill::Line);
-    let has_owner = meant.owner.as_ref().is_some_and(|owner| meant.key.contains(&owner.column));
-    if is_numbered || has_line && has_owner {
-        return;
-    }
-    let place = table.columns[meant.key[0]].name.place;
+    let help = match &meant.owner {
+        Some(owner) => {
+            let has_line = fills().any(|fill| *fill == Fill::Line) || owner.max == 1;
+            if meant.key.contains(&owner.column) && has_line {
+                return;
+            }
+            "the key of an owned table is its reference to the owner and a column filled with `line`"
+        }
+        None if table.file.is_some_and(|file| file.per.is_some()) => return,
+        None if fills().any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid)) => {
+            if let Some(&changing) =
+                meant.key.iter().find(|&&column| !meant.columns[column].fill.is_pure())
+            {
+                let name = &meant.columns[changing].name;
+                let message = format!("`{name}` does not follow from a row's number alone");
+                let help = "leave it out of the key, or fill it with a sequence, a UUID or a draw";
+                let place = table.columns[changing].name.place;
+                problems.add(Problem::new(message).at(place).help(help));
+            }
+            return;
+        }
+        None => "fill one of its columns with `sequence` or `uuid`",
+    };
     let message = format!("the key of `{}` does not tell its rows apart", meant.name);
-    let help = "fill one of its columns with `sequence` or `uuid` (in an owned table: with `line`, \
-                beside the reference to the owner)";
-    problems.add(Problem::new(message).at(place).help(help));
+    problems.add(Problem::new(message).at(table.columns[first].name.place).help(help));
 }
 
 /// UNIQUE must hold by the way a column is filled.
 fn check_unique(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
     for (column, outline) in meant.columns.iter().zip(&table.columns) {
+        let numbered = match &column.fill {
+            Fill::Sequence { .. } => Some("sequence"),
+            Fill::Uuid => Some("uuid"),
+            Fill::Email { .. } => Some("email"),
+            _ => None,
+        };
+        if let Some(word) = numbered
+            && table.file.is_some_and(|file| file.per.is_some())
+        {
+            let message =
+                format!("`{word}` numbers the rows of a table, and owned rows have no number");
+            let problem = Problem::new(message).at(outline.name.place);
+            problems.add(problem.help("number them with `line`"));
+            continue;
+        }
         let is_unique = match &column.fill {
-            Fill::Sequence { .. } | Fill::Uuid | Fill::Email { .. } => true,
+            _ if numbered.is_some() => true,
             Fill::Derived(expression) => expression::columns(expression).iter().any(|&source| {
                 let source = &meant.columns[source].fill;
                 matches!(source, Fill::Sequence { .. } | Fill::Uuid | Fill::Email { .. })
@@ -332,14 +362,17 @@ fn once(table: &TableOutline<'_>, word: &str, problems: &mut Problems) {
         .iter()
         .filter(|column| {
             column.file.is_some_and(|file| match &file.fill.value {
-                ScalarOr::Scalar(scalar) => word == "line" && *scalar == Scalar(Kind::Word, word.to_owned()),
+                ScalarOr::Scalar(scalar) => {
+                    word == "line" && *scalar == Scalar(Kind::Word, word.to_owned())
+                }
                 ScalarOr::Other(fill) => word == "state" && fill.state.is_some(),
             })
         })
         .map(|column| column.name.place)
         .collect();
     if let Some(second) = places.get(1) {
-        let message = format!("the table `{}` has two columns filled by `{word}`", table.name.value);
+        let message =
+            format!("the table `{}` has two columns filled by `{word}`", table.name.value);
         problems.add(Problem::new(message).at(*second).label("the second one"));
     }
 }

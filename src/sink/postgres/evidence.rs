@@ -73,11 +73,20 @@ impl Evidence {
                 let key: Vec<_> =
                     table.key.iter().map(|at| format!("{} = ${}", column(*at), at + 1)).collect();
                 let (key, same) = (key.join(" AND "), same.join(" AND "));
-                (format!("SELECT EXISTS (SELECT FROM {name} WHERE {key} AND {same})"), (0..values.len()).collect())
+                (
+                    format!("SELECT EXISTS (SELECT FROM {name} WHERE {key} AND {same})"),
+                    (0..values.len()).collect(),
+                )
             }
             (Change::Update, Some(parameter)) => {
-                let StatementKind::Update { set, .. } = &catalog.statement(self.operation.statement).kind else {
-                    return Question { sql: "SELECT false".to_owned(), types: Vec::new(), values: Vec::new() };
+                let StatementKind::Update { set, .. } =
+                    &catalog.statement(self.operation.statement).kind
+                else {
+                    return Question {
+                        sql: "SELECT false".to_owned(),
+                        types: Vec::new(),
+                        values: Vec::new(),
+                    };
                 };
                 // Evidence stands among the assignments that have a parameter.
                 let at = set[..parameter].iter().filter(|each| has_parameter(each)).count();
@@ -85,11 +94,17 @@ impl Evidence {
                 let column = column(set[parameter].column);
                 let first_key = values.len() - table.key.len();
                 let used = std::iter::once(at).chain(first_key..values.len()).collect();
-                (format!("SELECT EXISTS (SELECT FROM {name} WHERE {column} = $1 AND {key_is})"), used)
+                (
+                    format!("SELECT EXISTS (SELECT FROM {name} WHERE {column} = $1 AND {key_is})"),
+                    used,
+                )
             }
             _ => {
                 let key_is = key_is(table, 1);
-                (format!("SELECT NOT EXISTS (SELECT FROM {name} WHERE {key_is})"), (0..values.len()).collect())
+                (
+                    format!("SELECT NOT EXISTS (SELECT FROM {name} WHERE {key_is})"),
+                    (0..values.len()).collect(),
+                )
             }
         };
         let mut bytes = Vec::new();

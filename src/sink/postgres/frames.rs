@@ -104,10 +104,11 @@ pub(super) fn take(received: &mut BytesMut) -> Result<Option<Reply>, String> {
         return Ok(None);
     }
     let kind = received[0];
-    let len = usize::try_from(i32::from_be_bytes([received[1], received[2], received[3], received[4]]))
-        .ok()
-        .filter(|len| (4..=MESSAGE_MAX).contains(len))
-        .ok_or("the server sent a message of impossible length")?;
+    let len =
+        usize::try_from(i32::from_be_bytes([received[1], received[2], received[3], received[4]]))
+            .ok()
+            .filter(|len| (4..=MESSAGE_MAX).contains(len))
+            .ok_or("the server sent a message of impossible length")?;
     if received.len() < len + 1 {
         received.reserve(len + 1 - received.len());
         return Ok(None);
@@ -128,7 +129,9 @@ fn rows_of(tag: &[u8]) -> u32 {
     let tag = tag.strip_suffix(&[0]).unwrap_or(tag);
     let digits = tag.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let digits = &tag[tag.len() - digits..];
-    digits.iter().fold(0_u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0')))
+    digits
+        .iter()
+        .fold(0_u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0')))
 }
 
 fn first_column(body: &[u8]) -> Option<String> {

@@ -62,7 +62,9 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
     let value = match (&assignment.how, kind) {
         (Assign::Value, _) => parameter,
         (Assign::Add, _) => format!("{column} + {parameter}"),
-        (Assign::Multiply, ColumnType::Real | ColumnType::Double) => format!("{column} * {parameter}"),
+        (Assign::Multiply, ColumnType::Real | ColumnType::Double) => {
+            format!("{column} * {parameter}")
+        }
         (Assign::Multiply, ColumnType::Numeric { scale, .. }) => {
             format!("round({column} * {parameter}, {scale})")
         }

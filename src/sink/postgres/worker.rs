@@ -218,7 +218,9 @@ impl Worker {
 
     /// Receives something.
     fn fill(&mut self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
-        let Some(open) = &mut self.open else { return Poll::Ready(Err("not connected".to_owned())) };
+        let Some(open) = &mut self.open else {
+            return Poll::Ready(Err("not connected".to_owned()));
+        };
         let mut space = [0; 16 << 10];
         let mut buffer = ReadBuf::new(&mut space);
         match ready!(Pin::new(&mut open.stream).poll_read(context, &mut buffer)) {

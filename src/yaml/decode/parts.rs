@@ -104,13 +104,13 @@ impl<'de> MapAccess<'de> for Placed<'de, '_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
         let place = self.reader.node.place;
+        self.field += 1;
         let number = match self.field {
-            0 => u32::from(place.file),
-            1 => place.start,
-            2 => place.end,
+            1 => u32::from(place.file),
+            2 => place.start,
+            3 => place.end,
             _ => return seed.deserialize(self.reader),
         };
-        self.field += 1;
         let number: U32Deserializer<Mistake> = number.into_deserializer();
         seed.deserialize(number)
     }

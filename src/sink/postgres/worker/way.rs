@@ -56,7 +56,8 @@ impl Worker {
         self.open = None;
         let options = &self.options;
         let mut settings = vec![("application_name", options.application_name.as_str())];
-        settings.extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        settings
+            .extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let session = options.address.connect(&settings).await.map_err(|error| Lost {
             message: error.to_string(),
             is_transient: error.is_transient(),
@@ -87,7 +88,12 @@ impl Worker {
         .await?;
         // `statement_timeout` is the user's, so the wait has its own limit.
         self.ask(|out| {
-            frames::query(out, &format!("SET lock_timeout = '15s'; SELECT pg_advisory_lock({lock}); RESET lock_timeout"));
+            frames::query(
+                out,
+                &format!(
+                    "SET lock_timeout = '15s'; SELECT pg_advisory_lock({lock}); RESET lock_timeout"
+                ),
+            );
         })
         .await?;
         Ok(())
@@ -101,7 +107,12 @@ impl Worker {
                 let statement = catalog.statement(*id);
                 let types: Vec<_> =
                     statement.parameters.iter().map(|kind| statement::oid(*kind)).collect();
-                frames::parse(out, &prepared_name(*id), &statement::sql(&catalog, statement), &types);
+                frames::parse(
+                    out,
+                    &prepared_name(*id),
+                    &statement::sql(&catalog, statement),
+                    &types,
+                );
             }
             frames::parse(out, BEGIN, "BEGIN", &[]);
             frames::parse(out, XID, "SELECT txid_current()", &[]);
@@ -123,7 +134,11 @@ impl Worker {
             if let Some(xid) = xid {
                 let sql = format!("SELECT txid_status({})", literal(&xid));
                 let status = self.ask(|out| frames::query(out, &sql)).await?;
-                return Ok(if status.as_deref() == Some("committed") { Fate::Committed } else { Fate::Absent });
+                return Ok(if status.as_deref() == Some("committed") {
+                    Fate::Committed
+                } else {
+                    Fate::Absent
+                });
             }
             let catalog = std::sync::Arc::clone(&self.options.catalog);
             let Some(evidence) = evidence::of(&catalog, action) else { return Ok(Fate::Absent) };
@@ -145,7 +160,9 @@ impl Worker {
         let mut answer = None;
         let mut refusal = None;
         loop {
-            let Some(open) = &mut self.open else { return Err(self.lose("not connected".to_owned())) };
+            let Some(open) = &mut self.open else {
+                return Err(self.lose("not connected".to_owned()));
+            };
             match frames::take(&mut open.received) {
                 Ok(Some(Reply::Row(text))) => answer = text,
                 Ok(Some(Reply::Error(error))) => refusal = Some(error),

@@ -1,0 +1,206 @@
+//! A scenario file to what it means, or every mistake in it.
+
+mod content;
+mod domain;
+mod life;
+mod profile;
+mod stream;
+mod target;
+mod threshold;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::scenario::Cdc;
+use crate::scenario::Load;
+use crate::scenario::Overrides;
+use crate::scenario::Scenario;
+use crate::scenario::Start;
+use crate::scenario::file::CdcFile;
+use crate::scenario::file::LoadFile;
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::hash::hash;
+use crate::schema::check::Checked;
+use crate::schema::check::identifier;
+use crate::schema::check::moment;
+use crate::schema::check::relations;
+use crate::units::parse_duration;
+use crate::yaml::Spanned;
+
+/// What is meant where the file says nothing.
+const SEED: u64 = 1;
+const LANES: u32 = 64;
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Most lanes.
+const LANES_MAX: u32 = 4_096;
+
+/// Nothing that a scenario says takes longer.
+const LENGTH_MAX: Duration = Duration::from_secs(366 * 86_400);
+
+/// Checks a decoded scenario with the schemas of its domains; mistakes go to `problems`. None where
+/// so much is broken that nothing can be made of it.
+pub(super) fn check(
+    file: &ScenarioFile,
+    schemas: Vec<Option<Checked>>,
+    overrides: &Overrides,
+    problems: &mut Problems,
+) -> Option<Scenario> {
+    name(&file.scenario, problems);
+    let lanes = lanes(file, problems);
+    let start = start(file, problems);
+    let allow_remote = file.allow_remote || overrides.allow_remote;
+    let targets = target::targets(file, overrides, allow_remote, problems);
+    let (domains, schemas) = domain::domains(file, schemas, &targets, problems);
+    let whole: Vec<&Checked> = schemas.iter().flatten().collect();
+    // A domain that could not be read may be the one that a reference means.
+    relations(&whole, whole.len() == file.domains.value.0.len(), problems);
+    let load_file = file.load.0.as_ref()?;
+    let context = stream::Context { file, schemas: &schemas, length: overrides.length };
+    let (streams, profiles) = context.streams(load_file, problems);
+    let thresholds = threshold::thresholds(file, problems);
+    let mut scenario = Scenario {
+        name: file.scenario.value.clone(),
+        seed: overrides.seed.or(file.seed.as_ref().map(|seed| seed.value)).unwrap_or(SEED),
+        start,
+        lanes,
+        allow_remote,
+        targets,
+        domains,
+        load: load(load_file, streams, problems),
+        cdc: cdc(file.cdc.0.as_ref()?, problems),
+        thresholds,
+        hash: String::new(),
+        source: String::new(),
+    };
+    if problems.is_empty() {
+        // These judge the whole, and a broken part would mislead them.
+        content::check(&scenario, file, &whole, problems);
+    }
+    scenario.hash = hash(&scenario, &profiles);
+    Some(scenario)
+}
+
+/// The name becomes part of a folder's name.
+fn name(name: &Spanned<String>, problems: &mut Problems) {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let is_good = name.value.chars().all(is_plain) && !name.value.starts_with('.');
+    if name.value.is_empty() || name.value.len() > 100 || !is_good {
+        let message = format!("`{}` cannot name a scenario", name.value);
+        let help = "use up to 100 letters, digits, `-`, `_` and `.`, not beginning with `.`";
+        problems.add(Problem::new(message).at(name.place).help(help));
+    }
+}
+
+fn lanes(file: &ScenarioFile, problems: &mut Problems) -> u32 {
+    let Some(lanes) = &file.lanes else {
+        return LANES;
+    };
+    between(lanes, "lanes", 1..=LANES_MAX, problems)
+}
+
+/// A whole number within limits.
+fn between(
+    number: &Spanned<u32>,
+    what: &str,
+    limits: std::ops::RangeInclusive<u32>,
+    problems: &mut Problems,
+) -> u32 {
+    if !limits.contains(&number.value) {
+        let message = format!("`{what}` is {} to {}", limits.start(), limits.end());
+        problems.add(Problem::new(message).at(number.place));
+    }
+    number.value
+}
+
+fn start(file: &ScenarioFile, problems: &mut Problems) -> Start {
+    let Some(start) = &file.start else {
+        return Start::Now;
+    };
+    if start.value == "now" {
+        return Start::Now;
+    }
+    // PostgreSQL's `date` and `timestamp` reach further; nobody's data do.
+    let years = moment("0100-01-01").unwrap_or(i64::MIN)..moment("9000-01-01").unwrap_or(i64::MAX);
+    match moment(&start.value) {
+        Some(micros) if years.contains(&micros) => Start::At(micros),
+        _ => {
+            let message = format!("`{}` is not a time between the years 100 and 9000", start.value);
+            let help = "write `now`, `2026-01-31` or `2026-01-31T12:00:00Z`";
+            problems.add(Problem::new(message).at(start.place).help(help));
+            Start::Now
+        }
+    }
+}
+
+fn load(file: &LoadFile, streams: Vec<crate::scenario::Stream>, problems: &mut Problems) -> Load {
+    let mut read = |text: &Option<Spanned<String>>, default| {
+        text.as_ref().and_then(|text| duration(text, problems)).unwrap_or(default)
+    };
+    let warmup = read(&file.warmup, Duration::ZERO);
+    let drain = read(&file.drain, DRAIN);
+    Load { warmup, drain, streams }
+}
+
+/// A duration within a year.
+fn duration(text: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+    match parse_duration(&text.value) {
+        Ok(duration) if duration <= LENGTH_MAX => Some(duration),
+        Ok(_) => {
+            problems.add(Problem::new("this is longer than a year").at(text.place));
+            None
+        }
+        Err(message) => {
+            problems.add(Problem::new(message).at(text.place));
+            None
+        }
+    }
+}
+
+/// A duration that is not zero.
+fn positive(text: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+    let duration = duration(text, problems)?;
+    if duration.is_zero() {
+        problems.add(Problem::new("this takes no time at all").at(text.place));
+        return None;
+    }
+    Some(duration)
+}
+
+fn cdc(file: &CdcFile, problems: &mut Problems) -> Cdc {
+    if let Some(publication) = &file.publication {
+        identifier(publication, "a publication's name", problems);
+    }
+    let mut secret = |text: &Option<Spanned<String>>| {
+        let text = text.as_ref()?;
+        let reason = if text.value.is_empty() {
+            "a password is not empty"
+        } else if text.value.contains('\0') {
+            "a password contains no NUL character"
+        } else {
+            return Some(SecretString::from(text.value.clone()));
+        };
+        problems.add(Problem::new(reason).at(text.place));
+        None
+    };
+    Cdc {
+        publication: file
+            .publication
+            .as_ref()
+            .map_or_else(|| "debezium".to_owned(), |name| name.value.clone()),
+        signal_table: file.signal_table.unwrap_or(true),
+        heartbeat_table: file.heartbeat_table.unwrap_or(true),
+        password: secret(&file.password),
+        application_password: secret(&file.application_password),
+    }
+}
+
+/// Where a domain's name is written.
+fn domain_place(file: &ScenarioFile, domain: usize) -> Place {
+    let domains = &file.domains;
+    domains.value.0.get(domain).map_or(domains.place, |(name, _)| name.place)
+}

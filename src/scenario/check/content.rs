@@ -1,0 +1,250 @@
+//! Whether the numbers of a run fit its schemas: who fills what, how many keys there are, which
+//! streams can run beside each other.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::pace::Pacing;
+use crate::scenario::Scenario;
+use crate::scenario::Stream;
+use crate::scenario::check::domain_place;
+use crate::scenario::check::life::At;
+use crate::scenario::check::life::Tables;
+use crate::scenario::check::life::inserts;
+use crate::scenario::file::ScenarioFile;
+use crate::schema::Column;
+use crate::schema::ColumnType;
+use crate::schema::Fill;
+use crate::schema::Step;
+use crate::schema::check::Checked;
+use crate::units::format_count;
+
+/// Checks a scenario whose parts are all well formed.
+pub(super) fn check(
+    scenario: &Scenario,
+    file: &ScenarioFile,
+    schemas: &[&Checked],
+    problems: &mut Problems,
+) {
+    let tables = Tables { scenario };
+    let checker = Checker { tables, file, schemas };
+    checker.parents(problems);
+    checker.picks(problems);
+    checker.keys(problems);
+    checker.unlimited(problems);
+}
+
+struct Checker<'a> {
+    tables: Tables<'a>,
+    file: &'a ScenarioFile,
+    schemas: &'a [&'a Checked],
+}
+
+impl Checker<'_> {
+    /// A row that refers to another needs one to refer to.
+    fn parents(&self, problems: &mut Problems) {
+        for (at, table) in self.tables.all() {
+            for (column, reference) in table.references() {
+                let is_owner = table.owner.as_ref().is_some_and(|owner| owner.column == column);
+                let Some(parent) = self.tables.target(reference).filter(|_| !is_owner) else {
+                    continue;
+                };
+                if self.tables.seeded(parent) > 0 {
+                    continue;
+                }
+                let is_seeded = self.tables.seeded(at) > 0;
+                let is_needed = is_seeded || self.tables.is_inserted(at);
+                let is_filled = self.tables.is_inserted(parent);
+                if !is_needed || is_filled && !is_seeded || table.columns[column].null_rate >= 1.0 {
+                    continue;
+                }
+                let name = &reference.table;
+                let message = if is_filled {
+                    format!("`{}` is seeded, but `{name}`, which it refers to, is not", table.name)
+                } else {
+                    format!("`{}` refers to `{name}`, and nothing fills `{name}`", table.name)
+                };
+                let problem = Problem::new(message).at(self.place(parent));
+                let help = format!("seed it: `rows: {{ {name}: 1k }}`");
+                problems.add(problem.help(help));
+            }
+        }
+    }
+
+    /// A row that is updated or deleted must be there, in each lane.
+    fn picks(&self, problems: &mut Problems) {
+        let lanes = u64::from(self.tables.scenario.lanes);
+        for (at, table) in self.tables.all() {
+            if table.owner.is_some() || self.tables.is_inserted(at) {
+                continue;
+            }
+            let seeded = self.tables.seeded(at);
+            let is_picked = self.tables.mixed().any(|(domain, step)| {
+                domain == at.0 && !matches!(step, Step::Insert { .. }) && step.table() == at.1
+            });
+            let is_parent = self
+                .tables
+                .all()
+                .any(|(child, _)| child != at && self.tables.parents(child).contains(&at));
+            let name = &table.name;
+            if is_picked && seeded == 0 {
+                let message =
+                    format!("nothing fills `{name}`, so there is nothing to change in it");
+                let problem = Problem::new(message).at(self.place(at));
+                problems.add(problem.help(format!("seed it: `rows: {{ {name}: 1k }}`")));
+            } else if is_parent && self.tables.is_deleted(at) && seeded < lanes {
+                let message = format!(
+                    "{seeded} rows of `{name}` for {lanes} lanes leave lanes without any, and \
+                     nothing makes new ones"
+                );
+                let help = format!("seed {lanes} or more, or write fewer `lanes`");
+                problems.add(Problem::new(message).at(self.place(at)).help(help));
+            }
+        }
+    }
+
+    /// Sequences must not run over the end of their type.
+    fn keys(&self, problems: &mut Problems) {
+        for (at, table) in self.tables.all() {
+            let rows = self.tables.seeded(at).saturating_add(self.planned(at));
+            for (index, column) in table.columns.iter().enumerate() {
+                let Some(most) = room(column) else {
+                    continue;
+                };
+                if rows <= most {
+                    continue;
+                }
+                let message = format!(
+                    "`{}.{}` is `{}`, and this run makes about {} rows",
+                    table.name,
+                    column.name,
+                    column.kind,
+                    format_count(rows)
+                );
+                let place = self.schemas[at.0].column_place(at.1, index);
+                let label = format!("has room for {}", format_count(most));
+                let larger = if column.kind == ColumnType::Smallint { "integer" } else { "bigint" };
+                let problem = Problem::new(message).at(place).label(label);
+                problems.add(problem.help(format!("make it `{larger}`, or make fewer rows")));
+            }
+        }
+    }
+
+    /// How many rows the streams insert into a table that is not owned, as far as that is known.
+    fn planned(&self, at: At) -> u64 {
+        if self.tables.table(at).owner.is_some() {
+            return 0;
+        }
+        let streams = &self.tables.scenario.load.streams;
+        let rows = streams.iter().map(|stream| self.planned_by(stream, at)).sum::<f64>();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates"
+        )]
+        let rows = rows.ceil() as u64;
+        rows
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn planned_by(&self, stream: &Stream, at: At) -> f64 {
+        let slots = match &stream.pacing {
+            Pacing::Open(profile) => profile.slots().min(stream.limit.unwrap_or(u64::MAX)),
+            Pacing::Unlimited { .. } => stream.limit.unwrap_or(0),
+        };
+        let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
+        let share: f64 = stream
+            .mix
+            .iter()
+            .filter(|entry| entry.domain == at.0)
+            .map(|entry| {
+                let action = &self.tables.scenario.domains[at.0].schema.actions[entry.action];
+                let steps = action.steps.iter();
+                let made = steps.filter(|step| {
+                    matches!(step, Step::Insert { .. }) && inserts(step) == Some(at.1)
+                });
+                entry.weight * made.count() as f64
+            })
+            .sum();
+        slots as f64 * share / total
+    }
+
+    /// An unlimited stream shares its rows with no other: whose turn it is would not be known
+    /// beforehand.
+    fn unlimited(&self, problems: &mut Problems) {
+        let streams = &self.tables.scenario.load.streams;
+        let groups: Vec<Vec<At>> = streams.iter().map(|stream| self.reach(stream)).collect();
+        for (number, stream) in streams.iter().enumerate() {
+            if !matches!(stream.pacing, Pacing::Unlimited { .. }) {
+                continue;
+            }
+            let other = (0..streams.len()).find(|&other| {
+                other != number && groups[other].iter().any(|at| groups[number].contains(at))
+            });
+            if let Some(other) = other {
+                let other = &streams[other].name;
+                let message = format!(
+                    "the unlimited stream `{}` works on the same tables as `{other}`, or on tables \
+                     that refer to them",
+                    stream.name
+                );
+                let help = "pace both, or let them work on tables of their own";
+                problems.add(Problem::new(message).at(self.stream_place(&stream.name)).help(help));
+            }
+        }
+    }
+
+    /// All tables that hang together with those that a stream touches.
+    fn reach(&self, stream: &Stream) -> Vec<At> {
+        let mut reached: Vec<At> = Vec::new();
+        for entry in &stream.mix {
+            let action = &self.tables.scenario.domains[entry.domain].schema.actions[entry.action];
+            reached.extend(action.steps.iter().map(|step| (entry.domain, step.table())));
+        }
+        let mut next = 0;
+        while let Some(&at) = reached.get(next) {
+            next += 1;
+            let neighbours = self.tables.all().filter(|(other, _)| self.is_tied(at, *other));
+            let new: Vec<At> = neighbours
+                .map(|(other, _)| other)
+                .filter(|other| !reached.contains(other))
+                .collect();
+            reached.extend(new);
+        }
+        reached
+    }
+
+    /// Whether one table refers to the other, and rows of the other come and go.
+    fn is_tied(&self, one: At, other: At) -> bool {
+        let refers = |child: At, parent: At| {
+            let owner = self.tables.table(child).owner.as_ref();
+            let is_owned = owner.is_some_and(|owner| (child.0, owner.table) == parent);
+            is_owned
+                || self.tables.parents(child).contains(&parent) && !self.tables.is_still(parent)
+        };
+        refers(one, other) || refers(other, one)
+    }
+
+    /// Where the seeded rows of a table are, or should be, written.
+    fn place(&self, at: At) -> Place {
+        let name = &self.tables.table(at).name;
+        let domain = self.file.domains.value.0.get(at.0).and_then(|(_, domain)| domain.as_ref());
+        let rows = domain.and_then(|domain| domain.rows.names().find(|row| row.value == *name));
+        rows.map_or_else(|| domain_place(self.file, at.0), |row| row.place)
+    }
+
+    fn stream_place(&self, name: &str) -> Place {
+        let streams = self.file.load.0.as_ref().map(|load| &load.streams);
+        let found = streams.and_then(|streams| streams.names().find(|stream| stream.value == name));
+        found.map_or(self.file.scenario.place, |name| name.place)
+    }
+}
+
+/// How many rows a sequence has numbers for.
+fn room(column: &Column) -> Option<u64> {
+    let Fill::Sequence { start } = column.fill else {
+        return None;
+    };
+    let (_, greatest) = column.kind.integer_range()?;
+    u64::try_from(greatest - start).ok().map(|room| room.saturating_add(1))
+}

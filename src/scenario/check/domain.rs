@@ -1,0 +1,196 @@
+//! Domains: their schemas, databases, roles and seeded rows.
+
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::scenario::Domain;
+use crate::scenario::Provision;
+use crate::scenario::Roles;
+use crate::scenario::Target;
+use crate::scenario::TargetKind;
+use crate::scenario::check::domain_place;
+use crate::scenario::file::DomainFile;
+use crate::scenario::file::ScenarioFile;
+use crate::schema::Fill;
+use crate::schema::Schema;
+use crate::schema::check::Checked;
+use crate::schema::check::identifier;
+use crate::units::parse_count;
+use crate::yaml::Spanned;
+
+/// Most rows of a table.
+const ROWS_MAX: u64 = 1 << 40;
+
+/// All domains whose schema could be read, and the schemas by the number of the domain in the file,
+/// now with the names that the domains have in this run.
+pub(super) fn domains(
+    file: &ScenarioFile,
+    schemas: Vec<Option<Checked>>,
+    targets: &[Target],
+    problems: &mut Problems,
+) -> (Vec<Domain>, Vec<Option<Checked>>) {
+    let entries = &file.domains.value.0;
+    if entries.is_empty() {
+        problems.add(Problem::new("the scenario has no domains").at(file.domains.place));
+    }
+    let mut domains = Vec::new();
+    let mut named = Vec::new();
+    for ((name, domain), checked) in entries.iter().zip(schemas) {
+        identifier(name, "a domain's name", problems);
+        let target = domain.as_ref().and_then(|domain| target(&domain.on, targets, problems));
+        let checked = checked.map(|checked| renamed(checked, &name.value));
+        if let (Some(domain), Some(checked)) = (domain, &checked) {
+            let maker = Maker { file, name, domain, schema: &checked.schema };
+            let target_index = target.unwrap_or(0);
+            let kind = targets.get(target_index).map(|target| &target.kind);
+            domains.push(maker.domain(target_index, kind, problems));
+        }
+        named.push(checked);
+    }
+    apart(file, &domains, targets, problems);
+    (domains, named)
+}
+
+fn target(on: &Spanned<String>, targets: &[Target], problems: &mut Problems) -> Option<usize> {
+    let found = targets.iter().position(|target| target.name == on.value);
+    if found.is_none() {
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        let problem = Problem::new(format!("there is no target `{}`", on.value)).at(on.place);
+        problems.add(problem.maybe_help(suggest(&on.value, "the targets", &names)));
+    }
+    found
+}
+
+/// In a run a schema goes by its domain's name, also in references to itself.
+fn renamed(mut checked: Checked, name: &str) -> Checked {
+    let old = std::mem::replace(&mut checked.schema.name, name.to_owned());
+    for table in &mut checked.schema.tables {
+        for column in &mut table.columns {
+            if let Fill::Reference(reference) = &mut column.fill
+                && reference.schema == old
+            {
+                name.clone_into(&mut reference.schema);
+            }
+        }
+    }
+    checked
+}
+
+struct Maker<'a> {
+    file: &'a ScenarioFile,
+    name: &'a Spanned<String>,
+    domain: &'a DomainFile,
+    schema: &'a Schema,
+}
+
+impl Maker<'_> {
+    fn domain(&self, target: usize, kind: Option<&TargetKind>, problems: &mut Problems) -> Domain {
+        let database = self.domain.database.as_ref();
+        if let Some(database) = database {
+            identifier(database, "a database's name", problems);
+        }
+        if let Some(namespace) = &self.domain.namespace {
+            identifier(namespace, "a PostgreSQL schema's name", problems);
+        }
+        let has_schemas = matches!(
+            kind,
+            Some(TargetKind::Postgres(postgres)) if postgres.provision == Provision::Schemas
+        );
+        let namespace = match &self.domain.namespace {
+            Some(namespace) => namespace.value.clone(),
+            None if has_schemas => self.name.value.clone(),
+            None => "public".to_owned(),
+        };
+        Domain {
+            target,
+            database: database.map_or(&self.schema.database, |name| &name.value).clone(),
+            namespace,
+            roles: self.roles(problems),
+            rows: self.rows(problems),
+            schema: self.schema.clone(),
+        }
+    }
+
+    fn roles(&self, problems: &mut Problems) -> Roles {
+        let cdc = self.file.cdc.0.as_ref().and_then(|cdc| cdc.role.as_ref());
+        let written = &self.domain.roles;
+        let mut role = |written: Option<&Spanned<String>>, default: &str| {
+            let template = written.map_or(default, |role| role.value.as_str());
+            let place = written.map_or(self.name.place, |role| role.place);
+            let value = template.replace("{domain}", &self.name.value);
+            let name = Spanned { value, place };
+            identifier(&name, "a role's name", problems);
+            if let Some(at) = name.value.find(['{', '}']) {
+                let message = format!("`{}` is not replaced by anything", &name.value[at..]);
+                let help = "there is `{domain}`, the domain's name";
+                problems.add(Problem::new(message).at(place).help(help));
+            }
+            name.value
+        };
+        Roles {
+            owner: role(written.owner.as_ref(), "{domain}_owners_group"),
+            application: role(written.application.as_ref(), "{domain}_app"),
+            capture: role(written.capture.as_ref().or(cdc), "debezium_{domain}"),
+        }
+    }
+
+    /// How many rows are seeded, for each table of the schema.
+    fn rows(&self, problems: &mut Problems) -> Vec<u64> {
+        let mut rows = vec![0; self.schema.tables.len()];
+        for (name, count) in self.domain.rows.iter() {
+            let Some(table) = self.schema.table(&name.value) else {
+                let names: Vec<&str> =
+                    self.schema.tables.iter().map(|table| table.name.as_str()).collect();
+                let message = format!("`{}` has no table `{}`", self.name.value, name.value);
+                let help = suggest(&name.value, "the tables", &names);
+                problems.add(Problem::new(message).at(name.place).maybe_help(help));
+                continue;
+            };
+            if let Some(owner) = &self.schema.tables[table].owner {
+                let owner = &self.schema.tables[owner.table].name;
+                let message = format!("rows of `{}` come with their owners", name.value);
+                let help = format!("seed rows of `{owner}` instead");
+                problems.add(Problem::new(message).at(name.place).help(help));
+                continue;
+            }
+            match parse_count(&count.value) {
+                Ok(count) if count <= ROWS_MAX => rows[table] = count,
+                Ok(_) => {
+                    let message = format!("a table has at most {ROWS_MAX} rows");
+                    problems.add(Problem::new(message).at(count.place));
+                }
+                Err(message) => problems.add(Problem::new(message).at(count.place)),
+            }
+        }
+        rows
+    }
+}
+
+/// Two domains must not make the same table.
+fn apart(file: &ScenarioFile, domains: &[Domain], targets: &[Target], problems: &mut Problems) {
+    if domains.len() != file.domains.value.0.len() {
+        return;
+    }
+    for (number, domain) in domains.iter().enumerate() {
+        let is_one_database = matches!(
+            targets.get(domain.target).map(|target| &target.kind),
+            Some(TargetKind::Postgres(postgres)) if postgres.provision == Provision::Schemas
+        );
+        let clash = domains[..number].iter().find(|other| {
+            other.target == domain.target
+                && (is_one_database || other.database == domain.database)
+                && other.namespace == domain.namespace
+                && other
+                    .schema
+                    .tables
+                    .iter()
+                    .any(|table| domain.schema.table(&table.name).is_some())
+        });
+        if let Some(other) = clash {
+            let (name, other) = (&domain.schema.name, &other.schema.name);
+            let message = format!("`{name}` and `{other}` would make the same tables");
+            let problem = Problem::new(message).at(domain_place(file, number));
+            problems.add(problem.help("give one of them another `database` or `namespace`"));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Which rows come and go in a run.
+
+use crate::scenario::Scenario;
+use crate::schema::Fill;
+use crate::schema::Otherwise;
+use crate::schema::Reference;
+use crate::schema::Step;
+use crate::schema::Table;
+
+/// A table of the run: domain, table.
+pub(super) type At = (usize, usize);
+
+/// All tables of a run.
+pub(super) struct Tables<'a> {
+    pub(super) scenario: &'a Scenario,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (At, &'a Table)> {
+        self.scenario.domains.iter().enumerate().flat_map(|(domain, each)| {
+            let tables = each.schema.tables.iter().enumerate();
+            tables.map(move |(table, meant)| ((domain, table), meant))
+        })
+    }
+
+    pub(super) fn table(&self, at: At) -> &'a Table {
+        &self.scenario.domains[at.0].schema.tables[at.1]
+    }
+
+    /// How many rows are seeded; of an owned table, at most.
+    pub(super) fn seeded(&self, at: At) -> u64 {
+        match &self.table(at).owner {
+            Some(owner) => {
+                let owners = self.scenario.domains[at.0].rows[owner.table];
+                owners.saturating_mul(u64::from(owner.max))
+            }
+            None => self.scenario.domains[at.0].rows[at.1],
+        }
+    }
+
+    /// The table that a reference names; `relations` has seen that it exists.
+    pub(super) fn target(&self, reference: &Reference) -> Option<At> {
+        let domain = self.scenario.domain(&reference.schema)?;
+        Some((domain, self.scenario.domains[domain].schema.table(&reference.table)?))
+    }
+
+    /// The tables that a table refers to.
+    pub(super) fn parents(&self, at: At) -> Vec<At> {
+        let references = self.table(at).columns.iter().filter_map(|column| match &column.fill {
+            Fill::Reference(reference) => self.target(reference),
+            _ => None,
+        });
+        references.collect()
+    }
+
+    /// The steps of the actions that the streams mix, with their domains.
+    pub(super) fn mixed(&self) -> impl Iterator<Item = (usize, &'a Step)> {
+        let entries = self.scenario.load.streams.iter().flat_map(|stream| &stream.mix);
+        entries.flat_map(|entry| {
+            let action = &self.scenario.domains[entry.domain].schema.actions[entry.action];
+            action.steps.iter().map(move |step| (entry.domain, step))
+        })
+    }
+
+    /// Whether an action that some stream mixes may make rows of a table.
+    pub(super) fn is_inserted(&self, at: At) -> bool {
+        let table = self.table(at).owner.as_ref().map_or(at.1, |owner| owner.table);
+        self.mixed().any(|(domain, step)| domain == at.0 && inserts(step) == Some(table))
+    }
+
+    /// Whether an action that some stream mixes may delete rows of a table.
+    pub(super) fn is_deleted(&self, at: At) -> bool {
+        self.mixed().any(|(domain, step)| {
+            domain == at.0 && matches!(step, Step::Delete { table, .. } if *table == at.1)
+        })
+    }
+
+    /// Whether rows of a table come or go, by any action of its schema, mixed or not: themselves,
+    /// or with a row that they refer to.
+    pub(super) fn is_still(&self, at: At) -> bool {
+        let mut rest = vec![at];
+        let mut seen = vec![at];
+        let is_inserted = self.steps(at).any(|step| inserts(step) == Some(at.1));
+        while let Some(next) = rest.pop() {
+            let deletes =
+                |step: &Step| matches!(step, Step::Delete { table, .. } if *table == next.1);
+            if self.steps(next).any(deletes) {
+                return false;
+            }
+            for parent in self.parents(next) {
+                if !seen.contains(&parent) {
+                    seen.push(parent);
+                    rest.push(parent);
+                }
+            }
+        }
+        !is_inserted
+    }
+
+    fn steps(&self, at: At) -> impl Iterator<Item = &'a Step> {
+        self.scenario.domains[at.0].schema.actions.iter().flat_map(|action| &action.steps)
+    }
+}
+
+/// The table that a step may make a row of.
+pub(super) fn inserts(step: &Step) -> Option<usize> {
+    match step {
+        Step::Insert { table }
+        | Step::Update { table, otherwise: Otherwise::Insert, .. }
+        | Step::Delete { table, otherwise: Otherwise::Insert, .. } => Some(*table),
+        _ => None,
+    }
+}

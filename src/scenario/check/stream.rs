@@ -1,0 +1,199 @@
+//! Streams: mixes, pacing, limits, late policies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::pace::Curve;
+use crate::pace::Pacing;
+use crate::pace::Segment;
+use crate::scenario::Late;
+use crate::scenario::MixEntry;
+use crate::scenario::Stream;
+use crate::scenario::check::positive;
+use crate::scenario::check::profile;
+use crate::scenario::check::profile::Written;
+use crate::scenario::file::LateFile;
+use crate::scenario::file::LoadFile;
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::file::StreamFile;
+use crate::schema::check::Checked;
+use crate::units::parse_count;
+use crate::yaml::Spanned;
+
+/// What is meant where the file says nothing.
+const FACTOR: f64 = 2.0;
+const MAX_LAG: Duration = Duration::from_secs(5);
+
+/// Most streams, and most actions of a mix.
+const STREAMS_MAX: usize = 256;
+
+/// What streams are checked against.
+pub(super) struct Context<'a> {
+    pub(super) file: &'a ScenarioFile,
+    /// By the number of the domain in the file.
+    pub(super) schemas: &'a [Option<Checked>],
+    /// How long every stream lasts, if the command line says so.
+    pub(super) length: Option<Duration>,
+}
+
+impl Context<'_> {
+    /// All streams, and the segments of each.
+    pub(super) fn streams(
+        &self,
+        load: &LoadFile,
+        problems: &mut Problems,
+    ) -> (Vec<Stream>, Vec<Vec<Segment>>) {
+        if let Some((name, _)) = load.streams.0.get(STREAMS_MAX) {
+            let message = format!("a scenario has at most {STREAMS_MAX} streams");
+            problems.add(Problem::new(message).at(name.place));
+        }
+        let streams = load.streams.iter();
+        streams.filter_map(|(name, stream)| self.stream(name, stream, problems)).unzip()
+    }
+
+    fn stream(
+        &self,
+        name: &Spanned<String>,
+        file: &StreamFile,
+        problems: &mut Problems,
+    ) -> Option<(Stream, Vec<Segment>)> {
+        if name.value.is_empty() || name.value.len() > 100 || name.value.contains(char::is_control)
+        {
+            let message = "a stream's name has 1 to 100 characters that can be printed";
+            problems.add(Problem::new(message).at(name.place));
+        }
+        let mix = self.mix(file, problems);
+        let late = late(&file.late, problems);
+        let limit = file.limit.as_ref().map(|limit| match parse_count(&limit.ops.value) {
+            Ok(0) => Err("a limit of 0 means that nothing is sent".to_owned()),
+            other => other,
+        });
+        let limit = match (limit, &file.limit) {
+            (Some(Err(message)), Some(limit)) => {
+                problems.add(Problem::new(message).at(limit.ops.place));
+                None
+            }
+            (Some(Ok(limit)), _) => Some(limit),
+            _ => None,
+        };
+        let (pacing, segments) = match profile::profile(&file.profile, problems)? {
+            Written::Unlimited(None) if limit.is_none() && self.length.is_none() => {
+                let problem = Problem::new("this stream would never end").at(file.profile.place);
+                let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
+                problems.add(problem.help(help));
+                return None;
+            }
+            Written::Unlimited(length) => {
+                (Pacing::Unlimited { length: self.length.or(length) }, Vec::new())
+            }
+            Written::Open(segments) => {
+                let segments = match self.length {
+                    Some(length) => profile::lasting(segments, length),
+                    None => segments,
+                };
+                (Pacing::Open(Arc::new(Curve::new(segments.clone()))), segments)
+            }
+        };
+        let name = name.value.clone();
+        Some((Stream { name, mix: mix?, pacing, late: late?, limit }, segments))
+    }
+
+    fn mix(&self, file: &StreamFile, problems: &mut Problems) -> Option<Vec<MixEntry>> {
+        let mut entries = Vec::new();
+        let mut is_whole = true;
+        let mut sum = 0.0;
+        for (name, weight) in &file.mix.value.0 {
+            let found = self.action(name, problems);
+            let Some(weight) = weight else {
+                is_whole = false;
+                continue;
+            };
+            if weight.value < 0.0 {
+                let problem = Problem::new("a weight is not negative").at(weight.place);
+                problems.add(problem);
+                is_whole = false;
+            }
+            sum += weight.value.max(0.0);
+            match found {
+                // What has no weight never happens.
+                Some(_) if weight.value <= 0.0 => {}
+                Some((domain, action)) => {
+                    entries.push(MixEntry { domain, action, weight: weight.value });
+                }
+                None => is_whole = false,
+            }
+        }
+        if sum <= 0.0 && is_whole {
+            let problem = Problem::new("the mix sums to nothing").at(file.mix.place);
+            problems.add(problem.help("write `mix: { domain.action: 1 }`"));
+            return None;
+        }
+        is_whole.then_some(entries)
+    }
+
+    /// The domain and the action that `domain.action` names. Names may have dots themselves.
+    fn action(&self, name: &Spanned<String>, problems: &mut Problems) -> Option<(usize, usize)> {
+        let domains: Vec<&str> =
+            self.file.domains.value.names().map(|name| name.value.as_str()).collect();
+        let split = name.value.match_indices('.').map(|(at, _)| name.value.split_at(at));
+        let mut known = split.filter_map(|(domain, action)| {
+            let number = domains.iter().position(|known| *known == domain)?;
+            Some((number, &action[1..]))
+        });
+        let Some((domain, action)) = known.next() else {
+            let wanted = name.value.split('.').next().unwrap_or("");
+            let problem = if name.value.contains('.') {
+                Problem::new(format!("there is no domain `{wanted}`")).maybe_help(suggest(
+                    wanted,
+                    "the domains",
+                    &domains,
+                ))
+            } else {
+                Problem::new(format!("`{}` names no action", name.value))
+                    .help("write `domain.action`")
+                    .maybe_help(self.homeless(&name.value))
+            };
+            problems.add(problem.at(name.place));
+            return None;
+        };
+        // A schema that could not be read has its own mistakes in the list.
+        let schema = &self.schemas.get(domain)?.as_ref()?.schema;
+        let found = schema.action(action);
+        if found.is_none() {
+            let names: Vec<&str> =
+                schema.actions.iter().map(|action| action.name.as_str()).collect();
+            let message = format!("`{}` has no action `{action}`", domains[domain]);
+            let help = suggest(action, "the actions", &names);
+            problems.add(Problem::new(message).at(name.place).maybe_help(help));
+        }
+        let broken = self.schemas.iter().take(domain).filter(|schema| schema.is_none()).count();
+        found.map(|action| (domain - broken, action))
+    }
+
+    /// `place_order` without its domain.
+    fn homeless(&self, name: &str) -> Option<String> {
+        let schemas = self.schemas.iter().flatten().map(|checked| &checked.schema);
+        let found = schemas.into_iter().find(|schema| schema.action(name).is_some())?;
+        Some(format!("did you mean `{}.{name}`?", found.name))
+    }
+}
+
+fn late(file: &LateFile, problems: &mut Problems) -> Option<Late> {
+    let LateFile::CatchUp(file) = file;
+    let factor = file.factor.as_ref().map_or(FACTOR, |factor| factor.value);
+    if let Some(written) = &file.factor
+        && !(1.0..=1e6).contains(&factor)
+    {
+        let problem = Problem::new("a factor below 1 never catches up").at(written.place);
+        problems.add(problem.help("1 keeps the distance; 2 works a backlog off at twice the rate"));
+        return None;
+    }
+    let max_lag = match &file.max_lag {
+        Some(lag) => positive(lag, problems)?,
+        None => MAX_LAG,
+    };
+    Some(Late { factor, max_lag })
+}

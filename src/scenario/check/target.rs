@@ -1,0 +1,259 @@
+//! Targets.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::scenario::Overrides;
+use crate::scenario::PostgresTarget;
+use crate::scenario::Provision;
+use crate::scenario::Server;
+use crate::scenario::Target;
+use crate::scenario::TargetKind;
+use crate::scenario::check::between;
+use crate::scenario::check::duration;
+use crate::scenario::check::positive;
+use crate::scenario::file::PostgresFile;
+use crate::scenario::file::ProvisionFile;
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::file::TargetFile;
+use crate::yaml::Spanned;
+
+/// What is meant where the file says nothing.
+const CONNECTIONS: u32 = 8;
+const IN_FLIGHT: u32 = 8;
+const RECONNECT: Duration = Duration::from_mins(1);
+
+/// Major versions that an embedded server can have.
+const VERSIONS: std::ops::RangeInclusive<u16> = 12..=18;
+
+/// The values of `synchronous_commit`.
+const COMMITS: [&str; 5] = ["on", "off", "local", "remote_write", "remote_apply"];
+
+/// All targets. A broken one is `discard` here, so that the indexes hold.
+pub(super) fn targets(
+    file: &ScenarioFile,
+    overrides: &Overrides,
+    allow_remote: bool,
+    problems: &mut Problems,
+) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for (name, target) in &file.targets.0 {
+        let kind = match target {
+            Some(TargetFile::Postgres(postgres)) => {
+                // What is not used need not be allowed.
+                let is_allowed = allow_remote || overrides.discard;
+                TargetKind::Postgres(self::postgres(postgres, is_allowed, problems))
+            }
+            Some(TargetFile::Discard(_)) | None => TargetKind::Discard,
+        };
+        let kind = if overrides.discard { TargetKind::Discard } else { kind };
+        targets.push(Target { name: name.value.clone(), kind });
+    }
+    targets
+}
+
+fn postgres(file: &PostgresFile, is_allowed: bool, problems: &mut Problems) -> PostgresTarget {
+    let mut limited = |number: &Option<Spanned<u32>>, what: &str, greatest, default| {
+        number.as_ref().map_or(default, |number| between(number, what, 1..=greatest, problems))
+    };
+    let connections = limited(&file.connections, "connections", 1_000, CONNECTIONS);
+    let in_flight = limited(&file.in_flight, "in_flight", 64, IN_FLIGHT);
+    let statement_timeout =
+        file.statement_timeout.as_ref().and_then(|text| positive(text, problems));
+    let reconnect = file.reconnect.as_ref().and_then(|text| duration(text, problems));
+    PostgresTarget {
+        server: server(&file.url, is_allowed, problems),
+        connections,
+        in_flight,
+        provision: match file.provision {
+            ProvisionFile::Databases => Provision::Databases,
+            ProvisionFile::Schemas => Provision::Schemas,
+            ProvisionFile::Nothing => Provision::Nothing,
+        },
+        synchronous_commit: synchronous_commit(file, problems),
+        statement_timeout,
+        reconnect: reconnect.unwrap_or(RECONNECT),
+    }
+}
+
+fn synchronous_commit(file: &PostgresFile, problems: &mut Problems) -> Option<String> {
+    let word = file.synchronous_commit.as_ref()?;
+    if !COMMITS.contains(&word.value.as_str()) {
+        let message = format!("`{}` is no value of `synchronous_commit`", word.value);
+        let help = suggest(&word.value, "the values", &COMMITS);
+        problems.add(Problem::new(message).at(word.place).maybe_help(help));
+    }
+    Some(word.value.clone())
+}
+
+fn server(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> Server {
+    let text = url.value.trim();
+    if let Some(version) = text.strip_prefix("embedded") {
+        let number = version.strip_prefix(':').and_then(|number| number.parse().ok());
+        return match number {
+            None if version.is_empty() => Server::Embedded(None),
+            Some(number) if VERSIONS.contains(&number) => Server::Embedded(Some(number)),
+            _ => {
+                let (least, greatest) = (VERSIONS.start(), VERSIONS.end());
+                let message = "this names no embedded server";
+                let help =
+                    format!("write `embedded`, or `embedded:{least}` to `embedded:{greatest}`");
+                problems.add(Problem::new(message).at(url.place).help(help));
+                Server::Embedded(None)
+            }
+        };
+    }
+    // The text may hold a password, so no message repeats any of it.
+    match hosts(text) {
+        None => {
+            let problem = Problem::new("this is not the address of a PostgreSQL server");
+            let help =
+                "write `embedded`, `postgresql://user@host:5432/database`, or `host=… user=…`";
+            problems.add(problem.at(url.place).help(help));
+        }
+        Some(hosts) if !is_allowed && !hosts.iter().all(|host| is_local(host)) => {
+            let problem = Problem::new("this server is not on this machine").at(url.place);
+            let help = "if it may be loaded, write `allow_remote: true` or pass `--allow-remote`";
+            problems.add(problem.help(help));
+        }
+        Some(_) => {}
+    }
+    Server::At(SecretString::from(text.to_owned()))
+}
+
+/// Whether a host is this machine: none, a socket's folder, `localhost`, or a loopback address.
+fn is_local(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.is_empty()
+        || host.starts_with(['/', '@'])
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The hosts that a URL or a key-value string names, or None if it is neither.
+fn hosts(text: &str) -> Option<Vec<String>> {
+    let rest = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"));
+    let Some(rest) = rest else {
+        return pairs(text).map(|pairs| named_hosts(pairs.into_iter()));
+    };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = rest.split('/').next().unwrap_or("");
+    let places = authority.rsplit_once('@').map_or(authority, |(_, places)| places);
+    let mut hosts: Vec<String> = places.split(',').map(|place| decoded(host_of(place))).collect();
+    let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+    hosts.extend(named_hosts(parameters.map(|(key, value)| (decoded(key), decoded(value)))));
+    Some(hosts)
+}
+
+/// A host without its port.
+fn host_of(place: &str) -> &str {
+    if let Some(end) = place.find(']') {
+        return &place[..=end];
+    }
+    place.split(':').next().unwrap_or("")
+}
+
+fn named_hosts(pairs: impl Iterator<Item = (String, String)>) -> Vec<String> {
+    let hosts = pairs.filter(|(key, _)| key == "host" || key == "hostaddr");
+    hosts.flat_map(|(_, value)| value.split(',').map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// `key=value` pairs with blanks between them; a value may be in single quotes, and a backslash
+/// takes the next character as it is.
+fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (key, behind) = rest.split_once('=')?;
+        let key = key.trim();
+        if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return None;
+        }
+        let (value, behind) = value(behind.trim_start())?;
+        pairs.push((key.to_owned(), value));
+        rest = behind.trim_start();
+    }
+    (!pairs.is_empty()).then_some(pairs)
+}
+
+fn value(text: &str) -> Option<(String, &str)> {
+    let is_quoted = text.starts_with('\'');
+    let mut value = String::new();
+    let mut characters = text.char_indices().skip(usize::from(is_quoted));
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => value.push(characters.next()?.1),
+            '\'' if is_quoted => return Some((value, &text[at + 1..])),
+            _ if character.is_whitespace() && !is_quoted => return Some((value, &text[at..])),
+            _ => value.push(character),
+        }
+    }
+    (!is_quoted).then_some((value, ""))
+}
+
+/// A text with its `%41` replaced. What is not well formed stays, and is no local host then.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let code = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = code.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match code.filter(|_| first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hosts;
+    use super::is_local;
+
+    #[test]
+    fn only_this_machine_is_local() {
+        let local = [
+            "postgres://localhost/db",
+            "postgresql://user:p%40ss@127.0.0.1:5433/db",
+            "postgres://[::1]:5432/db",
+            "postgres:///db",
+            "postgres:///db?host=/var/run/postgresql",
+            "postgres://%2Fvar%2Frun%2Fpostgresql/db",
+            "host=/tmp user=me",
+            "user=me dbname=db",
+            "host=localhost,127.8.9.1 password='a b\\' host=x'",
+        ];
+        for text in local {
+            assert!(hosts(text).unwrap().iter().all(|host| is_local(host)), "{text}");
+        }
+        let remote = [
+            "postgres://db.example.com/db",
+            "postgres://me:localhost@db.example.com/db",
+            "postgres://localhost,db.example.com/db",
+            "postgres:///db?host=db.example.com",
+            "postgres://localhost/db?hostaddr=10.0.0.1",
+            "host=10.1.2.3",
+            "host = 'db.example.com'",
+            "host=localhost.example.com",
+            "hostaddr=10.0.0.1 host=localhost",
+        ];
+        for text in remote {
+            assert!(!hosts(text).unwrap().iter().all(|host| is_local(host)), "{text}");
+        }
+        for neither in ["", "db.example.com", "mysql://x/y", "host='a", "a b=c"] {
+            assert_eq!(hosts(neither), None, "{neither}");
+        }
+    }
+}
