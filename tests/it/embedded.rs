@@ -88,6 +88,13 @@ fn ask(config: &tokio_postgres::Config, statement: &str) -> String {
     })
 }
 
+/// The environment of the only server in the base folder.
+fn environment(machine: &Machine) -> String {
+    let folder = left(machine).into_iter().find(|path| path.is_dir()).unwrap();
+    let status = fs::read_to_string(folder.join("server/data/postmaster.pid")).unwrap();
+    fs::read_to_string(format!("/proc/{}/environ", status.lines().next().unwrap())).unwrap()
+}
+
 fn config(server: &Embedded) -> tokio_postgres::Config {
     server.url().expose_secret().parse().unwrap()
 }
@@ -202,8 +209,9 @@ fn a_killed_runs_server_is_swept_by_the_next() {
     assert_eq!(swept(&machine), [], "the victim is alive");
     victim.kill().unwrap();
     victim.wait().unwrap();
-    // The server outlives its run, or there would be nothing to sweep.
-    assert_eq!(ask(&url, "SHOW datestyle"), "ISO, MDY");
+    assert!(is_answering(&url), "the server should outlive its run, or there is nothing to sweep");
+    let environment = environment(&machine);
+    assert!(environment.contains("LC_ALL=C") && !environment.contains("PG"), "{environment}");
 
     let said = swept(&machine);
     let [Progress::Swept(swept)] = said.as_slice() else { panic!("{said:?}") };
