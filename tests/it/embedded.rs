@@ -35,6 +35,10 @@ use tempfile::TempDir;
 /// Where the victim makes its server.
 const VICTIM_FOLDER: &str = "LOADGEN_TEST_VICTIM_FOLDER";
 
+/// Makes a replication slot and says its name.
+const SLOT: &str =
+    "SELECT slot_name::text FROM pg_create_logical_replication_slot('s', 'pgoutput')";
+
 /// A folder that the server's user can pass through, whoever that is.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -68,11 +72,17 @@ fn swept(machine: &Machine) -> Vec<Progress> {
     said
 }
 
+fn uid() -> u32 {
+    fs::metadata("/proc/self").unwrap().uid()
+}
+
+fn base(machine: &Machine) -> PathBuf {
+    machine.temporary.join(format!("loadgen-{}", uid()))
+}
+
 /// What the base folder holds.
 fn left(machine: &Machine) -> Vec<PathBuf> {
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    let base = machine.temporary.join(format!("loadgen-{uid}"));
-    fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).collect()
+    fs::read_dir(base(machine)).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 /// The first column of the first row, as text.
@@ -112,11 +122,9 @@ fn a_server_is_fit_for_capture_and_gone_when_stopped() {
     for (setting, value) in [("wal_level", "logical"), ("fsync", "on"), ("autovacuum", "on")] {
         assert_eq!(ask(&config, &format!("SHOW {setting}")), value, "{setting}");
     }
-    let version = ask(&config, "SELECT current_setting('server_version_num')");
-    assert_eq!(version.len() - 4, server.version().to_string().len());
-    assert!(version.starts_with(&server.version().to_string()));
-    let slot = "SELECT slot_name::text FROM pg_create_logical_replication_slot('s', 'pgoutput')";
-    assert_eq!(ask(&config, slot), "s");
+    let version: u16 = ask(&config, "SHOW server_version_num")[..2].parse().unwrap();
+    assert_eq!(server.version(), version);
+    assert_eq!(ask(&config, SLOT), "s");
 
     server.stop().unwrap();
     assert!(!is_answering(&config));
@@ -286,8 +294,7 @@ fn fetched_programs_run_a_server_and_are_fetched_once() {
     assert!(received > 10_000_000 && fetched.len() > 10, "{fetched:?}");
     assert_eq!(server.version(), 16);
     assert_eq!(&ask(&config(&server), "SHOW server_version_num")[..2], "16");
-    let slot = "SELECT slot_name::text FROM pg_create_logical_replication_slot('s', 'pgoutput')";
-    assert_eq!(ask(&config(&server), slot), "s");
+    assert_eq!(ask(&config(&server), SLOT), "s");
     server.stop().unwrap();
 
     let nowhere = bare_machine(&folder, "http://127.0.0.1:1");
@@ -360,8 +367,7 @@ fn a_base_folder_that_others_may_write_to_is_refused() {
     let folder = folder();
     let machine = machine(&folder);
     assert_eq!(swept(&machine), []);
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    let base = folder.path().join(format!("loadgen-{uid}"));
+    let base = base(&machine);
     fs::set_permissions(&base, PermissionsExt::from_mode(0o777)).unwrap();
     let error = sweep(&machine, &mut |_| {}).unwrap_err();
     assert!(matches!(error, EmbeddedError::Untrusted { .. }), "{error}");
@@ -374,8 +380,7 @@ fn a_base_folder_that_others_may_write_to_is_refused() {
 
 #[test]
 fn an_ordinary_user_can_do_the_same() {
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    if uid != 0 {
+    if uid() != 0 {
         return skip("not root, so every other test is the ordinary user's already");
     }
     let folder = folder();
