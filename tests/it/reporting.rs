@@ -29,8 +29,6 @@ use serde_json::Value;
 
 const MS: u64 = 1_000_000;
 
-// ---- a run, made by hand ------------------------------------------------------------------------
-
 fn table(name: &str, seeded: u64, inserted: u64, updated: u64, deleted: u64) -> TableCounts {
     TableCounts {
         target: "operational".to_owned(),
@@ -125,8 +123,6 @@ fn shown(summary: &Summary) -> String {
     assert!(text.lines().count() <= 40, "too long:\n{text}");
     text
 }
-
-// ---- the closing summary ------------------------------------------------------------------------
 
 #[test]
 fn a_run_that_passed() {
@@ -237,8 +233,6 @@ fn colours_change_nothing_but_colours() {
     }
     assert_eq!(plain, closing(&summary, Path::new("runs/x"), Colour::Never));
 }
-
-// ---- the summary --------------------------------------------------------------------------------
 
 #[test]
 fn the_summary_keeps_what_it_promises_to_scripts() {
