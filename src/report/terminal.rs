@@ -103,6 +103,7 @@ impl Terminal {
             bar.with_prefix(shorten(&work.name, NAME_MAX))
         });
         bar.set_position(work.done);
+        bar.set_message(exact_rate(bar.per_sec()));
         if work.total == Some(work.done) {
             let elapsed = format_duration(bar.elapsed());
             bar.finish_and_clear();
@@ -143,7 +144,7 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 const ROWS: &str =
-    "  {prefix:24} {wide_bar:.green} {human_pos}/{human_len} rows {per_sec:>12} {eta:>4}";
+    "  {prefix:24} {wide_bar:.green} {human_pos}/{human_len} rows {msg:>14} {eta:>4}";
 const BYTES: &str = "  {prefix:24} {wide_bar:.green} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec:>12} {eta:>4}";
 
 fn bar_style(unit: Unit) -> ProgressStyle {

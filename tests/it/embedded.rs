@@ -2,13 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod fetched;
+
 use std::env;
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
-use std::net::TcpListener;
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
@@ -34,6 +31,10 @@ use tempfile::TempDir;
 
 /// Where the victim makes its server.
 const VICTIM_FOLDER: &str = "LOADGEN_TEST_VICTIM_FOLDER";
+
+/// Makes a replication slot and says its name.
+const SLOT: &str =
+    "SELECT slot_name::text FROM pg_create_logical_replication_slot('s', 'pgoutput')";
 
 /// A folder that the server's user can pass through, whoever that is.
 fn folder() -> TempDir {
@@ -68,11 +69,17 @@ fn swept(machine: &Machine) -> Vec<Progress> {
     said
 }
 
+fn uid() -> u32 {
+    fs::metadata("/proc/self").unwrap().uid()
+}
+
+fn base(machine: &Machine) -> PathBuf {
+    machine.temporary.join(format!("loadgen-{}", uid()))
+}
+
 /// What the base folder holds.
 fn left(machine: &Machine) -> Vec<PathBuf> {
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    let base = machine.temporary.join(format!("loadgen-{uid}"));
-    fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).collect()
+    fs::read_dir(base(machine)).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 /// The first column of the first row, as text.
@@ -86,6 +93,13 @@ fn ask(config: &tokio_postgres::Config, statement: &str) -> String {
         driver.await.unwrap().unwrap();
         text
     })
+}
+
+/// The environment of the only server in the base folder.
+fn environment(machine: &Machine) -> String {
+    let folder = left(machine).into_iter().find(|path| path.is_dir()).unwrap();
+    let status = fs::read_to_string(folder.join("server/data/postmaster.pid")).unwrap();
+    fs::read_to_string(format!("/proc/{}/environ", status.lines().next().unwrap())).unwrap()
 }
 
 fn config(server: &Embedded) -> tokio_postgres::Config {
@@ -105,11 +119,9 @@ fn a_server_is_fit_for_capture_and_gone_when_stopped() {
     for (setting, value) in [("wal_level", "logical"), ("fsync", "on"), ("autovacuum", "on")] {
         assert_eq!(ask(&config, &format!("SHOW {setting}")), value, "{setting}");
     }
-    let version = ask(&config, "SELECT current_setting('server_version_num')");
-    assert_eq!(version.len() - 4, server.version().to_string().len());
-    assert!(version.starts_with(&server.version().to_string()));
-    let slot = "SELECT slot_name::text FROM pg_create_logical_replication_slot('s', 'pgoutput')";
-    assert_eq!(ask(&config, slot), "s");
+    let version: u16 = ask(&config, "SHOW server_version_num")[..2].parse().unwrap();
+    assert_eq!(server.version(), version);
+    assert_eq!(ask(&config, SLOT), "s");
 
     server.stop().unwrap();
     assert!(!is_answering(&config));
@@ -202,8 +214,9 @@ fn a_killed_runs_server_is_swept_by_the_next() {
     assert_eq!(swept(&machine), [], "the victim is alive");
     victim.kill().unwrap();
     victim.wait().unwrap();
-    // The server outlives its run, or there would be nothing to sweep.
-    assert_eq!(ask(&url, "SHOW datestyle"), "ISO, MDY");
+    assert!(is_answering(&url), "the server should outlive its run, or there is nothing to sweep");
+    let environment = environment(&machine);
+    assert!(environment.contains("LC_ALL=C") && !environment.contains("PG"), "{environment}");
 
     let said = swept(&machine);
     let [Progress::Swept(swept)] = said.as_slice() else { panic!("{said:?}") };
@@ -257,78 +270,6 @@ fn programs_are_found_where_they_are_said_to_be() {
 }
 
 #[test]
-fn fetched_programs_run_a_server_and_are_fetched_once() {
-    let folder = folder();
-    let machine = bare_machine(&folder, &Machine::here().repository);
-    let options = Options { version: Some(16), run: String::new() };
-    let mut fetched = Vec::new();
-    let started = Embedded::start_on(&machine, &options, &mut |progress| {
-        if let Progress::Fetching { received, total, .. } = progress {
-            fetched.push((received, total));
-        }
-    });
-    let server = match started {
-        Err(EmbeddedError::Unreachable { cause, .. }) => {
-            return skip(&format!("the archive of programs cannot be fetched: {cause}"));
-        }
-        started => started.unwrap(),
-    };
-    let (received, total) = fetched.last().copied().unwrap();
-    assert_eq!(Some(received), total);
-    assert!(received > 10_000_000 && fetched.len() > 10, "{fetched:?}");
-    assert_eq!(server.version(), 16);
-    assert_eq!(&ask(&config(&server), "SHOW server_version_num")[..2], "16");
-    let slot = "SELECT slot_name::text FROM pg_create_logical_replication_slot('s', 'pgoutput')";
-    assert_eq!(ask(&config(&server), slot), "s");
-    server.stop().unwrap();
-
-    let nowhere = bare_machine(&folder, "http://127.0.0.1:1");
-    let again = nowhere.binaries(Some(16), &mut |_| panic!("fetched again")).unwrap();
-    assert!(again.program("pg_ctl").starts_with(folder.path().join("cache")));
-}
-
-#[test]
-fn an_archive_with_another_hash_is_refused_and_not_kept() {
-    let folder = folder();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let repository = format!("http://{}/maven2", listener.local_addr().unwrap());
-    let served = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = String::new();
-        BufReader::new(&stream).read_line(&mut request).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong").unwrap();
-        // Until the client is done: closing on unread bytes may take back what was sent.
-        let _ = stream.read_to_end(&mut Vec::new());
-        request
-    });
-    let machine = bare_machine(&folder, &repository);
-    let error = Embedded::start_on(&machine, &Options::default(), &mut |_| {}).unwrap_err();
-    assert!(matches!(error, EmbeddedError::WrongHash { .. }), "{error}");
-    // SHA-256 of the word that was served.
-    let hash = "8810ad581e59f2bc3928b261707a71308f7e139eb04820366dc4d5c18d980225";
-    assert!(error.to_string().contains(hash), "{error}");
-    let request = served.join().unwrap();
-    assert!(request.starts_with("GET /maven2/io/zonky/test/postgres/embedded-"), "{request}");
-    let kept: Vec<_> = fs::read_dir(folder.path().join("cache/postgres")).unwrap().collect();
-    assert_eq!(kept.len(), 1, "only the lock file: {kept:?}");
-}
-
-#[test]
-fn without_programs_and_without_a_repository_one_line_says_what_to_do() {
-    let folder = folder();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let machine = bare_machine(&folder, &format!("http://{closed}"));
-    let error = Embedded::start_on(&machine, &Options::default(), &mut |_| {}).unwrap_err();
-    let message = error.to_string();
-    assert!(message.contains("install PostgreSQL") && message.contains("`PG_BIN`"), "{message}");
-    assert_eq!(message.lines().count(), 1, "{message}");
-
-    let options = Options { version: Some(9), run: String::new() };
-    let error = Embedded::start_on(&machine, &options, &mut |_| {}).unwrap_err();
-    assert!(error.to_string().starts_with("found no PostgreSQL 9 server programs"), "{error}");
-}
-
-#[test]
 fn a_program_that_fails_is_quoted_and_nothing_is_left() {
     let folder = folder();
     let programs = folder.path().join("programs");
@@ -352,8 +293,7 @@ fn a_base_folder_that_others_may_write_to_is_refused() {
     let folder = folder();
     let machine = machine(&folder);
     assert_eq!(swept(&machine), []);
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    let base = folder.path().join(format!("loadgen-{uid}"));
+    let base = base(&machine);
     fs::set_permissions(&base, PermissionsExt::from_mode(0o777)).unwrap();
     let error = sweep(&machine, &mut |_| {}).unwrap_err();
     assert!(matches!(error, EmbeddedError::Untrusted { .. }), "{error}");
@@ -366,8 +306,7 @@ fn a_base_folder_that_others_may_write_to_is_refused() {
 
 #[test]
 fn an_ordinary_user_can_do_the_same() {
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    if uid != 0 {
+    if uid() != 0 {
         return skip("not root, so every other test is the ordinary user's already");
     }
     let folder = folder();

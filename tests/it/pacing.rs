@@ -38,8 +38,6 @@ fn dues(profile: &dyn Profile) -> Vec<u64> {
     (0..profile.slots()).map(|slot| profile.due(slot).unwrap()).collect()
 }
 
-// ---- what people expect, by example -------------------------------------------------------------
-
 #[test]
 fn a_minute_at_a_thousand_a_second_is_sixty_thousand_slots_a_millisecond_apart() {
     let curve = Curve::new([hold(1_000.0, 60.0)]);
@@ -184,8 +182,6 @@ fn a_curve_can_be_cut() {
     assert_eq!(curve.cut(Duration::ZERO).slots(), 0);
 }
 
-// ---- warm-up, limits, unlimited -----------------------------------------------------------------
-
 fn open(segments: impl IntoIterator<Item = Segment>) -> Pacing {
     Pacing::Open(Arc::new(Curve::new(segments)))
 }
@@ -245,8 +241,6 @@ fn a_lane_may_begin_anywhere() {
     assert_eq!(slots(995, u64::MAX), [997]);
     assert_eq!(slots(u64::MAX, u64::MAX), [0_u64; 0]);
 }
-
-// ---- random profiles ----------------------------------------------------------------------------
 
 fn rate() -> impl Strategy<Value = f64> {
     prop_oneof![

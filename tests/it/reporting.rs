@@ -1,27 +1,17 @@
 //! What a run comes to, and how it is shown and kept.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
-use std::fs;
-use std::io;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::channel;
-use std::time::Duration;
-use std::time::Instant;
+mod folder;
+mod live;
 
-use chrono::DateTime;
-use chrono::Utc;
+use std::path::Path;
+use std::time::Duration;
+
 use loadgen::measure::End;
 use loadgen::measure::ErrorClass;
 use loadgen::measure::Failure;
 use loadgen::measure::Generator;
-use loadgen::measure::LiveState;
 use loadgen::measure::Outcome;
-use loadgen::measure::Phase;
 use loadgen::measure::Recorder;
 use loadgen::measure::RunFacts;
 use loadgen::measure::Stamps;
@@ -30,22 +20,14 @@ use loadgen::measure::Summary;
 use loadgen::measure::TableCounts;
 use loadgen::measure::Verdict;
 use loadgen::report::Colour;
-use loadgen::report::Manifest;
-use loadgen::report::Progress;
-use loadgen::report::RunFolder;
-use loadgen::report::SourceFile;
-use loadgen::report::Subject;
 use loadgen::report::closing;
 use loadgen::scenario::Comparison;
 use loadgen::scenario::Metric;
 use loadgen::scenario::Statistic;
 use loadgen::scenario::Threshold;
-use secrecy::SecretString;
 use serde_json::Value;
 
 const MS: u64 = 1_000_000;
-
-// ---- a run, made by hand ------------------------------------------------------------------------
 
 fn table(name: &str, seeded: u64, inserted: u64, updated: u64, deleted: u64) -> TableCounts {
     TableCounts {
@@ -141,8 +123,6 @@ fn shown(summary: &Summary) -> String {
     assert!(text.lines().count() <= 40, "too long:\n{text}");
     text
 }
-
-// ---- the closing summary ------------------------------------------------------------------------
 
 #[test]
 fn a_run_that_passed() {
@@ -254,8 +234,6 @@ fn colours_change_nothing_but_colours() {
     assert_eq!(plain, closing(&summary, Path::new("runs/x"), Colour::Never));
 }
 
-// ---- the summary --------------------------------------------------------------------------------
-
 #[test]
 fn the_summary_keeps_what_it_promises_to_scripts() {
     let (facts, recorder) = quickstart(102);
@@ -331,6 +309,19 @@ fn a_slot_that_is_lost_makes_a_complete_run_invalid() {
 }
 
 #[test]
+fn a_failure_without_a_reason_makes_a_run_invalid() {
+    let (mut facts, mut recorder) = quickstart(0);
+    facts.streams[0].planned = None;
+    let counters = &mut recorder.stream(0).counters;
+    counters.scheduled += 1;
+    counters.sent += 1;
+    counters.failed += 1;
+    let summary = Summary::new(facts, &recorder, &[]);
+    let reason = "internal error: stream `shop`: 0 failures are not 1 failed";
+    assert_eq!((summary.exit_code, summary.invalid_because), (6, vec![reason.to_owned()]));
+}
+
+#[test]
 fn lateness_that_is_ours_makes_a_run_invalid_and_the_targets_does_not() {
     let late = |sched: u64, queue: u64, service: u64| {
         let (mut facts, _) = quickstart(0);
@@ -358,175 +349,4 @@ fn of_several_verdicts_the_gravest_stands() {
     assert_eq!(Summary::new(facts.clone(), &recorder, &thresholds()).exit_code, 6);
     facts.end = End::SetUpFailed("no connection".to_owned());
     assert_eq!(Summary::new(facts, &recorder, &thresholds()).exit_code, 4);
-}
-
-// ---- live ---------------------------------------------------------------------------------------
-
-#[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn where_nobody_watches_progress_is_json_lines() {
-    let paper = Paper::default();
-    let progress = Progress::lines_to(paper.clone());
-    progress.phase(Phase::Seeding);
-    progress.seeding("orders", 50, 50);
-    progress.message("the server was slow to start");
-    progress.finish();
-    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3, "{text}");
-    assert!(lines.iter().any(|line| line["seeding"] == "orders" && line["total"] == 50));
-    assert!(lines.iter().any(|line| line["message"] == "the server was slow to start"));
-    assert!(lines.iter().all(|line| line["at_s"].is_f64() && line["phase"] == "seeding"));
-}
-
-/// Takes nothing until the test ends, as a terminal that is paused.
-struct Stuck(Receiver<()>);
-
-impl Write for Stuck {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = self.0.recv();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn an_output_that_is_stuck_holds_nobody_up() {
-    let (release, stuck) = channel();
-    let progress = Progress::lines_to(Stuck(stuck));
-    let began = Instant::now();
-    for n in 0..10_000 {
-        progress.message(format!("message {n}"));
-        let (at_s, phase) = (f64::from(n), Phase::Measuring);
-        progress.tick(LiveState { at_s, phase, left: None, streams: Vec::new() });
-    }
-    progress.finish();
-    assert!(began.elapsed() < Duration::from_secs(10));
-    drop(release);
-}
-
-// ---- the folder ---------------------------------------------------------------------------------
-
-fn second(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_767_225_600 + seconds, 0).unwrap()
-}
-
-fn manifest(folder: &RunFolder, command: &[String]) -> Manifest {
-    let text = "targets: { db: { postgres: { url: \"postgres://ada:s3cret@db/x\" } } }".to_owned();
-    let subject = Subject {
-        scenario: "quickstart".to_owned(),
-        hash: "ab".repeat(32),
-        seed: 42,
-        start_us: 0,
-        files: vec![SourceFile { path: "scenarios/quickstart.yaml".to_owned(), text }],
-    };
-    Manifest::new(folder.run(), folder.started(), command, subject, Vec::new())
-}
-
-fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn a_run_has_a_folder_of_its_own_even_in_the_same_second() {
-    let runs = tempfile::tempdir().unwrap();
-    let make = || RunFolder::make(runs.path(), "shop/../x y", second(0)).unwrap();
-    let (first, other) = (make(), make());
-    assert_eq!(first.run(), "shop-..-x-y-20260101T000000Z");
-    assert_eq!(other.run(), "shop-..-x-y-20260101T000000Z-2");
-    assert_eq!(first.started(), "2026-01-01T00:00:00.000Z");
-    assert_eq!(first.path(), runs.path().join(first.run()));
-    assert_eq!(mode(first.path()), 0o700);
-}
-
-#[test]
-fn secrets_are_their_owners_only_and_nothing_else_holds_them() {
-    let runs = tempfile::tempdir().unwrap();
-    let folder = RunFolder::make(runs.path(), "quickstart", second(0)).unwrap();
-    assert_eq!(folder.write_secrets(&[]).unwrap(), None);
-    let secrets = [("orders_app".to_owned(), SecretString::from("hush"))];
-    let path = folder.write_secrets(&secrets).unwrap().unwrap();
-    assert_eq!(
-        (fs::read_to_string(&path).unwrap().as_str(), mode(&path)),
-        ("orders_app=hush\n", 0o600)
-    );
-    let command = ["loadgen", "run", "--set", "targets.db.postgres.url=postgres://ada:s3cret@db/x"];
-    let command = command.map(str::to_owned);
-    folder.write_manifest(&manifest(&folder, &command)).unwrap();
-    let text = fs::read_to_string(folder.path().join("manifest.json")).unwrap();
-    assert!(!text.contains("s3cret") && !text.contains("hush"), "{text}");
-    assert_eq!(text.matches("postgres://ada:***@db/x").count(), 2);
-    let json: Value = serde_json::from_str(&text).unwrap();
-    assert!(json["machine"]["cpus"].as_u64().unwrap() > 0);
-    assert_eq!(json["run"], folder.run());
-}
-
-#[test]
-fn files_are_written_whole_and_may_be_written_again() {
-    let runs = tempfile::tempdir().unwrap();
-    let folder = RunFolder::make(runs.path(), "quickstart", second(0)).unwrap();
-    folder.write_summary(&serde_json::json!({ "a": "x".repeat(1_000) })).unwrap();
-    folder.write_summary(&serde_json::json!({ "a": 1 })).unwrap();
-    folder.write_account(&serde_json::json!([])).unwrap();
-    assert_eq!(names(folder.path()), ["account.json", "summary.json"]);
-    let text = fs::read_to_string(folder.path().join("summary.json")).unwrap();
-    assert_eq!(text, "{\n  \"a\": 1\n}\n");
-}
-
-#[test]
-fn old_runs_go_and_only_they() {
-    let runs = tempfile::tempdir().unwrap();
-    fs::create_dir(runs.path().join("somebody-elses")).unwrap();
-    fs::write(runs.path().join("somebody-elses/manifest.json"), "{\"format\": \"else/1\"}")
-        .unwrap();
-    fs::create_dir(runs.path().join("empty")).unwrap();
-    for n in 0..55 {
-        // Names sort otherwise than times do.
-        let scenario = if n % 2 == 0 { "b" } else { "a" };
-        let folder = RunFolder::make(runs.path(), scenario, second(n)).unwrap();
-        folder.write_manifest(&manifest(&folder, &[])).unwrap();
-    }
-    let left = names(runs.path());
-    assert_eq!(left.len(), 50 + 2);
-    assert!(left.contains(&"empty".to_owned()) && left.contains(&"somebody-elses".to_owned()));
-    let is_left = |n: i64| left.iter().any(|name| name.ends_with(&format!("{:02}Z", n % 60)));
-    assert!(!(0..5).any(is_left) && (5..55).all(is_left), "{left:?}");
-}
-
-#[test]
-fn a_named_folder_is_used_again_only_by_runs() {
-    let base = tempfile::tempdir().unwrap();
-    let path = base.path().join("deep/out");
-    let first = RunFolder::at(&path, "quickstart", second(0)).unwrap();
-    first.write_manifest(&manifest(&first, &[])).unwrap();
-    first.write_secrets(&[("a".to_owned(), SecretString::from("b"))]).unwrap();
-    fs::write(path.join("mine.txt"), "kept").unwrap();
-    let again = RunFolder::at(&path, "quickstart", second(60)).unwrap();
-    assert_eq!((again.path(), again.started()), (path.as_path(), "2026-01-01T00:01:00.000Z"));
-    assert_eq!(names(&path), ["mine.txt"]);
-    let refused = RunFolder::at(&path, "quickstart", second(61)).unwrap_err().to_string();
-    assert!(refused.contains("holds files that are not a run's") && refused.contains("--out"));
-    assert_eq!(names(&path), ["mine.txt"]);
 }
