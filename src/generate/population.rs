@@ -32,7 +32,8 @@ impl Population {
         let mut all = Self { len, ..Self::default() };
         for block in 0..len.div_ceil(BLOCK) {
             let (first, end) = (block * BLOCK, (block * BLOCK + BLOCK).min(len));
-            let (from, to) = (alive.start.clamp(first, end), alive.end.clamp(first, end));
+            let from = alive.start.clamp(first, end);
+            let to = alive.end.clamp(from, end);
             let mut part = Block { count: count32(to - from), bits: None };
             if part.count != 0 && u64::from(part.count) != end - first {
                 let mut bits = Box::new([0; WORDS]);
