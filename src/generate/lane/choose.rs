@@ -172,7 +172,7 @@ impl Lane {
             let child = &self.tables[usize::from(relation.child.0)];
             let family = &child.families[relation.place];
             let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
-            let born = family.born.children(index).iter().copied();
+            let born = family.born.children(index);
             for row in seeded.chain(born) {
                 let ordinal = self.world.ordinal(self.index, row);
                 let victim = Victim { table: relation.child, ordinal };
@@ -209,7 +209,7 @@ impl Lane {
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.at + 1 + place);
             if row != NOBODY && world.table(parent.table).mortal {
-                rows.families[place].born.add(world.index(row), index, &rows.alive);
+                rows.families[place].born.add(world.index(row), index);
             }
         }
     }
