@@ -234,3 +234,28 @@ impl fmt::Debug for Session {
         shown.field("parameters", &self.parameters).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_sent_once_and_the_given_one_wins() {
+        let text = "host=a user=app dbname=shop application_name=theirs options='-c x=y'";
+        let address = Address::parse(text, &|_| None).unwrap();
+        let given = [("application_name", "ours"), ("timezone", "CET")];
+        let sent = parameters(&address, &given);
+        assert_eq!(
+            sent,
+            [
+                ("user", "app"),
+                ("database", "shop"),
+                ("client_encoding", "UTF8"),
+                ("DateStyle", "ISO"),
+                ("options", "-c x=y"),
+                ("application_name", "ours"),
+                ("timezone", "CET"),
+            ],
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use fallible_iterator::FallibleIterator;
 use loadgen::sink::postgres::address::Address;
@@ -13,6 +14,7 @@ use postgres_protocol::message::frontend;
 use secrecy::SecretString;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use super::ENCODED;
 use super::MARK;
@@ -202,13 +204,17 @@ fn a_running_query_can_be_cancelled() {
             let mut query = bytes::BytesMut::new();
             frontend::query("SELECT pg_sleep(60)", &mut query).unwrap();
             session.stream.write_all(&query).await.unwrap();
-            address.cancel(session.backend_pid, session.secret_key).await.unwrap();
             let mut answer = bytes::BytesMut::new();
             let error = loop {
+                // A request that comes before the query has begun is in vain, so again.
+                address.cancel(session.backend_pid, session.secret_key).await.unwrap();
+                let read = session.stream.read_buf(&mut answer);
+                let read = timeout(Duration::from_millis(200), read).await;
+                assert!(read.map_or(1, Result::unwrap) > 0, "the server hung up");
                 match Message::parse(&mut answer).unwrap() {
                     Some(Message::ErrorResponse(error)) => break error,
-                    Some(_) => {}
-                    None => assert!(session.stream.read_buf(&mut answer).await.unwrap() > 0),
+                    Some(Message::ReadyForQuery(_)) => panic!("the query was not cancelled"),
+                    Some(_) | None => {}
                 }
             };
             let code = error.fields().find(|field| Ok(field.type_() == b'C')).unwrap().unwrap();
