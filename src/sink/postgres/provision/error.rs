@@ -130,8 +130,6 @@ pub enum ObjectKind {
     Schema,
     /// A publication.
     Publication,
-    /// A replication slot.
-    Slot,
 }
 
 impl fmt::Display for ObjectKind {
@@ -141,7 +139,6 @@ impl fmt::Display for ObjectKind {
             Self::Role => "role",
             Self::Schema => "PostgreSQL schema",
             Self::Publication => "publication",
-            Self::Slot => "replication slot",
         })
     }
 }
