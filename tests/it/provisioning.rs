@@ -13,6 +13,7 @@ mod interrupted;
 mod preflight;
 mod repeated;
 mod schemas;
+mod scripts;
 
 use loadgen::scenario::Scenario;
 use loadgen::sink::postgres::provision::Provisioner;

@@ -26,8 +26,9 @@ use crate::sink::postgres::quote;
 
 /// SQLSTATE of a database or slot that somebody uses.
 const OBJECT_IN_USE: &str = "55006";
-/// How often a used database is tried again.
+/// How often a used database is tried again, and for how long at most.
 const PAUSE: Duration = Duration::from_millis(100);
+const DROP_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a clean removed, and what it left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,7 +126,13 @@ pub(super) async fn drop_database(
         slots.extend(end_users(control, name).await?);
         match alone(control, &doing, &statements.join(";")).await {
             Ok(()) => return Ok(slots),
-            Err(error) if error.is(OBJECT_IN_USE) && begun.elapsed() < patience => {
+            Err(error) if error.is(OBJECT_IN_USE) => {
+                if begun.elapsed() >= patience.min(DROP_WITHIN) {
+                    let why = "a session or a reader of its replication slots that this login may \
+                        not end still uses it; end it, then try again";
+                    let (kind, name) = (ObjectKind::Database, name.to_owned());
+                    return Err(SetupError::Kept { kind, name, why: why.to_owned() });
+                }
                 tokio::time::sleep(PAUSE).await;
             }
             Err(error) => return Err(error),

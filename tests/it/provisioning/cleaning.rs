@@ -12,6 +12,7 @@ use super::clean;
 use super::server::Server;
 use super::server::connector;
 use super::server::open;
+use super::server::program;
 use super::set_up;
 use super::shared_objects;
 use super::texts;
@@ -33,7 +34,7 @@ async fn clean_leaves_the_server_as_it_was_and_finds_nothing_the_second_time() {
     let slot =
         "SELECT slot_name::text FROM pg_create_logical_replication_slot('busy', 'test_decoding')";
     texts(&session, slot).await;
-    let mut reader = std::process::Command::new("/usr/lib/postgresql/15/bin/pg_recvlogical")
+    let mut reader = std::process::Command::new(program("pg_recvlogical"))
         .args(["-h", "127.0.0.1", "-p", &server.port.to_string(), "-U", "postgres", "-d", "db_one"])
         .args(["--slot", "busy", "--start", "-f", "-"])
         .env("PGPASSWORD", super::server::ADMIN_PASSWORD)
@@ -140,6 +141,26 @@ async fn the_database_that_the_url_names_is_not_dropped_under_us() {
     clean(&scenario, admin_login(&server)).await.unwrap();
     let mut gone = admin_login(&server);
     assert!(open(gone.dbname("db_inside").clone()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_that_one_may_not_end_stops_the_clean_within_a_limit() {
+    let server = Server::start(&[]);
+    let admin = server.admin("postgres").await;
+    admin.batch_execute("CREATE ROLE maker LOGIN CREATEDB CREATEROLE PASSWORD 'm'").await.unwrap();
+    let scenario = world::scenario(Provision::Databases, vec![world::domain("held")]);
+    set_up(&scenario, server.login("maker", "m")).await.unwrap();
+    let superuser = server.admin("db_held").await;
+    let connect = connector(server.login("maker", "m"));
+    let servers = Servers::new(&connect).patience(Duration::from_millis(300));
+    let provisioner = Provisioner::new(&scenario, 0, servers).unwrap();
+    assert_eq!(
+        provisioner.clean().await.unwrap_err().to_string(),
+        "the database `db_held` cannot be removed: a session or a reader of its replication slots \
+         that this login may not end still uses it; end it, then try again"
+    );
+    drop(superuser);
+    clean(&scenario, server.login("maker", "m")).await.unwrap();
 }
 
 #[tokio::test]

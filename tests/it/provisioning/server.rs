@@ -15,8 +15,6 @@ use tokio_postgres::Client;
 use tokio_postgres::Config;
 use tokio_postgres::NoTls;
 
-/// Where the distribution puts the server's programs, unless `PG_BIN` says otherwise.
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 /// The superuser `postgres` logs in with this; it must never be seen in a log.
 pub(crate) const ADMIN_PASSWORD: &str = "s3cret-admin";
 
@@ -60,7 +58,7 @@ impl Server {
         }
         as_server(&format!(
             "{} -D '{}' -U postgres -A scram-sha-256 --pwfile='{}' -E UTF8 --locale=C --no-sync",
-            program("initdb"),
+            program("initdb").display(),
             data.display(),
             password.display()
         ));
@@ -79,9 +77,15 @@ impl Server {
             "cd '{0}/data' && cat ../extra.conf >> postgresql.conf && {prepare} && \
              {1} -D '{0}/data' -l '{0}/log' -w -s start",
             folder.path().display(),
-            program("pg_ctl")
+            program("pg_ctl").display()
         ));
         Self { folder, port }
+    }
+
+    /// The server's version as a number: 150004 is 15.4.
+    pub(crate) async fn version(&self) -> i32 {
+        let sql = "SELECT current_setting('server_version_num')::int";
+        self.admin("postgres").await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// All that the server wrote to its log.
@@ -106,7 +110,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         as_server(&format!(
             "{} -D '{}' -m immediate -s -w stop",
-            program("pg_ctl"),
+            program("pg_ctl").display(),
             self.folder.path().join("data").display()
         ));
     }
@@ -132,9 +136,16 @@ pub(crate) fn connector(config: Config) -> impl Fn(Option<&str>) -> Connecting +
     }
 }
 
-fn program(name: &str) -> String {
-    let folder = std::env::var_os("PG_BIN").map_or_else(|| PathBuf::from(PROGRAMS), PathBuf::from);
-    format!("'{}'", folder.join(name).display())
+/// A program of PostgreSQL: from `PG_BIN`, from `PATH`, or where distributions keep it.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let mut folders: Vec<PathBuf> =
+        std::env::var_os("PG_BIN").map(PathBuf::from).into_iter().collect();
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    folders.extend(versions.map(|version| version.unwrap().path().join("bin")));
+    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    assert!(found.is_some(), "no `{name}` in {folders:?}");
+    found.unwrap()
 }
 
 fn is_root() -> bool {

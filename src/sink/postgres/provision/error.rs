@@ -140,8 +140,6 @@ pub enum ObjectKind {
     Schema,
     /// A publication.
     Publication,
-    /// A replication slot.
-    Slot,
 }
 
 impl fmt::Display for ObjectKind {
@@ -151,7 +149,6 @@ impl fmt::Display for ObjectKind {
             Self::Role => "role",
             Self::Schema => "PostgreSQL schema",
             Self::Publication => "publication",
-            Self::Slot => "replication slot",
         })
     }
 }
