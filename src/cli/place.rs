@@ -176,6 +176,5 @@ fn show(feed: &Feed, progress: &Progress) {
             feed.message(format!("making a private PostgreSQL {version}"));
         }
         Progress::Starting => {}
-        _ => {}
     }
 }

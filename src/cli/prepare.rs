@@ -159,7 +159,8 @@ impl Prepared {
         let scenario = Arc::clone(&self.scenario);
         let domain = &scenario.domains[number];
         let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
-            return Ok(self.fill_nothing(number));
+            self.fill_nothing(number);
+            return Ok(());
         };
         let Some(address) = self.place.domain(&scenario, domain) else { return Ok(()) };
         let seeding = Seeding {
@@ -280,16 +281,16 @@ fn passwords(
             &scenario.targets[domain.target].kind,
             TargetKind::Postgres(PostgresTarget { provision: Provision::Databases, .. })
         ) && place.address(domain.target).is_some();
-        let mut password = |given: &Option<SecretString>, login: &str| match given {
-            Some(given) => Ok(given.clone()),
-            None => {
-                let made = random_hex(16).map_err(|error| Refusal::setup(&error))?;
-                let made = SecretString::from(made);
-                if makes_roles {
-                    generated.push((login.to_owned(), made.clone()));
-                }
-                Ok(made)
+        let mut password = |given: &Option<SecretString>, login: &str| {
+            if let Some(given) = given {
+                return Ok(given.clone());
             }
+            let made = random_hex(16).map_err(|error| Refusal::setup(&error))?;
+            let made = SecretString::from(made);
+            if makes_roles {
+                generated.push((login.to_owned(), made.clone()));
+            }
+            Ok(made)
         };
         all.push(Passwords {
             application: password(&scenario.cdc.application_password, &domain.roles.application)?,

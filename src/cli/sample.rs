@@ -92,14 +92,12 @@ fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
     let tables = &world.catalog.tables;
     let full = |at: usize| format!("{}.{}", tables[at].database, tables[at].name);
     let found = (0..tables.len()).find(|at| tables[*at].name == name || full(*at) == name);
-    match found {
-        Some(at) => Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX))),
-        None => {
-            let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
-            let text = format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
-            Err(Refusal { text, code: 2 })
-        }
-    }
+    let Some(at) = found else {
+        let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+        let text = format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
+        return Err(Refusal { text, code: 2 });
+    };
+    Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX)))
 }
 
 /// Seeded rows; of a table that is not seeded, those that it would begin with.
@@ -121,7 +119,7 @@ fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
         .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
         .map(|(group, lane)| Lane::new(world, group, lane))
         .collect();
-    let mut action = Action::default();
+    let mut rendered = Action::default();
     for _ in 0..count {
         let next = lanes
             .iter_mut()
@@ -129,9 +127,9 @@ fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
             .min_by_key(|(due, _)| *due);
         let Some((due, lane)) = next else { return };
         let Some(decision) = lane.decide() else { return };
-        world.render(&decision, &mut action);
+        world.render(&decision, &mut rendered);
         let head = (due.planned_ns, world.action_name(&decision));
-        lines.write_action(head, &action, &mut |line| say(line));
+        lines.write_action(head, &rendered, &mut |line| say(line));
     }
 }
 

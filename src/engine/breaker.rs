@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 
 /// Seconds that are looked at.
 const WINDOW_S: u64 = 10;
+/// The same, as a number of places.
+const PLACES: usize = 10;
 /// Fewer actions than these say nothing.
 const ACTIONS_MIN: u64 = 100;
 
@@ -12,7 +14,7 @@ const ACTIONS_MIN: u64 = 100;
 /// place is taken over from the second ten before it; no decision about data rests on them.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    seconds: [Second; WINDOW_S as usize],
+    seconds: [Second; PLACES],
 }
 
 #[derive(Debug, Default)]

@@ -112,7 +112,7 @@ impl Seeding {
         failure: &Mutex<Option<SetupError>>,
         progress: &Progress<'_>,
     ) -> Result<(), SetupError> {
-        let mut next = || lock(queue).next();
+        let next = || lock(queue).next();
         let Some(mut chunk) = next() else { return Ok(()) };
         let mut client = control::control(&self.address, &self.application_name).await?;
         loop {
