@@ -158,7 +158,11 @@ impl Shared {
 
     /// When the measurement began, on the run's clock.
     fn began(&self) -> Option<u64> {
-        if self.job.scenario.load.warmup.is_zero() { self.ready.opened() } else { self.warm.opened() }
+        if self.job.scenario.load.warmup.is_zero() {
+            self.ready.opened()
+        } else {
+            self.warm.opened()
+        }
     }
 
     /// How long the longest stream is measured, if that is known.

@@ -129,7 +129,8 @@ impl Prepared {
             return Ok(());
         };
         if is_first_look {
-            let found = seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
+            let found =
+                seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -202,8 +203,9 @@ impl Prepared {
         let connect = connector(address, self.application_name());
         let provisioner = Provisioner::new(&self.scenario, domain.target, Servers::new(&connect));
         let Some(provisioner) = provisioner else { return Ok(()) };
-        let keys_max: Vec<_> =
-            (0..domain.schema.tables.len()).map(|table| self.world.key_max(number, table)).collect();
+        let keys_max: Vec<_> = (0..domain.schema.tables.len())
+            .map(|table| self.world.key_max(number, table))
+            .collect();
         seed::on_runtime(provisioner.finish_seed(domain, &keys_max))
     }
 
@@ -240,7 +242,8 @@ impl Prepared {
     }
 
     fn write_manifest(&self, reference: &str) -> Result<(), Refusal> {
-        let mut files = vec![SourceFile { path: reference.to_owned(), text: self.scenario.source.clone() }];
+        let mut files =
+            vec![SourceFile { path: reference.to_owned(), text: self.scenario.source.clone() }];
         files.extend(self.scenario.domains.iter().map(|domain| SourceFile {
             path: format!("schema {}", domain.schema.name),
             text: domain.schema.source.clone(),

@@ -72,10 +72,9 @@ fn whole(
     (feed, stop): (&Feed, &Stop),
 ) -> Result<(Prepared, Summary), Refusal> {
     let began = Instant::now();
-    let workers = arguments.workers.map_or_else(
-        || std::thread::available_parallelism().map_or(2, usize::from),
-        usize::from,
-    );
+    let workers = arguments
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fixed = Arc::new(World::new(&prepared.scenario, FIXED_START_US));
     let fingerprint = fingerprint(&fixed, FINGERPRINT_ACTIONS, workers);

@@ -94,7 +94,8 @@ fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
     let found = (0..tables.len()).find(|at| tables[*at].name == name || full(*at) == name);
     let Some(at) = found else {
         let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
-        let text = format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
+        let text =
+            format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
         return Err(Refusal { text, code: 2 });
     };
     Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX)))
@@ -119,17 +120,17 @@ fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
         .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
         .map(|(group, lane)| Lane::new(world, group, lane))
         .collect();
-    let mut rendered = Action::default();
+    let mut sent = Action::default();
     for _ in 0..count {
         let next = lanes
             .iter_mut()
             .filter_map(|lane| lane.peek().map(|due| (due, lane)))
             .min_by_key(|(due, _)| *due);
         let Some((due, lane)) = next else { return };
-        let Some(decision) = lane.decide() else { return };
-        world.render(&decision, &mut rendered);
-        let head = (due.planned_ns, world.action_name(&decision));
-        lines.write_action(head, &rendered, &mut |line| say(line));
+        let Some(next) = lane.decide() else { return };
+        world.render(&next, &mut sent);
+        let head = (due.planned_ns, world.action_name(&next));
+        lines.write_action(head, &sent, &mut |line| say(line));
     }
 }
 

@@ -39,9 +39,10 @@ impl Breaker {
             return None;
         }
         place.failed.fetch_add(failed, Ordering::Relaxed);
-        let recent = self.seconds.iter().filter(|place| {
-            place.number.load(Ordering::Relaxed) + WINDOW_S > second
-        });
+        let recent = self
+            .seconds
+            .iter()
+            .filter(|place| place.number.load(Ordering::Relaxed) + WINDOW_S > second);
         let (done, failed) = recent.fold((0, 0), |(done, failed), place| {
             let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
             (done + count(&place.done), failed + count(&place.failed))

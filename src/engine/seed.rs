@@ -101,7 +101,9 @@ impl Seeding {
         let chunks = books.seeded_chunks(&client, &self.world.catalog.table(table).name).await?;
         Ok(chunks
             .into_iter()
-            .map(|(chunk, rows)| (u64::try_from(chunk).unwrap_or(0), u64::try_from(rows).unwrap_or(0)))
+            .map(|(chunk, rows)| {
+                (u64::try_from(chunk).unwrap_or(0), u64::try_from(rows).unwrap_or(0))
+            })
             .collect())
     }
 

@@ -99,7 +99,12 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
         },
         Fill::Derived(expression) => Filler::Derived(expression.clone()),
         Fill::State => Filler::State {
-            names: table.states.iter().flat_map(|states| &states.names).map(|name| text(name)).collect(),
+            names: table
+                .states
+                .iter()
+                .flat_map(|states| &states.names)
+                .map(|name| text(name))
+                .collect(),
         },
         Fill::Line => Filler::Line,
         Fill::Reference(_) | Fill::Lookup { .. } => Filler::Constant(Constant::Value(Value::Null)),
