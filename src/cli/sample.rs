@@ -116,13 +116,13 @@ fn rows(world: &World, table: TableId, count: u64, lines: &mut Lines) {
 
 /// What the first slots send, in the order in which they are due.
 fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
-    let mut lanes: Vec<Lane> = (0..world.groups.len())
+    let mut all: Vec<Lane> = (0..world.groups.len())
         .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
         .map(|(group, lane)| Lane::new(world, group, lane))
         .collect();
     let mut sent = Action::default();
     for _ in 0..count {
-        let next = lanes
+        let next = all
             .iter_mut()
             .filter_map(|lane| lane.peek().map(|due| (due, lane)))
             .min_by_key(|(due, _)| *due);
