@@ -1,32 +1,210 @@
-//! Arguments in, exit code out.
+//! Arguments in, exit code out. Only this module and `report` print.
 
-mod check;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
-/// Puts a realistic, exactly known load on a data platform and says exactly what came out, and how
-/// late.
+use crate::scenario::Overrides;
+use crate::units::parse_duration;
+
+mod check;
+mod clean;
+mod place;
+mod prepare;
+mod run;
+mod sample;
+mod seed;
+mod signals;
+
+/// Puts a realistic, exactly known load on a data platform, and says exactly what came out.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version)]
+#[command(version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  loadgen run @quickstart                 a minute of everything, on a private PostgreSQL
+  loadgen check scenario.yaml             every mistake, with its place; touches nothing
+  loadgen sample scenario.yaml -n 5       a few rows and statements; needs no server
+  loadgen run scenario.yaml --for 30s --set load.streams.shop.profile='[{ hold: 100/s, for: 30s }]'
+  LOADGEN_POSTGRES=postgres://me@db.test/postgres loadgen run scenario.yaml --allow-remote
+
+Exit codes: 0 passed, 2 usage, 3 scenario invalid, 4 set-up or permission, 5 stopped by errors,
+6 run invalid, 99 a threshold failed, 105 stopped by a signal.
+
+`@name` is a built-in scenario: they are in the folder `scenarios` of the source.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Shows every mistake in scenarios and schemas, with its place; touches nothing
+    /// Set up, seed, load, judge and report
+    Run(RunArguments),
+    /// Report every mistake in scenario or schema files; touch nothing
     Check {
-        /// Scenario or schema files, or `@name` for built-in scenarios
+        /// Files, or `@name` for built-in scenarios
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },
+    /// Print a few rows, or what the first slots would send; needs no server
+    Sample(sample::SampleArguments),
+    /// Print the hash of the first actions: equal on every machine, for any number of workers
+    Fingerprint(sample::FingerprintArguments),
+    /// Make databases, roles, tables and publications; safe to repeat
+    Setup(SetupArguments),
+    /// Set up, and fill the tables; a repeated or interrupted seeding is completed, never doubled
+    Seed(SetupArguments),
+    /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
+    Clean(CleanArguments),
 }
 
-/// Runs the command line. The result is the exit code: see DESIGN §5.
-pub fn run() -> u8 {
-    match Arguments::parse().command {
-        Command::Check { files } => check::run(&files),
+/// The scenario, and what the command line says instead of it.
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// A scenario file, or `@name` for a built-in one
+    scenario: String,
+    /// Override a value: `load.streams.shop.profile=[{ hold: 10/s, for: 5s }]` (repeatable)
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Another seed: other data, equally repeatable
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct CleanArguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Permit a server that is not on this machine
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+/// `setup` and `seed`.
+#[derive(Debug, Args)]
+pub(crate) struct SetupArguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Permit a server that is not on this machine
+    #[arg(long)]
+    allow_remote: bool,
+    /// Drop what carries our mark, and make it again
+    #[arg(long)]
+    fresh: bool,
+    /// Where the run's folder goes, instead of `runs/<scenario>-<time>`
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Leave an embedded server running, and say how to reach it
+    #[arg(long)]
+    keep: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    setup: SetupArguments,
+    /// How long each stream lasts, whatever its profile says
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    length: Option<Duration>,
+    /// Worker threads, instead of one for each processor; they do not change what is sent
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Send nothing: show what the generator itself can do
+    #[arg(long)]
+    discard: bool,
+}
+
+impl Subject {
+    fn overrides(&self) -> Overrides {
+        Overrides { set: self.set.clone(), seed: self.seed, ..Overrides::default() }
     }
+}
+
+impl SetupArguments {
+    fn overrides(&self) -> Overrides {
+        Overrides { allow_remote: self.allow_remote, ..self.subject.overrides() }
+    }
+}
+
+impl RunArguments {
+    fn overrides(&self) -> Overrides {
+        let Self { length, discard, .. } = *self;
+        Overrides { length, discard, ..self.setup.overrides() }
+    }
+}
+
+/// Runs the command line of this process; returns the exit code.
+pub fn main() -> u8 {
+    match Arguments::try_parse() {
+        Ok(arguments) => dispatch(arguments.command),
+        Err(error) => {
+            // Help goes to standard output, mistakes to standard error; neither can be mended here.
+            let _ = error.print();
+            if error.use_stderr() { 2 } else { 0 }
+        }
+    }
+}
+
+fn dispatch(command: Command) -> u8 {
+    match command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check { files } => check::run(&files),
+        Command::Sample(arguments) => sample::sample(&arguments),
+        Command::Fingerprint(arguments) => sample::fingerprint(&arguments),
+        Command::Setup(arguments) => seed::setup(&arguments),
+        Command::Seed(arguments) => seed::seed(&arguments),
+        Command::Clean(arguments) => {
+            let overrides =
+                Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };
+            clean::clean(&arguments.subject.scenario, &overrides)
+        }
+    }
+}
+
+/// Standard output: results.
+#[expect(clippy::print_stdout, reason = "the one place where results leave")]
+fn say(text: &str) {
+    print!("{text}");
+}
+
+/// Standard error: everything else.
+#[expect(clippy::print_stderr, reason = "the one place where complaints leave")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Why a command ends before its work is done: what to say, and the exit code.
+#[derive(Debug)]
+struct Refusal {
+    text: String,
+    code: u8,
+}
+
+impl Refusal {
+    /// Set-up, connection or permission.
+    fn setup(error: &impl std::fmt::Display) -> Self {
+        Self { text: format!("error: {error}"), code: 4 }
+    }
+
+    fn report(&self) -> u8 {
+        complain(&self.text);
+        self.code
+    }
+}
+
+/// Reads a scenario; every mistake is in the refusal.
+fn read(scenario: &str, overrides: &Overrides) -> Result<crate::scenario::Scenario, Refusal> {
+    crate::scenario::Scenario::read(scenario, overrides)
+        .map_err(|problems| Refusal { text: problems.draw(is_coloured()), code: 3 })
+}
+
+/// Whether mistakes are drawn in colour.
+fn is_coloured() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

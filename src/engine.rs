@@ -1,1 +1,236 @@
-//! (being built)
+//! Threads: each worker owns some connections, each connection owns some lanes, and nothing is
+//! shared while they run. Start reading at `run`, then `connection::Connection::work`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::generate::World;
+use crate::measure::End;
+use crate::measure::Feed;
+use crate::measure::LiveState;
+use crate::measure::Meter;
+use crate::measure::Phase;
+use crate::measure::Recorder;
+use crate::measure::StreamFacts;
+use crate::scenario::Scenario;
+
+pub mod account;
+mod agenda;
+mod breaker;
+mod clock;
+mod connection;
+mod destination;
+mod flight;
+mod gate;
+pub mod seed;
+
+pub mod stop;
+mod worker;
+
+pub use account::Account;
+pub use destination::Destination;
+
+use breaker::Breaker;
+use clock::Clock;
+use gate::Gate;
+use stop::Stop;
+use worker::WorkerReport;
+
+/// A run's load, ready to start: everything is set up and seeded.
+#[derive(Debug)]
+pub struct Job {
+    /// What is sent.
+    pub world: Arc<World>,
+    /// How it is paced and judged.
+    pub scenario: Arc<Scenario>,
+    /// Where each domain goes: by its number in the scenario.
+    pub destinations: Vec<Destination>,
+    /// Worker threads; at least 1.
+    pub workers: usize,
+    /// Who watches.
+    pub feed: Feed,
+    /// Who may end it.
+    pub stop: Stop,
+}
+
+/// What all workers share. Nothing of it is written on the hot path but the breaker's counters,
+/// and those only when an action fails.
+#[derive(Debug)]
+struct Shared {
+    job: Job,
+    clock: Clock,
+    /// Opens when all are connected: the warm-up begins, or the measurement if there is none.
+    ready: Gate,
+    /// Opens when all have settled after the warm-up.
+    warm: Gate,
+    breaker: Breaker,
+}
+
+/// What came of a load.
+#[derive(Debug)]
+pub struct Finished {
+    /// All workers' measurements.
+    pub recorder: Recorder,
+    /// Rows, by table.
+    pub account: Account,
+    /// How it ended.
+    pub end: End,
+    /// What the summary must know of each stream.
+    pub streams: Vec<StreamFacts>,
+}
+
+/// Runs the load to its end. Returns when every worker has ended.
+pub fn run(job: Job) -> std::io::Result<Finished> {
+    let connections = job.connections();
+    let workers = job.workers.clamp(1, connections);
+    let shared = Arc::new(Shared {
+        clock: Clock::start(),
+        ready: Gate::new(connections),
+        warm: Gate::new(connections),
+        breaker: Breaker::default(),
+        job,
+    });
+    let (reports, mut reported) = mpsc::unbounded_channel();
+    let mut windows = Vec::new();
+    for worker in 0..workers {
+        let recorder = Recorder::new(shared.job.scenario.load.streams.len());
+        windows.push(recorder.window());
+        let mine = (worker..connections).step_by(workers).collect();
+        worker::spawn(Arc::clone(&shared), recorder, mine, reports.clone())?;
+    }
+    drop(reports);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(watch(&shared, windows, &mut reported));
+    Ok(finish(&shared, &done))
+}
+
+/// Waits for all workers, and tells the feed once a second how they do.
+async fn watch(
+    shared: &Shared,
+    windows: Vec<crate::measure::Window>,
+    reported: &mut mpsc::UnboundedReceiver<WorkerReport>,
+) -> Vec<WorkerReport> {
+    let names = shared.job.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
+    let mut meter = Meter::new(names, windows);
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut phase = None;
+    let mut done = Vec::new();
+    loop {
+        let now = shared.phase();
+        if phase != Some(now) {
+            phase = Some(now);
+            shared.job.feed.phase(now);
+        }
+        tokio::select! {
+            report = reported.recv() => match report {
+                Some(report) => done.push(report),
+                None => return done,
+            },
+            _ = tick.tick() => {
+                let at_ns = shared.clock.now();
+                let at = Duration::from_nanos(at_ns);
+                let streams = meter.look(at, &shared.targets(at_ns));
+                let left = shared.left(at_ns);
+                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase: now, left, streams });
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn phase(&self) -> Phase {
+        if self.job.stop.level() != stop::Level::Run {
+            return Phase::Draining;
+        }
+        match self.began() {
+            None => Phase::WarmUp,
+            Some(began) => {
+                let is_over = self.length().is_some_and(|length| {
+                    self.clock.now() > began.saturating_add(nanoseconds(length))
+                });
+                if is_over { Phase::Draining } else { Phase::Measuring }
+            }
+        }
+    }
+
+    /// When the measurement began, on the run's clock.
+    fn began(&self) -> Option<u64> {
+        if self.job.scenario.load.warmup.is_zero() {
+            self.ready.opened()
+        } else {
+            self.warm.opened()
+        }
+    }
+
+    /// How long the longest stream is measured, if that is known.
+    fn length(&self) -> Option<Duration> {
+        let streams = 0..self.job.scenario.load.streams.len();
+        streams.map(|stream| self.job.world.plan(stream).measured()).max().flatten()
+    }
+
+    fn left(&self, now: u64) -> Option<Duration> {
+        let gone = Duration::from_nanos(now.saturating_sub(self.began()?));
+        Some(self.length()?.saturating_sub(gone))
+    }
+
+    /// The rate that each stream should have now.
+    fn targets(&self, now: u64) -> Vec<f64> {
+        let began = self.began();
+        let warmup_began = self.ready.opened().unwrap_or(now);
+        (0..self.job.scenario.load.streams.len())
+            .map(|stream| {
+                let plan = self.job.world.plan(stream);
+                let planned = began.map_or(now.saturating_sub(warmup_began), |began| {
+                    plan.boundary_ns() + now.saturating_sub(began)
+                });
+                if plan.is_open() { plan.rate(planned) } else { f64::INFINITY }
+            })
+            .collect()
+    }
+}
+
+fn finish(shared: &Shared, done: &[WorkerReport]) -> Finished {
+    let scenario = &shared.job.scenario;
+    let mut recorder = Recorder::new(scenario.load.streams.len());
+    let mut account = Account::new(shared.job.world.table_count());
+    for report in done {
+        recorder.merge(&report.recorder);
+        account.merge(&report.account);
+    }
+    account.lanes.sort_by_key(|lane| (lane.group, lane.lane));
+    let began_ns = shared.began().unwrap_or(0);
+    let end = shared.job.stop.end();
+    let now = shared.clock.now().saturating_sub(began_ns);
+    let streams = scenario.load.streams.iter().enumerate().map(|(number, stream)| {
+        let plan = shared.job.world.plan(number);
+        let whole = plan.measured().filter(|_| end == End::Complete);
+        let gone = shared.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
+        let gone = Duration::from_nanos(gone);
+        StreamFacts {
+            name: stream.name.clone(),
+            is_open: plan.is_open(),
+            planned: plan.measured_slots(),
+            began_ns,
+            measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
+            max_lag: stream.late.max_lag,
+        }
+    });
+    Finished { streams: streams.collect(), recorder, account, end }
+}
+
+impl Job {
+    /// As many as the targets ask for, but no more than there are lanes to deal out.
+    fn connections(&self) -> usize {
+        let wanted = self.destinations.iter().map(Destination::connections).max().unwrap_or(1);
+        let lanes = self.world.groups.len().max(1) * self.world.lanes as usize;
+        wanted.clamp(1, lanes.max(1))
+    }
+}
+
+/// A duration on the run's clock: up to 584 years.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(loadgen::cli::run())
+    ExitCode::from(loadgen::cli::main())
 }

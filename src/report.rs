@@ -1,1 +1,24 @@
-//! (being built)
+//! What the user sees: the run as it goes (standard error), its closing summary (standard output)
+//! and its folder. Everything shown is in a [`crate::measure::Summary`] or came over a
+//! [`crate::measure::Feed`]; nothing is measured or judged here.
+
+mod closing;
+mod folder;
+mod lines;
+mod manifest;
+mod progress;
+mod redact;
+mod terminal;
+mod text;
+
+pub use closing::Colour;
+pub use closing::closing;
+pub use folder::FolderError;
+pub use folder::RunFolder;
+pub use manifest::Machine;
+pub use manifest::Manifest;
+pub use manifest::ServerFacts;
+pub use manifest::SourceFile;
+pub use manifest::Subject;
+pub use progress::Progress;
+pub use redact::redact;

@@ -46,6 +46,8 @@ pub struct Scenario {
     /// SHA-256 of what decides the content (seed, lanes, start, schemas, rows, mixes, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
     pub hash: String,
+    /// The text it was read from, for the run's manifest.
+    pub source: String,
 }
 
 impl Scenario {

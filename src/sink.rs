@@ -23,8 +23,8 @@ pub trait Sink {
     /// Whether one more action may be submitted now.
     fn has_room(&self) -> bool;
 
-    /// Takes an action. Only buffers; [`Sink::poll`] sends.
-    fn submit(&mut self, ticket: Ticket, action: &Action);
+    /// Takes an action. Only buffers; [`Sink::poll`] sends. Returns how many bytes it comes to.
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64;
 
     /// Sends and receives. Ready when at least one outcome was added, or when the way is lost.
     /// Must be polled again after each `submit`.
@@ -64,6 +64,8 @@ pub struct Outcome {
 pub struct Failure {
     /// What kind of refusal.
     pub class: ErrorClass,
+    /// The destination's code for it (SQLSTATE).
+    pub code: String,
     /// In the destination's words, at most 300 characters.
     pub message: String,
 }

@@ -45,32 +45,77 @@ fn narrow(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-/// The children born in the run, of one reference in one lane.
+/// The children born in the run, of one reference in one lane: a linked list for each parent, all
+/// in one array of 8 bytes a child. The dead are dropped when they are the greater part, so that it
+/// follows the living.
 #[derive(Debug, Default)]
 pub(super) struct Born {
-    of: HashMap<u64, Vec<u64>>,
+    /// The newest child of each parent, as an index into `nodes`.
+    newest: HashMap<u32, u32>,
+    nodes: Vec<Node>,
+    /// Nodes whose child is dead.
+    dead: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    child: u32,
+    /// The child before it, or [`NONE`].
+    older: u32,
+}
+
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// Fewer dead than these are not worth a purge.
+const DEAD_MIN: usize = 1024;
+
 impl Born {
-    /// A child is born. Before a list would grow, the dead are dropped from it, so that it stays
-    /// within twice its living children.
-    pub(super) fn add(&mut self, parent: u64, child: u64, alive: &Population) {
-        let list = self.of.entry(parent).or_default();
-        if list.len() == list.capacity() {
-            list.retain(|child| alive.contains(*child));
-        }
-        list.push(child);
+    /// A child is born.
+    pub(super) fn add(&mut self, parent: u64, child: u64) {
+        let node = narrow32(self.nodes.len() as u64);
+        let older = self.newest.insert(narrow32(parent), node).unwrap_or(NONE);
+        self.nodes.push(Node { child: narrow32(child), older });
     }
 
-    /// The children of a parent, dead ones among them, in order of birth.
-    pub(super) fn children(&self, parent: u64) -> &[u64] {
-        self.of.get(&parent).map_or(&[], Vec::as_slice)
+    /// The children of a parent, dead ones among them, the newest first.
+    pub(super) fn children(&self, parent: u64) -> impl Iterator<Item = u64> + '_ {
+        self.list(self.newest.get(&narrow32(parent)).copied().unwrap_or(NONE))
     }
 
-    /// The parent is gone.
+    fn list(&self, first: u32) -> impl Iterator<Item = u64> + '_ {
+        let node = |at: u32| usize::try_from(at).ok().and_then(|at| self.nodes.get(at));
+        std::iter::successors(node(first), move |before| node(before.older))
+            .map(|node| u64::from(node.child))
+    }
+
+    /// The parent is gone, and so are its children.
     pub(super) fn forget(&mut self, parent: u64) {
-        self.of.remove(&parent);
+        self.newest.remove(&narrow32(parent));
     }
+
+    /// A child is dead; `alive` are those that are not.
+    pub(super) fn died(&mut self, alive: &Population) {
+        self.dead += 1;
+        if self.dead >= DEAD_MIN && self.dead * 2 > self.nodes.len() {
+            self.purge(alive);
+        }
+    }
+
+    fn purge(&mut self, alive: &Population) {
+        let before = std::mem::take(self);
+        // The order of the map decides where nodes stand, and nothing that can be seen.
+        for (parent, newest) in &before.newest {
+            let mut children: Vec<u64> = before.list(*newest).collect();
+            children.retain(|child| alive.contains(*child));
+            children.iter().rev().for_each(|child| self.add(u64::from(*parent), *child));
+        }
+    }
+}
+
+/// `check` limits the rows of a lane to what 32 bits count.
+fn narrow32(index: u64) -> u32 {
+    u32::try_from(index).unwrap_or(NONE)
 }
 
 #[cfg(test)]
@@ -97,14 +142,22 @@ mod tests {
     }
 
     #[test]
-    fn lists_do_not_keep_the_dead() {
+    fn the_dead_are_dropped_and_the_living_stay_in_order() {
         let mut alive = Population::default();
         let mut born = Born::default();
-        for child in 0..10_000 {
+        for child in 0..100_000 {
             alive.push(true);
-            born.add(1, child, &alive);
-            alive.set(child, false);
+            born.add(child % 7, child);
+            if child % 10 != 0 {
+                alive.set(child, false);
+                born.died(&alive);
+            }
         }
-        assert!(born.children(1).len() < 16, "{} kept", born.children(1).len());
+        assert!(born.nodes.len() < 2 * 10_000 + 2 * DEAD_MIN, "{} kept", born.nodes.len());
+        let living: Vec<u64> = born.children(3).filter(|child| alive.contains(*child)).collect();
+        let expected = (0..100_000).rev().filter(|child| child % 10 == 0 && child % 7 == 3);
+        assert_eq!(living, expected.collect::<Vec<_>>());
+        born.forget(3);
+        assert_eq!(born.children(3).count(), 0);
     }
 }

@@ -60,7 +60,7 @@ pub enum Turn {
 }
 
 /// A row that is deleted because its parent is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Victim {
     /// Its table.
     pub table: TableId,
@@ -70,20 +70,17 @@ pub struct Victim {
 
 impl Decision {
     pub(super) fn pick(&self, at: usize) -> u64 {
-        match self.picks.get(at) {
-            Some(pick) => *pick,
-            None => self.more.as_ref().map_or(NOBODY, |more| more.picks[at - PICKS]),
-        }
+        let further = || self.more.as_ref().map_or(NOBODY, |more| more.picks[at - PICKS]);
+        self.picks.get(at).copied().unwrap_or_else(further)
     }
 
     fn set_pick(&mut self, at: usize, row: u64) {
-        match self.picks.get_mut(at) {
-            Some(pick) => *pick = row,
-            None => {
-                let picks = &mut self.more.get_or_insert_default().picks;
-                picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
-                picks[at - PICKS] = row;
-            }
+        if let Some(pick) = self.picks.get_mut(at) {
+            *pick = row;
+        } else {
+            let picks = &mut self.more.get_or_insert_default().picks;
+            picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
+            picks[at - PICKS] = row;
         }
     }
 
@@ -92,12 +89,12 @@ impl Decision {
         self.more.as_ref().map_or(&[], |more| &more.victims)
     }
 
-    /// Leaves out victims that do not exist. Returns how many.
-    pub fn spare(&mut self, is_absent: impl Fn(&Victim) -> bool) -> u64 {
-        let Some(more) = &mut self.more else { return 0 };
-        let before = more.victims.len();
-        more.victims.retain(|victim| !is_absent(victim));
-        (before - more.victims.len()) as u64
+    /// Leaves out victims that do not exist, and returns them.
+    pub fn spare(&mut self, is_absent: impl Fn(&Victim) -> bool) -> Vec<Victim> {
+        let Some(more) = &mut self.more else { return Vec::new() };
+        let (spared, left) = more.victims.iter().partition(|victim| is_absent(victim));
+        more.victims = left;
+        spared
     }
 }
 

@@ -61,6 +61,12 @@ impl World {
         &self.actions[usize::from(decision.action)].name
     }
 
+    /// The number, in the scenario, of the domain an action belongs to.
+    pub fn domain_of(&self, decision: &Decision) -> usize {
+        let step = self.actions[usize::from(decision.action)].steps.first();
+        step.map_or(0, |step| self.catalog.table(step.table).domain)
+    }
+
     /// The rows an action needs to exist: those it changes, and the parents of those it makes.
     pub fn needs(&self, decision: &Decision, rows: &mut Vec<Victim>) {
         self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);

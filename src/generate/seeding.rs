@@ -5,7 +5,6 @@ use crate::action::Action;
 use crate::action::TableId;
 use crate::generate::World;
 use crate::generate::column::Filler;
-use crate::generate::column::ParentRow;
 use crate::generate::column::Row;
 use crate::generate::column::rank;
 use crate::generate::key::Draw;
@@ -104,23 +103,29 @@ impl World {
 
     fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
         let parent = &self.table(table).decided[place];
-        match self.deal(table, place, lane) {
-            Some(deal) => self.ordinal(lane, deal.parent(index)),
-            None => {
-                let count = self.table(parent.table).seeded;
-                let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
-                let key =
-                    key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
-                if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
-            }
+        if let Some(deal) = self.deal(table, place, lane) {
+            return self.ordinal(lane, deal.parent(index));
         }
+        let count = self.table(parent.table).seeded;
+        let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
+        let key = key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
+        if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
     }
 
-    /// Whether a reference names rows of its own lane (rather than any row of a still table).
-    pub fn is_decided(&self, table: TableId, column: usize) -> bool {
-        matches!(
-            &self.table(table).columns[column].filler,
-            Filler::Reference { parent: ParentRow::Decided(_), .. }
-        )
+    /// The greatest key that a run may give to a row of a table whose key is a sequence; of an
+    /// unlimited run, the greatest that seeding gives. `None` if its key is none.
+    pub fn key_max(&self, domain: usize, table: usize) -> Option<i64> {
+        let first = self.catalog.tables.iter().position(|each| each.domain == domain)?;
+        let of = &self.tables[first + table];
+        let start = of.key.iter().find_map(|column| match of.columns[*column].filler {
+            Filler::Sequence { start } => Some(start),
+            _ => None,
+        })?;
+        let slots = self.streams.iter().map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
+        // Lanes count their rows by themselves: the fullest may be one slot ahead of the others,
+        // and in the worst case gets all inserts.
+        let rows =
+            of.seeded.saturating_add(slots.saturating_mul(2)).saturating_add(u64::from(self.lanes));
+        Some(start.saturating_add_unsigned(rows))
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn check(
         cdc: cdc(file.cdc.0.as_ref()?, problems),
         thresholds,
         hash: String::new(),
+        source: String::new(),
     };
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.

@@ -176,7 +176,8 @@ fn scenario(
     yaml::interpolate(&mut opened.node, environment, problems);
     let file: ScenarioFile = yaml::decode(&opened.node, problems)?;
     let schemas = schemas::load(&file, opened.reference, environment, problems);
-    check::check(&file, schemas, overrides, problems)
+    let scenario = check::check(&file, schemas, overrides, problems)?;
+    Some(Scenario { source: problems.text(opened.file).to_owned(), ..scenario })
 }
 
 fn finish<T>(value: Option<T>, problems: Problems) -> Result<T, Problems> {

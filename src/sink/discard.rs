@@ -23,14 +23,15 @@ impl Sink for Discard {
         true
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) {
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+        self.scratch.clear();
         for operation in action.operations() {
-            self.scratch.clear();
             for value in action.values(operation) {
                 encode(*value, crate::schema::ColumnType::Text, action, &mut self.scratch);
             }
         }
         self.settled.push(ticket);
+        self.scratch.len() as u64
     }
 
     fn poll(&mut self, _: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> Poll<Result<(), Lost>> {

@@ -1,1 +1,223 @@
-//! Rows and statements as text: jsonl, csv, sql.
+//! Rows and statements as text: jsonl, csv, sql. For eyes and for files; nothing is connected.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::action::Assign;
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::Operation;
+use crate::action::StatementKind;
+use crate::action::TableId;
+use crate::action::Value;
+use crate::action::write_value;
+use crate::sink::postgres::quote::literal;
+use crate::sink::postgres::statement::sql;
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object for each row or operation.
+    Jsonl,
+    /// Comma-separated values, quoted as in RFC 4180, with a head line for each table.
+    Csv,
+    /// Statements with their values, each action in BEGIN and COMMIT.
+    Sql,
+}
+
+/// Writes lines, one action after the other.
+#[derive(Debug)]
+pub struct Lines {
+    catalog: Arc<Catalog>,
+    format: Format,
+    /// The table of the last CSV line.
+    last: Option<TableId>,
+}
+
+impl Lines {
+    /// For the tables of a run.
+    pub fn new(catalog: Arc<Catalog>, format: Format) -> Self {
+        Self { catalog, format, last: None }
+    }
+
+    /// Writes an action, planned for so many nanoseconds after the start, with its name.
+    pub fn write_action(
+        &mut self,
+        (planned_ns, name): (u64, &str),
+        action: &Action,
+        out: &mut dyn FnMut(&str),
+    ) {
+        let sql = self.format == Format::Sql;
+        if sql {
+            let count = action.operations().len();
+            out(&format!("-- {name} at {:.6} s\n", crate::pace::real(planned_ns) / 1e9));
+            out(if count > 1 { "BEGIN;\n" } else { "" });
+        }
+        for operation in action.operations() {
+            let line = match self.format {
+                Format::Jsonl => self.json(Some((planned_ns, name)), action, operation),
+                Format::Csv => self.csv(action, operation),
+                Format::Sql => self.sql(action, operation),
+            };
+            out(&line);
+        }
+        if sql && action.operations().len() > 1 {
+            out("COMMIT;\n");
+        }
+    }
+
+    /// Writes at most `count` inserted rows of an action. Returns how many it wrote.
+    pub fn write_rows(&mut self, action: &Action, count: u64, out: &mut dyn FnMut(&str)) -> u64 {
+        let mut written = 0;
+        for operation in action.operations() {
+            if written == count {
+                break;
+            }
+            let line = match self.format {
+                Format::Jsonl => self.json(None, action, operation),
+                Format::Csv => self.csv(action, operation),
+                Format::Sql => self.sql(action, operation),
+            };
+            out(&line);
+            written += 1;
+        }
+        written
+    }
+
+    /// The columns that an operation's values stand for.
+    fn columns(&self, operation: &Operation) -> Vec<&str> {
+        let table = self.catalog.table(operation.table);
+        let name = |column: usize| table.columns[column].0.as_str();
+        match &self.catalog.statement(operation.statement).kind {
+            StatementKind::Insert => table.columns.iter().map(|(name, _)| name.as_str()).collect(),
+            StatementKind::Delete => table.key.iter().map(|column| name(*column)).collect(),
+            StatementKind::DeleteOwned { column } => vec![name(*column)],
+            StatementKind::Update { set, .. } => set
+                .iter()
+                .filter(|each| !matches!(each.how, Assign::Toggle | Assign::Next(_)))
+                .map(|each| each.column)
+                .chain(table.key.iter().copied())
+                .map(name)
+                .collect(),
+        }
+    }
+
+    fn json(&self, head: Option<(u64, &str)>, action: &Action, operation: &Operation) -> String {
+        let mut object = serde_json::Map::new();
+        if let Some((planned_ns, name)) = head {
+            object.insert("at_ns".to_owned(), planned_ns.into());
+            object.insert("action".to_owned(), name.into());
+            object.insert("change".to_owned(), change_name(operation.change).into());
+            object.insert(
+                "table".to_owned(),
+                self.catalog.table(operation.table).name.clone().into(),
+            );
+        }
+        let mut row = serde_json::Map::new();
+        for (column, value) in self.columns(operation).iter().zip(action.values(operation)) {
+            row.insert((*column).to_owned(), json_value(*value, action));
+        }
+        if head.is_some() {
+            object.insert("values".to_owned(), row.into());
+        } else {
+            object = row;
+        }
+        format!("{}\n", serde_json::Value::Object(object))
+    }
+
+    fn csv(&mut self, action: &Action, operation: &Operation) -> String {
+        let mut line = String::new();
+        if self.last != Some(operation.table) {
+            self.last = Some(operation.table);
+            let table = self.catalog.table(operation.table);
+            let _ = writeln!(line, "# {}", table.name);
+        }
+        let columns = self.columns(operation);
+        if operation.change == Change::Insert {
+            if !line.is_empty() {
+                let _ = writeln!(
+                    line,
+                    "{}",
+                    columns.iter().map(|name| csv_text(name)).collect::<Vec<_>>().join(",")
+                );
+            }
+        } else {
+            let _ = writeln!(line, "# {} by {}", change_name(operation.change), columns.join(","));
+        }
+        let fields: Vec<_> = action
+            .values(operation)
+            .iter()
+            .map(|value| {
+                let mut text = String::new();
+                write_value(*value, action, &mut text);
+                if matches!(value, Value::Text(_)) { csv_text(&text) } else { text }
+            })
+            .collect();
+        let _ = writeln!(line, "{}", fields.join(","));
+        line
+    }
+
+    /// The statement with literals for its parameters, `$10` before `$1`.
+    fn sql(&self, action: &Action, operation: &Operation) -> String {
+        let template = sql(&self.catalog, self.catalog.statement(operation.statement));
+        let values = action.values(operation);
+        let mut text = String::new();
+        let mut rest = template.as_str();
+        // `$` followed by digits stands for a parameter; inside quotes it is part of a name.
+        let mut is_quoted = false;
+        while let Some(letter) = rest.chars().next() {
+            let digits = rest[1.min(rest.len())..].bytes().take_while(u8::is_ascii_digit).count();
+            if letter == '$' && digits > 0 && !is_quoted {
+                let number: usize = rest[1..=digits].parse().unwrap_or(1);
+                text.push_str(&sql_value(values[number - 1], action));
+                rest = &rest[1 + digits..];
+                continue;
+            }
+            is_quoted ^= letter == '"' || letter == '\'';
+            text.push(letter);
+            rest = &rest[letter.len_utf8()..];
+        }
+        text + ";\n"
+    }
+}
+
+fn change_name(change: Change) -> &'static str {
+    match change {
+        Change::Insert => "insert",
+        Change::Update => "update",
+        Change::Delete => "delete",
+    }
+}
+
+fn json_value(value: Value, action: &Action) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(value) => value.into(),
+        other => {
+            let mut text = String::new();
+            write_value(other, action, &mut text);
+            text.into()
+        }
+    }
+}
+
+fn sql_value(value: Value, action: &Action) -> String {
+    let mut text = String::new();
+    write_value(value, action, &mut text);
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Decimal(_) => text,
+        _ => literal(&text),
+    }
+}
+
+fn csv_text(text: &str) -> String {
+    if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

@@ -12,6 +12,7 @@ use crate::generate::lane::Lane;
 use crate::generate::lane::NOBODY;
 use crate::generate::lane::Turn;
 use crate::generate::lane::Victim;
+use crate::generate::population::Population;
 use crate::generate::world::Choice;
 use crate::generate::world::Parent;
 use crate::generate::world::ParentChoice;
@@ -112,7 +113,7 @@ impl Lane {
         let rows = &self.tables[usize::from(table.0)];
         let index = match pick {
             Pick::State(states) => {
-                let living = |state: &usize| rows.states.get(*state).map_or(0, |rows| rows.count());
+                let living = |state: &usize| rows.states.get(*state).map_or(0, Population::count);
                 let mut number = draw.below(states.iter().map(living).sum());
                 let state = states.iter().find(|state| {
                     let count = living(state);
@@ -172,7 +173,7 @@ impl Lane {
             let child = &self.tables[usize::from(relation.child.0)];
             let family = &child.families[relation.place];
             let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
-            let born = family.born.children(index).iter().copied();
+            let born = family.born.children(index);
             for row in seeded.chain(born) {
                 let ordinal = self.world.ordinal(self.index, row);
                 let victim = Victim { table: relation.child, ordinal };
@@ -209,7 +210,7 @@ impl Lane {
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.at + 1 + place);
             if row != NOBODY && world.table(parent.table).mortal {
-                rows.families[place].born.add(world.index(row), index, &rows.alive);
+                rows.families[place].born.add(world.index(row), index);
             }
         }
     }

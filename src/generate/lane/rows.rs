@@ -64,6 +64,9 @@ impl LaneTable {
     pub(super) fn delete(&mut self, index: u64) {
         self.alive.set(index, false);
         self.states.iter_mut().for_each(|rows| rows.set(index, false));
+        if index >= self.seeded {
+            self.families.iter_mut().for_each(|family| family.born.died(&self.alive));
+        }
     }
 }
 

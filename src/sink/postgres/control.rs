@@ -37,7 +37,7 @@ use super::stream::Stream;
 /// How long one waits for a connection of the pool to become free.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a new connection of the pool may take, over all hosts.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
+const CREATE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a used connection may take to be looked over.
 const RECYCLE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -83,3 +83,57 @@ impl Search {
         self.last.unwrap_or_else(|| ConnectError::away(&self.server, "the address names no host"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ways that are tried if each fails like this, as (host, encryption), and the end.
+    fn tried(text: &str, error: &ConnectError) -> (Vec<(usize, Encryption)>, bool) {
+        let home = |name: &str| (name == "HOME").then(|| "/nonexistent".to_owned());
+        let address = Address::parse(&format!("user=app {text}"), &home).unwrap();
+        let mut search = Search::new(&address);
+        let mut tried = Vec::new();
+        while let Some(route) = search.next() {
+            tried.push((route.host, route.encryption));
+            if search.failed(error.clone()).is_err() {
+                return (tried, false);
+            }
+        }
+        assert_eq!(&search.end(), error);
+        (tried, true)
+    }
+
+    #[test]
+    fn a_host_that_is_away_gives_way_to_the_next() {
+        use Encryption::IfOffered;
+        use Encryption::None;
+        use Encryption::Required;
+        let away = ConnectError::away("x", "x");
+        let hosts = "host=a,/tmp,b";
+        for (mode, expected) in [
+            ("disable", [(0, None), (1, None), (2, None)]),
+            ("prefer", [(0, IfOffered), (1, None), (2, IfOffered)]),
+            ("verify-ca", [(0, Required), (1, None), (2, Required)]),
+        ] {
+            let (tried, all) = tried(&format!("{hosts} sslmode={mode}"), &away);
+            assert_eq!((tried.as_slice(), all), (&expected[..], true), "{mode}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_final_unless_the_other_way_may_help() {
+        use Encryption::IfOffered;
+        use Encryption::None;
+        let (wrong_password, not_this_way) = (
+            ConnectError::from_server("x", "28P01", "x"),
+            ConnectError::from_server("x", "28000", "x"),
+        );
+        let prefer = "host=a,b sslmode=prefer";
+        assert_eq!(tried(prefer, &wrong_password), (vec![(0, IfOffered)], false));
+        assert_eq!(tried(prefer, &not_this_way), (vec![(0, IfOffered), (0, None)], false));
+        let tls = ConnectError::tls("x", "x");
+        assert_eq!(tried(prefer, &tls), (vec![(0, IfOffered), (0, None)], false));
+        assert_eq!(tried("host=a,b sslmode=require", &tls).0.len(), 1);
+    }
+}

@@ -65,20 +65,16 @@ pub async fn startup(
     address: &Address,
     settings: &[(&str, &str)],
 ) -> Result<Session, ConnectError> {
-    let server = address.at(&address.hosts()[stream.host]);
+    let server = address.at(&stream.host);
     let wait = address.connect_timeout();
     let mut talk = Talk { stream, buffer: BytesMut::new(), out: BytesMut::new(), server };
-    match timeout(wait, Box::pin(begin(&mut talk, address, settings))).await {
-        Ok(greeting) => {
-            let Greeting { backend_pid, secret_key, parameters } = greeting?;
-            let Talk { stream, buffer: read_ahead, .. } = talk;
-            Ok(Session { stream, backend_pid, secret_key, parameters, read_ahead })
-        }
-        Err(_) => {
-            let reason = format!("no session within {} s", wait.as_secs());
-            Err(ConnectError::away(&talk.server, reason))
-        }
-    }
+    let begun = timeout(wait, Box::pin(begin(&mut talk, address, settings))).await;
+    let Greeting { backend_pid, secret_key, parameters } = begun.unwrap_or_else(|_| {
+        let reason = format!("no session within {} s", wait.as_secs());
+        Err(ConnectError::away(&talk.server, reason))
+    })?;
+    let Talk { stream, buffer: read_ahead, .. } = talk;
+    Ok(Session { stream, backend_pid, secret_key, parameters, read_ahead })
 }
 
 /// What the server says of itself and of the session.
@@ -236,5 +232,30 @@ impl fmt::Debug for Session {
         let mut shown = f.debug_struct("Session");
         shown.field("stream", &self.stream).field("backend_pid", &self.backend_pid);
         shown.field("parameters", &self.parameters).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_sent_once_and_the_given_one_wins() {
+        let text = "host=a user=app dbname=shop application_name=theirs options='-c x=y'";
+        let address = Address::parse(text, &|_| None).unwrap();
+        let given = [("application_name", "ours"), ("timezone", "CET")];
+        let sent = parameters(&address, &given);
+        assert_eq!(
+            sent,
+            [
+                ("user", "app"),
+                ("database", "shop"),
+                ("client_encoding", "UTF8"),
+                ("DateStyle", "ISO"),
+                ("options", "-c x=y"),
+                ("application_name", "ours"),
+                ("timezone", "CET"),
+            ],
+        );
     }
 }

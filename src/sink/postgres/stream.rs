@@ -40,8 +40,8 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection to a server, encrypted if the address asks for it; nothing has been said on it yet.
 pub struct Stream {
     socket: Socket,
-    /// The host's place in the address.
-    pub(super) host: usize,
+    /// Where it leads.
+    pub(super) host: Host,
     /// What a password exchange can bind itself to.
     pub(super) end_point: Option<Vec<u8>>,
 }
@@ -130,7 +130,7 @@ impl Address {
         host: &Host,
         server: &str,
     ) -> Result<Stream, ConnectError> {
-        let open = |socket| Stream { socket, host: route.host, end_point: None };
+        let open = |socket| Stream { socket, host: host.clone(), end_point: None };
         let tcp = match &host.place {
             HostPlace::Socket(folder) => {
                 let path = folder.join(socket_name(host.port));
@@ -167,7 +167,11 @@ impl Address {
         match answer[0] {
             b'S' => {}
             b'N' if route.encryption == Encryption::IfOffered => {
-                return Ok(Stream { socket: Socket::Tcp(tcp), host: route.host, end_point: None });
+                return Ok(Stream {
+                    socket: Socket::Tcp(tcp),
+                    host: host.clone(),
+                    end_point: None,
+                });
             }
             b'N' => {
                 return Err(ConnectError::tls(
@@ -192,7 +196,7 @@ impl Address {
         let opened = opened.map_err(|error| handshake_error(server, &error))?;
         let certificates = opened.get_ref().1.peer_certificates();
         let end_point = certificates.and_then(|chain| tls::end_point(chain.first()?));
-        Ok(Stream { socket: Socket::Tls(Box::new(opened)), host: route.host, end_point })
+        Ok(Stream { socket: Socket::Tls(Box::new(opened)), host: host.clone(), end_point })
     }
 }
 

@@ -129,6 +129,10 @@ impl Worker {
         }
     }
 
+    fn buffered(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.outgoing.len())
+    }
+
     fn lose(&mut self, message: String) -> Lost {
         let farewell = self.open.take().and_then(|open| open.farewell);
         let message = farewell.map_or(message, |error| error.message);
@@ -176,12 +180,12 @@ impl Worker {
                         pending.error = Some(error);
                     }
                 }
-                Reply::Ready(_) if pending.phase == Phase::Begun => {
+                Reply::Ready if pending.phase == Phase::Begun => {
                     pending.phase = Phase::Ending;
                     let end = if pending.error.is_none() { "COMMIT" } else { "ROLLBACK" };
                     frames::query(&mut open.outgoing, end);
                 }
-                Reply::Ready(_) => {
+                Reply::Ready => {
                     let skipped = pending.operations - pending.next;
                     self.expected.drain(..usize::from(skipped).min(self.expected.len()));
                     if let Some(done) = self.in_flight.pop_front() {
@@ -276,7 +280,7 @@ impl Pending {
 
 fn failure(error: &ServerError) -> Failure {
     let message = error.message.chars().take(300).collect();
-    Failure { class: ErrorClass::of_sqlstate(&error.code), message }
+    Failure { class: ErrorClass::of_sqlstate(&error.code), code: error.code.clone(), message }
 }
 
 impl Sink for Worker {
@@ -285,7 +289,8 @@ impl Sink for Worker {
             && self.in_flight.back().is_none_or(|last| last.phase != Phase::Begun)
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) {
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+        let before = self.buffered();
         let is_evident = evidence::of(&self.options.catalog, action).is_some();
         let phase = if is_evident { Phase::Plain } else { Phase::Begun };
         if phase == Phase::Begun
@@ -312,6 +317,7 @@ impl Sink for Worker {
             error: None,
             xid: None,
         });
+        (self.buffered() - before) as u64
     }
 
     fn poll(

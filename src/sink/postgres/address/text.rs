@@ -25,11 +25,17 @@ pub(super) fn pairs(text: &str) -> Result<Pairs, AddressError> {
     let scheme = ["postgres://", "postgresql://"];
     match scheme.iter().find_map(|scheme| text.strip_prefix(scheme)) {
         Some(rest) => url(rest.trim_end()),
-        None if text.contains("://") => Err(AddressError::new(
+        None if is_url(text) => Err(AddressError::new(
             "the address does not begin with `postgres://` or `postgresql://`",
         )),
         None => key_values(text),
     }
+}
+
+/// Whether it begins with some scheme; a value of a key may hold `://` too.
+fn is_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+'))
 }
 
 /// `[user[:password]@][host[:port][,…]][/database][?key=value[&…]]`
@@ -230,10 +236,11 @@ mod tests {
 
     #[test]
     fn key_values_come_apart() {
-        let text = r"host=a port = 5  password='it\'s a \\ b'  dbname=x\ y options=''";
+        let text = r"host=a port = 5 user=x://y password='it\'s a \\ b'  dbname=x\ y options=''";
         let expected = [
             ("host", "a"),
             ("port", "5"),
+            ("user", "x://y"),
             ("password", r"it's a \ b"),
             ("dbname", "x y"),
             ("options", ""),
@@ -271,7 +278,8 @@ mod tests {
             let escaped = password.replace('\\', r"\\").replace('\'', r"\'");
             let found = pairs(&format!("password='{escaped}' host=a")).unwrap();
             prop_assert_eq!(&found[0].1, &password);
-            let encoded: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let encode = |url: String, byte: u8| format!("{url}%{byte:02x}");
+            let encoded = password.bytes().fold(String::new(), encode);
             let found = pairs(&format!("postgres://me:{encoded}@a")).unwrap();
             let kept = found.iter().find(|(key, _)| key == "password").map(|(_, value)| value.clone());
             prop_assert_eq!(kept.unwrap_or_default(), password);

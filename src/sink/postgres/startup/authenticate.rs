@@ -57,7 +57,7 @@ pub(super) async fn authenticate(talk: &mut Talk, address: &Address) -> Result<(
 }
 
 fn password<'a>(talk: &Talk, address: &'a Address) -> Result<&'a str, ConnectError> {
-    let found = address.password(&address.hosts()[talk.stream.host]);
+    let found = address.password(&talk.stream.host);
     found.map(ExposeSecret::expose_secret).ok_or_else(|| {
         talk.refuse(
             "the server asks for a password and none was given; put it into the environment \

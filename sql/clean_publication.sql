@@ -1,0 +1,3 @@
+-- Drops a publication in a database that is not ours (`provision: schemas`).
+-- Variables: publication.
+DROP PUBLICATION IF EXISTS :"publication";

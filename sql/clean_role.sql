@@ -1,0 +1,3 @@
+-- Drops a role, after the databases in which it owns something or holds rights.
+-- Variables: role.
+DROP ROLE IF EXISTS :"role";

@@ -1,0 +1,3 @@
+-- Takes one table out of the publication.
+-- Variables: publication, namespace, table.
+ALTER PUBLICATION :"publication" DROP TABLE :"namespace".:"table";

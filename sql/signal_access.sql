@@ -1,0 +1,3 @@
+-- An incremental snapshot writes its watermarks with the capture login.
+-- Variables: namespace, capture.
+GRANT INSERT, UPDATE, DELETE ON :"namespace".debezium_signal TO :"capture";

@@ -1,0 +1,42 @@
+//! `clean`: what carries our mark goes, and nothing else.
+
+use crate::cli::Refusal;
+use crate::cli::complain;
+use crate::cli::place::Place;
+use crate::cli::place::connector;
+use crate::cli::read;
+use crate::cli::say;
+use crate::engine::seed::on_runtime;
+use crate::scenario::Overrides;
+use crate::sink::postgres::provision::Provisioner;
+use crate::sink::postgres::provision::Servers;
+
+/// `loadgen clean`.
+pub(super) fn clean(scenario: &str, overrides: &Overrides) -> u8 {
+    match try_clean(scenario, overrides) {
+        Ok(code) => code,
+        Err(refusal) => refusal.report(),
+    }
+}
+
+fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
+    let scenario = read(scenario, overrides)?;
+    let place = Place::find(&scenario)?;
+    let (mut is_nothing, mut has_kept) = (true, false);
+    for target in 0..scenario.targets.len() {
+        let Some(address) = place.address(target).cloned() else { continue };
+        let connect = connector(address, "loadgen/clean".to_owned());
+        let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
+            continue;
+        };
+        let cleaned = on_runtime(provisioner.clean()).map_err(|error| Refusal::setup(&error))?;
+        is_nothing &= cleaned.is_nothing();
+        has_kept |= !cleaned.kept.is_empty();
+        cleaned.removed.iter().for_each(|what| say(&format!("removed {what}\n")));
+        cleaned.kept.iter().for_each(|what| complain(&format!("kept {what}")));
+    }
+    if is_nothing {
+        say("nothing to clean\n");
+    }
+    Ok(if has_kept { 4 } else { 0 })
+}

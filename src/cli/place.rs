@@ -1,0 +1,187 @@
+//! The servers of a scenario, reached or started: where each target and domain is.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+
+use crate::cli::Refusal;
+use crate::embedded::Embedded;
+use crate::embedded::Options;
+use crate::embedded::Progress;
+use crate::measure::Feed;
+use crate::scenario::Domain;
+use crate::scenario::Provision;
+use crate::scenario::Scenario;
+use crate::scenario::Server;
+use crate::scenario::TargetKind;
+use crate::sink::postgres::address::Address;
+use crate::sink::postgres::control;
+use crate::sink::postgres::provision::Connecting;
+use crate::sink::postgres::provision::SetupError;
+
+/// How long a server that starts is waited for before anything is set up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The servers of a scenario.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// By target; `None` for those that are no server.
+    addresses: Vec<Option<Address>>,
+    /// Servers that live as long as this value.
+    embedded: Vec<Embedded>,
+}
+
+impl Place {
+    /// Starts embedded servers and reads the addresses of the others.
+    pub(super) fn open(scenario: &Scenario, run: &str, feed: &Feed) -> Result<Self, Refusal> {
+        let mut place = Self { addresses: Vec::new(), embedded: Vec::new() };
+        for target in &scenario.targets {
+            let address = match &target.kind {
+                TargetKind::Discard => None,
+                TargetKind::Postgres(postgres) => Some(match &postgres.server {
+                    Server::At(url) => parse(url)?,
+                    Server::Embedded(version) => place.start(*version, run, feed)?,
+                }),
+            };
+            if let Some(address) = &address {
+                allow(scenario, address)?;
+                if let Some(warning) = address.warning() {
+                    feed.message(warning);
+                }
+            }
+            place.addresses.push(address);
+        }
+        Ok(place)
+    }
+
+    /// Reads the addresses; a scenario with embedded servers has none to go back to.
+    pub(super) fn find(scenario: &Scenario) -> Result<Self, Refusal> {
+        let mut place = Self { addresses: Vec::new(), embedded: Vec::new() };
+        for target in &scenario.targets {
+            place.addresses.push(match &target.kind {
+                TargetKind::Postgres(postgres) => match &postgres.server {
+                    Server::At(url) => {
+                        let address = parse(url)?;
+                        allow(scenario, &address)?;
+                        Some(address)
+                    }
+                    Server::Embedded(_) => None,
+                },
+                TargetKind::Discard => None,
+            });
+        }
+        Ok(place)
+    }
+
+    fn start(&mut self, version: Option<u16>, run: &str, feed: &Feed) -> Result<Address, Refusal> {
+        let options = Options { version, run: run.to_owned() };
+        let started = Embedded::start(&options, &mut |progress| show(feed, &progress));
+        let embedded = started.map_err(|error| Refusal::setup(&error))?;
+        let address = parse(embedded.url())?;
+        self.embedded.push(embedded);
+        Ok(address)
+    }
+
+    /// A target's server.
+    pub(super) fn address(&self, target: usize) -> Option<&Address> {
+        self.addresses.get(target)?.as_ref()
+    }
+
+    /// A domain's database, as the scenario's own login.
+    pub(super) fn domain(&self, scenario: &Scenario, domain: &Domain) -> Option<Address> {
+        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
+            return None;
+        };
+        let address = self.address(domain.target)?;
+        Some(match target.provision {
+            Provision::Schemas => address.clone(),
+            Provision::Databases | Provision::Nothing => address.with_database(&domain.database),
+        })
+    }
+
+    /// Whether a server is embedded.
+    pub(super) fn is_embedded(&self) -> bool {
+        !self.embedded.is_empty()
+    }
+
+    /// Stops embedded servers; or leaves them running and says how to reach them.
+    pub(super) fn close(self, keep: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        for embedded in self.embedded {
+            if keep {
+                notes.push(match embedded.keep() {
+                    Ok(kept) => {
+                        format!("the server stays at {}\nto stop it: {}", kept.url, kept.stop)
+                    }
+                    Err(error) => format!("the embedded server could not be kept: {error}"),
+                });
+            } else if let Err(error) = embedded.stop() {
+                notes.push(format!("the embedded server left files: {error}"));
+            }
+        }
+        notes
+    }
+}
+
+/// A server that is not on this machine must be allowed.
+fn allow(scenario: &Scenario, address: &Address) -> Result<(), Refusal> {
+    if scenario.allow_remote || address.is_local() {
+        return Ok(());
+    }
+    Err(Refusal::setup(&format!(
+        "`{address}` is not on this machine; if you mean it, write `allow_remote: true` in the \
+         scenario or give `--allow-remote`"
+    )))
+}
+
+fn parse(url: &SecretString) -> Result<Address, Refusal> {
+    let environment = |name: &str| std::env::var(name).ok();
+    Address::parse(url.expose_secret(), &environment).map_err(|error| Refusal::setup(&error))
+}
+
+/// Opens control sessions at an address, for provisioning.
+pub(super) fn connector(
+    address: Address,
+    application: String,
+) -> impl Fn(Option<&str>) -> Connecting + Sync {
+    move |database: Option<&str>| {
+        let address = match database {
+            Some(database) => address.with_database(database),
+            None => address.clone(),
+        };
+        let application = application.clone();
+        async move {
+            let mut tries = 0;
+            loop {
+                match control::control(&address, &application).await {
+                    Err(error) if error.is_transient() && tries < 3 => tries += 1,
+                    made => return made.map_err(SetupError::from),
+                }
+                tokio::time::sleep(PATIENCE).await;
+            }
+        }
+        .boxed()
+    }
+}
+
+fn show(feed: &Feed, progress: &Progress) {
+    match progress {
+        Progress::Swept(swept) => feed.message(swept.to_string()),
+        Progress::Left { folder, cause } => {
+            feed.message(format!(
+                "`{}` of a killed run could not be removed: {cause}",
+                folder.display()
+            ));
+        }
+        Progress::Fetching { release, received, total } => {
+            feed.downloading(&format!("PostgreSQL {release}"), *received, *total);
+        }
+        Progress::Unpacking { release } => feed.message(format!("unpacking PostgreSQL {release}")),
+        Progress::Initialising { version, .. } => {
+            feed.message(format!("making a private PostgreSQL {version}"));
+        }
+        Progress::Starting => {}
+    }
+}

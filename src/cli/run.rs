@@ -1,0 +1,243 @@
+//! `run`: from the scenario to the verdict.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::action::StatementId;
+use crate::cli::Refusal;
+use crate::cli::RunArguments;
+use crate::cli::complain;
+use crate::cli::prepare::FIXED_START_US;
+use crate::cli::prepare::Prepared;
+use crate::cli::prepare::Until;
+use crate::cli::prepare::prepare;
+use crate::cli::read;
+use crate::cli::sample::FINGERPRINT_ACTIONS;
+use crate::cli::say;
+use crate::cli::signals;
+use crate::engine;
+use crate::engine::Destination;
+use crate::engine::Finished;
+use crate::engine::Job;
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
+use crate::generate::World;
+use crate::generate::fingerprint;
+use crate::measure::End;
+use crate::measure::Feed;
+use crate::measure::Generator;
+use crate::measure::Phase;
+use crate::measure::Recorder;
+use crate::measure::RunFacts;
+use crate::measure::Summary;
+use crate::measure::TableCounts;
+use crate::report::Colour;
+use crate::report::Progress;
+use crate::report::closing;
+use crate::scenario::PostgresTarget;
+use crate::scenario::Provision;
+use crate::scenario::Scenario;
+use crate::scenario::TargetKind;
+use crate::sink::postgres::mark::Stage;
+use crate::sink::postgres::worker::WorkerOptions;
+
+/// `loadgen run`.
+pub(super) fn run(arguments: &RunArguments) -> u8 {
+    let scenario = match read(&arguments.setup.subject.scenario, &arguments.overrides()) {
+        Ok(scenario) => scenario,
+        Err(refusal) => return refusal.report(),
+    };
+    let progress = Progress::start();
+    let stop = Stop::default();
+    let done = signals::listen(stop.clone(), progress.feed())
+        .map_err(|error| Refusal::setup(&error))
+        .and_then(|()| whole(arguments, scenario, (&progress.feed(), &stop)));
+    progress.finish();
+    match done {
+        Ok((prepared, summary)) => {
+            say(&closing(&summary, prepared.folder.path(), Colour::of_stdout()));
+            prepared.place.close(arguments.setup.keep).iter().for_each(|note| complain(note));
+            summary.exit_code
+        }
+        Err(refusal) => refusal.report(),
+    }
+}
+
+fn whole(
+    arguments: &RunArguments,
+    scenario: Scenario,
+    (feed, stop): (&Feed, &Stop),
+) -> Result<(Prepared, Summary), Refusal> {
+    let began = Instant::now();
+    let workers = arguments
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
+    let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
+    let fixed = Arc::new(World::new(&prepared.scenario, FIXED_START_US));
+    let fingerprint = fingerprint(&fixed, FINGERPRINT_ACTIONS, workers);
+    let finished = load(&prepared, workers, (feed, stop))?;
+    feed.phase(Phase::Reporting);
+    let account = &finished.account;
+    let kept = prepared.folder.write_account(account);
+    kept.map_err(|error| Refusal::setup(&error))?;
+    let facts = RunFacts {
+        scenario: prepared.scenario.name.clone(),
+        seed: prepared.scenario.seed,
+        run: prepared.folder.run().to_owned(),
+        started: prepared.folder.started().to_owned(),
+        elapsed: began.elapsed(),
+        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        fingerprint,
+        end: finished.end.clone(),
+        invalid_because: Vec::new(),
+        tables: tables(&prepared, &finished),
+        streams: finished.streams.clone(),
+        generator: Generator::now(),
+    };
+    let summary = Summary::new(facts, &finished.recorder, &prepared.scenario.thresholds);
+    prepared.folder.write_summary(&summary).map_err(|error| Refusal::setup(&error))?;
+    Ok((prepared, summary))
+}
+
+/// The load itself, with what the books must know of it before and after.
+fn load(
+    prepared: &Prepared,
+    workers: usize,
+    (feed, stop): (&Feed, &Stop),
+) -> Result<Finished, Refusal> {
+    let domains = 0..prepared.scenario.domains.len();
+    let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
+    if !has_load {
+        return Ok(Finished::of_nothing(&prepared.world, stop.end()));
+    }
+    for domain in domains.clone() {
+        let run = prepared.folder.run();
+        prepared
+            .write_books(domain, async |books, client| {
+                books.set_run(client, run).await?;
+                books.set_stage(client, Stage::Loading).await
+            })
+            .map_err(|error| Refusal::setup(&error))?;
+    }
+    let job = Job {
+        world: Arc::clone(&prepared.world),
+        scenario: Arc::clone(&prepared.scenario),
+        destinations: domains.clone().map(|domain| destination(prepared, domain)).collect(),
+        workers,
+        feed: feed.clone(),
+        stop: stop.clone(),
+    };
+    let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
+    for domain in domains {
+        close_books(prepared, domain, &finished, feed);
+    }
+    Ok(finished)
+}
+
+/// How far each lane got goes into the books, and sequences beyond our keys. A server that is gone
+/// by now does not undo the run: it is said, and the account has it all.
+fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &Feed) {
+    let lanes: Vec<_> =
+        finished.account.lanes.iter().map(|lane| (lane.group, lane.lane, &lane.next)).collect();
+    let lanes = serde_json::to_string(&lanes).unwrap_or_default();
+    let written = prepared
+        .write_books(domain, async |books, client| {
+            books.set_lanes_at(client, &lanes).await?;
+            books.set_stage(client, Stage::Loaded).await
+        })
+        .and_then(|()| prepared.finish_domain(domain));
+    if let Err(error) = written {
+        feed.message(format!("the books were not closed: {error}"));
+    }
+}
+
+fn destination(prepared: &Prepared, number: usize) -> Destination {
+    let scenario = &prepared.scenario;
+    let domain = &scenario.domains[number];
+    let target = &scenario.targets[domain.target].kind;
+    let (TargetKind::Postgres(target), Some(address)) =
+        (target, prepared.place.domain(scenario, domain))
+    else {
+        return Destination::Discard;
+    };
+    let address = match (target.provision, prepared.passwords.get(number)) {
+        (Provision::Databases, Some(passwords)) => {
+            address.with_login(&domain.roles.application, Some(passwords.application.clone()))
+        }
+        _ => address,
+    };
+    let catalog = &prepared.world.catalog;
+    let statements = catalog
+        .statements
+        .iter()
+        .enumerate()
+        .filter(|(_, statement)| catalog.table(statement.table).domain == number)
+        .map(|(id, _)| StatementId(u16::try_from(id).unwrap_or(u16::MAX)));
+    let options = WorkerOptions {
+        application_name: prepared.application_name(),
+        lock: lock(prepared.folder.run(), number),
+        settings: settings(target),
+        catalog: Arc::clone(catalog),
+        statements: Arc::new(statements.collect()),
+        in_flight_max: target.in_flight as usize,
+        address,
+    };
+    let (connections, reconnect) = (target.connections, target.reconnect);
+    Destination::Postgres { options: Box::new(options), connections, reconnect }
+}
+
+fn settings(target: &PostgresTarget) -> Vec<(String, String)> {
+    let timeout = target.statement_timeout.map(|timeout| timeout.as_millis().to_string());
+    let commit = target.synchronous_commit.clone();
+    [("statement_timeout", timeout), ("synchronous_commit", commit)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+/// The first of the advisory locks of a run in a domain's database; connections count up from it.
+fn lock(run: &str, domain: usize) -> i64 {
+    let hash = Sha256::digest(format!("{run} {domain}"));
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    // Room for the connections' numbers.
+    i64::from_be_bytes(first) & !0xffff
+}
+
+fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {
+    let catalog = &prepared.world.catalog;
+    catalog
+        .tables
+        .iter()
+        .zip(&finished.account.tables)
+        .zip(&prepared.seeded)
+        .map(|((table, rows), seeded)| TableCounts {
+            target: prepared.scenario.targets[table.target].name.clone(),
+            database: table.database.clone(),
+            table: format!("{}.{}", table.namespace, table.name),
+            seeded: *seeded,
+            inserted: rows.inserted,
+            updated: rows.updated,
+            deleted: rows.deleted,
+            alive: (seeded + rows.inserted).saturating_sub(rows.deleted),
+            failed: rows.failed,
+            unknown: rows.unknown,
+            missed: rows.missed,
+        })
+        .collect()
+}
+
+impl Finished {
+    /// Of a run without a load.
+    fn of_nothing(world: &World, end: End) -> Self {
+        Self {
+            recorder: Recorder::new(0),
+            account: engine::Account::new(world.table_count()),
+            end,
+            streams: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `sample` and `fingerprint`: what a run would send, without a server.
+
+use std::sync::Arc;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::action::Action;
+use crate::action::TableId;
+use crate::cli::Refusal;
+use crate::cli::Subject;
+use crate::cli::prepare::FIXED_START_US;
+use crate::cli::read;
+use crate::cli::say;
+use crate::generate;
+use crate::generate::Lane;
+use crate::generate::World;
+use crate::scenario::Start;
+use crate::sink::lines::Format;
+use crate::sink::lines::Lines;
+
+/// Actions that a fingerprint looks at, unless told otherwise.
+pub(super) const FINGERPRINT_ACTIONS: u64 = 100_000;
+
+/// `sample`.
+#[derive(Debug, Args)]
+pub(crate) struct SampleArguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Seeded rows of this table, instead of what the first slots send
+    #[arg(long)]
+    table: Option<String>,
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = As::Jsonl)]
+    format: As,
+    /// How many rows, or slots
+    #[arg(short = 'n', long = "count", default_value_t = 10)]
+    count: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum As {
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated, a head line for each table
+    Csv,
+    /// Statements
+    Sql,
+}
+
+/// `fingerprint`.
+#[derive(Debug, Args)]
+pub(crate) struct FingerprintArguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// How many actions are looked at
+    #[arg(short = 'n', long = "count", default_value_t = FINGERPRINT_ACTIONS)]
+    count: u64,
+    /// Threads that share the work; they do not change the result
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024), default_value_t = 1)]
+    workers: u16,
+}
+
+/// `loadgen sample`.
+pub(super) fn sample(arguments: &SampleArguments) -> u8 {
+    let scenario = match read(&arguments.subject.scenario, &arguments.subject.overrides()) {
+        Ok(scenario) => scenario,
+        Err(refusal) => return refusal.report(),
+    };
+    let start_us = match scenario.start {
+        Start::At(start_us) => start_us,
+        Start::Now => FIXED_START_US,
+    };
+    let world = Arc::new(World::new(&scenario, start_us));
+    let format = match arguments.format {
+        As::Jsonl => Format::Jsonl,
+        As::Csv => Format::Csv,
+        As::Sql => Format::Sql,
+    };
+    let mut lines = Lines::new(Arc::clone(&world.catalog), format);
+    match &arguments.table {
+        None => actions(&world, arguments.count, &mut lines),
+        Some(name) => match find(&world, name) {
+            Ok(table) => rows(&world, table, arguments.count, &mut lines),
+            Err(refusal) => return refusal.report(),
+        },
+    }
+    0
+}
+
+fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
+    let tables = &world.catalog.tables;
+    let full = |at: usize| format!("{}.{}", tables[at].database, tables[at].name);
+    let found = (0..tables.len()).find(|at| tables[*at].name == name || full(*at) == name);
+    let Some(at) = found else {
+        let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+        let text =
+            format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
+        return Err(Refusal { text, code: 2 });
+    };
+    Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX)))
+}
+
+/// Seeded rows; of a table that is not seeded, those that it would begin with.
+fn rows(world: &World, table: TableId, count: u64, lines: &mut Lines) {
+    let mut action = Action::default();
+    let mut left = count;
+    for number in 0..world.seeded_rows(table) {
+        world.render_seeded(table, number, &mut action);
+        if left == 0 {
+            break;
+        }
+        left -= lines.write_rows(&action, left, &mut |line| say(line));
+    }
+}
+
+/// What the first slots send, in the order in which they are due.
+fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
+    let mut all: Vec<Lane> = (0..world.groups.len())
+        .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
+        .map(|(group, lane)| Lane::new(world, group, lane))
+        .collect();
+    let mut sent = Action::default();
+    for _ in 0..count {
+        let next = all
+            .iter_mut()
+            .filter_map(|lane| lane.peek().map(|due| (due, lane)))
+            .min_by_key(|(due, _)| *due);
+        let Some((due, lane)) = next else { return };
+        let Some(next) = lane.decide() else { return };
+        world.render(&next, &mut sent);
+        let head = (due.planned_ns, world.action_name(&next));
+        lines.write_action(head, &sent, &mut |line| say(line));
+    }
+}
+
+/// `loadgen fingerprint`.
+pub(super) fn fingerprint(arguments: &FingerprintArguments) -> u8 {
+    let scenario = match read(&arguments.subject.scenario, &arguments.subject.overrides()) {
+        Ok(scenario) => scenario,
+        Err(refusal) => return refusal.report(),
+    };
+    let start_us = match scenario.start {
+        Start::At(start_us) => start_us,
+        Start::Now => FIXED_START_US,
+    };
+    let world = Arc::new(World::new(&scenario, start_us));
+    let hash = generate::fingerprint(&world, arguments.count, usize::from(arguments.workers));
+    say(&format!("{hash}\n"));
+    0
+}

@@ -1,0 +1,72 @@
+//! `setup` and `seed`: the parts of `run` that come before the load.
+
+use std::fmt::Write as _;
+
+use crate::cli::Refusal;
+use crate::cli::SetupArguments;
+use crate::cli::complain;
+use crate::cli::prepare::Prepared;
+use crate::cli::prepare::Until;
+use crate::cli::prepare::prepare;
+use crate::cli::read;
+use crate::cli::say;
+use crate::cli::signals;
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
+use crate::report::Progress;
+use crate::scenario::Server;
+use crate::scenario::TargetKind;
+use crate::units::format_count;
+
+/// `loadgen setup`.
+pub(super) fn setup(arguments: &SetupArguments) -> u8 {
+    part(arguments, Until::Made)
+}
+
+/// `loadgen seed`.
+pub(super) fn seed(arguments: &SetupArguments) -> u8 {
+    part(arguments, Until::Seeded)
+}
+
+fn part(arguments: &SetupArguments, until: Until) -> u8 {
+    let scenario = match read(&arguments.subject.scenario, &arguments.overrides()) {
+        Ok(scenario) => scenario,
+        Err(refusal) => return refusal.report(),
+    };
+    let is_embedded = scenario.targets.iter().any(|target| {
+        matches!(&target.kind, TargetKind::Postgres(target) if matches!(target.server, Server::Embedded(_)))
+    });
+    if is_embedded && !arguments.keep {
+        complain("note: an embedded server goes with its run; `--keep` leaves it running");
+    }
+    let progress = Progress::start();
+    let stop = Stop::default();
+    let prepared = signals::listen(stop.clone(), progress.feed())
+        .map_err(|error| Refusal::setup(&error))
+        .and_then(|()| prepare(arguments, scenario, until, (&progress.feed(), &stop)));
+    progress.finish();
+    match prepared {
+        Ok(prepared) => {
+            say(&closing(&prepared, until));
+            prepared.place.close(arguments.keep).iter().for_each(|note| complain(note));
+            if stop.level() == Level::Run { 0 } else { 105 }
+        }
+        Err(refusal) => refusal.report(),
+    }
+}
+
+fn closing(prepared: &Prepared, until: Until) -> String {
+    let mut text = String::new();
+    for (number, table) in prepared.world.catalog.tables.iter().enumerate() {
+        let name = format!("{}.{}.{}", table.database, table.namespace, table.name);
+        // Writing to a string does not fail.
+        let _ = match until {
+            Until::Made => writeln!(text, "{name}"),
+            Until::Seeded => {
+                let rows = prepared.seeded.get(number).copied().unwrap_or(0);
+                writeln!(text, "{name:<40} {:>12} rows", format_count(rows))
+            }
+        };
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! What became of the rows of each table, and how far each lane got: always kept, exact.
+
+use serde::Serialize;
+
+use crate::action::Action;
+use crate::action::Change;
+use crate::action::Operation;
+use crate::action::TableId;
+
+/// A run's account.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Account {
+    /// By table.
+    pub tables: Vec<Rows>,
+    /// How far each lane got, and what in it went wrong.
+    pub lanes: Vec<LaneAccount>,
+    /// Actions that were in flight on a lost connection and proved committed.
+    pub resolved_committed: u64,
+    /// Actions that were in flight on a lost connection, proved absent, and were sent again.
+    pub resolved_absent: u64,
+}
+
+/// What became of a table's rows, warm-up included.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rows {
+    /// The server acknowledged that they were inserted.
+    pub inserted: u64,
+    /// The server acknowledged that they were changed; a row counts each time.
+    pub updated: u64,
+    /// The server acknowledged that they were deleted.
+    pub deleted: u64,
+    /// Changes that the server refused.
+    pub failed: u64,
+    /// Changes of which nobody can tell.
+    pub unknown: u64,
+    /// Changes that found no row, or were withheld, because an earlier action on the row failed.
+    pub missed: u64,
+}
+
+/// How far a lane got.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct LaneAccount {
+    /// The group of streams it belongs to.
+    pub group: usize,
+    /// Its number.
+    pub lane: u32,
+    /// For each stream of the group: its next slot, `null` at its end.
+    pub next: Vec<Option<u64>>,
+    /// Slots that were decided and did not take effect as decided, at most [`EXCEPTIONS_MAX`].
+    pub exceptions: Vec<Exception>,
+    /// Exceptions beyond those.
+    pub more: u64,
+}
+
+/// Exceptions kept for each lane: 24 bytes each, 25 MB in 64 lanes.
+pub const EXCEPTIONS_MAX: usize = 16_384;
+
+/// A slot that did not take effect as decided.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Exception {
+    /// Its stream.
+    pub stream: u16,
+    /// Its number.
+    pub slot: u64,
+    /// What became of it.
+    pub fate: ExceptionKind,
+}
+
+/// What became of a slot that did not take effect as decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExceptionKind {
+    /// The server refused it.
+    Failed,
+    /// It was withheld.
+    Missed,
+    /// It changed fewer rows than it should have.
+    Short,
+    /// Nobody can tell.
+    Unknown,
+    /// It was decided and then not sent, as the run ended.
+    Unsent,
+}
+
+/// One operation's effect, as the account needs it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effect {
+    pub(super) table: TableId,
+    pub(super) change: Change,
+    pub(super) rows: u32,
+}
+
+impl From<&Operation> for Effect {
+    fn from(operation: &Operation) -> Self {
+        Self { table: operation.table, change: operation.change, rows: operation.rows }
+    }
+}
+
+impl Account {
+    /// With nothing in it yet.
+    pub fn new(tables: usize) -> Self {
+        Self { tables: vec![Rows::default(); tables], ..Self::default() }
+    }
+
+    /// Adds another worker's.
+    pub fn merge(&mut self, other: &Self) {
+        for (ours, theirs) in self.tables.iter_mut().zip(&other.tables) {
+            ours.inserted += theirs.inserted;
+            ours.updated += theirs.updated;
+            ours.deleted += theirs.deleted;
+            ours.failed += theirs.failed;
+            ours.unknown += theirs.unknown;
+            ours.missed += theirs.missed;
+        }
+        self.lanes.extend(other.lanes.iter().cloned());
+        self.resolved_committed += other.resolved_committed;
+        self.resolved_absent += other.resolved_absent;
+    }
+
+    fn rows(&mut self, table: TableId) -> &mut Rows {
+        &mut self.tables[usize::from(table.0)]
+    }
+
+    /// An action was acknowledged; `shortfalls` are operations that changed another number of rows.
+    pub(super) fn acknowledged(&mut self, effects: &[Effect], shortfalls: &[(u16, u32)]) {
+        for effect in effects {
+            self.change(*effect, effect.rows);
+        }
+        for (operation, rows) in shortfalls {
+            let Some(effect) = effects.get(usize::from(*operation)).copied() else { continue };
+            self.unchange(effect, effect.rows);
+            self.change(effect, *rows);
+            self.rows(effect.table).missed += u64::from(effect.rows.saturating_sub(*rows));
+        }
+    }
+
+    fn change(&mut self, effect: Effect, rows: u32) {
+        *self.counter(effect) += u64::from(rows);
+    }
+
+    fn unchange(&mut self, effect: Effect, rows: u32) {
+        *self.counter(effect) -= u64::from(rows);
+    }
+
+    fn counter(&mut self, effect: Effect) -> &mut u64 {
+        let rows = self.rows(effect.table);
+        match effect.change {
+            Change::Insert => &mut rows.inserted,
+            Change::Update => &mut rows.updated,
+            Change::Delete => &mut rows.deleted,
+        }
+    }
+
+    /// An action was refused.
+    pub(super) fn failed(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            self.rows(effect.table).failed += u64::from(effect.rows);
+        }
+    }
+
+    /// Nobody can tell what became of an action.
+    pub(super) fn unknown(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            self.rows(effect.table).unknown += u64::from(effect.rows);
+        }
+    }
+
+    /// An action was withheld.
+    pub(super) fn missed(&mut self, action: &Action) {
+        for operation in action.operations() {
+            self.rows(operation.table).missed += u64::from(operation.rows);
+        }
+    }
+
+    /// Rows of a cascade that are not there.
+    pub(super) fn absent(&mut self, table: TableId, rows: u64) {
+        self.rows(table).missed += rows;
+    }
+}
+
+impl LaneAccount {
+    pub(super) fn except(&mut self, stream: u16, slot: u64, fate: ExceptionKind) {
+        if self.exceptions.len() < EXCEPTIONS_MAX {
+            self.exceptions.push(Exception { stream, slot, fate });
+        } else {
+            self.more += 1;
+        }
+    }
+}

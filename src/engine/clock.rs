@@ -1,0 +1,164 @@
+//! The run's clock, and a timer on it that is finer than the async runtime's.
+
+use std::task::Context;
+use std::task::Poll;
+
+#[cfg(not(target_os = "linux"))]
+pub(super) use portable::Timer;
+#[cfg(target_os = "linux")]
+pub(super) use precise::Timer;
+
+/// Nanoseconds since the run began, monotonic. One for all workers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    zero: std::time::Duration,
+}
+
+impl Clock {
+    /// Begins now.
+    pub(super) fn start() -> Self {
+        Self { zero: monotonic() }
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> u64 {
+        super::nanoseconds(monotonic().saturating_sub(self.zero))
+    }
+}
+
+fn monotonic() -> std::time::Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    std::time::Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// On Linux: a timer of the kernel with absolute times, woken through the reactor. The runtime's
+/// own timers have a resolution of a millisecond.
+#[cfg(target_os = "linux")]
+mod precise {
+    use std::os::fd::OwnedFd;
+
+    use rustix::time::Itimerspec;
+    use rustix::time::TimerfdClockId;
+    use rustix::time::TimerfdFlags;
+    use rustix::time::TimerfdTimerFlags;
+    use rustix::time::Timespec;
+    use tokio::io::unix::AsyncFd;
+
+    use super::Clock;
+    use super::Context;
+    use super::Poll;
+
+    /// Wakes its task at a time on the clock.
+    #[derive(Debug)]
+    pub(in crate::engine) struct Timer {
+        clock: Clock,
+        file: AsyncFd<OwnedFd>,
+        armed: Option<u64>,
+    }
+
+    impl Timer {
+        /// Must be made inside a runtime.
+        pub(in crate::engine) fn new(clock: Clock) -> std::io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let file = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            #[expect(deprecated, reason = "sound for an owned descriptor; its successor is unsafe")]
+            let file = AsyncFd::new(file)?;
+            Ok(Self { clock, file, armed: None })
+        }
+
+        /// Ready once the time has come; `None` never is.
+        pub(in crate::engine) fn poll(
+            &mut self,
+            at: Option<u64>,
+            context: &mut Context<'_>,
+        ) -> Poll<()> {
+            let Some(at) = at else { return Poll::Pending };
+            if self.clock.now() >= at {
+                return Poll::Ready(());
+            }
+            if self.armed != Some(at) {
+                self.arm(at);
+            }
+            loop {
+                match self.file.poll_read_ready(context) {
+                    Poll::Ready(Ok(mut guard)) => {
+                        let mut count = [0; 8];
+                        // Nothing to read means that it was for an earlier time.
+                        let fired = rustix::io::read(guard.get_inner(), &mut count).is_ok();
+                        guard.clear_ready();
+                        if fired && self.clock.now() >= at {
+                            self.armed = None;
+                            return Poll::Ready(());
+                        }
+                    }
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        }
+
+        fn arm(&mut self, at: u64) {
+            let until = self.clock.zero + std::time::Duration::from_nanos(at);
+            let value = Timespec {
+                tv_sec: i64::try_from(until.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: until.subsec_nanos().into(),
+            };
+            let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let spec = Itimerspec { it_interval: never, it_value: value };
+            // It fails on a bad descriptor or time only; then the poll above still sees the clock.
+            let _ = rustix::time::timerfd_settime(&self.file, TimerfdTimerFlags::ABSTIME, &spec);
+            self.armed = Some(at);
+        }
+    }
+}
+
+/// Elsewhere: the runtime's timer, with its resolution of a millisecond.
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::time::Duration;
+
+    use tokio::time::Sleep;
+
+    use super::Clock;
+    use super::Context;
+    use super::Poll;
+
+    /// Wakes its task at a time on the clock.
+    #[derive(Debug)]
+    pub(in crate::engine) struct Timer {
+        clock: Clock,
+        sleep: Option<(u64, Pin<Box<Sleep>>)>,
+    }
+
+    impl Timer {
+        /// Must be made inside a runtime.
+        pub(in crate::engine) fn new(clock: Clock) -> std::io::Result<Self> {
+            Ok(Self { clock, sleep: None })
+        }
+
+        /// Ready once the time has come; `None` never is.
+        pub(in crate::engine) fn poll(
+            &mut self,
+            at: Option<u64>,
+            context: &mut Context<'_>,
+        ) -> Poll<()> {
+            let Some(at) = at else { return Poll::Pending };
+            let now = self.clock.now();
+            if now >= at {
+                return Poll::Ready(());
+            }
+            let is_armed = self.sleep.as_ref().is_some_and(|(until, _)| *until == at);
+            if !is_armed {
+                let sleep = tokio::time::sleep(Duration::from_nanos(at - now));
+                self.sleep = Some((at, Box::pin(sleep)));
+            }
+            match &mut self.sleep {
+                Some((_, sleep)) => sleep.as_mut().poll(context),
+                None => Poll::Pending,
+            }
+        }
+    }
+}

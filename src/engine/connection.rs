@@ -1,0 +1,279 @@
+//! One connection's task: takes due slots of its lanes, sends, settles.
+//!
+//! ```text
+//!   idle lane --due--> decide --> queued --room--> in flight --outcome--> idle lane
+//!                        |                             |
+//!                        +-- skipped, withheld --> idle +-- lost: recover, resolve, send again
+//! ```
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::action::Action;
+use crate::engine::Destination;
+use crate::engine::Shared;
+use crate::engine::account::Effect;
+use crate::engine::agenda::Agenda;
+use crate::engine::clock::Timer;
+use crate::engine::destination::AnySink;
+use crate::engine::flight::Flight;
+use crate::engine::flight::LaneRun;
+use crate::engine::stop::Level;
+use crate::engine::worker::Records;
+use crate::generate::Due;
+use crate::generate::Lane;
+use crate::generate::Turn;
+use crate::generate::Victim;
+use crate::measure::Stamps;
+use crate::sink::Outcome;
+use crate::sink::Sink;
+
+mod end;
+mod lost;
+mod settle;
+mod wait;
+
+/// Slots taken before the other connections of the worker get their turn.
+const TURN_MAX: usize = 256;
+
+/// A connection, its lanes, and what is under way.
+#[derive(Debug)]
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    records: Rc<RefCell<Records>>,
+    lanes: Vec<LaneRun>,
+    agenda: Agenda,
+    /// Lanes whose warm-up is over, until everybody's is.
+    parked: Vec<usize>,
+    routes: Vec<Route>,
+    timer: Timer,
+    /// When the timer woke it last: it does not wake again at once.
+    woken: u64,
+    stop: watch::Receiver<Level>,
+    phase: Phase,
+    outcomes: Vec<Outcome>,
+    action: Action,
+    rows: Vec<Victim>,
+}
+
+/// A way to one of the databases, and the lanes that wait for room on it.
+#[derive(Debug)]
+struct Route {
+    sink: AnySink,
+    destination: Destination,
+    queue: VecDeque<usize>,
+    /// Set when it was given up.
+    is_dead: bool,
+}
+
+/// Where a connection is in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Warm-up, which began then.
+    WarmUp(u64),
+    /// The measured part, which began then.
+    Measuring(u64),
+}
+
+impl Connection {
+    /// Connection number `index` of the run, with its share of the lanes.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        records: &Rc<RefCell<Records>>,
+        index: usize,
+    ) -> std::io::Result<Self> {
+        let world = &shared.job.world;
+        let connections = shared.job.connections();
+        let lanes = (0..world.groups.len())
+            .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
+            .filter(|(_, lane)| *lane as usize % connections == index)
+            .map(|(group, lane)| LaneRun::new(Lane::new(world, group, lane), group))
+            .collect();
+        let routes = shared.job.destinations.iter().map(|destination| Route {
+            sink: destination.sink(index),
+            destination: destination.clone(),
+            queue: VecDeque::new(),
+            is_dead: false,
+        });
+        Ok(Self {
+            lanes,
+            agenda: Agenda::default(),
+            parked: Vec::new(),
+            routes: routes.collect(),
+            timer: Timer::new(shared.clock)?,
+            woken: 0,
+            stop: shared.job.stop.watch(),
+            phase: Phase::WarmUp(0),
+            outcomes: Vec::new(),
+            action: Action::default(),
+            rows: Vec::new(),
+            records: Rc::clone(records),
+            shared: Arc::clone(shared),
+        })
+    }
+
+    /// Runs it to its end.
+    pub(super) async fn work(mut self) {
+        if self.connect().await {
+            self.begin().await;
+            let mut turns = 0_u32;
+            while self.shared.job.stop.level() == Level::Run && !self.is_done() {
+                self.take_due();
+                self.fill();
+                self.wait().await;
+                turns += 1;
+                if turns.is_multiple_of(16) {
+                    tokio::task::yield_now().await;
+                }
+                if self.is_settled() {
+                    self.pass_the_gate().await;
+                }
+            }
+        }
+        self.end().await;
+    }
+
+    /// Whether every lane has come to its end and nothing is under way.
+    fn is_done(&self) -> bool {
+        self.agenda.is_empty() && self.parked.is_empty() && self.is_quiet()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.flight.is_none())
+    }
+
+    /// Whether its warm-up is over.
+    fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::WarmUp(_)) && self.agenda.is_empty() && self.is_quiet()
+    }
+
+    /// Puts a lane's next slot on the agenda, if it has one.
+    fn schedule(&mut self, number: usize, now: u64) {
+        let Some(due) = self.lanes[number].lane.peek() else { return };
+        let world = &self.shared.job.world;
+        let plan = world.plan(usize::from(due.stream));
+        let boundary = plan.boundary_ns();
+        if !plan.is_open() {
+            return self.schedule_unlimited(number, due, now);
+        }
+        let intended = match self.phase {
+            Phase::WarmUp(_) if due.planned_ns >= boundary => return self.parked.push(number),
+            Phase::WarmUp(began) => began + due.planned_ns,
+            Phase::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
+        };
+        let factor = self.shared.job.scenario.load.streams[usize::from(due.stream)].late.factor;
+        let release = self.lanes[number].release(intended, due.planned_ns, factor);
+        self.agenda.add(release, due.planned_ns, number);
+    }
+
+    /// An unlimited stream goes on until the clock, or its limit, says stop.
+    fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
+        let plan = self.shared.job.world.plan(usize::from(due.stream));
+        match self.phase {
+            Phase::WarmUp(began) if now >= began + plan.boundary_ns() => {
+                return self.parked.push(number);
+            }
+            Phase::WarmUp(_) => {}
+            Phase::Measuring(began) => {
+                let length = plan.measured().map(super::nanoseconds);
+                let is_over = length.is_some_and(|length| now >= began.saturating_add(length));
+                if is_over || self.lanes[number].left == Some(0) {
+                    return;
+                }
+                if let Some(left) = &mut self.lanes[number].left {
+                    *left -= 1;
+                }
+            }
+        }
+        self.agenda.add(now, due.planned_ns, number);
+    }
+
+    /// When a slot is due on the run's clock; `None` in an unlimited stream.
+    fn intended(&self, due: &Due) -> Option<u64> {
+        let plan = self.shared.job.world.plan(usize::from(due.stream));
+        let boundary = plan.boundary_ns();
+        plan.is_open().then(|| match self.phase {
+            Phase::WarmUp(began) => began + due.planned_ns,
+            Phase::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
+        })
+    }
+
+    /// Takes the slots that are due.
+    fn take_due(&mut self) {
+        let now = self.shared.clock.now();
+        for _ in 0..TURN_MAX {
+            let Some(number) = self.agenda.take(now) else { return };
+            self.take(number, now);
+        }
+    }
+
+    fn take(&mut self, number: usize, now: u64) {
+        let Some(due) = self.lanes[number].lane.peek() else { return };
+        let intended = self.intended(&due);
+        let lane = &mut self.lanes[number];
+        let Some(decision) = lane.lane.decide() else { return };
+        // A slot that found its lane busy, or held back by the late policy, was not seen late by
+        // us: the target made it wait.
+        let was_free = intended.is_none_or(|intended| {
+            lane.idle_since <= intended && lane.last.is_none_or(|(_, taken)| taken <= intended)
+        });
+        let picked = if was_free { now } else { intended.unwrap_or(now) };
+        lane.last = Some((due.planned_ns, now));
+        let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };
+        let mut records = self.records.borrow_mut();
+        let counters = &mut records.recorder.stream(usize::from(due.stream)).counters;
+        counters.scheduled += 1;
+        if decision.turn == Turn::Fallback {
+            counters.fallbacks += 1;
+        }
+        if decision.turn == Turn::Skip {
+            counters.skipped += 1;
+            drop(records);
+            return self.schedule(number, now);
+        }
+        drop(records);
+        let sink = self.shared.job.world.domain_of(&decision);
+        let effects = Vec::new();
+        let flight = Flight { decision, stamps, tries: 0, effects, sink, is_submitted: false };
+        debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
+        self.lanes[number].flight = Some(flight);
+        if self.withhold(number) {
+            return self.schedule(number, now);
+        }
+        self.routes[sink].queue.push_back(number);
+    }
+
+    /// Submits what is queued, as far as there is room.
+    fn fill(&mut self) {
+        for route in 0..self.routes.len() {
+            while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
+                let Some(number) = self.routes[route].queue.pop_front() else { break };
+                self.submit(route, number);
+            }
+        }
+    }
+
+    fn submit(&mut self, route: usize, number: usize) {
+        let Some(flight) = &mut self.lanes[number].flight else { return };
+        self.shared.job.world.render(&flight.decision, &mut self.action);
+        let ticket = u32::try_from(number).unwrap_or(u32::MAX);
+        let bytes = self.routes[route].sink.submit(ticket, &self.action);
+        flight.effects.clear();
+        flight.effects.extend(self.action.operations().iter().map(Effect::from));
+        let mut records = self.records.borrow_mut();
+        let counters = &mut records.recorder.stream(usize::from(flight.decision.stream)).counters;
+        counters.bytes += bytes;
+        if flight.tries == 0 {
+            flight.stamps.sent = self.shared.clock.now();
+            counters.sent += 1;
+        } else {
+            counters.retries += 1;
+        }
+        flight.tries += 1;
+        flight.is_submitted = true;
+    }
+}

@@ -1,0 +1,110 @@
+//! The end of a connection: what is in flight settles within the drain time, what was due and not
+//! sent is counted, and how far each lane got is noted.
+
+use std::time::Duration;
+
+use crate::engine::connection::Connection;
+use crate::engine::connection::Phase;
+use crate::engine::stop::Level;
+use crate::sink::Sink;
+
+/// How long leave-taking may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long is tried to find out about what was in flight when the drain time was over.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+impl Connection {
+    /// Ends it, whatever state it is in.
+    pub(super) async fn end(&mut self) {
+        let stopped = self.shared.job.stop.level() != Level::Run;
+        if stopped {
+            self.shared.job.stop.seen(self.shared.clock.now());
+            self.drop_queues();
+            self.drain().await;
+        }
+        self.count_unfinished();
+        for route in &mut self.routes {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, route.sink.close()).await;
+        }
+        let mut records = self.records.borrow_mut();
+        for lane in &mut self.lanes {
+            lane.account.next = lane.lane.position().collect();
+            records.account.lanes.push(std::mem::take(&mut lane.account));
+        }
+    }
+
+    /// What was decided and waits for room is not sent any more.
+    fn drop_queues(&mut self) {
+        self.agenda.clear();
+        for number in 0..self.lanes.len() {
+            if self.lanes[number].flight.as_ref().is_some_and(|flight| flight.tries == 0) {
+                self.unsent(number);
+            }
+        }
+        self.routes.iter_mut().for_each(|route| {
+            let lanes = &self.lanes;
+            route.queue.retain(|number| lanes[*number].flight.is_some());
+        });
+    }
+
+    /// Waits for what is in flight, and sends again what must be, until the drain time is over or
+    /// the run is cancelled.
+    async fn drain(&mut self) {
+        let drain = self.shared.job.scenario.load.drain;
+        let until = self.shared.clock.now().saturating_add(crate::engine::nanoseconds(drain));
+        while !self.is_quiet() && self.shared.job.stop.level() != Level::Cancel {
+            let left = until.saturating_sub(self.shared.clock.now());
+            if left == 0 {
+                break;
+            }
+            self.fill();
+            let _ = tokio::time::timeout(Duration::from_nanos(left), self.wait()).await;
+        }
+        if !self.is_quiet() {
+            let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
+        }
+        let now = self.shared.clock.now();
+        for number in 0..self.lanes.len() {
+            match &self.lanes[number].flight {
+                Some(flight) if flight.is_submitted => self.unknown(number, now),
+                Some(flight) if flight.tries > 0 => self.abandoned(number, now),
+                Some(_) => self.unsent(number),
+                None => {}
+            }
+        }
+    }
+
+    /// Cuts what is still in flight, and looks what became of it.
+    async fn look_once(&mut self) {
+        for route in 0..self.routes.len() {
+            let is_busy = (0..self.lanes.len()).any(|number| self.is_submitted(number, route));
+            if is_busy && self.routes[route].sink.recover().await.is_ok() {
+                let _ = self.resolve_all(route).await;
+            }
+        }
+    }
+
+    /// Slots that came due before the run was stopped, and were never taken.
+    fn count_unfinished(&mut self) {
+        let Some(stopped) = self.shared.job.stop.at() else { return };
+        let Phase::Measuring(began) = self.phase else { return };
+        let world = std::sync::Arc::clone(&self.shared.job.world);
+        let mut records = self.records.borrow_mut();
+        for lane in &self.lanes {
+            let group = &world.groups[lane.account.group];
+            for (stream, next) in group.iter().zip(lane.lane.position()) {
+                let plan = world.plan(*stream);
+                let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
+                let mut slot = next;
+                while let Some(number) = slot.filter(|_| plan.is_open())
+                    && plan.due(number).is_some_and(|due| due <= horizon)
+                {
+                    let counters = &mut records.recorder.stream(*stream).counters;
+                    counters.scheduled += 1;
+                    counters.unfinished += 1;
+                    slot = Some(number + u64::from(world.lanes));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! When the way to a database is lost: a new one is made within limits, what was in flight is
+//! resolved, and what proves absent is sent again before anything later of its lane.
+
+use std::time::Duration;
+
+use crate::engine::connection::Connection;
+use crate::engine::stop::Level;
+use crate::measure::End;
+use crate::sink::Fate;
+use crate::sink::Lost;
+use crate::sink::Sink;
+
+/// First pause between attempts; doubled each time.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Longest pause between attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long the first connection is tried: servers that start need a moment.
+const FIRST_WITHIN: Duration = Duration::from_secs(15);
+
+impl Connection {
+    /// Makes the first way. Returns whether it stands.
+    pub(super) async fn first_way(&mut self, route: usize) -> bool {
+        match self.make_way(route, FIRST_WITHIN).await {
+            Ok(()) => true,
+            Err(lost) => {
+                self.shared.job.stop.tell(Level::Cancel, End::SetUpFailed(lost.message));
+                false
+            }
+        }
+    }
+
+    /// Makes a new way and resolves what was in flight on the old one. If that cannot be done
+    /// within the scenario's limit, the run is stopped and what was in flight stays unknown.
+    pub(super) async fn mend(&mut self, route: usize, lost: Lost) {
+        let within = self.routes[route].destination.reconnect();
+        let until = self.shared.clock.now().saturating_add(crate::engine::nanoseconds(within));
+        let why = loop {
+            let left = Duration::from_nanos(until.saturating_sub(self.shared.clock.now()));
+            if let Err(lost) = self.make_way(route, left).await {
+                break lost;
+            }
+            match self.resolve_all(route).await {
+                Ok(()) => return,
+                Err(lost) if left.is_zero() => break lost,
+                Err(_) => {}
+            }
+        };
+        self.give_up(route);
+        let why = if why.message.is_empty() { lost.message } else { why.message };
+        let reason = format!("a connection was lost and not made again: {why}");
+        self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
+    }
+
+    /// What is in flight on a way stays unknown, and nothing more goes there.
+    fn give_up(&mut self, route: usize) {
+        self.routes[route].is_dead = true;
+        let now = self.shared.clock.now();
+        for number in 0..self.lanes.len() {
+            if self.is_submitted(number, route) {
+                self.unknown(number, now);
+            }
+        }
+    }
+
+    /// Tries until a way is made, the time is over, trying is useless, or the run is cancelled.
+    async fn make_way(&mut self, route: usize, within: Duration) -> Result<(), Lost> {
+        let began = self.shared.clock.now();
+        let mut pause = PAUSE_MIN;
+        let mut stop = self.shared.job.stop.watch();
+        loop {
+            let made = tokio::select! {
+                made = self.routes[route].sink.recover() => made,
+                _ = stop.wait_for(|level| *level == Level::Cancel) => {
+                    return Err(Lost { message: "the run was cancelled".to_owned(), is_transient: false });
+                }
+            };
+            let gone = Duration::from_nanos(self.shared.clock.now() - began);
+            match made {
+                Err(lost) if lost.is_transient && gone + pause < within => {}
+                made => return made,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.wait_for(|level| *level == Level::Cancel) => {}
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    pub(super) fn is_submitted(&self, number: usize, route: usize) -> bool {
+        let flight = self.lanes[number].flight.as_ref();
+        flight.is_some_and(|flight| flight.is_submitted && flight.sink == route)
+    }
+
+    /// Finds out about everything that was in flight on a way.
+    pub(super) async fn resolve_all(&mut self, route: usize) -> Result<(), Lost> {
+        for number in 0..self.lanes.len() {
+            if !self.is_submitted(number, route) {
+                continue;
+            }
+            let Some(flight) = &mut self.lanes[number].flight else { continue };
+            self.shared.job.world.render(&flight.decision, &mut self.action);
+            let ticket = u32::try_from(number).unwrap_or(u32::MAX);
+            let fate = self.routes[route].sink.resolve(ticket, &self.action).await?;
+            let mut records = self.records.borrow_mut();
+            match fate {
+                Fate::Committed => {
+                    records.account.resolved_committed += 1;
+                    drop(records);
+                    self.acknowledged(number, &[], self.shared.clock.now());
+                }
+                Fate::Absent => {
+                    records.account.resolved_absent += 1;
+                    flight.is_submitted = false;
+                    self.routes[route].queue.push_back(number);
+                }
+            }
+        }
+        Ok(())
+    }
+}

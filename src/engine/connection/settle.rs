@@ -1,0 +1,165 @@
+//! What becomes of actions: into the records, and into what the lane does next.
+
+use crate::engine::account::ExceptionKind;
+use crate::engine::connection::Connection;
+use crate::engine::flight::Flight;
+use crate::engine::stop::Level;
+use crate::measure;
+use crate::measure::End;
+use crate::measure::ErrorClass;
+use crate::sink::Failure;
+use crate::sink::Outcome;
+
+/// Attempts at an action that loses against another transaction.
+const TRIES_MAX: u32 = 10;
+
+impl Connection {
+    /// Settles all outcomes that have come in.
+    pub(super) fn settle_outcomes(&mut self) {
+        if self.outcomes.is_empty() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        let settled = outcomes.len() as u64;
+        let mut broken = 0;
+        for Outcome { ticket, result } in outcomes.drain(..) {
+            let number = ticket as usize;
+            match result {
+                Ok(shortfalls) => self.acknowledged(number, &shortfalls, now),
+                Err(failure) => broken += u64::from(self.refused(number, &failure, now)),
+            }
+        }
+        self.outcomes = outcomes;
+        self.count(now, settled, broken);
+    }
+
+    fn count(&self, now: u64, settled: u64, broken: u64) {
+        if let Some(reason) = self.shared.breaker.count(now, settled, broken) {
+            self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
+        }
+    }
+
+    /// Committed.
+    pub(super) fn acknowledged(&mut self, number: usize, shortfalls: &[(u16, u32)], now: u64) {
+        let Some(mut flight) = self.lanes[number].flight.take() else { return };
+        flight.stamps.acknowledged = now;
+        let mut records = self.records.borrow_mut();
+        let stream = usize::from(flight.decision.stream);
+        records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Acknowledged);
+        records.account.acknowledged(&flight.effects, shortfalls);
+        drop(records);
+        if !shortfalls.is_empty() {
+            self.except(number, &flight, ExceptionKind::Short);
+        }
+        self.idle(number, now);
+    }
+
+    /// Refused: tried again, or given up. Returns whether the breaker is to count it.
+    fn refused(&mut self, number: usize, failure: &Failure, now: u64) -> bool {
+        let passes = matches!(failure.class, ErrorClass::Serialization | ErrorClass::Deadlock);
+        let Some(flight) = &mut self.lanes[number].flight else { return false };
+        if passes && flight.tries < TRIES_MAX {
+            flight.is_submitted = false;
+            self.routes[flight.sink].queue.push_back(number);
+            return false;
+        }
+        self.failed(number, failure, now);
+        failure.class != ErrorClass::Constraint
+    }
+
+    /// It did not take effect, and is not sent again because the run ends.
+    pub(super) fn abandoned(&mut self, number: usize, now: u64) {
+        let message = "the run ended before it could be sent again".to_owned();
+        let failure = Failure { class: ErrorClass::Connection, code: String::new(), message };
+        self.failed(number, &failure, now);
+    }
+
+    fn failed(&mut self, number: usize, failure: &Failure, now: u64) {
+        let Some(mut flight) = self.lanes[number].flight.take() else { return };
+        flight.stamps.acknowledged = now;
+        let mut records = self.records.borrow_mut();
+        let stream = usize::from(flight.decision.stream);
+        let kind = measure::Failure {
+            class: failure.class,
+            code: &failure.code,
+            message: &failure.message,
+        };
+        records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Failed(kind));
+        records.account.failed(&flight.effects);
+        drop(records);
+        self.except(number, &flight, ExceptionKind::Failed);
+        self.made_nothing(number, &flight);
+        self.idle(number, now);
+    }
+
+    /// Nobody can tell.
+    pub(super) fn unknown(&mut self, number: usize, now: u64) {
+        let Some(mut flight) = self.lanes[number].flight.take() else { return };
+        flight.stamps.acknowledged = now;
+        let mut records = self.records.borrow_mut();
+        let stream = usize::from(flight.decision.stream);
+        records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Unknown);
+        records.account.unknown(&flight.effects);
+        drop(records);
+        self.except(number, &flight, ExceptionKind::Unknown);
+    }
+
+    /// Decided, and not sent any more.
+    pub(super) fn unsent(&mut self, number: usize) {
+        let Some(flight) = self.lanes[number].flight.take() else { return };
+        let mut records = self.records.borrow_mut();
+        records.recorder.stream(usize::from(flight.decision.stream)).counters.unfinished += 1;
+        drop(records);
+        self.except(number, &flight, ExceptionKind::Unsent);
+    }
+
+    /// Withholds the lane's action if a row it needs is not there; rows of a cascade that are not
+    /// there are left out. Returns whether it was withheld.
+    pub(super) fn withhold(&mut self, number: usize) -> bool {
+        let lane = &mut self.lanes[number];
+        if lane.absent.is_empty() {
+            return false;
+        }
+        let world = &self.shared.job.world;
+        let Some(flight) = &mut lane.flight else { return false };
+        let mut records = self.records.borrow_mut();
+        for victim in flight.decision.spare(|victim| lane.absent.contains(victim)) {
+            records.account.absent(victim.table, 1);
+        }
+        self.rows.clear();
+        world.needs(&flight.decision, &mut self.rows);
+        if !self.rows.iter().any(|row| lane.absent.contains(row)) {
+            return false;
+        }
+        world.render(&flight.decision, &mut self.action);
+        records.account.missed(&self.action);
+        let counters = &mut records.recorder.stream(usize::from(flight.decision.stream)).counters;
+        counters.skipped += 1;
+        counters.missed += 1;
+        drop(records);
+        if let Some(flight) = self.lanes[number].flight.take() {
+            self.except(number, &flight, ExceptionKind::Missed);
+            self.made_nothing(number, &flight);
+        }
+        true
+    }
+
+    /// The rows that an action was to make do not exist.
+    fn made_nothing(&mut self, number: usize, flight: &Flight) {
+        self.rows.clear();
+        self.shared.job.world.makes(&flight.decision, &mut self.rows);
+        self.lanes[number].absent.extend(self.rows.drain(..));
+    }
+
+    fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
+        self.lanes[number].account.except(flight.decision.stream, flight.decision.slot, kind);
+    }
+
+    fn idle(&mut self, number: usize, now: u64) {
+        self.lanes[number].idle_since = now;
+        if self.shared.job.stop.level() == Level::Run {
+            self.schedule(number, now);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a connection waits for: outcomes, the next due slot, the gates, and always also a stop.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::engine::connection::Connection;
+use crate::engine::connection::Phase;
+use crate::engine::stop::Level;
+use crate::sink::Lost;
+use crate::sink::Sink;
+
+/// Timers do not wake a connection more often than this: at high rates several slots then share a
+/// wake-up. It bounds what pacing adds to lateness.
+const WAKE_MIN_NS: u64 = 100_000;
+
+/// Why a connection woke.
+enum Event {
+    Outcomes,
+    Due,
+    Lost(usize, Lost),
+}
+
+impl Connection {
+    /// Waits for the next thing to happen, and settles what has happened.
+    pub(super) async fn wait(&mut self) {
+        let has_work = self.has_work();
+        let next =
+            self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
+        if !has_work && next.is_none() {
+            return;
+        }
+        let Self { routes, timer, outcomes, stop, .. } = self;
+        let event = poll_fn(|context| {
+            let before = outcomes.len();
+            for (number, route) in routes.iter_mut().enumerate().filter(|(_, route)| !route.is_dead)
+            {
+                if let Poll::Ready(Err(lost)) = route.sink.poll(context, outcomes) {
+                    return Poll::Ready(Event::Lost(number, lost));
+                }
+            }
+            if outcomes.len() > before {
+                return Poll::Ready(Event::Outcomes);
+            }
+            timer.poll(next, context).map(|()| Event::Due)
+        });
+        let event = tokio::select! {
+            biased;
+            event = event => Some(event),
+            _ = stop.changed() => None,
+        };
+        self.settle_outcomes();
+        match event {
+            Some(Event::Lost(route, lost)) => self.mend(route, lost).await,
+            Some(Event::Due) => self.woken = self.shared.clock.now(),
+            Some(Event::Outcomes) | None => {}
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.flight.is_some())
+    }
+
+    /// Makes all ways. Returns whether the run may begin.
+    pub(super) async fn connect(&mut self) -> bool {
+        for route in 0..self.routes.len() {
+            if !self.first_way(route).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until all are connected, and puts all lanes on the agenda.
+    pub(super) async fn begin(&mut self) {
+        let shared = std::sync::Arc::clone(&self.shared);
+        shared.ready.arrive(&shared.clock);
+        let Some(began) = self.opened(shared.ready.watch()).await else { return };
+        if shared.job.scenario.load.warmup.is_zero() {
+            self.measure_from(began);
+        } else {
+            self.phase = Phase::WarmUp(began);
+            (0..self.lanes.len()).for_each(|lane| self.schedule(lane, began));
+        }
+    }
+
+    /// Waits until everybody's warm-up has settled, and goes on measuring.
+    pub(super) async fn pass_the_gate(&mut self) {
+        let shared = std::sync::Arc::clone(&self.shared);
+        shared.warm.arrive(&shared.clock);
+        let Some(began) = self.opened(shared.warm.watch()).await else { return };
+        self.measure_from(began);
+    }
+
+    fn measure_from(&mut self, began: u64) {
+        let mut records = self.records.borrow_mut();
+        if !records.is_measuring {
+            records.is_measuring = true;
+            records.recorder.begin_measuring();
+        }
+        drop(records);
+        self.phase = Phase::Measuring(began);
+        self.parked.clear();
+        for number in 0..self.lanes.len() {
+            self.lanes[number].last = None;
+            self.lanes[number].left = self.share_of_limit(number);
+            self.schedule(number, began);
+        }
+    }
+
+    /// An unlimited stream's limit, dealt to the lanes.
+    fn share_of_limit(&self, number: usize) -> Option<u64> {
+        let lane = &self.lanes[number].lane;
+        let plan = self.shared.job.world.plan(usize::from(lane.peek()?.stream));
+        let limit = plan.measured_slots().filter(|_| !plan.is_open())?;
+        let (index, lanes) = (u64::from(lane.index()), u64::from(self.shared.job.world.lanes));
+        Some(limit.saturating_sub(index).div_ceil(lanes))
+    }
+
+    /// When a gate opened; `None` if the run ends first.
+    async fn opened(&mut self, mut gate: tokio::sync::watch::Receiver<Option<u64>>) -> Option<u64> {
+        let mut stop = self.shared.job.stop.watch();
+        tokio::select! {
+            opened = gate.wait_for(Option::is_some) => opened.ok().and_then(|opened| *opened),
+            _ = stop.wait_for(|level| *level != Level::Run) => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Where a domain's actions go, and how a connection there is made.
+
+use std::task::Context;
+use std::task::Poll;
+
+use crate::action::Action;
+use crate::sink::Fate;
+use crate::sink::Lost;
+use crate::sink::Outcome;
+use crate::sink::Sink;
+use crate::sink::Ticket;
+use crate::sink::discard::Discard;
+use crate::sink::postgres::worker::Worker;
+use crate::sink::postgres::worker::WorkerOptions;
+
+/// Where a domain's actions go.
+#[derive(Debug, Clone)]
+pub enum Destination {
+    /// A PostgreSQL database. Name and lock are completed for each connection.
+    Postgres {
+        /// What all connections have in common.
+        options: Box<WorkerOptions>,
+        /// How many connections.
+        connections: u32,
+        /// How long a lost connection is tried again.
+        reconnect: std::time::Duration,
+    },
+    /// Nowhere.
+    Discard,
+}
+
+impl Destination {
+    /// Connections it is to have.
+    pub(super) fn connections(&self) -> usize {
+        match self {
+            Self::Postgres { connections, .. } => *connections as usize,
+            // Enough for every core to have work.
+            Self::Discard => 16,
+        }
+    }
+
+    /// How long a lost connection is tried again.
+    pub(super) fn reconnect(&self) -> std::time::Duration {
+        match self {
+            Self::Postgres { reconnect, .. } => *reconnect,
+            Self::Discard => std::time::Duration::ZERO,
+        }
+    }
+
+    /// Connection number `index`, not connected yet.
+    pub(super) fn sink(&self, index: usize) -> AnySink {
+        match self {
+            Self::Postgres { options, .. } => {
+                let mut options = options.clone();
+                options.application_name = format!("{}/{index}", options.application_name);
+                options.lock = options.lock.wrapping_add(i64::try_from(index).unwrap_or(0));
+                AnySink::Postgres(Box::new(Worker::new(*options)))
+            }
+            Self::Discard => AnySink::Discard(Discard::default()),
+        }
+    }
+}
+
+/// A connection to one of the destinations.
+#[derive(Debug)]
+pub(super) enum AnySink {
+    Postgres(Box<Worker>),
+    Discard(Discard),
+}
+
+/// The same call on whichever sink it is.
+macro_rules! each {
+    ($self:ident, $sink:ident => $call:expr) => {
+        match $self {
+            AnySink::Postgres($sink) => $call,
+            AnySink::Discard($sink) => $call,
+        }
+    };
+}
+
+impl Sink for AnySink {
+    fn has_room(&self) -> bool {
+        each!(self, sink => sink.has_room())
+    }
+
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+        each!(self, sink => sink.submit(ticket, action))
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Poll<Result<(), Lost>> {
+        each!(self, sink => sink.poll(context, outcomes))
+    }
+
+    async fn recover(&mut self) -> Result<(), Lost> {
+        each!(self, sink => sink.recover().await)
+    }
+
+    async fn resolve(&mut self, ticket: Ticket, action: &Action) -> Result<Fate, Lost> {
+        each!(self, sink => sink.resolve(ticket, action).await)
+    }
+
+    async fn close(&mut self) {
+        each!(self, sink => sink.close().await);
+    }
+}

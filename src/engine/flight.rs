@@ -1,0 +1,73 @@
+//! A lane at work: what it is doing, and what of its past matters for what comes.
+
+use std::collections::HashSet;
+
+use crate::engine::account::Effect;
+use crate::engine::account::LaneAccount;
+use crate::generate::Decision;
+use crate::generate::Lane;
+use crate::generate::Victim;
+use crate::measure::Stamps;
+
+/// A lane of a connection. It has one action under way at a time: so no two actions in flight
+/// touch the same row, nothing overtakes a retry, and what an action needs has been acknowledged
+/// before the action is looked at.
+#[derive(Debug)]
+pub(super) struct LaneRun {
+    pub(super) lane: Lane,
+    pub(super) account: LaneAccount,
+    pub(super) flight: Option<Flight>,
+    /// When its last action settled, on the run's clock.
+    pub(super) idle_since: u64,
+    /// Of the last slot that was taken: when it was planned, and when it was taken.
+    pub(super) last: Option<(u64, u64)>,
+    /// Rows whose insert failed or was withheld: as many as went wrong.
+    pub(super) absent: HashSet<Victim>,
+    /// Slots that an unlimited stream with a limit may still take here.
+    pub(super) left: Option<u64>,
+}
+
+/// An action on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) decision: Decision,
+    pub(super) stamps: Stamps,
+    /// Attempts so far.
+    pub(super) tries: u32,
+    /// What it does, noted when it was last sent.
+    pub(super) effects: Vec<Effect>,
+    /// Which of the connection's sinks it goes to.
+    pub(super) sink: usize,
+    pub(super) is_submitted: bool,
+}
+
+impl LaneRun {
+    pub(super) fn new(lane: Lane, group: usize) -> Self {
+        let account = LaneAccount { group, lane: lane.index(), ..LaneAccount::default() };
+        Self {
+            lane,
+            account,
+            flight: None,
+            idle_since: 0,
+            last: None,
+            absent: HashSet::new(),
+            left: None,
+        }
+    }
+
+    /// When the next slot, due at `intended` and planned for `planned`, may be sent: when it is
+    /// due; after a stall, each slot at the `factor`-th part of its planned distance from the one
+    /// before it, so that a backlog is worked off at no more than `factor` times the schedule.
+    pub(super) fn release(&self, intended: u64, planned: u64, factor: f64) -> u64 {
+        let Some((last_planned, last_taken)) = self.last else { return intended };
+        let distance = planned.saturating_sub(last_planned);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a distance between slots, in nanoseconds; the factor is at least 1"
+        )]
+        let shortened = (distance as f64 / factor.max(1.0)) as u64;
+        intended.max(last_taken.saturating_add(shortened))
+    }
+}

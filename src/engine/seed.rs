@@ -1,0 +1,194 @@
+//! Filling the tables before the load: over several connections, in chunks that are committed
+//! together with their markers, so that an interrupted seeding is completed and never doubled.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crate::action::Action;
+use crate::action::TableId;
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
+use crate::generate::Chunk;
+use crate::generate::World;
+use crate::measure::Feed;
+use crate::sink::postgres::address::Address;
+use crate::sink::postgres::control;
+use crate::sink::postgres::copy;
+use crate::sink::postgres::copy::Marker;
+use crate::sink::postgres::mark::Books;
+use crate::sink::postgres::provision::SetupError;
+
+/// One domain's tables to be seeded.
+#[derive(Debug)]
+pub struct Seeding {
+    /// What is seeded.
+    pub world: Arc<World>,
+    /// The domain's number in the scenario.
+    pub domain: usize,
+    /// Its database, as one who may insert.
+    pub address: Address,
+    /// Of our sessions.
+    pub application_name: String,
+    /// Where markers go; `None` for tables that we did not make: then nothing can be repeated.
+    pub books: Option<Books>,
+    /// Connections, at least 1.
+    pub connections: usize,
+    /// Who watches.
+    pub feed: Feed,
+    /// Who may end it.
+    pub stop: Stop,
+}
+
+/// Rows that a table holds by seeding, now and from before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeded {
+    /// The table.
+    pub table: TableId,
+    /// Its seeded rows.
+    pub rows: u64,
+    /// Those that were there already.
+    pub before: u64,
+}
+
+/// Seeds a domain's tables, parents before children. Ends early, without an error, when the run is
+/// stopped; what is committed then stays.
+pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
+    let catalog = &seeding.world.catalog;
+    let mut all = Vec::new();
+    for table in seeding.world.seeding_order() {
+        if catalog.table(table).domain == seeding.domain && seeding.stop.level() == Level::Run {
+            all.push(seeding.table(table)?);
+        }
+    }
+    Ok(all)
+}
+
+impl Seeding {
+    fn table(&self, table: TableId) -> Result<Seeded, SetupError> {
+        let done = on_runtime(self.done(table))?;
+        let before = done.iter().map(|(_, rows)| rows).sum();
+        let todo: Vec<Chunk> = self
+            .world
+            .chunks(table)
+            .filter(|chunk| !done.iter().any(|(number, _)| *number == chunk.number))
+            .collect();
+        let progress = Progress::new(self, table, before);
+        let connections = self.connections.clamp(1, todo.len().max(1));
+        let queue = Mutex::new(todo.into_iter());
+        let failure = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..connections {
+                scope.spawn(|| {
+                    if let Err(error) = on_runtime(self.load_all(&queue, &failure, &progress)) {
+                        lock(&failure).get_or_insert(error);
+                    }
+                });
+            }
+        });
+        match lock(&failure).take() {
+            Some(error) => Err(error),
+            None => Ok(Seeded { table, before, rows: progress.rows.load(Ordering::Relaxed) }),
+        }
+    }
+
+    /// Chunks of a table that are there already, with their row counts.
+    async fn done(&self, table: TableId) -> Result<Vec<(u64, u64)>, SetupError> {
+        let Some(books) = &self.books else { return Ok(Vec::new()) };
+        let client = control::control(&self.address, &self.application_name).await?;
+        let chunks = books.seeded_chunks(&client, &self.world.catalog.table(table).name).await?;
+        Ok(chunks
+            .into_iter()
+            .map(|(chunk, rows)| {
+                (u64::try_from(chunk).unwrap_or(0), u64::try_from(rows).unwrap_or(0))
+            })
+            .collect())
+    }
+
+    /// One connection's work: chunk after chunk, until there is none, or somebody failed.
+    async fn load_all(
+        &self,
+        queue: &Mutex<std::vec::IntoIter<Chunk>>,
+        failure: &Mutex<Option<SetupError>>,
+        progress: &Progress<'_>,
+    ) -> Result<(), SetupError> {
+        let next = || lock(queue).next();
+        let Some(mut chunk) = next() else { return Ok(()) };
+        let mut client = control::control(&self.address, &self.application_name).await?;
+        loop {
+            self.load(&mut client, chunk, progress).await?;
+            let goes_on = self.stop.level() == Level::Run && lock(failure).is_none();
+            match next().filter(|_| goes_on) {
+                Some(another) => chunk = another,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn load(
+        &self,
+        client: &mut tokio_postgres::Client,
+        chunk: Chunk,
+        progress: &Progress<'_>,
+    ) -> Result<(), SetupError> {
+        let table = self.world.catalog.table(chunk.table);
+        let marker = self.books.as_ref().map(|books| Marker {
+            books,
+            table: &table.name,
+            chunk: i64::try_from(chunk.number).unwrap_or(i64::MAX),
+        });
+        let mut numbers = chunk.first..chunk.end;
+        let mut action = Action::default();
+        let rows = copy::load(client, table, marker, |rows| {
+            let Some(number) = numbers.next() else { return false };
+            self.world.render_seeded(chunk.table, number, &mut action);
+            rows.add(&action);
+            true
+        });
+        let rows = rows.await?;
+        progress.add(rows, chunk.end - chunk.first);
+        Ok(())
+    }
+}
+
+/// How far a table is.
+struct Progress<'a> {
+    seeding: &'a Seeding,
+    name: String,
+    /// Rows that the table holds.
+    rows: AtomicU64,
+    /// Rows (of an owned table: owners) that are done, and how many there will be.
+    done: AtomicU64,
+    total: u64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(seeding: &'a Seeding, table: TableId, before: u64) -> Self {
+        let name = seeding.world.catalog.table(table).name.clone();
+        let total = seeding.world.seeded_rows(table);
+        let done = if seeding.world.is_owned(table) { 0 } else { before };
+        let progress = Self { seeding, name, rows: before.into(), done: done.into(), total };
+        if total > 0 {
+            seeding.feed.seeding(&progress.name, done, total);
+        }
+        progress
+    }
+
+    fn add(&self, rows: u64, numbers: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        let done = self.done.fetch_add(numbers, Ordering::Relaxed) + numbers;
+        self.seeding.feed.seeding(&self.name, done, self.total);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a future on this thread, with a runtime of its own: control connections need one.
+pub fn on_runtime<T>(future: impl Future<Output = Result<T, SetupError>>) -> Result<T, SetupError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| SetupError::Local(error.to_string()))?.block_on(future)
+}

@@ -1,0 +1,80 @@
+//! How a run is told to end: by a signal, by a policy, or because it is done.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use tokio::sync::watch;
+
+use crate::measure::End;
+
+/// How urgent it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Go on.
+    Run,
+    /// Begin nothing more; let what is in flight come to its end.
+    Drain,
+    /// Give up what is in flight.
+    Cancel,
+}
+
+/// Told once, seen by all. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    level: watch::Sender<Level>,
+    told: Arc<Mutex<Told>>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    end: Option<End>,
+    at_ns: Option<u64>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { level: watch::channel(Level::Run).0, told: Arc::default() }
+    }
+}
+
+impl Stop {
+    /// Ends the run for a reason. The first reason stands; the level only rises.
+    pub fn tell(&self, level: Level, end: End) {
+        self.told().end.get_or_insert(end);
+        self.level.send_if_modified(|current| {
+            let rises = level > *current;
+            *current = level.max(*current);
+            rises
+        });
+    }
+
+    /// Notes when the first worker saw it, on the run's clock.
+    pub(super) fn seen(&self, at_ns: u64) {
+        self.told().at_ns.get_or_insert(at_ns);
+    }
+
+    /// When it was seen, if it was.
+    pub(super) fn at(&self) -> Option<u64> {
+        self.told().at_ns
+    }
+
+    /// How urgent it is now.
+    pub fn level(&self) -> Level {
+        *self.level.borrow()
+    }
+
+    /// Why the run ended: complete, if nobody told it to.
+    pub fn end(&self) -> End {
+        self.told().end.clone().unwrap_or(End::Complete)
+    }
+
+    /// To wait for a change of level.
+    pub fn watch(&self) -> watch::Receiver<Level> {
+        self.level.subscribe()
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,227 @@
+//! The run as it goes, on a terminal: a line for each stream, a bar for each piece of work.
+//! `NO_COLOR` is honoured by the library that draws.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::MultiProgress;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+
+use crate::measure::Change;
+use crate::measure::LiveState;
+use crate::measure::LiveStream;
+use crate::measure::Phase;
+use crate::measure::Unit;
+use crate::measure::Work;
+use crate::units::format_bytes;
+use crate::units::format_duration;
+
+use super::text::Align;
+use super::text::columns;
+use super::text::duration_ns;
+use super::text::exact;
+use super::text::exact_rate;
+use super::text::shorten;
+
+/// The longest name that is shown, in characters.
+const NAME_MAX: usize = 24;
+
+/// Live lines at the bottom of a terminal.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    lines: MultiProgress,
+    header: ProgressBar,
+    /// The titles, then the streams.
+    streams: Vec<ProgressBar>,
+    work: BTreeMap<String, ProgressBar>,
+    phase: Phase,
+    phase_began: Duration,
+    left: Option<(Duration, Duration)>,
+}
+
+impl Terminal {
+    pub(super) fn new() -> Terminal {
+        let lines = MultiProgress::new();
+        let header = lines.add(ProgressBar::no_length().with_style(style("{spinner} {wide_msg}")));
+        Terminal {
+            lines,
+            header,
+            streams: Vec::new(),
+            work: BTreeMap::new(),
+            phase: Phase::SettingUp,
+            phase_began: Duration::ZERO,
+            left: None,
+        }
+    }
+
+    pub(super) fn apply(&mut self, change: Change, at: Duration) {
+        match change {
+            Change::Phase(phase) => {
+                (self.phase, self.phase_began, self.left) = (phase, at, None);
+                for (_, bar) in std::mem::take(&mut self.work) {
+                    self.lines.remove(&bar);
+                }
+            }
+            // What a terminal cannot show is lost; the run goes on.
+            Change::Message(text) => drop(self.lines.println(text)),
+            Change::Work(work) => self.work(work),
+            Change::Live(live) => self.live(&live, at),
+        }
+    }
+
+    /// Moves what moves by itself.
+    pub(super) fn draw(&mut self, at: Duration) {
+        let seconds = |duration: Duration| format_duration(Duration::from_secs(duration.as_secs()));
+        let since = seconds(at.saturating_sub(self.phase_began));
+        let left = match self.left {
+            Some((seen, left)) => {
+                format!(", {} left", seconds(left.saturating_sub(at.saturating_sub(seen))))
+            }
+            None => String::new(),
+        };
+        self.header.set_message(format!("{}  {since}{left}", self.phase.name()));
+        self.header.tick();
+    }
+
+    pub(super) fn finish(self) {
+        for bar in self.streams.iter().chain(self.work.values()) {
+            bar.finish_and_clear();
+        }
+        self.header.finish_and_clear();
+        drop(self.lines.clear());
+    }
+
+    fn work(&mut self, work: Work) {
+        let unit = work.unit;
+        let bar = self.work.entry(work.name.clone()).or_insert_with(|| {
+            let bar = match work.total {
+                Some(total) => ProgressBar::new(total),
+                None => ProgressBar::no_length(),
+            };
+            let bar = self.lines.add(bar.with_style(bar_style(unit)));
+            bar.with_prefix(shorten(&work.name, NAME_MAX))
+        });
+        bar.set_position(work.done);
+        bar.set_message(exact_rate(bar.per_sec()));
+        if work.total == Some(work.done) {
+            let elapsed = format_duration(bar.elapsed());
+            bar.finish_and_clear();
+            self.lines.remove(bar);
+            self.work.remove(&work.name);
+            let name = work.name;
+            let text = match unit {
+                Unit::Rows => format!("seeded {name}: {} rows in {elapsed}", exact(work.done)),
+                Unit::Bytes => format!("fetched {name}: {} in {elapsed}", format_bytes(work.done)),
+            };
+            drop(self.lines.println(text));
+        }
+    }
+
+    fn live(&mut self, live: &LiveState, at: Duration) {
+        self.left = live.left.map(|left| (at, left));
+        let texts = stream_lines(&live.streams);
+        while self.streams.len() < texts.len() {
+            self.streams.push(self.lines.add(ProgressBar::no_length()));
+        }
+        let is_failing = |index: usize| {
+            index
+                .checked_sub(1)
+                .and_then(|index| live.streams.get(index))
+                .is_some_and(|it| it.failed > 0)
+        };
+        for (index, (bar, text)) in self.streams.iter().zip(texts).enumerate() {
+            bar.set_style(style(if is_failing(index) { "{wide_msg:.red}" } else { "{wide_msg}" }));
+            bar.set_message(text);
+            bar.tick();
+        }
+    }
+}
+
+/// A style by its template; the templates are ours, and a test holds that all of them are right.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+const ROWS: &str =
+    "  {prefix:24} {wide_bar:.green} {human_pos}/{human_len} rows {msg:>14} {eta:>4}";
+const BYTES: &str = "  {prefix:24} {wide_bar:.green} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec:>12} {eta:>4}";
+
+fn bar_style(unit: Unit) -> ProgressStyle {
+    match unit {
+        Unit::Rows => style(ROWS),
+        Unit::Bytes => style(BYTES),
+    }
+}
+
+/// A line of titles, and one for each stream.
+fn stream_lines(streams: &[LiveStream]) -> Vec<String> {
+    let titles = [
+        "",
+        "stream",
+        "target",
+        "achieved",
+        "lag p99",
+        "response p99",
+        "in flight",
+        "failed",
+        "retries",
+    ];
+    let mut rows = vec![titles.map(str::to_owned).to_vec()];
+    let duration = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration_ns);
+    for stream in streams {
+        rows.push(vec![
+            String::new(),
+            shorten(&stream.name, NAME_MAX),
+            stream.target.map_or_else(|| "unlimited".to_owned(), exact_rate),
+            exact_rate(stream.achieved),
+            duration(stream.lag_p99_ns),
+            duration(stream.response_p99_ns),
+            exact(stream.in_flight),
+            exact(stream.failed),
+            exact(stream.retries),
+        ]);
+    }
+    let mut align = [Align::Right; 9];
+    align[1] = Align::Left;
+    columns(&align, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_right() {
+        for template in ["{spinner} {wide_msg}", "{wide_msg:.red}", "{wide_msg}", ROWS, BYTES] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn streams_stand_in_columns() {
+        let shop = LiveStream {
+            name: "shop".to_owned(),
+            target: Some(1_016.7),
+            achieved: 1_016.0,
+            acknowledged: 5_000,
+            failed: 0,
+            in_flight: 7,
+            retries: 12,
+            lag_p99_ns: Some(310_000),
+            response_p99_ns: Some(4_100_000),
+        };
+        let clicks = LiveStream {
+            name: "clicks".to_owned(),
+            target: None,
+            lag_p99_ns: None,
+            ..shop.clone()
+        };
+        let expected = [
+            "  stream     target   achieved  lag p99  response p99  in flight  failed  retries",
+            "  shop    1,016.7/s  1,016.0/s    310us        4.10ms          7       0       12",
+            "  clicks  unlimited  1,016.0/s        -        4.10ms          7       0       12",
+        ];
+        assert_eq!(stream_lines(&[shop, clicks]), expected);
+    }
+}

@@ -1,0 +1,244 @@
+//! Tables that loadgen did not make (`provision: none`): do they fit the schema? It changes nothing.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use tokio_postgres::Client;
+
+use crate::scenario::Domain;
+use crate::schema::Column;
+use crate::schema::ColumnType;
+use crate::schema::Fill;
+use crate::schema::Literal;
+use crate::schema::Schema;
+use crate::schema::Step;
+use crate::sink::postgres::catalogue::reading;
+use crate::sink::postgres::ddl;
+use crate::sink::postgres::provision::Provisioner;
+use crate::sink::postgres::provision::SetupError;
+
+/// Compares all tables of all domains with what exists; one error holds every difference.
+pub(super) async fn verify(provisioner: &Provisioner<'_>) -> Result<(), SetupError> {
+    let mut differences = Vec::new();
+    for (database, domains) in provisioner.by_database() {
+        let client = provisioner.servers.open(Some(database)).await?;
+        for domain in domains {
+            verify_domain(&client, domain, &mut differences).await?;
+        }
+    }
+    if differences.is_empty() { Ok(()) } else { Err(SetupError::Differences(differences)) }
+}
+
+async fn verify_domain(
+    client: &Client,
+    domain: &Domain,
+    differences: &mut Vec<String>,
+) -> Result<(), SetupError> {
+    for (index, table) in domain.schema.tables.iter().enumerate() {
+        let place = format!("{}.{}", domain.namespace, table.name);
+        let Some(found) = FoundTable::read(client, &domain.namespace, &table.name).await? else {
+            differences.push(format!("there is no table `{place}` in `{}`", domain.database));
+            continue;
+        };
+        for column in &table.columns {
+            match found.columns.get(&column.name) {
+                None => differences.push(format!("`{place}` has no column `{}`", column.name)),
+                Some(existing) => differences.extend(
+                    existing
+                        .difference(column)
+                        .map(|what| format!("`{place}.{}` {what}", column.name)),
+                ),
+            }
+        }
+        let known: BTreeSet<&str> =
+            table.columns.iter().map(|column| column.name.as_str()).collect();
+        for (name, existing) in &found.columns {
+            if !known.contains(name.as_str()) && existing.is_required {
+                differences
+                    .push(format!("`{place}.{name}` must have a value, and nothing fills it"));
+            }
+        }
+        let changes = Changes::of(&domain.schema, index);
+        differences.extend(found.differences(&changes).map(|what| format!("`{place}` {what}")));
+    }
+    Ok(())
+}
+
+/// What the actions of a schema do to one of its tables.
+struct Changes {
+    updates: bool,
+    deletes: bool,
+}
+
+impl Changes {
+    fn of(schema: &Schema, table: usize) -> Self {
+        let mut changes = Self { updates: false, deletes: false };
+        for step in schema.actions.iter().flat_map(|action| &action.steps) {
+            match step {
+                Step::Update { table: target, .. } => changes.updates |= *target == table,
+                // Owned rows go with their owner.
+                Step::Delete { table: target, .. } => {
+                    let owner = schema.tables[table].owner.as_ref().map(|owner| owner.table);
+                    changes.deletes |= *target == table || owner == Some(*target);
+                }
+                Step::Insert { .. } => {}
+            }
+        }
+        changes
+    }
+}
+
+/// A table that exists.
+struct FoundTable {
+    columns: BTreeMap<String, FoundColumn>,
+    /// What one may do: SELECT, INSERT, UPDATE, DELETE.
+    rights: [bool; 4],
+    /// Whether a publication carries its updates, and its deletes.
+    publishes: [bool; 2],
+    has_identity: bool,
+}
+
+/// A column that exists.
+struct FoundColumn {
+    /// The type without its modifier, as the server names it; that of the base type for a domain.
+    base: String,
+    /// The type as the server writes it.
+    written: String,
+    /// The type's modifier as the catalogue has it; -1 where there is none.
+    modifier: i32,
+    is_not_null: bool,
+    is_required: bool,
+    is_generated: bool,
+}
+
+impl FoundTable {
+    async fn read(
+        client: &Client,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Self>, SetupError> {
+        let sql = "SELECT c.oid, \
+                has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), \
+                has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'), \
+                coalesce(bool_or(p.pubupdate), false), coalesce(bool_or(p.pubdelete), false), \
+                CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false \
+                    WHEN 'i' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) \
+                    ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) END \
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+            LEFT JOIN pg_publication_tables t ON t.schemaname = n.nspname AND t.tablename = c.relname \
+            LEFT JOIN pg_publication p ON p.pubname = t.pubname \
+            WHERE n.nspname::text = $1 AND c.relname::text = $2 AND c.relkind IN ('r', 'p') \
+            GROUP BY c.oid, c.relreplident";
+        let row = client.query_opt(sql, &[&namespace, &name]).await;
+        let Some(row) = row.map_err(|error| reading(&error))? else { return Ok(None) };
+        let oid: u32 = row.get(0);
+        let sql = "SELECT a.attname::text, b.typname::text, \
+                format_type(b.oid, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END), \
+                CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, \
+                a.attnotnull, a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', \
+                a.attgenerated <> '' OR a.attidentity = 'a' \
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+            JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
+            WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped";
+        let rows = client.query(sql, &[&oid]).await.map_err(|error| reading(&error))?;
+        let columns = rows.iter().map(|row| {
+            let column = FoundColumn {
+                base: row.get(1),
+                written: row.get(2),
+                modifier: row.get(3),
+                is_not_null: row.get(4),
+                is_required: row.get(5),
+                is_generated: row.get(6),
+            };
+            (row.get(0), column)
+        });
+        Ok(Some(Self {
+            columns: columns.collect(),
+            rights: [row.get(1), row.get(2), row.get(3), row.get(4)],
+            publishes: [row.get(5), row.get(6)],
+            has_identity: row.get(7),
+        }))
+    }
+
+    fn differences(&self, changes: &Changes) -> impl Iterator<Item = String> {
+        let names = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+        let needed = [true, true, changes.updates, changes.deletes];
+        let denied: Vec<&str> = (0..names.len())
+            .filter(|&right| needed[right] && !self.rights[right])
+            .map(|right| names[right])
+            .collect();
+        let denied = (!denied.is_empty())
+            .then(|| format!("may not be used by this login: grant it {}", denied.join(", ")));
+        let is_refused = !self.has_identity
+            && ((changes.updates && self.publishes[0]) || (changes.deletes && self.publishes[1]));
+        let refused = is_refused.then(|| {
+            "is published without a replica identity, so PostgreSQL refuses its updates and \
+             deletes: give it a primary key, or REPLICA IDENTITY FULL"
+                .to_owned()
+        });
+        denied.into_iter().chain(refused)
+    }
+}
+
+impl FoundColumn {
+    /// What keeps this column from taking every value of `wanted` unchanged.
+    fn difference(&self, wanted: &Column) -> Option<String> {
+        if !self.takes(wanted.kind) {
+            let wanted = ddl::type_name(wanted.kind);
+            return Some(format!("is {}, which does not take every {wanted}", self.written));
+        }
+        if self.is_generated {
+            return Some("is generated by the server and takes no value".to_owned());
+        }
+        if self.is_not_null && may_be_null(wanted) {
+            return Some("is NOT NULL, and the schema fills it with NULL at times".to_owned());
+        }
+        None
+    }
+
+    /// Texts are sent alike whatever their type; all others must be the very type.
+    fn takes(&self, wanted: ColumnType) -> bool {
+        let base = self.base.as_str();
+        // Lengths, and the precision of a numeric, are kept with 4 added; digits of seconds are not.
+        let length = u32::try_from(self.modifier).ok().map(|modifier| modifier.saturating_sub(4));
+        let keeps_microseconds = matches!(self.modifier, -1 | 6);
+        match wanted {
+            ColumnType::Smallint => base == "int2",
+            ColumnType::Integer => base == "int4",
+            ColumnType::Bigint => base == "int8",
+            ColumnType::Real => base == "float4",
+            ColumnType::Double => base == "float8",
+            ColumnType::Boolean => base == "bool",
+            ColumnType::Uuid => base == "uuid",
+            ColumnType::Date => base == "date",
+            ColumnType::Timestamp => base == "timestamp" && keeps_microseconds,
+            ColumnType::Timestamptz => base == "timestamptz" && keeps_microseconds,
+            ColumnType::Char(wanted) => base == "bpchar" && length == Some(wanted),
+            ColumnType::Text | ColumnType::Varchar(None) => {
+                base == "text" || (base == "varchar" && length.is_none())
+            }
+            ColumnType::Varchar(Some(wanted)) => {
+                base == "text"
+                    || (base == "varchar" && length.is_none_or(|length| length >= wanted))
+            }
+            ColumnType::Numeric { precision, scale } => {
+                let (precision, scale) = (u32::from(precision), u32::from(scale));
+                base == "numeric"
+                    && length.is_none_or(|packed| {
+                        let (most, after) = (packed >> 16, packed & 0x7ff);
+                        after >= scale && most.saturating_sub(after) >= precision - scale
+                    })
+            }
+        }
+    }
+}
+
+fn may_be_null(column: &Column) -> bool {
+    let draws_null = match &column.fill {
+        Fill::Constant(value) => *value == Literal::Null,
+        Fill::Weighted(values) => values.iter().any(|(value, _)| *value == Literal::Null),
+        Fill::Listed { values, .. } => values.contains(&Literal::Null),
+        _ => false,
+    };
+    draws_null || column.null_rate > 0.0
+}

@@ -1,0 +1,234 @@
+//! Makes what a scenario needs on one PostgreSQL server, in the order that works: roles, databases,
+//! tables, rights, publication. Safe to repeat, also after it was interrupted anywhere.
+
+mod content;
+mod databases;
+mod error;
+mod finish;
+mod publication;
+mod roles;
+pub(super) mod scripts;
+mod session;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use secrecy::SecretString;
+use tokio_postgres::Client;
+
+use crate::scenario::Domain;
+use crate::scenario::PostgresTarget;
+use crate::scenario::Provision;
+use crate::scenario::Scenario;
+use crate::scenario::TargetKind;
+use crate::sink::postgres::catalogue::Local;
+use crate::sink::postgres::catalogue::Login;
+use crate::sink::postgres::catalogue::Shared;
+use crate::sink::postgres::clean;
+use crate::sink::postgres::existing;
+use crate::sink::postgres::mark::Books;
+use crate::sink::postgres::mark::Mark;
+use crate::sink::postgres::mark::Stage;
+use crate::sink::postgres::preflight::check_names;
+
+pub use error::ObjectKind;
+pub use error::SetupError;
+pub use session::Connecting;
+pub use session::Servers;
+
+pub(super) use error::DEPENDENTS_EXIST;
+pub(super) use publication::published;
+pub(super) use session::alone;
+pub(super) use session::atomically;
+
+/// The passwords of a domain's logins. They are sent as SCRAM verifiers only.
+#[derive(Debug, Clone)]
+pub struct Passwords {
+    /// Of the application's login.
+    pub application: SecretString,
+    /// Of the login of change data capture.
+    pub capture: SecretString,
+}
+
+/// What a set-up did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupReport {
+    /// The start of the data, in microseconds since 1970: the one given, or that of the rows which
+    /// an interrupted seeding left.
+    pub start_us: i64,
+    /// What was made, in order: ``database `orders` ``.
+    pub made: Vec<String>,
+    /// What a user should know, and what to do about it.
+    pub notes: Vec<String>,
+}
+
+/// One server of a scenario, and what the scenario wants there.
+#[derive(Debug, Clone)]
+pub struct Provisioner<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) settings: &'a PostgresTarget,
+    /// The domains on this server, each with its index in the scenario.
+    pub(super) domains: Vec<(usize, &'a Domain)>,
+    pub(super) servers: Servers<'a>,
+}
+
+impl<'a> Provisioner<'a> {
+    /// For the target of this index; `None` if that is no PostgreSQL server.
+    pub fn new(scenario: &'a Scenario, target: usize, servers: Servers<'a>) -> Option<Self> {
+        let TargetKind::Postgres(settings) = &scenario.targets.get(target)?.kind else {
+            return None;
+        };
+        let domains = scenario.domains.iter().enumerate();
+        let domains = domains.filter(|(_, domain)| domain.target == target).collect();
+        Some(Self { scenario, settings, domains, servers })
+    }
+
+    /// The database that a domain's sessions use; `None` stands for the one that the URL names.
+    pub fn database_of<'d>(&self, domain: &'d Domain) -> Option<&'d str> {
+        (self.settings.provision != Provision::Schemas).then_some(domain.database.as_str())
+    }
+
+    /// Makes all that the scenario needs and keeps rows that are seeded already. With `fresh`,
+    /// everything marked is dropped first. `passwords` has one entry for each of the scenario's
+    /// domains; a login without one keeps the password it has. Nothing is changed before it is
+    /// known that nothing foreign stands in the way.
+    pub async fn setup(
+        &self,
+        passwords: &[Passwords],
+        start_us: i64,
+        fresh: bool,
+    ) -> Result<SetupReport, SetupError> {
+        for domain in self.domains() {
+            check_names(domain, &self.scenario.cdc.publication)?;
+        }
+        let mut report = SetupReport { start_us, made: Vec::new(), notes: Vec::new() };
+        match self.settings.provision {
+            Provision::Databases => self.setup_databases(passwords, fresh, &mut report).await?,
+            Provision::Schemas => self.setup_schemas(fresh, &mut report).await?,
+            Provision::Nothing => existing::verify(self).await?,
+        }
+        Ok(report)
+    }
+
+    async fn setup_databases(
+        &self,
+        passwords: &[Passwords],
+        fresh: bool,
+        report: &mut SetupReport,
+    ) -> Result<(), SetupError> {
+        let control = self.servers.open_locked(None).await?;
+        let login = Login::read(&control).await?;
+        let mut shared = Shared::read(&control, &self.domains()).await?;
+        shared.refuse_foreign()?;
+        if fresh {
+            clean::databases(self, &control, &login, &shared).await?;
+            shared = Shared::read(&control, &self.domains()).await?;
+        }
+        let mut marks = Vec::new();
+        for (database, domains) in self.by_database() {
+            if shared.databases.get(database).is_some_and(|found| !found.is_broken) {
+                let client = self.servers.open_locked(Some(database)).await?;
+                marks.extend(read_marks(&client, &domains).await?);
+            }
+        }
+        report.start_us = self.agreed_start(&marks, report.start_us)?;
+
+        let mut setup = Setup { provisioner: self, control: &control, login, shared, report };
+        for (index, domain) in &self.domains {
+            roles::make(&mut setup, domain, passwords.get(*index)).await?;
+        }
+        databases::make(&mut setup).await?;
+        for (database, domains) in self.by_database() {
+            let client = self.servers.open_locked(Some(database)).await?;
+            for domain in &domains {
+                content::fill(self, &client, domain, report).await?;
+            }
+            publication::bring_up_to_date(self, &client, &domains, report).await?;
+        }
+        Ok(())
+    }
+
+    async fn setup_schemas(&self, fresh: bool, report: &mut SetupReport) -> Result<(), SetupError> {
+        let client = self.servers.open_locked(None).await?;
+        let publication = &self.scenario.cdc.publication;
+        let local = Local::read(&client, &self.domains(), publication).await?;
+        local.refuse_foreign(publication)?;
+        if fresh {
+            clean::schemas(self, &client, &local).await?;
+        }
+        let marks = read_marks(&client, &self.domains()).await?;
+        report.start_us = self.agreed_start(&marks, report.start_us)?;
+        for domain in self.domains() {
+            content::fill(self, &client, domain, report).await?;
+        }
+        publication::bring_up_to_date(self, &client, &self.domains(), report).await
+    }
+
+    pub(super) fn domains(&self) -> Vec<&'a Domain> {
+        self.domains.iter().map(|(_, domain)| *domain).collect()
+    }
+
+    /// The domains on this server, by the database they live in.
+    pub(super) fn by_database(&self) -> BTreeMap<&'a str, Vec<&'a Domain>> {
+        let mut databases: BTreeMap<&str, Vec<&Domain>> = BTreeMap::new();
+        for domain in self.domains() {
+            databases.entry(&domain.database).or_default().push(domain);
+        }
+        databases
+    }
+
+    /// The start that rows seeded already were made for, or `wanted`. An error where the marks do
+    /// not fit this scenario.
+    fn agreed_start(&self, marks: &[(&Domain, Mark)], wanted: i64) -> Result<i64, SetupError> {
+        let used = |domain: &Domain, why: String| {
+            Err(SetupError::Used { domain: domain.schema.name.clone(), why })
+        };
+        let mut starts = BTreeSet::new();
+        for (domain, mark) in marks {
+            if mark.hash != self.scenario.hash || mark.seed != self.scenario.seed {
+                let (name, seed) = (&mark.scenario, mark.seed);
+                return used(
+                    domain,
+                    format!("it was made for another state of `{name}` (seed {seed})"),
+                );
+            }
+            if mark.stage >= Stage::Loading {
+                let run = mark.run.as_deref().map(|run| format!(" `{run}`")).unwrap_or_default();
+                return used(domain, format!("a run{run} has changed its rows"));
+            }
+            if mark.stage > Stage::Made {
+                starts.insert(mark.start_us);
+            }
+            if starts.len() > 1 {
+                return used(
+                    domain,
+                    "it was seeded for another start than its neighbours".to_owned(),
+                );
+            }
+        }
+        Ok(starts.first().copied().unwrap_or(wanted))
+    }
+}
+
+/// A set-up under way: what its steps share.
+struct Setup<'s> {
+    provisioner: &'s Provisioner<'s>,
+    /// The session that holds the lock, outside the domains' databases.
+    control: &'s Client,
+    login: Login,
+    shared: Shared,
+    report: &'s mut SetupReport,
+}
+
+async fn read_marks<'d>(
+    client: &Client,
+    domains: &[&'d Domain],
+) -> Result<Vec<(&'d Domain, Mark)>, SetupError> {
+    let mut marks = Vec::new();
+    for domain in domains {
+        if let Some(mark) = Books::beside(&domain.namespace).read(client).await? {
+            marks.push((*domain, mark));
+        }
+    }
+    Ok(marks)
+}

@@ -1,0 +1,171 @@
+//! Scenarios built by hand: what a YAML file would have meant.
+
+use std::time::Duration;
+
+use loadgen::scenario::Cdc;
+use loadgen::scenario::Domain;
+use loadgen::scenario::Load;
+use loadgen::scenario::PostgresTarget;
+use loadgen::scenario::Provision;
+use loadgen::scenario::Roles;
+use loadgen::scenario::Scenario;
+use loadgen::scenario::Server;
+use loadgen::scenario::Start;
+use loadgen::scenario::Target;
+use loadgen::scenario::TargetKind;
+use loadgen::schema::Action;
+use loadgen::schema::Column;
+use loadgen::schema::ColumnType;
+use loadgen::schema::Fill;
+use loadgen::schema::Literal;
+use loadgen::schema::Otherwise;
+use loadgen::schema::Pick;
+use loadgen::schema::Reference;
+use loadgen::schema::ReplicaIdentity;
+use loadgen::schema::Schema;
+use loadgen::schema::Step;
+use loadgen::schema::Table;
+use loadgen::sink::postgres::provision::Passwords;
+
+pub(crate) const APPLICATION_PASSWORD: &str = "s3cret-application";
+pub(crate) const CAPTURE_PASSWORD: &str = "s3cret-cäpture";
+
+/// A scenario with these domains on one server.
+pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
+    Scenario {
+        name: "test run".to_owned(),
+        seed: u64::MAX,
+        start: Start::At(0),
+        lanes: 16,
+        allow_remote: false,
+        targets: vec![Target {
+            name: "operational".to_owned(),
+            kind: TargetKind::Postgres(PostgresTarget {
+                server: Server::Embedded(None),
+                connections: 2,
+                in_flight: 1,
+                provision,
+                synchronous_commit: None,
+                statement_timeout: None,
+                reconnect: Duration::from_secs(1),
+            }),
+        }],
+        domains,
+        load: Load { warmup: Duration::ZERO, drain: Duration::ZERO, streams: Vec::new() },
+        cdc: Cdc {
+            publication: "debezium".to_owned(),
+            signal_table: true,
+            heartbeat_table: true,
+            password: None,
+            application_password: None,
+        },
+        thresholds: Vec::new(),
+        hash: "0123abcd".to_owned(),
+        source: String::new(),
+    }
+}
+
+/// A domain whose names all follow from one.
+pub(crate) fn domain(name: &str) -> Domain {
+    Domain {
+        schema: schema(name),
+        target: 0,
+        database: format!("db_{name}"),
+        namespace: "public".to_owned(),
+        roles: Roles {
+            owner: format!("{name}_owners_group"),
+            application: format!("{name}_app"),
+            capture: format!("debezium_{name}"),
+        },
+        rows: vec![0; 3],
+    }
+}
+
+pub(crate) fn passwords(scenario: &Scenario) -> Vec<Passwords> {
+    let passwords = Passwords {
+        application: APPLICATION_PASSWORD.to_owned().into(),
+        capture: CAPTURE_PASSWORD.to_owned().into(),
+    };
+    vec![passwords; scenario.domains.len()]
+}
+
+/// Children stand before their parents, one table has no key, and rows are updated and deleted.
+fn schema(name: &str) -> Schema {
+    let items = Table {
+        replica_identity: ReplicaIdentity::Full,
+        ..table(
+            "items",
+            vec![
+                column("order_id", ColumnType::Uuid, to(name, "orders", "id")),
+                column("line", ColumnType::Smallint, Fill::Line),
+                column("again", ColumnType::Uuid, to(name, "orders", "id")),
+            ],
+            &[0, 1],
+        )
+    };
+    let orders = table(
+        "orders",
+        vec![
+            column("id", ColumnType::Uuid, Fill::Uuid),
+            column("customer_id", ColumnType::Bigint, to(name, "customers", "id")),
+            column("value", ColumnType::Numeric { precision: 12, scale: 2 }, one()),
+        ],
+        &[0],
+    );
+    let customers = table(
+        "customers",
+        vec![
+            column("id", ColumnType::Bigint, Fill::Sequence { start: 1 }),
+            Column { unique: true, ..column("email", ColumnType::Varchar(Some(40)), one()) },
+            Column { nullable: true, null_rate: 0.5, ..column("note", ColumnType::Text, one()) },
+            column("seen", ColumnType::Timestamptz, one()),
+        ],
+        &[0],
+    );
+    let log = Table {
+        replica_identity: ReplicaIdentity::Nothing,
+        ..table("log", vec![column("line", ColumnType::Char(3), one())], &[])
+    };
+    let pick = Pick::Uniform;
+    let otherwise = Otherwise::Skip;
+    let steps = vec![
+        Step::Update { table: 2, pick: pick.clone(), set: Vec::new(), otherwise },
+        Step::Delete { table: 2, pick, otherwise },
+    ];
+    Schema {
+        name: name.to_owned(),
+        database: format!("db_{name}"),
+        tables: vec![items, orders, customers, log],
+        actions: vec![Action { name: "close".to_owned(), steps }],
+        source: String::new(),
+    }
+}
+
+pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
+    Table {
+        name: name.to_owned(),
+        columns,
+        key: key.to_vec(),
+        replica_identity: ReplicaIdentity::Default,
+        owner: None,
+        states: None,
+    }
+}
+
+pub(crate) fn column(name: &str, kind: ColumnType, fill: Fill) -> Column {
+    Column { name: name.to_owned(), kind, nullable: false, null_rate: 0.0, unique: false, fill }
+}
+
+pub(crate) fn one() -> Fill {
+    Fill::Constant(Literal::Int(1))
+}
+
+fn to(schema: &str, table: &str, column: &str) -> Fill {
+    Fill::Reference(Reference {
+        schema: schema.to_owned(),
+        table: table.to_owned(),
+        column: column.to_owned(),
+        pick: Pick::Uniform,
+        enforced: true,
+    })
+}

@@ -1,0 +1,114 @@
+//! Programs, processes, ports and users: what a server of our own needs of this machine.
+
+use std::env;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::thread::sleep;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::process::Pid;
+use rustix::process::geteuid;
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One of the server's programs, run as somebody who is not root: PostgreSQL refuses root.
+pub(super) fn program(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(binaries().join(name));
+    command.current_dir(folder).env("LC_ALL", "C").env_remove("PGDATA");
+    if let Some((user, group)) = account() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// User and group to run a server as, if we are root: `postgres`, else `nobody`.
+fn account() -> Option<(u32, u32)> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let found = ["postgres", "nobody"].iter().find_map(|name| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    });
+    Some(found.expect("no user `postgres` or `nobody` to run a server as"))
+}
+
+pub(super) fn own(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    if let Some((user, group)) = account() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+}
+
+/// A port that is free, and stays so while the server restarts: not one of those that the system
+/// deals out to whoever connects somewhere.
+pub(super) fn free_port() -> u16 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(131);
+    let candidates = (0..1000).map(|_| first.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)));
+    let mut ports = candidates.filter_map(|number| u16::try_from(15_000 + number % 17_000).ok());
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("no port is free")
+}
+
+/// The folder of the server's programs: the one place that knows.
+pub(crate) fn binaries() -> &'static Path {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let mut folders: Vec<PathBuf> =
+            env::var_os("PG_BIN").map(PathBuf::from).into_iter().collect();
+        folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+            folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+        }
+        let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let mut installed: Vec<PathBuf> = installed.map(|entry| entry.path().join("bin")).collect();
+        installed.sort();
+        folders.extend(installed.into_iter().rev());
+        let has_all = |folder: &&PathBuf| {
+            ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file())
+        };
+        folders.iter().find(has_all).cloned().expect("no PostgreSQL server programs: set PG_BIN")
+    })
+}
+
+/// The processes whose parent this is.
+pub(super) fn children(parent: u32) -> Vec<Pid> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let child = |line: &str| {
+        let mut fields = line.split_whitespace().map(|field| field.parse::<i32>().ok());
+        let (id, of) = (fields.next()??, fields.next()??);
+        (u32::try_from(of) == Ok(parent)).then(|| Pid::from_raw(id)).flatten()
+    };
+    text.lines().filter_map(child).collect()
+}
+
+/// Whether a process still does anything. One that is dead but not buried does not.
+pub(super) fn is_alive(id: Pid) -> bool {
+    let id = id.as_raw_nonzero().to_string();
+    let output = Command::new("ps").args(["-o", "stat=", "-p", &id]).output().unwrap();
+    let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    !(state.is_empty() || state.starts_with('Z'))
+}
+
+pub(super) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,318 @@
+//! Throwaway PostgreSQL servers. Each is stopped and its folder removed when it is dropped, and also
+//! when this process ends in any other way.
+
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::ChildStdin;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use loadgen::sink::postgres::address::Address;
+use loadgen::sink::postgres::control::control;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+use tokio_postgres::SimpleQueryMessage;
+
+use super::machine::children;
+use super::machine::free_port;
+use super::machine::is_alive;
+use super::machine::own;
+use super::machine::program;
+use super::machine::wait_for;
+
+/// Waits for its input to end, which it does when the tests' process is gone; then stops the server
+/// and removes the folder `$1`.
+const WATCHDOG: &str = r#"
+cat > /dev/null
+read -r pid < "$1/data/postmaster.pid" && kill -QUIT "$pid"
+tries=0
+while [ -e "$1/data/postmaster.pid" ] && [ "$tries" -lt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+[ -e "$1/data/postmaster.pid" ] && kill -KILL "$pid" && sleep 0.5
+rm -rf "$1"
+"#;
+
+/// How a server is to be, where it differs from the ordinary.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Options {
+    /// Lines of `pg_hba.conf`, before the one that lets the superuser `postgres` in from 127.0.0.1.
+    pub(crate) hba: Vec<String>,
+    /// Certificate and key in PEM format: turns TLS on.
+    pub(crate) ssl: Option<(String, String)>,
+    /// Certificates in PEM format of those who may sign clients' certificates.
+    pub(crate) ssl_ca: Option<String>,
+    /// Further settings.
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+/// A server of our own.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    folder: PathBuf,
+    port: u16,
+    settings: Vec<String>,
+    postmaster: Mutex<Option<Child>>,
+    watchdog: Mutex<Option<(Child, ChildStdin)>>,
+}
+
+impl TestServer {
+    /// An ordinary server: no TLS, everybody is trusted, `wal_level=logical`.
+    pub(crate) fn start() -> TestServer {
+        let everybody = ["host all all 127.0.0.1/32 trust", "local all all trust"];
+        let hba = everybody.iter().map(ToString::to_string).collect();
+        TestServer::with(&Options { hba, ..Options::default() })
+    }
+
+    /// The ordinary server that all tests of this process share. Do not stop it.
+    pub(crate) fn shared() -> &'static TestServer {
+        static SHARED: OnceLock<TestServer> = OnceLock::new();
+        SHARED.get_or_init(TestServer::start)
+    }
+
+    /// A server as wanted.
+    pub(crate) fn with(options: &Options) -> TestServer {
+        let made = tempfile::Builder::new().prefix("loadgen-test-").tempdir_in("/tmp").unwrap();
+        let folder = made.keep();
+        let watchdog = Mutex::new(Some(watch(&folder)));
+        own(&folder, 0o700);
+        initialise(&folder, options);
+        let port = free_port();
+        let settings = settings(options, &folder, port);
+        let server = TestServer { folder, port, settings, postmaster: Mutex::new(None), watchdog };
+        server.launch();
+        server
+    }
+
+    /// Its port on 127.0.0.1, and the number of its socket.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its socket lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The superuser's URL, for the database `postgres`.
+    pub(crate) fn url(&self) -> String {
+        self.url_of("postgres")
+    }
+
+    /// The superuser's URL, for a database.
+    pub(crate) fn url_of(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes a database that no other test uses, and gives its name.
+    pub(crate) fn fresh_database(&self) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("fresh_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.query("postgres", &format!("CREATE DATABASE {name}"));
+        name
+    }
+
+    /// Runs statements as the superuser; gives the rows as text, NULL as an empty one.
+    pub(crate) fn query(&self, database: &str, sql: &str) -> Vec<Vec<String>> {
+        // On a thread of its own, because the caller may be inside a runtime.
+        thread::scope(|scope| scope.spawn(|| self.query_here(database, sql)).join().unwrap())
+    }
+
+    fn query_here(&self, database: &str, sql: &str) -> Vec<Vec<String>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let address = Address::parse(&self.url_of(database), &|_| None).unwrap();
+            let client = control(&address, "loadgen-test").await.unwrap();
+            let messages = client.simple_query(sql).await.unwrap();
+            let rows = messages.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            rows.map(|row| (0..row.len()).map(|at| text(row.get(at))).collect()).collect()
+        })
+    }
+
+    /// Stops it, sessions and all (`fast`), and starts it again.
+    pub(crate) fn restart(&self) {
+        self.stop();
+        self.launch();
+    }
+
+    /// Stops it, sessions and all (`fast`).
+    pub(crate) fn stop(&self) {
+        self.end(Signal::INT);
+    }
+
+    /// Starts it again after [`TestServer::stop`] or [`TestServer::kill_hard`].
+    pub(crate) fn start_again(&self) {
+        self.launch();
+    }
+
+    /// Kills every process of it at once, as if the machine had lost its power (but what was
+    /// written is kept by the system). It does not start again by itself.
+    pub(crate) fn kill_hard(&self) {
+        let mut postmaster = self.postmaster.lock().unwrap();
+        let Some(mut child) = postmaster.take() else { return };
+        let sessions = children(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Sessions end by themselves when they next look for their parent; that may be late.
+        for id in &sessions {
+            let _ = kill_process(*id, Signal::KILL);
+        }
+        let all_gone = || sessions.iter().all(|id| !is_alive(*id));
+        wait_for("the killed server's sessions to be gone", all_gone);
+        let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
+    }
+
+    fn launch(&self) {
+        let mut postmaster = self.postmaster.lock().unwrap();
+        assert!(postmaster.is_none(), "the server runs already");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let child = program("postgres", &self.folder)
+            .arg("-D")
+            .arg(self.folder.join("data"))
+            .args(&self.settings)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let child = postmaster.insert(child);
+        let status = self.folder.join("data/postmaster.pid");
+        wait_for("the server to start", || {
+            if let Some(code) = child.try_wait().unwrap() {
+                let log = fs::read_to_string(self.log()).unwrap_or_default();
+                panic!("the server ended with {code}:\n{log}");
+            }
+            fs::read_to_string(&status).is_ok_and(|text| text.contains("ready"))
+        });
+    }
+
+    fn end(&self, signal: Signal) {
+        // A test that failed must not hinder the clean-up.
+        let mut postmaster =
+            self.postmaster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(mut child) = postmaster.take() else { return };
+        let _ = kill_process(Pid::from_child(&child), signal);
+        wait_for("the server to stop", || child.try_wait().unwrap().is_some());
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.end(Signal::QUIT);
+        if let Some((mut watchdog, input)) = self.watchdog.lock().unwrap().take() {
+            drop(input);
+            let _ = watchdog.wait();
+        }
+    }
+}
+
+fn watch(folder: &Path) -> (Child, ChildStdin) {
+    let mut watchdog = Command::new("sh");
+    watchdog.args(["-c", WATCHDOG, "watchdog"]).arg(folder).current_dir("/").process_group(0);
+    watchdog.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut watchdog = watchdog.spawn().unwrap();
+    let input = watchdog.stdin.take().unwrap();
+    (watchdog, input)
+}
+
+/// Makes the data directory, `pg_hba.conf` and the files of TLS.
+fn initialise(folder: &Path, options: &Options) {
+    let output = program("initdb", folder)
+        .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
+        .arg(folder.join("data"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+    let mut hba = options.hba.join("\n");
+    hba.push_str("\nhost all postgres 127.0.0.1/32 trust\n");
+    hba.push_str("host replication postgres 127.0.0.1/32 trust\n");
+    fs::write(folder.join("data/pg_hba.conf"), hba).unwrap();
+    let (certificate, key) = options.ssl.clone().unwrap_or_default();
+    for (name, text) in [
+        ("server.crt", certificate),
+        ("server.key", key),
+        ("ca.crt", options.ssl_ca.clone().unwrap_or_default()),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+        own(&folder.join(name), 0o600);
+    }
+}
+
+fn settings(options: &Options, folder: &Path, port: u16) -> Vec<String> {
+    let mut settings = vec![
+        format!("port={port}"),
+        format!("unix_socket_directories={}", folder.display()),
+        "listen_addresses=127.0.0.1".to_owned(),
+        "wal_level=logical".to_owned(),
+        "max_connections=200".to_owned(),
+        "shared_buffers=64MB".to_owned(),
+        // The system keeps what a killed server has written; only a dying machine would not.
+        "fsync=off".to_owned(),
+        "lc_messages=C".to_owned(),
+    ];
+    if options.ssl.is_some() {
+        settings.push("ssl=on".to_owned());
+        settings.push(format!("ssl_cert_file={}", folder.join("server.crt").display()));
+        settings.push(format!("ssl_key_file={}", folder.join("server.key").display()));
+    }
+    if options.ssl_ca.is_some() {
+        settings.push(format!("ssl_ca_file={}", folder.join("ca.crt").display()));
+    }
+    settings.extend(options.settings.iter().map(|(key, value)| format!("{key}={value}")));
+    settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
+}
+
+#[test]
+fn a_server_survives_a_restart_and_a_violent_death() {
+    let server = TestServer::start();
+    server.query("postgres", "CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)");
+    let pid = |server: &TestServer| server.query("postgres", "SELECT pg_postmaster_start_time()");
+    let first = pid(&server);
+    server.restart();
+    let second = pid(&server);
+    assert_ne!(first, second);
+    server.kill_hard();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", server.port())).is_err());
+    server.start_again();
+    assert_ne!(second, pid(&server));
+    assert_eq!(server.query("postgres", "SELECT id FROM kept"), [["7"]]);
+    let folder = server.folder().to_owned();
+    assert!(folder.join("data").exists());
+    let port = server.port();
+    drop(server);
+    assert!(!folder.exists(), "the folder is left");
+    assert_eq!(
+        std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err().kind(),
+        io::ErrorKind::ConnectionRefused,
+    );
+}
+
+#[test]
+fn databases_of_a_shared_server_are_apart() {
+    let server = TestServer::shared();
+    let (one, other) = (server.fresh_database(), server.fresh_database());
+    assert_ne!(one, other);
+    server.query(&one, "CREATE TABLE only_here ()");
+    let found = server.query(&other, "SELECT to_regclass('only_here'), current_database()");
+    assert_eq!(found, [["", other.as_str()]]);
+}
