@@ -1,6 +1,7 @@
 //! A mistake in a file: what, where, what to do. Draws the file, the line, the caret and the help.
 
 mod draw;
+mod mask;
 mod nearest;
 
 use std::fmt;
@@ -161,7 +162,7 @@ impl Problems {
     }
 
     fn redact(&self, text: &str, place: Option<Place>) -> String {
-        let mut text = text.to_owned();
+        let mut text = mask::mask(text);
         for Hidden { place: origin, value, shown } in &self.hidden {
             // A short value may be part of many innocent words; as a whole it is always quoted.
             if value.len() >= 4 {

@@ -103,7 +103,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     drop(reports);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(watch(&shared, windows, &mut reported));
-    Ok(finish(&shared, done))
+    Ok(finish(&shared, &done))
 }
 
 /// Waits for all workers, and tells the feed once a second how they do.
@@ -158,7 +158,11 @@ impl Shared {
 
     /// When the measurement began, on the run's clock.
     fn began(&self) -> Option<u64> {
-        if self.job.scenario.load.warmup.is_zero() { self.ready.opened() } else { self.warm.opened() }
+        if self.job.scenario.load.warmup.is_zero() {
+            self.ready.opened()
+        } else {
+            self.warm.opened()
+        }
     }
 
     /// How long the longest stream is measured, if that is known.
@@ -188,11 +192,11 @@ impl Shared {
     }
 }
 
-fn finish(shared: &Shared, done: Vec<WorkerReport>) -> Finished {
+fn finish(shared: &Shared, done: &[WorkerReport]) -> Finished {
     let scenario = &shared.job.scenario;
     let mut recorder = Recorder::new(scenario.load.streams.len());
     let mut account = Account::new(shared.job.world.table_count());
-    for report in &done {
+    for report in done {
         recorder.merge(&report.recorder);
         account.merge(&report.account);
     }

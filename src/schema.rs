@@ -5,6 +5,7 @@ pub mod order;
 pub(crate) mod check;
 pub(crate) mod expression;
 pub(crate) mod file;
+mod find;
 mod kind;
 
 use crate::units::Decimal;
@@ -24,26 +25,6 @@ pub struct Schema {
     pub source: String,
 }
 
-impl Schema {
-    /// The index of a table.
-    pub fn table(&self, name: &str) -> Option<usize> {
-        self.tables.iter().position(|table| table.name == name)
-    }
-
-    /// The index of an action.
-    pub fn action(&self, name: &str) -> Option<usize> {
-        self.actions.iter().position(|action| action.name == name)
-    }
-
-    /// The tables whose rows belong to rows of this one.
-    pub fn owned_by(&self, owner: usize) -> impl Iterator<Item = usize> {
-        let owners = self.tables.iter().enumerate();
-        owners
-            .filter(move |(_, table)| table.owner.as_ref().is_some_and(|of| of.table == owner))
-            .map(|(index, _)| index)
-    }
-}
-
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
@@ -59,22 +40,6 @@ pub struct Table {
     pub owner: Option<Owner>,
     /// Set for rows whose life has states.
     pub states: Option<States>,
-}
-
-impl Table {
-    /// The index of a column.
-    pub fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.name == name)
-    }
-
-    /// The columns that refer to other tables, and to what.
-    pub fn references(&self) -> impl Iterator<Item = (usize, &Reference)> {
-        let columns = self.columns.iter().enumerate();
-        columns.filter_map(|(index, column)| match &column.fill {
-            Fill::Reference(reference) => Some((index, reference)),
-            _ => None,
-        })
-    }
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -257,25 +222,6 @@ pub enum Fill {
     Line,
 }
 
-impl Fill {
-    /// Whether the value follows from the row's number alone, so that it can be found without
-    /// the row.
-    pub fn is_pure(&self) -> bool {
-        match self {
-            Self::Sequence { .. }
-            | Self::Uuid
-            | Self::Constant(_)
-            | Self::Uniform { .. }
-            | Self::Lognormal { .. }
-            | Self::Weighted(_)
-            | Self::Words { .. }
-            | Self::Name(_) => true,
-            Self::Listed { then, .. } => then.is_pure(),
-            _ => false,
-        }
-    }
-}
-
 /// Which part of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamePart {
@@ -354,17 +300,6 @@ pub enum Step {
         /// When there is none.
         otherwise: Otherwise,
     },
-}
-
-impl Step {
-    /// The table it works on.
-    pub fn table(&self) -> usize {
-        match self {
-            Self::Insert { table } | Self::Update { table, .. } | Self::Delete { table, .. } => {
-                *table
-            }
-        }
-    }
 }
 
 /// What an action does when it finds no row to work on.

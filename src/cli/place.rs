@@ -91,7 +91,9 @@ impl Place {
 
     /// A domain's database, as the scenario's own login.
     pub(super) fn domain(&self, scenario: &Scenario, domain: &Domain) -> Option<Address> {
-        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else { return None };
+        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
+            return None;
+        };
         let address = self.address(domain.target)?;
         Some(match target.provision {
             Provision::Schemas => address.clone(),
@@ -110,7 +112,9 @@ impl Place {
         for embedded in self.embedded {
             if keep {
                 notes.push(match embedded.keep() {
-                    Ok(kept) => format!("the server stays at {}\nto stop it: {}", kept.url, kept.stop),
+                    Ok(kept) => {
+                        format!("the server stays at {}\nto stop it: {}", kept.url, kept.stop)
+                    }
                     Err(error) => format!("the embedded server could not be kept: {error}"),
                 });
             } else if let Err(error) = embedded.stop() {
@@ -166,7 +170,10 @@ fn show(feed: &Feed, progress: &Progress) {
     match progress {
         Progress::Swept(swept) => feed.message(swept.to_string()),
         Progress::Left { folder, cause } => {
-            feed.message(format!("`{}` of a killed run could not be removed: {cause}", folder.display()));
+            feed.message(format!(
+                "`{}` of a killed run could not be removed: {cause}",
+                folder.display()
+            ));
         }
         Progress::Fetching { release, received, total } => {
             feed.downloading(&format!("PostgreSQL {release}"), *received, *total);
@@ -176,6 +183,5 @@ fn show(feed: &Feed, progress: &Progress) {
             feed.message(format!("making a private PostgreSQL {version}"));
         }
         Progress::Starting => {}
-        _ => {}
     }
 }

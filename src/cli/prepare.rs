@@ -129,7 +129,8 @@ impl Prepared {
             return Ok(());
         };
         if is_first_look {
-            let found = seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
+            let found =
+                seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -159,7 +160,8 @@ impl Prepared {
         let scenario = Arc::clone(&self.scenario);
         let domain = &scenario.domains[number];
         let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
-            return Ok(self.fill_nothing(number));
+            self.fill_nothing(number);
+            return Ok(());
         };
         let Some(address) = self.place.domain(&scenario, domain) else { return Ok(()) };
         let seeding = Seeding {
@@ -201,8 +203,9 @@ impl Prepared {
         let connect = connector(address, self.application_name());
         let provisioner = Provisioner::new(&self.scenario, domain.target, Servers::new(&connect));
         let Some(provisioner) = provisioner else { return Ok(()) };
-        let keys_max: Vec<_> =
-            (0..domain.schema.tables.len()).map(|table| self.world.key_max(number, table)).collect();
+        let keys_max: Vec<_> = (0..domain.schema.tables.len())
+            .map(|table| self.world.key_max(number, table))
+            .collect();
         seed::on_runtime(provisioner.finish_seed(domain, &keys_max))
     }
 
@@ -239,7 +242,8 @@ impl Prepared {
     }
 
     fn write_manifest(&self, reference: &str) -> Result<(), Refusal> {
-        let mut files = vec![SourceFile { path: reference.to_owned(), text: self.scenario.source.clone() }];
+        let mut files =
+            vec![SourceFile { path: reference.to_owned(), text: self.scenario.source.clone() }];
         files.extend(self.scenario.domains.iter().map(|domain| SourceFile {
             path: format!("schema {}", domain.schema.name),
             text: domain.schema.source.clone(),
@@ -280,16 +284,16 @@ fn passwords(
             &scenario.targets[domain.target].kind,
             TargetKind::Postgres(PostgresTarget { provision: Provision::Databases, .. })
         ) && place.address(domain.target).is_some();
-        let mut password = |given: &Option<SecretString>, login: &str| match given {
-            Some(given) => Ok(given.clone()),
-            None => {
-                let made = random_hex(16).map_err(|error| Refusal::setup(&error))?;
-                let made = SecretString::from(made);
-                if makes_roles {
-                    generated.push((login.to_owned(), made.clone()));
-                }
-                Ok(made)
+        let mut password = |given: &Option<SecretString>, login: &str| {
+            if let Some(given) = given {
+                return Ok(given.clone());
             }
+            let made = random_hex(16).map_err(|error| Refusal::setup(&error))?;
+            let made = SecretString::from(made);
+            if makes_roles {
+                generated.push((login.to_owned(), made.clone()));
+            }
+            Ok(made)
         };
         all.push(Passwords {
             application: password(&scenario.cdc.application_password, &domain.roles.application)?,

@@ -30,6 +30,7 @@ use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Generator;
 use crate::measure::Phase;
+use crate::measure::Recorder;
 use crate::measure::RunFacts;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
@@ -71,10 +72,9 @@ fn whole(
     (feed, stop): (&Feed, &Stop),
 ) -> Result<(Prepared, Summary), Refusal> {
     let began = Instant::now();
-    let workers = arguments.workers.map_or_else(
-        || std::thread::available_parallelism().map_or(2, usize::from),
-        usize::from,
-    );
+    let workers = arguments
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fixed = Arc::new(World::new(&prepared.scenario, FIXED_START_US));
     let fingerprint = fingerprint(&fixed, FINGERPRINT_ACTIONS, workers);
@@ -186,7 +186,7 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
         address,
     };
     let (connections, reconnect) = (target.connections, target.reconnect);
-    Destination::Postgres { options, connections, reconnect }
+    Destination::Postgres { options: Box::new(options), connections, reconnect }
 }
 
 fn settings(target: &PostgresTarget) -> Vec<(String, String)> {
@@ -234,8 +234,8 @@ impl Finished {
     /// Of a run without a load.
     fn of_nothing(world: &World, end: End) -> Self {
         Self {
-            recorder: crate::measure::Recorder::new(0),
-            account: crate::engine::Account::new(world.table_count()),
+            recorder: Recorder::new(0),
+            account: engine::Account::new(world.table_count()),
             end,
             streams: Vec::new(),
         }

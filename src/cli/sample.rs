@@ -92,14 +92,13 @@ fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
     let tables = &world.catalog.tables;
     let full = |at: usize| format!("{}.{}", tables[at].database, tables[at].name);
     let found = (0..tables.len()).find(|at| tables[*at].name == name || full(*at) == name);
-    match found {
-        Some(at) => Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX))),
-        None => {
-            let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
-            let text = format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
-            Err(Refusal { text, code: 2 })
-        }
-    }
+    let Some(at) = found else {
+        let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+        let text =
+            format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
+        return Err(Refusal { text, code: 2 });
+    };
+    Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX)))
 }
 
 /// Seeded rows; of a table that is not seeded, those that it would begin with.
@@ -117,21 +116,21 @@ fn rows(world: &World, table: TableId, count: u64, lines: &mut Lines) {
 
 /// What the first slots send, in the order in which they are due.
 fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
-    let mut lanes: Vec<Lane> = (0..world.groups.len())
+    let mut all: Vec<Lane> = (0..world.groups.len())
         .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
         .map(|(group, lane)| Lane::new(world, group, lane))
         .collect();
-    let mut action = Action::default();
+    let mut sent = Action::default();
     for _ in 0..count {
-        let next = lanes
+        let next = all
             .iter_mut()
             .filter_map(|lane| lane.peek().map(|due| (due, lane)))
             .min_by_key(|(due, _)| *due);
         let Some((due, lane)) = next else { return };
-        let Some(decision) = lane.decide() else { return };
-        world.render(&decision, &mut action);
-        let head = (due.planned_ns, world.action_name(&decision));
-        lines.write_action(head, &action, &mut |line| say(line));
+        let Some(next) = lane.decide() else { return };
+        world.render(&next, &mut sent);
+        let head = (due.planned_ns, world.action_name(&next));
+        lines.write_action(head, &sent, &mut |line| say(line));
     }
 }
 

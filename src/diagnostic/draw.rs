@@ -8,6 +8,7 @@ use annotate_snippets::normalize_untrusted_str;
 
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::diagnostic::mask::mask;
 
 pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
     let renderer = if is_colored { Renderer::styled() } else { Renderer::plain() };
@@ -19,8 +20,8 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
         text.push_str("\n\n");
     }
     let noun = if list.len() == 1 { "mistake" } else { "mistakes" };
-    text.push_str(&format!("{} {noun}; nothing was touched\n", list.len()));
-    text
+    let count = list.len();
+    text + &format!("{count} {noun}; nothing was touched\n")
 }
 
 fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> String {
@@ -37,7 +38,7 @@ fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> Stri
             let label = problem.label.as_deref().map(normalize_untrusted_str);
             let annotation = AnnotationKind::Primary.span(start..end).label(label);
             let snippet =
-                Snippet::source(file.text.as_str()).path(file.name.as_str()).annotation(annotation);
+                Snippet::source(mask(&file.text)).path(file.name.as_str()).annotation(annotation);
             groups.push(title.element(snippet));
         }
         None => groups.push(annotate_snippets::Group::with_title(title)),

@@ -124,25 +124,25 @@ impl Account {
     /// An action was acknowledged; `shortfalls` are operations that changed another number of rows.
     pub(super) fn acknowledged(&mut self, effects: &[Effect], shortfalls: &[(u16, u32)]) {
         for effect in effects {
-            self.change(effect, effect.rows);
+            self.change(*effect, effect.rows);
         }
         for (operation, rows) in shortfalls {
-            let Some(effect) = effects.get(usize::from(*operation)) else { continue };
+            let Some(effect) = effects.get(usize::from(*operation)).copied() else { continue };
             self.unchange(effect, effect.rows);
             self.change(effect, *rows);
             self.rows(effect.table).missed += u64::from(effect.rows.saturating_sub(*rows));
         }
     }
 
-    fn change(&mut self, effect: &Effect, rows: u32) {
+    fn change(&mut self, effect: Effect, rows: u32) {
         *self.counter(effect) += u64::from(rows);
     }
 
-    fn unchange(&mut self, effect: &Effect, rows: u32) {
+    fn unchange(&mut self, effect: Effect, rows: u32) {
         *self.counter(effect) -= u64::from(rows);
     }
 
-    fn counter(&mut self, effect: &Effect) -> &mut u64 {
+    fn counter(&mut self, effect: Effect) -> &mut u64 {
         let rows = self.rows(effect.table);
         match effect.change {
             Change::Insert => &mut rows.inserted,
@@ -153,12 +153,16 @@ impl Account {
 
     /// An action was refused.
     pub(super) fn failed(&mut self, effects: &[Effect]) {
-        effects.iter().for_each(|effect| self.rows(effect.table).failed += u64::from(effect.rows));
+        for effect in effects {
+            self.rows(effect.table).failed += u64::from(effect.rows);
+        }
     }
 
     /// Nobody can tell what became of an action.
     pub(super) fn unknown(&mut self, effects: &[Effect]) {
-        effects.iter().for_each(|effect| self.rows(effect.table).unknown += u64::from(effect.rows));
+        for effect in effects {
+            self.rows(effect.table).unknown += u64::from(effect.rows);
+        }
     }
 
     /// An action was withheld.

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 
 /// Seconds that are looked at.
 const WINDOW_S: u64 = 10;
+/// The same, as a number of places.
+const PLACES: usize = 10;
 /// Fewer actions than these say nothing.
 const ACTIONS_MIN: u64 = 100;
 
@@ -12,7 +14,7 @@ const ACTIONS_MIN: u64 = 100;
 /// place is taken over from the second ten before it; no decision about data rests on them.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    seconds: [Second; WINDOW_S as usize],
+    seconds: [Second; PLACES],
 }
 
 #[derive(Debug, Default)]
@@ -37,9 +39,10 @@ impl Breaker {
             return None;
         }
         place.failed.fetch_add(failed, Ordering::Relaxed);
-        let recent = self.seconds.iter().filter(|place| {
-            place.number.load(Ordering::Relaxed) + WINDOW_S > second
-        });
+        let recent = self
+            .seconds
+            .iter()
+            .filter(|place| place.number.load(Ordering::Relaxed) + WINDOW_S > second);
         let (done, failed) = recent.fold((0, 0), |(done, failed), place| {
             let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
             (done + count(&place.done), failed + count(&place.failed))

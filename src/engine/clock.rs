@@ -68,7 +68,11 @@ mod precise {
         }
 
         /// Ready once the time has come; `None` never is.
-        pub(in crate::engine) fn poll(&mut self, at: Option<u64>, context: &mut Context<'_>) -> Poll<()> {
+        pub(in crate::engine) fn poll(
+            &mut self,
+            at: Option<u64>,
+            context: &mut Context<'_>,
+        ) -> Poll<()> {
             let Some(at) = at else { return Poll::Pending };
             if self.clock.now() >= at {
                 return Poll::Ready(());
@@ -136,7 +140,11 @@ mod portable {
         }
 
         /// Ready once the time has come; `None` never is.
-        pub(in crate::engine) fn poll(&mut self, at: Option<u64>, context: &mut Context<'_>) -> Poll<()> {
+        pub(in crate::engine) fn poll(
+            &mut self,
+            at: Option<u64>,
+            context: &mut Context<'_>,
+        ) -> Poll<()> {
             let Some(at) = at else { return Poll::Pending };
             let now = self.clock.now();
             if now >= at {

@@ -219,8 +219,7 @@ impl Connection {
         // A slot that found its lane busy, or held back by the late policy, was not seen late by
         // us: the target made it wait.
         let was_free = intended.is_none_or(|intended| {
-            lane.idle_since <= intended
-                && lane.last.is_none_or(|(_, taken)| taken <= intended)
+            lane.idle_since <= intended && lane.last.is_none_or(|(_, taken)| taken <= intended)
         });
         let picked = if was_free { now } else { intended.unwrap_or(now) };
         lane.last = Some((due.planned_ns, now));

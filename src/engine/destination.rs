@@ -19,7 +19,7 @@ pub enum Destination {
     /// A PostgreSQL database. Name and lock are completed for each connection.
     Postgres {
         /// What all connections have in common.
-        options: WorkerOptions,
+        options: Box<WorkerOptions>,
         /// How many connections.
         connections: u32,
         /// How long a lost connection is tried again.
@@ -54,7 +54,7 @@ impl Destination {
                 let mut options = options.clone();
                 options.application_name = format!("{}/{index}", options.application_name);
                 options.lock = options.lock.wrapping_add(i64::try_from(index).unwrap_or(0));
-                AnySink::Postgres(Box::new(Worker::new(options)))
+                AnySink::Postgres(Box::new(Worker::new(*options)))
             }
             Self::Discard => AnySink::Discard(Discard::default()),
         }

@@ -101,7 +101,9 @@ impl Seeding {
         let chunks = books.seeded_chunks(&client, &self.world.catalog.table(table).name).await?;
         Ok(chunks
             .into_iter()
-            .map(|(chunk, rows)| (u64::try_from(chunk).unwrap_or(0), u64::try_from(rows).unwrap_or(0)))
+            .map(|(chunk, rows)| {
+                (u64::try_from(chunk).unwrap_or(0), u64::try_from(rows).unwrap_or(0))
+            })
             .collect())
     }
 
@@ -112,7 +114,7 @@ impl Seeding {
         failure: &Mutex<Option<SetupError>>,
         progress: &Progress<'_>,
     ) -> Result<(), SetupError> {
-        let mut next = || lock(queue).next();
+        let next = || lock(queue).next();
         let Some(mut chunk) = next() else { return Ok(()) };
         let mut client = control::control(&self.address, &self.application_name).await?;
         loop {

@@ -1,5 +1,6 @@
 //! One number for everything a run would send: equal on every machine, build and number of workers.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sha2::Digest;
@@ -34,7 +35,9 @@ pub fn fingerprint(world: &Arc<World>, actions: u64, workers: usize) -> String {
         }
     });
     let mut all = Sha256::new();
-    digests.iter().for_each(|digest| all.update(digest));
+    for digest in &digests {
+        all.update(digest);
+    }
     for table in 0..world.table_count() {
         all.update(of_seeded(world, TableId(u16::try_from(table).unwrap_or(u16::MAX))));
     }
@@ -50,7 +53,8 @@ fn of_lane(world: &Arc<World>, group: usize, lane: u32, slots: u64) -> [u8; 32] 
         let Some(decision) = lane.decide() else { break };
         world.render(&decision, &mut action);
         text.clear();
-        text.push_str(&format!("{} {} {:?}\n", due.stream, due.planned_ns, decision.turn));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{} {} {:?}", due.stream, due.planned_ns, decision.turn);
         write_action(&action, &mut text);
         hash.update(&text);
     }
@@ -71,7 +75,7 @@ fn of_seeded(world: &World, table: TableId) -> [u8; 32] {
 
 fn write_action(action: &Action, out: &mut String) {
     for operation in action.operations() {
-        out.push_str(&format!("{} {}\t", operation.statement.0, operation.rows));
+        let _ = write!(out, "{} {}\t", operation.statement.0, operation.rows);
         for value in action.values(operation) {
             write_value(*value, action, out);
             out.push('\t');
@@ -81,5 +85,8 @@ fn write_action(action: &Action, out: &mut String) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

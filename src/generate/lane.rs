@@ -70,20 +70,17 @@ pub struct Victim {
 
 impl Decision {
     pub(super) fn pick(&self, at: usize) -> u64 {
-        match self.picks.get(at) {
-            Some(pick) => *pick,
-            None => self.more.as_ref().map_or(NOBODY, |more| more.picks[at - PICKS]),
-        }
+        let further = || self.more.as_ref().map_or(NOBODY, |more| more.picks[at - PICKS]);
+        self.picks.get(at).copied().unwrap_or_else(further)
     }
 
     fn set_pick(&mut self, at: usize, row: u64) {
-        match self.picks.get_mut(at) {
-            Some(pick) => *pick = row,
-            None => {
-                let picks = &mut self.more.get_or_insert_default().picks;
-                picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
-                picks[at - PICKS] = row;
-            }
+        if let Some(pick) = self.picks.get_mut(at) {
+            *pick = row;
+        } else {
+            let picks = &mut self.more.get_or_insert_default().picks;
+            picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
+            picks[at - PICKS] = row;
         }
     }
 

@@ -205,7 +205,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(population: &Population, model: &[bool]) {
-        let living: Vec<u64> = (0..model.len() as u64).filter(|at| model[*at as usize]).collect();
+        let living: Vec<u64> =
+            (0..).zip(model).filter(|(_, alive)| **alive).map(|(at, _)| at).collect();
         assert_eq!(population.count(), living.len() as u64);
         assert_eq!(population.len(), model.len() as u64);
         for (rank, index) in living.iter().enumerate() {
@@ -231,9 +232,9 @@ mod tests {
                     0 | 1 => { model.push(kind == 0); population.push(kind == 0); }
                     _ if model.is_empty() => {}
                     _ => {
-                        let index = number % model.len() as u64;
-                        model[index as usize] = kind == 2;
-                        population.set(index, kind == 2);
+                        let index = usize::try_from(number).unwrap_or(usize::MAX) % model.len();
+                        model[index] = kind == 2;
+                        population.set(index as u64, kind == 2);
                     }
                 }
             }

@@ -103,16 +103,13 @@ impl World {
 
     fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
         let parent = &self.table(table).decided[place];
-        match self.deal(table, place, lane) {
-            Some(deal) => self.ordinal(lane, deal.parent(index)),
-            None => {
-                let count = self.table(parent.table).seeded;
-                let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
-                let key =
-                    key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
-                if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
-            }
+        if let Some(deal) = self.deal(table, place, lane) {
+            return self.ordinal(lane, deal.parent(index));
         }
+        let count = self.table(parent.table).seeded;
+        let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
+        let key = key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
+        if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
     }
 
     /// The greatest key that a run may give to a row of a table whose key is a sequence; of an
@@ -127,7 +124,8 @@ impl World {
         let slots = self.streams.iter().map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
         // Lanes count their rows by themselves: the fullest may be one slot ahead of the others,
         // and in the worst case gets all inserts.
-        let rows = of.seeded.saturating_add(slots.saturating_mul(2)).saturating_add(u64::from(self.lanes));
+        let rows =
+            of.seeded.saturating_add(slots.saturating_mul(2)).saturating_add(u64::from(self.lanes));
         Some(start.saturating_add_unsigned(rows))
     }
 }

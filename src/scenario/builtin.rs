@@ -1,11 +1,19 @@
 //! The files of `scenarios/` and `schemas/`, built in. `@quickstart` names one.
 
 /// The scenarios: name and text.
-pub const SCENARIOS: &[(&str, &str)] =
-    &[("quickstart", include_str!("../../scenarios/quickstart.yaml"))];
+pub const SCENARIOS: &[(&str, &str)] = &[
+    ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
+    ("orders-max", include_str!("../../scenarios/orders-max.yaml")),
+    ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
+    ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
+    ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
+];
 
 /// The schemas: name and text.
-pub const SCHEMAS: &[(&str, &str)] = &[("orders", include_str!("../../schemas/orders.yaml"))];
+pub const SCHEMAS: &[(&str, &str)] = &[
+    ("orders", include_str!("../../schemas/orders.yaml")),
+    ("orders_original", include_str!("../../schemas/orders_original.yaml")),
+];
 
 /// The text of a built-in scenario.
 pub fn scenario(name: &str) -> Option<&'static str> {

@@ -40,7 +40,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 const LANES_MAX: u32 = 4_096;
 
 /// Nothing that a scenario says takes longer.
-const LENGTH_MAX: Duration = Duration::from_secs(366 * 86_400);
+const LENGTH_MAX: Duration = Duration::from_hours(366 * 24);
 
 /// Checks a decoded scenario with the schemas of its domains; mistakes go to `problems`. None where
 /// so much is broken that nothing can be made of it.

@@ -36,7 +36,7 @@ pub(super) struct ScenarioFile {
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TargetFile {
-    Postgres(PostgresFile),
+    Postgres(Box<PostgresFile>),
     Discard(DiscardFile),
 }
 

@@ -83,7 +83,7 @@ fn next_word<'p>(node: &Node, rest: &'p str) -> &'p str {
         _ => false,
     };
     let ends = rest.match_indices('.').map(|(at, _)| at).chain([rest.len()]);
-    let longest = ends.filter(|&end| exists(&rest[..end])).last();
+    let longest = ends.filter(|&end| exists(&rest[..end])).max();
     let first = rest.find('.').unwrap_or(rest.len());
     &rest[..longest.unwrap_or(first)]
 }

@@ -104,14 +104,12 @@ fn open<'a>(reference: &'a str, problems: &mut Problems) -> Option<Opened<'a>> {
 
 fn text_of(reference: &str) -> Result<String, Problem> {
     if let Some(name) = reference.strip_prefix('@') {
-        return match builtin::scenario(name).or_else(|| builtin::schema(name)) {
-            Some(text) => Ok(text.to_owned()),
-            None => {
-                let names: Vec<&str> = builtin::SCENARIOS.iter().map(|(name, _)| *name).collect();
-                let problem = Problem::new(format!("no scenario `{name}` is built in"));
-                Err(problem.maybe_help(suggest(name, "built in are", &names)))
-            }
-        };
+        let found = builtin::scenario(name).or_else(|| builtin::schema(name));
+        return found.map(str::to_owned).ok_or_else(|| {
+            let names: Vec<&str> = builtin::SCENARIOS.iter().map(|(name, _)| *name).collect();
+            let problem = Problem::new(format!("no scenario `{name}` is built in"));
+            problem.maybe_help(suggest(name, "built in are", &names))
+        });
     }
     read_file(Path::new(reference)).map_err(|reason| {
         let problem = Problem::new(format!("cannot read `{reference}`: {reason}"));

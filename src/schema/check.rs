@@ -49,9 +49,10 @@ impl Checked {
 
     /// Where the reference of a column is written.
     pub(crate) fn reference_place(&self, table: usize, column: usize) -> Place {
-        let file = self.file.tables.value.0.get(table).and_then(|(_, file)| file.as_ref());
-        file.and_then(|file| file.columns.value.0.get(column)?.1.as_ref())
-            .and_then(|file| match &file.fill.value {
+        let written = self.file.tables.value.0.get(table).and_then(|(_, file)| file.as_ref());
+        written
+            .and_then(|table| table.columns.value.0.get(column)?.1.as_ref())
+            .and_then(|column| match &column.fill.value {
                 yaml::ScalarOr::Other(fill) => fill.reference.as_ref().map(|name| name.place),
                 yaml::ScalarOr::Scalar(_) => None,
             })
@@ -84,8 +85,8 @@ pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Opt
         identifier(database, "a database's name", problems);
     }
     let outline = Outline::new(&file, problems);
-    let tables = table::tables(&file.schema.value, &outline, problems);
-    let actions = action::actions(&file, &outline, &tables, problems);
+    let tables = table::all(&file.schema.value, &outline, problems);
+    let actions = action::all(&file, &outline, &tables, problems);
     let database = file.database.as_ref().unwrap_or(&file.schema).value.clone();
     let name = file.schema.value.clone();
     let kinds = outline.kinds();

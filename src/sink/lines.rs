@@ -109,7 +109,10 @@ impl Lines {
             object.insert("at_ns".to_owned(), planned_ns.into());
             object.insert("action".to_owned(), name.into());
             object.insert("change".to_owned(), change_name(operation.change).into());
-            object.insert("table".to_owned(), self.catalog.table(operation.table).name.clone().into());
+            object.insert(
+                "table".to_owned(),
+                self.catalog.table(operation.table).name.clone().into(),
+            );
         }
         let mut row = serde_json::Map::new();
         for (column, value) in self.columns(operation).iter().zip(action.values(operation)) {
@@ -133,7 +136,11 @@ impl Lines {
         let columns = self.columns(operation);
         if operation.change == Change::Insert {
             if !line.is_empty() {
-                let _ = writeln!(line, "{}", columns.iter().map(|name| csv_text(name)).collect::<Vec<_>>().join(","));
+                let _ = writeln!(
+                    line,
+                    "{}",
+                    columns.iter().map(|name| csv_text(name)).collect::<Vec<_>>().join(",")
+                );
             }
         } else {
             let _ = writeln!(line, "# {} by {}", change_name(operation.change), columns.join(","));

@@ -119,10 +119,10 @@ mod tests {
         assert_eq!(format_rate(0.5), "30/min");
         assert_eq!(format_rate(0.001), "3.60/h");
         assert_eq!(format_count(999), "999");
-        assert_eq!(format_count(999_999), "1M");
+        assert_eq!(format_count(999_999), "1.00M");
         assert_eq!(format_count(12_500), "12.5k");
         assert_eq!(format_bytes(512), "512 B");
         assert_eq!(format_bytes(1_536), "1.50 KiB");
-        assert_eq!(format_bytes(1_048_575), "1 MiB");
+        assert_eq!(format_bytes(1_048_575), "1.00 MiB");
     }
 }

@@ -67,7 +67,7 @@ struct Reader<'de, 'p> {
 /// What stands behind a bare word.
 static NOTHING: Value = Value::Scalar { kind: Kind::Null, text: String::new() };
 
-impl<'de, 'p> Reader<'de, 'p> {
+impl<'de> Reader<'de, '_> {
     fn child(&self, node: &'de Node, name: Option<Place>) -> Self {
         Reader { node, name, found: self.found, is_kept: false, is_lenient: false, is_blank: false }
     }
@@ -325,14 +325,14 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             Value::Scalar { kind, .. } if *kind != Kind::Null => {
                 self.settle(visitor.visit_enum(Variant::bare(self)))
             }
-            Value::Map(entries) => match entries.as_slice() {
-                [(key, value)] => self.settle(visitor.visit_enum(Variant::of(self, key, value))),
-                _ => {
-                    let message = format!("expected one key, found {}", entries.len());
-                    let second = entries.get(1).map_or(self.node.place, |(key, _)| key.place);
-                    self.settle(Err(Mistake::new(Problem::new(message).at(second))))
+            Value::Map(entries) => {
+                if let [(key, value)] = entries.as_slice() {
+                    return self.settle(visitor.visit_enum(Variant::of(self, key, value)));
                 }
-            },
+                let message = format!("expected one key, found {}", entries.len());
+                let second = entries.get(1).map_or(self.node.place, |(key, _)| key.place);
+                self.settle(Err(Mistake::new(Problem::new(message).at(second))))
+            }
             _ => self.expected("a word or `{ word: … }`"),
         }
     }

@@ -86,7 +86,42 @@ impl Origin<'_> {
                 ))
             }
         };
-        Node { place, value }
+        Node { place: self.widened(place, &value), value }
+    }
+
+    /// The parser knows only where a collection begins. In flow style it is shown as a whole if it
+    /// stands on one line; in block style its first key stands for it.
+    fn widened(&self, place: Place, value: &Value) -> Place {
+        let inner = match value {
+            Value::Scalar { .. } => return place,
+            Value::List(items) => items.last().map(|last| last.place),
+            Value::Map(entries) => entries.last().map(|(key, last)| key.place.to(last.place)),
+        };
+        let at = |byte: u32| (byte as usize).saturating_sub(self.from);
+        let closing = match self.text.as_bytes().get(at(place.start)) {
+            Some(b'{') => '}',
+            Some(b'[') => ']',
+            _ => {
+                let first = match value {
+                    Value::Map(entries) => entries.first().map(|(key, _)| key.place),
+                    _ => None,
+                };
+                // Behind an alias the entries stand elsewhere.
+                let is_here = |first: &Place| first.start == place.start;
+                return first.filter(is_here).unwrap_or(Place { end: place.start + 1, ..place });
+            }
+        };
+        let from = inner.map_or(place.start + 1, |inner| inner.end).max(place.start + 1);
+        let rest = self.text.get(at(from)..).unwrap_or("");
+        let behind = rest.trim_start_matches([' ', ',']);
+        let end = at(from) + rest.len() - behind.len() + 1;
+        let is_one_line =
+            self.text.get(at(place.start)..end).is_some_and(|all| !all.contains('\n'));
+        if behind.starts_with(closing) && is_one_line {
+            Place { end: u32::try_from(self.from + end).unwrap_or(u32::MAX), ..place }
+        } else {
+            place
+        }
     }
 
     /// In `{ type: numeric(10,2), … }` the comma ends the value for YAML, and `2)` is a key with
@@ -173,11 +208,10 @@ impl Origin<'_> {
             }
             _ => Problem::new(format!("this is not YAML: {message}")),
         };
-        let problem = match place {
+        match place {
             Some(place) => problem.maybe_help(self.unquoted(place)).at(place),
             None => problem,
-        };
-        problem
+        }
     }
 
     /// `{ url: ${NAME} }` must be quoted, and the parser's own words do not say so.

@@ -66,7 +66,8 @@ impl Connection {
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
             match &self.lanes[number].flight {
-                Some(flight) if flight.is_submitted || flight.tries > 0 => self.unknown(number, now),
+                Some(flight) if flight.is_submitted => self.unknown(number, now),
+                Some(flight) if flight.tries > 0 => self.abandoned(number, now),
                 Some(_) => self.unsent(number),
                 None => {}
             }

@@ -64,7 +64,19 @@ impl Connection {
             self.routes[flight.sink].queue.push_back(number);
             return false;
         }
-        let Some(mut flight) = self.lanes[number].flight.take() else { return false };
+        self.failed(number, failure, now);
+        failure.class != ErrorClass::Constraint
+    }
+
+    /// It did not take effect, and is not sent again because the run ends.
+    pub(super) fn abandoned(&mut self, number: usize, now: u64) {
+        let message = "the run ended before it could be sent again".to_owned();
+        let failure = Failure { class: ErrorClass::Connection, code: String::new(), message };
+        self.failed(number, &failure, now);
+    }
+
+    fn failed(&mut self, number: usize, failure: &Failure, now: u64) {
+        let Some(mut flight) = self.lanes[number].flight.take() else { return };
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
         let stream = usize::from(flight.decision.stream);
@@ -79,7 +91,6 @@ impl Connection {
         self.except(number, &flight, ExceptionKind::Failed);
         self.made_nothing(number, &flight);
         self.idle(number, now);
-        failure.class != ErrorClass::Constraint
     }
 
     /// Nobody can tell.

@@ -24,14 +24,16 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         let has_work = self.has_work();
-        let next = self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
+        let next =
+            self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
         if !has_work && next.is_none() {
             return;
         }
         let Self { routes, timer, outcomes, stop, .. } = self;
         let event = poll_fn(|context| {
             let before = outcomes.len();
-            for (number, route) in routes.iter_mut().enumerate().filter(|(_, route)| !route.is_dead) {
+            for (number, route) in routes.iter_mut().enumerate().filter(|(_, route)| !route.is_dead)
+            {
                 if let Poll::Ready(Err(lost)) = route.sink.poll(context, outcomes) {
                     return Poll::Ready(Event::Lost(number, lost));
                 }

@@ -46,9 +46,9 @@ pub(super) fn all(
         }
     }
     let fallbacks = actions.len();
-    for number in 0..tables.len() {
+    for (number, made) in tables.iter().enumerate() {
         let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
-        let parents = vec![ParentChoice::AsDeclared; tables[number].decided.len()];
+        let parents = vec![ParentChoice::AsDeclared; made.decided.len()];
         let step = Step { table, at: 0, kind: StepKind::Insert { parents } };
         actions.push(Action {
             name: format!("insert {}", catalog.table(table).name),

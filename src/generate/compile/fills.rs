@@ -99,15 +99,20 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
         },
         Fill::Derived(expression) => Filler::Derived(expression.clone()),
         Fill::State => Filler::State {
-            names: table.states.iter().flat_map(|states| &states.names).map(text).collect(),
+            names: table
+                .states
+                .iter()
+                .flat_map(|states| &states.names)
+                .map(|name| text(name))
+                .collect(),
         },
         Fill::Line => Filler::Line,
         Fill::Reference(_) | Fill::Lookup { .. } => Filler::Constant(Constant::Value(Value::Null)),
     }
 }
 
-fn text(text: &String) -> Constant {
-    Constant::Text(text.as_str().into())
+fn text(text: &str) -> Constant {
+    Constant::Text(text.into())
 }
 
 /// Weights cumulated to shares; the last is 1.

@@ -12,6 +12,7 @@ use crate::generate::lane::Lane;
 use crate::generate::lane::NOBODY;
 use crate::generate::lane::Turn;
 use crate::generate::lane::Victim;
+use crate::generate::population::Population;
 use crate::generate::world::Choice;
 use crate::generate::world::Parent;
 use crate::generate::world::ParentChoice;
@@ -112,7 +113,7 @@ impl Lane {
         let rows = &self.tables[usize::from(table.0)];
         let index = match pick {
             Pick::State(states) => {
-                let living = |state: &usize| rows.states.get(*state).map_or(0, |rows| rows.count());
+                let living = |state: &usize| rows.states.get(*state).map_or(0, Population::count);
                 let mut number = draw.below(states.iter().map(living).sum());
                 let state = states.iter().find(|state| {
                     let count = living(state);

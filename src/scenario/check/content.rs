@@ -52,10 +52,10 @@ impl Checker<'_> {
                 if self.tables.seeded(parent) > 0 {
                     continue;
                 }
-                let is_seeded = self.tables.seeded(at) > 0;
-                let is_needed = is_seeded || self.tables.is_inserted(at);
+                let has_seeds = self.tables.seeded(at) > 0;
+                let is_needed = has_seeds || self.tables.is_inserted(at);
                 let is_filled = self.tables.is_inserted(parent);
-                if !is_needed || is_filled && !is_seeded || table.columns[column].null_rate >= 1.0 {
+                if !is_needed || is_filled && !has_seeds || table.columns[column].null_rate >= 1.0 {
                     continue;
                 }
                 let name = &reference.table;

@@ -26,8 +26,17 @@ const SEGMENTS_MAX: usize = 1_000;
 pub(super) enum Written {
     /// Segments, played one after the other.
     Open(Vec<Segment>),
-    /// `unlimited`, for so long or until the limit.
-    Unlimited(Option<Duration>),
+    /// `unlimited`.
+    Unlimited(End),
+}
+
+/// When an unlimited stream ends.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// After so long.
+    After(Duration),
+    /// When its limit is reached.
+    AtLimit,
 }
 
 /// Reads a profile. None if some of it is broken.
@@ -68,7 +77,7 @@ pub(super) fn profile(
 
 enum Read {
     Segment(Segment),
-    Unlimited(Option<Duration>, Place),
+    Unlimited(End, Place),
 }
 
 fn one(file: &Spanned<SegmentFile>, problems: &mut Problems) -> Option<Read> {
@@ -134,17 +143,17 @@ fn one(file: &Spanned<SegmentFile>, problems: &mut Problems) -> Option<Read> {
 }
 
 /// `unlimited: 60s`, or `unlimited: true`.
-fn unlimited(scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Option<Duration>> {
+fn unlimited(scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<End> {
     let Scalar(kind, text) = &scalar.value;
     if *kind == Kind::Bool {
         if text == "true" {
-            return Some(None);
+            return Some(End::AtLimit);
         }
         problems.add(Problem::new("`unlimited` is a duration or `true`").at(scalar.place));
         return None;
     }
     let text = Spanned { value: text.clone(), place: scalar.place };
-    positive(&text, problems).map(Some)
+    positive(&text, problems).map(End::After)
 }
 
 fn rate(text: &Spanned<String>, problems: &mut Problems) -> Option<f64> {
@@ -257,7 +266,7 @@ pub(super) fn lasting(mut segments: Vec<Segment>, wanted: Duration) -> Vec<Segme
         segments.truncate(index + 1);
         let before = segments[..index].last().map_or(0.0, ending);
         if let Some(last) = segments.pop() {
-            segments.extend(fitted(last, wanted - start, before));
+            segments.extend(fitted(last, wanted.saturating_sub(start), before));
         }
         break;
     }
@@ -304,7 +313,7 @@ fn fitted(segment: Segment, wanted: Duration, before: f64) -> Vec<Segment> {
         }
         longer => {
             let rate = ending(&longer);
-            vec![longer, Segment::Hold { rate, length: wanted - own }]
+            vec![longer, Segment::Hold { rate, length: wanted.saturating_sub(own) }]
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::scenario::MixEntry;
 use crate::scenario::Stream;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
+use crate::scenario::check::profile::End;
 use crate::scenario::check::profile::Written;
 use crate::scenario::file::LateFile;
 use crate::scenario::file::LoadFile;
@@ -80,14 +81,18 @@ impl Context<'_> {
             _ => None,
         };
         let (pacing, segments) = match profile::profile(&file.profile, problems)? {
-            Written::Unlimited(None) if limit.is_none() && self.length.is_none() => {
+            Written::Unlimited(End::AtLimit) if limit.is_none() && self.length.is_none() => {
                 let problem = Problem::new("this stream would never end").at(file.profile.place);
                 let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
                 problems.add(problem.help(help));
                 return None;
             }
-            Written::Unlimited(length) => {
-                (Pacing::Unlimited { length: self.length.or(length) }, Vec::new())
+            Written::Unlimited(end) => {
+                let own = match end {
+                    End::After(length) => Some(length),
+                    End::AtLimit => None,
+                };
+                (Pacing::Unlimited { length: self.length.or(own) }, Vec::new())
             }
             Written::Open(segments) => {
                 let segments = match self.length {

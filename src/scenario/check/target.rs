@@ -203,15 +203,12 @@ fn decoded(text: &str) -> String {
     while let Some((&first, behind)) = rest.split_first() {
         let code = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         let code = code.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match code.filter(|_| first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = behind;
-            }
+        if let Some(byte) = code.filter(|_| first == b'%') {
+            bytes.push(byte);
+            rest = &behind[2..];
+        } else {
+            bytes.push(first);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

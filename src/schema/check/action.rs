@@ -30,7 +30,7 @@ use crate::yaml::Spanned;
 const STEPS_MAX: usize = 32;
 
 /// All actions; broken ones have no steps.
-pub(super) fn actions(
+pub(super) fn all(
     file: &SchemaFile,
     outline: &Outline<'_>,
     tables: &[Table],
@@ -84,7 +84,7 @@ struct Steps<'a> {
 impl Steps<'_> {
     fn step(&mut self, file: &Spanned<StepFile>) -> Option<Step> {
         let shape = step_shape(file, self.problems)?;
-        let (StepShape::Insert(name) | StepShape::Update(name) | StepShape::Delete(name)) = shape;
+        let name = shape.table();
         let Some(table) = self.outline.table(&name.value) else {
             let message = format!("the schema has no table `{}`", name.value);
             let help = suggest(&name.value, "the tables", &self.outline.table_names());
@@ -96,20 +96,20 @@ impl Steps<'_> {
         let earlier = self.touched.iter().rev().find(|(other, _)| *other == table);
         let earlier = earlier.map(|(_, touch)| *touch);
         match shape {
-            StepShape::Insert(name) => {
+            StepShape::Insert(_) => {
                 self.touched.push((table, Touch::Inserted));
                 self.insert(table, name)
             }
-            StepShape::Update(name) => {
+            StepShape::Update(_) => {
                 self.touched.push((table, Touch::Picked));
-                self.row(table, name, earlier, &file.value, "update")?;
+                self.row(table, shape, earlier, &file.value)?;
                 let (pick, otherwise) = self.choice(table, &file.value)?;
                 let set = self.sets(table, file)?;
                 Some(Step::Update { table, pick, set, otherwise })
             }
-            StepShape::Delete(name) => {
+            StepShape::Delete(_) => {
                 self.touched.push((table, Touch::Deleted));
-                self.row(table, name, earlier, &file.value, "delete")?;
+                self.row(table, shape, earlier, &file.value)?;
                 let (pick, otherwise) = self.choice(table, &file.value)?;
                 Some(Step::Delete { table, pick, otherwise })
             }
@@ -139,11 +139,11 @@ impl Steps<'_> {
     fn row(
         &mut self,
         table: usize,
-        name: &Spanned<String>,
+        shape: StepShape<'_>,
         earlier: Option<Touch>,
         file: &StepFile,
-        verb: &str,
     ) -> Option<()> {
+        let (name, verb) = (shape.table(), shape.verb());
         let meant = &self.tables[table];
         if let Some(per) = self.outline.tables[table].file.and_then(|file| file.per.as_ref()) {
             let message = format!("rows of `{}` live and die with their owner", name.value);

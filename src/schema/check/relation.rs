@@ -110,7 +110,7 @@ impl<'a> World<'a> {
             let help = match key.as_slice() {
                 [] => format!("`{table}` has no key: mark `{wanted}` with `key: true`"),
                 [one] => format!("refer to {one}"),
-                _ => format!("only a table whose key is one column can be referred to"),
+                _ => "only a table whose key is one column can be referred to".to_owned(),
             };
             return Err(Problem::new(message).help(help));
         }

@@ -119,6 +119,24 @@ pub(super) enum StepShape<'a> {
     Delete(&'a Spanned<String>),
 }
 
+impl<'a> StepShape<'a> {
+    /// The name of the table.
+    pub(super) fn table(self) -> &'a Spanned<String> {
+        match self {
+            Self::Insert(table) | Self::Update(table) | Self::Delete(table) => table,
+        }
+    }
+
+    /// What it does.
+    pub(super) fn verb(self) -> &'static str {
+        match self {
+            Self::Insert(_) => "insert",
+            Self::Update(_) => "update",
+            Self::Delete(_) => "delete",
+        }
+    }
+}
+
 impl StepFile {
     /// Where it names its table.
     pub(super) fn place(&self) -> Option<Place> {

@@ -36,7 +36,7 @@ const OWNED_MAX: u32 = 1_000;
 const STATES_MAX: usize = 16;
 
 /// All tables, as they are meant.
-pub(super) fn tables(schema: &str, outline: &Outline<'_>, problems: &mut Problems) -> Vec<Table> {
+pub(super) fn all(schema: &str, outline: &Outline<'_>, problems: &mut Problems) -> Vec<Table> {
     let mut tables = Vec::new();
     for table in &outline.tables {
         tables.push(one(schema, outline, table, problems));

@@ -90,7 +90,8 @@ pub async fn load(
     let failed = |error: tokio_postgres::Error| SetupError::server(doing.as_str(), &error);
     let transaction = client.transaction().await.map_err(failed)?;
     let names: Vec<_> = table.columns.iter().map(|(name, _)| identifier(name)).collect();
-    let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table_name(table), names.join(", "));
+    let sql =
+        format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table_name(table), names.join(", "));
     let sink = transaction.copy_in::<_, Bytes>(&sql).await.map_err(failed)?;
     let mut sink = Box::pin(sink);
     let mut rows = Rows::of(table);

@@ -87,5 +87,7 @@ fn numeric(value: Decimal, out: &mut Vec<u8>) {
     out.extend_from_slice(&weight.to_be_bytes());
     out.extend_from_slice(&sign.to_be_bytes());
     out.extend_from_slice(&i16::from(value.scale).to_be_bytes());
-    written.iter().for_each(|digit| out.extend_from_slice(&digit.to_be_bytes()));
+    for digit in written {
+        out.extend_from_slice(&digit.to_be_bytes());
+    }
 }

@@ -108,7 +108,9 @@ impl Evidence {
             }
         };
         let mut bytes = Vec::new();
-        used.iter().for_each(|at| encode(values[*at], kinds[*at], action, &mut bytes));
+        for at in &used {
+            encode(values[*at], kinds[*at], action, &mut bytes);
+        }
         Question { sql, types: used.iter().map(|at| oid(kinds[*at])).collect(), values: bytes }
     }
 }

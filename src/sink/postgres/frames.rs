@@ -23,7 +23,9 @@ pub(super) fn parse(out: &mut Vec<u8>, name: &str, sql: &str, parameters: &[u32]
         text(out, name);
         text(out, sql);
         out.extend_from_slice(&count16(parameters.len()));
-        parameters.iter().for_each(|oid| out.extend_from_slice(&oid.to_be_bytes()));
+        for oid in parameters {
+            out.extend_from_slice(&oid.to_be_bytes());
+        }
     });
 }
 
@@ -81,8 +83,8 @@ pub(super) enum Reply {
     Row(Option<String>),
     /// Something was refused.
     Error(ServerError),
-    /// All messages up to a Sync are answered; `b'I'` idle, `b'T'` in a transaction, `b'E'` failed.
-    Ready(u8),
+    /// All messages up to a Sync are answered.
+    Ready,
     /// Nothing of interest.
     Other,
 }
@@ -119,7 +121,7 @@ pub(super) fn take(received: &mut BytesMut) -> Result<Option<Reply>, String> {
         b'C' => Reply::Complete(rows_of(&body)),
         b'D' => Reply::Row(first_column(&body)),
         b'E' => Reply::Error(error_of(&body)),
-        b'Z' => Reply::Ready(body.first().copied().unwrap_or(b'I')),
+        b'Z' => Reply::Ready,
         _ => Reply::Other,
     }))
 }

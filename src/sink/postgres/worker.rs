@@ -180,12 +180,12 @@ impl Worker {
                         pending.error = Some(error);
                     }
                 }
-                Reply::Ready(_) if pending.phase == Phase::Begun => {
+                Reply::Ready if pending.phase == Phase::Begun => {
                     pending.phase = Phase::Ending;
                     let end = if pending.error.is_none() { "COMMIT" } else { "ROLLBACK" };
                     frames::query(&mut open.outgoing, end);
                 }
-                Reply::Ready(_) => {
+                Reply::Ready => {
                     let skipped = pending.operations - pending.next;
                     self.expected.drain(..usize::from(skipped).min(self.expected.len()));
                     if let Some(done) = self.in_flight.pop_front() {

@@ -166,7 +166,7 @@ impl Worker {
             match frames::take(&mut open.received) {
                 Ok(Some(Reply::Row(text))) => answer = text,
                 Ok(Some(Reply::Error(error))) => refusal = Some(error),
-                Ok(Some(Reply::Ready(_))) => break,
+                Ok(Some(Reply::Ready)) => break,
                 Ok(Some(_)) => {}
                 Ok(None) => {
                     let moved = poll_fn(|context| {
