@@ -13,6 +13,7 @@ mod layers;
 mod mistakes;
 mod pacing;
 mod provisioning;
+mod readme;
 mod reach;
 mod reporting;
 mod support;
