@@ -189,9 +189,8 @@ impl Prepared {
     fn fill_nothing(&mut self, domain: usize) {
         for number in 0..self.world.table_count() {
             let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
-            let is_counted = !self.world.is_owned(table);
-            if self.world.catalog.table(table).domain == domain && is_counted {
-                self.seeded[number] = self.world.seeded_rows(table);
+            if self.world.catalog.table(table).domain == domain {
+                self.seeded[number] = self.world.seeded_count(table);
             }
         }
     }

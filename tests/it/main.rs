@@ -9,6 +9,7 @@
 
 mod embedded;
 mod faults;
+mod layers;
 mod mistakes;
 mod pacing;
 mod provisioning;
