@@ -87,12 +87,31 @@ struct Hidden {
     shown: String,
 }
 
+/// A place of which enough has been said.
+#[derive(Debug, Clone, Copy)]
+enum Silent {
+    Inside(Place),
+    Whole(Place),
+}
+
+impl Silent {
+    fn covers(self, place: Place) -> bool {
+        match self {
+            Self::Whole(whole) => whole == place,
+            Self::Inside(outer) => {
+                place.file == outer.file && outer.start <= place.start && place.end <= outer.end
+            }
+        }
+    }
+}
+
 /// All mistakes of the files of a run, and the files themselves.
 #[derive(Default, Clone)]
 pub struct Problems {
     files: Vec<File>,
     list: Vec<Problem>,
     hidden: Vec<Hidden>,
+    silent: Vec<Silent>,
 }
 
 impl Problems {
@@ -116,8 +135,21 @@ impl Problems {
         }
     }
 
+    /// Drops all further mistakes inside a place: they could only follow from one that was found.
+    pub fn silence(&mut self, place: Place) {
+        self.silent.push(Silent::Inside(place));
+    }
+
+    /// Drops all further mistakes that are about a place as a whole, but not those about its parts.
+    pub fn silence_whole(&mut self, place: Place) {
+        self.silent.push(Silent::Whole(place));
+    }
+
     /// Adds a mistake, unless the same was found at the same place before.
     pub fn add(&mut self, problem: Problem) {
+        if problem.place.is_some_and(|place| self.silent.iter().any(|each| each.covers(place))) {
+            return;
+        }
         let problem = Problem {
             message: self.redact(&problem.message, problem.place),
             label: problem.label.map(|label| self.redact(&label, problem.place)),

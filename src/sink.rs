@@ -45,6 +45,9 @@ pub trait Sink {
         action: &Action,
     ) -> impl Future<Output = Result<Fate, Lost>>;
 
+    /// Whether a crash of the destination may take back what it has acknowledged.
+    fn is_lossy(&self) -> bool;
+
     /// Takes leave in good order. What is in flight is given up.
     fn close(&mut self) -> impl Future<Output = ()>;
 }

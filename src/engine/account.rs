@@ -134,6 +134,13 @@ impl Account {
         }
     }
 
+    /// A crash took an acknowledged action back.
+    pub(super) fn taken_back(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            self.unchange(*effect, effect.rows);
+        }
+    }
+
     fn change(&mut self, effect: Effect, rows: u32) {
         *self.counter(effect) += u64::from(rows);
     }

@@ -143,7 +143,7 @@ impl Connection {
     }
 
     fn is_quiet(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.flight.is_none())
+        self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
     }
 
     /// Whether its warm-up is over.
@@ -212,6 +212,10 @@ impl Connection {
     }
 
     fn take(&mut self, number: usize, now: u64) {
+        if self.lanes[number].flight.is_some() {
+            // It sends again what a crash took back; it comes onto the agenda when that is done.
+            return;
+        }
         let Some(due) = self.lanes[number].lane.peek() else { return };
         let intended = self.intended(&due);
         let lane = &mut self.lanes[number];
@@ -238,7 +242,15 @@ impl Connection {
         drop(records);
         let sink = self.shared.job.world.domain_of(&decision);
         let effects = Vec::new();
-        let flight = Flight { decision, stamps, tries: 0, effects, sink, is_submitted: false };
+        let flight = Flight {
+            decision,
+            stamps,
+            tries: 0,
+            effects,
+            sink,
+            is_submitted: false,
+            was_acknowledged: false,
+        };
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
         if self.withhold(number) {

@@ -103,6 +103,10 @@ impl Sink for AnySink {
         each!(self, sink => sink.resolve(ticket, action).await)
     }
 
+    fn is_lossy(&self) -> bool {
+        each!(self, sink => sink.is_lossy())
+    }
+
     async fn close(&mut self) {
         each!(self, sink => sink.close().await);
     }

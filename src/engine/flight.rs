@@ -1,6 +1,7 @@
 //! A lane at work: what it is doing, and what of its past matters for what comes.
 
 use std::collections::HashSet;
+use std::collections::VecDeque;
 
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
@@ -23,6 +24,10 @@ pub(super) struct LaneRun {
     pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
     pub(super) absent: HashSet<Victim>,
+    /// Acknowledged actions that a crash of the server could still take back, oldest first.
+    pub(super) fresh: VecDeque<(u64, Flight)>,
+    /// Actions that a crash took back, to be sent again before anything else.
+    pub(super) again: VecDeque<Flight>,
     /// Slots that an unlimited stream with a limit may still take here.
     pub(super) left: Option<u64>,
 }
@@ -39,9 +44,26 @@ pub(super) struct Flight {
     /// Which of the connection's sinks it goes to.
     pub(super) sink: usize,
     pub(super) is_submitted: bool,
+    /// A crash took it back after it had been acknowledged and recorded.
+    pub(super) was_acknowledged: bool,
 }
 
+/// A server with `synchronous_commit = off` writes commits to disk within three times its
+/// `wal_writer_delay`, which is 0.2 s unless set: so long are they kept in mind, and so many.
+const FRESH_NS: u64 = 5_000_000_000;
+const FRESH_MAX: usize = 1024;
+
 impl LaneRun {
+    /// Keeps an acknowledged action in mind for as long as a crash may take it back.
+    pub(super) fn remember(&mut self, flight: Flight, now: u64) {
+        while let Some((at, _)) = self.fresh.front()
+            && (self.fresh.len() >= FRESH_MAX || now.saturating_sub(*at) > FRESH_NS)
+        {
+            self.fresh.pop_front();
+        }
+        self.fresh.push_back((now, flight));
+    }
+
     pub(super) fn new(lane: Lane, group: usize) -> Self {
         let account = LaneAccount { group, lane: lane.index(), ..LaneAccount::default() };
         Self {
@@ -51,6 +73,8 @@ impl LaneRun {
             idle_since: 0,
             last: None,
             absent: HashSet::new(),
+            fresh: VecDeque::new(),
+            again: VecDeque::new(),
             left: None,
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn check(
     name(&file.scenario, problems);
     let lanes = lanes(file, problems);
     let start = start(file, problems);
-    let allow_remote = file.allow_remote || overrides.allow_remote;
+    let allow_remote = file.allow_remote.0 == Some(true) || overrides.allow_remote;
     let targets = target::targets(file, overrides, allow_remote, problems);
     let (domains, schemas) = domain::domains(file, schemas, &targets, problems);
     let whole: Vec<&Checked> = schemas.iter().flatten().collect();
@@ -63,9 +63,10 @@ pub(super) fn check(
     let context = stream::Context { file, schemas: &schemas, length: overrides.length };
     let (streams, profiles) = context.streams(load_file, problems);
     let thresholds = threshold::thresholds(file, problems);
+    let seed = file.seed.0.as_ref().and_then(|seed| seed.as_ref()).map(|seed| seed.value);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
-        seed: overrides.seed.or(file.seed.as_ref().map(|seed| seed.value)).unwrap_or(SEED),
+        seed: overrides.seed.or(seed).unwrap_or(SEED),
         start,
         lanes,
         allow_remote,
@@ -97,7 +98,7 @@ fn name(name: &Spanned<String>, problems: &mut Problems) {
 }
 
 fn lanes(file: &ScenarioFile, problems: &mut Problems) -> u32 {
-    let Some(lanes) = &file.lanes else {
+    let Some(Some(lanes)) = &file.lanes.0 else {
         return LANES;
     };
     between(lanes, "lanes", 1..=LANES_MAX, problems)
@@ -118,7 +119,7 @@ fn between(
 }
 
 fn start(file: &ScenarioFile, problems: &mut Problems) -> Start {
-    let Some(start) = &file.start else {
+    let Some(Some(start)) = &file.start.0 else {
         return Start::Now;
     };
     if start.value == "now" {

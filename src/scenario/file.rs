@@ -14,22 +14,25 @@ pub(super) struct ScenarioFile {
     /// Its name.
     pub(super) scenario: Spanned<String>,
     /// 1 unless set.
-    pub(super) seed: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(super) seed: Kept<Option<Spanned<u64>>>,
     /// `now` unless set.
-    pub(super) start: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) start: Kept<Option<Spanned<String>>>,
     /// 64 unless set.
-    pub(super) lanes: Option<Spanned<u32>>,
     #[serde(default)]
-    pub(super) allow_remote: bool,
+    pub(super) lanes: Kept<Option<Spanned<u32>>>,
     #[serde(default)]
-    pub(super) targets: Entries<TargetFile>,
+    pub(super) allow_remote: Kept<bool>,
+    #[serde(default)]
+    pub(super) targets: Kept<Entries<TargetFile>>,
     pub(super) domains: Spanned<Entries<DomainFile>>,
     #[serde(default)]
     pub(super) load: Kept<LoadFile>,
     #[serde(default)]
     pub(super) cdc: Kept<CdcFile>,
     #[serde(default)]
-    pub(super) thresholds: Vec<Kept<ThresholdFile>>,
+    pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,
 }
 
 /// A target.

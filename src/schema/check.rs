@@ -15,6 +15,7 @@ use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
 use crate::schema::Schema;
 use crate::schema::check::outline::Outline;
+use crate::schema::file::FillFile;
 use crate::schema::file::SchemaFile;
 use crate::yaml;
 use crate::yaml::Node;
@@ -47,21 +48,39 @@ impl Checked {
         name.map_or_else(|| self.table_place(table), |name| name.place)
     }
 
+    /// The settings of a column's fill, as written.
+    fn fill(&self, table: usize, column: usize) -> Option<&FillFile> {
+        let table = self.file.tables.value.0.get(table)?.1.as_ref()?;
+        match &table.columns.value.0.get(column)?.1.as_ref()?.fill.value {
+            yaml::ScalarOr::Other(fill) => Some(fill),
+            yaml::ScalarOr::Scalar(_) => None,
+        }
+    }
+
     /// Where the reference of a column is written.
     pub(crate) fn reference_place(&self, table: usize, column: usize) -> Place {
-        let written = self.file.tables.value.0.get(table).and_then(|(_, file)| file.as_ref());
-        written
-            .and_then(|table| table.columns.value.0.get(column)?.1.as_ref())
-            .and_then(|column| match &column.fill.value {
-                yaml::ScalarOr::Other(fill) => fill.reference.as_ref().map(|name| name.place),
-                yaml::ScalarOr::Scalar(_) => None,
-            })
-            .unwrap_or_else(|| self.column_place(table, column))
+        let written = self.fill(table, column).and_then(|fill| fill.reference.as_ref());
+        written.map_or_else(|| self.column_place(table, column), |name| name.place)
+    }
+
+    /// Whether a column is written as a reference, well or badly.
+    pub(crate) fn is_reference(&self, table: usize, column: usize) -> bool {
+        self.fill(table, column).is_some_and(|fill| fill.reference.is_some())
+    }
+
+    /// Where a lookup names the reference it goes through, and the column it wants.
+    pub(crate) fn lookup_places(&self, table: usize, column: usize) -> (Place, Place) {
+        match self.fill(table, column).and_then(|fill| fill.lookup.as_ref()) {
+            Some(lookup) => (lookup.through.place, lookup.column.place),
+            None => (self.column_place(table, column), self.column_place(table, column)),
+        }
     }
 
     /// Where a step of an action is written.
     pub(crate) fn step_place(&self, action: usize, step: usize) -> Place {
-        let Some((name, steps)) = self.file.actions.0.get(action) else {
+        let Some((name, steps)) =
+            self.file.actions.0.as_ref().and_then(|actions| actions.0.get(action))
+        else {
             return self.file.schema.place;
         };
         // Broken steps are not in the schema, so the numbers behind them would be off.

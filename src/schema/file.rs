@@ -19,7 +19,7 @@ pub(crate) struct SchemaFile {
     pub(crate) database: Option<Spanned<String>>,
     pub(crate) tables: Spanned<Entries<TableFile>>,
     #[serde(default)]
-    pub(crate) actions: Entries<Vec<Kept<Spanned<StepFile>>>>,
+    pub(crate) actions: Kept<Entries<Vec<Kept<Spanned<StepFile>>>>>,
 }
 
 /// A table.

@@ -52,5 +52,9 @@ impl Sink for Discard {
         Ok(Fate::Committed)
     }
 
+    fn is_lossy(&self) -> bool {
+        false
+    }
+
     async fn close(&mut self) {}
 }

@@ -63,7 +63,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn parse_signed_duration(text: &str) -> Result<i64, String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let duration = parse_duration(unsigned)
-        .map_err(|reason| reason.replacen(&format!("`{unsigned}`"), &format!("`{text}`"), 1))?;
+        .map_err(|reason| reason.replace(&format!("`{unsigned}"), &format!("`{text}")))?;
     let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     Ok(if text.starts_with('-') { -micros } else { micros })
 }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use serde::Deserialize;
 use serde::Deserializer;
+use serde::de::Error;
 use serde::de::Visitor;
 
 use crate::diagnostic::Place;
@@ -25,18 +26,15 @@ use crate::yaml::types;
 
 /// Decodes a tree; its mistakes go to `problems`. None if the outermost part is broken.
 pub fn decode<'de, T: Deserialize<'de>>(node: &'de Node, problems: &mut Problems) -> Option<T> {
-    let found = RefCell::new(Vec::new());
-    let reader = Reader {
-        node,
-        name: None,
-        found: &found,
-        is_kept: false,
-        is_lenient: false,
-        is_blank: false,
-    };
+    let found = RefCell::new(Found::default());
+    let reader = Reader { node, name: None, found: &found, role: Role::Plain, is_blank: false };
     let result = T::deserialize(reader);
-    for problem in found.into_inner() {
+    let found = found.into_inner();
+    for problem in found.mistakes {
         problems.add(problem);
+    }
+    for place in found.incomplete {
+        problems.silence_whole(place);
     }
     match result {
         Ok(value) => Some(value),
@@ -49,19 +47,37 @@ pub fn decode<'de, T: Deserialize<'de>>(node: &'de Node, problems: &mut Problems
     }
 }
 
+/// What was found on the way.
+#[derive(Default)]
+struct Found {
+    mistakes: Vec<Problem>,
+    /// Settings with a key that means nothing: what they seem to lack may be just that.
+    incomplete: Vec<Place>,
+}
+
 /// Reads one node.
 #[derive(Clone, Copy)]
 struct Reader<'de, 'p> {
     node: &'de Node,
     /// Where its key is written.
     name: Option<Place>,
-    found: &'p RefCell<Vec<Problem>>,
-    /// Its mistake is noted here rather than further up.
-    is_kept: bool,
-    /// One value does for a list of one.
-    is_lenient: bool,
+    found: &'p RefCell<Found>,
+    role: Role,
     /// It stands for the nothing behind a bare word; the node is the word.
     is_blank: bool,
+}
+
+/// What a node is read as.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    /// What it is.
+    Plain,
+    /// A key: there `null` is a name like any other.
+    Key,
+    /// A part whose mistake is noted here rather than further up.
+    Kept,
+    /// A list, or one value that does for a list of one.
+    OneOrMany,
 }
 
 /// What stands behind a bare word.
@@ -69,15 +85,19 @@ static NOTHING: Value = Value::Scalar { kind: Kind::Null, text: String::new() };
 
 impl<'de> Reader<'de, '_> {
     fn child(&self, node: &'de Node, name: Option<Place>) -> Self {
-        Reader { node, name, found: self.found, is_kept: false, is_lenient: false, is_blank: false }
+        Reader { node, name, found: self.found, role: Role::Plain, is_blank: false }
+    }
+
+    fn key(&self, node: &'de Node) -> Self {
+        Reader { role: Role::Key, ..self.child(node, None) }
     }
 
     /// Gives a mistake its place, and notes it if this is where it is kept.
     fn settle<T>(&self, result: Result<T, Mistake>) -> Result<T, Mistake> {
         result.map_err(|mistake| {
             let mut mistake = mistake.placed(self.node.place, self.name);
-            if self.is_kept && !mistake.is_recorded {
-                self.found.borrow_mut().push(mistake.problem.clone());
+            if self.role == Role::Kept && !mistake.is_recorded {
+                self.found.borrow_mut().mistakes.push(mistake.problem.clone());
                 mistake.is_recorded = true;
             }
             mistake
@@ -110,6 +130,25 @@ impl<'de> Reader<'de, '_> {
             },
             _ => self.expected(what),
         }
+    }
+
+    /// Notes keys that mean nothing here, so that the others can be read all the same.
+    fn note_unknown(&self, entries: &[(Node, Node)], fields: &'static [&'static str]) -> bool {
+        let unknown = entries.iter().filter(|(key, _)| !is_field(key, fields));
+        let mistakes = unknown.map(|(key, _)| match &key.value {
+            Value::Scalar { text, .. } => {
+                Mistake::unknown_field(text, fields).problem.at(key.place)
+            }
+            _ => Problem::new("a key is one word").at(key.place),
+        });
+        let mut found = self.found.borrow_mut();
+        let before = found.mistakes.len();
+        found.mistakes.extend(mistakes);
+        let has_unknown = found.mistakes.len() > before;
+        if has_unknown {
+            found.incomplete.push(self.node.place);
+        }
+        has_unknown
     }
 
     fn is_nothing(&self) -> bool {
@@ -145,13 +184,19 @@ impl<'de> Reader<'de, '_> {
     fn list<V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Mistake> {
         match self.value() {
             Value::List(items) => visitor.visit_seq(Items::new(*self, items)),
-            _ if self.is_nothing() && !self.is_lenient => visitor.visit_seq(Items::new(*self, &[])),
-            _ if self.is_lenient && !self.is_nothing() => {
+            _ if self.is_nothing() && self.role != Role::OneOrMany => {
+                visitor.visit_seq(Items::new(*self, &[]))
+            }
+            _ if self.role == Role::OneOrMany && !self.is_nothing() => {
                 visitor.visit_seq(Items::new(*self, std::slice::from_ref(self.node)))
             }
             _ => self.expected("a list (`[a, b]`)"),
         }
     }
+}
+
+fn is_field(key: &Node, fields: &[&str]) -> bool {
+    matches!(&key.value, Value::Scalar { text, .. } if fields.contains(&text.as_str()))
 }
 
 /// Methods for the integer types that differ in nothing but the type.
@@ -209,7 +254,9 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         match self.scalar() {
             // Any scalar is text where text is wanted: a table may be called `2024`.
-            Some((kind, text)) if kind != Kind::Null => {
+            Some((kind, text))
+                if kind != Kind::Null || self.role == Role::Key && !text.is_empty() =>
+            {
                 self.settle(visitor.visit_borrowed_str(text))
             }
             _ => self.expected("one word or text"),
@@ -253,8 +300,12 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        let inner =
-            Reader { is_kept: name == types::KEPT, is_lenient: name == types::ONE_OR_MANY, ..self };
+        let role = match name {
+            types::KEPT => Role::Kept,
+            types::ONE_OR_MANY => Role::OneOrMany,
+            _ => Role::Plain,
+        };
+        let inner = Reader { role, ..self };
         if name == types::SCALAR_OR && self.scalar().is_some() {
             self.settle(visitor.visit_some(inner))
         } else {
@@ -305,14 +356,22 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
         if name == types::SPANNED {
-            self.settle(visitor.visit_map(Placed::new(self)))
-        } else {
-            self.settle(self.map(visitor))
+            return self.settle(visitor.visit_map(Placed::new(self)));
         }
+        let Value::Map(entries) = self.value() else {
+            return self.settle(self.map(visitor));
+        };
+        let has_unknown = self.note_unknown(entries, fields);
+        let result = visitor.visit_map(Pairs::of_struct(self, entries, fields));
+        self.settle(result.map_err(|mistake| {
+            // The key that is missing is most likely the one that is misspelt.
+            let is_recorded = mistake.is_recorded || mistake.is_about_whole && has_unknown;
+            Mistake { is_recorded, ..mistake }
+        }))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -46,7 +46,10 @@ fn walk(
             let text = text.clone();
             match replace(node, &text, environment, problems) {
                 Ok(value) => node.value = value,
-                Err(problem) => problems.add(problem),
+                Err(problem) => {
+                    problems.add(problem);
+                    problems.silence(node.place);
+                }
             }
         }
         Value::Scalar { .. } => {}

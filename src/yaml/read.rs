@@ -63,7 +63,7 @@ impl Origin<'_> {
     fn node(&self, raw: Spanned<Raw>) -> Node {
         let place = self.place(&raw.referenced);
         let value = match raw.value {
-            Raw::Null => self.scalar(Kind::Null, String::new()),
+            Raw::Null => self.scalar(Kind::Null, self.written(&raw.defined).to_owned()),
             Raw::Bool(value) => self.scalar(Kind::Bool, value.to_string()),
             Raw::Number(value) => {
                 let written = self.written(&raw.defined);

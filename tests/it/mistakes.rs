@@ -218,9 +218,11 @@ fn survives(text: &[u8], name: &str) -> bool {
 
 #[test]
 fn no_truncation_breaks_the_parser() {
-    for (name, text) in builtin::SCENARIOS.iter().chain(builtin::SCHEMAS) {
-        for end in 0..text.len() {
-            assert!(survives(&text.as_bytes()[..end], "cut.yaml"), "{name} cut at {end}");
+    for (files, step) in [(builtin::SCENARIOS, 1), (builtin::SCHEMAS, 7)] {
+        for (name, text) in files {
+            for end in (0..text.len()).step_by(step) {
+                assert!(survives(&text.as_bytes()[..end], "cut.yaml"), "{name} cut at {end}");
+            }
         }
     }
 }

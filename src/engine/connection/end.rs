@@ -65,11 +65,13 @@ impl Connection {
         }
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
-            match &self.lanes[number].flight {
-                Some(flight) if flight.is_submitted => self.unknown(number, now),
-                Some(flight) if flight.tries > 0 => self.abandoned(number, now),
-                Some(_) => self.unsent(number),
-                None => {}
+            // One after the other: behind it may wait what a crash took back.
+            while let Some(flight) = &self.lanes[number].flight {
+                match flight.tries {
+                    _ if flight.is_submitted => self.unknown(number, now),
+                    0 => self.unsent(number),
+                    _ => self.abandoned(number, now),
+                }
             }
         }
     }

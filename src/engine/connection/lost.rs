@@ -92,8 +92,56 @@ impl Connection {
         flight.is_some_and(|flight| flight.is_submitted && flight.sink == route)
     }
 
-    /// Finds out about everything that was in flight on a way.
+    /// Finds out about everything that was in flight on a way, and about what a crash may have taken
+    /// back.
     pub(super) async fn resolve_all(&mut self, route: usize) -> Result<(), Lost> {
+        self.resolve_flights(route).await?;
+        if self.routes[route].sink.is_lossy() {
+            for number in 0..self.lanes.len() {
+                self.take_back(number, route).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks, the newest first, which acknowledged actions of a lane a crash took back: a crash takes
+    /// the last ones, so the first that is found ends the search. They are sent again in order, before
+    /// what comes later.
+    async fn take_back(&mut self, number: usize, route: usize) -> Result<(), Lost> {
+        while let Some((_, flight)) = self.lanes[number].fresh.back()
+            && flight.sink == route
+        {
+            self.shared.job.world.render(&flight.decision, &mut self.action);
+            // No action in flight has this ticket: it is looked for by its evidence.
+            let fate = self.routes[route].sink.resolve(u32::MAX, &self.action).await?;
+            if fate == Fate::Committed {
+                break;
+            }
+            let Some((_, mut flight)) = self.lanes[number].fresh.pop_back() else { break };
+            flight.is_submitted = false;
+            flight.was_acknowledged = true;
+            let mut records = self.records.borrow_mut();
+            records.account.taken_back(&flight.effects);
+            let stream = usize::from(flight.decision.stream);
+            records.recorder.stream(stream).counters.lost_after_ack += 1;
+            drop(records);
+            self.lanes[number].again.push_front(flight);
+        }
+        if self.lanes[number].again.is_empty() {
+            return Ok(());
+        }
+        // What is under way there waits for them; its place in the queue is theirs now.
+        let waiting = self.lanes[number].flight.take();
+        let is_queued = waiting.is_some();
+        self.lanes[number].again.extend(waiting);
+        self.lanes[number].flight = self.lanes[number].again.pop_front();
+        if !is_queued {
+            self.routes[route].queue.push_back(number);
+        }
+        Ok(())
+    }
+
+    async fn resolve_flights(&mut self, route: usize) -> Result<(), Lost> {
         for number in 0..self.lanes.len() {
             if !self.is_submitted(number, route) {
                 continue;

@@ -9,6 +9,7 @@ use crate::measure::End;
 use crate::measure::ErrorClass;
 use crate::sink::Failure;
 use crate::sink::Outcome;
+use crate::sink::Sink;
 
 /// Attempts at an action that loses against another transaction.
 const TRIES_MAX: u32 = 10;
@@ -46,11 +47,20 @@ impl Connection {
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
         let stream = usize::from(flight.decision.stream);
-        records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Acknowledged);
+        if !flight.was_acknowledged {
+            records
+                .recorder
+                .stream(stream)
+                .finished(&flight.stamps, measure::Outcome::Acknowledged);
+        }
         records.account.acknowledged(&flight.effects, shortfalls);
         drop(records);
         if !shortfalls.is_empty() {
             self.except(number, &flight, ExceptionKind::Short);
+        }
+        // What fell short would not be found again in full: it is not kept in mind.
+        if shortfalls.is_empty() && self.routes[flight.sink].sink.is_lossy() {
+            self.lanes[number].remember(flight, now);
         }
         self.idle(number, now);
     }
@@ -85,7 +95,12 @@ impl Connection {
             code: &failure.code,
             message: &failure.message,
         };
-        records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Failed(kind));
+        if !flight.was_acknowledged {
+            records
+                .recorder
+                .stream(stream)
+                .finished(&flight.stamps, measure::Outcome::Failed(kind));
+        }
         records.account.failed(&flight.effects);
         drop(records);
         self.except(number, &flight, ExceptionKind::Failed);
@@ -99,10 +114,13 @@ impl Connection {
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
         let stream = usize::from(flight.decision.stream);
-        records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Unknown);
+        if !flight.was_acknowledged {
+            records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Unknown);
+        }
         records.account.unknown(&flight.effects);
         drop(records);
         self.except(number, &flight, ExceptionKind::Unknown);
+        self.idle(number, now);
     }
 
     /// Decided, and not sent any more.
@@ -157,6 +175,11 @@ impl Connection {
     }
 
     fn idle(&mut self, number: usize, now: u64) {
+        if let Some(flight) = self.lanes[number].again.pop_front() {
+            self.routes[flight.sink].queue.push_back(number);
+            self.lanes[number].flight = Some(flight);
+            return;
+        }
         self.lanes[number].idle_since = now;
         if self.shared.job.stop.level() == Level::Run {
             self.schedule(number, now);

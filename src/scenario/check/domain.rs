@@ -37,7 +37,10 @@ pub(super) fn domains(
     let mut named = Vec::new();
     for ((name, domain), checked) in entries.iter().zip(schemas) {
         identifier(name, "a domain's name", problems);
-        let target = domain.as_ref().and_then(|domain| target(&domain.on, targets, problems));
+        let target = domain.as_ref().and_then(|domain| {
+            let is_known = file.targets.0.is_some();
+            is_known.then(|| target(&domain.on, targets, problems)).flatten()
+        });
         let checked = checked.map(|checked| renamed(checked, &name.value));
         if let (Some(domain), Some(checked)) = (domain, &checked) {
             let maker = Maker { file, name, domain, schema: &checked.schema };

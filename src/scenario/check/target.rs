@@ -42,7 +42,7 @@ pub(super) fn targets(
     problems: &mut Problems,
 ) -> Vec<Target> {
     let mut targets = Vec::new();
-    for (name, target) in &file.targets.0 {
+    for (name, target) in file.targets.0.iter().flat_map(|targets| &targets.0) {
         let kind = match target {
             Some(TargetFile::Postgres(postgres)) => {
                 // What is not used need not be allowed.

@@ -53,7 +53,8 @@ const COMPARISONS: [(&str, Comparison); 5] = [
 
 /// All thresholds.
 pub(super) fn thresholds(file: &ScenarioFile, problems: &mut Problems) -> Vec<Threshold> {
-    let thresholds = file.thresholds.iter().filter_map(|threshold| threshold.0.as_ref());
+    let thresholds = file.thresholds.0.iter().flatten();
+    let thresholds = thresholds.filter_map(|threshold| threshold.0.as_ref());
     thresholds.filter_map(|threshold| one(file, threshold, problems)).collect()
 }
 

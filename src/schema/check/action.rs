@@ -37,7 +37,7 @@ pub(super) fn all(
     problems: &mut Problems,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    for (name, steps) in &file.actions.0 {
+    for (name, steps) in file.actions.0.iter().flat_map(|actions| &actions.0) {
         identifier(name, "an action's name", problems);
         let steps = match steps {
             Some(steps) => one(name, steps, outline, tables, problems),
@@ -103,8 +103,9 @@ impl Steps<'_> {
             StepShape::Update(_) => {
                 self.touched.push((table, Touch::Picked));
                 self.row(table, shape, earlier, &file.value)?;
-                let (pick, otherwise) = self.choice(table, &file.value)?;
+                let choice = self.choice(table, &file.value);
                 let set = self.sets(table, file)?;
+                let (pick, otherwise) = choice?;
                 Some(Step::Update { table, pick, set, otherwise })
             }
             StepShape::Delete(_) => {

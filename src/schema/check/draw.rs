@@ -80,18 +80,12 @@ pub(super) fn literal_in(
     }
 }
 
-/// Adds a mistake if the column's type is not among those that a fill makes.
-pub(super) fn wants(
-    spot: Spot,
-    is_right: bool,
-    shape: &str,
-    makes: &str,
-    problems: &mut Problems,
-) -> Option<()> {
+/// Adds a mistake if the column's type is not right for what `says`: "`words` makes text".
+pub(super) fn wants(spot: Spot, is_right: bool, says: &str, problems: &mut Problems) -> Option<()> {
     if is_right {
         return Some(());
     }
-    let message = format!("`{shape}` makes {makes}, and the column is `{}`", spot.kind);
+    let message = format!("{says}, and the column is `{}`", spot.kind);
     problems.add(Problem::new(message).at(spot.place));
     None
 }
@@ -101,7 +95,7 @@ fn uniform_fill(
     range: &Spanned<(Spanned<Scalar>, Spanned<Scalar>)>,
     problems: &mut Problems,
 ) -> Option<Fill> {
-    wants(spot, spot.kind.is_number(), "uniform", "numbers", problems)?;
+    wants(spot, spot.kind.is_number(), "`uniform` makes numbers", problems)?;
     let spot = Spot { is_nullable: false, ..spot };
     let (min, max) = &range.value;
     let min = literal_in(spot, min, problems);
@@ -124,7 +118,7 @@ fn decimal(literal: &Literal) -> Option<Decimal> {
 }
 
 fn lognormal_fill(spot: Spot, file: &LognormalFile, problems: &mut Problems) -> Option<Fill> {
-    wants(spot, spot.kind.is_number(), "lognormal", "numbers", problems)?;
+    wants(spot, spot.kind.is_number(), "`lognormal` makes numbers", problems)?;
     let (median, p99) = (file.median.value, file.p99.value);
     if median <= 0.0 {
         problems.add(Problem::new("the median must be above 0").at(file.median.place));
@@ -199,7 +193,7 @@ fn words_fill(
     range: &Spanned<OneOrMany<u32>>,
     problems: &mut Problems,
 ) -> Option<Fill> {
-    wants(spot, spot.kind.is_text(), "words", "text", problems)?;
+    wants(spot, spot.kind.is_text(), "`words` makes text", problems)?;
     let (min, max) = bounds(range, "words", WORDS_MAX, problems)?;
     Some(Fill::Words { min, max })
 }
@@ -234,7 +228,7 @@ pub(super) fn bounds(
 }
 
 fn name_fill(spot: Spot, part: NamePartFile, problems: &mut Problems) -> Option<Fill> {
-    wants(spot, spot.kind.is_text(), "name", "text", problems)?;
+    wants(spot, spot.kind.is_text(), "`name` makes text", problems)?;
     Some(Fill::Name(match part {
         NamePartFile::First => NamePart::First,
         NamePartFile::Last => NamePart::Last,
@@ -243,7 +237,7 @@ fn name_fill(spot: Spot, part: NamePartFile, problems: &mut Problems) -> Option<
 }
 
 fn event_time_fill(spot: Spot, file: &EventTimeFile, problems: &mut Problems) -> Option<Fill> {
-    wants(spot, spot.kind.is_time(), "event_time", "dates and times", problems)?;
+    wants(spot, spot.kind.is_time(), "`event_time` makes dates and times", problems)?;
     let Some(offset) = &file.offset else {
         return Some(Fill::EventTime { offset_min: 0, offset_max: 0 });
     };

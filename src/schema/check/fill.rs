@@ -102,7 +102,7 @@ impl Filler<'_> {
             "lookup" => self.lookup(file.lookup.as_ref()?, problems),
             "derived" => self.derived(file.derived.as_ref()?, problems),
             "state" => {
-                wants(self.spot, self.spot.kind.is_text(), "state", "text", problems)?;
+                wants(self.spot, self.spot.kind.is_text(), "`state` makes text", problems)?;
                 Some(Fill::State)
             }
             _ => None,
@@ -111,7 +111,7 @@ impl Filler<'_> {
 
     fn sequence(&self, file: &SequenceFile, problems: &mut Problems) -> Option<Fill> {
         let range = self.spot.kind.integer_range();
-        wants(self.spot, range.is_some(), "sequence", "whole numbers", problems)?;
+        wants(self.spot, range.is_some(), "`sequence` makes whole numbers", problems)?;
         let start = file.start.as_ref().map_or(1, |start| start.value);
         if let (Some(written), Some((_, greatest))) = (&file.start, range)
             && !(0..=greatest).contains(&start)
@@ -124,13 +124,13 @@ impl Filler<'_> {
     }
 
     fn uuid(&self, problems: &mut Problems) -> Option<Fill> {
-        wants(self.spot, self.spot.kind == ColumnType::Uuid, "uuid", "UUIDs", problems)?;
+        wants(self.spot, self.spot.kind == ColumnType::Uuid, "`uuid` makes UUIDs", problems)?;
         Some(Fill::Uuid)
     }
 
     fn line(&self, problems: &mut Problems) -> Option<Fill> {
         let is_integer = self.spot.kind.integer_range().is_some();
-        wants(self.spot, is_integer, "line", "whole numbers", problems)?;
+        wants(self.spot, is_integer, "`line` makes whole numbers", problems)?;
         if self.table.file.is_some_and(|file| file.per.is_none()) {
             let message = "`line` numbers the rows of one owner, and this table has none";
             let problem = Problem::new(message).at(self.spot.place);
@@ -141,7 +141,7 @@ impl Filler<'_> {
     }
 
     fn email(&self, file: &FillFile, problems: &mut Problems) -> Option<Fill> {
-        wants(self.spot, self.spot.kind.is_text(), "email", "text", problems)?;
+        wants(self.spot, self.spot.kind.is_text(), "`email` makes text", problems)?;
         if self.spot.kind.length_max().is_some_and(|length| length < EMAIL_LENGTH) {
             let message = format!("`{}` is too short for addresses that differ", self.spot.kind);
             let problem = Problem::new(message).at(self.spot.place);
@@ -176,6 +176,11 @@ impl Filler<'_> {
         let then = match &then.value {
             ScalarOr::Scalar(scalar) if scalar.1 == "event_time" && scalar.0 == Kind::Word => {
                 self.scalar(scalar, then.place, problems)
+            }
+            ScalarOr::Scalar(Scalar(Kind::Word, word)) if shape::BARE.contains(&word.as_str()) => {
+                let message = format!("`{word}` cannot follow a list");
+                problems.add(Problem::new(message).at(then.place));
+                None
             }
             ScalarOr::Scalar(scalar) if draw::is_bare_word(self.spot, scalar) => {
                 problems.add(unknown_word(&scalar.1, then.place));

@@ -30,7 +30,7 @@ pub(crate) fn relations(schemas: &[&Checked], is_complete: bool, problems: &mut 
         }
         for column in 0..table.columns.len() {
             if let Some(problem) = world.lookup(at, column) {
-                problems.add(problem.or_at(world.schemas[at.0].column_place(at.1, column)));
+                problems.add(problem.or_at(world.schemas[at.0].lookup_places(at.1, column).1));
             }
         }
     }
@@ -100,6 +100,10 @@ impl<'a> World<'a> {
     fn parent(&self, at: At, column: usize, to: At, found: usize) -> Result<(), Problem> {
         let (parent, child) = (self.table(to), self.table(at));
         let (table, wanted) = (&parent.name, &parent.columns[found].name);
+        if parent.owner.is_some() {
+            let message = format!("rows of `{table}` belong to an owner and are not picked");
+            return Err(Problem::new(message).help("refer to the owner instead"));
+        }
         if parent.key != [found] {
             let message = format!("`{table}.{wanted}` is not the key of `{table}`");
             let key: Vec<String> = parent
@@ -115,10 +119,6 @@ impl<'a> World<'a> {
             return Err(Problem::new(message).help(help));
         }
         let is_own = child.owner.as_ref().is_some_and(|o| o.column == column && at.0 == to.0);
-        if parent.owner.is_some() {
-            let message = format!("rows of `{table}` belong to an owner and are not picked");
-            return Err(Problem::new(message).help("refer to the owner instead"));
-        }
         if is_own && child.columns[column].nullable {
             let message = "the reference to the owner is never NULL";
             return Err(Problem::new(message));
@@ -144,9 +144,12 @@ impl<'a> World<'a> {
         };
         let via = &table.columns[*through];
         let Fill::Reference(reference) = &via.fill else {
-            let is_broken = self.schemas[at.0].kinds[at.1][*through].is_none();
+            let checked = self.schemas[at.0];
+            let is_broken = checked.kinds[at.1][*through].is_none();
+            let place = checked.lookup_places(at.1, column).0;
             let message = format!("`{}` is no reference, so nothing can be looked up", via.name);
-            return (!is_broken).then(|| Problem::new(message));
+            let is_found = is_broken || checked.is_reference(at.1, *through);
+            return (!is_found).then(|| Problem::new(message).at(place));
         };
         let to = self.target(reference).filter(|to| !self.schemas[to.0].is_broken(to.1))?;
         let parent = self.table(to);

@@ -129,7 +129,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
         match word {
             "toggle" => {
                 let is_boolean = spot.kind == ColumnType::Boolean;
-                draw::wants(spot, is_boolean, "toggle", "booleans", problems)?;
+                draw::wants(spot, is_boolean, "`toggle` needs booleans", problems)?;
                 return Some(Set::Toggle);
             }
             "event_time" => {
@@ -161,13 +161,13 @@ fn not_here(shape: &str, place: Place) -> Problem {
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_exact(), "add", "exact numbers", problems)?;
+    draw::wants(spot, spot.kind.is_exact(), "`add` needs exact numbers", problems)?;
     let spot = Spot { is_nullable: false, ..spot };
     literal_in(spot, scalar, problems).map(Set::Add)
 }
 
 fn multiply(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_exact(), "multiply", "exact numbers", problems)?;
+    draw::wants(spot, spot.kind.is_exact(), "`multiply` needs exact numbers", problems)?;
     let factor: Option<Decimal> = literal::number(&scalar.value);
     if factor.is_none() {
         let message = format!("`{}` is not a number", scalar.value.1);
@@ -177,7 +177,7 @@ fn multiply(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Op
 }
 
 fn append(spot: Spot, text: &Spanned<String>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_text(), "append", "text", problems)?;
+    draw::wants(spot, spot.kind.is_text(), "`append` needs text", problems)?;
     let message = if text.value.is_empty() {
         "this appends nothing"
     } else if text.value.contains('\0') {

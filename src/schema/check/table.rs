@@ -201,6 +201,7 @@ fn states(table: &TableOutline<'_>, problems: &mut Problems) -> Option<States> {
         if names.contains(&name.value) {
             let message = format!("the state `{}` is given twice", name.value);
             problems.add(Problem::new(message).at(name.place));
+            continue;
         }
         let length = u32::try_from(name.value.chars().count()).unwrap_or(u32::MAX);
         if let Some(limit) = kind.and_then(ColumnType::length_max).filter(|limit| length > *limit) {
@@ -228,6 +229,7 @@ fn seeded(file: &StateFile, names: &[String], problems: &mut Problems) -> Vec<f6
         weights[0] = 1.0;
         return weights;
     };
+    let before = problems.len();
     for (name, weight) in seeded.value.iter() {
         let Some(state) = names.iter().position(|state| *state == name.value) else {
             problems.add(unknown_state(name, names));
@@ -238,7 +240,7 @@ fn seeded(file: &StateFile, names: &[String], problems: &mut Problems) -> Vec<f6
         }
         weights[state] = weight.value;
     }
-    if weights.iter().sum::<f64>() <= 0.0 && !seeded.value.0.is_empty() {
+    if weights.iter().sum::<f64>() <= 0.0 && problems.len() == before {
         let problem = Problem::new("the weights of seeded rows sum to nothing").at(seeded.place);
         problems.add(problem);
     }

@@ -151,3 +151,79 @@ pub(super) fn parents_first(schema: &Schema) -> Vec<usize> {
     }
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Pick;
+
+    /// A table with a key and a reference to each of `parents`.
+    fn table(name: &str, parents: &[&str]) -> Table {
+        let column = |name: &str, fill| Column {
+            name: name.to_owned(),
+            kind: ColumnType::Integer,
+            nullable: false,
+            null_rate: 0.0,
+            unique: false,
+            fill,
+        };
+        let mut columns = vec![column("id", Fill::Sequence { start: 1 })];
+        columns.extend(parents.iter().map(|parent| {
+            let reference = Reference {
+                schema: "s".to_owned(),
+                table: (*parent).to_owned(),
+                column: "id".to_owned(),
+                pick: Pick::Uniform,
+                enforced: true,
+            };
+            column(parent, Fill::Reference(reference))
+        }));
+        Table {
+            name: name.to_owned(),
+            columns,
+            key: vec![0],
+            replica_identity: ReplicaIdentity::Default,
+            owner: None,
+            states: None,
+        }
+    }
+
+    fn schema(tables: Vec<Table>) -> Schema {
+        Schema {
+            name: "s".to_owned(),
+            database: "s".to_owned(),
+            tables,
+            actions: Vec::new(),
+            source: String::new(),
+        }
+    }
+
+    #[test]
+    fn parents_stand_before_their_children_and_a_circle_ends() {
+        let tree = schema(vec![table("c", &["b", "a"]), table("b", &["a"]), table("a", &["a"])]);
+        assert_eq!(parents_first(&tree), [2, 1, 0]);
+        let circle = schema(vec![table("a", &["b"]), table("b", &["a"]), table("c", &[])]);
+        assert_eq!(parents_first(&circle), [2, 0, 1]);
+    }
+
+    #[test]
+    fn a_circle_is_closed_when_all_its_tables_are_made() {
+        let circle = schema(vec![table("a", &["b"]), table("b", &["a"])]);
+        let statements = create_tables(&circle, "n", &BTreeSet::from(["a", "b"]));
+        assert!(!statements[0].contains("REFERENCES"), "{}", statements[0]);
+        assert_eq!(statements[1], "CREATE INDEX ON \"n\".\"a\" (\"b\")");
+        assert!(statements[2].contains("REFERENCES \"n\".\"a\" (\"id\")"), "{}", statements[2]);
+        let close =
+            "ALTER TABLE \"n\".\"a\" ADD FOREIGN KEY (\"b\") REFERENCES \"n\".\"b\" (\"id\")";
+        assert_eq!(statements[4..], [close]);
+    }
+
+    #[test]
+    fn tables_that_are_there_are_left_alone() {
+        let tree = schema(vec![table("a", &[]), table("b", &["a"])]);
+        let statements = create_tables(&tree, "n", &BTreeSet::from(["b"]));
+        assert_eq!(statements.len(), 2);
+        assert!(statements[0].starts_with("CREATE TABLE IF NOT EXISTS \"n\".\"b\""));
+        assert!(statements[0].contains("REFERENCES"));
+    }
+}

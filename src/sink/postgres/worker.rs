@@ -71,6 +71,8 @@ pub struct Worker {
     expected: VecDeque<u32>,
     /// What was in flight when the connection was lost, until it is resolved.
     stranded: Vec<Stranded>,
+    /// Whether its commits are acknowledged before they are on disk: `synchronous_commit = off`.
+    is_lossy: bool,
 }
 
 #[derive(Debug)]
@@ -126,6 +128,7 @@ impl Worker {
             in_flight: VecDeque::new(),
             expected: VecDeque::new(),
             stranded: Vec::new(),
+            is_lossy: false,
         }
     }
 
@@ -337,6 +340,10 @@ impl Sink for Worker {
         let fate = self.look(ticket, action).await?;
         self.stranded.retain(|stranded| stranded.ticket != ticket);
         Ok(fate)
+    }
+
+    fn is_lossy(&self) -> bool {
+        self.is_lossy
     }
 
     async fn close(&mut self) {

@@ -13,6 +13,7 @@ use serde::de::value::U32Deserializer;
 use crate::yaml::Kind;
 use crate::yaml::Node;
 use crate::yaml::decode::Reader;
+use crate::yaml::decode::is_field;
 use crate::yaml::mistake::Mistake;
 
 /// The items of a list.
@@ -46,11 +47,21 @@ pub(super) struct Pairs<'de, 'p> {
     reader: Reader<'de, 'p>,
     rest: std::slice::Iter<'de, (Node, Node)>,
     current: Option<&'de (Node, Node)>,
+    /// Only these keys are handed on, if there are any.
+    fields: Option<&'static [&'static str]>,
 }
 
 impl<'de, 'p> Pairs<'de, 'p> {
     pub(super) fn new(reader: Reader<'de, 'p>, entries: &'de [(Node, Node)]) -> Self {
-        Self { reader, rest: entries.iter(), current: None }
+        Self { reader, rest: entries.iter(), current: None, fields: None }
+    }
+
+    pub(super) fn of_struct(
+        reader: Reader<'de, 'p>,
+        entries: &'de [(Node, Node)],
+        fields: &'static [&'static str],
+    ) -> Self {
+        Self { fields: Some(fields), ..Self::new(reader, entries) }
     }
 }
 
@@ -61,11 +72,12 @@ impl<'de> MapAccess<'de> for Pairs<'de, '_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Mistake> {
-        self.current = self.rest.next();
+        let fields = self.fields;
+        self.current = self.rest.find(|(key, _)| fields.is_none_or(|fields| is_field(key, fields)));
         let Some((key, _)) = self.current else {
             return Ok(None);
         };
-        seed.deserialize(self.reader.child(key, None)).map(Some)
+        seed.deserialize(self.reader.key(key)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
@@ -165,7 +177,7 @@ impl<'de, 'p> Variant<'de, 'p> {
 
     pub(super) fn of(reader: Reader<'de, 'p>, key: &'de Node, value: &'de Node) -> Self {
         let content = reader.child(value, Some(key.place));
-        Self { name: reader.child(key, None), content: Some(content) }
+        Self { name: reader.key(key), content: Some(content) }
     }
 }
 

@@ -176,6 +176,43 @@ async fn seeding_ends_with_sequences_beyond_our_keys_and_statistics() {
 }
 
 #[tokio::test]
+async fn set_ups_of_one_server_wait_for_each_other() {
+    let server = Server::start(&[]);
+    let domains = vec![world::domain("one"), world::domain("two")];
+    let scenario = world::scenario(Provision::Databases, domains);
+    let set_ups = [(); 4].map(|()| set_up(&scenario, admin_login(&server)));
+    let mut made = Vec::new();
+    for report in futures_util::future::join_all(set_ups).await {
+        made.push(report.unwrap().made.len());
+    }
+    made.sort_unstable();
+    assert_eq!(made, [0, 0, 0, 2 * (3 + 1 + 4 + 1)], "only one of them had anything to make");
+}
+
+#[tokio::test]
+async fn domains_may_share_a_database() {
+    let server = Server::start(&[]);
+    let admin = server.admin("postgres").await;
+    admin.batch_execute("CREATE ROLE maker LOGIN CREATEDB CREATEROLE PASSWORD 'm'").await.unwrap();
+    let domains = ["left", "right"].map(|name| loadgen::scenario::Domain {
+        database: "db_both".to_owned(),
+        namespace: name.to_owned(),
+        ..world::domain(name)
+    });
+    let scenario = world::scenario(Provision::Databases, domains.to_vec());
+    for login in [server.login("maker", "m"), admin_login(&server)] {
+        set_up(&scenario, login.clone()).await.unwrap();
+        assert_eq!(set_up(&scenario, login.clone()).await.unwrap().made, Vec::<String>::new());
+        let client = server.admin("db_both").await;
+        let published = "SELECT schemaname || ' ' || count(*) FROM pg_publication_tables \
+            GROUP BY schemaname ORDER BY 1";
+        assert_eq!(texts(&client, published).await, ["left 6", "right 6"]);
+        drop(client);
+        assert_eq!(clean(&scenario, login).await.unwrap().len(), 1 + 6);
+    }
+}
+
+#[tokio::test]
 async fn names_may_hold_anything() {
     let server = Server::shared();
     let long = "ü".repeat(31) + "x";

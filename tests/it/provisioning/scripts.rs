@@ -46,7 +46,7 @@ async fn a_dba_can_run_the_scripts_with_psql_and_loadgen_takes_over() {
     run("join_owner", &[owner]);
     run("database", &[making, owner]);
     run("database_name", &[making, "database=db_hand", mark]);
-    run("database_access", &["database=db_hand", application, capture]);
+    run("database_access", &["database=db_hand", owner, application, capture]);
     let run = |role, script, variables: &[&str]| psql(&server, "db_hand", role, script, variables);
     run("none", "namespace", &[namespace, owner]);
     let group = "hand_owners_group";

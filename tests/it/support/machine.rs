@@ -1,13 +1,11 @@
 //! Programs, processes, ports and users: what a server of our own needs of this machine.
 
-use std::env;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
@@ -16,6 +14,8 @@ use std::thread::sleep;
 use std::time::Duration;
 use std::time::Instant;
 
+use loadgen::embedded;
+use loadgen::embedded::Binaries;
 use rustix::process::Pid;
 use rustix::process::geteuid;
 
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One of the server's programs, run as somebody who is not root: PostgreSQL refuses root.
 pub(super) fn program(name: &str, folder: &Path) -> Command {
-    let mut command = Command::new(binaries().join(name));
+    let mut command = Command::new(binaries().program(name));
     command.current_dir(folder).env("LC_ALL", "C").env_remove("PGDATA");
     if let Some((user, group)) = account() {
         command.uid(user).gid(group);
@@ -64,25 +64,10 @@ pub(super) fn free_port() -> u16 {
     ports.find(is_free).expect("no port is free")
 }
 
-/// The folder of the server's programs: the one place that knows.
-pub(crate) fn binaries() -> &'static Path {
-    static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let mut folders: Vec<PathBuf> =
-            env::var_os("PG_BIN").map(PathBuf::from).into_iter().collect();
-        folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-        if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
-            folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-        }
-        let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        let mut installed: Vec<PathBuf> = installed.map(|entry| entry.path().join("bin")).collect();
-        installed.sort();
-        folders.extend(installed.into_iter().rev());
-        let has_all = |folder: &&PathBuf| {
-            ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file())
-        };
-        folders.iter().find(has_all).cloned().expect("no PostgreSQL server programs: set PG_BIN")
-    })
+/// The server's programs, found or fetched as the product does it: the one place that knows.
+pub(super) fn binaries() -> &'static Binaries {
+    static FOUND: OnceLock<Binaries> = OnceLock::new();
+    FOUND.get_or_init(|| embedded::binaries(None, &mut |_| {}).unwrap())
 }
 
 /// The processes whose parent this is.

@@ -43,6 +43,7 @@ pub(super) async fn make(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         for domain in domains {
             statements.extend(scripts::DATABASE_ACCESS.render(&[
                 ("database", database),
+                ("owner", &domain.roles.owner),
                 ("application", &domain.roles.application),
                 ("capture", &domain.roles.capture),
             ])?);

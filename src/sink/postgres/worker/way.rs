@@ -42,6 +42,8 @@ impl Worker {
         let made = timeout(WAY_TIMEOUT, async {
             self.connect().await?;
             self.supersede().await?;
+            let commit = self.ask(|out| frames::query(out, "SHOW synchronous_commit")).await?;
+            self.is_lossy = commit.as_deref() == Some("off");
             self.prepare().await
         });
         let made = Box::pin(made).await;
