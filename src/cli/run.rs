@@ -213,16 +213,17 @@ fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {
         .tables
         .iter()
         .zip(&finished.account.tables)
-        .zip(&prepared.seeded)
-        .map(|((table, rows), seeded)| TableCounts {
+        .zip(prepared.before.iter().zip(&prepared.seeded))
+        .map(|((table, rows), (before, seeded))| TableCounts {
             target: prepared.scenario.targets[table.target].name.clone(),
             database: table.database.clone(),
             table: format!("{}.{}", table.namespace, table.name),
+            before: *before,
             seeded: *seeded,
             inserted: rows.inserted,
             updated: rows.updated,
             deleted: rows.deleted,
-            alive: (seeded + rows.inserted).saturating_sub(rows.deleted),
+            alive: (before + seeded + rows.inserted).saturating_sub(rows.deleted),
             failed: rows.failed,
             unknown: rows.unknown,
             missed: rows.missed,

@@ -41,6 +41,8 @@ pub struct World {
 pub(super) struct Table {
     /// Rows made by seeding, over all lanes.
     pub(super) seeded: u64,
+    /// Numbers that rows of others have: ours begin behind them.
+    pub(super) taken: u64,
     /// How to fill each column.
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
@@ -220,6 +222,11 @@ impl World {
     /// The run-wide number of row `index` of a lane: unique in its table.
     pub(super) fn ordinal(&self, lane: u32, index: u64) -> u64 {
         index * u64::from(self.lanes) + u64::from(lane)
+    }
+
+    /// What a row's unique values are made from: its run-wide number, behind those that are taken.
+    pub(super) fn number(&self, table: TableId, ordinal: u64) -> u64 {
+        self.table(table).taken.wrapping_add(ordinal)
     }
 
     /// The row's index in its lane.

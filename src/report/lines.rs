@@ -56,7 +56,8 @@ impl Lines {
                 vec![self.work(&work, at).to_string()]
             }
             Change::Live(live) => {
-                self.live = Some(live);
+                // The load has a clock of its own; here all lines count from the run's beginning.
+                self.live = Some(LiveState { at_s: seconds(at), ..live });
                 if at.saturating_sub(self.live_shown) < INTERVAL {
                     return Vec::new();
                 }

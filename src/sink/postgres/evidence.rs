@@ -24,7 +24,18 @@ pub(super) struct Evidence {
 
 /// The best evidence an action leaves; `None` if it may leave none.
 pub(super) fn of(catalog: &Catalog, action: &Action) -> Option<Evidence> {
-    action.operations().iter().find_map(|operation| {
+    let operations = action.operations();
+    operations.iter().enumerate().find_map(|(at, operation)| {
+        // Where the action changes a row again, neither change shows by itself. Deletes of a table
+        // are of different rows, and so are inserts.
+        let mut others = operations.iter().enumerate().filter(|(other, _)| *other != at);
+        let is_blurred = others.any(|(_, other)| {
+            let is_alike = other.change == operation.change && other.change != Change::Update;
+            other.table == operation.table && !is_alike
+        });
+        if is_blurred {
+            return None;
+        }
         let statement = catalog.statement(operation.statement);
         let has_key = !catalog.table(operation.table).key.is_empty();
         match &statement.kind {
