@@ -265,13 +265,4 @@ impl World {
     pub fn is_owned(&self, table: TableId) -> bool {
         self.table(table).owner.is_some()
     }
-
-    /// How many rows seeding makes. Those of an owned table are counted owner by owner.
-    pub fn seeded_count(&self, table: TableId) -> u64 {
-        let rows = self.seeded_rows(table);
-        if !self.is_owned(table) {
-            return rows;
-        }
-        (0..rows).map(|owner| u64::from(self.owned_count(table, owner))).sum()
-    }
 }
