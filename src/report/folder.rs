@@ -240,4 +240,3 @@ fn holds_only_ours(path: &Path) -> bool {
         entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_ours))
     })
 }
-

@@ -58,7 +58,10 @@ impl Lane {
     ) -> Result<(), NoRow> {
         for step in &world.actions[usize::from(decision.action)].steps {
             match &step.kind {
-                StepKind::Insert { parents } => self.find_parents(step, parents, decision, draw)?,
+                StepKind::Insert { parents, earlier } => {
+                    self.begin_row(step, *earlier, decision);
+                    self.find_parents(step, parents, decision, draw)?;
+                }
                 StepKind::Update { choice, .. } => self.find_row(step, choice, decision, draw)?,
                 StepKind::Delete { choice } => {
                     self.find_row(step, choice, decision, draw)?;
@@ -69,6 +72,12 @@ impl Lane {
         Ok(())
     }
 
+    /// The number of a row to be made.
+    fn begin_row(&self, step: &Step, earlier: u64, decision: &mut Decision) {
+        let index = self.tables[usize::from(step.table.0)].alive.len() + earlier;
+        decision.set_pick(step.at, self.world.ordinal(self.index, index));
+    }
+
     fn find_parents(
         &self,
         step: &Step,
@@ -76,9 +85,7 @@ impl Lane {
         decision: &mut Decision,
         draw: &mut Draw,
     ) -> Result<(), NoRow> {
-        let index = self.tables[usize::from(step.table.0)].alive.len();
-        let ordinal = self.world.ordinal(self.index, index);
-        decision.set_pick(step.at, ordinal);
+        let ordinal = decision.pick(step.at);
         let decided = &self.world.table(step.table).decided;
         for (place, (parent, choice)) in decided.iter().zip(choices).enumerate() {
             let row = match choice {
