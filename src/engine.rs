@@ -15,6 +15,7 @@ use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::StreamFacts;
 use crate::scenario::Scenario;
+use crate::units::format_duration;
 
 pub mod account;
 mod agenda;
@@ -129,6 +130,7 @@ async fn watch(
                 // Between two ticks it may have changed.
                 let phase = shared.show_phase(&mut shown);
                 let at_ns = shared.clock.now();
+                shared.end_of_patience(at_ns);
                 let at = Duration::from_nanos(at_ns);
                 let streams = meter.look(at, &shared.targets(at_ns));
                 let left = shared.left(at_ns);
@@ -175,8 +177,25 @@ impl Shared {
 
     /// How long the longest stream is measured, if that is known.
     fn length(&self) -> Option<Duration> {
-        let streams = 0..self.job.scenario.load.streams.len();
-        streams.map(|stream| self.job.world.plan(stream).measured()).max().flatten()
+        let mut streams = 0..self.job.scenario.load.streams.len();
+        streams.try_fold(Duration::ZERO, |longest, stream| {
+            Some(longest.max(self.job.world.plan(stream).measured()?))
+        })
+    }
+
+    /// Stops a run whose last slot was due longer ago than the scenario lets it drain.
+    fn end_of_patience(&self, now: u64) {
+        let Some((began, length)) = self.began().zip(self.length()) else { return };
+        let drain = self.job.scenario.load.drain;
+        let until = began.saturating_add(nanoseconds(length)).saturating_add(nanoseconds(drain));
+        if now > until {
+            let drain = format_duration(drain);
+            let reason = format!(
+                "what was due had not settled {drain} after the last slot (`drain`): the target \
+                 did not keep up"
+            );
+            self.job.stop.tell(stop::Level::Cancel, End::Stopped(reason));
+        }
     }
 
     fn left(&self, now: u64) -> Option<Duration> {
@@ -205,7 +224,9 @@ fn finish(shared: &Shared, done: &[WorkerReport]) -> Finished {
     let mut recorder = Recorder::new(scenario.load.streams.len());
     let mut account = Account::new(shared.job.world.table_count());
     for report in done {
-        recorder.merge(&report.recorder);
+        if report.is_measuring {
+            recorder.merge(&report.recorder);
+        }
         account.merge(&report.account);
     }
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));

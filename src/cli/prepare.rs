@@ -41,6 +41,9 @@ use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
 
+/// How long an entry in the books may take.
+const BOOKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// `start: now` as far as the fingerprint is concerned: 2026-01-01T00:00:00Z.
 pub(super) const FIXED_START_US: i64 = 1_767_225_600_000_000;
 
@@ -252,15 +255,19 @@ impl Prepared {
         let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
         let connect = connector(address, self.application_name());
         seed::on_runtime(async {
-            let client = connect(None).await?;
-            write(&books, &client).await
+            let written = async {
+                let client = connect(None).await?;
+                write(&books, &client).await
+            };
+            let late = || SetupError::Local("the server did not answer in time".to_owned());
+            tokio::time::timeout(BOOKS_TIMEOUT, written).await.unwrap_or_else(|_| Err(late()))
         })
     }
 
     /// Of all sessions: at most 63 bytes with a connection's number behind it.
     pub(super) fn application_name(&self) -> String {
         let run = self.folder.run();
-        let end = run.len().min(44);
+        let end = run.len().min(40);
         // The end of a run's name tells runs apart. It is ASCII, so any byte is a boundary.
         format!("loadgen/{}", run.get(run.len() - end..).unwrap_or(run))
     }

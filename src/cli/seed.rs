@@ -16,7 +16,6 @@ use crate::engine::stop::Stop;
 use crate::report::Progress;
 use crate::scenario::Server;
 use crate::scenario::TargetKind;
-use crate::units::format_count;
 
 /// `loadgen setup`.
 pub(super) fn setup(arguments: &SetupArguments) -> u8 {
@@ -64,7 +63,7 @@ fn closing(prepared: &Prepared, until: Until) -> String {
             Until::Made => writeln!(text, "{name}"),
             Until::Seeded => {
                 let rows = prepared.seeded.get(number).copied().unwrap_or(0);
-                writeln!(text, "{name:<40} {:>12} rows", format_count(rows))
+                writeln!(text, "{name:<40} {rows:>12} rows")
             }
         };
     }

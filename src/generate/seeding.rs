@@ -138,7 +138,8 @@ impl World {
         let slots = inserting.map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
         // Lanes count their rows by themselves: the fullest may be one slot ahead of the others,
         // and in the worst case gets all inserts.
-        let born = if slots > 0 { slots.saturating_mul(2).saturating_add(self.lanes.into()) } else { 0 };
+        let born =
+            if slots > 0 { slots.saturating_mul(2).saturating_add(self.lanes.into()) } else { 0 };
         let rows = of.taken.saturating_add(of.seeded).saturating_add(born);
         Some(start.saturating_add_unsigned(rows))
     }

@@ -165,8 +165,9 @@ pub(super) struct Step {
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum StepKind {
-    /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks.
-    Insert { parents: Vec<ParentChoice> },
+    /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks; before
+    /// it, the action has made `earlier` rows in the same table.
+    Insert { parents: Vec<ParentChoice>, earlier: u64 },
     /// A change of the row.
     Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
     /// The end of the row.

@@ -291,9 +291,7 @@ fn advice(summary: &Summary) -> Option<String> {
         Verdict::Stopped => {
             "look at the failures above and at the server's log, then run it again".to_owned()
         }
-        Verdict::SetUpFailed => {
-            "`loadgen check` and `loadgen doctor` say what is missing".to_owned()
-        }
+        Verdict::SetUpFailed => "mend what is named above, then run it again".to_owned(),
         Verdict::Invalid if is_our_mistake(summary) => {
             "this is a mistake in loadgen; please report it together with the files".to_owned()
         }

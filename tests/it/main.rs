@@ -11,6 +11,7 @@ mod commands;
 mod embedded;
 mod faults;
 mod fingerprints;
+mod layers;
 mod mistakes;
 mod odd_names;
 mod pacing;

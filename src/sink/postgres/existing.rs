@@ -62,8 +62,9 @@ async fn count(client: &Client, namespace: &str, table: &Table) -> Result<Others
         Fill::Sequence { start } => Some((quote::identifier(&column.name), start)),
         _ => None,
     });
-    let used: Vec<String> =
-        sequences.map(|(column, start)| format!("max({column})::numeric - ({start}) + 1")).collect();
+    let used: Vec<String> = sequences
+        .map(|(column, start)| format!("max({column})::numeric - ({start}) + 1"))
+        .collect();
     // Numbers are beyond every sequence; below our start, none is used up.
     let used = if used.is_empty() {
         "NULL::bigint".to_owned()

@@ -1,0 +1,31 @@
+# list the recipes
+_default:
+    @just --list --unsorted
+
+# what must hold before a commit (seconds)
+quick:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    cargo test --test it layers
+
+# what must hold before a merge; the same as CI
+ready:
+    .ci/run
+
+# repair what can be repaired
+fix:
+    cargo fmt
+    cargo clippy --fix --allow-dirty --all-targets
+
+# all tests but the drills, or those with a word in their name: just test readme
+test *WORDS:
+    cargo test {{WORDS}}
+
+# servers killed, connections cut, counts compared; minutes, in a release build
+drills:
+    cargo test --release --test drills -- --nocapture
+
+# how quickly a million orders with their items are seeded
+bench-seed:
+    cargo build --release
+    time target/release/loadgen seed scenarios/seed-orders.yaml
