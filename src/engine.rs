@@ -117,37 +117,45 @@ async fn watch(
     let mut meter = Meter::new(names, windows);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut phase = None;
+    let mut shown = None;
     let mut done = Vec::new();
     loop {
-        let now = shared.phase();
-        if phase != Some(now) {
-            phase = Some(now);
-            shared.job.feed.phase(now);
-        }
+        shared.show_phase(&mut shown);
         tokio::select! {
             report = reported.recv() => match report {
                 Some(report) => done.push(report),
                 None => return done,
             },
             _ = tick.tick() => {
+                // Between two ticks it may have changed.
+                let phase = shared.show_phase(&mut shown);
                 let at_ns = shared.clock.now();
                 shared.end_of_patience(at_ns);
                 let at = Duration::from_nanos(at_ns);
                 let streams = meter.look(at, &shared.targets(at_ns));
                 let left = shared.left(at_ns);
-                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase: now, left, streams });
+                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase, left, streams });
             }
         }
     }
 }
 
 impl Shared {
+    /// Tells the feed of a phase that it has not been told of.
+    fn show_phase(&self, shown: &mut Option<Phase>) -> Phase {
+        let phase = self.phase();
+        if shown.replace(phase) != Some(phase) {
+            self.job.feed.phase(phase);
+        }
+        phase
+    }
+
     fn phase(&self) -> Phase {
         if self.job.stop.level() != stop::Level::Run {
             return Phase::Draining;
         }
         match self.began() {
+            None if self.job.scenario.load.warmup.is_zero() => Phase::Measuring,
             None => Phase::WarmUp,
             Some(began) => {
                 let is_over = self.length().is_some_and(|length| {

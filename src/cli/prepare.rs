@@ -10,6 +10,7 @@ use chrono::Utc;
 use secrecy::SecretString;
 
 use crate::action::TableId;
+use crate::action::TableInfo;
 use crate::cli::Refusal;
 use crate::cli::SetupArguments;
 use crate::cli::place::Place;
@@ -208,6 +209,12 @@ impl Prepared {
                 self.seeded[number] = self.world.seeded_count(table);
             }
         }
+    }
+
+    /// The database that a table is really in: with `provision: schemas`, that of the URL.
+    pub(super) fn database_of(&self, table: &TableInfo) -> String {
+        let address = self.place.domain(&self.scenario, &self.scenario.domains[table.domain]);
+        address.map_or_else(|| table.database.clone(), |at| at.database().to_owned())
     }
 
     /// The tables of a domain, in the order of its schema.

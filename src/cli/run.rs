@@ -219,7 +219,7 @@ fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {
         .zip(prepared.before.iter().zip(&prepared.seeded))
         .map(|((table, rows), (before, seeded))| TableCounts {
             target: prepared.scenario.targets[table.target].name.clone(),
-            database: table.database.clone(),
+            database: prepared.database_of(table),
             table: format!("{}.{}", table.namespace, table.name),
             before: *before,
             seeded: *seeded,

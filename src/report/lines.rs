@@ -55,6 +55,8 @@ impl Lines {
                 self.work_shown = at;
                 vec![self.work(&work, at).to_string()]
             }
+            // What is known of a phase that is over comes too late.
+            Change::Live(live) if live.phase != self.phase => Vec::new(),
             Change::Live(live) => {
                 // The load has a clock of its own; here all lines count from the run's beginning.
                 self.live = Some(LiveState { at_s: seconds(at), ..live });

@@ -7,12 +7,18 @@
     reason = "the whole binary is tests; clippy excuses only the functions marked as such"
 )]
 
+mod commands;
 mod embedded;
 mod faults;
+mod fingerprints;
 mod layers;
 mod mistakes;
+mod odd_names;
 mod pacing;
 mod provisioning;
 mod reach;
 mod reporting;
+mod running;
+mod same_rows;
 mod support;
+mod zoo;
