@@ -15,6 +15,7 @@ use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::StreamFacts;
 use crate::scenario::Scenario;
+use crate::units::format_duration;
 
 pub mod account;
 mod agenda;
@@ -116,36 +117,45 @@ async fn watch(
     let mut meter = Meter::new(names, windows);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut phase = None;
+    let mut shown = None;
     let mut done = Vec::new();
     loop {
-        let now = shared.phase();
-        if phase != Some(now) {
-            phase = Some(now);
-            shared.job.feed.phase(now);
-        }
+        shared.show_phase(&mut shown);
         tokio::select! {
             report = reported.recv() => match report {
                 Some(report) => done.push(report),
                 None => return done,
             },
             _ = tick.tick() => {
+                // Between two ticks it may have changed.
+                let phase = shared.show_phase(&mut shown);
                 let at_ns = shared.clock.now();
+                shared.end_of_patience(at_ns);
                 let at = Duration::from_nanos(at_ns);
                 let streams = meter.look(at, &shared.targets(at_ns));
                 let left = shared.left(at_ns);
-                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase: now, left, streams });
+                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase, left, streams });
             }
         }
     }
 }
 
 impl Shared {
+    /// Tells the feed of a phase that it has not been told of.
+    fn show_phase(&self, shown: &mut Option<Phase>) -> Phase {
+        let phase = self.phase();
+        if shown.replace(phase) != Some(phase) {
+            self.job.feed.phase(phase);
+        }
+        phase
+    }
+
     fn phase(&self) -> Phase {
         if self.job.stop.level() != stop::Level::Run {
             return Phase::Draining;
         }
         match self.began() {
+            None if self.job.scenario.load.warmup.is_zero() => Phase::Measuring,
             None => Phase::WarmUp,
             Some(began) => {
                 let is_over = self.length().is_some_and(|length| {
@@ -167,8 +177,25 @@ impl Shared {
 
     /// How long the longest stream is measured, if that is known.
     fn length(&self) -> Option<Duration> {
-        let streams = 0..self.job.scenario.load.streams.len();
-        streams.map(|stream| self.job.world.plan(stream).measured()).max().flatten()
+        let mut streams = 0..self.job.scenario.load.streams.len();
+        streams.try_fold(Duration::ZERO, |longest, stream| {
+            Some(longest.max(self.job.world.plan(stream).measured()?))
+        })
+    }
+
+    /// Stops a run whose last slot was due longer ago than the scenario lets it drain.
+    fn end_of_patience(&self, now: u64) {
+        let Some((began, length)) = self.began().zip(self.length()) else { return };
+        let drain = self.job.scenario.load.drain;
+        let until = began.saturating_add(nanoseconds(length)).saturating_add(nanoseconds(drain));
+        if now > until {
+            let drain = format_duration(drain);
+            let reason = format!(
+                "what was due had not settled {drain} after the last slot (`drain`): the target \
+                 did not keep up"
+            );
+            self.job.stop.tell(stop::Level::Cancel, End::Stopped(reason));
+        }
     }
 
     fn left(&self, now: u64) -> Option<Duration> {
@@ -197,7 +224,9 @@ fn finish(shared: &Shared, done: &[WorkerReport]) -> Finished {
     let mut recorder = Recorder::new(scenario.load.streams.len());
     let mut account = Account::new(shared.job.world.table_count());
     for report in done {
-        recorder.merge(&report.recorder);
+        if report.is_measuring {
+            recorder.merge(&report.recorder);
+        }
         account.merge(&report.account);
     }
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));

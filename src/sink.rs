@@ -38,7 +38,8 @@ pub trait Sink {
     /// called again after an error.
     fn recover(&mut self) -> impl Future<Output = Result<(), Lost>>;
 
-    /// After [`Sink::recover`]: what became of an action that was in flight. May be repeated.
+    /// After [`Sink::recover`]: what became of an action that was in flight; or, with a ticket that
+    /// was not, of one that was acknowledged. May be repeated.
     fn resolve(
         &mut self,
         ticket: Ticket,
@@ -59,7 +60,7 @@ pub struct Outcome {
     pub ticket: Ticket,
     /// Committed, with the operations (by index) that changed another number of rows than they
     /// should have; or refused as a whole.
-    pub result: Result<Vec<(u16, u32)>, Failure>,
+    pub result: Result<Vec<(u32, u32)>, Failure>,
 }
 
 /// The destination refused an action; nothing of it took effect.

@@ -1,6 +1,8 @@
 //! What `run`, `seed` and `setup` have in common: the scenario read, the servers reached or started,
 //! everything made and seeded.
 
+mod others;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use chrono::Utc;
 use secrecy::SecretString;
 
 use crate::action::TableId;
+use crate::action::TableInfo;
 use crate::cli::Refusal;
 use crate::cli::SetupArguments;
 use crate::cli::place::Place;
@@ -38,6 +41,9 @@ use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
 
+/// How long an entry in the books may take.
+const BOOKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// `start: now` as far as the fingerprint is concerned: 2026-01-01T00:00:00Z.
 pub(super) const FIXED_START_US: i64 = 1_767_225_600_000_000;
 
@@ -51,8 +57,12 @@ pub(super) struct Prepared {
     /// Passwords of the domains' logins, by domain; only where roles are made.
     pub(super) passwords: Vec<Passwords>,
     pub(super) start_us: i64,
+    /// Rows of others, by table: in tables that we did not make.
+    pub(super) before: Vec<u64>,
     /// Rows seeded, by table.
     pub(super) seeded: Vec<u64>,
+    /// Numbers that those rows of others have, by table.
+    taken: Vec<u64>,
     servers: Vec<ServerFacts>,
 }
 
@@ -87,7 +97,9 @@ pub(super) fn prepare(
     };
     let mut prepared = Prepared {
         world: Arc::new(World::new(&scenario, start_us)),
+        before: Vec::new(),
         seeded: Vec::new(),
+        taken: Vec::new(),
         servers: Vec::new(),
         scenario,
         folder,
@@ -96,7 +108,11 @@ pub(super) fn prepare(
         start_us,
     };
     prepared.make(arguments.fresh, feed)?;
-    prepared.world = Arc::new(World::new(&prepared.scenario, prepared.start_us));
+    let (scenario, start_us) = (Arc::clone(&prepared.scenario), prepared.start_us);
+    prepared.world = Arc::new(World::new(&scenario, start_us));
+    prepared.look_for_others(feed)?;
+    prepared.world = Arc::new(World::beside(&scenario, start_us, &prepared.taken));
+    prepared.refuse_overflow()?;
     prepared.write_manifest(&arguments.subject.scenario)?;
     if until == Until::Seeded {
         prepared.fill(feed, stop)?;
@@ -195,6 +211,19 @@ impl Prepared {
         }
     }
 
+    /// The database that a table is really in: with `provision: schemas`, that of the URL.
+    pub(super) fn database_of(&self, table: &TableInfo) -> String {
+        let address = self.place.domain(&self.scenario, &self.scenario.domains[table.domain]);
+        address.map_or_else(|| table.database.clone(), |at| at.database().to_owned())
+    }
+
+    /// The tables of a domain, in the order of its schema.
+    fn tables_of(&self, domain: usize) -> impl Iterator<Item = TableId> {
+        let tables = self.world.catalog.tables.iter().enumerate();
+        let own = tables.filter(move |(_, table)| table.domain == domain);
+        own.map(|(number, _)| TableId(u16::try_from(number).unwrap_or(u16::MAX)))
+    }
+
     /// Sequences beyond our keys, fresh statistics.
     pub(super) fn finish_domain(&self, number: usize) -> Result<(), SetupError> {
         let domain = &self.scenario.domains[number];
@@ -202,9 +231,8 @@ impl Prepared {
         let connect = connector(address, self.application_name());
         let provisioner = Provisioner::new(&self.scenario, domain.target, Servers::new(&connect));
         let Some(provisioner) = provisioner else { return Ok(()) };
-        let keys_max: Vec<_> = (0..domain.schema.tables.len())
-            .map(|table| self.world.key_max(number, table))
-            .collect();
+        let keys_max: Vec<_> =
+            self.tables_of(number).map(|table| self.world.key_max(table)).collect();
         seed::on_runtime(provisioner.finish_seed(domain, &keys_max))
     }
 
@@ -227,15 +255,19 @@ impl Prepared {
         let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
         let connect = connector(address, self.application_name());
         seed::on_runtime(async {
-            let client = connect(None).await?;
-            write(&books, &client).await
+            let written = async {
+                let client = connect(None).await?;
+                write(&books, &client).await
+            };
+            let late = || SetupError::Local("the server did not answer in time".to_owned());
+            tokio::time::timeout(BOOKS_TIMEOUT, written).await.unwrap_or_else(|_| Err(late()))
         })
     }
 
     /// Of all sessions: at most 63 bytes with a connection's number behind it.
     pub(super) fn application_name(&self) -> String {
         let run = self.folder.run();
-        let end = run.len().min(44);
+        let end = run.len().min(40);
         // The end of a run's name tells runs apart. It is ASCII, so any byte is a boundary.
         format!("loadgen/{}", run.get(run.len() - end..).unwrap_or(run))
     }
@@ -252,6 +284,7 @@ impl Prepared {
             hash: self.scenario.hash.clone(),
             seed: self.scenario.seed,
             start_us: self.start_us,
+            taken: self.taken.clone(),
             files,
         };
         let command: Vec<String> = std::env::args().collect();

@@ -97,7 +97,10 @@ fn whole(
         streams: finished.streams.clone(),
         generator: Generator::now(),
     };
-    let summary = Summary::new(facts, &finished.recorder, &prepared.scenario.thresholds);
+    // A run that was stopped before its load has nothing to be judged by.
+    let is_judged = finished.end == End::Complete || !finished.streams.is_empty();
+    let thresholds = if is_judged { prepared.scenario.thresholds.as_slice() } else { &[] };
+    let summary = Summary::new(facts, &finished.recorder, thresholds);
     prepared.folder.write_summary(&summary).map_err(|error| Refusal::setup(&error))?;
     Ok((prepared, summary))
 }
@@ -177,7 +180,7 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
         .filter(|(_, statement)| catalog.table(statement.table).domain == number)
         .map(|(id, _)| StatementId(u16::try_from(id).unwrap_or(u16::MAX)));
     let options = WorkerOptions {
-        application_name: prepared.application_name(),
+        application_name: format!("{}/{number}", prepared.application_name()),
         lock: lock(prepared.folder.run(), number),
         settings: settings(target),
         catalog: Arc::clone(catalog),
@@ -213,16 +216,17 @@ fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {
         .tables
         .iter()
         .zip(&finished.account.tables)
-        .zip(&prepared.seeded)
-        .map(|((table, rows), seeded)| TableCounts {
+        .zip(prepared.before.iter().zip(&prepared.seeded))
+        .map(|((table, rows), (before, seeded))| TableCounts {
             target: prepared.scenario.targets[table.target].name.clone(),
-            database: table.database.clone(),
+            database: prepared.database_of(table),
             table: format!("{}.{}", table.namespace, table.name),
+            before: *before,
             seeded: *seeded,
             inserted: rows.inserted,
             updated: rows.updated,
             deleted: rows.deleted,
-            alive: (seeded + rows.inserted).saturating_sub(rows.deleted),
+            alive: (before + seeded + rows.inserted).saturating_sub(rows.deleted),
             failed: rows.failed,
             unknown: rows.unknown,
             missed: rows.missed,

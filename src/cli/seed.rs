@@ -57,7 +57,7 @@ fn part(arguments: &SetupArguments, until: Until) -> u8 {
 fn closing(prepared: &Prepared, until: Until) -> String {
     let mut text = String::new();
     for (number, table) in prepared.world.catalog.tables.iter().enumerate() {
-        let name = format!("{}.{}.{}", table.database, table.namespace, table.name);
+        let name = format!("{}.{}.{}", prepared.database_of(table), table.namespace, table.name);
         // Writing to a string does not fail.
         let _ = match until {
             Until::Made => writeln!(text, "{name}"),

@@ -122,12 +122,12 @@ impl Account {
     }
 
     /// An action was acknowledged; `shortfalls` are operations that changed another number of rows.
-    pub(super) fn acknowledged(&mut self, effects: &[Effect], shortfalls: &[(u16, u32)]) {
+    pub(super) fn acknowledged(&mut self, effects: &[Effect], shortfalls: &[(u32, u32)]) {
         for effect in effects {
             self.change(*effect, effect.rows);
         }
         for (operation, rows) in shortfalls {
-            let Some(effect) = effects.get(usize::from(*operation)).copied() else { continue };
+            let Some(effect) = effects.get(*operation as usize).copied() else { continue };
             self.unchange(effect, effect.rows);
             self.change(effect, *rows);
             self.rows(effect.table).missed += u64::from(effect.rows.saturating_sub(*rows));

@@ -53,6 +53,8 @@ pub(super) struct Connection {
     timer: Timer,
     /// When the timer woke it last: it does not wake again at once.
     woken: u64,
+    /// When a lost way had last been made again: what came due before then waited for the target.
+    mended_ns: u64,
     stop: watch::Receiver<Level>,
     phase: Phase,
     outcomes: Vec<Outcome>,
@@ -90,8 +92,9 @@ impl Connection {
         let connections = shared.job.connections();
         let lanes = (0..world.groups.len())
             .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
-            .filter(|(_, lane)| *lane as usize % connections == index)
-            .map(|(group, lane)| LaneRun::new(Lane::new(world, group, lane), group))
+            .enumerate()
+            .filter(|(number, _)| number % connections == index)
+            .map(|(_, (group, lane))| LaneRun::new(Lane::new(world, group, lane), group))
             .collect();
         let routes = shared.job.destinations.iter().map(|destination| Route {
             sink: destination.sink(index),
@@ -106,6 +109,7 @@ impl Connection {
             routes: routes.collect(),
             timer: Timer::new(shared.clock)?,
             woken: 0,
+            mended_ns: 0,
             stop: shared.job.stop.watch(),
             phase: Phase::WarmUp(0),
             outcomes: Vec::new(),
@@ -139,7 +143,9 @@ impl Connection {
 
     /// Whether every lane has come to its end and nothing is under way.
     fn is_done(&self) -> bool {
-        self.agenda.is_empty() && self.parked.is_empty() && self.is_quiet()
+        // Whoever has nothing to do in the warm-up is waited for at its end all the same.
+        let is_warming = matches!(self.phase, Phase::WarmUp(_));
+        !is_warming && self.agenda.is_empty() && self.is_quiet()
     }
 
     fn is_quiet(&self) -> bool {
@@ -153,6 +159,9 @@ impl Connection {
 
     /// Puts a lane's next slot on the agenda, if it has one.
     fn schedule(&mut self, number: usize, now: u64) {
+        if self.lanes[number].is_noted {
+            return;
+        }
         let Some(due) = self.lanes[number].lane.peek() else { return };
         let world = &self.shared.job.world;
         let plan = world.plan(usize::from(due.stream));
@@ -167,7 +176,7 @@ impl Connection {
         };
         let factor = self.shared.job.scenario.load.streams[usize::from(due.stream)].late.factor;
         let release = self.lanes[number].release(intended, due.planned_ns, factor);
-        self.agenda.add(release, due.planned_ns, number);
+        self.note(number, release, due.planned_ns);
     }
 
     /// An unlimited stream goes on until the clock, or its limit, says stop.
@@ -189,7 +198,13 @@ impl Connection {
                 }
             }
         }
-        self.agenda.add(now, due.planned_ns, number);
+        self.note(number, now, due.planned_ns);
+    }
+
+    fn note(&mut self, number: usize, release: u64, planned_ns: u64) {
+        self.lanes[number].release_ns = release;
+        self.lanes[number].is_noted = true;
+        self.agenda.add(release, planned_ns, number);
     }
 
     /// When a slot is due on the run's clock; `None` in an unlimited stream.
@@ -204,9 +219,11 @@ impl Connection {
 
     /// Takes the slots that are due.
     fn take_due(&mut self) {
-        let now = self.shared.clock.now();
         for _ in 0..TURN_MAX {
+            // Read again for each: what the ones before it took is our own lateness.
+            let now = self.shared.clock.now();
             let Some(number) = self.agenda.take(now) else { return };
+            self.lanes[number].is_noted = false;
             self.take(number, now);
         }
     }
@@ -223,7 +240,7 @@ impl Connection {
         // A slot that found its lane busy, or held back by the late policy, was not seen late by
         // us: the target made it wait.
         let was_free = intended.is_none_or(|intended| {
-            lane.idle_since <= intended && lane.last.is_none_or(|(_, taken)| taken <= intended)
+            lane.idle_since.max(lane.release_ns).max(self.mended_ns) <= intended
         });
         let picked = if was_free { now } else { intended.unwrap_or(now) };
         lane.last = Some((due.planned_ns, now));
@@ -256,7 +273,12 @@ impl Connection {
         if self.withhold(number) {
             return self.schedule(number, now);
         }
-        self.routes[sink].queue.push_back(number);
+        let route = &mut self.routes[sink];
+        if route.queue.is_empty() && route.sink.has_room() && !route.is_dead {
+            self.submit(sink, number);
+        } else {
+            route.queue.push_back(number);
+        }
     }
 
     /// Submits what is queued, as far as there is room.

@@ -18,6 +18,9 @@ pub(super) struct LaneRun {
     pub(super) lane: Lane,
     pub(super) account: LaneAccount,
     pub(super) flight: Option<Flight>,
+    /// Whether it is on the agenda, and from when on its next slot may be sent.
+    pub(super) is_noted: bool,
+    pub(super) release_ns: u64,
     /// When its last action settled, on the run's clock.
     pub(super) idle_since: u64,
     /// Of the last slot that was taken: when it was planned, and when it was taken.
@@ -70,6 +73,8 @@ impl LaneRun {
             lane,
             account,
             flight: None,
+            is_noted: false,
+            release_ns: 0,
             idle_since: 0,
             last: None,
             absent: HashSet::new(),

@@ -118,7 +118,12 @@ impl Seeding {
         let Some(mut chunk) = next() else { return Ok(()) };
         let mut client = control::control(&self.address, &self.application_name).await?;
         loop {
-            self.load(&mut client, chunk, progress).await?;
+            let mut stop = self.stop.watch();
+            tokio::select! {
+                loaded = self.load(&mut client, chunk, progress) => loaded?,
+                // The chunk is rolled back with the session.
+                _ = stop.wait_for(|level| *level == Level::Cancel) => return Ok(()),
+            }
             let goes_on = self.stop.level() == Level::Run && lock(failure).is_none();
             match next().filter(|_| goes_on) {
                 Some(another) => chunk = another,

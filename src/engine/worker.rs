@@ -29,6 +29,8 @@ pub(super) struct Records {
 pub(super) struct WorkerReport {
     pub(super) recorder: Recorder,
     pub(super) account: Account,
+    /// Whether it came as far as the measurement: otherwise its records are of the warm-up.
+    pub(super) is_measuring: bool,
 }
 
 /// Starts a worker for the connections of these numbers.
@@ -45,9 +47,9 @@ pub(super) fn spawn(
         let records = Rc::new(RefCell::new(Records { recorder, account, is_measuring: false }));
         LocalSet::new().block_on(&runtime, work(&shared, &records, connections));
         let Ok(records) = Rc::try_unwrap(records) else { return };
-        let Records { recorder, account, .. } = records.into_inner();
+        let Records { recorder, account, is_measuring } = records.into_inner();
         // Nobody listens any more only if the run has been given up.
-        let _ = reports.send(WorkerReport { recorder, account });
+        let _ = reports.send(WorkerReport { recorder, account, is_measuring });
     })?;
     Ok(())
 }

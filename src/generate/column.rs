@@ -117,10 +117,10 @@ impl World {
         row: &Row<'_>,
         action: &mut Action,
     ) -> Value {
-        if column.null_rate > 0.0 && self.is_null(column, row) {
+        if self.is_null(column, row) {
             return Value::Null;
         }
-        self.fill(column, &column.filler, row, action)
+        as_held(column.kind, self.fill(column, &column.filler, row, action))
     }
 
     /// Whether a decided reference of a row is NULL.
@@ -128,10 +128,14 @@ impl World {
         let of = self.table(table);
         let column = &of.columns[of.decided[place].column];
         let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        column.null_rate > 0.0 && self.is_null(column, &row)
+        self.is_null(column, &row)
     }
 
-    fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
+    /// Whether a column of a row is among those that are NULL.
+    pub(super) fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
+        if column.null_rate <= 0.0 {
+            return false;
+        }
         let key = key(self.seed, row.table.0, Purpose::Null(column.number), row.item());
         Draw::new(key).unit() < column.null_rate
     }
@@ -139,7 +143,9 @@ impl World {
     fn fill(&self, column: &Column, filler: &Filler, row: &Row<'_>, action: &mut Action) -> Value {
         let key = || key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
         match filler {
-            Filler::Sequence { start } => Value::Int(start.saturating_add_unsigned(row.ordinal)),
+            Filler::Sequence { start } => {
+                Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
+            }
             Filler::Uuid => Value::Uuid(self.uuid(row.table, row.ordinal)),
             Filler::Constant(constant) => constant.value(action),
             Filler::Whole { .. } | Filler::Decimal { .. } | Filler::Real { .. } => {
@@ -174,7 +180,7 @@ impl World {
             Filler::Lookup { through, table, column: target } => {
                 let via = &self.table(row.table).columns[*through];
                 match &via.filler {
-                    _ if via.null_rate > 0.0 && self.is_null(via, row) => Value::Null,
+                    _ if self.is_null(via, row) => Value::Null,
                     Filler::Reference { parent, .. } => {
                         let parent = self.parent_ordinal(via, parent, *table, row);
                         self.pure_value(*table, *target, parent, action)
@@ -223,7 +229,7 @@ impl World {
     /// A UUID (version 4 by its bits) of 60 + 4 bits of the shuffled row number and 58 bits of its
     /// hash: unique, and [`World::uuid_ordinal`] reads the number back.
     fn uuid(&self, table: TableId, ordinal: u64) -> [u8; 16] {
-        let high = self.table(table).shuffle.forward(ordinal);
+        let high = self.table(table).shuffle.forward(self.number(table, ordinal));
         let displaced = high >> 12 & 0xf;
         let low = self.uuid_check(table, high) & !0xf & !(3 << 62) | displaced | 2 << 62;
         let high = high & !0xf000 | 0x4000;
@@ -242,7 +248,8 @@ impl World {
             u64::from_be_bytes(half)
         });
         let shuffled = high & !0xf000 | (low & 0xf) << 12;
-        let ordinal = self.table(table).shuffle.backward(shuffled);
+        let number = self.table(table).shuffle.backward(shuffled);
+        let ordinal = number.checked_sub(self.table(table).taken)?;
         (self.uuid(table, ordinal) == uuid).then_some(ordinal)
     }
 }
@@ -327,6 +334,15 @@ pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
             Value::Date(i32::try_from(us.div_euclid(86_400_000_000)).unwrap_or(i32::MAX))
         }
         _ => Value::Timestamp(us),
+    }
+}
+
+/// A value as the column holds it and what is computed from it sees it: a `real` keeps 24 bits.
+pub(super) fn as_held(kind: ColumnType, value: Value) -> Value {
+    match (kind, value) {
+        #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
+        (ColumnType::Real, Value::Float(number)) => Value::Float(f64::from(number as f32)),
+        _ => value,
     }
 }
 

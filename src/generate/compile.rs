@@ -37,6 +37,12 @@ impl World {
     /// Makes a scenario ready. `start_us` is the run's start in the data: the scenario's own, or
     /// what the caller has resolved `start: now` to.
     pub fn new(scenario: &Scenario, start_us: i64) -> Self {
+        Self::beside(scenario, start_us, &[])
+    }
+
+    /// The same for tables that hold rows of others: keys, addresses and whatever else is unique is
+    /// made from numbers beyond `taken` (by table; 0 where there is none).
+    pub fn beside(scenario: &Scenario, start_us: i64, taken: &[u64]) -> Self {
         let names = Names::of(scenario);
         let mut tables = Vec::new();
         let mut catalog = Catalog::default();
@@ -45,6 +51,7 @@ impl World {
                 tables.push(table(scenario, &names, (domain, number), &mut catalog));
             }
         }
+        tables.iter_mut().zip(taken).for_each(|(table, taken)| table.taken = *taken);
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
@@ -178,6 +185,7 @@ fn table(
     });
     let mortal = names.is_mortal(domain, number, 0);
     Table {
+        taken: 0,
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
         columns,

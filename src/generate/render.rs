@@ -14,6 +14,7 @@ use crate::generate::World;
 use crate::generate::column::Column;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
+use crate::generate::column::as_held;
 use crate::generate::column::cut;
 use crate::generate::column::round_to;
 use crate::generate::key::Draw;
@@ -143,9 +144,11 @@ impl World {
         for number in &table.order {
             let column = &table.columns[*number];
             let value = match &column.filler {
+                _ if self.is_null(column, row) => Value::Null,
                 Filler::Derived(expression) => derived(column.kind, expression, first, action),
                 Filler::Email { from } => {
-                    email(column, row.ordinal, from.map(|at| first + at), action)
+                    let number = self.number(row.table, row.ordinal);
+                    email(column, number, from.map(|at| first + at), action)
                 }
                 _ => self.column_value(column, row, action),
             };
@@ -248,7 +251,7 @@ fn base36(mut number: u64, out: &mut String) {
 
 /// A computed column; NULL if an operand is, or if the result does not fit.
 fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut Action) -> Value {
-    match evaluate(expression, first, action) {
+    let value = match evaluate(expression, first, action) {
         Some(Operand::Text(text)) => {
             let start = action.arena().len();
             action.arena().push_str(&text);
@@ -256,18 +259,24 @@ fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut
             action.text_from(start)
         }
         Some(Operand::Number(number)) => match kind {
-            ColumnType::Numeric { scale, .. } => {
-                number.rescale(scale).map_or(Value::Null, Value::Decimal)
-            }
+            ColumnType::Numeric { precision, scale } => number
+                .rescale(scale)
+                .filter(|fits| fits.whole_digits() <= u32::from(precision - scale))
+                .map_or(Value::Null, Value::Decimal),
             ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => {
-                number.rescale(0).map_or(Value::Null, |whole| Value::Int(whole.unscaled))
+                let (least, greatest) = kind.integer_range().unwrap_or((i64::MIN, i64::MAX));
+                number
+                    .rescale(0)
+                    .filter(|whole| (least..=greatest).contains(&whole.unscaled))
+                    .map_or(Value::Null, |whole| Value::Int(whole.unscaled))
             }
             ColumnType::Real | ColumnType::Double => Value::Float(number.to_f64()),
             _ => Value::Null,
         },
         Some(Operand::Real(number)) => round_to(kind, number),
         None => Value::Null,
-    }
+    };
+    as_held(kind, value)
 }
 
 enum Operand {

@@ -11,6 +11,10 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
+use crate::generate::world::Choice;
+use crate::generate::world::StepKind;
+use crate::generate::world::Stream;
+use crate::schema::Otherwise;
 
 /// Rows of a chunk (of an owned table: owners).
 const CHUNK_ROWS: u64 = 20_000;
@@ -41,6 +45,16 @@ impl World {
             first: number * CHUNK_ROWS,
             end: ((number + 1) * CHUNK_ROWS).min(rows),
         })
+    }
+
+    /// How many rows seeding puts into a table; of an owned table, those of all seeded owners.
+    pub fn seeded_count(&self, table: TableId) -> u64 {
+        let owners = self.seeded_rows(table);
+        match self.table(table).owner {
+            None => owners,
+            Some(owner) if owner.min == owner.max => owners * u64::from(owner.min),
+            Some(_) => (0..owners).map(|of| u64::from(self.owned_count(table, of))).sum(),
+        }
     }
 
     /// Tables in the order in which they are seeded: parents before children.
@@ -114,18 +128,32 @@ impl World {
 
     /// The greatest key that a run may give to a row of a table whose key is a sequence; of an
     /// unlimited run, the greatest that seeding gives. `None` if its key is none.
-    pub fn key_max(&self, domain: usize, table: usize) -> Option<i64> {
-        let first = self.catalog.tables.iter().position(|each| each.domain == domain)?;
-        let of = &self.tables[first + table];
+    pub fn key_max(&self, table: TableId) -> Option<i64> {
+        let of = self.table(table);
         let start = of.key.iter().find_map(|column| match of.columns[*column].filler {
             Filler::Sequence { start } => Some(start),
             _ => None,
         })?;
-        let slots = self.streams.iter().map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
+        let inserting = self.streams.iter().filter(|stream| self.inserts(stream, table));
+        let slots = inserting.map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
         // Lanes count their rows by themselves: the fullest may be one slot ahead of the others,
         // and in the worst case gets all inserts.
-        let rows =
-            of.seeded.saturating_add(slots.saturating_mul(2)).saturating_add(u64::from(self.lanes));
+        let born =
+            if slots > 0 { slots.saturating_mul(2).saturating_add(self.lanes.into()) } else { 0 };
+        let rows = of.taken.saturating_add(of.seeded).saturating_add(born);
         Some(start.saturating_add_unsigned(rows))
+    }
+
+    /// Whether an action of a stream makes rows of a table, be it instead of something else.
+    fn inserts(&self, stream: &Stream, table: TableId) -> bool {
+        let actions = stream.mix.iter().map(|(action, _)| &self.actions[usize::from(*action)]);
+        actions.flat_map(|action| &action.steps).filter(|step| step.table == table).any(|step| {
+            match &step.kind {
+                StepKind::Insert { .. } => true,
+                StepKind::Update { choice, .. } | StepKind::Delete { choice } => {
+                    matches!(choice, Choice::Pick(_, Otherwise::Insert))
+                }
+            }
+        })
     }
 }

@@ -41,6 +41,8 @@ pub struct World {
 pub(super) struct Table {
     /// Rows made by seeding, over all lanes.
     pub(super) seeded: u64,
+    /// Numbers that rows of others have: ours begin behind them.
+    pub(super) taken: u64,
     /// How to fill each column.
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
@@ -163,8 +165,9 @@ pub(super) struct Step {
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum StepKind {
-    /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks.
-    Insert { parents: Vec<ParentChoice> },
+    /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks; before
+    /// it, the action has made `earlier` rows in the same table.
+    Insert { parents: Vec<ParentChoice>, earlier: u64 },
     /// A change of the row.
     Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
     /// The end of the row.
@@ -222,6 +225,11 @@ impl World {
         index * u64::from(self.lanes) + u64::from(lane)
     }
 
+    /// What a row's unique values are made from: its run-wide number, behind those that are taken.
+    pub(super) fn number(&self, table: TableId, ordinal: u64) -> u64 {
+        self.table(table).taken.wrapping_add(ordinal)
+    }
+
     /// The row's index in its lane.
     pub(super) fn index(&self, ordinal: u64) -> u64 {
         ordinal / u64::from(self.lanes)
@@ -257,14 +265,5 @@ impl World {
     /// Whether a table's rows belong to another's.
     pub fn is_owned(&self, table: TableId) -> bool {
         self.table(table).owner.is_some()
-    }
-
-    /// How many rows seeding makes. Those of an owned table are counted owner by owner.
-    pub fn seeded_count(&self, table: TableId) -> u64 {
-        let rows = self.seeded_rows(table);
-        if !self.is_owned(table) {
-            return rows;
-        }
-        (0..rows).map(|owner| u64::from(self.owned_count(table, owner))).sum()
     }
 }

@@ -100,6 +100,8 @@ pub struct TableCounts {
     pub database: String,
     /// Namespace and name: `public.orders`.
     pub table: String,
+    /// Rows of others, which were there before the run; only with `provision: none`.
+    pub before: u64,
     /// Rows put in before the load began.
     pub seeded: u64,
     /// Rows that actions inserted.
@@ -121,10 +123,12 @@ pub struct TableCounts {
 impl TableCounts {
     /// What does not add up, in words.
     pub(super) fn mismatch(&self) -> Option<String> {
-        let TableCounts { seeded, inserted, deleted, alive, .. } = self;
-        let adds_up = alive.checked_add(*deleted) == seeded.checked_add(*inserted);
+        let TableCounts { before, seeded, inserted, deleted, alive, .. } = self;
+        let came = before.checked_add(*seeded).and_then(|rows| rows.checked_add(*inserted));
+        let adds_up = alive.checked_add(*deleted) == came;
+        let before = if *before > 0 { format!("{before} before + ") } else { String::new() };
         let sum = format!(
-            "{alive} alive are not {seeded} seeded + {inserted} inserted - {deleted} deleted"
+            "{alive} alive are not {before}{seeded} seeded + {inserted} inserted - {deleted} deleted"
         );
         (!adds_up).then_some(sum)
     }
@@ -163,5 +167,7 @@ mod tests {
         assert_eq!(right.mismatch(), None);
         let wrong = TableCounts { alive: 8, ..right };
         assert_eq!(wrong.mismatch().unwrap(), "8 alive are not 5 seeded + 4 inserted - 2 deleted");
+        let beside = TableCounts { before: 1, ..wrong };
+        assert_eq!(beside.mismatch(), None);
     }
 }

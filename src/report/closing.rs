@@ -213,6 +213,7 @@ fn latencies(summary: &Summary) -> Vec<String> {
 
 fn tables(tables: &[TableCounts]) -> Vec<String> {
     type Count = fn(&TableCounts) -> u64;
+    let others: [(&str, Count); 1] = [("before", |table| table.before)];
     let always: [(&str, Count); 5] = [
         ("seeded", |table| table.seeded),
         ("inserted", |table| table.inserted),
@@ -228,8 +229,10 @@ fn tables(tables: &[TableCounts]) -> Vec<String> {
     let Some(first) = tables.first() else { return Vec::new() };
     let is_single = tables.iter().all(|table| table.target == first.target);
     let occurs = |count: &Count| tables.iter().any(|table| count(table) > 0);
-    let shown: Vec<_> = always
+    let shown: Vec<_> = others
         .into_iter()
+        .filter(|(_, count)| occurs(count))
+        .chain(always)
         .chain(exceptions.into_iter().filter(|(_, count)| occurs(count)))
         .collect();
     let mut rows = vec![vec!["table".to_owned()]];

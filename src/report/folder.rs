@@ -100,7 +100,7 @@ impl RunFolder {
         let failed = |source| FolderError::Make { path: shown(path), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(failed)?;
         let is_empty = fs::read_dir(path).map_err(failed)?.next().is_none();
-        if !is_empty && started(path).is_none() {
+        if !is_empty && started(path).is_none() && !holds_only_ours(path) {
             return Err(FolderError::Occupied(shown(path)));
         }
         for file in [MANIFEST, SUMMARY, ACCOUNT, SECRETS] {
@@ -228,4 +228,15 @@ fn plain(name: &str) -> String {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+/// Whether a folder holds nothing but what a run leaves that was killed before it wrote its manifest.
+fn holds_only_ours(path: &Path) -> bool {
+    let is_ours = |name: &str| {
+        [MANIFEST, SUMMARY, ACCOUNT, SECRETS]
+            .iter()
+            .any(|file| name == *file || name == format!(".{file}.part"))
+    };
+    fs::read_dir(path).is_ok_and(|entries| {
+        entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_ours))
+    })
 }

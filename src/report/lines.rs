@@ -55,8 +55,11 @@ impl Lines {
                 self.work_shown = at;
                 vec![self.work(&work, at).to_string()]
             }
+            // What is known of a phase that is over comes too late.
+            Change::Live(live) if live.phase != self.phase => Vec::new(),
             Change::Live(live) => {
-                self.live = Some(live);
+                // The load has a clock of its own; here all lines count from the run's beginning.
+                self.live = Some(LiveState { at_s: seconds(at), ..live });
                 if at.saturating_sub(self.live_shown) < INTERVAL {
                     return Vec::new();
                 }

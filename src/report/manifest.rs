@@ -33,6 +33,8 @@ pub struct Manifest {
     seed: u64,
     /// The time in the data at which the run began: microseconds since 1970-01-01T00:00:00Z.
     start_us: i64,
+    /// Numbers that rows of others had, by table, if there were any: ours begin behind them.
+    taken: Vec<u64>,
     /// The scenario's text, and the schemas'.
     files: Vec<SourceFile>,
     /// What is known of each server.
@@ -52,6 +54,8 @@ pub struct Subject {
     pub seed: u64,
     /// The time in the data at which the run began: microseconds since 1970-01-01T00:00:00Z.
     pub start_us: i64,
+    /// Numbers that rows of others had, by table, if there were any: ours begin behind them.
+    pub taken: Vec<u64>,
     /// The scenario's text, and the schemas'.
     pub files: Vec<SourceFile>,
 }
@@ -119,6 +123,7 @@ impl Manifest {
             hash: subject.hash,
             seed: subject.seed,
             start_us: subject.start_us,
+            taken: subject.taken,
             files: subject.files.into_iter().map(clean).collect(),
             servers,
             machine: Machine::here(),

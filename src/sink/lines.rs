@@ -164,17 +164,22 @@ impl Lines {
         let values = action.values(operation);
         let mut text = String::new();
         let mut rest = template.as_str();
-        // `$` followed by digits stands for a parameter; inside quotes it is part of a name.
-        let mut is_quoted = false;
+        // `$` followed by digits stands for a parameter; inside quotes it is part of a name. A quote
+        // ends with the sign it began with: a name may hold an apostrophe.
+        let mut quote = None;
         while let Some(letter) = rest.chars().next() {
-            let digits = rest[1.min(rest.len())..].bytes().take_while(u8::is_ascii_digit).count();
-            if letter == '$' && digits > 0 && !is_quoted {
+            let digits = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+            if letter == '$' && digits > 0 && quote.is_none() {
                 let number: usize = rest[1..=digits].parse().unwrap_or(1);
                 text.push_str(&sql_value(values[number - 1], action));
                 rest = &rest[1 + digits..];
                 continue;
             }
-            is_quoted ^= letter == '"' || letter == '\'';
+            quote = match quote {
+                Some(open) if open == letter => None,
+                None if letter == '"' || letter == '\'' => Some(letter),
+                _ => quote,
+            };
             text.push(letter);
             rest = &rest[letter.len_utf8()..];
         }

@@ -2,15 +2,14 @@
 //! [`Kept`](crate::yaml::Kept) part it notes a mistake and goes on.
 
 mod parts;
+mod reader;
 
 use std::cell::RefCell;
 
 use serde::Deserialize;
 use serde::Deserializer;
-use serde::de::Error;
 use serde::de::Visitor;
 
-use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::yaml::Kind;
@@ -21,6 +20,9 @@ use crate::yaml::decode::parts::Pairs;
 use crate::yaml::decode::parts::Placed;
 use crate::yaml::decode::parts::ScalarParts;
 use crate::yaml::decode::parts::Variant;
+use crate::yaml::decode::reader::Found;
+use crate::yaml::decode::reader::Reader;
+use crate::yaml::decode::reader::Role;
 use crate::yaml::mistake::Mistake;
 use crate::yaml::types;
 
@@ -45,158 +47,6 @@ pub fn decode<'de, T: Deserialize<'de>>(node: &'de Node, problems: &mut Problems
             None
         }
     }
-}
-
-/// What was found on the way.
-#[derive(Default)]
-struct Found {
-    mistakes: Vec<Problem>,
-    /// Settings with a key that means nothing: what they seem to lack may be just that.
-    incomplete: Vec<Place>,
-}
-
-/// Reads one node.
-#[derive(Clone, Copy)]
-struct Reader<'de, 'p> {
-    node: &'de Node,
-    /// Where its key is written.
-    name: Option<Place>,
-    found: &'p RefCell<Found>,
-    role: Role,
-    /// It stands for the nothing behind a bare word; the node is the word.
-    is_blank: bool,
-}
-
-/// What a node is read as.
-#[derive(Clone, Copy, PartialEq)]
-enum Role {
-    /// What it is.
-    Plain,
-    /// A key: there `null` is a name like any other.
-    Key,
-    /// A part whose mistake is noted here rather than further up.
-    Kept,
-    /// A list, or one value that does for a list of one.
-    OneOrMany,
-}
-
-/// What stands behind a bare word.
-static NOTHING: Value = Value::Scalar { kind: Kind::Null, text: String::new() };
-
-impl<'de> Reader<'de, '_> {
-    fn child(&self, node: &'de Node, name: Option<Place>) -> Self {
-        Reader { node, name, found: self.found, role: Role::Plain, is_blank: false }
-    }
-
-    fn key(&self, node: &'de Node) -> Self {
-        Reader { role: Role::Key, ..self.child(node, None) }
-    }
-
-    /// Gives a mistake its place, and notes it if this is where it is kept.
-    fn settle<T>(&self, result: Result<T, Mistake>) -> Result<T, Mistake> {
-        result.map_err(|mistake| {
-            let mut mistake = mistake.placed(self.node.place, self.name);
-            if self.role == Role::Kept && !mistake.is_recorded {
-                self.found.borrow_mut().mistakes.push(mistake.problem.clone());
-                mistake.is_recorded = true;
-            }
-            mistake
-        })
-    }
-
-    fn expected<T>(&self, what: &str) -> Result<T, Mistake> {
-        let found = if self.is_blank { "nothing".to_owned() } else { self.node.describe() };
-        let message = format!("expected {what}, found {found}");
-        self.settle(Err(Mistake::new(Problem::new(message))))
-    }
-
-    fn value(&self) -> &'de Value {
-        if self.is_blank { &NOTHING } else { &self.node.value }
-    }
-
-    fn scalar(&self) -> Option<(Kind, &'de str)> {
-        match self.value() {
-            Value::Scalar { kind, text } => Some((*kind, text)),
-            _ => None,
-        }
-    }
-
-    /// A scalar that is a number of some type.
-    fn number<N: std::str::FromStr>(&self, what: &str) -> Result<N, Mistake> {
-        match self.scalar() {
-            Some((Kind::Number, text)) => match text.replace('_', "").parse() {
-                Ok(number) => Ok(number),
-                Err(_) => self.expected(what),
-            },
-            _ => self.expected(what),
-        }
-    }
-
-    /// Notes keys that mean nothing here, so that the others can be read all the same.
-    fn note_unknown(&self, entries: &[(Node, Node)], fields: &'static [&'static str]) -> bool {
-        let unknown = entries.iter().filter(|(key, _)| !is_field(key, fields));
-        let mistakes = unknown.map(|(key, _)| match &key.value {
-            Value::Scalar { text, .. } => {
-                Mistake::unknown_field(text, fields).problem.at(key.place)
-            }
-            _ => Problem::new("a key is one word").at(key.place),
-        });
-        let mut found = self.found.borrow_mut();
-        let before = found.mistakes.len();
-        found.mistakes.extend(mistakes);
-        let has_unknown = found.mistakes.len() > before;
-        if has_unknown {
-            found.incomplete.push(self.node.place);
-        }
-        has_unknown
-    }
-
-    fn is_nothing(&self) -> bool {
-        matches!(self.scalar(), Some((Kind::Null, _)))
-    }
-
-    fn any<V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.value() {
-            Value::List(items) => visitor.visit_seq(Items::new(*self, items)),
-            Value::Map(entries) => visitor.visit_map(Pairs::new(*self, entries)),
-            Value::Scalar { kind, text } => match kind {
-                Kind::Null => visitor.visit_unit(),
-                Kind::Bool => visitor.visit_bool(text == "true"),
-                Kind::Number => match (text.parse::<i64>(), text.parse::<f64>()) {
-                    (Ok(whole), _) => visitor.visit_i64(whole),
-                    (_, Ok(number)) => visitor.visit_f64(number),
-                    _ => visitor.visit_str(text),
-                },
-                Kind::Word | Kind::Quoted => visitor.visit_str(text),
-            },
-        }
-    }
-
-    fn map<V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.value() {
-            Value::Map(entries) => visitor.visit_map(Pairs::new(*self, entries)),
-            // `cdc:` with nothing behind it means all defaults.
-            _ if self.is_nothing() => visitor.visit_map(Pairs::new(*self, &[])),
-            _ => self.expected("settings (`key: value`)"),
-        }
-    }
-
-    fn list<V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.value() {
-            Value::List(items) => visitor.visit_seq(Items::new(*self, items)),
-            _ if self.is_nothing() && self.role != Role::OneOrMany => {
-                visitor.visit_seq(Items::new(*self, &[]))
-            }
-            _ if self.role == Role::OneOrMany && !self.is_nothing() => {
-                visitor.visit_seq(Items::new(*self, std::slice::from_ref(self.node)))
-            }
-            _ => self.expected("a list (`[a, b]`)"),
-        }
-    }
-}
-
-fn is_field(key: &Node, fields: &[&str]) -> bool {
-    matches!(&key.value, Value::Scalar { text, .. } if fields.contains(&text.as_str()))
 }
 
 /// Methods for the integer types that differ in nothing but the type.

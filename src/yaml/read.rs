@@ -194,14 +194,20 @@ impl Origin<'_> {
     }
 
     fn problem(&self, error: &Error) -> Problem {
-        let error = error.without_snippet();
+        let mut error = error.without_snippet();
+        while let Error::AliasError { error: inner, .. } = error {
+            error = inner.without_snippet();
+        }
         let place = error.location().map(|location| self.place(&location));
         let text = error.to_string();
-        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+        let message = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
         let problem = match error {
             Error::DuplicateMappingKey { key, .. } => {
                 let key = key.as_deref().unwrap_or("key");
                 Problem::new(format!("`{key}` is given twice")).label("the second one")
+            }
+            Error::Budget { .. } => {
+                Problem::new("this is nested too deeply, or there is too much of it")
             }
             Error::MultipleDocuments { .. } => {
                 Problem::new("the file has more than one YAML document").label("a second begins")

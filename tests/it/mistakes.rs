@@ -207,6 +207,40 @@ fn variables_are_typed_anew() {
     assert_eq!((scenario.seed, scenario.lanes), (99, 8));
 }
 
+#[test]
+fn a_remote_target_needs_leave_unless_nothing_is_sent() {
+    let url = "targets.operational.postgres.url=postgres://db.example.com/x";
+    let read = |overrides: &Overrides| {
+        Scenario::read_with("@quickstart", overrides, &no_variables).map(|_| ())
+    };
+    let refused = read(&set(&[url])).unwrap_err().to_string();
+    assert!(refused.contains("not on this machine"), "{refused}");
+    assert!(read(&set(&[url, "allow_remote=true"])).is_ok());
+    assert!(read(&Overrides { allow_remote: true, ..set(&[url]) }).is_ok());
+    assert!(read(&Overrides { discard: true, ..set(&[url]) }).is_ok());
+}
+
+#[test]
+fn drawings_are_coloured_on_request_only() {
+    let problems = Scenario::read_with("@nothing", &Overrides::default(), &no_variables);
+    let problems = problems.unwrap_err();
+    assert!(problems.draw(true).contains('\u{1b}'));
+    assert!(!problems.draw(false).contains('\u{1b}'));
+}
+
+#[test]
+fn depth_and_size_have_limits() {
+    let deep = format!("scenario: {}", "[".repeat(100_000));
+    assert!(survives(deep.as_bytes(), "deep.yaml"));
+    let doubled = ('b'..'k').zip('a'..).map(|(name, before)| {
+        let aliases = vec![format!("*{before}"); 9].join(", ");
+        format!("{name}: &{name} [{aliases}]\n")
+    });
+    let first = "scenario: x\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    let bomb: String = std::iter::once(first).chain(doubled).collect();
+    assert!(survives(bomb.as_bytes(), "bomb.yaml"));
+}
+
 /// Checks a text as a scenario and as a schema. Whatever it says, it must return.
 fn survives(text: &[u8], name: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();

@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use crate::engine::connection::Connection;
+use crate::engine::flight::Flight;
 use crate::engine::stop::Level;
 use crate::measure::End;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::Sink;
+use crate::sink::Ticket;
 
 /// First pause between attempts; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -39,10 +41,15 @@ impl Connection {
             if let Err(lost) = self.make_way(route, left).await {
                 break lost;
             }
-            match self.resolve_all(route).await {
+            let mut stop = self.shared.job.stop.watch();
+            let resolved = tokio::select! {
+                resolved = self.resolve_all(route) => resolved,
+                _ = stop.wait_for(|level| *level == Level::Cancel) => break cancelled(),
+            };
+            match resolved {
                 Ok(()) => return,
-                Err(lost) if left.is_zero() => break lost,
-                Err(_) => {}
+                Err(lost) if left.is_zero() || !lost.is_transient => break lost,
+                Err(_) => tokio::time::sleep(PAUSE_MIN).await,
             }
         };
         self.give_up(route);
@@ -71,10 +78,15 @@ impl Connection {
             let made = tokio::select! {
                 made = self.routes[route].sink.recover() => made,
                 _ = stop.wait_for(|level| *level == Level::Cancel) => {
-                    return Err(Lost { message: "the run was cancelled".to_owned(), is_transient: false });
+                    return Err(cancelled());
                 }
             };
             let gone = Duration::from_nanos(self.shared.clock.now() - began);
+            // A run that is told to stop does not wait for a server longer than it would drain.
+            let within = match self.shared.job.stop.level() {
+                Level::Run => within,
+                _ => within.min(self.shared.job.scenario.load.drain),
+            };
             match made {
                 Err(lost) if lost.is_transient && gone + pause < within => {}
                 made => return made,
@@ -108,16 +120,16 @@ impl Connection {
     /// the last ones, so the first that is found ends the search. They are sent again in order, before
     /// what comes later.
     async fn take_back(&mut self, number: usize, route: usize) -> Result<(), Lost> {
-        while let Some((_, flight)) = self.lanes[number].fresh.back()
-            && flight.sink == route
-        {
+        let is_here = |(_, flight): &(u64, Flight)| flight.sink == route;
+        while let Some(newest) = self.lanes[number].fresh.iter().rposition(is_here) {
+            let (_, flight) = &self.lanes[number].fresh[newest];
             self.shared.job.world.render(&flight.decision, &mut self.action);
             // No action in flight has this ticket: it is looked for by its evidence.
-            let fate = self.routes[route].sink.resolve(u32::MAX, &self.action).await?;
+            let fate = self.routes[route].sink.resolve(Ticket::MAX, &self.action).await?;
             if fate == Fate::Committed {
                 break;
             }
-            let Some((_, mut flight)) = self.lanes[number].fresh.pop_back() else { break };
+            let Some((_, mut flight)) = self.lanes[number].fresh.remove(newest) else { break };
             flight.is_submitted = false;
             flight.was_acknowledged = true;
             let mut records = self.records.borrow_mut();
@@ -127,18 +139,25 @@ impl Connection {
             drop(records);
             self.lanes[number].again.push_front(flight);
         }
-        if self.lanes[number].again.is_empty() {
-            return Ok(());
+        self.send_again_first(number, route);
+        Ok(())
+    }
+
+    /// What was taken back goes before what the lane is about to send. An action under way on another
+    /// route is let alone: what was taken back follows it.
+    fn send_again_first(&mut self, number: usize, route: usize) {
+        let lane = &mut self.lanes[number];
+        let is_away = lane.flight.as_ref().is_some_and(|flight| flight.is_submitted);
+        if lane.again.is_empty() || is_away {
+            return;
         }
-        // What is under way there waits for them; its place in the queue is theirs now.
-        let waiting = self.lanes[number].flight.take();
+        let waiting = lane.flight.take();
         let is_queued = waiting.is_some();
-        self.lanes[number].again.extend(waiting);
-        self.lanes[number].flight = self.lanes[number].again.pop_front();
+        lane.again.extend(waiting);
+        lane.flight = lane.again.pop_front();
         if !is_queued {
             self.routes[route].queue.push_back(number);
         }
-        Ok(())
     }
 
     async fn resolve_flights(&mut self, route: usize) -> Result<(), Lost> {
@@ -166,4 +185,8 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+fn cancelled() -> Lost {
+    Lost { message: "the run was cancelled".to_owned(), is_transient: false }
 }

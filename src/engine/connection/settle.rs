@@ -42,7 +42,7 @@ impl Connection {
     }
 
     /// Committed.
-    pub(super) fn acknowledged(&mut self, number: usize, shortfalls: &[(u16, u32)], now: u64) {
+    pub(super) fn acknowledged(&mut self, number: usize, shortfalls: &[(u32, u32)], now: u64) {
         let Some(mut flight) = self.lanes[number].flight.take() else { return };
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();

@@ -50,7 +50,10 @@ impl Connection {
         };
         self.settle_outcomes();
         match event {
-            Some(Event::Lost(route, lost)) => self.mend(route, lost).await,
+            Some(Event::Lost(route, lost)) => {
+                self.mend(route, lost).await;
+                self.mended_ns = self.shared.clock.now();
+            }
             Some(Event::Due) => self.woken = self.shared.clock.now(),
             Some(Event::Outcomes) | None => {}
         }

@@ -49,7 +49,7 @@ pub(super) fn all(
     for (number, made) in tables.iter().enumerate() {
         let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
         let parents = vec![ParentChoice::AsDeclared; made.decided.len()];
-        let step = Step { table, at: 0, kind: StepKind::Insert { parents } };
+        let step = Step { table, at: 0, kind: StepKind::Insert { parents, earlier: 0 } };
         actions.push(Action {
             name: format!("insert {}", catalog.table(table).name),
             steps: vec![step],
@@ -96,7 +96,10 @@ impl Maker<'_> {
         });
         let parents: Vec<_> = parents.collect();
         let places = 1 + parents.len();
-        self.push(id, StepKind::Insert { parents }, places);
+        let is_insert =
+            |step: &&Step| step.table == id && matches!(step.kind, StepKind::Insert { .. });
+        let earlier = self.steps.iter().filter(is_insert).count() as u64;
+        self.push(id, StepKind::Insert { parents, earlier }, places);
     }
 
     fn push(&mut self, table: TableId, kind: StepKind, places: usize) {

@@ -13,6 +13,7 @@ use crate::schema::ColumnType;
 use crate::schema::Expression;
 use crate::schema::Fill;
 use crate::schema::Literal;
+use crate::schema::check::moment;
 use crate::units::Decimal;
 
 /// The 99th percentile of the standard normal distribution.
@@ -136,7 +137,11 @@ fn uniform(min: &Literal, max: &Literal, kind: ColumnType) -> Filler {
         }
         _ => 0,
     };
-    let [min, max] = [min, max].map(|bound| decimal(bound, scale).unscaled);
+    // A whole number may have 19 digits, one more than a decimal.
+    let [min, max] = [min, max].map(|bound| match bound {
+        Literal::Int(whole) if scale == 0 => *whole,
+        bound => decimal(bound, scale).unscaled,
+    });
     let count = max.abs_diff(min).saturating_add(1);
     match kind {
         ColumnType::Numeric { .. } => Filler::Decimal { min, count, scale },
@@ -174,7 +179,9 @@ pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
             Value::Int(*number)
         }
         (Literal::Text(text), ColumnType::Date) => date(text),
-        (Literal::Text(text), ColumnType::Timestamp | ColumnType::Timestamptz) => moment(text),
+        (Literal::Text(text), ColumnType::Timestamp | ColumnType::Timestamptz) => {
+            moment(text).map_or(Value::Null, Value::Timestamp)
+        }
         (Literal::Text(text), ColumnType::Uuid) => {
             uuid::Uuid::parse_str(text).map_or(Value::Null, |uuid| Value::Uuid(uuid.into_bytes()))
         }
@@ -192,15 +199,6 @@ fn date(text: &str) -> Value {
         let days = date.signed_duration_since(epoch).num_days();
         i32::try_from(days).map_or(Value::Null, Value::Date)
     })
-}
-
-fn moment(text: &str) -> Value {
-    let zoned = chrono::DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
-    let plain = || {
-        let at = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
-        at.map(|at| at.and_utc().timestamp_micros())
-    };
-    zoned.or_else(|_| plain()).map_or(Value::Null, Value::Timestamp)
 }
 
 /// The order in which columns are filled: plain ones, then e-mails and computed ones, each after

@@ -1,6 +1,7 @@
 //! Which rows a decision works on. First all of them are found, then the lane is changed, so that
 //! an action that finds nothing leaves no trace.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::action::TableId;
@@ -58,7 +59,10 @@ impl Lane {
     ) -> Result<(), NoRow> {
         for step in &world.actions[usize::from(decision.action)].steps {
             match &step.kind {
-                StepKind::Insert { parents } => self.find_parents(step, parents, decision, draw)?,
+                StepKind::Insert { parents, earlier } => {
+                    self.begin_row(step, *earlier, decision);
+                    self.find_parents(step, parents, decision, draw)?;
+                }
                 StepKind::Update { choice, .. } => self.find_row(step, choice, decision, draw)?,
                 StepKind::Delete { choice } => {
                     self.find_row(step, choice, decision, draw)?;
@@ -69,6 +73,12 @@ impl Lane {
         Ok(())
     }
 
+    /// The number of a row to be made.
+    fn begin_row(&self, step: &Step, earlier: u64, decision: &mut Decision) {
+        let index = self.tables[usize::from(step.table.0)].alive.len() + earlier;
+        decision.set_pick(step.at, self.world.ordinal(self.index, index));
+    }
+
     fn find_parents(
         &self,
         step: &Step,
@@ -76,9 +86,7 @@ impl Lane {
         decision: &mut Decision,
         draw: &mut Draw,
     ) -> Result<(), NoRow> {
-        let index = self.tables[usize::from(step.table.0)].alive.len();
-        let ordinal = self.world.ordinal(self.index, index);
-        decision.set_pick(step.at, ordinal);
+        let ordinal = decision.pick(step.at);
         let decided = &self.world.table(step.table).decided;
         for (place, (parent, choice)) in decided.iter().zip(choices).enumerate() {
             let row = match choice {
@@ -152,7 +160,10 @@ impl Lane {
         decision: &mut Decision,
     ) -> Result<(), NoRow> {
         let mut victims = Vec::new();
-        self.descend(step.table, self.world.index(decision.pick(step.at)), &mut victims);
+        // What an earlier step of the action deletes is not deleted again.
+        let mut seen: HashSet<Victim> = decision.victims().iter().copied().collect();
+        let index = self.world.index(decision.pick(step.at));
+        self.descend(step.table, index, &mut seen, &mut victims);
         if victims.len() > VICTIMS_MAX {
             let otherwise = match choice {
                 Choice::Pick(_, otherwise) => *otherwise,
@@ -168,7 +179,13 @@ impl Lane {
 
     /// The living children of a row, each after its own children. As deep as tables refer to each
     /// other; `check` refuses cycles.
-    fn descend(&self, parent: TableId, index: u64, victims: &mut Vec<Victim>) {
+    fn descend(
+        &self,
+        parent: TableId,
+        index: u64,
+        seen: &mut HashSet<Victim>,
+        victims: &mut Vec<Victim>,
+    ) {
         for relation in &self.world.table(parent).relations {
             let child = &self.tables[usize::from(relation.child.0)];
             let family = &child.families[relation.place];
@@ -179,8 +196,8 @@ impl Lane {
                 let victim = Victim { table: relation.child, ordinal };
                 let is_child = child.alive.contains(row)
                     && !self.world.refers_to_nobody(relation.child, relation.place, ordinal);
-                if is_child && victims.len() <= VICTIMS_MAX && !victims.contains(&victim) {
-                    self.descend(relation.child, row, victims);
+                if is_child && victims.len() <= VICTIMS_MAX && seen.insert(victim) {
+                    self.descend(relation.child, row, seen, victims);
                     victims.push(victim);
                 }
             }

@@ -7,6 +7,7 @@ use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
 use crate::action::StatementKind;
+use crate::action::TableId;
 use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::quote::identifier;
@@ -18,25 +19,41 @@ use crate::sink::postgres::statement::table_name;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Evidence {
     operation: Operation,
-    /// For an update: the parameter that stands in its column afterwards and did not before.
-    parameter: Option<usize>,
+    /// For an update: the assignment whose value stands there afterwards and did not before.
+    assignment: Option<usize>,
 }
 
-/// The best evidence an action leaves; `None` if it may leave none.
+/// The best evidence an action leaves; `None` if it may leave none. An operation counts only if no
+/// later one of the action is on the same table, as that might touch the same row.
 pub(super) fn of(catalog: &Catalog, action: &Action) -> Option<Evidence> {
-    action.operations().iter().find_map(|operation| {
+    let mut later: Vec<TableId> = Vec::new();
+    action.operations().iter().rev().find_map(|operation| {
+        let is_last = !later.contains(&operation.table);
+        if is_last {
+            later.push(operation.table);
+        }
         let statement = catalog.statement(operation.statement);
         let has_key = !catalog.table(operation.table).key.is_empty();
         match &statement.kind {
-            StatementKind::Insert | StatementKind::Delete if has_key => {
-                Some(Evidence { operation: *operation, parameter: None })
+            StatementKind::Insert if has_key => {
+                // Each insert is of another row.
+                let is_untouched = is_last || only_inserts(action, operation.table);
+                is_untouched.then_some(Evidence { operation: *operation, assignment: None })
             }
-            StatementKind::Update { evidence: Some(parameter), .. } => {
-                Some(Evidence { operation: *operation, parameter: Some(*parameter) })
+            StatementKind::Delete if has_key && is_last => {
+                Some(Evidence { operation: *operation, assignment: None })
+            }
+            StatementKind::Update { evidence: Some(assignment), .. } if is_last => {
+                Some(Evidence { operation: *operation, assignment: Some(*assignment) })
             }
             _ => None,
         }
     })
+}
+
+fn only_inserts(action: &Action, table: TableId) -> bool {
+    let mut on_table = action.operations().iter().filter(|operation| operation.table == table);
+    on_table.all(|operation| operation.change == Change::Insert)
 }
 
 /// A question to the server that answers `t` if the action was committed.
@@ -64,7 +81,7 @@ impl Evidence {
         let kinds = &catalog.statement(self.operation.statement).parameters;
         let values = action.values(&self.operation);
         let column = |at: usize| identifier(&table.columns[at].0);
-        let (sql, used): (String, Vec<usize>) = match (self.operation.change, self.parameter) {
+        let (sql, used): (String, Vec<usize>) = match (self.operation.change, self.assignment) {
             (Change::Insert, _) => {
                 let same: Vec<_> = (0..values.len())
                     .map(|at| format!("{} IS NOT DISTINCT FROM ${}", column(at), at + 1))
@@ -78,7 +95,7 @@ impl Evidence {
                     (0..values.len()).collect(),
                 )
             }
-            (Change::Update, Some(parameter)) => {
+            (Change::Update, Some(assignment)) => {
                 let StatementKind::Update { set, .. } =
                     &catalog.statement(self.operation.statement).kind
                 else {
@@ -89,9 +106,9 @@ impl Evidence {
                     };
                 };
                 // Evidence stands among the assignments that have a parameter.
-                let at = set[..parameter].iter().filter(|each| has_parameter(each)).count();
+                let at = set[..assignment].iter().filter(|each| has_parameter(each)).count();
                 let key_is = key_is(table, 2);
-                let column = column(set[parameter].column);
+                let column = column(set[assignment].column);
                 let first_key = values.len() - table.key.len();
                 let used = std::iter::once(at).chain(first_key..values.len()).collect();
                 (

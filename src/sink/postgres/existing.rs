@@ -6,16 +6,19 @@ use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
 use crate::scenario::Domain;
+use crate::scenario::Provision;
 use crate::schema::Column;
 use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Schema;
 use crate::schema::Step;
+use crate::schema::Table;
 use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::ddl;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote;
 
 /// Compares all tables of all domains with what exists; one error holds every difference.
 pub(super) async fn verify(provisioner: &Provisioner<'_>) -> Result<(), SetupError> {
@@ -27,6 +30,53 @@ pub(super) async fn verify(provisioner: &Provisioner<'_>) -> Result<(), SetupErr
         }
     }
     if differences.is_empty() { Ok(()) } else { Err(SetupError::Differences(differences)) }
+}
+
+/// What is in a table before we touch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Others {
+    /// How many rows.
+    pub rows: u64,
+    /// How many numbers their sequences have used up, counted from where ours start; `None` if
+    /// the table has no sequence.
+    pub numbers: Option<u64>,
+}
+
+impl Provisioner<'_> {
+    /// Counts what is in a domain's tables, in the order of its schema; none for tables of our own.
+    pub async fn others(&self, domain: &Domain) -> Result<Vec<Others>, SetupError> {
+        if self.settings.provision != Provision::Nothing {
+            return Ok(Vec::new());
+        }
+        let client = self.servers.open(self.database_of(domain)).await?;
+        let mut all = Vec::new();
+        for table in &domain.schema.tables {
+            all.push(count(&client, &domain.namespace, table).await?);
+        }
+        Ok(all)
+    }
+}
+
+async fn count(client: &Client, namespace: &str, table: &Table) -> Result<Others, SetupError> {
+    let sequences = table.columns.iter().filter_map(|column| match column.fill {
+        Fill::Sequence { start } => Some((quote::identifier(&column.name), start)),
+        _ => None,
+    });
+    let used: Vec<String> = sequences
+        .map(|(column, start)| format!("max({column})::numeric - ({start}) + 1"))
+        .collect();
+    // Numbers are beyond every sequence; below our start, none is used up.
+    let used = if used.is_empty() {
+        "NULL::bigint".to_owned()
+    } else {
+        format!("greatest({}, 0)::bigint", used.join(", "))
+    };
+    let name = quote::qualified(namespace, &table.name);
+    let sql = format!("SELECT count(*), {used} FROM {name}");
+    let failed = |error| SetupError::server(format!("count the rows of {name}"), &error);
+    let row = client.query_one(&sql, &[]).await.map_err(failed)?;
+    let whole = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(Others { rows: whole(row.get(0)), numbers: row.get::<_, Option<i64>>(1).map(whole) })
 }
 
 async fn verify_domain(

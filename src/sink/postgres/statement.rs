@@ -10,6 +10,7 @@ use crate::action::StatementKind;
 use crate::action::TableInfo;
 use crate::schema::ColumnType;
 use crate::schema::Literal;
+use crate::sink::postgres::ddl::type_name;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::literal;
 
@@ -74,30 +75,33 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
         }
         (Assign::Append, _) => format!("{column} || {parameter}"),
         (Assign::Toggle, _) => format!("NOT {column}"),
-        (Assign::Next(list), _) => next(&column, list),
+        (Assign::Next(list), _) => next(&column, *kind, list),
     };
     format!("{column} = {value}")
 }
 
-fn next(column: &str, list: &[Literal]) -> String {
-    let texts: Vec<_> = list.iter().map(literal_text).collect();
-    let first = texts.first().cloned().unwrap_or_else(|| "NULL".to_owned());
+/// Each value is of the column's own type: what a comparison makes of a bare literal may be
+/// another (a `real` is not equal to the number it was written as, a text is no date).
+fn next(column: &str, kind: ColumnType, list: &[Literal]) -> String {
+    let values: Vec<_> = list.iter().map(|value| typed(value, kind)).collect();
+    let first = values.first().cloned().unwrap_or_else(|| "NULL".to_owned());
     let cases: Vec<_> =
-        texts.windows(2).map(|pair| format!("WHEN {} THEN {}", pair[0], pair[1])).collect();
+        values.windows(2).map(|pair| format!("WHEN {} THEN {}", pair[0], pair[1])).collect();
     format!("CASE {column} {} ELSE {first} END", cases.join(" "))
 }
 
-fn literal_text(value: &Literal) -> String {
-    match value {
-        Literal::Null => "NULL".to_owned(),
+fn typed(value: &Literal, kind: ColumnType) -> String {
+    let text = match value {
+        Literal::Null => return "NULL".to_owned(),
         Literal::Bool(value) => value.to_string(),
         Literal::Int(value) => value.to_string(),
         Literal::Decimal(value) => value.to_string(),
-        Literal::Text(text) => literal(text),
-    }
+        Literal::Text(text) => text.clone(),
+    };
+    format!("{}::{}", literal(&text), type_name(kind))
 }
 
-/// A type as SQL writes it, for casts.
+/// The number by which the server knows a type.
 pub fn oid(kind: ColumnType) -> Oid {
     match kind {
         ColumnType::Boolean => 16,

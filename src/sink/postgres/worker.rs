@@ -90,12 +90,12 @@ struct Pending {
     ticket: Ticket,
     phase: Phase,
     /// Statements of it that are still to be answered, without BEGIN and the like.
-    operations: u16,
+    operations: u32,
     /// The statement that is answered next.
-    next: u16,
-    /// Whether BEGIN is still to be answered.
-    is_beginning: bool,
-    shortfalls: Vec<(u16, u32)>,
+    next: u32,
+    /// Answers to BEGIN and the like that still come first.
+    preamble: u32,
+    shortfalls: Vec<(u32, u32)>,
     error: Option<ServerError>,
     xid: Option<String>,
 }
@@ -190,7 +190,7 @@ impl Worker {
                 }
                 Reply::Ready => {
                     let skipped = pending.operations - pending.next;
-                    self.expected.drain(..usize::from(skipped).min(self.expected.len()));
+                    self.expected.drain(..(skipped as usize).min(self.expected.len()));
                     if let Some(done) = self.in_flight.pop_front() {
                         outcomes.push(done.outcome());
                         return Ok(Some(()));
@@ -261,7 +261,8 @@ impl Worker {
 
 impl Pending {
     fn count(&mut self, rows: u32, expected: &mut VecDeque<u32>) {
-        if std::mem::take(&mut self.is_beginning) {
+        if self.preamble > 0 {
+            self.preamble -= 1;
             return;
         }
         if self.next < self.operations {
@@ -300,6 +301,10 @@ impl Sink for Worker {
             && let Some(open) = &mut self.open
         {
             frames::execute(&mut open.outgoing, way::BEGIN, 0, |_| {});
+            if self.is_lossy {
+                // It could not be found again after a crash, so it must not be lost in one.
+                frames::execute(&mut open.outgoing, way::DURABLE, 0, |_| {});
+            }
         }
         for operation in action.operations() {
             self.write_operation(action, operation);
@@ -313,9 +318,9 @@ impl Sink for Worker {
         self.in_flight.push_back(Pending {
             ticket,
             phase,
-            operations: u16::try_from(action.operations().len()).unwrap_or(u16::MAX),
+            operations: u32::try_from(action.operations().len()).unwrap_or(u32::MAX),
             next: 0,
-            is_beginning: phase == Phase::Begun,
+            preamble: if phase == Phase::Begun { 1 + u32::from(self.is_lossy) } else { 0 },
             shortfalls: Vec::new(),
             error: None,
             xid: None,

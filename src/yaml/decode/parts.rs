@@ -12,8 +12,8 @@ use serde::de::value::U32Deserializer;
 
 use crate::yaml::Kind;
 use crate::yaml::Node;
-use crate::yaml::decode::Reader;
-use crate::yaml::decode::is_field;
+use crate::yaml::decode::reader::Reader;
+use crate::yaml::decode::reader::is_field;
 use crate::yaml::mistake::Mistake;
 
 /// The items of a list.

@@ -24,6 +24,7 @@ fn manifest(folder: &RunFolder, command: &[String]) -> Manifest {
         hash: "ab".repeat(32),
         seed: 42,
         start_us: 0,
+        taken: Vec::new(),
         files: vec![SourceFile { path: "scenarios/quickstart.yaml".to_owned(), text }],
     };
     Manifest::new(folder.run(), folder.started(), command, subject, Vec::new())

@@ -70,6 +70,13 @@ pub(super) fn binaries() -> &'static Binaries {
     FOUND.get_or_init(|| embedded::binaries(None, &mut |_| {}).unwrap())
 }
 
+/// A client of the server's kind: it reads nothing but its arguments and stops at the first error.
+pub(crate) fn psql(url: &str) -> Command {
+    let mut command = Command::new(binaries().program("psql"));
+    command.args(["-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", url]);
+    command
+}
+
 /// The processes whose parent this is.
 pub(super) fn children(parent: u32) -> Vec<Pid> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap();

@@ -180,7 +180,7 @@ impl TestServer {
     fn launch(&self) {
         let mut postmaster = self.postmaster.lock().unwrap();
         assert!(postmaster.is_none(), "the server runs already");
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
         let child = program("postgres", &self.folder)
             .arg("-D")
             .arg(self.folder.join("data"))
@@ -195,8 +195,7 @@ impl TestServer {
         let status = self.folder.join("data/postmaster.pid");
         wait_for("the server to start", || {
             if let Some(code) = child.try_wait().unwrap() {
-                let log = fs::read_to_string(self.log()).unwrap_or_default();
-                panic!("the server ended with {code}:\n{log}");
+                panic!("the server ended with {code}:\n{}", self.log());
             }
             fs::read_to_string(&status).is_ok_and(|text| text.contains("ready"))
         });
@@ -211,7 +210,12 @@ impl TestServer {
         wait_for("the server to stop", || child.try_wait().unwrap().is_some());
     }
 
-    fn log(&self) -> PathBuf {
+    /// All that it wrote to its log.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
         self.folder.join("log")
     }
 }

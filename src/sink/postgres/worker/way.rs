@@ -25,6 +25,8 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The prepared BEGIN.
 pub(super) const BEGIN: &str = "begin";
+/// The prepared wish that a commit be on disk before it is acknowledged.
+pub(super) const DURABLE: &str = "durable";
 /// The prepared question for the transaction's number. (These functions are as old as PostgreSQL
 /// 10 and still there in 18.)
 pub(super) const XID: &str = "xid";
@@ -38,6 +40,10 @@ impl Worker {
     /// Connects, ends what is left of the predecessor, takes the lock that it held, and prepares
     /// the statements. When this returns, nothing of the predecessor can be committed any more.
     pub(super) async fn make_way(&mut self) -> Result<(), Lost> {
+        if !self.in_flight.is_empty() {
+            // A way that still stands is cut: what is in flight on it must be remembered.
+            self.lose(String::new());
+        }
         let lost = |message: &str| Lost { message: message.to_owned(), is_transient: true };
         let made = timeout(WAY_TIMEOUT, async {
             self.connect().await?;
@@ -117,6 +123,7 @@ impl Worker {
                 );
             }
             frames::parse(out, BEGIN, "BEGIN", &[]);
+            frames::parse(out, DURABLE, "SET LOCAL synchronous_commit = on", &[]);
             frames::parse(out, XID, "SELECT txid_current()", &[]);
             frames::sync(out);
         })
@@ -134,16 +141,13 @@ impl Worker {
                 return Ok(Fate::Absent);
             }
             if let Some(xid) = xid {
-                let sql = format!("SELECT txid_status({})", literal(&xid));
-                let status = self.ask(|out| frames::query(out, &sql)).await?;
-                return Ok(if status.as_deref() == Some("committed") {
-                    Fate::Committed
-                } else {
-                    Fate::Absent
-                });
+                return self.fate_of(&xid).await;
             }
             let catalog = std::sync::Arc::clone(&self.options.catalog);
-            let Some(evidence) = evidence::of(&catalog, action) else { return Ok(Fate::Absent) };
+            // Without evidence and not in flight, it was committed durably: see `DURABLE`.
+            let Some(evidence) = evidence::of(&catalog, action) else {
+                return Ok(Fate::Committed);
+            };
             let question = evidence.question(&catalog, action);
             let answer = self.ask(|out| question.write(out)).await?;
             Ok(if answer.as_deref() == Some("t") { Fate::Committed } else { Fate::Absent })
@@ -151,6 +155,23 @@ impl Worker {
         match Box::pin(looked).await {
             Ok(fate) => fate,
             Err(_) => Err(self.lose("the server did not answer in time".to_owned())),
+        }
+    }
+
+    /// What the server says of a transaction. One that it has never heard of, because it crashed
+    /// before anything of it was on disk, was not committed.
+    async fn fate_of(&mut self, xid: &str) -> Result<Fate, Lost> {
+        let xid = literal(xid);
+        let sql = format!(
+            "SELECT CASE WHEN {xid}::bigint < txid_snapshot_xmax(txid_current_snapshot()) \
+             THEN txid_status({xid}::bigint) ELSE 'aborted' END"
+        );
+        let status = self.ask(|out| frames::query(out, &sql)).await?;
+        match status.as_deref() {
+            Some("committed") => Ok(Fate::Committed),
+            Some("aborted") => Ok(Fate::Absent),
+            // Its backend has been ended, so this passes.
+            _ => Err(self.lose("a transaction of ours is still being ended".to_owned())),
         }
     }
 

@@ -1,0 +1,82 @@
+//! Rows of others, in tables that we did not make: how many there are, and which numbers are left.
+
+use chrono::Utc;
+
+use crate::action::TableId;
+use crate::cli::Refusal;
+use crate::cli::place::connector;
+use crate::cli::prepare::Prepared;
+use crate::engine::seed;
+use crate::measure::Feed;
+use crate::sink::postgres::existing::Others;
+use crate::sink::postgres::provision::Provisioner;
+use crate::sink::postgres::provision::Servers;
+use crate::units::format_count;
+
+/// Where rows have no numbers to look at (their keys are UUIDs), ours are the time in
+/// sixteenths of a microsecond: runs that follow each other have numbers apart, unless one makes
+/// sixteen rows in each microsecond of its life.
+const NUMBERS_A_US: u64 = 16;
+
+impl Prepared {
+    /// Counts the rows of others, and finds where our numbers may begin.
+    pub(super) fn look_for_others(&mut self, feed: &Feed) -> Result<(), Refusal> {
+        self.before = vec![0; self.world.table_count()];
+        self.taken = Vec::new();
+        for domain in 0..self.scenario.domains.len() {
+            let tables: Vec<TableId> = self.tables_of(domain).collect();
+            for (table, others) in tables.into_iter().zip(self.others(domain)?) {
+                self.note(table, others, feed);
+            }
+        }
+        Ok(())
+    }
+
+    fn others(&self, domain: usize) -> Result<Vec<Others>, Refusal> {
+        let domain = &self.scenario.domains[domain];
+        let Some(address) = self.place.address(domain.target).cloned() else {
+            return Ok(Vec::new());
+        };
+        let connect = connector(address, self.application_name());
+        let servers = Servers::new(&connect);
+        match Provisioner::new(&self.scenario, domain.target, servers) {
+            Some(provisioner) => seed::on_runtime(provisioner.others(domain)),
+            None => Ok(Vec::new()),
+        }
+        .map_err(|error| Refusal::setup(&error))
+    }
+
+    fn note(&mut self, table: TableId, others: Others, feed: &Feed) {
+        if others.rows == 0 {
+            return;
+        }
+        let number = usize::from(table.0);
+        let by_time = || u64::try_from(Utc::now().timestamp_micros()).unwrap_or(0) * NUMBERS_A_US;
+        self.taken.resize(self.world.table_count(), 0);
+        self.taken[number] = others.numbers.unwrap_or_else(by_time);
+        self.before[number] = others.rows;
+        let info = self.world.catalog.table(table);
+        let (rows, name) = (format_count(others.rows), &info.name);
+        feed.message(format!("`{}.{name}` holds {rows} rows; they are left alone", info.namespace));
+    }
+
+    /// Numbers behind those of others may not fit into the key's type.
+    pub(super) fn refuse_overflow(&self) -> Result<(), Refusal> {
+        for number in 0..self.taken.len() {
+            let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
+            let info = self.world.catalog.table(table);
+            let room = info.key.iter().find_map(|column| info.columns[*column].1.integer_range());
+            let (Some(key_max), Some((_, greatest))) = (self.world.key_max(table), room) else {
+                continue;
+            };
+            if self.taken[number] > 0 && key_max > greatest {
+                return Err(Refusal::setup(&format!(
+                    "the keys that `{}.{}` holds leave no room for those of this run, which may \
+                     reach {key_max}: use a table with fewer rows, or a larger type",
+                    info.namespace, info.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}

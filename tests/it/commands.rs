@@ -1,0 +1,144 @@
+//! Each command, once and again, alone and after others, on what others own.
+
+mod existing;
+mod shown;
+
+use loadgen::scenario::Overrides;
+use loadgen::scenario::Scenario;
+use loadgen::scenario::builtin::SCENARIOS;
+
+use crate::support::command::Place;
+
+/// Few enough rows that seeding takes no time.
+const ROWS: &str = "domains.orders.rows={ products: 20, customers: 100, orders: 300 }";
+
+/// A small quickstart.
+fn small() -> Place<'static> {
+    let mut place = Place::new(&["orders"]);
+    place.set(ROWS);
+    place.set("load.warmup=0s");
+    place.set("load.streams.shop.profile=[ { hold: 300/s, for: 1s } ]");
+    place
+}
+
+/// What the test's place left in the server's shared catalogues.
+fn shared_objects(place: &Place<'_>) -> Vec<Vec<String>> {
+    let prefix = &place.prefix;
+    let sql = format!(
+        "SELECT 'database', datname::text FROM pg_database WHERE datname LIKE '{prefix}\\_%' \
+         UNION ALL SELECT 'role', rolname FROM pg_roles WHERE rolname LIKE '{prefix}\\_%' \
+         UNION ALL SELECT 'slot', slot_name FROM pg_replication_slots WHERE database LIKE '{prefix}\\_%' \
+         UNION ALL SELECT 'making', datname FROM pg_database WHERE datname LIKE 'loadgen_making%' \
+         ORDER BY 1, 2"
+    );
+    place.server.query("postgres", &sql)
+}
+
+#[test]
+fn setup_seed_and_clean_may_be_repeated() {
+    let place = small();
+    let before = shared_objects(&place);
+    place.must(&["setup", "@quickstart"]);
+    let made = shared_objects(&place);
+    assert!(made.len() > before.len(), "{made:?}");
+    place.must(&["setup", "@quickstart"]);
+    assert_eq!(shared_objects(&place), made);
+    assert_eq!(place.number("orders", "SELECT count(*) FROM orders"), 0);
+
+    let first = place.must(&["seed", "@quickstart"]).out;
+    let content = place.content("orders");
+    assert_eq!(place.number("orders", "SELECT count(*) FROM orders"), 300);
+    assert_eq!(place.must(&["seed", "@quickstart"]).out, first, "seeded once, told alike");
+    assert_eq!(place.content("orders"), content);
+    place.must(&["setup", "@quickstart"]);
+    assert_eq!(place.content("orders"), content, "a set-up touches no row");
+
+    place.must(&["clean", "@quickstart"]);
+    assert_eq!(shared_objects(&place), before);
+    assert_eq!(place.must(&["clean", "@quickstart"]).out, "nothing to clean\n");
+    assert_eq!(shared_objects(&place), before);
+}
+
+#[test]
+fn a_run_goes_on_after_setup_and_seed_and_once_only() {
+    let place = small();
+    place.must(&["setup", "@quickstart"]);
+    place.must(&["seed", "@quickstart"]);
+    place.must(&["run", "@quickstart", "--out", "first"]);
+    let summary = place.summary("first");
+    assert_eq!(summary["tables"][2]["seeded"], 300);
+    place.assert_counted(&summary);
+    let content = place.content("orders");
+
+    for command in ["run", "seed", "setup"] {
+        let refused = place.run(&[command, "@quickstart"]);
+        assert_eq!(refused.code, 4, "{command}: {}", refused.err);
+        assert!(refused.err.contains("--fresh"), "{}", refused.err);
+    }
+    assert_eq!(place.content("orders"), content);
+
+    place.must(&["run", "@quickstart", "--fresh", "--out", "second"]);
+    let summary = place.summary("second");
+    assert_eq!(summary["tables"][2]["seeded"], 300);
+    place.assert_counted(&summary);
+}
+
+#[test]
+fn another_state_of_the_scenario_does_not_touch_what_is_there() {
+    let place = small();
+    place.must(&["seed", "@quickstart"]);
+    let content = place.content("orders");
+    let refused = place.run(&["seed", "@quickstart", "--seed", "9"]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert_eq!(place.content("orders"), content);
+    place.must(&["seed", "@quickstart", "--seed", "9", "--fresh"]);
+    assert_ne!(place.content("orders"), content);
+}
+
+#[test]
+fn what_others_own_survives_everything() {
+    let place = small();
+    let database = place.database("orders");
+    place.server.query("postgres", &format!("CREATE DATABASE {database}"));
+    place.query("orders", "CREATE TABLE orders (id int); INSERT INTO orders VALUES (7)");
+    let before = shared_objects(&place);
+    for command in [
+        &["setup", "@quickstart"][..],
+        &["seed", "@quickstart"],
+        &["run", "@quickstart"],
+        &["run", "@quickstart", "--fresh"],
+        &["clean", "@quickstart"],
+    ] {
+        let refused = place.run(command);
+        let is_clean = command[0] == "clean";
+        assert!(refused.code == 4 || is_clean && refused.code == 0, "{command:?}: {}", refused.err);
+        assert_eq!(shared_objects(&place), before, "{command:?}");
+        assert_eq!(place.query("orders", "SELECT * FROM orders"), [["7"]], "{command:?}");
+    }
+}
+
+/// Each shipped scenario runs: shortened, and with fewer rows to seed.
+#[test]
+fn every_shipped_scenario_runs() {
+    for (name, _) in SCENARIOS {
+        let reference = format!("@{name}");
+        let scenario = Scenario::read(&reference, &Overrides::default()).unwrap();
+        let domains: Vec<_> =
+            scenario.domains.iter().map(|each| each.schema.name.as_str()).collect();
+        let mut place = Place::new(&domains);
+        place.set("load.warmup=500ms");
+        if domains == ["orders"] {
+            place.set("domains.orders.rows={ products: 100, customers: 1k, orders: 2k }");
+        }
+        let done = place.must(&["run", &reference, "--for", "1s", "--out", "run"]);
+        let summary = place.summary("run");
+        assert_eq!(summary["verdict"], "passed", "{name}: {}", done.out);
+        place.assert_counted(&summary);
+        let has_stream = !scenario.load.streams.is_empty();
+        assert_eq!(summary["streams"].as_array().unwrap().len(), usize::from(has_stream), "{name}");
+        if has_stream {
+            assert!(summary["streams"][0]["acknowledged"].as_u64().unwrap() >= 4, "{name}");
+        }
+        place.must(&["clean", &reference]);
+    }
+}

@@ -1,0 +1,88 @@
+//! What commands print.
+
+use crate::support::command::Done;
+use crate::support::command::Place;
+use crate::support::command::loadgen;
+
+fn done(arguments: &[&str]) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    Done::from(loadgen(folder.path()).args(arguments).output().unwrap())
+}
+
+#[test]
+fn help_is_complete() {
+    let mut all = String::new();
+    for command in ["", "run", "check", "sample", "fingerprint", "setup", "seed", "clean"] {
+        let arguments: Vec<_> =
+            [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let shown = done(&arguments);
+        assert_eq!((shown.code, shown.err.as_str()), (0, ""));
+        all.push_str(&format!("$ loadgen {}\n{}\n", arguments.join(" "), shown.out));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn samples_are_what_they_always_were() {
+    let mut all = String::new();
+    for format in ["jsonl", "csv", "sql"] {
+        let mut add = |arguments: &[&str]| {
+            let arguments = [&["sample", "@quickstart", "--format", format], arguments].concat();
+            let shown = done(&arguments);
+            assert_eq!((shown.code, shown.err.as_str()), (0, ""));
+            all.push_str(&format!("$ loadgen {}\n{}\n", arguments.join(" "), shown.out));
+        };
+        add(&["-n", "12"]);
+        for table in ["products", "customers", "orders", "order_items"] {
+            add(&["--table", table, "-n", "3"]);
+        }
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn sampled_statements_run_against_the_seeded_database() {
+    let mut place = Place::new(&["orders"]);
+    place.set("start=2026-01-01T00:00:00Z");
+    place.must(&["seed", "@quickstart"]);
+    let script = place.must(&["sample", "@quickstart", "-n", "3000", "--format", "sql"]).out;
+    let done = place.psql("orders", &script);
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+}
+
+#[test]
+fn mistakes_of_usage_and_of_the_file_have_codes_of_their_own() {
+    for (arguments, code) in [
+        (&["run"][..], 2),
+        (&["run", "@quickstart", "--no-such-thing"], 2),
+        (&["run", "@quickstart", "--workers", "0"], 2),
+        (&["run", "@quickstart", "--for", "soon"], 2),
+        (&["sample", "@quickstart", "--table", "nothing"], 2),
+        (&[][..], 2),
+        (&["run", "@no-such-scenario"], 3),
+        (&["run", "missing.yaml"], 3),
+        (&["run", "@quickstart", "--set", "load.streams.shop.profile=[ { hold: fast } ]"], 3),
+        (&["fingerprint", "@quickstart", "--set", "seed=x"], 3),
+    ] {
+        let shown = done(arguments);
+        assert_eq!(shown.code, code, "{arguments:?}: {}", shown.err);
+        assert_eq!(shown.out, "", "{arguments:?}");
+        assert!(!shown.err.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error_of_set_up() {
+    let mut place = Place::new(&["orders"]);
+    place.url = "postgres://postgres@127.0.0.1:1/postgres".to_owned();
+    for command in ["run", "seed", "setup", "clean"] {
+        let done = place.run(&[command, "@quickstart"]);
+        assert_eq!(done.code, 4, "{command}: {}", done.err);
+        assert!(done.err.contains("error: "), "{command}: {}", done.err);
+    }
+    // Nobody asks a server on another machine unless that is allowed.
+    place.url = "postgres://nobody@192.0.2.1/postgres".to_owned();
+    let done = place.run(&["run", "@quickstart"]);
+    assert_eq!(done.code, 3, "{}", done.err);
+    assert!(done.err.contains("`--allow-remote`"), "{}", done.err);
+}

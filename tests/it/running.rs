@@ -1,0 +1,235 @@
+//! A run keeps its schedule, counts what the server holds, and says so in its files.
+
+mod files;
+mod secrets;
+mod shapes;
+
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+
+/// Few enough rows that seeding takes no time.
+const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
+
+/// A small quickstart with this profile and no warm-up.
+fn place(profile: &str) -> Place<'static> {
+    let mut place = Place::new(&["orders"]);
+    place.set(ROWS);
+    place.set("load.warmup=0s");
+    place.set(&format!("load.streams.shop.profile={profile}"));
+    place
+}
+
+/// A number of a stream's summary.
+fn of(stream: &Value, path: &str) -> u64 {
+    let found = path.split('.').fold(stream, |value, key| &value[key]);
+    found.as_u64().unwrap_or_else(|| panic!("no number at {path}: {stream}"))
+}
+
+/// The counts of a stream add up, and nothing failed.
+fn assert_sound(stream: &Value) {
+    for count in ["failed", "unknown", "unfinished", "missed"] {
+        assert_eq!(stream[count], 0, "{count}");
+    }
+    assert_eq!(of(stream, "scheduled"), of(stream, "sent") + of(stream, "skipped"));
+    assert_eq!(of(stream, "sent"), of(stream, "acknowledged"));
+    // Without a schedule nothing is late.
+    let is_open = stream["target_rate"] != 0.0;
+    let distributions = ["service", "response", "sched", "queue"];
+    for distribution in &distributions[..if is_open { 4 } else { 2 }] {
+        assert_eq!(of(stream, &format!("{distribution}.count")), of(stream, "acknowledged"));
+    }
+}
+
+#[test]
+fn a_hold_is_its_rate_times_its_time() {
+    hold(Duration::from_secs(5));
+}
+
+/// The full length, by hand: `cargo test a_minute -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes more than a minute"]
+fn a_minute_of_a_thousand_a_second_is_sixty_thousand() {
+    println!("{}", hold(Duration::from_mins(1)));
+}
+
+fn hold(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let place = place(&format!("[ {{ hold: 1k/s, for: {seconds}s }} ]"));
+    let begun = Instant::now();
+    let done = place.run(&["run", "@quickstart", "--out", "run"]);
+    // A busy machine may miss the threshold of the response, but nothing else.
+    assert!([0, 99].contains(&done.code), "{}{}", done.out, done.err);
+    assert!(begun.elapsed() >= length);
+    let summary = place.summary("run");
+    let stream = &summary["streams"][0];
+    assert_eq!(of(stream, "scheduled"), seconds * 1000);
+    assert_sound(stream);
+    assert_eq!(stream["target_rate"], 1000.0);
+    let achieved = stream["achieved_rate"].as_f64().unwrap();
+    let wanted = of(stream, "acknowledged") as f64 / length.as_secs_f64();
+    assert!(achieved > wanted * 0.9 && achieved <= wanted, "{achieved} of {wanted}");
+    place.assert_counted(&summary);
+    done.out
+}
+
+/// While the server holds still, slots come due as planned: their waiting shows in `response`, and
+/// not in `service`, except of those few that were with the server.
+#[test]
+fn a_stall_shows_in_the_response_and_drops_nothing() {
+    let mut place = place("[ { hold: 500/s, for: 5s } ]");
+    place.set("targets.operational.postgres.connections=2");
+    place.set("targets.operational.postgres.in_flight=2");
+    let summary = thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until(|| {
+                place.server.query(
+                    "postgres",
+                    &format!(
+                        "SELECT count(*) FROM pg_database WHERE datname = '{}'",
+                        place.database("orders")
+                    ),
+                )[0][0]
+                    == "1"
+            });
+            wait_until(|| {
+                place.number(
+                    "orders",
+                    "SELECT coalesce(max(n_tup_ins), 0) FROM pg_stat_user_tables \
+                WHERE relname = 'orders'",
+                ) > 2200
+            });
+            place.query(
+                "orders",
+                "BEGIN; LOCK TABLE orders, customers; SELECT pg_sleep(1.2); COMMIT",
+            );
+        });
+        let done = place.run(&["run", "@quickstart", "--out", "run", "--set", "thresholds=[]"]);
+        assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+        place.summary("run")
+    });
+    let stream = &summary["streams"][0];
+    assert_eq!(of(stream, "scheduled"), 2500);
+    assert_sound(stream);
+    place.assert_counted(&summary);
+    let second = 1_000_000_000;
+    assert!(of(stream, "response.max") >= second, "{stream}");
+    assert!(of(stream, "response.p90") >= second / 5, "a fifth of the slots came due in the stall");
+    assert!(of(stream, "service.max") >= second, "some were with the server");
+    assert!(of(stream, "service.p99") < second / 5, "only those: {}", stream["service"]);
+    assert!(of(stream, "lag_max_ns") >= second / 2);
+}
+
+/// Waits for what must come within a minute.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_warm_up_is_in_the_tables_and_not_in_the_streams() {
+    let mut place = place("[ { hold: 400/s, for: 2s } ]");
+    place.set("load.warmup=1s");
+    place.set("load.streams.shop.mix={ orders.place_order: 1 }");
+    place.set("thresholds=[]");
+    place.must(&["run", "@quickstart", "--out", "run"]);
+    let summary = place.summary("run");
+    let stream = &summary["streams"][0];
+    assert_eq!(of(stream, "scheduled"), 800);
+    assert_sound(stream);
+    assert_eq!(summary["tables"][2]["inserted"], 1200);
+    place.assert_counted(&summary);
+}
+
+#[test]
+fn a_limit_ends_a_stream_early() {
+    for (profile, limit) in [("[ { hold: 1k/s, for: 1h } ]", 700), ("[ { unlimited: true } ]", 900)]
+    {
+        let mut place = place(profile);
+        place.set(&format!("load.streams.shop.limit={{ ops: {limit} }}"));
+        place.set("thresholds=[]");
+        let begun = Instant::now();
+        place.must(&["run", "@quickstart", "--out", "run"]);
+        assert!(begun.elapsed() < Duration::from_mins(1));
+        let summary = place.summary("run");
+        assert_eq!(of(&summary["streams"][0], "scheduled"), limit, "{profile}");
+        assert_sound(&summary["streams"][0]);
+        place.assert_counted(&summary);
+    }
+}
+
+#[test]
+fn streams_that_share_tables_share_lanes_and_others_run_beside_them() {
+    let mut place = Place::new(&[]);
+    place.set("load.warmup=500ms");
+    place.set("thresholds=[ { metric: missed, expr: '== 0' } ]");
+    let (orders, original) = (place.database("orders"), place.database("orders_original"));
+    place.set(&format!(
+        "domains={{ orders: {{ on: operational, rows: {{ products: 50, customers: 500, orders: 2k }}, \
+         database: {orders}, roles: {{ owner: {orders}_o, application: {orders}_a, capture: {orders}_c }} }}, \
+         orders_original: {{ on: operational, rows: {{ orders: 100 }}, \
+         database: {original}, roles: {{ owner: {original}_o, application: {original}_a, capture: {original}_c }} }} }}"
+    ));
+    place.set(
+        "load.streams={ \
+         placing: { mix: { orders.place_order: 5, orders.new_customer: 1 }, profile: [ { hold: 200/s, for: 2s } ] }, \
+         working: { mix: { orders.pay: 3, orders.ship: 2, orders.delete_order: 1, orders.close_customer: 0.2 }, \
+                    profile: [ { ramp: { from: 50/s, to: 250/s }, for: 2s } ] }, \
+         beside:  { mix: { orders_original.order: 3, orders_original.remove: 1 }, profile: [ { hold: 150/s, for: 2s } ] } }",
+    );
+    place.must(&["run", "@quickstart", "--out", "run"]);
+    let summary = place.summary("run");
+    let names: Vec<_> = summary["streams"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
+    assert_eq!(names, ["placing", "working", "beside"]);
+    for (stream, scheduled) in [(0, 400), (1, 300), (2, 300)] {
+        assert_eq!(of(&summary["streams"][stream], "scheduled"), scheduled);
+        assert_sound(&summary["streams"][stream]);
+    }
+    assert_eq!(summary["tables"].as_array().unwrap().len(), 5);
+    place.assert_counted(&summary);
+}
+
+#[test]
+fn a_threshold_that_does_not_hold_is_99() {
+    let mut place = place("[ { hold: 200/s, for: 1s } ]");
+    place.set(
+        "thresholds=[ { metric: response, expr: 'p50 < 1us' }, { metric: failed, expr: '== 0' } ]",
+    );
+    let done = place.run(&["run", "@quickstart", "--out", "run"]);
+    assert_eq!(done.code, 99, "{}", done.err);
+    let summary = place.summary("run");
+    assert_eq!((&summary["verdict"], &summary["exit_code"]), (&"failed".into(), &99.into()));
+    let passed: Vec<_> =
+        summary["thresholds"].as_array().unwrap().iter().map(|t| &t["passed"]).collect();
+    assert_eq!(passed, [false, true]);
+    assert!(done.out.starts_with("failed  quickstart: 1 of 2 thresholds failed"), "{}", done.out);
+    place.assert_counted(&summary);
+}
+
+#[test]
+fn a_signal_ends_a_run_in_order() {
+    let mut place = place("[ { hold: 300/s, for: 1h } ]");
+    place.set("thresholds=[]");
+    let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
+    let id = rustix::process::Pid::from_child(&child);
+    let exists = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%'",
+        place.database("orders")
+    );
+    wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");
+    thread::sleep(Duration::from_millis(500));
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(105), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = place.summary("run");
+    assert_eq!(summary["verdict"], "interrupted");
+    assert!(of(&summary["streams"][0], "acknowledged") > 0);
+    place.assert_counted(&summary);
+}
