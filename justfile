@@ -25,7 +25,7 @@ test *WORDS:
 drills:
     cargo test --release --test drills -- --nocapture
 
-# how quickly a million orders with their items are seeded
-bench-seed:
+# seeding a million orders, beside \copy of the same rows, on a server that may be filled: just bench-seed postgres://…
+bench-seed URL *ROUNDS:
     cargo build --release
-    time target/release/loadgen seed scenarios/seed-orders.yaml
+    benches/seed.sh {{URL}} {{ROUNDS}}
