@@ -41,6 +41,12 @@ use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
 
+/// SQLSTATE of a deadlock.
+const DEADLOCK: &str = "40P01";
+/// How often a set-up that lost against a dying session is tried again, and after which pause.
+const SETUP_TRIES: u32 = 5;
+const SETUP_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// How long an entry in the books may take.
 const BOOKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -87,10 +93,6 @@ pub(super) fn prepare(
     feed.phase(Phase::SettingUp);
     let place = Place::open(&scenario, folder.run(), feed)?;
     let (passwords, generated) = passwords(&scenario, &place)?;
-    let path = folder.write_secrets(&generated).map_err(|error| Refusal::setup(&error))?;
-    if let Some(path) = path.filter(|_| !place.is_embedded()) {
-        feed.message(format!("generated passwords are in `{}`", path.display()));
-    }
     let start_us = match scenario.start {
         Start::At(start_us) => start_us,
         Start::Now => Utc::now().timestamp_micros(),
@@ -107,6 +109,12 @@ pub(super) fn prepare(
         passwords,
         start_us,
     };
+    if let Err(refusal) = prepared.look(feed) {
+        // Nothing was made, so nothing is to be kept: goes only if it is empty.
+        let _ = std::fs::remove_dir(prepared.folder.path());
+        return Err(refusal);
+    }
+    prepared.keep_secrets(&generated, feed)?;
     prepared.make(arguments.fresh, feed)?;
     let (scenario, start_us) = (Arc::clone(&prepared.scenario), prepared.start_us);
     prepared.world = Arc::new(World::new(&scenario, start_us));
@@ -121,30 +129,39 @@ pub(super) fn prepare(
 }
 
 impl Prepared {
-    /// Looks at every server first, and changes none unless all will do.
+    /// Looks whether every server will do, and changes none.
+    fn look(&mut self, feed: &Feed) -> Result<(), Refusal> {
+        (0..self.scenario.targets.len()).try_for_each(|target| self.make_on(target, None, feed))
+    }
+
+    /// Makes what is needed on every server.
     fn make(&mut self, fresh: bool, feed: &Feed) -> Result<(), Refusal> {
-        for is_first_look in [true, false] {
-            for target in 0..self.scenario.targets.len() {
-                self.make_on(target, fresh, is_first_look, feed)?;
-            }
+        let mut targets = 0..self.scenario.targets.len();
+        targets.try_for_each(|target| self.make_on(target, Some(fresh), feed))
+    }
+
+    /// Passwords are kept before any role has them.
+    fn keep_secrets(
+        &self,
+        generated: &[(String, SecretString)],
+        feed: &Feed,
+    ) -> Result<(), Refusal> {
+        let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
+        if let Some(path) = path.filter(|_| !self.place.is_embedded()) {
+            feed.message(format!("generated passwords are in `{}`", path.display()));
         }
         Ok(())
     }
 
-    fn make_on(
-        &mut self,
-        target: usize,
-        fresh: bool,
-        is_first_look: bool,
-        feed: &Feed,
-    ) -> Result<(), Refusal> {
+    /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
+    fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);
         let connect = connector(address, self.application_name());
         let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
             return Ok(());
         };
-        if is_first_look {
+        let Some(fresh) = fresh else {
             let found =
                 seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
@@ -154,9 +171,21 @@ impl Prepared {
                 settings: found.settings,
             });
             return Ok(());
-        }
-        let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-        let report = seed::on_runtime(setup).map_err(|error| Refusal::setup(&error))?;
+        };
+        let mut tries = 0;
+        let report = loop {
+            let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
+            match seed::on_runtime(setup) {
+                // A killed predecessor's session may still be at work, and in the way, for a moment.
+                Err(SetupError::Server { code: Some(code), .. })
+                    if code == DEADLOCK && tries < SETUP_TRIES =>
+                {
+                    tries += 1;
+                }
+                done => break done.map_err(|error| Refusal::setup(&error))?,
+            }
+            std::thread::sleep(SETUP_PAUSE);
+        };
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;
         Ok(())
