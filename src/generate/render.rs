@@ -279,14 +279,6 @@ fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut
     as_held(kind, value)
 }
 
-fn fits(number: i64, kind: ColumnType) -> bool {
-    match kind {
-        ColumnType::Smallint => i16::try_from(number).is_ok(),
-        ColumnType::Integer => i32::try_from(number).is_ok(),
-        _ => true,
-    }
-}
-
 enum Operand {
     Number(Decimal),
     Real(f64),
