@@ -16,6 +16,7 @@ mod mistakes;
 mod odd_names;
 mod pacing;
 mod provisioning;
+mod readme;
 mod reach;
 mod reporting;
 mod running;
