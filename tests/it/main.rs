@@ -15,3 +15,4 @@ mod provisioning;
 mod reach;
 mod reporting;
 mod support;
+mod weather;

@@ -2,7 +2,6 @@
 //! when this process ends in any other way.
 
 use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -303,7 +302,7 @@ fn a_server_survives_a_restart_and_a_violent_death() {
     assert!(!folder.exists(), "the folder is left");
     assert_eq!(
         std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err().kind(),
-        io::ErrorKind::ConnectionRefused,
+        std::io::ErrorKind::ConnectionRefused,
     );
 }
 
