@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use secrecy::SecretString;
@@ -54,7 +55,13 @@ pub(super) struct Prepared {
     /// Rows seeded, by table.
     pub(super) seeded: Vec<u64>,
     servers: Vec<ServerFacts>,
+    stop: Stop,
 }
+
+/// How long the server may take to look around, or to note something in the books.
+const NOTE_WITHIN: Duration = Duration::from_mins(1);
+/// How long it may take to make or to finish what a domain needs.
+const MAKE_WITHIN: Duration = Duration::from_mins(10);
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +96,7 @@ pub(super) fn prepare(
         world: Arc::new(World::new(&scenario, start_us)),
         seeded: Vec::new(),
         servers: Vec::new(),
+        stop: stop.clone(),
         scenario,
         folder,
         place,
@@ -130,7 +138,7 @@ impl Prepared {
         };
         if is_first_look {
             let found =
-                seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
+                seed::on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -140,7 +148,7 @@ impl Prepared {
             return Ok(());
         }
         let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-        let report = seed::on_runtime(setup).map_err(|error| Refusal::setup(&error))?;
+        let report = seed::on_runtime_within((&self.stop, MAKE_WITHIN), setup).map_err(|error| Refusal::setup(&error))?;
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;
         Ok(())
@@ -206,7 +214,8 @@ impl Prepared {
         let keys_max: Vec<_> = (0..domain.schema.tables.len())
             .map(|table| self.world.key_max(number, table))
             .collect();
-        seed::on_runtime(provisioner.finish_seed(domain, &keys_max))
+        let finished = provisioner.finish_seed(domain, &keys_max);
+        seed::on_runtime_within((&self.stop, MAKE_WITHIN), finished)
     }
 
     /// Notes in a domain's books how far it is; where there are books.
@@ -227,7 +236,7 @@ impl Prepared {
         let Some(books) = books(target, domain) else { return Ok(()) };
         let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
         let connect = connector(address, self.application_name());
-        seed::on_runtime(async {
+        seed::on_runtime_within((&self.stop, NOTE_WITHIN), async {
             let client = connect(None).await?;
             write(&books, &client).await
         })

@@ -64,6 +64,11 @@ impl Replay {
         replay
     }
 
+    /// What it is made of.
+    pub(crate) fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world)
+    }
+
     /// The same after a run that left this account.
     pub(crate) fn of_run(file: &str, set: &[&str], account: &Value) -> Replay {
         let mut replay = Replay::seeded(file, set);

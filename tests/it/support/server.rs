@@ -176,6 +176,14 @@ impl TestServer {
         let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
     }
 
+    /// Stops every process of it where it stands: connections stay, and nobody answers.
+    pub(crate) fn freeze(&self) {
+        let postmaster = self.postmaster.lock().unwrap();
+        let id = postmaster.as_ref().unwrap().id();
+        let all = children(id).into_iter().chain(Pid::from_raw(i32::try_from(id).unwrap()));
+        all.for_each(|id| kill_process(id, Signal::STOP).unwrap());
+    }
+
     fn launch(&self) {
         let mut postmaster = self.postmaster.lock().unwrap();
         assert!(postmaster.is_none(), "the server runs already");

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::support::proxy::Proxy;
+use crate::support::replay::Replay;
 
 #[test]
 fn the_first_signal_drains() {
@@ -90,6 +91,50 @@ fn a_signal_while_the_server_is_away_is_heeded() {
     let ended = run.finish(Duration::from_secs(30));
     assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
     assert_eq!(ended.code, Some(105), "{}", ended.said);
+    server.start_again();
+    assert_exact(&server, KILL, &set, &ended);
+}
+
+#[test]
+fn two_signals_end_a_seeding_that_waits() {
+    let server = TestServer::start();
+    let made = Loadgen::start("setup", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
+    assert_eq!(made.code, Some(0), "{}", made.said);
+    std::thread::scope(|scope| {
+        let blocker = scope.spawn(|| {
+            server.query("orders", "BEGIN; LOCK TABLE customers; SELECT pg_sleep(10)");
+        });
+        let mut run = Loadgen::start("run", KILL, &server.url(), &[SMALL]);
+        run.wait_for("\"products\"", PATIENCE);
+        run.signal(Signal::INT);
+        sleep(Duration::from_millis(300));
+        assert!(!run.is_over(), "it waits for the chunk");
+        run.signal(Signal::INT);
+        let ended = run.finish(Duration::from_secs(5));
+        assert_eq!(ended.code, Some(105), "{}", ended.said);
+        blocker.join().unwrap();
+    });
+    let ended = Loadgen::start("seed", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let rows = Replay::seeded(KILL, &[SMALL]).compare(&server);
+    assert!(rows.is_ok(), "{rows:?}");
+}
+
+#[test]
+fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
+    let server = TestServer::start();
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    server.freeze();
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(15));
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    assert!(ended.rows("unknown") > 0, "{}", ended.summary["tables"]);
+    server.kill_hard();
     server.start_again();
     assert_exact(&server, KILL, &set, &ended);
 }
