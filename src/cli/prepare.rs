@@ -5,6 +5,7 @@ mod others;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use secrecy::SecretString;
@@ -45,10 +46,7 @@ use crate::sink::postgres::provision::SetupError;
 const DEADLOCK: &str = "40P01";
 /// How often a set-up that lost against a dying session is tried again, and after which pause.
 const SETUP_TRIES: u32 = 5;
-const SETUP_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// How long an entry in the books may take.
-const BOOKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+const SETUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// `start: now` as far as the fingerprint is concerned: 2026-01-01T00:00:00Z.
 pub(super) const FIXED_START_US: i64 = 1_767_225_600_000_000;
@@ -70,7 +68,13 @@ pub(super) struct Prepared {
     /// Numbers that those rows of others have, by table.
     taken: Vec<u64>,
     servers: Vec<ServerFacts>,
+    stop: Stop,
 }
+
+/// How long the server may take to look around, or to note something in the books.
+const NOTE_WITHIN: Duration = Duration::from_mins(1);
+/// How long it may take to make or to finish what a domain needs.
+const MAKE_WITHIN: Duration = Duration::from_mins(10);
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +107,7 @@ pub(super) fn prepare(
         seeded: Vec::new(),
         taken: Vec::new(),
         servers: Vec::new(),
+        stop: stop.clone(),
         scenario,
         folder,
         place,
@@ -162,8 +167,8 @@ impl Prepared {
             return Ok(());
         };
         let Some(fresh) = fresh else {
-            let found =
-                seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
+            let found = seed::on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
+                .map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -175,7 +180,7 @@ impl Prepared {
         let mut tries = 0;
         let report = loop {
             let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-            match seed::on_runtime(setup) {
+            match seed::on_runtime_within((&self.stop, MAKE_WITHIN), setup) {
                 // A killed predecessor's session may still be at work, and in the way, for a moment.
                 Err(SetupError::Server { code: Some(code), .. })
                     if code == DEADLOCK && tries < SETUP_TRIES =>
@@ -262,7 +267,8 @@ impl Prepared {
         let Some(provisioner) = provisioner else { return Ok(()) };
         let keys_max: Vec<_> =
             self.tables_of(number).map(|table| self.world.key_max(table)).collect();
-        seed::on_runtime(provisioner.finish_seed(domain, &keys_max))
+        let finished = provisioner.finish_seed(domain, &keys_max);
+        seed::on_runtime_within((&self.stop, MAKE_WITHIN), finished)
     }
 
     /// Notes in a domain's books how far it is; where there are books.
@@ -283,13 +289,9 @@ impl Prepared {
         let Some(books) = books(target, domain) else { return Ok(()) };
         let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
         let connect = connector(address, self.application_name());
-        seed::on_runtime(async {
-            let written = async {
-                let client = connect(None).await?;
-                write(&books, &client).await
-            };
-            let late = || SetupError::Local("the server did not answer in time".to_owned());
-            tokio::time::timeout(BOOKS_TIMEOUT, written).await.unwrap_or_else(|_| Err(late()))
+        seed::on_runtime_within((&self.stop, NOTE_WITHIN), async {
+            let client = connect(None).await?;
+            write(&books, &client).await
         })
     }
 
