@@ -53,8 +53,6 @@ pub(super) struct Connection {
     timer: Timer,
     /// When the timer woke it last: it does not wake again at once.
     woken: u64,
-    /// When a lost way had last been made again: what came due before then waited for the target.
-    mended_ns: u64,
     stop: watch::Receiver<Level>,
     phase: Phase,
     outcomes: Vec<Outcome>,
@@ -109,7 +107,6 @@ impl Connection {
             routes: routes.collect(),
             timer: Timer::new(shared.clock)?,
             woken: 0,
-            mended_ns: 0,
             stop: shared.job.stop.watch(),
             phase: Phase::WarmUp(0),
             outcomes: Vec::new(),
@@ -239,9 +236,8 @@ impl Connection {
         let Some(decision) = lane.lane.decide() else { return };
         // A slot that found its lane busy, or held back by the late policy, was not seen late by
         // us: the target made it wait.
-        let was_free = intended.is_none_or(|intended| {
-            lane.idle_since.max(lane.release_ns).max(self.mended_ns) <= intended
-        });
+        let was_free =
+            intended.is_none_or(|intended| lane.idle_since.max(lane.release_ns) <= intended);
         let picked = if was_free { now } else { intended.unwrap_or(now) };
         lane.last = Some((due.planned_ns, now));
         let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };

@@ -22,4 +22,5 @@ mod reporting;
 mod running;
 mod same_rows;
 mod support;
+mod weather;
 mod zoo;

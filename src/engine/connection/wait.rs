@@ -50,10 +50,7 @@ impl Connection {
         };
         self.settle_outcomes();
         match event {
-            Some(Event::Lost(route, lost)) => {
-                self.mend(route, lost).await;
-                self.mended_ns = self.shared.clock.now();
-            }
+            Some(Event::Lost(route, lost)) => self.mend_unless_stopped(route, lost).await,
             Some(Event::Due) => self.woken = self.shared.clock.now(),
             Some(Event::Outcomes) | None => {}
         }

@@ -15,7 +15,8 @@ const URL: &str = "url-pa55w0rd";
 const GIVEN: &str = "given-pa55w0rd";
 const WRITTEN: &str = "written-pa55w0rd";
 
-fn server() -> TestServer {
+/// A server that logs every statement, and the end of its log: what stands before is our own doing.
+fn server() -> (TestServer, usize) {
     let hba = [
         "host all postgres 127.0.0.1/32 trust",
         "host all admin 127.0.0.1/32 scram-sha-256",
@@ -24,12 +25,10 @@ fn server() -> TestServer {
     let settings = vec![("log_statement", "all".to_owned()), ("log_connections", "on".to_owned())];
     let hba = hba.iter().map(ToString::to_string).collect();
     let server = TestServer::with(&Options { hba, settings, ..Options::default() });
-    server.query(
-        "postgres",
-        "SET log_statement = 'none'; SET password_encryption = 'scram-sha-256'; \
-        CREATE ROLE admin SUPERUSER LOGIN PASSWORD 'url-pa55w0rd'",
-    );
-    server
+    let role = format!("CREATE ROLE admin SUPERUSER LOGIN PASSWORD '{URL}'");
+    server.query("postgres", &format!("SET password_encryption = 'scram-sha-256'; {role}"));
+    let logged = server.log().len();
+    (server, logged)
 }
 
 /// All that a folder holds, except the file that is for secrets.
@@ -44,10 +43,12 @@ fn everything_in(folder: &Path, text: &mut String) {
     }
 }
 
-fn assert_silent(place: &Place<'_>, done: &Done, secrets: &[String]) {
+fn assert_silent(place: &Place<'_>, logged: usize, done: &Done, secrets: &[String]) {
     let mut text = format!("{}{}", done.out, done.err);
     everything_in(&place.folder.path().join("run"), &mut text);
-    text.push_str(&place.server.log());
+    let log = &place.server.log()[logged..];
+    assert!(log.contains("statement: "), "every statement is logged");
+    text.push_str(log);
     for secret in secrets {
         let found = text.find(secret.as_str()).map(|at| &text[at.saturating_sub(200)..at]);
         assert_eq!(found, None, "`{secret}` is told");
@@ -56,7 +57,7 @@ fn assert_silent(place: &Place<'_>, done: &Done, secrets: &[String]) {
 
 #[test]
 fn passwords_appear_nowhere() {
-    let server = server();
+    let (server, logged) = server();
     let mut place = Place::on(&server, &["orders"]);
     place.url = format!("postgres://admin:{URL}@127.0.0.1:{}/postgres", server.port());
     place.set(ROWS);
@@ -73,7 +74,7 @@ fn passwords_appear_nowhere() {
     assert_eq!(generated.len(), 1, "the capture login's alone: {secrets}");
     assert!(!secrets.contains(GIVEN) && !secrets.contains(URL));
     let all = [URL.to_owned(), GIVEN.to_owned(), generated[0].to_owned()];
-    assert_silent(&place, &done, &all);
+    assert_silent(&place, logged, &done, &all);
 
     // They are real: the logins are let in with them, and not without.
     let url = |login: &str, password: &str| {
@@ -88,7 +89,7 @@ fn passwords_appear_nowhere() {
 
 #[test]
 fn passwords_appear_nowhere_when_they_are_wrong_or_written_down() {
-    let server = server();
+    let (server, logged) = server();
     let mut place = Place::on(&server, &["orders"]);
     place.set(ROWS);
     let text = loadgen::scenario::builtin::scenario("quickstart").unwrap();
@@ -99,11 +100,11 @@ fn passwords_appear_nowhere_when_they_are_wrong_or_written_down() {
     fs::write(&file, with(&written)).unwrap();
     let refused = place.run(&out);
     assert_eq!(refused.code, 4, "{}", refused.err);
-    assert_silent(&place, &refused, &[WRITTEN.to_owned()]);
+    assert_silent(&place, logged, &refused, &[WRITTEN.to_owned()]);
 
     let keys = format!("host=127.0.0.1 port={port} user=admin dbname=postgres password={URL}");
     fs::write(&file, with(&keys)).unwrap();
     place.set(&format!("cdc.password={WRITTEN}"));
     let done = place.must(&out);
-    assert_silent(&place, &done, &[URL.to_owned(), WRITTEN.to_owned()]);
+    assert_silent(&place, logged, &done, &[URL.to_owned(), WRITTEN.to_owned()]);
 }
