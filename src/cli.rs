@@ -8,6 +8,8 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
 use crate::scenario::Overrides;
 use crate::units::parse_duration;
 
@@ -195,6 +197,12 @@ impl Refusal {
     fn report(&self) -> u8 {
         complain(&self.text);
         self.code
+    }
+
+    /// As `report`, but what a signal cut short has not failed.
+    fn report_unless_cancelled(&self, stop: &Stop) -> u8 {
+        let code = self.report();
+        if stop.level() == Level::Cancel { 105 } else { code }
     }
 }
 

@@ -5,6 +5,7 @@ mod others;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use secrecy::SecretString;
@@ -41,8 +42,11 @@ use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
 
-/// How long an entry in the books may take.
-const BOOKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// SQLSTATE of a deadlock.
+const DEADLOCK: &str = "40P01";
+/// How often a set-up that lost against a dying session is tried again, and after which pause.
+const SETUP_TRIES: u32 = 5;
+const SETUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// `start: now` as far as the fingerprint is concerned: 2026-01-01T00:00:00Z.
 pub(super) const FIXED_START_US: i64 = 1_767_225_600_000_000;
@@ -64,7 +68,13 @@ pub(super) struct Prepared {
     /// Numbers that those rows of others have, by table.
     taken: Vec<u64>,
     servers: Vec<ServerFacts>,
+    stop: Stop,
 }
+
+/// How long the server may take to look around, or to note something in the books.
+const NOTE_WITHIN: Duration = Duration::from_mins(1);
+/// How long it may take to make or to finish what a domain needs.
+const MAKE_WITHIN: Duration = Duration::from_mins(10);
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +97,6 @@ pub(super) fn prepare(
     feed.phase(Phase::SettingUp);
     let place = Place::open(&scenario, folder.run(), feed)?;
     let (passwords, generated) = passwords(&scenario, &place)?;
-    let path = folder.write_secrets(&generated).map_err(|error| Refusal::setup(&error))?;
-    if let Some(path) = path.filter(|_| !place.is_embedded()) {
-        feed.message(format!("generated passwords are in `{}`", path.display()));
-    }
     let start_us = match scenario.start {
         Start::At(start_us) => start_us,
         Start::Now => Utc::now().timestamp_micros(),
@@ -101,12 +107,19 @@ pub(super) fn prepare(
         seeded: Vec::new(),
         taken: Vec::new(),
         servers: Vec::new(),
+        stop: stop.clone(),
         scenario,
         folder,
         place,
         passwords,
         start_us,
     };
+    if let Err(refusal) = prepared.look(feed) {
+        // Nothing was made, so nothing is to be kept: goes only if it is empty.
+        let _ = std::fs::remove_dir(prepared.folder.path());
+        return Err(refusal);
+    }
+    prepared.keep_secrets(&generated, feed)?;
     prepared.make(arguments.fresh, feed)?;
     let (scenario, start_us) = (Arc::clone(&prepared.scenario), prepared.start_us);
     prepared.world = Arc::new(World::new(&scenario, start_us));
@@ -121,32 +134,41 @@ pub(super) fn prepare(
 }
 
 impl Prepared {
-    /// Looks at every server first, and changes none unless all will do.
+    /// Looks whether every server will do, and changes none.
+    fn look(&mut self, feed: &Feed) -> Result<(), Refusal> {
+        (0..self.scenario.targets.len()).try_for_each(|target| self.make_on(target, None, feed))
+    }
+
+    /// Makes what is needed on every server.
     fn make(&mut self, fresh: bool, feed: &Feed) -> Result<(), Refusal> {
-        for is_first_look in [true, false] {
-            for target in 0..self.scenario.targets.len() {
-                self.make_on(target, fresh, is_first_look, feed)?;
-            }
+        let mut targets = 0..self.scenario.targets.len();
+        targets.try_for_each(|target| self.make_on(target, Some(fresh), feed))
+    }
+
+    /// Passwords are kept before any role has them.
+    fn keep_secrets(
+        &self,
+        generated: &[(String, SecretString)],
+        feed: &Feed,
+    ) -> Result<(), Refusal> {
+        let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
+        if let Some(path) = path.filter(|_| !self.place.is_embedded()) {
+            feed.message(format!("generated passwords are in `{}`", path.display()));
         }
         Ok(())
     }
 
-    fn make_on(
-        &mut self,
-        target: usize,
-        fresh: bool,
-        is_first_look: bool,
-        feed: &Feed,
-    ) -> Result<(), Refusal> {
+    /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
+    fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);
         let connect = connector(address, self.application_name());
         let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
             return Ok(());
         };
-        if is_first_look {
-            let found =
-                seed::on_runtime(provisioner.preflight()).map_err(|e| Refusal::setup(&e))?;
+        let Some(fresh) = fresh else {
+            let found = seed::on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
+                .map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -154,9 +176,21 @@ impl Prepared {
                 settings: found.settings,
             });
             return Ok(());
-        }
-        let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-        let report = seed::on_runtime(setup).map_err(|error| Refusal::setup(&error))?;
+        };
+        let mut tries = 0;
+        let report = loop {
+            let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
+            match seed::on_runtime_within((&self.stop, MAKE_WITHIN), setup) {
+                // A killed predecessor's session may still be at work, and in the way, for a moment.
+                Err(SetupError::Server { code: Some(code), .. })
+                    if code == DEADLOCK && tries < SETUP_TRIES =>
+                {
+                    tries += 1;
+                }
+                done => break done.map_err(|error| Refusal::setup(&error))?,
+            }
+            std::thread::sleep(SETUP_PAUSE);
+        };
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;
         Ok(())
@@ -233,7 +267,8 @@ impl Prepared {
         let Some(provisioner) = provisioner else { return Ok(()) };
         let keys_max: Vec<_> =
             self.tables_of(number).map(|table| self.world.key_max(table)).collect();
-        seed::on_runtime(provisioner.finish_seed(domain, &keys_max))
+        let finished = provisioner.finish_seed(domain, &keys_max);
+        seed::on_runtime_within((&self.stop, MAKE_WITHIN), finished)
     }
 
     /// Notes in a domain's books how far it is; where there are books.
@@ -254,13 +289,9 @@ impl Prepared {
         let Some(books) = books(target, domain) else { return Ok(()) };
         let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
         let connect = connector(address, self.application_name());
-        seed::on_runtime(async {
-            let written = async {
-                let client = connect(None).await?;
-                write(&books, &client).await
-            };
-            let late = || SetupError::Local("the server did not answer in time".to_owned());
-            tokio::time::timeout(BOOKS_TIMEOUT, written).await.unwrap_or_else(|_| Err(late()))
+        seed::on_runtime_within((&self.stop, NOTE_WITHIN), async {
+            let client = connect(None).await?;
+            write(&books, &client).await
         })
     }
 

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &RunArguments) -> u8 {
             prepared.place.close(arguments.setup.keep).iter().for_each(|note| complain(note));
             summary.exit_code
         }
-        Err(refusal) => refusal.report(),
+        Err(refusal) => refusal.report_unless_cancelled(&stop),
     }
 }
 

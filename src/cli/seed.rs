@@ -50,7 +50,7 @@ fn part(arguments: &SetupArguments, until: Until) -> u8 {
             prepared.place.close(arguments.keep).iter().for_each(|note| complain(note));
             if stop.level() == Level::Run { 0 } else { 105 }
         }
-        Err(refusal) => refusal.report(),
+        Err(refusal) => refusal.report_unless_cancelled(&stop),
     }
 }
 

@@ -236,8 +236,8 @@ impl Connection {
         let Some(decision) = lane.lane.decide() else { return };
         // A slot that found its lane busy, or held back by the late policy, was not seen late by
         // us: the target made it wait.
-        let was_free = intended
-            .is_none_or(|intended| lane.idle_since <= intended && lane.release_ns <= intended);
+        let was_free =
+            intended.is_none_or(|intended| lane.idle_since.max(lane.release_ns) <= intended);
         let picked = if was_free { now } else { intended.unwrap_or(now) };
         lane.last = Some((due.planned_ns, now));
         let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::action::Action;
 use crate::action::TableId;
@@ -68,7 +69,7 @@ pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
 
 impl Seeding {
     fn table(&self, table: TableId) -> Result<Seeded, SetupError> {
-        let done = on_runtime(self.done(table))?;
+        let done = on_runtime_within((&self.stop, Duration::MAX), self.done(table))?;
         let before = done.iter().map(|(_, rows)| rows).sum();
         let todo: Vec<Chunk> = self
             .world
@@ -82,7 +83,9 @@ impl Seeding {
         std::thread::scope(|scope| {
             for _ in 0..connections {
                 scope.spawn(|| {
-                    if let Err(error) = on_runtime(self.load_all(&queue, &failure, &progress)) {
+                    let loading = self.load_all(&queue, &failure, &progress);
+                    let loaded = on_runtime_within((&self.stop, Duration::MAX), loading);
+                    if let Err(error) = loaded {
                         lock(&failure).get_or_insert(error);
                     }
                 });
@@ -190,6 +193,29 @@ impl<'a> Progress<'a> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long what waits for a server may still wait when the run is cancelled.
+const CANCELLED: Duration = Duration::from_secs(1);
+
+/// As [`on_runtime`], but no longer than `limit`, and until the run is cancelled.
+pub fn on_runtime_within<T>(
+    (stop, limit): (&Stop, Duration),
+    future: impl Future<Output = Result<T, SetupError>>,
+) -> Result<T, SetupError> {
+    let mut stop = stop.watch();
+    on_runtime(async move {
+        let cancelled = async {
+            let _ = stop.wait_for(|level| *level == Level::Cancel).await;
+            tokio::time::sleep(CANCELLED).await;
+        };
+        tokio::select! {
+            done = tokio::time::timeout(limit, future) => done.unwrap_or_else(|_| {
+                Err(SetupError::Local(format!("the server did not answer within {} s", limit.as_secs())))
+            }),
+            () = cancelled => Err(SetupError::Local("cancelled before it was done".to_owned())),
+        }
+    })
 }
 
 /// Runs a future on this thread, with a runtime of its own: control connections need one.

@@ -123,7 +123,8 @@ fn every_shipped_scenario_runs() {
     for (name, _) in SCENARIOS {
         let reference = format!("@{name}");
         let scenario = Scenario::read(&reference, &Overrides::default()).unwrap();
-        let domains: Vec<_> = scenario.domains.iter().map(|each| each.schema.name.as_str()).collect();
+        let domains: Vec<_> =
+            scenario.domains.iter().map(|each| each.schema.name.as_str()).collect();
         let mut place = Place::new(&domains);
         place.set("load.warmup=500ms");
         if domains == ["orders"] {

@@ -86,12 +86,27 @@ fn a_stall_shows_in_the_response_and_drops_nothing() {
     place.set("targets.operational.postgres.in_flight=2");
     let summary = thread::scope(|scope| {
         scope.spawn(|| {
-            wait_until(|| place.server.query("postgres", &format!(
-                "SELECT count(*) FROM pg_database WHERE datname = '{}'", place.database("orders")
-            ))[0][0] == "1");
-            wait_until(|| place.number("orders", "SELECT coalesce(max(n_tup_ins), 0) FROM pg_stat_user_tables \
-                WHERE relname = 'orders'") > 2200);
-            place.query("orders", "BEGIN; LOCK TABLE orders, customers; SELECT pg_sleep(1.2); COMMIT");
+            wait_until(|| {
+                place.server.query(
+                    "postgres",
+                    &format!(
+                        "SELECT count(*) FROM pg_database WHERE datname = '{}'",
+                        place.database("orders")
+                    ),
+                )[0][0]
+                    == "1"
+            });
+            wait_until(|| {
+                place.number(
+                    "orders",
+                    "SELECT coalesce(max(n_tup_ins), 0) FROM pg_stat_user_tables \
+                WHERE relname = 'orders'",
+                ) > 2200
+            });
+            place.query(
+                "orders",
+                "BEGIN; LOCK TABLE orders, customers; SELECT pg_sleep(1.2); COMMIT",
+            );
         });
         let done = place.run(&["run", "@quickstart", "--out", "run", "--set", "thresholds=[]"]);
         assert_eq!(done.code, 0, "{}{}", done.out, done.err);
@@ -135,7 +150,8 @@ fn the_warm_up_is_in_the_tables_and_not_in_the_streams() {
 
 #[test]
 fn a_limit_ends_a_stream_early() {
-    for (profile, limit) in [("[ { hold: 1k/s, for: 1h } ]", 700), ("[ { unlimited: true } ]", 900)] {
+    for (profile, limit) in [("[ { hold: 1k/s, for: 1h } ]", 700), ("[ { unlimited: true } ]", 900)]
+    {
         let mut place = place(profile);
         place.set(&format!("load.streams.shop.limit={{ ops: {limit} }}"));
         place.set("thresholds=[]");
@@ -183,12 +199,15 @@ fn streams_that_share_tables_share_lanes_and_others_run_beside_them() {
 #[test]
 fn a_threshold_that_does_not_hold_is_99() {
     let mut place = place("[ { hold: 200/s, for: 1s } ]");
-    place.set("thresholds=[ { metric: response, expr: 'p50 < 1us' }, { metric: failed, expr: '== 0' } ]");
+    place.set(
+        "thresholds=[ { metric: response, expr: 'p50 < 1us' }, { metric: failed, expr: '== 0' } ]",
+    );
     let done = place.run(&["run", "@quickstart", "--out", "run"]);
     assert_eq!(done.code, 99, "{}", done.err);
     let summary = place.summary("run");
     assert_eq!((&summary["verdict"], &summary["exit_code"]), (&"failed".into(), &99.into()));
-    let passed: Vec<_> = summary["thresholds"].as_array().unwrap().iter().map(|t| &t["passed"]).collect();
+    let passed: Vec<_> =
+        summary["thresholds"].as_array().unwrap().iter().map(|t| &t["passed"]).collect();
     assert_eq!(passed, [false, true]);
     assert!(done.out.starts_with("failed  quickstart: 1 of 2 thresholds failed"), "{}", done.out);
     place.assert_counted(&summary);
@@ -200,8 +219,10 @@ fn a_signal_ends_a_run_in_order() {
     place.set("thresholds=[]");
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let id = rustix::process::Pid::from_child(&child);
-    let exists = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%'",
-        place.database("orders"));
+    let exists = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%'",
+        place.database("orders")
+    );
     wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");
     thread::sleep(Duration::from_millis(500));
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();

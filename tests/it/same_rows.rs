@@ -32,14 +32,26 @@ fn one_worker_and_four_leave_the_same_rows() {
     assert_eq!(left.len(), 4, "{left:?}");
     assert_eq!(left, right);
     assert_eq!(
-        one.summary("run")["tables"].as_array().unwrap().iter().map(|t| &t["deleted"]).collect::<Vec<_>>(),
-        four.summary("run")["tables"].as_array().unwrap().iter().map(|t| &t["deleted"]).collect::<Vec<_>>(),
+        one.summary("run")["tables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| &t["deleted"])
+            .collect::<Vec<_>>(),
+        four.summary("run")["tables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| &t["deleted"])
+            .collect::<Vec<_>>(),
     );
 
     // The run was what it was meant to be.
-    let references = "SELECT count(*) FILTER (WHERE customer_id > 2000) * 100 / count(*) FROM orders";
+    let references =
+        "SELECT count(*) FILTER (WHERE customer_id > 2000) * 100 / count(*) FROM orders";
     assert!(one.number("orders", references) >= 20, "too few references to rows of the run");
-    let count = |table: usize, what: &str| one.summary("run")["tables"][table][what].as_u64().unwrap();
+    let count =
+        |table: usize, what: &str| one.summary("run")["tables"][table][what].as_u64().unwrap();
     let (customers, orders) = (1, 2);
     let made = count(orders, "seeded") + count(orders, "inserted");
     assert!(count(orders, "deleted") * 20 >= made, "too few orders were deleted");

@@ -1,6 +1,15 @@
-//! What several tests need: real servers, the real program, and bad weather in front of them.
+//! What several tests need: real servers, bad weather in front of them, the program itself, and
+//! what it must have done. The drills include these files too; hence the paths.
 
+#[path = "support/command.rs"]
 pub(crate) mod command;
+#[path = "support/loadgen.rs"]
+pub(crate) mod loadgen;
+#[path = "support/machine.rs"]
 pub(crate) mod machine;
+#[path = "support/proxy.rs"]
 pub(crate) mod proxy;
+#[path = "support/replay.rs"]
+pub(crate) mod replay;
+#[path = "support/server.rs"]
 pub(crate) mod server;

@@ -85,7 +85,10 @@ fn sampled_statements_do_what_the_run_does() {
     let sent = Place::new(&["zoo"]);
     sent.must(&["run", &scenario("zoo.yaml"), "--out", "run"]);
     let summary = sent.summary("run");
-    assert_eq!((&summary["streams"][0]["failed"], &summary["streams"][0]["missed"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&summary["streams"][0]["failed"], &summary["streams"][0]["missed"]),
+        (&0.into(), &0.into())
+    );
     sent.assert_counted(&summary);
     assert_eq!(told.content("zoo"), sent.content("zoo"));
 }
@@ -125,8 +128,10 @@ fn updates_that_depend_on_the_old_row_are_what_they_say() {
         }
     }
     assert!(folded > 1000, "{folded} only");
-    let columns = ["id", "small", "whole", "large", "money", "fine", "tame", "text", "short", "padded",
-        "turn", "count", "level", "part", "date", "badge", "open", "note"];
+    let columns = [
+        "id", "small", "whole", "large", "money", "fine", "tame", "text", "short", "padded",
+        "turn", "count", "level", "part", "date", "badge", "open", "note",
+    ];
     let list: Vec<_> = columns.iter().map(|column| format!("\"{column}\"::text")).collect();
     let sql = format!("SELECT {} FROM animals_of a ORDER BY a.id", list.join(", "));
     let expected: Vec<Vec<String>> = rows

@@ -31,9 +31,22 @@ impl Connection {
         }
     }
 
+    /// Mends a way. A run that is to end goes on with it within its drain time only: then the way is
+    /// left as it is, and whoever asks it next is told once more that it is lost.
+    pub(super) async fn mend_unless_stopped(&mut self, route: usize, lost: Lost) {
+        let mut stop = self.shared.job.stop.watch();
+        if *stop.borrow() != Level::Run {
+            return self.mend(route, lost).await;
+        }
+        tokio::select! {
+            () = self.mend(route, lost) => {}
+            _ = stop.wait_for(|level| *level != Level::Run) => {}
+        }
+    }
+
     /// Makes a new way and resolves what was in flight on the old one. If that cannot be done
     /// within the scenario's limit, the run is stopped and what was in flight stays unknown.
-    pub(super) async fn mend(&mut self, route: usize, lost: Lost) {
+    async fn mend(&mut self, route: usize, lost: Lost) {
         let within = self.routes[route].destination.reconnect();
         let until = self.shared.clock.now().saturating_add(crate::engine::nanoseconds(within));
         let why = loop {
@@ -47,8 +60,9 @@ impl Connection {
                 _ = stop.wait_for(|level| *level == Level::Cancel) => break cancelled(),
             };
             match resolved {
-                Ok(()) => return,
+                Ok(()) => return self.was_held_up(),
                 Err(lost) if left.is_zero() || !lost.is_transient => break lost,
+                // A server that takes connections and answers nothing is not to be flooded.
                 Err(_) => tokio::time::sleep(PAUSE_MIN).await,
             }
         };
@@ -56,6 +70,12 @@ impl Connection {
         let why = if why.message.is_empty() { lost.message } else { why.message };
         let reason = format!("a connection was lost and not made again: {why}");
         self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
+    }
+
+    /// Slots that came due while there was no way were held up by the target, not by us.
+    fn was_held_up(&mut self) {
+        let now = self.shared.clock.now();
+        self.lanes.iter_mut().for_each(|lane| lane.idle_since = now);
     }
 
     /// What is in flight on a way stays unknown, and nothing more goes there.

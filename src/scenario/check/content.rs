@@ -49,10 +49,21 @@ impl Checker<'_> {
                 let Some(parent) = self.tables.target(reference).filter(|_| !is_owner) else {
                     continue;
                 };
-                if self.tables.seeded(parent) > 0 {
+                let has_seeds = self.tables.seeded(at) > 0;
+                let seeded = self.tables.seeded(parent);
+                let lanes = u64::from(self.tables.scenario.lanes);
+                if has_seeds && seeded > 0 && seeded < lanes && self.tables.is_mortal(parent) {
+                    let (child, name) = (&table.name, &reference.table);
+                    let message = format!(
+                        "{seeded} rows of `{name}` for {lanes} lanes: in some lanes the seeded \
+                         rows of `{child}` would have nobody to refer to"
+                    );
+                    let help = format!("seed {lanes} or more, or write fewer `lanes`");
+                    problems.add(Problem::new(message).at(self.place(parent)).help(help));
+                }
+                if seeded > 0 {
                     continue;
                 }
-                let has_seeds = self.tables.seeded(at) > 0;
                 let is_needed = has_seeds || self.tables.is_inserted(at);
                 let is_filled = self.tables.is_inserted(parent);
                 if !is_needed || is_filled && !has_seeds || table.columns[column].null_rate >= 1.0 {

@@ -75,17 +75,21 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Whether rows of a table come or go, by any action of its schema, mixed or not: themselves,
-    /// or with a row that they refer to.
+    /// Whether no rows of a table come or go, by any action of its schema, mixed or not.
     pub(super) fn is_still(&self, at: At) -> bool {
+        !self.is_mortal(at) && !self.steps(at).any(|step| inserts(step) == Some(at.1))
+    }
+
+    /// Whether rows of a table may be deleted, by any action of its schema, mixed or not:
+    /// themselves, or with a row that they refer to.
+    pub(super) fn is_mortal(&self, at: At) -> bool {
         let mut rest = vec![at];
         let mut seen = vec![at];
-        let is_inserted = self.steps(at).any(|step| inserts(step) == Some(at.1));
         while let Some(next) = rest.pop() {
             let deletes =
                 |step: &Step| matches!(step, Step::Delete { table, .. } if *table == next.1);
             if self.steps(next).any(deletes) {
-                return false;
+                return true;
             }
             for parent in self.parents(next) {
                 if !seen.contains(&parent) {
@@ -94,7 +98,7 @@ impl<'a> Tables<'a> {
                 }
             }
         }
-        !is_inserted
+        false
     }
 
     fn steps(&self, at: At) -> impl Iterator<Item = &'a Step> {

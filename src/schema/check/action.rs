@@ -133,6 +133,20 @@ impl Steps<'_> {
                 return self.refuse(name.place, message, &help);
             }
         }
+        let refers_to_deleted = |(gone, touch): &&(usize, Touch)| {
+            *touch == Touch::Deleted
+                && self.tables[table]
+                    .references()
+                    .any(|(_, reference)| reference.table == self.tables[*gone].name)
+        };
+        if let Some((gone, _)) = self.touched.iter().find(refers_to_deleted) {
+            let gone = &self.tables[*gone].name;
+            let message = format!(
+                "a row of `{}` would refer to the row of `{gone}` just deleted",
+                name.value
+            );
+            return self.refuse(name.place, message, "make it an action of its own");
+        }
         Some(Step::Insert { table })
     }
 

@@ -64,11 +64,63 @@ pub(super) struct Question {
 }
 
 impl Question {
+    /// `sql` with those of an operation's values that are at the places `used`.
+    fn new(
+        catalog: &Catalog,
+        (action, operation): (&Action, &Operation),
+        sql: String,
+        used: &[usize],
+    ) -> Self {
+        let kinds = &catalog.statement(operation.statement).parameters;
+        let all = action.values(operation);
+        let mut values = Vec::new();
+        for at in used {
+            encode(all[*at], kinds[*at], action, &mut values);
+        }
+        Self { sql, types: used.iter().map(|at| oid(kinds[*at])).collect(), values }
+    }
+
     /// Appends the request.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         frames::parse(out, "", &self.sql, &self.types);
         frames::execute(out, "", self.types.len(), |out| out.extend_from_slice(&self.values));
         frames::sync(out);
+    }
+}
+
+/// Asks whether the transaction of this number was committed and was this action's.
+///
+/// After a crash a server gives out again the numbers that it had not written to disk. So a number
+/// speaks for an action only if a row that the action wrote has been written since the number was
+/// given out: nobody but the action's lane writes it, and the lane waits for the answer. Where no
+/// row can be found again, as its table has no key, the number alone must do.
+pub(super) fn of_transaction(catalog: &Catalog, action: &Action, xid: u64) -> Question {
+    let written = action.operations().iter().find_map(|operation| {
+        let table = catalog.table(operation.table);
+        let count = action.values(operation).len();
+        let key: Vec<usize> = match operation.change {
+            Change::Insert => table.key.clone(),
+            Change::Update => (count - table.key.len()..count).collect(),
+            Change::Delete => Vec::new(),
+        };
+        (!key.is_empty()).then_some((operation, table, key))
+    });
+    // Rows carry the lower half of the number; `age` compares as the server does.
+    let row = written.as_ref().map_or_else(String::new, |(_, table, _)| {
+        let (name, key_is) = (table_name(table), key_is(table, 1));
+        let short = xid & u64::from(u32::MAX);
+        format!(
+            " AND EXISTS (SELECT FROM {name} WHERE {key_is} AND age(xmin) <= age('{short}'::xid))"
+        )
+    });
+    // The server refuses to speak about numbers that it has not given out.
+    let sql = format!(
+        "SELECT CASE WHEN {xid} < txid_snapshot_xmax(txid_current_snapshot()) \
+         THEN txid_status({xid}) = 'committed'{row} ELSE false END"
+    );
+    match written {
+        Some((operation, _, key)) => Question::new(catalog, (action, operation), sql, &key),
+        None => Question { sql, types: Vec::new(), values: Vec::new() },
     }
 }
 
@@ -78,7 +130,6 @@ impl Evidence {
     pub(super) fn question(&self, catalog: &Catalog, action: &Action) -> Question {
         let table = catalog.table(self.operation.table);
         let name = table_name(table);
-        let kinds = &catalog.statement(self.operation.statement).parameters;
         let values = action.values(&self.operation);
         let column = |at: usize| identifier(&table.columns[at].0);
         let (sql, used): (String, Vec<usize>) = match (self.operation.change, self.assignment) {
@@ -124,11 +175,7 @@ impl Evidence {
                 )
             }
         };
-        let mut bytes = Vec::new();
-        for at in &used {
-            encode(values[*at], kinds[*at], action, &mut bytes);
-        }
-        Question { sql, types: used.iter().map(|at| oid(kinds[*at])).collect(), values: bytes }
+        Question::new(catalog, (action, &self.operation), sql, &used)
     }
 }
 

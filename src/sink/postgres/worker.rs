@@ -81,6 +81,8 @@ struct Open {
     received: BytesMut,
     outgoing: Vec<u8>,
     written: usize,
+    /// Whether actions may be sent: what was asked outside of actions has been answered in full.
+    is_sound: bool,
     /// The last error the server sent outside of an action, for the message when it hangs up.
     farewell: Option<ServerError>,
 }
@@ -97,7 +99,7 @@ struct Pending {
     preamble: u32,
     shortfalls: Vec<(u32, u32)>,
     error: Option<ServerError>,
-    xid: Option<String>,
+    xid: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +116,7 @@ enum Phase {
 struct Stranded {
     ticket: Ticket,
     /// Set if the server can be asked for the fate of its transaction.
-    xid: Option<String>,
+    xid: Option<u64>,
     /// It ran in BEGIN and COMMIT was never sent: it cannot have been committed.
     is_uncommitted: bool,
 }
@@ -175,7 +177,7 @@ impl Worker {
                 Reply::Complete(rows) if pending.phase != Phase::Ending => {
                     pending.count(rows, &mut self.expected);
                 }
-                Reply::Row(text) => pending.xid = text,
+                Reply::Row(text) => pending.xid = text.and_then(|text| text.parse().ok()),
                 Reply::Error(error) => {
                     if error.is_fatal {
                         open.farewell = Some(error);
@@ -333,6 +335,9 @@ impl Sink for Worker {
         context: &mut Context<'_>,
         outcomes: &mut Vec<Outcome>,
     ) -> Poll<Result<(), Lost>> {
+        if !self.open.as_ref().is_some_and(|open| open.is_sound) {
+            return Poll::Ready(Err(self.lose("the connection was not made".to_owned())));
+        }
         let turned = ready!(self.turn(context, outcomes));
         Poll::Ready(turned.map_err(|message| self.lose(message)))
     }

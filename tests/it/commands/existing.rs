@@ -74,7 +74,10 @@ fn tables_made_by_hand_empty_and_then_used_again_and_again() {
     assert_eq!(place.server.query(&database, objects), before, "nothing is made");
     let cleaned = place.must(&["clean", "@quickstart"]).out;
     assert_eq!(cleaned, "nothing to clean\n");
-    assert_eq!(place.server.query(&database, "SELECT count(*) FROM orders")[0][0], rows.to_string());
+    assert_eq!(
+        place.server.query(&database, "SELECT count(*) FROM orders")[0][0],
+        rows.to_string()
+    );
 }
 
 #[test]

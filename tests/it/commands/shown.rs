@@ -1,7 +1,7 @@
 //! What commands print.
 
-use crate::support::command::Place;
 use crate::support::command::Done;
+use crate::support::command::Place;
 use crate::support::command::loadgen;
 
 fn done(arguments: &[&str]) -> Done {
@@ -13,7 +13,8 @@ fn done(arguments: &[&str]) -> Done {
 fn help_is_complete() {
     let mut all = String::new();
     for command in ["", "run", "check", "sample", "fingerprint", "setup", "seed", "clean"] {
-        let arguments: Vec<_> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let arguments: Vec<_> =
+            [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let shown = done(&arguments);
         assert_eq!((shown.code, shown.err.as_str()), (0, ""));
         all.push_str(&format!("$ loadgen {}\n{}\n", arguments.join(" "), shown.out));

@@ -26,16 +26,62 @@ fn the_summary_has_every_field_that_scripts_rely_on() {
     let place = place(SHORT);
     let done = place.must(&["run", "@quickstart", "--out", "run"]);
     let summary = place.summary("run");
-    assert_has(&summary, &["format", "scenario", "seed", "run", "verdict", "exit_code", "invalid_because",
-        "started", "elapsed_ns", "workers", "fingerprint", "tables", "streams", "events", "lag",
-        "verification", "thresholds", "generator"]);
-    assert_has(&summary["tables"][0], &["target", "database", "table", "seeded", "inserted", "updated",
-        "deleted", "alive", "failed", "unknown", "missed"]);
+    assert_has(
+        &summary,
+        &[
+            "format",
+            "scenario",
+            "seed",
+            "run",
+            "verdict",
+            "exit_code",
+            "invalid_because",
+            "started",
+            "elapsed_ns",
+            "workers",
+            "fingerprint",
+            "tables",
+            "streams",
+            "events",
+            "lag",
+            "verification",
+            "thresholds",
+            "generator",
+        ],
+    );
+    assert_has(
+        &summary["tables"][0],
+        &[
+            "target", "database", "table", "seeded", "inserted", "updated", "deleted", "alive",
+            "failed", "unknown", "missed",
+        ],
+    );
     let stream = &summary["streams"][0];
-    assert_has(stream, &["name", "scheduled", "sent", "acknowledged", "failed", "unknown", "skipped",
-        "unfinished", "retries", "target_rate", "achieved_rate", "sched", "queue", "service", "response"]);
+    assert_has(
+        stream,
+        &[
+            "name",
+            "scheduled",
+            "sent",
+            "acknowledged",
+            "failed",
+            "unknown",
+            "skipped",
+            "unfinished",
+            "retries",
+            "target_rate",
+            "achieved_rate",
+            "sched",
+            "queue",
+            "service",
+            "response",
+        ],
+    );
     for distribution in ["sched", "queue", "service", "response"] {
-        assert_has(&stream[distribution], &["count", "min", "mean", "p50", "p90", "p99", "p999", "max"]);
+        assert_has(
+            &stream[distribution],
+            &["count", "min", "mean", "p50", "p90", "p99", "p999", "max"],
+        );
         assert!(stream[distribution]["max"].is_u64(), "nanoseconds are whole");
     }
     assert_has(&summary["thresholds"][0], &["metric", "expr", "observed", "passed"]);
@@ -44,8 +90,12 @@ fn the_summary_has_every_field_that_scripts_rely_on() {
     assert_eq!((&summary["scenario"], &summary["seed"]), (&"quickstart".into(), &42.into()));
     let fingerprint = place.must(&["fingerprint", "@quickstart"]).out;
     assert_eq!(summary["fingerprint"], fingerprint.trim());
-    let table: Vec<_> = summary["tables"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
-    assert_eq!(table, ["public.products", "public.customers", "public.orders", "public.order_items"]);
+    let table: Vec<_> =
+        summary["tables"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
+    assert_eq!(
+        table,
+        ["public.products", "public.customers", "public.orders", "public.order_items"]
+    );
     assert!(done.out.starts_with("passed  quickstart"), "{}", done.out);
     assert!(done.out.contains("  files: run\n"), "{}", done.out);
 }
@@ -60,7 +110,8 @@ fn the_folder_is_its_owners_alone() {
     let kept = runs[0].as_ref().unwrap();
     assert!(kept.file_name().to_str().unwrap().starts_with("quickstart-"));
     for folder in [place.folder.path().join("deep/run"), kept.path()] {
-        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         let mut files: Vec<String> = Vec::new();
         for entry in fs::read_dir(&folder).unwrap() {
@@ -75,8 +126,13 @@ fn the_folder_is_its_owners_alone() {
     }
     let manifest = fs::read_to_string(place.folder.path().join("deep/run/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
-    assert_has(&manifest, &["format", "run", "started", "version", "command", "scenario", "hash", "seed",
-        "start_us", "files", "servers", "machine"]);
+    assert_has(
+        &manifest,
+        &[
+            "format", "run", "started", "version", "command", "scenario", "hash", "seed",
+            "start_us", "files", "servers", "machine",
+        ],
+    );
     assert!(manifest["files"][1]["text"].as_str().unwrap().contains("schema: orders"));
     assert!(manifest["servers"][0]["version"].as_str().unwrap().contains(char::is_numeric));
     let occupied = place.folder.path().join("occupied");
@@ -95,7 +151,8 @@ fn lines_for_machines_while_it_runs() {
     let mut phases: Vec<String> = Vec::new();
     let mut last = 0.0;
     for line in done.err.lines() {
-        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         let at = line["at_s"].as_f64().unwrap();
         assert!(at >= last, "time goes back: {line}");
         last = at;
@@ -104,7 +161,10 @@ fn lines_for_machines_while_it_runs() {
             phases.push(phase);
         }
         for stream in line["streams"].as_array().into_iter().flatten() {
-            assert_has(stream, &["name", "target", "achieved", "acknowledged", "failed", "in_flight"]);
+            assert_has(
+                stream,
+                &["name", "target", "achieved", "acknowledged", "failed", "in_flight"],
+            );
         }
     }
     phases.retain(|phase| phase != "draining");

@@ -17,7 +17,11 @@ const WRITTEN: &str = "written-pa55w0rd";
 
 /// A server that logs every statement, and the end of its log: what stands before is our own doing.
 fn server() -> (TestServer, usize) {
-    let hba = ["host all postgres 127.0.0.1/32 trust", "host all admin 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256"];
+    let hba = [
+        "host all postgres 127.0.0.1/32 trust",
+        "host all admin 127.0.0.1/32 scram-sha-256",
+        "host all all 127.0.0.1/32 scram-sha-256",
+    ];
     let settings = vec![("log_statement", "all".to_owned()), ("log_connections", "on".to_owned())];
     let hba = hba.iter().map(ToString::to_string).collect();
     let server = TestServer::with(&Options { hba, settings, ..Options::default() });
@@ -63,8 +67,10 @@ fn passwords_appear_nowhere() {
     let done = Done::from(command.env("LOADGEN_GIVEN", GIVEN).output().unwrap());
     assert_eq!(done.code, 0, "{}", done.err);
     let secrets = fs::read_to_string(place.folder.path().join("run/secrets")).unwrap();
-    let generated: Vec<&str> = secrets.split(|c: char| c.is_whitespace() || c == ':' || c == '=')
-        .filter(|word| word.len() == 32).collect();
+    let generated: Vec<&str> = secrets
+        .split(|c: char| c.is_whitespace() || c == ':' || c == '=')
+        .filter(|word| word.len() == 32)
+        .collect();
     assert_eq!(generated.len(), 1, "the capture login's alone: {secrets}");
     assert!(!secrets.contains(GIVEN) && !secrets.contains(URL));
     let all = [URL.to_owned(), GIVEN.to_owned(), generated[0].to_owned()];
@@ -75,9 +81,7 @@ fn passwords_appear_nowhere() {
         let database = place.database("orders");
         format!("postgres://{database}_{login}:{password}@127.0.0.1:{}/{database}", server.port())
     };
-    let log_in = |url: &str| {
-        psql(url).args(["-c", "SELECT 1"]).output().unwrap().status.success()
-    };
+    let log_in = |url: &str| psql(url).args(["-c", "SELECT 1"]).output().unwrap().status.success();
     assert!(log_in(&url("application", GIVEN)));
     assert!(log_in(&url("capture", generated[0])));
     assert!(!log_in(&url("application", "wrong")));

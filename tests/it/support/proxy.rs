@@ -6,8 +6,11 @@
 //!          ◄── messages ◄── answers of the n-th request hidden ◄── messages ◄──
 //! ```
 
+#[path = "proxy/link.rs"]
 mod link;
+#[path = "proxy/statement.rs"]
 mod statement;
+#[path = "proxy/wire.rs"]
 mod wire;
 
 use std::net::Shutdown;

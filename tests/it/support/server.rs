@@ -2,7 +2,6 @@
 //! when this process ends in any other way.
 
 use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -177,6 +176,14 @@ impl TestServer {
         let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
     }
 
+    /// Stops every process of it where it stands: connections stay, and nobody answers.
+    pub(crate) fn freeze(&self) {
+        let postmaster = self.postmaster.lock().unwrap();
+        let id = postmaster.as_ref().unwrap().id();
+        let all = children(id).into_iter().chain(Pid::from_raw(i32::try_from(id).unwrap()));
+        all.for_each(|id| kill_process(id, Signal::STOP).unwrap());
+    }
+
     fn launch(&self) {
         let mut postmaster = self.postmaster.lock().unwrap();
         assert!(postmaster.is_none(), "the server runs already");
@@ -307,7 +314,7 @@ fn a_server_survives_a_restart_and_a_violent_death() {
     assert!(!folder.exists(), "the folder is left");
     assert_eq!(
         std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err().kind(),
-        io::ErrorKind::ConnectionRefused,
+        std::io::ErrorKind::ConnectionRefused,
     );
 }
 

@@ -30,7 +30,8 @@ impl Provisioner<'_> {
                     move_sequence(&client, &name, column, wanted).await.map_err(failed)?;
                 }
             }
-            client.batch_execute(&format!("ANALYZE {name}")).await.map_err(failed)?;
+            // A table that somebody has locked is analysed by the server itself, later.
+            client.batch_execute(&format!("ANALYZE (SKIP_LOCKED) {name}")).await.map_err(failed)?;
         }
         Ok(())
     }

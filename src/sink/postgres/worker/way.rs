@@ -54,10 +54,19 @@ impl Worker {
         });
         let made = Box::pin(made).await;
         let made = made.unwrap_or_else(|_| Err(lost("the server did not answer in time")));
-        if made.is_err() {
-            self.open = None;
+        match made {
+            Ok(()) => self.set_sound(true),
+            Err(_) => self.open = None,
         }
         made
+    }
+
+    /// Notes whether the connection may be used for actions. Somebody who asks a question and goes
+    /// away before it is answered leaves it unsound.
+    fn set_sound(&mut self, is_sound: bool) {
+        if let Some(open) = &mut self.open {
+            open.is_sound = is_sound;
+        }
     }
 
     async fn connect(&mut self) -> Result<(), Lost> {
@@ -75,6 +84,7 @@ impl Worker {
             received: session.read_ahead,
             outgoing: Vec::new(),
             written: 0,
+            is_sound: false,
             farewell: None,
         });
         Ok(())
@@ -135,43 +145,29 @@ impl Worker {
     pub(super) async fn look(&mut self, ticket: u32, action: &Action) -> Result<Fate, Lost> {
         let stranded = self.stranded.iter().find(|stranded| stranded.ticket == ticket);
         let is_uncommitted = stranded.is_some_and(|stranded| stranded.is_uncommitted);
-        let xid = stranded.and_then(|stranded| stranded.xid.clone());
+        let xid = stranded.and_then(|stranded| stranded.xid);
+        self.set_sound(false);
         let looked = timeout(LOOK_TIMEOUT, async {
             if is_uncommitted {
                 return Ok(Fate::Absent);
             }
-            if let Some(xid) = xid {
-                return self.fate_of(&xid).await;
-            }
             let catalog = std::sync::Arc::clone(&self.options.catalog);
-            // Without evidence and not in flight, it was committed durably: see `DURABLE`.
-            let Some(evidence) = evidence::of(&catalog, action) else {
-                return Ok(Fate::Committed);
+            let question = match (xid, evidence::of(&catalog, action)) {
+                (Some(xid), _) => evidence::of_transaction(&catalog, action, xid),
+                (None, Some(evidence)) => evidence.question(&catalog, action),
+                // Without evidence and not in flight, it was committed durably: see `DURABLE`.
+                (None, None) => return Ok(Fate::Committed),
             };
-            let question = evidence.question(&catalog, action);
             let answer = self.ask(|out| question.write(out)).await?;
             Ok(if answer.as_deref() == Some("t") { Fate::Committed } else { Fate::Absent })
         });
-        match Box::pin(looked).await {
-            Ok(fate) => fate,
+        let looked = Box::pin(looked).await;
+        match looked {
+            Ok(fate) => {
+                self.set_sound(true);
+                fate
+            }
             Err(_) => Err(self.lose("the server did not answer in time".to_owned())),
-        }
-    }
-
-    /// What the server says of a transaction. One that it has never heard of, because it crashed
-    /// before anything of it was on disk, was not committed.
-    async fn fate_of(&mut self, xid: &str) -> Result<Fate, Lost> {
-        let xid = literal(xid);
-        let sql = format!(
-            "SELECT CASE WHEN {xid}::bigint < txid_snapshot_xmax(txid_current_snapshot()) \
-             THEN txid_status({xid}::bigint) ELSE 'aborted' END"
-        );
-        let status = self.ask(|out| frames::query(out, &sql)).await?;
-        match status.as_deref() {
-            Some("committed") => Ok(Fate::Committed),
-            Some("aborted") => Ok(Fate::Absent),
-            // Its backend has been ended, so this passes.
-            _ => Err(self.lose("a transaction of ours is still being ended".to_owned())),
         }
     }
 

@@ -1,0 +1,136 @@
+//! Ends that somebody wants, and one that nobody wants: a server that never comes back.
+
+use std::time::Instant;
+
+use super::*;
+use crate::support::proxy::Proxy;
+use crate::support::replay::Replay;
+
+#[test]
+fn the_first_signal_drains() {
+    let server = TestServer::start();
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    sleep(Duration::from_secs(1));
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(10));
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    assert_eq!(ended.rows("unknown"), 0);
+    assert!(ended.count("acknowledged") > 100);
+    assert_exact(&server, KILL, &set, &ended);
+}
+
+#[test]
+fn the_second_signal_gives_up_what_waits_and_still_knows_what_became_of_it() {
+    let server = TestServer::start();
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    // Readers pass, writers wait.
+    let blocker = "BEGIN; LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(8)";
+    std::thread::scope(|scope| {
+        let blocker = scope.spawn(|| server.query("orders", blocker));
+        sleep(Duration::from_millis(1500));
+        run.signal(Signal::INT);
+        sleep(Duration::from_millis(500));
+        assert!(!run.is_over(), "what is in flight is waited for");
+        let begun = Instant::now();
+        run.signal(Signal::INT);
+        let ended = run.finish(Duration::from_secs(10));
+        assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+        assert_eq!(ended.code, Some(105), "{}", ended.said);
+        assert_eq!(ended.rows("unknown"), 0);
+        assert!(ended.rows("failed") > 0, "nothing was in flight");
+        assert_exact(&server, KILL, &set, &ended);
+        blocker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_server_that_stays_away_ends_the_run() {
+    let server = TestServer::start();
+    let set = [
+        SMALL,
+        "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]",
+        "targets.operational.postgres.reconnect=3s",
+    ];
+    // The replies of what is in flight must be missing, or nothing is unknown.
+    let proxy = Proxy::start(server.port(), "_app");
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port());
+    let mut run = Loadgen::start("run", KILL, &url, &set);
+    run.wait_for_load();
+    sleep(Duration::from_secs(1));
+    proxy.arm(1, Fault::LoseReply);
+    sleep(Duration::from_millis(5));
+    server.kill_hard();
+    let ended = run.finish(Duration::from_secs(15));
+    assert_eq!(ended.code, Some(5), "{}", ended.said);
+    let reason = ended.summary["stopped_because"].as_str().unwrap().to_owned();
+    assert!(reason.contains("lost and not made again"), "{reason}");
+    assert!(ended.rows("unknown") > 0, "{}", ended.summary["tables"]);
+    server.start_again();
+    assert_exact(&server, KILL, &set, &ended);
+}
+
+#[test]
+fn a_signal_while_the_server_is_away_is_heeded() {
+    let server = TestServer::start();
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]", "load.drain=2s"];
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    sleep(Duration::from_millis(500));
+    server.kill_hard();
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    let begun = Instant::now();
+    let ended = run.finish(Duration::from_secs(30));
+    assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    server.start_again();
+    assert_exact(&server, KILL, &set, &ended);
+}
+
+#[test]
+fn two_signals_end_a_seeding_that_waits() {
+    let server = TestServer::start();
+    let made = Loadgen::start("setup", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
+    assert_eq!(made.code, Some(0), "{}", made.said);
+    std::thread::scope(|scope| {
+        let blocker = scope.spawn(|| {
+            server.query("orders", "BEGIN; LOCK TABLE customers; SELECT pg_sleep(10)");
+        });
+        let mut run = Loadgen::start("run", KILL, &server.url(), &[SMALL]);
+        run.wait_for("\"products\"", PATIENCE);
+        run.signal(Signal::INT);
+        sleep(Duration::from_millis(300));
+        assert!(!run.is_over(), "it waits for the chunk");
+        run.signal(Signal::INT);
+        let ended = run.finish(Duration::from_secs(5));
+        assert_eq!(ended.code, Some(105), "{}", ended.said);
+        blocker.join().unwrap();
+    });
+    let ended = Loadgen::start("seed", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let rows = Replay::seeded(KILL, &[SMALL]).compare(&server);
+    assert!(rows.is_ok(), "{rows:?}");
+}
+
+#[test]
+fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
+    let server = TestServer::start();
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    server.freeze();
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(15));
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    assert!(ended.rows("unknown") > 0, "{}", ended.summary["tables"]);
+    server.kill_hard();
+    server.start_again();
+    assert_exact(&server, KILL, &set, &ended);
+}
