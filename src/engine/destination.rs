@@ -103,6 +103,10 @@ impl Sink for AnySink {
         each!(self, sink => sink.resolve(ticket, action).await)
     }
 
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        each!(self, sink => sink.prepare().await)
+    }
+
     async fn close(&mut self) {
         each!(self, sink => sink.close().await);
     }

@@ -52,5 +52,9 @@ impl Sink for Discard {
         Ok(Fate::Committed)
     }
 
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        Ok(())
+    }
+
     async fn close(&mut self) {}
 }
