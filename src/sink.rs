@@ -18,7 +18,8 @@ pub type Ticket = u32;
 ///
 /// Actions are submitted without waiting, and settle in the order of submission. When the way is
 /// lost, nothing is known of the actions in flight: [`Sink::recover`] makes a new way on which none
-/// of them can take effect any more, and [`Sink::resolve`] then finds out about each.
+/// of them can take effect any more, [`Sink::resolve`] then finds out about each, and after
+/// [`Sink::prepare`] the way takes actions again. The first way is made alike.
 pub trait Sink {
     /// Whether one more action may be submitted now.
     fn has_room(&self) -> bool;
@@ -48,6 +49,10 @@ pub trait Sink {
 
     /// Whether a crash of the destination may take back what it has acknowledged.
     fn is_lossy(&self) -> bool;
+
+    /// After [`Sink::recover`], and when everything is resolved: makes the way ready for actions.
+    /// After an error begin again with `recover`.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), Lost>>;
 
     /// Takes leave in good order. What is in flight is given up.
     fn close(&mut self) -> impl Future<Output = ()>;

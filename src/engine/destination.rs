@@ -107,6 +107,10 @@ impl Sink for AnySink {
         each!(self, sink => sink.is_lossy())
     }
 
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        each!(self, sink => sink.prepare().await)
+    }
+
     async fn close(&mut self) {
         each!(self, sink => sink.close().await);
     }

@@ -56,5 +56,9 @@ impl Sink for Discard {
         false
     }
 
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        Ok(())
+    }
+
     async fn close(&mut self) {}
 }

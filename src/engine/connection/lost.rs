@@ -15,61 +15,75 @@ use crate::sink::Ticket;
 /// First pause between attempts; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause between attempts.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the first connection is tried: servers that start need a moment.
 const FIRST_WITHIN: Duration = Duration::from_secs(15);
 
 impl Connection {
     /// Makes the first way. Returns whether it stands.
     pub(super) async fn first_way(&mut self, route: usize) -> bool {
-        match self.make_way(route, FIRST_WITHIN).await {
-            Ok(()) => true,
-            Err(lost) => {
+        match self.make_way_unless_stopped(route, FIRST_WITHIN).await {
+            Some(Ok(())) => true,
+            Some(Err(lost)) => {
                 self.shared.job.stop.tell(Level::Cancel, End::SetUpFailed(lost.message));
                 false
             }
-        }
-    }
-
-    /// Mends a way. A run that is to end goes on with it within its drain time only: then the way is
-    /// left as it is, and whoever asks it next is told once more that it is lost.
-    pub(super) async fn mend_unless_stopped(&mut self, route: usize, lost: Lost) {
-        let mut stop = self.shared.job.stop.watch();
-        if *stop.borrow() != Level::Run {
-            return self.mend(route, lost).await;
-        }
-        tokio::select! {
-            () = self.mend(route, lost) => {}
-            _ = stop.wait_for(|level| *level != Level::Run) => {}
+            None => false,
         }
     }
 
     /// Makes a new way and resolves what was in flight on the old one. If that cannot be done
-    /// within the scenario's limit, the run is stopped and what was in flight stays unknown.
-    async fn mend(&mut self, route: usize, lost: Lost) {
+    /// within the scenario's limit, the run is stopped and what was in flight stays unknown. If the
+    /// run is told to end meanwhile, the way is left as it is, for its end to see to.
+    pub(super) async fn mend(&mut self, route: usize, lost: Lost) {
         let within = self.routes[route].destination.reconnect();
-        let until = self.shared.clock.now().saturating_add(crate::engine::nanoseconds(within));
-        let why = loop {
-            let left = Duration::from_nanos(until.saturating_sub(self.shared.clock.now()));
-            if let Err(lost) = self.make_way(route, left).await {
-                break lost;
+        match self.make_way_unless_stopped(route, within).await {
+            Some(Ok(())) => self.was_held_up(),
+            Some(Err(last)) => {
+                self.give_up(route);
+                let why = if last.message.is_empty() { lost.message } else { last.message };
+                let reason = format!("a connection was lost and not made again: {why}");
+                self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
             }
-            let mut stop = self.shared.job.stop.watch();
-            let resolved = tokio::select! {
-                resolved = self.resolve_all(route) => resolved,
-                _ = stop.wait_for(|level| *level == Level::Cancel) => break cancelled(),
-            };
-            match resolved {
-                Ok(()) => return self.was_held_up(),
-                Err(lost) if left.is_zero() || !lost.is_transient => break lost,
-                // A server that takes connections and answers nothing is not to be flooded.
-                Err(_) => tokio::time::sleep(PAUSE_MIN).await,
+            None => {}
+        }
+    }
+
+    /// `None` if the run was told to end, or to end sooner.
+    async fn make_way_unless_stopped(
+        &mut self,
+        route: usize,
+        within: Duration,
+    ) -> Option<Result<(), Lost>> {
+        let mut stop = self.shared.job.stop.watch();
+        let before = *stop.borrow();
+        tokio::select! {
+            made = self.make_way(route, within) => Some(made),
+            _ = stop.wait_for(|level| *level > before) => None,
+        }
+    }
+
+    /// Tries until a way is made and everything on the old one is resolved, the time is over, or
+    /// trying is useless.
+    async fn make_way(&mut self, route: usize, within: Duration) -> Result<(), Lost> {
+        let began = self.shared.clock.now();
+        let mut pause = PAUSE_MIN;
+        loop {
+            let made = self.try_way(route).await;
+            let gone = Duration::from_nanos(self.shared.clock.now() - began);
+            match made {
+                Err(lost) if lost.is_transient && gone + pause < within => {}
+                made => return made,
             }
-        };
-        self.give_up(route);
-        let why = if why.message.is_empty() { lost.message } else { why.message };
-        let reason = format!("a connection was lost and not made again: {why}");
-        self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn try_way(&mut self, route: usize) -> Result<(), Lost> {
+        self.routes[route].sink.recover().await?;
+        self.resolve_all(route).await?;
+        self.routes[route].sink.prepare().await
     }
 
     /// Slots that came due while there was no way were held up by the target, not by us.
@@ -86,36 +100,6 @@ impl Connection {
             if self.is_submitted(number, route) {
                 self.unknown(number, now);
             }
-        }
-    }
-
-    /// Tries until a way is made, the time is over, trying is useless, or the run is cancelled.
-    async fn make_way(&mut self, route: usize, within: Duration) -> Result<(), Lost> {
-        let began = self.shared.clock.now();
-        let mut pause = PAUSE_MIN;
-        let mut stop = self.shared.job.stop.watch();
-        loop {
-            let made = tokio::select! {
-                made = self.routes[route].sink.recover() => made,
-                _ = stop.wait_for(|level| *level == Level::Cancel) => {
-                    return Err(cancelled());
-                }
-            };
-            let gone = Duration::from_nanos(self.shared.clock.now() - began);
-            // A run that is told to stop does not wait for a server longer than it would drain.
-            let within = match self.shared.job.stop.level() {
-                Level::Run => within,
-                _ => within.min(self.shared.job.scenario.load.drain),
-            };
-            match made {
-                Err(lost) if lost.is_transient && gone + pause < within => {}
-                made => return made,
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.wait_for(|level| *level == Level::Cancel) => {}
-            }
-            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
@@ -205,8 +189,4 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-fn cancelled() -> Lost {
-    Lost { message: "the run was cancelled".to_owned(), is_transient: false }
 }

@@ -50,7 +50,7 @@ impl Connection {
         };
         self.settle_outcomes();
         match event {
-            Some(Event::Lost(route, lost)) => self.mend_unless_stopped(route, lost).await,
+            Some(Event::Lost(route, lost)) => self.mend(route, lost).await,
             Some(Event::Due) => self.woken = self.shared.clock.now(),
             Some(Event::Outcomes) | None => {}
         }

@@ -81,8 +81,8 @@ struct Open {
     received: BytesMut,
     outgoing: Vec<u8>,
     written: usize,
-    /// Whether actions may be sent: what was asked outside of actions has been answered in full.
-    is_sound: bool,
+    /// Whether actions may be sent: the statements are prepared, and nothing else was asked since.
+    is_prepared: bool,
     /// The last error the server sent outside of an action, for the message when it hangs up.
     farewell: Option<ServerError>,
 }
@@ -335,7 +335,7 @@ impl Sink for Worker {
         context: &mut Context<'_>,
         outcomes: &mut Vec<Outcome>,
     ) -> Poll<Result<(), Lost>> {
-        if !self.open.as_ref().is_some_and(|open| open.is_sound) {
+        if !self.open.as_ref().is_some_and(|open| open.is_prepared) {
             return Poll::Ready(Err(self.lose("the connection was not made".to_owned())));
         }
         let turned = ready!(self.turn(context, outcomes));
@@ -354,6 +354,10 @@ impl Sink for Worker {
 
     fn is_lossy(&self) -> bool {
         self.is_lossy
+    }
+
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        self.prepare_statements().await
     }
 
     async fn close(&mut self) {

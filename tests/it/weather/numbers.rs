@@ -71,6 +71,7 @@ fn fate_after_crash(is_given_out_again: bool) -> Fate {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         worker.recover().await.unwrap();
+        worker.prepare().await.unwrap();
         proxy.arm(1, Fault::DelayCommit);
         worker.submit(TICKET, &action);
         let mut outcomes = Vec::new();

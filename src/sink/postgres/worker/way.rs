@@ -18,10 +18,13 @@ use crate::sink::postgres::statement;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::Worker;
 
-/// How long a new connection may take, with everything it does before the first action.
+/// How long a new connection may take until its predecessor is gone, and again until it is ready
+/// for actions.
 const WAY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one look may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
+const NO_ANSWER: &str = "the server did not answer in time";
 
 /// The prepared BEGIN.
 pub(super) const BEGIN: &str = "begin";
@@ -37,36 +40,33 @@ pub(super) fn prepared_name(statement: StatementId) -> String {
 }
 
 impl Worker {
-    /// Connects, ends what is left of the predecessor, takes the lock that it held, and prepares
-    /// the statements. When this returns, nothing of the predecessor can be committed any more.
+    /// Connects, ends what is left of the predecessor, and takes the lock that it held. When this
+    /// returns, nothing of the predecessor can be committed any more.
     pub(super) async fn make_way(&mut self) -> Result<(), Lost> {
         if !self.in_flight.is_empty() {
             // A way that still stands is cut: what is in flight on it must be remembered.
             self.lose(String::new());
         }
-        let lost = |message: &str| Lost { message: message.to_owned(), is_transient: true };
         let made = timeout(WAY_TIMEOUT, async {
             self.connect().await?;
             self.supersede().await?;
             let commit = self.ask(|out| frames::query(out, "SHOW synchronous_commit")).await?;
             self.is_lossy = commit.as_deref() == Some("off");
-            self.prepare().await
+            Ok(())
         });
         let made = Box::pin(made).await;
-        let made = made.unwrap_or_else(|_| Err(lost("the server did not answer in time")));
-        match made {
-            Ok(()) => self.set_sound(true),
-            Err(_) => self.open = None,
-        }
-        made
+        made.unwrap_or_else(|_| Err(self.lose(NO_ANSWER.to_owned())))
     }
 
-    /// Notes whether the connection may be used for actions. Somebody who asks a question and goes
-    /// away before it is answered leaves it unsound.
-    fn set_sound(&mut self, is_sound: bool) {
+    /// Prepares the statements. Apart from the rest, because the server waits for locks on the
+    /// tables here, and not to find out what became of the predecessor's actions.
+    pub(super) async fn prepare_statements(&mut self) -> Result<(), Lost> {
+        let prepared = Box::pin(timeout(WAY_TIMEOUT, self.parse_all())).await;
+        prepared.unwrap_or_else(|_| Err(self.lose(NO_ANSWER.to_owned())))?;
         if let Some(open) = &mut self.open {
-            open.is_sound = is_sound;
+            open.is_prepared = true;
         }
+        Ok(())
     }
 
     async fn connect(&mut self) -> Result<(), Lost> {
@@ -84,7 +84,7 @@ impl Worker {
             received: session.read_ahead,
             outgoing: Vec::new(),
             written: 0,
-            is_sound: false,
+            is_prepared: false,
             farewell: None,
         });
         Ok(())
@@ -117,7 +117,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn prepare(&mut self) -> Result<(), Lost> {
+    async fn parse_all(&mut self) -> Result<(), Lost> {
         let catalog = std::sync::Arc::clone(&self.options.catalog);
         let statements = std::sync::Arc::clone(&self.options.statements);
         self.ask(|out| {
@@ -146,7 +146,6 @@ impl Worker {
         let stranded = self.stranded.iter().find(|stranded| stranded.ticket == ticket);
         let is_uncommitted = stranded.is_some_and(|stranded| stranded.is_uncommitted);
         let xid = stranded.and_then(|stranded| stranded.xid);
-        self.set_sound(false);
         let looked = timeout(LOOK_TIMEOUT, async {
             if is_uncommitted {
                 return Ok(Fate::Absent);
@@ -162,13 +161,7 @@ impl Worker {
             Ok(if answer.as_deref() == Some("t") { Fate::Committed } else { Fate::Absent })
         });
         let looked = Box::pin(looked).await;
-        match looked {
-            Ok(fate) => {
-                self.set_sound(true);
-                fate
-            }
-            Err(_) => Err(self.lose("the server did not answer in time".to_owned())),
-        }
+        looked.unwrap_or_else(|_| Err(self.lose(NO_ANSWER.to_owned())))
     }
 
     /// Sends one request outside of any action, and returns the first column of its last row. An
