@@ -21,6 +21,19 @@ fn the_first_signal_drains() {
     assert_exact(&server, KILL, &set, &ended);
 }
 
+/// Until a session of a run waits for a lock.
+fn wait_for_waiting(server: &TestServer) {
+    let waiting = "SELECT 1 FROM pg_stat_activity \
+                   WHERE wait_event_type = 'Lock' AND application_name LIKE 'loadgen/%'";
+    for _ in 0..100 {
+        if !server.query("orders", waiting).is_empty() {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("nothing came to wait for the lock");
+}
+
 #[test]
 fn the_second_signal_gives_up_what_waits_and_still_knows_what_became_of_it() {
     let server = TestServer::start();
@@ -31,7 +44,7 @@ fn the_second_signal_gives_up_what_waits_and_still_knows_what_became_of_it() {
     let blocker = "BEGIN; LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(8)";
     std::thread::scope(|scope| {
         let blocker = scope.spawn(|| server.query("orders", blocker));
-        sleep(Duration::from_millis(1500));
+        wait_for_waiting(&server);
         run.signal(Signal::INT);
         sleep(Duration::from_millis(500));
         assert!(!run.is_over(), "what is in flight is waited for");
