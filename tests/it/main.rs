@@ -4,6 +4,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    clippy::cast_precision_loss,
+    clippy::format_push_string,
+    clippy::struct_field_names,
     reason = "the whole binary is tests; clippy excuses only the functions marked as such"
 )]
 
@@ -21,6 +26,7 @@ mod reach;
 mod reporting;
 mod running;
 mod same_rows;
+#[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
 mod weather;
 mod zoo;

@@ -75,7 +75,9 @@ fn under(fault: Fault, file: &str, set: &[&str]) -> Ended {
     let server = TestServer::start();
     let proxy = Proxy::start(server.port(), "_app");
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port());
-    [20, 21, 22, 150, 400].iter().for_each(|n| proxy.arm(*n, fault));
+    for number in [20, 21, 22, 150, 400] {
+        proxy.arm(number, fault);
+    }
     let ended = Loadgen::start("run", file, &url, set).finish(PATIENCE);
     let counts = proxy.counts();
     drop(proxy);

@@ -39,9 +39,9 @@ impl Connection {
         let within = self.routes[route].destination.reconnect();
         match self.make_way_unless_stopped(route, within).await {
             Some(Ok(())) => self.was_held_up(),
-            Some(Err(last)) => {
+            Some(Err(latest)) => {
                 self.give_up(route);
-                let why = if last.message.is_empty() { lost.message } else { last.message };
+                let why = if latest.message.is_empty() { lost.message } else { latest.message };
                 let reason = format!("a connection was lost and not made again: {why}");
                 self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
             }
