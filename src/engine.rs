@@ -155,7 +155,7 @@ impl Shared {
             return Phase::Draining;
         }
         match self.began() {
-            None if self.job.scenario.load.warmup.is_zero() => Phase::Measuring,
+            None if self.ready.opened().is_none() => Phase::Connecting,
             None => Phase::WarmUp,
             Some(began) => {
                 let is_over = self.length().is_some_and(|length| {

@@ -23,6 +23,8 @@ pub enum Phase {
     SettingUp,
     /// Tables are filled.
     Seeding,
+    /// The connections of the load are made.
+    Connecting,
     /// The load runs, nothing is measured.
     WarmUp,
     /// The load runs and is measured.
@@ -39,6 +41,7 @@ impl Phase {
         match self {
             Phase::SettingUp => "setting up",
             Phase::Seeding => "seeding",
+            Phase::Connecting => "connecting",
             Phase::WarmUp => "warm-up",
             Phase::Measuring => "measuring",
             Phase::Draining => "draining",

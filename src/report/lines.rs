@@ -44,8 +44,12 @@ impl Lines {
                 lines
             }
             Change::Message(text) => {
+                let mut lines = self.finish();
                 let phase = self.phase;
-                vec![json!({ "at_s": seconds(at), "phase": phase, "message": text }).to_string()]
+                lines.push(
+                    json!({ "at_s": seconds(at), "phase": phase, "message": text }).to_string(),
+                );
+                lines
             }
             Change::Work(work) => {
                 let is_done = work.total == Some(work.done);
@@ -90,7 +94,7 @@ impl Lines {
 
 /// In whole milliseconds, which is what a reader can use.
 fn seconds(at: Duration) -> f64 {
-    Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
+    (at.as_secs_f64() * 1000.0).floor() / 1000.0
 }
 
 #[cfg(test)]

@@ -167,7 +167,8 @@ fn lines_for_machines_while_it_runs() {
             );
         }
     }
-    phases.retain(|phase| phase != "draining");
+    // How long these two take is for the machine to say: they may be over before they are shown.
+    phases.retain(|phase| phase != "draining" && phase != "connecting");
     assert_eq!(phases, ["setting_up", "seeding", "warm_up", "measuring", "reporting"]);
     assert!(!done.err.contains('\u{1b}') && !done.out.contains('\u{1b}'), "no colours, no cursor");
 }

@@ -11,9 +11,12 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use loadgen::sink::postgres::address::Address;
 use loadgen::sink::postgres::control::control;
@@ -64,6 +67,20 @@ pub(crate) struct TestServer {
     settings: Vec<String>,
     postmaster: Mutex<Option<Child>>,
     watchdog: Mutex<Option<(Child, ChildStdin)>>,
+}
+
+/// A transaction that is open until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    release: Option<tokio::sync::oneshot::Sender<()>>,
+    holder: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        let _ = self.holder.take().map(thread::JoinHandle::join);
+    }
 }
 
 impl TestServer {
@@ -143,6 +160,26 @@ impl TestServer {
         })
     }
 
+    /// Runs a statement in a transaction, and keeps that open until the guard is dropped.
+    pub(crate) fn hold(&self, database: &str, sql: &str) -> Held {
+        let address = Address::parse(&self.url_of(database), &|_| None).unwrap();
+        let sql = format!("BEGIN; {sql}");
+        let (release, released) = tokio::sync::oneshot::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let holder = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let client = control(&address, "loadgen-test").await.unwrap();
+                client.batch_execute(&sql).await.unwrap();
+                tell.send(()).unwrap();
+                let _ = released.await;
+            });
+        });
+        told.recv().unwrap();
+        Held { release: Some(release), holder: Some(holder) }
+    }
+
     /// Stops it, sessions and all (`fast`), and starts it again.
     pub(crate) fn restart(&self) {
         self.stop();
@@ -209,10 +246,7 @@ impl TestServer {
     }
 
     fn end(&self, signal: Signal) {
-        // A test that failed must not hinder the clean-up.
-        let mut postmaster =
-            self.postmaster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(mut child) = postmaster.take() else { return };
+        let Some(mut child) = self.postmaster.lock().unwrap().take() else { return };
         let _ = kill_process(Pid::from_child(&child), signal);
         wait_for("the server to stop", || child.try_wait().unwrap().is_some());
     }
@@ -228,8 +262,27 @@ impl TestServer {
 }
 
 impl Drop for TestServer {
+    /// Never fails: a test that failed already is to be told of, not the clean-up after it.
     fn drop(&mut self) {
-        self.end(Signal::QUIT);
+        let postmaster = self.postmaster.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut child) = postmaster {
+            let sessions = children(child.id());
+            let all = || sessions.iter().copied().chain([Pid::from_child(&child)]);
+            // Frozen processes heed a signal when they go on.
+            all().for_each(|id| {
+                let _ = kill_process(id, Signal::QUIT);
+            });
+            all().for_each(|id| {
+                let _ = kill_process(id, Signal::CONT);
+            });
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(10) && matches!(child.try_wait(), Ok(None))
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         if let Some((mut watchdog, input)) = self.watchdog.lock().unwrap().take() {
             drop(input);
             let _ = watchdog.wait();

@@ -14,51 +14,43 @@ fn the_first_signal_drains() {
     run.wait_for_load();
     sleep(Duration::from_secs(1));
     run.signal(Signal::INT);
-    let ended = run.finish(Duration::from_secs(10));
+    let ended = run.finish(Duration::from_secs(30));
     assert_eq!(ended.code, Some(105), "{}", ended.said);
     assert_eq!(ended.rows("unknown"), 0);
     assert!(ended.count("acknowledged") > 100);
     assert_exact(&server, KILL, &set, &ended);
 }
 
-/// Until a session of a run waits for a lock.
+/// Until a session of a run waits for a table's lock.
 fn wait_for_waiting(server: &TestServer) {
-    let waiting = "SELECT 1 FROM pg_stat_activity \
-                   WHERE wait_event_type = 'Lock' AND application_name LIKE 'loadgen/%'";
-    for _ in 0..100 {
-        if !server.query("orders", waiting).is_empty() {
-            return;
-        }
+    let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                   AND wait_event = 'relation' AND application_name LIKE 'loadgen/%'";
+    let begun = Instant::now();
+    while server.query("orders", waiting).is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "nothing came to wait for the lock");
         sleep(Duration::from_millis(50));
     }
-    panic!("nothing came to wait for the lock");
 }
 
 #[test]
-#[ignore = "open: a run whose writers wait for a lock ends at the first signal already"]
 fn the_second_signal_gives_up_what_waits_and_still_knows_what_became_of_it() {
     let server = TestServer::start();
     let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
     let mut run = Loadgen::start("run", KILL, &server.url(), &set);
     run.wait_for_load();
     // Readers pass, writers wait.
-    let blocker = "BEGIN; LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(8)";
-    std::thread::scope(|scope| {
-        let blocker = scope.spawn(|| server.query("orders", blocker));
-        wait_for_waiting(&server);
-        run.signal(Signal::INT);
-        sleep(Duration::from_millis(500));
-        assert!(!run.is_over(), "what is in flight is waited for");
-        let begun = Instant::now();
-        run.signal(Signal::INT);
-        let ended = run.finish(Duration::from_secs(10));
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {}", begun.elapsed(), ended.said);
-        assert_eq!(ended.code, Some(105), "{}", ended.said);
-        assert_eq!(ended.rows("unknown"), 0);
-        assert!(ended.rows("failed") > 0, "nothing was in flight");
-        assert_exact(&server, KILL, &set, &ended);
-        blocker.join().unwrap();
-    });
+    let lock = server.hold("orders", "LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE");
+    wait_for_waiting(&server);
+    run.signal(Signal::INT);
+    sleep(Duration::from_millis(500));
+    assert!(!run.is_over(), "what is in flight is waited for: {}", run.said());
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(30));
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    assert_eq!(ended.rows("unknown"), 0);
+    assert!(ended.rows("failed") > 0, "nothing was in flight");
+    drop(lock);
+    assert_exact(&server, KILL, &set, &ended);
 }
 
 #[test]
@@ -78,7 +70,7 @@ fn a_server_that_stays_away_ends_the_run() {
     proxy.arm(1, Fault::LoseReply);
     sleep(Duration::from_millis(5));
     server.kill_hard();
-    let ended = run.finish(Duration::from_secs(15));
+    let ended = run.finish(Duration::from_secs(30));
     assert_eq!(ended.code, Some(5), "{}", ended.said);
     let reason = ended.summary["stopped_because"].as_str().unwrap().to_owned();
     assert!(reason.contains("lost and not made again"), "{reason}");
@@ -99,7 +91,7 @@ fn a_signal_while_the_server_is_away_is_heeded() {
     run.signal(Signal::INT);
     let begun = Instant::now();
     let ended = run.finish(Duration::from_secs(30));
-    assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(25), "it took {:?}", begun.elapsed());
     assert_eq!(ended.code, Some(105), "{}", ended.said);
     server.start_again();
     assert_exact(&server, KILL, &set, &ended);
@@ -110,20 +102,16 @@ fn two_signals_end_a_seeding_that_waits() {
     let server = TestServer::start();
     let made = Loadgen::start("setup", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
     assert_eq!(made.code, Some(0), "{}", made.said);
-    std::thread::scope(|scope| {
-        let blocker = scope.spawn(|| {
-            server.query("orders", "BEGIN; LOCK TABLE customers; SELECT pg_sleep(10)");
-        });
-        let mut run = Loadgen::start("run", KILL, &server.url(), &[SMALL]);
-        run.wait_for("\"products\"", PATIENCE);
-        run.signal(Signal::INT);
-        sleep(Duration::from_millis(300));
-        assert!(!run.is_over(), "it waits for the chunk");
-        run.signal(Signal::INT);
-        let ended = run.finish(Duration::from_secs(5));
-        assert_eq!(ended.code, Some(105), "{}", ended.said);
-        blocker.join().unwrap();
-    });
+    let lock = server.hold("orders", "LOCK TABLE customers");
+    let mut run = Loadgen::start("run", KILL, &server.url(), &[SMALL]);
+    wait_for_waiting(&server);
+    run.signal(Signal::INT);
+    sleep(Duration::from_millis(300));
+    assert!(!run.is_over(), "it waits for the chunk: {}", run.said());
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(30));
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    drop(lock);
     let ended = Loadgen::start("seed", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let rows = Replay::seeded(KILL, &[SMALL]).compare(&server);
@@ -141,7 +129,7 @@ fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
     run.signal(Signal::INT);
     sleep(Duration::from_millis(500));
     run.signal(Signal::INT);
-    let ended = run.finish(Duration::from_secs(15));
+    let ended = run.finish(Duration::from_secs(30));
     assert_eq!(ended.code, Some(105), "{}", ended.said);
     assert!(ended.rows("unknown") > 0, "{}", ended.summary["tables"]);
     server.kill_hard();
