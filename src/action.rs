@@ -8,10 +8,24 @@ use crate::units::Decimal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableId(pub u16);
 
+impl TableId {
+    /// The table of this number. `check` allows no more tables than there are numbers.
+    pub fn of(number: usize) -> Self {
+        Self(u16::try_from(number).unwrap_or(u16::MAX))
+    }
+}
+
 /// A statement shape of the run (insert into a table, one action's update of a table, ...): the
 /// same shape always has the same parameters, so a sink prepares it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StatementId(pub u16);
+
+impl StatementId {
+    /// The statement of this number. `check` allows no more tables and steps than there are numbers.
+    pub fn of(number: usize) -> Self {
+        Self(u16::try_from(number).unwrap_or(u16::MAX))
+    }
+}
 
 /// What an operation does to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -259,6 +273,13 @@ pub enum Assign {
     Toggle,
     /// The next of a list; no parameter.
     Next(Vec<Literal>),
+}
+
+impl Assign {
+    /// Whether it takes a value of the operation.
+    pub fn has_parameter(&self) -> bool {
+        !matches!(self, Self::Toggle | Self::Next(_))
+    }
 }
 
 /// Appends a value as PostgreSQL prints it (NULL as nothing): the one text form of values, for

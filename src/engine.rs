@@ -57,7 +57,7 @@ pub struct Job {
 }
 
 /// What all workers share. Nothing of it is written on the hot path but the breaker's counters,
-/// and those only when an action fails.
+/// once for each batch of outcomes, and those are read only when an action has failed.
 #[derive(Debug)]
 struct Shared {
     job: Job,

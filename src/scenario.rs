@@ -5,6 +5,7 @@ pub mod builtin;
 mod check;
 mod file;
 mod hash;
+pub(crate) mod life;
 mod overrides;
 mod read;
 mod schemas;

@@ -37,7 +37,7 @@ mod lost;
 mod settle;
 mod wait;
 
-/// Slots taken before the other connections of the worker get their turn.
+/// Slots taken before what they became is sent.
 const TURN_MAX: usize = 256;
 
 /// A connection, its lanes, and what is under way.

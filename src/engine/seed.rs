@@ -8,6 +8,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use deadpool_postgres::Object;
+use deadpool_postgres::Pool;
+use tokio::runtime::Runtime;
+
 use crate::action::Action;
 use crate::action::TableId;
 use crate::engine::stop::Level;
@@ -19,6 +23,7 @@ use crate::sink::postgres::address::Address;
 use crate::sink::postgres::control;
 use crate::sink::postgres::copy;
 use crate::sink::postgres::copy::Marker;
+use crate::sink::postgres::error::ConnectError;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::SetupError;
 
@@ -58,18 +63,51 @@ pub struct Seeded {
 /// stopped; what is committed then stays.
 pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
     let catalog = &seeding.world.catalog;
+    let sessions = Sessions::new(seeding)?;
     let mut all = Vec::new();
     for table in seeding.world.seeding_order() {
         if catalog.table(table).domain == seeding.domain && seeding.stop.level() == Level::Run {
-            all.push(seeding.table(table)?);
+            all.push(seeding.table(table, &sessions)?);
         }
     }
     Ok(all)
 }
 
+/// The sessions that tables are seeded over, each table after the other over the same ones, and the
+/// runtime that moves their bytes while rows are rendered.
+struct Sessions {
+    runtime: Runtime,
+    pool: Pool,
+    server: String,
+}
+
+impl Sessions {
+    fn new(seeding: &Seeding) -> Result<Self, SetupError> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).thread_name("seeding").enable_all().build();
+        let runtime = runtime.map_err(|error| SetupError::Local(error.to_string()))?;
+        let pool = control::pool(&seeding.address, &seeding.application_name, seeding.connections)?;
+        Ok(Self { runtime, pool, server: seeding.address.to_string() })
+    }
+
+    async fn get(&self) -> Result<Object, SetupError> {
+        let made = self.pool.get().await;
+        made.map_err(|error| ConnectError::from_pool(&error, &self.server).into())
+    }
+
+    /// Runs a future on this thread, until the run is cancelled.
+    fn run<T>(
+        &self,
+        stop: &Stop,
+        future: impl Future<Output = Result<T, SetupError>>,
+    ) -> Result<T, SetupError> {
+        self.runtime.block_on(unless_cancelled(stop, future))
+    }
+}
+
 impl Seeding {
-    fn table(&self, table: TableId) -> Result<Seeded, SetupError> {
-        let done = on_runtime_within((&self.stop, Duration::MAX), self.done(table))?;
+    fn table(&self, table: TableId, sessions: &Sessions) -> Result<Seeded, SetupError> {
+        let done = sessions.run(&self.stop, self.done(table, sessions))?;
         let before = done.iter().map(|(_, rows)| rows).sum();
         let todo: Vec<Chunk> = self
             .world
@@ -83,9 +121,8 @@ impl Seeding {
         std::thread::scope(|scope| {
             for _ in 0..connections {
                 scope.spawn(|| {
-                    let loading = self.load_all(&queue, &failure, &progress);
-                    let loaded = on_runtime_within((&self.stop, Duration::MAX), loading);
-                    if let Err(error) = loaded {
+                    let loading = self.load_all(sessions, &queue, &failure, &progress);
+                    if let Err(error) = sessions.run(&self.stop, loading) {
                         lock(&failure).get_or_insert(error);
                     }
                 });
@@ -98,32 +135,33 @@ impl Seeding {
     }
 
     /// Chunks of a table that are there already, with their row counts.
-    async fn done(&self, table: TableId) -> Result<Vec<(u64, u64)>, SetupError> {
+    async fn done(
+        &self,
+        table: TableId,
+        sessions: &Sessions,
+    ) -> Result<Vec<(u64, u64)>, SetupError> {
         let Some(books) = &self.books else { return Ok(Vec::new()) };
-        let client = control::control(&self.address, &self.application_name).await?;
-        let chunks = books.seeded_chunks(&client, &self.world.catalog.table(table).name).await?;
-        Ok(chunks
-            .into_iter()
-            .map(|(chunk, rows)| {
-                (u64::try_from(chunk).unwrap_or(0), u64::try_from(rows).unwrap_or(0))
-            })
-            .collect())
+        let session = sessions.get().await?;
+        let chunks = books.seeded_chunks(&**session, &self.world.catalog.table(table).name).await?;
+        let number = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(chunks.into_iter().map(|(chunk, rows)| (number(chunk), number(rows))).collect())
     }
 
     /// One connection's work: chunk after chunk, until there is none, or somebody failed.
     async fn load_all(
         &self,
+        sessions: &Sessions,
         queue: &Mutex<std::vec::IntoIter<Chunk>>,
         failure: &Mutex<Option<SetupError>>,
         progress: &Progress<'_>,
     ) -> Result<(), SetupError> {
         let next = || lock(queue).next();
         let Some(mut chunk) = next() else { return Ok(()) };
-        let mut client = control::control(&self.address, &self.application_name).await?;
+        let mut session = sessions.get().await?;
         loop {
             let mut stop = self.stop.watch();
             tokio::select! {
-                loaded = self.load(&mut client, chunk, progress) => loaded?,
+                loaded = self.load(&mut session, chunk, progress) => loaded?,
                 // The chunk is rolled back with the session.
                 _ = stop.wait_for(|level| *level == Level::Cancel) => return Ok(()),
             }
@@ -203,19 +241,28 @@ pub fn on_runtime_within<T>(
     (stop, limit): (&Stop, Duration),
     future: impl Future<Output = Result<T, SetupError>>,
 ) -> Result<T, SetupError> {
+    on_runtime(unless_cancelled(stop, async {
+        tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+            let limit = limit.as_secs();
+            Err(SetupError::Local(format!("the server did not answer within {limit} s")))
+        })
+    }))
+}
+
+/// Gives a future up some time after the run is cancelled.
+async fn unless_cancelled<T>(
+    stop: &Stop,
+    future: impl Future<Output = Result<T, SetupError>>,
+) -> Result<T, SetupError> {
     let mut stop = stop.watch();
-    on_runtime(async move {
-        let cancelled = async {
-            let _ = stop.wait_for(|level| *level == Level::Cancel).await;
-            tokio::time::sleep(CANCELLED).await;
-        };
-        tokio::select! {
-            done = tokio::time::timeout(limit, future) => done.unwrap_or_else(|_| {
-                Err(SetupError::Local(format!("the server did not answer within {} s", limit.as_secs())))
-            }),
-            () = cancelled => Err(SetupError::Local("cancelled before it was done".to_owned())),
-        }
-    })
+    let cancelled = async {
+        let _ = stop.wait_for(|level| *level == Level::Cancel).await;
+        tokio::time::sleep(CANCELLED).await;
+    };
+    tokio::select! {
+        done = future => done,
+        () = cancelled => Err(SetupError::Local("cancelled before it was done".to_owned())),
+    }
 }
 
 /// Runs a future on this thread, with a runtime of its own: control connections need one.

@@ -190,7 +190,7 @@ impl World {
             }
             Filler::State { names } => names[row.state].value(action),
             Filler::Line => Value::Int(i64::from(row.line)),
-            // Filled after the others: see `render::finish_row`.
+            // Filled after the others: see `render_row`.
             Filler::Email { .. } | Filler::Derived(_) => Value::Null,
         }
     }
@@ -237,7 +237,7 @@ impl World {
     }
 
     fn uuid_check(&self, table: TableId, high: u64) -> u64 {
-        key(self.seed, table.0, Purpose::Count(u16::MAX), high)
+        key(self.seed, table.0, Purpose::Proof, high)
     }
 
     /// The row number that a UUID of a table stands for; `None` if it is not one of ours.

@@ -25,10 +25,9 @@ use crate::generate::world::Table;
 use crate::generate::world::World;
 use crate::pace::Plan;
 use crate::scenario::Scenario;
+use crate::scenario::life::Tables;
 use crate::schema;
 use crate::schema::ColumnType;
-use crate::schema::Fill;
-use crate::schema::Step;
 
 pub(super) mod actions;
 pub(super) mod fills;
@@ -90,7 +89,7 @@ impl<'a> Names<'a> {
 
     /// A table by the number of its domain and its number there.
     pub(super) fn table(&self, domain: usize, table: usize) -> TableId {
-        TableId(u16::try_from(self.first[domain].0 + table).unwrap_or(u16::MAX))
+        TableId::of(self.first[domain].0 + table)
     }
 
     /// A column by the names of its schema, table and column. `check` has seen that it exists.
@@ -105,61 +104,6 @@ impl<'a> Names<'a> {
 
     fn action(&self, domain: usize, action: usize) -> usize {
         self.first[domain].1 + action
-    }
-
-    /// Whether some action of its schema inserts into, or deletes from, a table.
-    fn life(&self, domain: usize, table: usize) -> (bool, bool) {
-        let (mut inserts, mut deletes) = (false, false);
-        let actions = &self.scenario.domains[domain].schema.actions;
-        for step in actions.iter().flat_map(|action| &action.steps) {
-            match step {
-                Step::Insert { table: on } if *on == table => inserts = true,
-                Step::Update { table: on, otherwise, .. } if *on == table => {
-                    inserts |= *otherwise == schema::Otherwise::Insert;
-                }
-                Step::Delete { table: on, otherwise, .. } if *on == table => {
-                    deletes = true;
-                    inserts |= *otherwise == schema::Otherwise::Insert;
-                }
-                _ => {}
-            }
-        }
-        (inserts, deletes)
-    }
-
-    /// Whether no action inserts into or deletes from a table of any domain, also not as the child
-    /// of a deleted row.
-    pub(super) fn is_still(&self, schema: &str, table: &str) -> bool {
-        let found = self.scenario.domains.iter().enumerate().find_map(|(at, domain)| {
-            let tables = &domain.schema.tables;
-            let table = tables.iter().position(|each| each.name == table)?;
-            (domain.schema.name == schema).then_some((at, table))
-        });
-        found.is_none_or(|(domain, table)| {
-            let (inserts, _) = self.life(domain, table);
-            !inserts && !self.is_mortal(domain, table, 0)
-        })
-    }
-
-    /// Whether a row may be deleted: by an action, or because a row it refers to is.
-    fn is_mortal(&self, domain: usize, table: usize, depth: usize) -> bool {
-        let each = &self.scenario.domains[domain];
-        let references = each.schema.tables[table].columns.iter().filter_map(|column| {
-            if let Fill::Reference(reference) = &column.fill { Some(reference) } else { None }
-        });
-        // `check` has refused cycles; the depth only bounds the walk.
-        self.life(domain, table).1
-            || depth < 64
-                && references.into_iter().any(|reference| {
-                    let parent =
-                        self.scenario.domains.iter().enumerate().find_map(|(at, domain)| {
-                            let tables = &domain.schema.tables;
-                            let table =
-                                tables.iter().position(|each| each.name == reference.table)?;
-                            (domain.schema.name == reference.schema).then_some((at, table))
-                        });
-                    parent.is_some_and(|(domain, table)| self.is_mortal(domain, table, depth + 1))
-                })
     }
 }
 
@@ -183,7 +127,7 @@ fn table(
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
         key: written.key.clone(),
     });
-    let mortal = names.is_mortal(domain, number, 0);
+    let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
         taken: 0,
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
@@ -201,7 +145,7 @@ fn table(
         states: written.states.as_ref().map(states),
         insert,
         delete,
-        shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Deal(u16::MAX), 0)),
+        shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),
         mortal,
     }
 }
@@ -230,7 +174,7 @@ pub(super) fn add_statement(
     kind: StatementKind,
     parameters: Vec<ColumnType>,
 ) -> StatementId {
-    let id = StatementId(u16::try_from(catalog.statements.len()).unwrap_or(u16::MAX));
+    let id = StatementId::of(catalog.statements.len());
     catalog.statements.push(Statement { table, kind, parameters });
     id
 }
@@ -255,8 +199,7 @@ pub(super) fn update_statement(
 /// The type of an assignment's parameter, if it has one.
 fn parameter(how: &Assign, kind: ColumnType) -> Option<ColumnType> {
     match (how, kind) {
-        (Assign::Toggle | Assign::Next(_), _) => None,
-        (Assign::Multiply, ColumnType::Real | ColumnType::Double) => Some(ColumnType::Double),
+        _ if !how.has_parameter() => None,
         (Assign::Multiply, _) => Some(ColumnType::Numeric { precision: 18, scale: 9 }),
         (Assign::Append, _) => Some(ColumnType::Text),
         _ => Some(kind),
@@ -285,7 +228,7 @@ fn states(written: &schema::States) -> States {
 /// Tells each table who refers to it and what it owns.
 fn relate(tables: &mut [Table]) {
     for child in 0..tables.len() {
-        let id = TableId(u16::try_from(child).unwrap_or(u16::MAX));
+        let id = TableId::of(child);
         if let Some(owner) = tables[child].owner {
             tables[usize::from(owner.table.0)].owned.push(id);
         }
@@ -325,7 +268,8 @@ pub(super) fn parent_row(
     reference: &schema::Reference,
     place: usize,
 ) -> ParentRow {
-    if names.is_still(&reference.schema, &reference.table) {
+    let tables = Tables { scenario: names.scenario };
+    if tables.target(reference).is_none_or(|parent| tables.is_still(parent)) {
         ParentRow::Still(reference.pick.clone())
     } else {
         ParentRow::Decided(place)

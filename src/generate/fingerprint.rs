@@ -39,7 +39,7 @@ pub fn fingerprint(world: &Arc<World>, actions: u64, workers: usize) -> String {
         all.update(digest);
     }
     for table in 0..world.table_count() {
-        all.update(of_seeded(world, TableId(u16::try_from(table).unwrap_or(u16::MAX))));
+        all.update(of_seeded(world, TableId::of(table)));
     }
     hex(&all.finalize())
 }

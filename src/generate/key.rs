@@ -24,6 +24,10 @@ pub(super) enum Purpose {
     Slot,
     /// How seeded children are dealt to parents; followed by the column's number.
     Deal(u16),
+    /// How row numbers are shuffled into keys.
+    Shuffle,
+    /// The half of a key that proves the other one.
+    Proof,
 }
 
 impl Purpose {
@@ -34,6 +38,8 @@ impl Purpose {
             Self::Count(number) => 3 << 32 | u64::from(number),
             Self::Slot => 4 << 32,
             Self::Deal(number) => 5 << 32 | u64::from(number),
+            Self::Shuffle => 6 << 32,
+            Self::Proof => 7 << 32,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::generate::world::Choice;
 use crate::generate::world::StepKind;
 use crate::generate::world::Stream;
 use crate::schema::Otherwise;
+use crate::schema::order::parents_first;
 
 /// Rows of a chunk (of an owned table: owners).
 const CHUNK_ROWS: u64 = 20_000;
@@ -59,23 +60,10 @@ impl World {
 
     /// Tables in the order in which they are seeded: parents before children.
     pub fn seeding_order(&self) -> Vec<TableId> {
-        let ids =
-            || (0..self.tables.len()).map(|at| TableId(u16::try_from(at).unwrap_or(u16::MAX)));
-        let mut order: Vec<TableId> = Vec::new();
-        while order.len() < self.tables.len() {
-            let before = order.len();
-            for id in ids() {
-                let is_ready = self.parents_of(id).all(|parent| order.contains(&parent));
-                if is_ready && !order.contains(&id) {
-                    order.push(id);
-                }
-            }
-            if order.len() == before {
-                // `check` has refused cycles.
-                break;
-            }
-        }
-        order
+        let parents = |table| self.parents_of(TableId::of(table)).map(|id| usize::from(id.0));
+        let order = parents_first(self.tables.len(), |table| parents(table).collect());
+        // `check` has refused cycles.
+        order.unwrap_or_default().into_iter().map(TableId::of).collect()
     }
 
     fn parents_of(&self, id: TableId) -> impl Iterator<Item = TableId> + '_ {

@@ -2,7 +2,6 @@
 
 mod content;
 mod domain;
-mod life;
 mod profile;
 mod stream;
 mod target;

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::action::Action;
-use crate::action::Assign;
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
@@ -95,7 +94,7 @@ impl Lines {
             StatementKind::DeleteOwned { column } => vec![name(*column)],
             StatementKind::Update { set, .. } => set
                 .iter()
-                .filter(|each| !matches!(each.how, Assign::Toggle | Assign::Next(_)))
+                .filter(|each| each.how.has_parameter())
                 .map(|each| each.column)
                 .chain(table.key.iter().copied())
                 .map(name)

@@ -40,7 +40,7 @@ fn samples_of_odd_names_are_read_by_the_server() {
     let database = place.server.fresh_database();
     let tables = format!(
         "CREATE SCHEMA \"Name\"\"space's.🦁\"; SET search_path TO \"Name\"\"space's.🦁\"; \
-         CREATE TABLE \"{PARENT}\" (\"Id\" bigint, \"select\" text, \
+         CREATE TABLE \"{PARENT}\" (\"I\"\"d\" bigint, \"select\" text, \
              \"dréißig wörtér, die zusámmen drei undsechzig Bytes lang si\" integer);"
     );
     place.server.query(&database, &tables);

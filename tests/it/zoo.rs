@@ -207,3 +207,14 @@ fn multiply(old: &str, (factor, factor_scale): (i128, u32), scale: u32) -> Strin
     let point = 10_u128.pow(scale);
     format!("{sign}{}.{:0width$}", all / point, all % point, width = scale as usize)
 }
+
+#[test]
+fn numbers_stop_at_the_ends_of_their_columns() {
+    let place = Place::new(&["ends"]);
+    place.must(&["run", &scenario("ends.yaml"), "--out", "run"]);
+    assert_eq!(place.summary("run")["streams"][0]["acknowledged"], 40);
+    let sql = "SELECT DISTINCT small, whole, large, abs(money), part, most, text FROM numbers";
+    let most = format!("-{}", "9".repeat(18));
+    let row = ["32767", "-2147483648", "9223372036854775807", "9999.99", "-0.99", &most, "abcbc"];
+    assert_eq!(place.server.query(&place.database("ends"), sql), [row]);
+}

@@ -25,7 +25,6 @@ use crate::schema::Literal;
 use crate::schema::Otherwise;
 use crate::schema::Pick;
 use crate::schema::Set;
-use crate::units::Decimal;
 
 /// All actions of all domains, then one plain insert for each table; and where those begin.
 pub(super) fn all(
@@ -47,7 +46,7 @@ pub(super) fn all(
     }
     let fallbacks = actions.len();
     for (number, made) in tables.iter().enumerate() {
-        let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
+        let table = TableId::of(number);
         let parents = vec![ParentChoice::AsDeclared; made.decided.len()];
         let step = Step { table, at: 0, kind: StepKind::Insert { parents, earlier: 0 } };
         actions.push(Action {
@@ -165,18 +164,12 @@ fn assignment(table: &schema::Table, column: usize, set: &Set) -> (Assignment, S
             (Assign::Value, constant(&Literal::Text(name.cloned().unwrap_or_default())))
         }
         Set::Add(literal) => (Assign::Add, constant(literal)),
-        Set::Multiply(factor) => (Assign::Multiply, factor_value(*factor, kind)),
+        Set::Multiply(factor) => {
+            (Assign::Multiply, SetValue::Constant(Constant::Value(Value::Decimal(*factor))))
+        }
         Set::Append(text) => (Assign::Append, constant(&Literal::Text(text.clone()))),
         Set::Toggle => (Assign::Toggle, SetValue::Nothing),
         Set::Next(list) => (Assign::Next(list.clone()), SetValue::Nothing),
     };
     (Assignment { column, how }, value)
-}
-
-/// A factor is a double for floating-point columns and an exact decimal for all others.
-fn factor_value(factor: Decimal, kind: ColumnType) -> SetValue {
-    SetValue::Constant(Constant::Value(match kind {
-        ColumnType::Real | ColumnType::Double => Value::Float(factor.to_f64()),
-        _ => Value::Decimal(factor),
-    }))
 }

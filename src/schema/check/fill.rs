@@ -313,16 +313,18 @@ fn unknown_word(word: &str, place: Place) -> Problem {
     Problem::new(format!("there is no fill `{word}`")).at(place).help(help)
 }
 
-/// Splits `schema.table.column`; a part in double quotes may have dots.
+/// Splits `schema.table.column`. A part in double quotes may have dots, and a quote as two quotes,
+/// as in SQL.
 pub(super) fn path(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut is_quoted = false;
-    for character in text.chars() {
-        match (character, parts.last_mut()) {
-            ('"', _) => is_quoted = !is_quoted,
-            ('.', _) if !is_quoted => parts.push(String::new()),
-            (_, Some(part)) => part.push(character),
-            (_, None) => {}
+    let mut characters = text.chars().peekable();
+    while let (Some(character), Some(part)) = (characters.next(), parts.last_mut()) {
+        match character {
+            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => part.push('"'),
+            '"' => is_quoted = !is_quoted,
+            '.' if !is_quoted => parts.push(String::new()),
+            _ => part.push(character),
         }
     }
     if parts.iter().any(String::is_empty) { Vec::new() } else { parts }

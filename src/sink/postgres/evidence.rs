@@ -157,7 +157,7 @@ impl Evidence {
                     };
                 };
                 // Evidence stands among the assignments that have a parameter.
-                let at = set[..assignment].iter().filter(|each| has_parameter(each)).count();
+                let at = set[..assignment].iter().filter(|each| each.how.has_parameter()).count();
                 let key_is = key_is(table, 2);
                 let column = column(set[assignment].column);
                 let first_key = values.len() - table.key.len();
@@ -177,8 +177,4 @@ impl Evidence {
         };
         Question::new(catalog, (action, &self.operation), sql, &used)
     }
-}
-
-fn has_parameter(assignment: &crate::action::Assignment) -> bool {
-    !matches!(assignment.how, crate::action::Assign::Toggle | crate::action::Assign::Next(_))
 }

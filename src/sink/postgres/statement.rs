@@ -56,20 +56,17 @@ pub fn key_is(table: &TableInfo, first: usize) -> String {
 fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> String {
     let (name, kind) = &table.columns[assignment.column];
     let column = identifier(name);
-    if !matches!(assignment.how, Assign::Toggle | Assign::Next(_)) {
+    if assignment.how.has_parameter() {
         *place += 1;
     }
     let parameter = format!("${place}");
     let value = match (&assignment.how, kind) {
         (Assign::Value, _) => parameter,
-        (Assign::Add, _) => format!("{column} + {parameter}"),
-        (Assign::Multiply, ColumnType::Real | ColumnType::Double) => {
-            format!("{column} * {parameter}")
-        }
+        (Assign::Add, _) => within(*kind, &format!("{column} + {parameter}::numeric")),
         (Assign::Multiply, ColumnType::Numeric { scale, .. }) => {
-            format!("round({column} * {parameter}, {scale})")
+            within(*kind, &format!("round({column} * {parameter}, {scale})"))
         }
-        (Assign::Multiply, _) => format!("round({column} * {parameter})"),
+        (Assign::Multiply, _) => within(*kind, &format!("round({column} * {parameter})")),
         (Assign::Append, ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) => {
             format!("left({column} || {parameter}, {limit})")
         }
@@ -78,6 +75,26 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
         (Assign::Next(list), _) => next(&column, *kind, list),
     };
     format!("{column} = {value}")
+}
+
+/// A number that would leave its column stops at the column's end: an update must not fail because
+/// of the ones before it.
+fn within(kind: ColumnType, number: &str) -> String {
+    let ends = match kind {
+        ColumnType::Numeric { precision, scale } => {
+            let (digits, scale) = (usize::from(precision), usize::from(scale));
+            let nines = "9".repeat(digits);
+            let (whole, part) = nines.split_at(digits - scale);
+            let greatest = if scale == 0 { nines.clone() } else { format!("{whole}.{part}") };
+            Some((format!("-{greatest}"), greatest))
+        }
+        _ => {
+            kind.integer_range().map(|(least, greatest)| (least.to_string(), greatest.to_string()))
+        }
+    };
+    ends.map_or(number.to_owned(), |(least, greatest)| {
+        format!("least(greatest({number}, {least}), {greatest})")
+    })
 }
 
 /// Each value is of the column's own type: what a comparison makes of a bare literal may be

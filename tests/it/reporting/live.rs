@@ -68,6 +68,6 @@ fn an_output_that_is_stuck_holds_nobody_up() {
         progress.tick(LiveState { at_s, phase, left: None, streams: Vec::new() });
     }
     progress.finish();
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(30));
     drop(release);
 }

@@ -102,7 +102,7 @@ fn too_many_failures_end_the_run() {
     let set = [SMALL, "load.streams.shop.profile=[{ hold: 400/s, for: 60s }]"];
     let (server, ended) = run_after(&set, &trigger("RAISE EXCEPTION 'no orders today';"));
     assert_eq!(ended.code, Some(5), "{}", ended.said);
-    assert!(ended.took < Duration::from_secs(20), "it took {:?}", ended.took);
+    assert!(ended.took < Duration::from_secs(50), "it took {:?}", ended.took);
     assert_eq!(kind(&ended)["first"], "no orders today");
     let reason = ended.summary["stopped_because"].as_str().unwrap();
     assert!(reason.contains("more than 1 %"), "{reason}");

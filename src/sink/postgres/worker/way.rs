@@ -104,7 +104,7 @@ impl Worker {
             );
         })
         .await?;
-        // `statement_timeout` is the user's, so the wait has its own limit.
+        // Beside the user's own `statement_timeout`, if there is one, the wait has this limit.
         self.ask(|out| {
             frames::query(
                 out,

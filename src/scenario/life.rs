@@ -8,27 +8,27 @@ use crate::schema::Step;
 use crate::schema::Table;
 
 /// A table of the run: domain, table.
-pub(super) type At = (usize, usize);
+pub(crate) type At = (usize, usize);
 
 /// All tables of a run.
-pub(super) struct Tables<'a> {
-    pub(super) scenario: &'a Scenario,
+pub(crate) struct Tables<'a> {
+    pub(crate) scenario: &'a Scenario,
 }
 
 impl<'a> Tables<'a> {
-    pub(super) fn all(&self) -> impl Iterator<Item = (At, &'a Table)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (At, &'a Table)> {
         self.scenario.domains.iter().enumerate().flat_map(|(domain, each)| {
             let tables = each.schema.tables.iter().enumerate();
             tables.map(move |(table, meant)| ((domain, table), meant))
         })
     }
 
-    pub(super) fn table(&self, at: At) -> &'a Table {
+    pub(crate) fn table(&self, at: At) -> &'a Table {
         &self.scenario.domains[at.0].schema.tables[at.1]
     }
 
     /// How many rows are seeded; of an owned table, at most.
-    pub(super) fn seeded(&self, at: At) -> u64 {
+    pub(crate) fn seeded(&self, at: At) -> u64 {
         match &self.table(at).owner {
             Some(owner) => {
                 let owners = self.scenario.domains[at.0].rows[owner.table];
@@ -39,13 +39,13 @@ impl<'a> Tables<'a> {
     }
 
     /// The table that a reference names; `relations` has seen that it exists.
-    pub(super) fn target(&self, reference: &Reference) -> Option<At> {
+    pub(crate) fn target(&self, reference: &Reference) -> Option<At> {
         let domain = self.scenario.domain(&reference.schema)?;
         Some((domain, self.scenario.domains[domain].schema.table(&reference.table)?))
     }
 
     /// The tables that a table refers to.
-    pub(super) fn parents(&self, at: At) -> Vec<At> {
+    pub(crate) fn parents(&self, at: At) -> Vec<At> {
         let references = self.table(at).columns.iter().filter_map(|column| match &column.fill {
             Fill::Reference(reference) => self.target(reference),
             _ => None,
@@ -54,7 +54,7 @@ impl<'a> Tables<'a> {
     }
 
     /// The steps of the actions that the streams mix, with their domains.
-    pub(super) fn mixed(&self) -> impl Iterator<Item = (usize, &'a Step)> {
+    pub(crate) fn mixed(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let entries = self.scenario.load.streams.iter().flat_map(|stream| &stream.mix);
         entries.flat_map(|entry| {
             let action = &self.scenario.domains[entry.domain].schema.actions[entry.action];
@@ -63,26 +63,26 @@ impl<'a> Tables<'a> {
     }
 
     /// Whether an action that some stream mixes may make rows of a table.
-    pub(super) fn is_inserted(&self, at: At) -> bool {
+    pub(crate) fn is_inserted(&self, at: At) -> bool {
         let table = self.table(at).owner.as_ref().map_or(at.1, |owner| owner.table);
         self.mixed().any(|(domain, step)| domain == at.0 && inserts(step) == Some(table))
     }
 
     /// Whether an action that some stream mixes may delete rows of a table.
-    pub(super) fn is_deleted(&self, at: At) -> bool {
+    pub(crate) fn is_deleted(&self, at: At) -> bool {
         self.mixed().any(|(domain, step)| {
             domain == at.0 && matches!(step, Step::Delete { table, .. } if *table == at.1)
         })
     }
 
     /// Whether no rows of a table come or go, by any action of its schema, mixed or not.
-    pub(super) fn is_still(&self, at: At) -> bool {
+    pub(crate) fn is_still(&self, at: At) -> bool {
         !self.is_mortal(at) && !self.steps(at).any(|step| inserts(step) == Some(at.1))
     }
 
     /// Whether rows of a table may be deleted, by any action of its schema, mixed or not:
     /// themselves, or with a row that they refer to.
-    pub(super) fn is_mortal(&self, at: At) -> bool {
+    pub(crate) fn is_mortal(&self, at: At) -> bool {
         let mut rest = vec![at];
         let mut seen = vec![at];
         while let Some(next) = rest.pop() {
@@ -107,7 +107,7 @@ impl<'a> Tables<'a> {
 }
 
 /// The table that a step may make a row of.
-pub(super) fn inserts(step: &Step) -> Option<usize> {
+pub(crate) fn inserts(step: &Step) -> Option<usize> {
     match step {
         Step::Insert { table }
         | Step::Update { table, otherwise: Otherwise::Insert, .. }
