@@ -93,6 +93,9 @@ pub struct Action {
     operations: Vec<Operation>,
     values: Vec<Value>,
     arena: String,
+    /// Whether its rows may look already as if it had been committed: what it leaves in them then
+    /// proves nothing.
+    pub is_doubtful: bool,
 }
 
 impl Action {
@@ -101,6 +104,7 @@ impl Action {
         self.operations.clear();
         self.values.clear();
         self.arena.clear();
+        self.is_doubtful = false;
     }
 
     /// The operations, in the order in which they must be executed.

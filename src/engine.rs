@@ -119,9 +119,12 @@ async fn watch(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut shown = None;
     let mut done = Vec::new();
+    let (mut ready, mut warm) = (shared.ready.watch(), shared.warm.watch());
     loop {
         shared.show_phase(&mut shown);
         tokio::select! {
+            Ok(()) = ready.changed() => {}
+            Ok(()) = warm.changed() => {}
             report = reported.recv() => match report {
                 Some(report) => done.push(report),
                 None => return done,

@@ -263,12 +263,14 @@ impl Connection {
             sink,
             is_submitted: false,
             was_acknowledged: false,
+            is_doubtful: false,
         };
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
         if self.withhold(number) {
             return self.schedule(number, now);
         }
+        self.doubt(number);
         let route = &mut self.routes[sink];
         if route.queue.is_empty() && route.sink.has_room() && !route.is_dead {
             self.submit(sink, number);
@@ -289,7 +291,7 @@ impl Connection {
 
     fn submit(&mut self, route: usize, number: usize) {
         let Some(flight) = &mut self.lanes[number].flight else { return };
-        self.shared.job.world.render(&flight.decision, &mut self.action);
+        flight.render(&self.shared.job.world, &mut self.action);
         let ticket = u32::try_from(number).unwrap_or(u32::MAX);
         let bytes = self.routes[route].sink.submit(ticket, &self.action);
         flight.effects.clear();

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::collections::VecDeque;
 
+use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
 use crate::generate::Decision;
 use crate::generate::Lane;
 use crate::generate::Victim;
+use crate::generate::World;
 use crate::measure::Stamps;
 
 /// A lane of a connection. It has one action under way at a time: so no two actions in flight
@@ -27,6 +29,8 @@ pub(super) struct LaneRun {
     pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
     pub(super) absent: HashSet<Victim>,
+    /// Rows that missed an update because it failed: as many as went wrong.
+    pub(super) behind: HashSet<Victim>,
     /// Acknowledged actions that a crash of the server could still take back, oldest first.
     pub(super) fresh: VecDeque<(u64, Flight)>,
     /// Actions that a crash took back, to be sent again before anything else.
@@ -49,6 +53,16 @@ pub(super) struct Flight {
     pub(super) is_submitted: bool,
     /// A crash took it back after it had been acknowledged and recorded.
     pub(super) was_acknowledged: bool,
+    /// A row of it missed an earlier update, and so may look already as this action leaves it.
+    pub(super) is_doubtful: bool,
+}
+
+impl Flight {
+    /// Fills `action` with what is to be sent, or looked for.
+    pub(super) fn render(&self, world: &World, action: &mut Action) {
+        world.render(&self.decision, action);
+        action.is_doubtful = self.is_doubtful;
+    }
 }
 
 /// A server with `synchronous_commit = off` writes commits to disk within three times its
@@ -78,6 +92,7 @@ impl LaneRun {
             idle_since: 0,
             last: None,
             absent: HashSet::new(),
+            behind: HashSet::new(),
             fresh: VecDeque::new(),
             again: VecDeque::new(),
             left: None,

@@ -46,6 +46,8 @@ pub struct Summary {
     pub invalid_because: Vec<String>,
     /// Why it ended early, if it was stopped or could not be set up.
     pub stopped_because: Option<String>,
+    /// Streams of which nothing was acknowledged, in words: then it failed, whatever the thresholds.
+    pub failed_because: Vec<String>,
     /// When it began: UTC, RFC 3339.
     pub started: String,
     /// How long it took, from set-up to drain.
@@ -165,7 +167,9 @@ impl Summary {
         let thresholds: Vec<_> =
             thresholds.iter().map(|threshold| judge(threshold, &measured)).collect();
         let mut verdict = facts.end.verdict();
-        if thresholds.iter().any(|threshold| !threshold.passed) {
+        let failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
+        let is_failed = thresholds.iter().any(|threshold| !threshold.passed);
+        if is_failed || !failed_because.is_empty() && facts.end == End::Complete {
             verdict = verdict.max(Verdict::Failed);
         }
         if !invalid_because.is_empty() {
@@ -180,6 +184,7 @@ impl Summary {
             exit_code: verdict.exit_code(),
             invalid_because,
             stopped_because: facts.end.reason(),
+            failed_because,
             started: facts.started,
             elapsed_ns: nanoseconds(facts.elapsed),
             workers: facts.workers,
@@ -193,6 +198,13 @@ impl Summary {
             generator: facts.generator,
         }
     }
+}
+
+fn came_to_nothing(stream: &StreamSummary) -> Option<String> {
+    let StreamSummary { name, sent, acknowledged, .. } = stream;
+    (*sent > 0 && *acknowledged == 0).then(|| {
+        format!("nothing of the stream `{name}` was acknowledged: {sent} actions were sent")
+    })
 }
 
 impl StreamSummary {

@@ -95,7 +95,8 @@ fn head(summary: &Summary, colour: Colour) -> Vec<String> {
     };
     let verdict = colour.verdict(summary.verdict);
     let mut lines = vec![format!("{verdict}  {}: {thresholds}", summary.scenario)];
-    for reason in summary.invalid_because.iter().chain(&summary.stopped_because) {
+    let reasons = summary.invalid_because.iter().chain(&summary.stopped_because);
+    for reason in reasons.chain(&summary.failed_because) {
         lines.extend(paragraph("  because ", reason));
     }
     let workers = if summary.workers == 1 {
@@ -296,7 +297,10 @@ fn advice(summary: &Summary) -> Option<String> {
             "this is a mistake in loadgen; please report it together with the files".to_owned()
         }
         Verdict::Invalid => "judge the target only by a run that is valid".to_owned(),
-        Verdict::Failed => failed_advice(summary, failed?),
+        Verdict::Failed => match failed {
+            Some(threshold) => failed_advice(summary, threshold),
+            None => "look at the failures above and at the server's log".to_owned(),
+        },
     };
     Some(text)
 }

@@ -249,6 +249,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "exit_code",
         "invalid_because",
         "stopped_because",
+        "failed_because",
         "started",
         "elapsed_ns",
         "workers",

@@ -220,7 +220,7 @@ fn a_signal_ends_a_run_in_order() {
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let id = rustix::process::Pid::from_child(&child);
     let exists = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%'",
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%orders%'",
         place.database("orders")
     );
     wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");

@@ -127,7 +127,7 @@ impl Connection {
         let is_here = |(_, flight): &(u64, Flight)| flight.sink == route;
         while let Some(newest) = self.lanes[number].fresh.iter().rposition(is_here) {
             let (_, flight) = &self.lanes[number].fresh[newest];
-            self.shared.job.world.render(&flight.decision, &mut self.action);
+            flight.render(&self.shared.job.world, &mut self.action);
             // No action in flight has this ticket: it is looked for by its evidence.
             let fate = self.routes[route].sink.resolve(Ticket::MAX, &self.action).await?;
             if fate == Fate::Committed {
@@ -170,7 +170,7 @@ impl Connection {
                 continue;
             }
             let Some(flight) = &mut self.lanes[number].flight else { continue };
-            self.shared.job.world.render(&flight.decision, &mut self.action);
+            flight.render(&self.shared.job.world, &mut self.action);
             let ticket = u32::try_from(number).unwrap_or(u32::MAX);
             let fate = self.routes[route].sink.resolve(ticket, &self.action).await?;
             let mut records = self.records.borrow_mut();

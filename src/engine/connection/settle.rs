@@ -13,6 +13,8 @@ use crate::sink::Sink;
 
 /// Attempts at an action that loses against another transaction.
 const TRIES_MAX: u32 = 10;
+/// Rows of a lane that went wrong and are kept in mind: about 2 MB.
+const WRONG_MAX: usize = 65_536;
 
 impl Connection {
     /// Settles all outcomes that have come in.
@@ -105,6 +107,7 @@ impl Connection {
         drop(records);
         self.except(number, &flight, ExceptionKind::Failed);
         self.made_nothing(number, &flight);
+        self.changed_nothing(number, &flight);
         self.idle(number, now);
     }
 
@@ -159,6 +162,7 @@ impl Connection {
         if let Some(flight) = self.lanes[number].flight.take() {
             self.except(number, &flight, ExceptionKind::Missed);
             self.made_nothing(number, &flight);
+            self.changed_nothing(number, &flight);
         }
         true
     }
@@ -168,6 +172,30 @@ impl Connection {
         self.rows.clear();
         self.shared.job.world.makes(&flight.decision, &mut self.rows);
         self.lanes[number].absent.extend(self.rows.drain(..));
+    }
+
+    /// The rows that an action was to change are as they were.
+    fn changed_nothing(&mut self, number: usize, flight: &Flight) {
+        self.rows.clear();
+        self.shared.job.world.needs(&flight.decision, &mut self.rows);
+        let lane = &mut self.lanes[number];
+        lane.behind.extend(self.rows.drain(..));
+        if lane.absent.len().max(lane.behind.len()) > WRONG_MAX {
+            let reason = format!(
+                "too much went wrong: in one lane, {WRONG_MAX} rows were not made or not changed, \
+                 and no more are kept in mind"
+            );
+            self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
+        }
+    }
+
+    /// Marks an action whose row missed an earlier update.
+    pub(super) fn doubt(&mut self, number: usize) {
+        let lane = &mut self.lanes[number];
+        let Some(flight) = lane.flight.as_mut().filter(|_| !lane.behind.is_empty()) else { return };
+        self.rows.clear();
+        self.shared.job.world.needs(&flight.decision, &mut self.rows);
+        flight.is_doubtful = self.rows.iter().any(|row| lane.behind.contains(row));
     }
 
     fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {

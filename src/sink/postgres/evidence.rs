@@ -26,6 +26,9 @@ pub(super) struct Evidence {
 /// The best evidence an action leaves; `None` if it may leave none. An operation counts only if no
 /// later one of the action is on the same table, as that might touch the same row.
 pub(super) fn of(catalog: &Catalog, action: &Action) -> Option<Evidence> {
+    if action.is_doubtful {
+        return None;
+    }
     let mut later: Vec<TableId> = Vec::new();
     action.operations().iter().rev().find_map(|operation| {
         let is_last = !later.contains(&operation.table);

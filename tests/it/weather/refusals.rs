@@ -124,3 +124,46 @@ fn a_right_that_is_taken_away_ends_the_run() {
     assert_eq!(kind["first"], "permission denied for table order_items");
     assert_exact(&server, KILL, &set, &ended);
 }
+
+/// A switch that could not be turned on stands already as its turning off leaves it: that says
+/// nothing of whether the turning off was committed.
+#[test]
+fn a_row_that_missed_an_update_is_no_evidence() {
+    let file = crate::support::command::scenario("turns.yaml");
+    let server = TestServer::start();
+    let seeded = Loadgen::start("seed", &file, &server.url(), &[]).finish(PATIENCE);
+    assert_eq!(seeded.code, Some(0), "{}", seeded.said);
+    server.query(
+        "turns",
+        "CREATE SCHEMA weather; CREATE TABLE weather.turned (); CREATE SEQUENCE weather.s; \
+         CREATE FUNCTION weather.t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
+         IF NEW.state = 'on' AND nextval('weather.s') % 2 = 0 \
+         THEN RAISE check_violation USING MESSAGE = 'stuck'; END IF; \
+         INSERT INTO weather.turned DEFAULT VALUES; RETURN NEW; END $$; \
+         CREATE TRIGGER t BEFORE UPDATE ON switches FOR EACH ROW EXECUTE FUNCTION weather.t()",
+    );
+    let proxy = Proxy::start(server.port(), "_app");
+    for number in 1..40 {
+        proxy.arm(number * 20, Fault::LoseCommit);
+    }
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port());
+    let ended = Loadgen::start("run", &file, &url, &[]).finish(PATIENCE);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert!(ended.resolved().1 >= 30 && ended.count("failed") >= 100, "{}", ended.summary);
+    let turned = server.query("turns", "SELECT count(*) FROM weather.turned");
+    assert_eq!(turned, [[ended.rows("updated").to_string()]]);
+}
+
+#[test]
+fn a_run_of_which_nothing_came_has_failed() {
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 100/s, for: 1s }]"];
+    let mix = "load.streams.shop.mix={ orders.place_order: 1 }";
+    let (server, ended) = run_after(
+        &[&set[..], &[mix]].concat(),
+        "ALTER TABLE orders ADD CONSTRAINT none CHECK (false) NOT VALID",
+    );
+    assert_eq!(ended.code, Some(99), "{}", ended.said);
+    let because = ended.summary["failed_because"][0].as_str().unwrap();
+    assert_eq!(because, "nothing of the stream `shop` was acknowledged: 100 actions were sent");
+    assert_exact(&server, KILL, &[&set[..], &[mix]].concat(), &ended);
+}
