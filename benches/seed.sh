@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 loadgen=${LOADGEN:-$here/target/release/loadgen}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export LOADGEN_POSTGRES=$url PGOPTIONS='-c client_min_messages=warning'
+export LOADGEN_POSTGRES=$url PGOPTIONS='-c client_min_messages=warning -c synchronize_seqscans=off'
 scenario=$here/scenarios/seed-orders.yaml
 set_connections="targets.operational.postgres.connections=$connections"
 tables=(products customers orders order_items)
@@ -19,12 +19,14 @@ seed() { "$loadgen" seed "$scenario" --fresh --set "$set_connections" --out "$wo
 seconds() { local from=$EPOCHREALTIME; "$@"; local to=$EPOCHREALTIME; awk -v a="$from" -v b="$to" 'BEGIN { printf "%.2f", b - a }'; }
 copy() {
   psql "$orders_url" -qc 'truncate products, customers, orders, order_items'
-  local table part
+  local table part pid pids
   for table in "${tables[@]}"; do
+    pids=()
     for ((part = 0; part < connections; part++)); do
       psql "$orders_url" -qc "\\copy $table from '$work/$table.$part' with (format binary)" &
+      pids+=($!)
     done
-    wait
+    for pid in "${pids[@]}"; do wait "$pid"; done
   done
   psql "$orders_url" -qc 'analyze products; analyze customers; analyze orders; analyze order_items'
 }
