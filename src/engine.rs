@@ -1,5 +1,5 @@
-//! Threads: each worker owns some connections, each connection owns some lanes, and nothing is
-//! shared while they run. Start reading at `run`, then `connection::Connection::work`.
+//! Threads: each worker owns some connections, each connection owns some lanes, and next to nothing
+//! is shared while they run: see [`Shared`]. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +78,8 @@ pub struct Finished {
     pub account: Account,
     /// How it ended.
     pub end: End,
+    /// Worker threads that it had: no more than connections.
+    pub workers: usize,
     /// What the summary must know of each stream.
     pub streams: Vec<StreamFacts>,
 }
@@ -104,7 +106,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     drop(reports);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(watch(&shared, windows, &mut reported));
-    Ok(finish(&shared, &done))
+    Ok(finish(&shared, &done, workers))
 }
 
 /// Waits for all workers, and tells the feed once a second how they do.
@@ -222,7 +224,7 @@ impl Shared {
     }
 }
 
-fn finish(shared: &Shared, done: &[WorkerReport]) -> Finished {
+fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
     let scenario = &shared.job.scenario;
     let mut recorder = Recorder::new(scenario.load.streams.len());
     let mut account = Account::new(shared.job.world.table_count());
@@ -250,15 +252,21 @@ fn finish(shared: &Shared, done: &[WorkerReport]) -> Finished {
             max_lag: stream.late.max_lag,
         }
     });
-    Finished { streams: streams.collect(), recorder, account, end }
+    Finished { streams: streams.collect(), recorder, account, end, workers }
 }
 
 impl Job {
-    /// As many as the targets ask for, but no more than there are lanes to deal out.
+    /// As many as the group of streams with the most has.
     fn connections(&self) -> usize {
-        let wanted = self.destinations.iter().map(Destination::connections).max().unwrap_or(1);
-        let lanes = self.world.groups.len().max(1) * self.world.lanes as usize;
-        wanted.clamp(1, lanes.max(1))
+        (0..self.world.groups.len()).map(|group| self.spread(group)).max().unwrap_or(1)
+    }
+
+    /// Over how many connections a group's lanes are dealt: as many as each of its destinations
+    /// allows, but no more than there are lanes.
+    fn spread(&self, group: usize) -> usize {
+        let domains = self.world.domains_of(group);
+        let allowed = domains.iter().map(|domain| self.destinations[*domain].connections()).min();
+        allowed.unwrap_or(1).clamp(1, self.world.lanes.max(1) as usize)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::action::Action;
 use crate::measure::ErrorClass;
@@ -47,8 +48,13 @@ pub trait Sink {
         action: &Action,
     ) -> impl Future<Output = Result<Fate, Lost>>;
 
-    /// Whether a crash of the destination may take back what it has acknowledged.
-    fn is_lossy(&self) -> bool;
+    /// For how long a crash of the destination may take back what it has acknowledged; `None` if
+    /// it never does.
+    fn lossy_for(&self) -> Option<Duration>;
+
+    /// Waits until a crash of the destination cannot take back any more what it has acknowledged.
+    /// Only when nothing is in flight. After an error begin again with `recover`.
+    fn make_durable(&mut self) -> impl Future<Output = Result<(), Lost>>;
 
     /// After [`Sink::recover`], and when everything is resolved: makes the way ready for actions.
     /// After an error begin again with `recover`.

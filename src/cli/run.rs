@@ -89,7 +89,7 @@ fn whole(
         run: prepared.folder.run().to_owned(),
         started: prepared.folder.started().to_owned(),
         elapsed: began.elapsed(),
-        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        workers: u32::try_from(finished.workers).unwrap_or(u32::MAX),
         fingerprint,
         end: finished.end.clone(),
         invalid_because: Vec::new(),
@@ -242,6 +242,7 @@ impl Finished {
             account: engine::Account::new(world.table_count()),
             end,
             streams: Vec::new(),
+            workers: 0,
         }
     }
 }

@@ -46,14 +46,19 @@ pub struct LaneAccount {
     pub lane: u32,
     /// For each stream of the group: its next slot, `null` at its end.
     pub next: Vec<Option<u64>>,
-    /// Slots that were decided and did not take effect as decided, at most [`EXCEPTIONS_MAX`].
+    /// Slots that were decided and did not take effect as decided, at most a lane's share of
+    /// [`EXCEPTIONS_MAX`].
     pub exceptions: Vec<Exception>,
     /// Exceptions beyond those.
     pub more: u64,
+    /// How many exceptions there is room for.
+    #[serde(skip)]
+    pub(super) room: usize,
 }
 
-/// Exceptions kept for each lane: 24 bytes each, 25 MB in 64 lanes.
-pub const EXCEPTIONS_MAX: usize = 16_384;
+/// Exceptions that are kept over all lanes, 24 bytes each; and in each lane at least.
+pub const EXCEPTIONS_MAX: usize = 1 << 20;
+const EXCEPTIONS_MIN: usize = 256;
 
 /// A slot that did not take effect as decided.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -186,8 +191,14 @@ impl Account {
 }
 
 impl LaneAccount {
+    /// Of one of so many lanes.
+    pub(super) fn new(group: usize, lane: u32, lanes: u32) -> Self {
+        let room = (EXCEPTIONS_MAX / lanes.max(1) as usize).max(EXCEPTIONS_MIN);
+        Self { group, lane, room, ..Self::default() }
+    }
+
     pub(super) fn except(&mut self, stream: u16, slot: u64, fate: ExceptionKind) {
-        if self.exceptions.len() < EXCEPTIONS_MAX {
+        if self.exceptions.len() < self.room {
             self.exceptions.push(Exception { stream, slot, fate });
         } else {
             self.more += 1;

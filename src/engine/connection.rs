@@ -87,18 +87,25 @@ impl Connection {
         index: usize,
     ) -> std::io::Result<Self> {
         let world = &shared.job.world;
-        let connections = shared.job.connections();
-        let lanes = (0..world.groups.len())
-            .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
-            .enumerate()
-            .filter(|(number, _)| number % connections == index)
-            .map(|(_, (group, lane))| LaneRun::new(Lane::new(world, group, lane), group))
-            .collect();
-        let routes = shared.job.destinations.iter().map(|destination| Route {
-            sink: destination.sink(index),
-            destination: destination.clone(),
-            queue: VecDeque::new(),
-            is_dead: false,
+        let mut lanes: Vec<LaneRun> = Vec::new();
+        let mut is_needed = vec![false; shared.job.destinations.len()];
+        for group in 0..world.groups.len() {
+            let spread = shared.job.spread(group);
+            let mine = (0..world.lanes).filter(|lane| *lane as usize % spread == index);
+            let before = lanes.len();
+            lanes.extend(
+                mine.map(|lane| LaneRun::new(Lane::new(world, group, lane), group, world.lanes)),
+            );
+            if lanes.len() > before {
+                world.domains_of(group).into_iter().for_each(|domain| is_needed[domain] = true);
+            }
+        }
+        let destinations = shared.job.destinations.iter().zip(is_needed);
+        let routes = destinations.map(|(destination, is_needed)| {
+            // Where no lane goes, no connection is made.
+            let destination = if is_needed { destination.clone() } else { Destination::Discard };
+            let sink = destination.sink(index);
+            Route { sink, destination, queue: VecDeque::new(), is_dead: false }
         });
         Ok(Self {
             lanes,
@@ -132,6 +139,9 @@ impl Connection {
                 }
                 if self.is_settled() {
                     self.pass_the_gate().await;
+                }
+                if self.is_done() {
+                    self.make_durable().await;
                 }
             }
         }
@@ -190,9 +200,6 @@ impl Connection {
                 if is_over || self.lanes[number].left == Some(0) {
                     return;
                 }
-                if let Some(left) = &mut self.lanes[number].left {
-                    *left -= 1;
-                }
             }
         }
         self.note(number, now, due.planned_ns);
@@ -234,6 +241,9 @@ impl Connection {
         let intended = self.intended(&due);
         let lane = &mut self.lanes[number];
         let Some(decision) = lane.lane.decide() else { return };
+        if let Some(left) = &mut lane.left {
+            *left = left.saturating_sub(1);
+        }
         // A slot that found its lane busy, or held back by the late policy, was not seen late by
         // us: the target made it wait.
         let was_free =

@@ -2,6 +2,7 @@
 
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::action::Action;
 use crate::sink::Fate;
@@ -23,7 +24,7 @@ pub enum Destination {
         /// How many connections.
         connections: u32,
         /// How long a lost connection is tried again.
-        reconnect: std::time::Duration,
+        reconnect: Duration,
     },
     /// Nowhere.
     Discard,
@@ -40,10 +41,10 @@ impl Destination {
     }
 
     /// How long a lost connection is tried again.
-    pub(super) fn reconnect(&self) -> std::time::Duration {
+    pub(super) fn reconnect(&self) -> Duration {
         match self {
             Self::Postgres { reconnect, .. } => *reconnect,
-            Self::Discard => std::time::Duration::ZERO,
+            Self::Discard => Duration::ZERO,
         }
     }
 
@@ -103,8 +104,12 @@ impl Sink for AnySink {
         each!(self, sink => sink.resolve(ticket, action).await)
     }
 
-    fn is_lossy(&self) -> bool {
-        each!(self, sink => sink.is_lossy())
+    fn lossy_for(&self) -> Option<Duration> {
+        each!(self, sink => sink.lossy_for())
+    }
+
+    async fn make_durable(&mut self) -> Result<(), Lost> {
+        each!(self, sink => sink.make_durable().await)
     }
 
     async fn prepare(&mut self) -> Result<(), Lost> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::action::Action;
 use crate::engine::account::Effect;
@@ -33,6 +34,9 @@ pub(super) struct LaneRun {
     pub(super) behind: HashSet<Victim>,
     /// Acknowledged actions that a crash of the server could still take back, oldest first.
     pub(super) fresh: VecDeque<(u64, Flight)>,
+    /// When the newest was acknowledged of those that are not kept in mind, though a crash could
+    /// still have taken them back.
+    pub(super) forgotten: Option<u64>,
     /// Actions that a crash took back, to be sent again before anything else.
     pub(super) again: VecDeque<Flight>,
     /// Slots that an unlimited stream with a limit may still take here.
@@ -65,24 +69,29 @@ impl Flight {
     }
 }
 
-/// A server with `synchronous_commit = off` writes commits to disk within three times its
-/// `wal_writer_delay`, which is 0.2 s unless set: so long are they kept in mind, and so many.
-const FRESH_NS: u64 = 5_000_000_000;
-const FRESH_MAX: usize = 1024;
+/// So many acknowledged actions are kept in mind, over all lanes, and in each at least.
+const FRESH_MAX: usize = 1 << 17;
+const FRESH_MIN: usize = 256;
 
 impl LaneRun {
     /// Keeps an acknowledged action in mind for as long as a crash may take it back.
-    pub(super) fn remember(&mut self, flight: Flight, now: u64) {
+    pub(super) fn remember(&mut self, flight: Flight, now: u64, lossy_for: Duration, lanes: u32) {
+        let most = (FRESH_MAX / lanes as usize).max(FRESH_MIN);
+        let lossy_ns = crate::engine::nanoseconds(lossy_for);
         while let Some((at, _)) = self.fresh.front()
-            && (self.fresh.len() >= FRESH_MAX || now.saturating_sub(*at) > FRESH_NS)
+            && (self.fresh.len() >= most || now.saturating_sub(*at) > lossy_ns)
         {
+            if now.saturating_sub(*at) <= lossy_ns {
+                self.forgotten = Some(*at);
+            }
             self.fresh.pop_front();
         }
         self.fresh.push_back((now, flight));
     }
 
-    pub(super) fn new(lane: Lane, group: usize) -> Self {
-        let account = LaneAccount { group, lane: lane.index(), ..LaneAccount::default() };
+    /// One of so many lanes.
+    pub(super) fn new(lane: Lane, group: usize, lanes: u32) -> Self {
+        let account = LaneAccount::new(group, lane.index(), lanes);
         Self {
             lane,
             account,
@@ -94,6 +103,7 @@ impl LaneRun {
             absent: HashSet::new(),
             behind: HashSet::new(),
             fresh: VecDeque::new(),
+            forgotten: None,
             again: VecDeque::new(),
             left: None,
         }

@@ -55,10 +55,10 @@ pub(super) fn spawn(
 }
 
 async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections: Vec<usize>) {
-    let mut tasks = Vec::new();
+    let mut tasks = tokio::task::JoinSet::new();
     for index in connections {
         match Connection::new(shared, records, index) {
-            Ok(connection) => tasks.push(tokio::task::spawn_local(connection.work())),
+            Ok(connection) => drop(tasks.spawn_local(connection.work())),
             Err(error) => {
                 let reason = format!("no timer for connection {index}: {error}");
                 shared.job.stop.tell(Level::Cancel, End::SetUpFailed(reason));
@@ -66,9 +66,10 @@ async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections:
         }
     }
     let publisher = tokio::task::spawn_local(publish(Rc::clone(records)));
-    for task in tasks {
-        if let Err(error) = task.await {
-            let reason = format!("a connection's task ended: {error}");
+    // In the order in which they end: the others may wait for one that will never come.
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            let reason = format!("internal error: a connection's task ended: {error}");
             shared.job.stop.tell(Level::Cancel, End::Stopped(reason));
         }
     }
@@ -76,7 +77,7 @@ async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections:
     let _ = publisher.await;
 }
 
-/// Shows the records to the feed, about once a second.
+/// Shows the records to the feed, twice a second.
 async fn publish(records: Rc<RefCell<Records>>) {
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     loop {

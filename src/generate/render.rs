@@ -1,6 +1,8 @@
 //! From a decision to the values to send. May be done by anyone at any time: it reads the world and
 //! the decision only.
 
+use std::collections::BTreeSet;
+
 use crate::action::Action;
 use crate::action::Change;
 use crate::action::Shape;
@@ -62,6 +64,16 @@ impl World {
         &self.actions[usize::from(decision.action)].name
     }
 
+    /// The numbers, in the scenario, of the domains that a group's actions belong to.
+    pub fn domains_of(&self, group: usize) -> Vec<usize> {
+        let mixes = self.groups[group].iter().flat_map(|stream| &self.streams[*stream].mix);
+        let actions = mixes.map(|(action, _)| &self.actions[usize::from(*action)]);
+        let steps = actions.filter_map(|action| action.steps.first());
+        let domains: BTreeSet<_> =
+            steps.map(|step| self.catalog.table(step.table).domain).collect();
+        domains.into_iter().collect()
+    }
+
     /// The number, in the scenario, of the domain an action belongs to.
     pub fn domain_of(&self, decision: &Decision) -> usize {
         let step = self.actions[usize::from(decision.action)].steps.first();
@@ -83,6 +95,17 @@ impl World {
         let mut made = Vec::new();
         self.makes(decision, &mut made);
         rows.retain(|row| !made.contains(row));
+    }
+
+    /// The rows an action changes or deletes, without the children of those it deletes.
+    pub fn changes(&self, decision: &Decision, rows: &mut Vec<Victim>) {
+        self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
+    }
+
+    /// Whether an action deletes rows.
+    pub fn deletes(&self, decision: &Decision) -> bool {
+        let steps = &self.actions[usize::from(decision.action)].steps;
+        steps.iter().any(|step| matches!(step.kind, StepKind::Delete { .. }))
     }
 
     /// The rows an action makes, without those they own.

@@ -8,12 +8,12 @@ use serde::Serialize;
 pub enum Verdict {
     /// All thresholds hold.
     Passed,
-    /// A signal ended it early.
+    /// A threshold does not hold.
+    Failed,
+    /// A signal ended it early: what thresholds say of a part is no judgement on the whole.
     Interrupted,
     /// The error or late policy ended it early.
     Stopped,
-    /// A threshold does not hold.
-    Failed,
     /// Its numbers say nothing about the target: the generator was the limit, or counts do not add up.
     Invalid,
     /// It could not be set up: connection, permission, or a database that is in use.
@@ -89,15 +89,15 @@ mod tests {
     fn the_graver_verdict_stands() {
         let by_precedence = [
             Verdict::Passed,
+            Verdict::Failed,
             Verdict::Interrupted,
             Verdict::Stopped,
-            Verdict::Failed,
             Verdict::Invalid,
             Verdict::SetUpFailed,
             Verdict::ScenarioWrong,
         ];
         assert!(by_precedence.is_sorted());
         let codes = by_precedence.map(Verdict::exit_code);
-        assert_eq!(codes, [0, 105, 5, 99, 6, 4, 3]);
+        assert_eq!(codes, [0, 99, 105, 5, 6, 4, 3]);
     }
 }

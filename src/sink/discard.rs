@@ -2,6 +2,7 @@
 
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::action::Action;
 use crate::sink::Fate;
@@ -52,8 +53,12 @@ impl Sink for Discard {
         Ok(Fate::Committed)
     }
 
-    fn is_lossy(&self) -> bool {
-        false
+    fn lossy_for(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn make_durable(&mut self) -> Result<(), Lost> {
+        Ok(())
     }
 
     async fn prepare(&mut self) -> Result<(), Lost> {

@@ -60,18 +60,16 @@ impl Connection {
             self.fill();
             let _ = tokio::time::timeout(Duration::from_nanos(left), self.wait()).await;
         }
-        if !self.is_quiet() {
+        if self.is_quiet() {
+            let _ = tokio::time::timeout(LAST_LOOK, self.make_durable()).await;
+        } else {
             let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
         }
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
             // One after the other: behind it may wait what a crash took back.
-            while let Some(flight) = &self.lanes[number].flight {
-                match flight.tries {
-                    _ if flight.is_submitted => self.unknown(number, now),
-                    0 => self.unsent(number),
-                    _ => self.abandoned(number, now),
-                }
+            while self.lanes[number].flight.is_some() {
+                self.settle_unfinished(number, now);
             }
         }
     }

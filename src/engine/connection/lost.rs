@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
+use crate::engine::nanoseconds;
 use crate::engine::stop::Level;
 use crate::measure::End;
 use crate::sink::Fate;
@@ -40,12 +41,28 @@ impl Connection {
         match self.make_way_unless_stopped(route, within).await {
             Some(Ok(())) => self.was_held_up(),
             Some(Err(latest)) => {
-                self.give_up(route);
                 let why = if latest.message.is_empty() { lost.message } else { latest.message };
                 let reason = format!("a connection was lost and not made again: {why}");
                 self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
+                self.give_up(route);
             }
             None => {}
+        }
+    }
+
+    /// Waits until no crash can take back any more what was acknowledged. If there is one now, what
+    /// it took back is under way again afterwards.
+    pub(super) async fn make_durable(&mut self) {
+        for route in 0..self.routes.len() {
+            if self.routes[route].is_dead {
+                continue;
+            }
+            match self.routes[route].sink.make_durable().await {
+                Ok(()) => self.lanes.iter_mut().for_each(|lane| {
+                    lane.fresh.retain(|(_, flight)| flight.sink != route);
+                }),
+                Err(lost) => self.mend(route, lost).await,
+            }
         }
     }
 
@@ -92,14 +109,28 @@ impl Connection {
         self.lanes.iter_mut().for_each(|lane| lane.idle_since = now);
     }
 
-    /// What is in flight on a way stays unknown, and nothing more goes there.
+    /// What is in flight on a way stays unknown, and nothing more goes there: what waited for it is
+    /// not waited for.
     fn give_up(&mut self, route: usize) {
         self.routes[route].is_dead = true;
+        self.routes[route].queue.clear();
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
-            if self.is_submitted(number, route) {
-                self.unknown(number, now);
+            while let Some(flight) = &self.lanes[number].flight
+                && flight.sink == route
+            {
+                self.settle_unfinished(number, now);
             }
+        }
+    }
+
+    /// Says of a lane's action what is known of it, as nothing more will be.
+    pub(super) fn settle_unfinished(&mut self, number: usize, now: u64) {
+        match &self.lanes[number].flight {
+            Some(flight) if flight.is_submitted => self.unknown(number, now),
+            Some(flight) if flight.tries == 0 => self.unsent(number),
+            Some(_) => self.abandoned(number, now),
+            None => {}
         }
     }
 
@@ -112,9 +143,9 @@ impl Connection {
     /// back.
     pub(super) async fn resolve_all(&mut self, route: usize) -> Result<(), Lost> {
         self.resolve_flights(route).await?;
-        if self.routes[route].sink.is_lossy() {
+        if let Some(lossy_for) = self.routes[route].sink.lossy_for() {
             for number in 0..self.lanes.len() {
-                self.take_back(number, route).await?;
+                self.take_back(number, route, lossy_for).await?;
             }
         }
         Ok(())
@@ -123,8 +154,15 @@ impl Connection {
     /// Looks, the newest first, which acknowledged actions of a lane a crash took back: a crash takes
     /// the last ones, so the first that is found ends the search. They are sent again in order, before
     /// what comes later.
-    async fn take_back(&mut self, number: usize, route: usize) -> Result<(), Lost> {
+    async fn take_back(
+        &mut self,
+        number: usize,
+        route: usize,
+        lossy_for: Duration,
+    ) -> Result<(), Lost> {
         let is_here = |(_, flight): &(u64, Flight)| flight.sink == route;
+        // The crash came after this; what was acknowledged long before it was on disk.
+        let newest = self.lanes[number].fresh.back().map_or(0, |(at, _)| *at);
         while let Some(newest) = self.lanes[number].fresh.iter().rposition(is_here) {
             let (_, flight) = &self.lanes[number].fresh[newest];
             flight.render(&self.shared.job.world, &mut self.action);
@@ -142,6 +180,14 @@ impl Connection {
             records.recorder.stream(stream).counters.lost_after_ack += 1;
             drop(records);
             self.lanes[number].again.push_front(flight);
+        }
+        let lane = &self.lanes[number];
+        let earliest = newest.saturating_sub(nanoseconds(lossy_for));
+        let has_forgotten = lane.forgotten.is_some_and(|at| at >= earliest);
+        if has_forgotten && !lane.again.is_empty() && lane.fresh.is_empty() {
+            let reason = "a crash took back more than is kept in mind: what was acknowledged before \
+                          that is not judged; use more lanes, or `synchronous_commit: on`";
+            self.shared.job.stop.tell(Level::Drain, End::Stopped(reason.to_owned()));
         }
         self.send_again_first(number, route);
         Ok(())

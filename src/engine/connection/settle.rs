@@ -13,8 +13,9 @@ use crate::sink::Sink;
 
 /// Attempts at an action that loses against another transaction.
 const TRIES_MAX: u32 = 10;
-/// Rows of a lane that went wrong and are kept in mind: about 2 MB.
-const WRONG_MAX: usize = 65_536;
+/// Rows that went wrong and are kept in mind, over all lanes, and in each at least: some 128 MB.
+const WRONG_MAX: usize = 1 << 22;
+const WRONG_MIN: usize = 1024;
 
 impl Connection {
     /// Settles all outcomes that have come in.
@@ -61,8 +62,11 @@ impl Connection {
             self.except(number, &flight, ExceptionKind::Short);
         }
         // What fell short would not be found again in full: it is not kept in mind.
-        if shortfalls.is_empty() && self.routes[flight.sink].sink.is_lossy() {
-            self.lanes[number].remember(flight, now);
+        if let Some(lossy_for) = self.routes[flight.sink].sink.lossy_for()
+            && shortfalls.is_empty()
+        {
+            let lanes = self.shared.job.world.lanes;
+            self.lanes[number].remember(flight, now, lossy_for, lanes);
         }
         self.idle(number, now);
     }
@@ -177,25 +181,37 @@ impl Connection {
     /// The rows that an action was to change are as they were.
     fn changed_nothing(&mut self, number: usize, flight: &Flight) {
         self.rows.clear();
-        self.shared.job.world.needs(&flight.decision, &mut self.rows);
+        self.shared.job.world.changes(&flight.decision, &mut self.rows);
+        let most = (WRONG_MAX / self.shared.job.world.lanes as usize).max(WRONG_MIN);
         let lane = &mut self.lanes[number];
         lane.behind.extend(self.rows.drain(..));
-        if lane.absent.len().max(lane.behind.len()) > WRONG_MAX {
+        if lane.absent.len().max(lane.behind.len()) > most {
             let reason = format!(
-                "too much went wrong: in one lane, {WRONG_MAX} rows were not made or not changed, \
-                 and no more are kept in mind"
+                "too much went wrong: {most} rows of one lane were not made or not changed, and no \
+                 more are kept in mind"
             );
             self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
         }
     }
 
-    /// Marks an action whose row missed an earlier update.
+    /// Marks an action whose looks would prove nothing: a row of it missed an earlier update; or it
+    /// deletes a row whose insert a crash could still take back, so that it may be gone without it.
     pub(super) fn doubt(&mut self, number: usize) {
+        let world = &self.shared.job.world;
         let lane = &mut self.lanes[number];
-        let Some(flight) = lane.flight.as_mut().filter(|_| !lane.behind.is_empty()) else { return };
+        let Some(flight) = &mut lane.flight else { return };
+        if lane.behind.is_empty() && lane.fresh.is_empty() {
+            return;
+        }
         self.rows.clear();
-        self.shared.job.world.needs(&flight.decision, &mut self.rows);
+        world.changes(&flight.decision, &mut self.rows);
         flight.is_doubtful = self.rows.iter().any(|row| lane.behind.contains(row));
+        if flight.is_doubtful || lane.fresh.is_empty() || !world.deletes(&flight.decision) {
+            return;
+        }
+        let mut born = Vec::new();
+        lane.fresh.iter().for_each(|(_, fresh)| world.makes(&fresh.decision, &mut born));
+        flight.is_doubtful = self.rows.iter().any(|row| born.contains(row));
     }
 
     fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {

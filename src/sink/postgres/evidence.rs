@@ -94,36 +94,49 @@ impl Question {
 /// Asks whether the transaction of this number was committed and was this action's.
 ///
 /// After a crash a server gives out again the numbers that it had not written to disk. So a number
-/// speaks for an action only if a row that the action wrote has been written since the number was
-/// given out: nobody but the action's lane writes it, and the lane waits for the answer. Where no
-/// row can be found again, as its table has no key, the number alone must do.
+/// speaks for an action only if the last row that the action changed looks like it: written since
+/// the number was given out, or gone. Nobody but the action's lane changes that row, and the lane
+/// waits for the answer. Where no row can be found again, as its table has no key, the number alone
+/// must do.
 pub(super) fn of_transaction(catalog: &Catalog, action: &Action, xid: u64) -> Question {
-    let written = action.operations().iter().find_map(|operation| {
-        let table = catalog.table(operation.table);
-        let count = action.values(operation).len();
-        let key: Vec<usize> = match operation.change {
-            Change::Insert => table.key.clone(),
-            Change::Update => (count - table.key.len()..count).collect(),
-            Change::Delete => Vec::new(),
-        };
-        (!key.is_empty()).then_some((operation, table, key))
+    let last = action.operations().iter().rev().find_map(|operation| {
+        let key = key_places(catalog, action, operation);
+        (!key.is_empty()).then_some((operation, key))
     });
-    // Rows carry the lower half of the number; `age` compares as the server does.
-    let row = written.as_ref().map_or_else(String::new, |(_, table, _)| {
-        let (name, key_is) = (table_name(table), key_is(table, 1));
-        let short = xid & u64::from(u32::MAX);
-        format!(
-            " AND EXISTS (SELECT FROM {name} WHERE {key_is} AND age(xmin) <= age('{short}'::xid))"
-        )
+    let row = last.as_ref().map_or_else(String::new, |(operation, _)| {
+        let table = catalog.table(operation.table);
+        let row = format!("SELECT FROM {} WHERE {}", table_name(table), key_is(table, 1));
+        match operation.change {
+            Change::Delete => format!(" AND NOT EXISTS ({row})"),
+            Change::Insert | Change::Update => {
+                // Rows carry the lower half of the number; `age` compares as the server does.
+                let short = xid & u64::from(u32::MAX);
+                format!(" AND EXISTS ({row} AND age(xmin) <= age('{short}'::xid))")
+            }
+        }
     });
     // The server refuses to speak about numbers that it has not given out.
     let sql = format!(
         "SELECT CASE WHEN {xid} < txid_snapshot_xmax(txid_current_snapshot()) \
          THEN txid_status({xid}) = 'committed'{row} ELSE false END"
     );
-    match written {
-        Some((operation, _, key)) => Question::new(catalog, (action, operation), sql, &key),
+    match last {
+        Some((operation, key)) => Question::new(catalog, (action, operation), sql, &key),
         None => Question { sql, types: Vec::new(), values: Vec::new() },
+    }
+}
+
+/// Where the key of the row that an operation changes stands among its values; nothing if it does
+/// not stand there.
+fn key_places(catalog: &Catalog, action: &Action, operation: &Operation) -> Vec<usize> {
+    let key = &catalog.table(operation.table).key;
+    let count = action.values(operation).len();
+    match catalog.statement(operation.statement).kind {
+        StatementKind::Insert => key.clone(),
+        StatementKind::Update { .. } | StatementKind::Delete => {
+            (count - key.len()..count).collect()
+        }
+        StatementKind::DeleteOwned { .. } => Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncRead;
@@ -71,8 +72,9 @@ pub struct Worker {
     expected: VecDeque<u32>,
     /// What was in flight when the connection was lost, until it is resolved.
     stranded: Vec<Stranded>,
-    /// Whether its commits are acknowledged before they are on disk: `synchronous_commit = off`.
-    is_lossy: bool,
+    /// How long after its acknowledgement a commit may not be on disk yet; `None` if each is:
+    /// `synchronous_commit` is not `off`.
+    lossy_for: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -117,7 +119,8 @@ struct Stranded {
     ticket: Ticket,
     /// Set if the server can be asked for the fate of its transaction.
     xid: Option<u64>,
-    /// It ran in BEGIN and COMMIT was never sent: it cannot have been committed.
+    /// It was refused already, or ran in BEGIN and COMMIT was never sent: it cannot have been
+    /// committed.
     is_uncommitted: bool,
 }
 
@@ -130,7 +133,7 @@ impl Worker {
             in_flight: VecDeque::new(),
             expected: VecDeque::new(),
             stranded: Vec::new(),
-            is_lossy: false,
+            lossy_for: None,
         }
     }
 
@@ -144,7 +147,7 @@ impl Worker {
         self.expected.clear();
         self.stranded.extend(self.in_flight.drain(..).map(|pending| Stranded {
             ticket: pending.ticket,
-            is_uncommitted: pending.phase == Phase::Begun,
+            is_uncommitted: pending.phase == Phase::Begun || pending.error.is_some(),
             xid: pending.xid,
         }));
         Lost { message, is_transient: true }
@@ -187,6 +190,10 @@ impl Worker {
                 }
                 Reply::Ready if pending.phase == Phase::Begun => {
                     pending.phase = Phase::Ending;
+                    // Without its number its fate could not be asked for.
+                    if pending.xid.is_none() {
+                        pending.error.get_or_insert_with(numberless);
+                    }
                     let end = if pending.error.is_none() { "COMMIT" } else { "ROLLBACK" };
                     frames::query(&mut open.outgoing, end);
                 }
@@ -284,6 +291,12 @@ impl Pending {
     }
 }
 
+/// An action without a number is not committed: nobody could find out about it.
+fn numberless() -> ServerError {
+    let message = "the server did not tell the transaction's number".to_owned();
+    ServerError { code: String::new(), message, is_fatal: false }
+}
+
 fn failure(error: &ServerError) -> Failure {
     let message = error.message.chars().take(300).collect();
     Failure { class: ErrorClass::of_sqlstate(&error.code), code: error.code.clone(), message }
@@ -303,7 +316,7 @@ impl Sink for Worker {
             && let Some(open) = &mut self.open
         {
             frames::execute(&mut open.outgoing, way::BEGIN, 0, |_| {});
-            if self.is_lossy {
+            if self.lossy_for.is_some() {
                 // It could not be found again after a crash, so it must not be lost in one.
                 frames::execute(&mut open.outgoing, way::DURABLE, 0, |_| {});
             }
@@ -322,7 +335,11 @@ impl Sink for Worker {
             phase,
             operations: u32::try_from(action.operations().len()).unwrap_or(u32::MAX),
             next: 0,
-            preamble: if phase == Phase::Begun { 1 + u32::from(self.is_lossy) } else { 0 },
+            preamble: if phase == Phase::Begun {
+                1 + u32::from(self.lossy_for.is_some())
+            } else {
+                0
+            },
             shortfalls: Vec::new(),
             error: None,
             xid: None,
@@ -352,8 +369,12 @@ impl Sink for Worker {
         Ok(fate)
     }
 
-    fn is_lossy(&self) -> bool {
-        self.is_lossy
+    fn lossy_for(&self) -> Option<Duration> {
+        self.lossy_for
+    }
+
+    async fn make_durable(&mut self) -> Result<(), Lost> {
+        if self.lossy_for.is_some() { self.flush_log().await } else { Ok(()) }
     }
 
     async fn prepare(&mut self) -> Result<(), Lost> {

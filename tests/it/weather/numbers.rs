@@ -2,6 +2,10 @@
 //! out again, to somebody else.
 
 use std::future::poll_fn;
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use loadgen::action::Action;
@@ -30,7 +34,7 @@ fn lazy_server() -> TestServer {
 }
 
 fn worker(world: &World, port: u16) -> Worker {
-    let url = format!("postgres://postgres@127.0.0.1:{port}/orders_original");
+    let url = format!("postgres://postgres@127.0.0.1:{port}/orders_original?sslmode=disable");
     let statements = 0..u16::try_from(world.catalog.statements.len()).unwrap();
     Worker::new(WorkerOptions {
         address: Address::parse(&url, &|_| None).unwrap(),
@@ -43,27 +47,28 @@ fn worker(world: &World, port: u16) -> Worker {
     })
 }
 
-/// An update of a row that seeding made, which may leave no evidence.
-fn update(world: &Arc<World>) -> Action {
+/// A change of a row that seeding made, which may leave no evidence.
+fn change(world: &Arc<World>, change: Change) -> Action {
     let mut lane = Lane::new(world, 0, 0);
     let mut action = Action::default();
     loop {
         world.render(&lane.decide().unwrap(), &mut action);
-        if action.operations()[0].change == Change::Update {
+        if action.operations()[0].change == change {
+            action.is_doubtful = true;
             return action;
         }
     }
 }
 
-/// What a worker finds out about an update whose COMMIT was on its way when the server died.
-fn fate_after_crash(is_given_out_again: bool) -> Fate {
+/// What a worker finds out about an action whose COMMIT was on its way when the server died.
+fn fate_after_crash(kind: Change, is_given_out_again: bool) -> Fate {
     let server = lazy_server();
     let seeded = Loadgen::start("seed", ORIGINAL, &server.url(), &REPRICE).finish(PATIENCE);
     assert_eq!(seeded.code, Some(0), "{}", seeded.said);
     let world = Replay::seeded(ORIGINAL, &REPRICE).world();
     let proxy = Proxy::start(server.port(), "loadgen/numbers");
     let mut worker = worker(&world, proxy.port());
-    let action = update(&world);
+    let action = change(&world, kind);
     let next = |server: &TestServer| -> u64 {
         let sql = "SELECT txid_snapshot_xmax(txid_current_snapshot())";
         server.query("orders_original", sql)[0][0].parse().unwrap()
@@ -91,10 +96,101 @@ fn fate_after_crash(is_given_out_again: bool) -> Fate {
 
 #[test]
 fn a_number_that_the_crash_took_back_is_not_committed() {
-    assert_eq!(fate_after_crash(false), Fate::Absent);
+    assert_eq!(fate_after_crash(Change::Update, false), Fate::Absent);
 }
 
 #[test]
 fn a_number_that_somebody_else_got_after_the_crash_does_not_speak_for_us() {
-    assert_eq!(fate_after_crash(true), Fate::Absent);
+    assert_eq!(fate_after_crash(Change::Update, true), Fate::Absent);
+    assert_eq!(fate_after_crash(Change::Delete, true), Fate::Absent);
+}
+
+/// A message of a server.
+fn said(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [&[kind][..], &length, body].concat()
+}
+
+/// A server that takes any login, answers whatever a worker asks of it until it may begin, and then
+/// says this and hangs up. Returns its port.
+fn ends_with(last_words: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ready = said(b'Z', b"I");
+    // The login, what ends a predecessor, the lock, the question for `synchronous_commit`, the
+    // statements.
+    let begin = [said(b'R', &[0; 4]), ready.repeat(5)].concat();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(2) {
+            let mut stream = stream.unwrap();
+            stream.write_all(&begin).unwrap();
+            stream.write_all(&last_words).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    port
+}
+
+#[test]
+fn what_was_refused_before_the_connection_died_was_not_committed() {
+    let world = Replay::seeded(ORIGINAL, &REPRICE).world();
+    let refused = [
+        said(b'C', b"BEGIN\0"),
+        said(b'E', b"SERROR\0VERROR\0C40P01\0Mdeadlock detected\0\0"),
+        said(b'Z', b"E"),
+    ];
+    let mut worker = worker(&world, ends_with(refused.concat()));
+    let action = change(&world, Change::Update);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        worker.recover().await.unwrap();
+        worker.prepare().await.unwrap();
+        worker.submit(TICKET, &action);
+        let mut outcomes = Vec::new();
+        let lost = poll_fn(|context| worker.poll(context, &mut outcomes)).await;
+        assert!(lost.is_err() && outcomes.is_empty(), "{outcomes:?}");
+        worker.recover().await.unwrap();
+        assert_eq!(worker.resolve(TICKET, &action).await.unwrap(), Fate::Absent);
+    });
+}
+
+/// Everything is made, changed and deleted within what the crash takes back.
+#[test]
+fn what_a_crash_took_back_is_sent_again_though_its_end_looks_like_its_beginning() {
+    let set = [
+        SMALL,
+        "targets.operational.postgres.synchronous_commit=off",
+        "load.streams.shop.mix={ orders.place_order: 5, orders.pay: 3, orders.delete_order: 4, \
+         orders.correct_value: 2, orders.new_customer: 1, orders.close_customer: 1 }",
+        "load.streams.shop.profile=[{ hold: 1k/s, for: 4s }]",
+    ];
+    let server = lazy_server();
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    for _ in 0..2 {
+        sleep(Duration::from_millis(1200));
+        server.kill_hard();
+        server.start_again();
+    }
+    let ended = run.finish(PATIENCE);
+    passed(&ended);
+    assert!(ended.count("lost_after_ack") > 0, "{}", ended.summary);
+    assert_exact(&server, KILL, &set, &ended);
+}
+
+/// Lanes that have nothing more to do stay until what they did is on disk.
+#[test]
+fn a_crash_behind_the_last_action_costs_nothing() {
+    let set = [
+        SMALL,
+        "targets.operational.postgres.synchronous_commit=off",
+        "load.streams.shop.profile=[{ hold: 500/s, for: 1s }]",
+    ];
+    let server = lazy_server();
+    let ended = Loadgen::start("run", KILL, &server.url(), &set).finish(PATIENCE);
+    server.kill_hard();
+    server.start_again();
+    passed(&ended);
+    assert_exact(&server, KILL, &set, &ended);
 }

@@ -99,7 +99,11 @@ fn what_always_loses_is_given_up() {
 
 #[test]
 fn too_many_failures_end_the_run() {
-    let set = [SMALL, "load.streams.shop.profile=[{ hold: 400/s, for: 60s }]"];
+    let set = [
+        SMALL,
+        "load.streams.shop.profile=[{ hold: 400/s, for: 60s }]",
+        "thresholds=[{ metric: failed_ratio, expr: \"< 0.1%\" }]",
+    ];
     let (server, ended) = run_after(&set, &trigger("RAISE EXCEPTION 'no orders today';"));
     assert_eq!(ended.code, Some(5), "{}", ended.said);
     assert!(ended.took < Duration::from_secs(50), "it took {:?}", ended.took);

@@ -18,11 +18,19 @@ use crate::sink::postgres::statement;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::Worker;
 
-/// How long a new connection may take until its predecessor is gone, and again until it is ready
-/// for actions.
+/// How long a new connection may take, once it is made, until its predecessor is gone, and again
+/// until it is ready for actions.
 const WAY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one look may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// `wal_writer_delay` in milliseconds, where commits are acknowledged before they are on disk.
+const UNWRITTEN: &str = "SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay' \
+                         AND current_setting('synchronous_commit') = 'off'";
+/// A transaction that must be on disk, and so must all before it: it writes something to the log,
+/// and has a number, without both of which a server waits for nothing.
+const FLUSH: &str = "BEGIN; SET LOCAL synchronous_commit = on; SELECT txid_current(), \
+                     pg_logical_emit_message(true, 'loadgen', ''); COMMIT";
 
 const NO_ANSWER: &str = "the server did not answer in time";
 
@@ -39,7 +47,20 @@ pub(super) fn prepared_name(statement: StatementId) -> String {
     format!("s{}", statement.0)
 }
 
+/// Within three times this delay a server writes commits to disk (PostgreSQL documentation,
+/// "Asynchronous Commit"); and some more, for a busy one.
+fn lossy_for(wal_writer_delay_ms: u64) -> Duration {
+    Duration::from_millis(wal_writer_delay_ms.saturating_mul(3)) + Duration::from_secs(4)
+}
+
 impl Worker {
+    /// Waits until all that was acknowledged is on disk.
+    pub(super) async fn flush_log(&mut self) -> Result<(), Lost> {
+        let flushed = Box::pin(timeout(WAY_TIMEOUT, self.ask(|out| frames::query(out, FLUSH))));
+        let flushed = flushed.await;
+        flushed.unwrap_or_else(|_| Err(self.lose(NO_ANSWER.to_owned()))).map(|_| ())
+    }
+
     /// Connects, ends what is left of the predecessor, and takes the lock that it held. When this
     /// returns, nothing of the predecessor can be committed any more.
     pub(super) async fn make_way(&mut self) -> Result<(), Lost> {
@@ -47,11 +68,12 @@ impl Worker {
             // A way that still stands is cut: what is in flight on it must be remembered.
             self.lose(String::new());
         }
+        // To connect has limits of its own, one for each host.
+        Box::pin(self.connect()).await?;
         let made = timeout(WAY_TIMEOUT, async {
-            self.connect().await?;
             self.supersede().await?;
-            let commit = self.ask(|out| frames::query(out, "SHOW synchronous_commit")).await?;
-            self.is_lossy = commit.as_deref() == Some("off");
+            let delay = self.ask(|out| frames::query(out, UNWRITTEN)).await?;
+            self.lossy_for = delay.and_then(|delay| delay.parse().ok()).map(lossy_for);
             Ok(())
         });
         let made = Box::pin(made).await;
@@ -146,6 +168,7 @@ impl Worker {
         let stranded = self.stranded.iter().find(|stranded| stranded.ticket == ticket);
         let is_uncommitted = stranded.is_some_and(|stranded| stranded.is_uncommitted);
         let xid = stranded.and_then(|stranded| stranded.xid);
+        let was_in_flight = stranded.is_some();
         let looked = timeout(LOOK_TIMEOUT, async {
             if is_uncommitted {
                 return Ok(Fate::Absent);
@@ -154,8 +177,9 @@ impl Worker {
             let question = match (xid, evidence::of(&catalog, action)) {
                 (Some(xid), _) => evidence::of_transaction(&catalog, action, xid),
                 (None, Some(evidence)) => evidence.question(&catalog, action),
-                // Without evidence and not in flight, it was committed durably: see `DURABLE`.
-                (None, None) => return Ok(Fate::Committed),
+                // Acknowledged, and without evidence: so it was committed durably, see `DURABLE`.
+                (None, None) if !was_in_flight => return Ok(Fate::Committed),
+                (None, None) => return Ok(Fate::Absent),
             };
             let answer = self.ask(|out| question.write(out)).await?;
             Ok(if answer.as_deref() == Some("t") { Fate::Committed } else { Fate::Absent })
