@@ -221,6 +221,14 @@ impl TestServer {
         all.for_each(|id| kill_process(id, Signal::STOP).unwrap());
     }
 
+    /// Stops the process that writes the log for those who do not wait for it: what they commit
+    /// stays in memory, until somebody who waits writes it.
+    pub(crate) fn freeze_log_writer(&self) {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'";
+        let id = self.query("postgres", sql)[0][0].parse().unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::STOP).unwrap();
+    }
+
     fn launch(&self) {
         let mut postmaster = self.postmaster.lock().unwrap();
         assert!(postmaster.is_none(), "the server runs already");
