@@ -25,6 +25,7 @@ mod connection;
 mod destination;
 mod flight;
 mod gate;
+mod mending;
 pub mod seed;
 
 pub mod stop;

@@ -22,6 +22,7 @@ use crate::engine::clock::Timer;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
+use crate::engine::mending::Mending;
 use crate::engine::stop::Level;
 use crate::engine::worker::Records;
 use crate::generate::Due;
@@ -66,6 +67,8 @@ struct Route {
     sink: AnySink,
     destination: Destination,
     queue: VecDeque<usize>,
+    /// Set while it is being made again.
+    mending: Option<Mending>,
     /// Set when it was given up.
     is_dead: bool,
 }
@@ -105,7 +108,7 @@ impl Connection {
             // Where no lane goes, no connection is made.
             let destination = if is_needed { destination.clone() } else { Destination::Discard };
             let sink = destination.sink(index);
-            Route { sink, destination, queue: VecDeque::new(), is_dead: false }
+            Route { sink, destination, queue: VecDeque::new(), mending: None, is_dead: false }
         });
         Ok(Self {
             lanes,
@@ -152,7 +155,9 @@ impl Connection {
     fn is_done(&self) -> bool {
         // Whoever has nothing to do in the warm-up is waited for at its end all the same.
         let is_warming = matches!(self.phase, Phase::WarmUp(_));
-        !is_warming && self.agenda.is_empty() && self.is_quiet()
+        // A way that is being made may show that something must be sent again.
+        let is_mending = self.routes.iter().any(|route| route.mending.is_some());
+        !is_warming && !is_mending && self.agenda.is_empty() && self.is_quiet()
     }
 
     fn is_quiet(&self) -> bool {

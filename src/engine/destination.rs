@@ -67,25 +67,32 @@ impl Destination {
 pub(super) enum AnySink {
     Postgres(Box<Worker>),
     Discard(Discard),
+    /// The sink itself is being recovered, elsewhere: see [`crate::engine::mending`].
+    Away,
 }
 
-/// The same call on whichever sink it is.
+/// The same call on whichever sink it is, and what is said in the place of one that is away.
 macro_rules! each {
-    ($self:ident, $sink:ident => $call:expr) => {
+    ($self:ident, $sink:ident => $call:expr, $away:expr) => {
         match $self {
             AnySink::Postgres($sink) => $call,
             AnySink::Discard($sink) => $call,
+            AnySink::Away => $away,
         }
     };
 }
 
+fn away<T>() -> Result<T, Lost> {
+    Err(Lost { message: "the connection is being made again".to_owned(), is_transient: true })
+}
+
 impl Sink for AnySink {
     fn has_room(&self) -> bool {
-        each!(self, sink => sink.has_room())
+        each!(self, sink => sink.has_room(), false)
     }
 
     fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
-        each!(self, sink => sink.submit(ticket, action))
+        each!(self, sink => sink.submit(ticket, action), 0)
     }
 
     fn poll(
@@ -93,30 +100,30 @@ impl Sink for AnySink {
         context: &mut Context<'_>,
         outcomes: &mut Vec<Outcome>,
     ) -> Poll<Result<(), Lost>> {
-        each!(self, sink => sink.poll(context, outcomes))
+        each!(self, sink => sink.poll(context, outcomes), Poll::Pending)
     }
 
     async fn recover(&mut self) -> Result<(), Lost> {
-        each!(self, sink => sink.recover().await)
+        each!(self, sink => sink.recover().await, away())
     }
 
     async fn resolve(&mut self, ticket: Ticket, action: &Action) -> Result<Fate, Lost> {
-        each!(self, sink => sink.resolve(ticket, action).await)
+        each!(self, sink => sink.resolve(ticket, action).await, away())
     }
 
     fn lossy_for(&self) -> Option<Duration> {
-        each!(self, sink => sink.lossy_for())
+        each!(self, sink => sink.lossy_for(), None)
     }
 
     async fn make_durable(&mut self) -> Result<(), Lost> {
-        each!(self, sink => sink.make_durable().await)
+        each!(self, sink => sink.make_durable().await, away())
     }
 
     async fn prepare(&mut self) -> Result<(), Lost> {
-        each!(self, sink => sink.prepare().await)
+        each!(self, sink => sink.prepare().await, away())
     }
 
     async fn close(&mut self) {
-        each!(self, sink => sink.close().await);
+        each!(self, sink => sink.close().await, ());
     }
 }

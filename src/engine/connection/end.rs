@@ -60,11 +60,7 @@ impl Connection {
             self.fill();
             let _ = tokio::time::timeout(Duration::from_nanos(left), self.wait()).await;
         }
-        if self.is_quiet() {
-            let _ = tokio::time::timeout(LAST_LOOK, self.make_durable()).await;
-        } else {
-            let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
-        }
+        let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
             // One after the other: behind it may wait what a crash took back.
@@ -74,14 +70,31 @@ impl Connection {
         }
     }
 
-    /// Cuts what is still in flight, and looks what became of it.
+    /// Cuts what is still in flight, and looks what became of it, and of what a crash may have
+    /// taken back.
     async fn look_once(&mut self) {
         for route in 0..self.routes.len() {
+            let was_lost = self.reclaim(route).await;
+            if self.routes[route].is_dead {
+                continue;
+            }
             let is_busy = (0..self.lanes.len()).any(|number| self.is_submitted(number, route));
-            if is_busy && self.routes[route].sink.recover().await.is_ok() {
+            let sink = &mut self.routes[route].sink;
+            if !was_lost && !is_busy && sink.make_durable().await.is_ok() {
+                continue;
+            }
+            let is_of_use = is_busy || sink.lossy_for().is_some();
+            if is_of_use && sink.recover().await.is_ok() {
                 let _ = self.resolve_all(route).await;
             }
         }
+    }
+
+    /// Breaks off the mending of a way. Returns whether there was any.
+    async fn reclaim(&mut self, route: usize) -> bool {
+        let Some(mending) = self.routes[route].mending.take() else { return false };
+        self.routes[route].sink = mending.break_off().await;
+        true
     }
 
     /// Slots that came due before the run was stopped, and were never taken.

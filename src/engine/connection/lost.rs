@@ -1,10 +1,15 @@
 //! When the way to a database is lost: a new one is made within limits, what was in flight is
 //! resolved, and what proves absent is sent again before anything later of its lane.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::engine::connection::Connection;
+use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
+use crate::engine::mending::Mending;
 use crate::engine::nanoseconds;
 use crate::engine::stop::Level;
 use crate::measure::End;
@@ -13,94 +18,113 @@ use crate::sink::Lost;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 
-/// First pause between attempts; doubled each time.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Longest pause between attempts.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the first connection is tried: servers that start need a moment.
 const FIRST_WITHIN: Duration = Duration::from_secs(15);
+
+/// How an attempt to mend a way ended.
+pub(super) enum Mended {
+    /// It stands.
+    Ready,
+    /// It was lost again, and is tried again.
+    Again,
+    /// The run was told to end, or to end sooner: the way is left as it is.
+    Stopped,
+    /// It cannot be made: why.
+    Failed(String),
+}
 
 impl Connection {
     /// Makes the first way. Returns whether it stands.
     pub(super) async fn first_way(&mut self, route: usize) -> bool {
-        match self.make_way_unless_stopped(route, FIRST_WITHIN).await {
-            Some(Ok(())) => true,
-            Some(Err(lost)) => {
-                self.shared.job.stop.tell(Level::Cancel, End::SetUpFailed(lost.message));
-                false
+        let mut stop = self.shared.job.stop.watch();
+        self.mend_within(route, String::new(), FIRST_WITHIN);
+        while let Some(mending) = &mut self.routes[route].mending {
+            let (sink, made) = tokio::select! {
+                made = poll_fn(|context| mending.poll(context)) => made,
+                _ = stop.wait_for(|level| *level != Level::Run) => return false,
+            };
+            match self.mended(route, sink, made).await {
+                Mended::Ready => return true,
+                Mended::Again => {}
+                Mended::Stopped => return false,
+                Mended::Failed(why) => {
+                    self.shared.job.stop.tell(Level::Cancel, End::SetUpFailed(why));
+                    return false;
+                }
             }
-            None => false,
         }
+        false
     }
 
-    /// Makes a new way and resolves what was in flight on the old one. If that cannot be done
-    /// within the scenario's limit, the run is stopped and what was in flight stays unknown. If the
-    /// run is told to end meanwhile, the way is left as it is, for its end to see to.
-    pub(super) async fn mend(&mut self, route: usize, lost: Lost) {
+    /// Begins to make a lost way again. What goes elsewhere goes on meanwhile.
+    pub(super) fn mend(&mut self, route: usize, lost: Lost) {
         let within = self.routes[route].destination.reconnect();
-        match self.make_way_unless_stopped(route, within).await {
-            Some(Ok(())) => self.was_held_up(),
-            Some(Err(latest)) => {
-                let why = if latest.message.is_empty() { lost.message } else { latest.message };
+        self.mend_within(route, lost.message, within);
+    }
+
+    fn mend_within(&mut self, route: usize, why: String, within: Duration) {
+        let route = &mut self.routes[route];
+        let sink = std::mem::replace(&mut route.sink, AnySink::Away);
+        let until = Instant::now() + within;
+        route.mending = Some(Mending::begin(sink, until, Duration::ZERO, why));
+    }
+
+    /// Takes a mended way back, or stops the run: what was in flight on it then stays unknown.
+    pub(super) async fn take_way(&mut self, route: usize, sink: AnySink, made: Result<(), Lost>) {
+        match self.mended(route, sink, made).await {
+            Mended::Ready => self.was_held_up(),
+            Mended::Again | Mended::Stopped => {}
+            Mended::Failed(why) => {
                 let reason = format!("a connection was lost and not made again: {why}");
                 self.shared.job.stop.tell(Level::Drain, End::Stopped(reason));
                 self.give_up(route);
             }
-            None => {}
         }
+    }
+
+    /// Resolves what was in flight on the old way, and makes the new one ready for actions.
+    async fn mended(&mut self, route: usize, sink: AnySink, made: Result<(), Lost>) -> Mended {
+        self.routes[route].sink = sink;
+        let Some(mending) = self.routes[route].mending.take() else { return Mended::Stopped };
+        let mut stop = self.shared.job.stop.watch();
+        let before = *stop.borrow();
+        let ready = async {
+            made?;
+            self.make_ready(route).await
+        };
+        let ready = tokio::select! {
+            ready = ready => ready,
+            _ = stop.wait_for(|level| *level > before) => return Mended::Stopped,
+        };
+        let Err(lost) = ready else { return Mended::Ready };
+        let (until, pause) = (mending.until, Mending::pause());
+        if lost.is_transient && Instant::now() + pause < until {
+            let sink = std::mem::replace(&mut self.routes[route].sink, AnySink::Away);
+            self.routes[route].mending = Some(Mending::begin(sink, until, pause, lost.message));
+            return Mended::Again;
+        }
+        Mended::Failed(if lost.message.is_empty() { mending.why } else { lost.message })
+    }
+
+    async fn make_ready(&mut self, route: usize) -> Result<(), Lost> {
+        self.resolve_all(route).await?;
+        self.routes[route].sink.prepare().await
     }
 
     /// Waits until no crash can take back any more what was acknowledged. If there is one now, what
     /// it took back is under way again afterwards.
     pub(super) async fn make_durable(&mut self) {
         for route in 0..self.routes.len() {
-            if self.routes[route].is_dead {
+            if self.routes[route].is_dead || self.routes[route].mending.is_some() {
                 continue;
             }
             match self.routes[route].sink.make_durable().await {
                 Ok(()) => self.lanes.iter_mut().for_each(|lane| {
                     lane.fresh.retain(|(_, flight)| flight.sink != route);
                 }),
-                Err(lost) => self.mend(route, lost).await,
+                Err(lost) => self.mend(route, lost),
             }
         }
-    }
-
-    /// `None` if the run was told to end, or to end sooner.
-    async fn make_way_unless_stopped(
-        &mut self,
-        route: usize,
-        within: Duration,
-    ) -> Option<Result<(), Lost>> {
-        let mut stop = self.shared.job.stop.watch();
-        let before = *stop.borrow();
-        tokio::select! {
-            made = self.make_way(route, within) => Some(made),
-            _ = stop.wait_for(|level| *level > before) => None,
-        }
-    }
-
-    /// Tries until a way is made and everything on the old one is resolved, the time is over, or
-    /// trying is useless.
-    async fn make_way(&mut self, route: usize, within: Duration) -> Result<(), Lost> {
-        let began = self.shared.clock.now();
-        let mut pause = PAUSE_MIN;
-        loop {
-            let made = self.try_way(route).await;
-            let gone = Duration::from_nanos(self.shared.clock.now() - began);
-            match made {
-                Err(lost) if lost.is_transient && gone + pause < within => {}
-                made => return made,
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    async fn try_way(&mut self, route: usize) -> Result<(), Lost> {
-        self.routes[route].sink.recover().await?;
-        self.resolve_all(route).await?;
-        self.routes[route].sink.prepare().await
     }
 
     /// Slots that came due while there was no way were held up by the target, not by us.

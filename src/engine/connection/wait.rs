@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use crate::engine::connection::Connection;
 use crate::engine::connection::Phase;
+use crate::engine::destination::AnySink;
 use crate::engine::stop::Level;
 use crate::sink::Lost;
 use crate::sink::Sink;
@@ -18,6 +19,8 @@ enum Event {
     Outcomes,
     Due,
     Lost(usize, Lost),
+    /// A lost way was made again, or cannot be.
+    Mended(usize, AnySink, Result<(), Lost>),
 }
 
 impl Connection {
@@ -34,6 +37,12 @@ impl Connection {
             let before = outcomes.len();
             for (number, route) in routes.iter_mut().enumerate().filter(|(_, route)| !route.is_dead)
             {
+                if let Some(mending) = &mut route.mending {
+                    if let Poll::Ready((sink, made)) = mending.poll(context) {
+                        return Poll::Ready(Event::Mended(number, sink, made));
+                    }
+                    continue;
+                }
                 if let Poll::Ready(Err(lost)) = route.sink.poll(context, outcomes) {
                     return Poll::Ready(Event::Lost(number, lost));
                 }
@@ -50,7 +59,8 @@ impl Connection {
         };
         self.settle_outcomes();
         match event {
-            Some(Event::Lost(route, lost)) => self.mend(route, lost).await,
+            Some(Event::Lost(route, lost)) => self.mend(route, lost),
+            Some(Event::Mended(route, sink, made)) => self.take_way(route, sink, made).await,
             Some(Event::Due) => self.woken = self.shared.clock.now(),
             Some(Event::Outcomes) | None => {}
         }
@@ -58,6 +68,7 @@ impl Connection {
 
     fn has_work(&self) -> bool {
         self.lanes.iter().any(|lane| lane.flight.is_some())
+            || self.routes.iter().any(|route| route.mending.is_some())
     }
 
     /// Makes all ways. Returns whether the run may begin.
