@@ -88,6 +88,7 @@ pub struct Finished {
 /// Runs the load to its end. Returns when every worker has ended.
 pub fn run(job: Job) -> std::io::Result<Finished> {
     let connections = job.connections();
+    job.warn_of_idle();
     let workers = job.workers.clamp(1, connections);
     let shared = Arc::new(Shared {
         clock: Clock::start(),
@@ -265,9 +266,27 @@ impl Job {
     /// Over how many connections a group's lanes are dealt: as many as each of its destinations
     /// allows, but no more than there are lanes.
     fn spread(&self, group: usize) -> usize {
+        self.allowed(group).clamp(1, self.world.lanes.max(1) as usize)
+    }
+
+    fn allowed(&self, group: usize) -> usize {
         let domains = self.world.domains_of(group);
         let allowed = domains.iter().map(|domain| self.destinations[*domain].connections()).min();
-        allowed.unwrap_or(1).clamp(1, self.world.lanes.max(1) as usize)
+        allowed.unwrap_or(1)
+    }
+
+    /// Says so if connections were asked for that have no lane.
+    fn warn_of_idle(&self) {
+        let lanes = self.world.lanes as usize;
+        let allowed = (0..self.world.groups.len()).map(|group| self.allowed(group)).max();
+        let is_discarded =
+            self.destinations.iter().all(|each| matches!(each, Destination::Discard));
+        if let Some(allowed) = allowed.filter(|allowed| *allowed > lanes && !is_discarded) {
+            self.feed.message(format!(
+                "{lanes} of {allowed} connections are used: a lane has one action under way, so \
+                 more need more `lanes`"
+            ));
+        }
     }
 }
 

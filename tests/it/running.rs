@@ -46,6 +46,16 @@ fn assert_sound(stream: &Value) {
 }
 
 #[test]
+fn connections_without_a_lane_are_not_made_and_not_hushed_up() {
+    let mut place = place("[ { hold: 100/s, for: 1s } ]");
+    place.set("lanes=2");
+    place.set("targets.operational.postgres.connections=5");
+    let done = place.run(&["run", "@quickstart"]);
+    assert!([0, 99].contains(&done.code), "{}{}", done.out, done.err);
+    assert!(done.err.contains("2 of 5 connections are used"), "{}", done.err);
+}
+
+#[test]
 fn a_hold_is_its_rate_times_its_time() {
     hold(Duration::from_secs(5));
 }
