@@ -14,6 +14,7 @@ use crate::measure::Meter;
 use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::StreamFacts;
+use crate::pace::nanoseconds;
 use crate::scenario::Scenario;
 use crate::units::format_duration;
 
@@ -288,9 +289,4 @@ impl Job {
             ));
         }
     }
-}
-
-/// A duration on the run's clock: up to 584 years.
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -22,7 +22,7 @@ impl Clock {
 
     /// The time.
     pub(super) fn now(&self) -> u64 {
-        super::nanoseconds(monotonic().saturating_sub(self.zero))
+        crate::pace::nanoseconds(monotonic().saturating_sub(self.zero))
     }
 }
 

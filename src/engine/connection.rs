@@ -48,8 +48,6 @@ pub(super) struct Connection {
     records: Rc<RefCell<Records>>,
     lanes: Vec<LaneRun>,
     agenda: Agenda,
-    /// Lanes whose warm-up is over, until everybody's is.
-    parked: Vec<usize>,
     routes: Vec<Route>,
     timer: Timer,
     /// When the timer woke it last: it does not wake again at once.
@@ -113,7 +111,6 @@ impl Connection {
         Ok(Self {
             lanes,
             agenda: Agenda::default(),
-            parked: Vec::new(),
             routes: routes.collect(),
             timer: Timer::new(shared.clock)?,
             woken: 0,
@@ -176,16 +173,14 @@ impl Connection {
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
         let world = &self.shared.job.world;
-        let plan = world.plan(usize::from(due.stream));
-        let boundary = plan.boundary_ns();
-        if !plan.is_open() {
+        let boundary = world.plan(usize::from(due.stream)).boundary_ns();
+        let Some(intended) = self.intended(&due) else {
             return self.schedule_unlimited(number, due, now);
-        }
-        let intended = match self.phase {
-            Phase::WarmUp(_) if due.planned_ns >= boundary => return self.parked.push(number),
-            Phase::WarmUp(began) => began + due.planned_ns,
-            Phase::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
         };
+        if matches!(self.phase, Phase::WarmUp(_)) && due.planned_ns >= boundary {
+            // Its warm-up is over: it goes on when everybody's is.
+            return;
+        }
         let factor = self.shared.job.scenario.load.streams[usize::from(due.stream)].late.factor;
         let release = self.lanes[number].release(intended, due.planned_ns, factor);
         self.note(number, release, due.planned_ns);
@@ -195,12 +190,10 @@ impl Connection {
     fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
         let plan = self.shared.job.world.plan(usize::from(due.stream));
         match self.phase {
-            Phase::WarmUp(began) if now >= began + plan.boundary_ns() => {
-                return self.parked.push(number);
-            }
+            Phase::WarmUp(began) if now >= began + plan.boundary_ns() => return,
             Phase::WarmUp(_) => {}
             Phase::Measuring(began) => {
-                let length = plan.measured().map(super::nanoseconds);
+                let length = plan.measured().map(crate::pace::nanoseconds);
                 let is_over = length.is_some_and(|length| now >= began.saturating_add(length));
                 if is_over || self.lanes[number].left == Some(0) {
                     return;

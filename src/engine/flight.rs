@@ -77,7 +77,7 @@ impl LaneRun {
     /// Keeps an acknowledged action in mind for as long as a crash may take it back.
     pub(super) fn remember(&mut self, flight: Flight, now: u64, lossy_for: Duration, lanes: u32) {
         let most = (FRESH_MAX / lanes as usize).max(FRESH_MIN);
-        let lossy_ns = crate::engine::nanoseconds(lossy_for);
+        let lossy_ns = crate::pace::nanoseconds(lossy_for);
         while let Some((at, _)) = self.fresh.front()
             && (self.fresh.len() >= most || now.saturating_sub(*at) > lossy_ns)
         {

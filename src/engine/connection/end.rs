@@ -51,7 +51,7 @@ impl Connection {
     /// the run is cancelled.
     async fn drain(&mut self) {
         let drain = self.shared.job.scenario.load.drain;
-        let until = self.shared.clock.now().saturating_add(crate::engine::nanoseconds(drain));
+        let until = self.shared.clock.now().saturating_add(crate::pace::nanoseconds(drain));
         while !self.is_quiet() && self.shared.job.stop.level() != Level::Cancel {
             let left = until.saturating_sub(self.shared.clock.now());
             if left == 0 {

@@ -110,7 +110,6 @@ impl Connection {
         }
         drop(records);
         self.phase = Phase::Measuring(began);
-        self.parked.clear();
         for number in 0..self.lanes.len() {
             self.lanes[number].last = None;
             self.lanes[number].left = self.share_of_limit(number);
