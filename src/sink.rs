@@ -52,6 +52,10 @@ pub trait Sink {
     /// it never does.
     fn lossy_for(&self) -> Option<Duration>;
 
+    /// After [`Sink::recover`]: whether the destination has crashed or was restarted since the way
+    /// before.
+    fn has_crashed(&self) -> bool;
+
     /// Waits until a crash of the destination cannot take back any more what it has acknowledged.
     /// Only when nothing is in flight. After an error begin again with `recover`.
     fn make_durable(&mut self) -> impl Future<Output = Result<(), Lost>>;

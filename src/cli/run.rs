@@ -7,6 +7,7 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::action::StatementId;
+use crate::action::StatementKind;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::complain;
@@ -177,8 +178,13 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
         .statements
         .iter()
         .enumerate()
-        .filter(|(_, statement)| catalog.table(statement.table).domain == number)
-        .map(|(id, _)| StatementId(u16::try_from(id).unwrap_or(u16::MAX)));
+        .filter(|(_, statement)| {
+            let table = catalog.table(statement.table);
+            // A row without a key is never deleted by it.
+            let is_used = !matches!(statement.kind, StatementKind::Delete) || !table.key.is_empty();
+            table.domain == number && is_used
+        })
+        .map(|(id, _)| StatementId::of(id));
     let options = WorkerOptions {
         application_name: format!("{}/{number}", prepared.application_name()),
         lock: lock(prepared.folder.run(), number),

@@ -144,6 +144,7 @@ impl Connection {
                     self.make_durable().await;
                 }
             }
+            self.rest().await;
         }
         self.end().await;
     }
@@ -242,11 +243,7 @@ impl Connection {
         if let Some(left) = &mut lane.left {
             *left = left.saturating_sub(1);
         }
-        // A slot that found its lane busy, or held back by the late policy, was not seen late by
-        // us: the target made it wait.
-        let was_free =
-            intended.is_none_or(|intended| lane.idle_since.max(lane.release_ns) <= intended);
-        let picked = if was_free { now } else { intended.unwrap_or(now) };
+        let picked = lane.seen_at(intended.unwrap_or(now), now);
         lane.last = Some((due.planned_ns, now));
         let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };
         let mut records = self.records.borrow_mut();

@@ -115,6 +115,10 @@ impl Sink for AnySink {
         each!(self, sink => sink.lossy_for(), None)
     }
 
+    fn has_crashed(&self) -> bool {
+        each!(self, sink => sink.has_crashed(), false)
+    }
+
     async fn make_durable(&mut self) -> Result<(), Lost> {
         each!(self, sink => sink.make_durable().await, away())
     }

@@ -26,6 +26,8 @@ pub(super) struct LaneRun {
     pub(super) release_ns: u64,
     /// When its last action settled, on the run's clock.
     pub(super) idle_since: u64,
+    /// How late its last slot was seen, by our own fault.
+    pub(super) our_lateness: u64,
     /// Of the last slot that was taken: when it was planned, and when it was taken.
     pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
@@ -99,6 +101,7 @@ impl LaneRun {
             is_noted: false,
             release_ns: 0,
             idle_since: 0,
+            our_lateness: 0,
             last: None,
             absent: HashSet::new(),
             behind: HashSet::new(),
@@ -107,6 +110,17 @@ impl LaneRun {
             again: VecDeque::new(),
             left: None,
         }
+    }
+
+    /// When a slot that is taken now, and was due at `intended`, counts as seen. One that found its
+    /// lane free is seen now. One that found it busy, or held back by the late policy, had to wait
+    /// for the target: it counts as seen when it was due; but for as long as our own lateness with
+    /// the slots before it is what it still waits behind.
+    pub(super) fn seen_at(&mut self, intended: u64, now: u64) -> u64 {
+        let late = now.saturating_sub(intended);
+        let was_free = self.idle_since.max(self.release_ns) <= intended;
+        self.our_lateness = if was_free { late } else { late.min(self.our_lateness) };
+        intended.saturating_add(self.our_lateness)
     }
 
     /// When the next slot, due at `intended` and planned for `planned`, may be sent: when it is

@@ -272,7 +272,8 @@ fn base36(mut number: u64, out: &mut String) {
     out.extend(digits.iter().rev());
 }
 
-/// A computed column; NULL if an operand is, or if the result does not fit.
+/// A computed column; NULL if an operand is. A number that would leave the column stops at the
+/// column's end.
 fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut Action) -> Value {
     let value = match evaluate(expression, first, action) {
         Some(Operand::Text(text)) => {
@@ -281,25 +282,26 @@ fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut
             cut(kind, start, action);
             action.text_from(start)
         }
-        Some(Operand::Number(number)) => match kind {
-            ColumnType::Numeric { precision, scale } => number
-                .rescale(scale)
-                .filter(|fits| fits.whole_digits() <= u32::from(precision - scale))
-                .map_or(Value::Null, Value::Decimal),
-            ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => {
-                let (least, greatest) = kind.integer_range().unwrap_or((i64::MIN, i64::MAX));
-                number
-                    .rescale(0)
-                    .filter(|whole| (least..=greatest).contains(&whole.unscaled))
-                    .map_or(Value::Null, |whole| Value::Int(whole.unscaled))
-            }
-            ColumnType::Real | ColumnType::Double => Value::Float(number.to_f64()),
-            _ => Value::Null,
-        },
+        Some(Operand::Number(number)) => exactly(kind, number),
         Some(Operand::Real(number)) => round_to(kind, number),
         None => Value::Null,
     };
     as_held(kind, value)
+}
+
+/// An exact number as a column holds it.
+fn exactly(kind: ColumnType, number: Decimal) -> Value {
+    let exact = match kind {
+        ColumnType::Numeric { precision, scale } => number
+            .rescale(scale)
+            .filter(|fits| fits.whole_digits() <= u32::from(precision - scale))
+            .map(Value::Decimal),
+        _ => kind.integer_range().and_then(|(least, greatest)| {
+            let whole = number.rescale(0)?.unscaled;
+            (least..=greatest).contains(&whole).then_some(Value::Int(whole))
+        }),
+    };
+    exact.unwrap_or_else(|| round_to(kind, number.to_f64()))
 }
 
 enum Operand {
@@ -363,7 +365,10 @@ fn combine(operator: Operator, left: Operand, right: Operand) -> Option<Operand>
             Operator::Subtract => left.checked_sub(*right),
             _ => left.checked_mul(*right),
         };
-        return number.map(Operand::Number);
+        if let Some(number) = number {
+            return Some(Operand::Number(number));
+        }
+        // What has more than 18 digits is computed in floating point, as near as that comes.
     }
     let (left, right) = (left.real()?, right.real()?);
     Some(Operand::Real(match operator {

@@ -201,9 +201,12 @@ impl Summary {
 }
 
 fn came_to_nothing(stream: &StreamSummary) -> Option<String> {
-    let StreamSummary { name, sent, acknowledged, .. } = stream;
-    (*sent > 0 && *acknowledged == 0).then(|| {
-        format!("nothing of the stream `{name}` was acknowledged: {sent} actions were sent")
+    let StreamSummary { name, scheduled, sent, skipped, acknowledged, .. } = stream;
+    (*scheduled > 0 && *acknowledged == 0).then(|| {
+        format!(
+            "nothing of the stream `{name}` was acknowledged: {sent} actions were sent, and \
+             {skipped} found no row to work on"
+        )
     })
 }
 

@@ -57,6 +57,10 @@ impl Sink for Discard {
         None
     }
 
+    fn has_crashed(&self) -> bool {
+        false
+    }
+
     async fn make_durable(&mut self) -> Result<(), Lost> {
         Ok(())
     }

@@ -56,6 +56,39 @@ fn connections_without_a_lane_are_not_made_and_not_hushed_up() {
 }
 
 #[test]
+fn a_table_without_a_key_is_loaded_and_a_pause_at_the_end_is_played() {
+    let place = Place::new(&["log"]);
+    let begun = Instant::now();
+    place.must(&["run", &crate::support::command::scenario("log.yaml"), "--out", "run"]);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "the pause is missing");
+    let summary = place.summary("run");
+    assert_eq!(summary["streams"][0]["acknowledged"], 200);
+    place.assert_counted(&summary);
+}
+
+/// What was due while the program itself stood still is its own lateness, in every lane's every slot.
+#[test]
+fn a_generator_that_stood_still_blames_nobody_else() {
+    let mut place = place("[ { hold: 1k/s, for: 4s } ]");
+    place.set("thresholds=[]");
+    let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
+    let id = rustix::process::Pid::from_child(&child);
+    let exists = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%orders%'",
+        place.database("orders")
+    );
+    wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");
+    rustix::process::kill_process(id, rustix::process::Signal::STOP).unwrap();
+    thread::sleep(Duration::from_millis(1500));
+    rustix::process::kill_process(id, rustix::process::Signal::CONT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "{}", String::from_utf8_lossy(&output.stdout));
+    let stream = &place.summary("run")["streams"][0];
+    assert!(of(stream, "sched.p90") > of(stream, "queue.p90"), "{stream}");
+    assert!(of(stream, "sched.p90") > 500_000_000, "{stream}");
+}
+
+#[test]
 fn a_hold_is_its_rate_times_its_time() {
     hold(Duration::from_secs(5));
 }

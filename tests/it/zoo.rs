@@ -218,3 +218,15 @@ fn numbers_stop_at_the_ends_of_their_columns() {
     let row = ["32767", "-2147483648", "9223372036854775807", "9999.99", "-0.99", &most, "abcbc"];
     assert_eq!(place.server.query(&place.database("ends"), sql), [row]);
 }
+
+#[test]
+fn computed_numbers_are_as_near_as_their_columns_allow() {
+    let place = Place::new(&["sums"]);
+    place.must(&["run", &scenario("sums.yaml"), "--out", "run"]);
+    let wrong = "SELECT count(*) FROM sums WHERE abs(square - one * one) > 0.000001 \
+                 OR abs(thrice - part * 3) > 0.006 OR third <> round(id / 3.0) \
+                 OR twice <> 9223372036854775807 OR small <> -32768";
+    let database = place.database("sums");
+    assert_eq!(place.server.query(&database, wrong), [["0"]]);
+    assert_eq!(place.server.query(&database, "SELECT count(*) FROM sums"), [["50"]]);
+}

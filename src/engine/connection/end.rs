@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::engine::connection::Connection;
 use crate::engine::connection::Phase;
 use crate::engine::stop::Level;
+use crate::pace::Plan;
 use crate::sink::Sink;
 
 /// How long leave-taking may take.
@@ -108,16 +109,31 @@ impl Connection {
             for (stream, next) in group.iter().zip(lane.lane.position()) {
                 let plan = world.plan(*stream);
                 let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
-                let mut slot = next;
-                while let Some(number) = slot.filter(|_| plan.is_open())
-                    && plan.due(number).is_some_and(|due| due <= horizon)
-                {
-                    let counters = &mut records.recorder.stream(*stream).counters;
-                    counters.scheduled += 1;
-                    counters.unfinished += 1;
-                    slot = Some(number + u64::from(world.lanes));
-                }
+                let Some(next) = next.filter(|_| plan.is_open()) else { continue };
+                let count = count_due(plan, (next, world.lanes), horizon);
+                let counters = &mut records.recorder.stream(*stream).counters;
+                counters.scheduled += count;
+                counters.unfinished += count;
             }
         }
     }
+}
+
+/// How many slots of a lane, from its next one on, are planned until a moment. Counted by halving:
+/// at high rates they are many.
+fn count_due(plan: &Plan, (next, lanes): (u64, u32), until: u64) -> u64 {
+    let is_due = |count: u64| {
+        let slot = count.checked_mul(lanes.into()).and_then(|ahead| next.checked_add(ahead));
+        slot.and_then(|slot| plan.due(slot)).is_some_and(|due| due <= until)
+    };
+    let mut end = 1;
+    while is_due(end) {
+        end *= 2;
+    }
+    let mut begin = 0;
+    while begin < end {
+        let middle = begin + (end - begin) / 2;
+        if is_due(middle) { begin = middle + 1 } else { end = middle }
+    }
+    begin
 }

@@ -167,7 +167,8 @@ impl Connection {
     /// back.
     pub(super) async fn resolve_all(&mut self, route: usize) -> Result<(), Lost> {
         self.resolve_flights(route).await?;
-        if let Some(lossy_for) = self.routes[route].sink.lossy_for() {
+        let sink = &self.routes[route].sink;
+        if let Some(lossy_for) = sink.lossy_for().filter(|_| sink.has_crashed()) {
             for number in 0..self.lanes.len() {
                 self.take_back(number, route, lossy_for).await?;
             }

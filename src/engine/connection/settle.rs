@@ -25,13 +25,21 @@ impl Connection {
         }
         let now = self.shared.clock.now();
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        let settled = outcomes.len() as u64;
-        let mut broken = 0;
+        let (mut settled, mut broken) = (0, 0);
         for Outcome { ticket, result } in outcomes.drain(..) {
             let number = ticket as usize;
+            if let Err(failure) = &result
+                && self.is_tried_again(number, failure)
+            {
+                continue;
+            }
+            settled += 1;
             match result {
                 Ok(shortfalls) => self.acknowledged(number, &shortfalls, now),
-                Err(failure) => broken += u64::from(self.refused(number, &failure, now)),
+                Err(failure) => {
+                    self.failed(number, &failure, now);
+                    broken += u64::from(failure.class != ErrorClass::Constraint);
+                }
             }
         }
         self.outcomes = outcomes;
@@ -71,17 +79,16 @@ impl Connection {
         self.idle(number, now);
     }
 
-    /// Refused: tried again, or given up. Returns whether the breaker is to count it.
-    fn refused(&mut self, number: usize, failure: &Failure, now: u64) -> bool {
+    /// Whether what was refused may pass another time; then it is queued again.
+    fn is_tried_again(&mut self, number: usize, failure: &Failure) -> bool {
         let passes = matches!(failure.class, ErrorClass::Serialization | ErrorClass::Deadlock);
         let Some(flight) = &mut self.lanes[number].flight else { return false };
-        if passes && flight.tries < TRIES_MAX {
-            flight.is_submitted = false;
-            self.routes[flight.sink].queue.push_back(number);
+        if !passes || flight.tries >= TRIES_MAX {
             return false;
         }
-        self.failed(number, failure, now);
-        failure.class != ErrorClass::Constraint
+        flight.is_submitted = false;
+        self.routes[flight.sink].queue.push_back(number);
+        true
     }
 
     /// It did not take effect, and is not sent again because the run ends.

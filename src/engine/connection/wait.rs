@@ -2,11 +2,14 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::engine::connection::Connection;
 use crate::engine::connection::Phase;
 use crate::engine::destination::AnySink;
 use crate::engine::stop::Level;
+use crate::pace::Plan;
+use crate::pace::nanoseconds;
 use crate::sink::Lost;
 use crate::sink::Sink;
 
@@ -115,6 +118,18 @@ impl Connection {
             self.lanes[number].left = self.share_of_limit(number);
             self.schedule(number, began);
         }
+    }
+
+    /// Waits until the last timetable is over: one may end with a pause.
+    pub(super) async fn rest(&mut self) {
+        let Phase::Measuring(began) = self.phase else { return };
+        let world = &self.shared.job.world;
+        let plans = (0..self.shared.job.scenario.load.streams.len()).map(|each| world.plan(each));
+        let lengths = plans.filter(|plan| plan.is_open()).filter_map(Plan::measured);
+        let end = began.saturating_add(lengths.max().map_or(0, nanoseconds));
+        let left = Duration::from_nanos(end.saturating_sub(self.shared.clock.now()));
+        let mut stop = self.shared.job.stop.watch();
+        let _ = tokio::time::timeout(left, stop.wait_for(|level| *level != Level::Run)).await;
     }
 
     /// An unlimited stream's limit, dealt to the lanes.

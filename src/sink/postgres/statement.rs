@@ -64,9 +64,9 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
         (Assign::Value, _) => parameter,
         (Assign::Add, _) => within(*kind, &format!("{column} + {parameter}::numeric")),
         (Assign::Multiply, ColumnType::Numeric { scale, .. }) => {
-            within(*kind, &format!("round({column} * {parameter}, {scale})"))
+            within(*kind, &format!("round({column} * {parameter}::numeric, {scale})"))
         }
-        (Assign::Multiply, _) => within(*kind, &format!("round({column} * {parameter})")),
+        (Assign::Multiply, _) => within(*kind, &format!("round({column} * {parameter}::numeric)")),
         (Assign::Append, ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) => {
             format!("left({column} || {parameter}, {limit})")
         }

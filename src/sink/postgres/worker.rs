@@ -8,6 +8,7 @@
 //! there before) runs in BEGIN, asks for its transaction's number, and only then sends COMMIT: so
 //! that the server can be asked for its fate. Nothing is sent behind it until COMMIT is.
 
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,8 +26,7 @@ use crate::action::Action;
 use crate::action::Catalog;
 use crate::action::Operation;
 use crate::action::StatementId;
-use crate::measure::ErrorClass;
-use crate::sink::Failure;
+use crate::action::TableId;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::Outcome;
@@ -35,12 +35,19 @@ use crate::sink::Ticket;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::evidence;
+use crate::sink::postgres::evidence::Evidence;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::stream::Stream;
 
+mod pending;
 mod way;
+
+use pending::Pending;
+use pending::Phase;
+use pending::Stranded;
+use pending::numberless;
 
 /// What a worker's connection is made with.
 #[derive(Debug, Clone)]
@@ -72,6 +79,13 @@ pub struct Worker {
     expected: VecDeque<u32>,
     /// What was in flight when the connection was lost, until it is resolved.
     stranded: Vec<Stranded>,
+    /// Tables whose triggers or rules may make other rows of ours: what stands there then proves
+    /// nothing.
+    watched: HashSet<TableId>,
+    /// Since when the server has forgotten nothing: changes with each start, and with each crash.
+    era: Option<String>,
+    /// Whether the server has begun a new era, and what it took back is not resolved yet.
+    has_crashed: bool,
     /// How long after its acknowledgement a commit may not be on disk yet; `None` if each is:
     /// `synchronous_commit` is not `off`.
     lossy_for: Option<Duration>,
@@ -89,41 +103,6 @@ struct Open {
     farewell: Option<ServerError>,
 }
 
-#[derive(Debug)]
-struct Pending {
-    ticket: Ticket,
-    phase: Phase,
-    /// Statements of it that are still to be answered, without BEGIN and the like.
-    operations: u32,
-    /// The statement that is answered next.
-    next: u32,
-    /// Answers to BEGIN and the like that still come first.
-    preamble: u32,
-    shortfalls: Vec<(u32, u32)>,
-    error: Option<ServerError>,
-    xid: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// One implicit transaction.
-    Plain,
-    /// BEGIN, the statements, and the question for the transaction's number.
-    Begun,
-    /// COMMIT, or ROLLBACK after an error.
-    Ending,
-}
-
-#[derive(Debug)]
-struct Stranded {
-    ticket: Ticket,
-    /// Set if the server can be asked for the fate of its transaction.
-    xid: Option<u64>,
-    /// It was refused already, or ran in BEGIN and COMMIT was never sent: it cannot have been
-    /// committed.
-    is_uncommitted: bool,
-}
-
 impl Worker {
     /// Not connected yet: [`Sink::recover`] does that.
     pub fn new(options: WorkerOptions) -> Self {
@@ -133,8 +112,18 @@ impl Worker {
             in_flight: VecDeque::new(),
             expected: VecDeque::new(),
             stranded: Vec::new(),
+            watched: HashSet::new(),
+            era: None,
+            has_crashed: false,
             lossy_for: None,
         }
+    }
+
+    /// The best evidence that an action leaves.
+    fn evidence_of(&self, action: &Action) -> Option<Evidence> {
+        let is_watched = |operation: &Operation| self.watched.contains(&operation.table);
+        let is_free = !action.operations().iter().any(is_watched);
+        is_free.then(|| evidence::of(&self.options.catalog, action)).flatten()
     }
 
     fn buffered(&self) -> usize {
@@ -268,40 +257,6 @@ impl Worker {
     }
 }
 
-impl Pending {
-    fn count(&mut self, rows: u32, expected: &mut VecDeque<u32>) {
-        if self.preamble > 0 {
-            self.preamble -= 1;
-            return;
-        }
-        if self.next < self.operations {
-            if expected.pop_front() != Some(rows) {
-                self.shortfalls.push((self.next, rows));
-            }
-            self.next += 1;
-        }
-    }
-
-    fn outcome(self) -> Outcome {
-        let result = match self.error {
-            None => Ok(self.shortfalls),
-            Some(error) => Err(failure(&error)),
-        };
-        Outcome { ticket: self.ticket, result }
-    }
-}
-
-/// An action without a number is not committed: nobody could find out about it.
-fn numberless() -> ServerError {
-    let message = "the server did not tell the transaction's number".to_owned();
-    ServerError { code: String::new(), message, is_fatal: false }
-}
-
-fn failure(error: &ServerError) -> Failure {
-    let message = error.message.chars().take(300).collect();
-    Failure { class: ErrorClass::of_sqlstate(&error.code), code: error.code.clone(), message }
-}
-
 impl Sink for Worker {
     fn has_room(&self) -> bool {
         self.in_flight.len() < self.options.in_flight_max
@@ -310,7 +265,7 @@ impl Sink for Worker {
 
     fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
         let before = self.buffered();
-        let is_evident = evidence::of(&self.options.catalog, action).is_some();
+        let is_evident = self.evidence_of(action).is_some();
         let phase = if is_evident { Phase::Plain } else { Phase::Begun };
         if phase == Phase::Begun
             && let Some(open) = &mut self.open
@@ -371,6 +326,10 @@ impl Sink for Worker {
 
     fn lossy_for(&self) -> Option<Duration> {
         self.lossy_for
+    }
+
+    fn has_crashed(&self) -> bool {
+        self.has_crashed
     }
 
     async fn make_durable(&mut self) -> Result<(), Lost> {

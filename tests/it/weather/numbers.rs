@@ -117,9 +117,8 @@ fn ends_with(last_words: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let ready = said(b'Z', b"I");
-    // The login, what ends a predecessor, the lock, the question for `synchronous_commit`, the
-    // statements.
-    let begin = [said(b'R', &[0; 4]), ready.repeat(5)].concat();
+    // The login, what ends a predecessor, the lock, three questions, the statements.
+    let begin = [said(b'R', &[0; 4]), ready.repeat(7)].concat();
     std::thread::spawn(move || {
         for stream in listener.incoming().take(2) {
             let mut stream = stream.unwrap();
@@ -210,4 +209,39 @@ fn a_crash_behind_the_last_action_costs_nothing() {
     server.start_again();
     passed(&ended);
     assert_exact(&server, KILL, &set, &ended);
+}
+
+/// Rows are other than they were sent where a trigger makes them so: that says nothing of whether
+/// they were committed, and no crash took them back when only connections were cut.
+#[test]
+fn a_trigger_that_changes_rows_is_not_taken_for_a_loss() {
+    let set = [
+        SMALL,
+        "targets.operational.postgres.synchronous_commit=off",
+        "load.streams.shop.profile=[{ hold: 800/s, for: 4s }]",
+        "load.streams.shop.mix={ orders.new_customer: 3, orders.place_order: 1 }",
+    ];
+    let server = TestServer::start();
+    let seeded = Loadgen::start("seed", KILL, &server.url(), &set).finish(PATIENCE);
+    assert_eq!(seeded.code, Some(0), "{}", seeded.said);
+    server.query(
+        "orders",
+        "CREATE SCHEMA weather; CREATE TABLE weather.made (); \
+         CREATE FUNCTION weather.t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
+         NEW.name := upper(NEW.name); INSERT INTO weather.made DEFAULT VALUES; RETURN NEW; END $$; \
+         CREATE TRIGGER t BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION weather.t()",
+    );
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for_load();
+    for _ in 0..8 {
+        sleep(Duration::from_millis(300));
+        let cut =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'orders_app'";
+        server.query("postgres", cut);
+    }
+    let ended = run.finish(PATIENCE);
+    passed(&ended);
+    assert_eq!(ended.count("lost_after_ack"), 0);
+    let inserted = ended.summary["tables"][1]["inserted"].to_string();
+    assert_eq!(server.query("orders", "SELECT count(*) FROM weather.made"), [[inserted]]);
 }

@@ -168,6 +168,7 @@ fn a_run_of_which_nothing_came_has_failed() {
     );
     assert_eq!(ended.code, Some(99), "{}", ended.said);
     let because = ended.summary["failed_because"][0].as_str().unwrap();
-    assert_eq!(because, "nothing of the stream `shop` was acknowledged: 100 actions were sent");
+    let nothing = "nothing of the stream `shop` was acknowledged: 100 actions were sent";
+    assert!(because.starts_with(nothing), "{because}");
     assert_exact(&server, KILL, &[&set[..], &[mix]].concat(), &ended);
 }

@@ -1,6 +1,7 @@
 //! Making a connection, as a successor that must know that its predecessor is gone; and looking
 //! what became of the predecessor's actions.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::action::Action;
 use crate::action::StatementId;
+use crate::action::TableId;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::postgres::evidence;
@@ -15,6 +17,7 @@ use crate::sink::postgres::frames;
 use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement;
+use crate::sink::postgres::statement::table_name;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::Worker;
 
@@ -24,6 +27,9 @@ const WAY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one look may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// When the server was started, and when it last lost its statistics, which it does in a crash.
+const ERA: &str =
+    "SELECT concat(pg_postmaster_start_time(), ' ', stats_reset) FROM pg_stat_bgwriter";
 /// `wal_writer_delay` in milliseconds, where commits are acknowledged before they are on disk.
 const UNWRITTEN: &str = "SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay' \
                          AND current_setting('synchronous_commit') = 'off'";
@@ -72,6 +78,10 @@ impl Worker {
         Box::pin(self.connect()).await?;
         let made = timeout(WAY_TIMEOUT, async {
             self.supersede().await?;
+            let era = self.ask(|out| frames::query(out, ERA)).await?;
+            self.has_crashed |= self.era.is_some() && self.era != era;
+            self.era = era;
+            self.look_for_watchers().await?;
             let delay = self.ask(|out| frames::query(out, UNWRITTEN)).await?;
             self.lossy_for = delay.and_then(|delay| delay.parse().ok()).map(lossy_for);
             Ok(())
@@ -88,6 +98,34 @@ impl Worker {
         if let Some(open) = &mut self.open {
             open.is_prepared = true;
         }
+        self.has_crashed = false;
+        Ok(())
+    }
+
+    /// Finds out which of our tables have triggers or rules that somebody else gave them.
+    async fn look_for_watchers(&mut self) -> Result<(), Lost> {
+        let catalog = std::sync::Arc::clone(&self.options.catalog);
+        let tables: BTreeSet<TableId> =
+            self.options.statements.iter().map(|id| catalog.statement(*id).table).collect();
+        let list: Vec<String> = tables
+            .iter()
+            .map(|id| {
+                let name = literal(&table_name(catalog.table(*id)));
+                format!("({}, to_regclass({name}))", id.0)
+            })
+            .collect();
+        if list.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT string_agg(id::text, ' ') FROM (VALUES {}) ours (id, place) WHERE EXISTS \
+             (SELECT FROM pg_trigger WHERE tgrelid = place AND NOT tgisinternal) OR EXISTS \
+             (SELECT FROM pg_rewrite WHERE ev_class = place)",
+            list.join(", ")
+        );
+        let found = self.ask(|out| frames::query(out, &sql)).await?.unwrap_or_default();
+        let numbers = found.split(' ').filter_map(|number| number.parse().ok());
+        self.watched = numbers.map(TableId).collect();
         Ok(())
     }
 
@@ -174,7 +212,13 @@ impl Worker {
                 return Ok(Fate::Absent);
             }
             let catalog = std::sync::Arc::clone(&self.options.catalog);
-            let question = match (xid, evidence::of(&catalog, action)) {
+            // What is in flight was sent as its evidence then allowed.
+            let evidence = if was_in_flight {
+                evidence::of(&catalog, action)
+            } else {
+                self.evidence_of(action)
+            };
+            let question = match (xid, evidence) {
                 (Some(xid), _) => evidence::of_transaction(&catalog, action, xid),
                 (None, Some(evidence)) => evidence.question(&catalog, action),
                 // Acknowledged, and without evidence: so it was committed durably, see `DURABLE`.
