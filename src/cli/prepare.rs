@@ -224,13 +224,14 @@ impl Prepared {
             feed: feed.clone(),
             stop: stop.clone(),
         };
-        self.set_stage(number, Stage::Seeding)?;
+        // Of several that are at work here at once, one goes on at each step.
+        self.advance(number, &[Stage::Made, Stage::Seeding, Stage::Seeded], Stage::Seeding)?;
         for seeded in seed::seed(&seeding)? {
             self.seeded[usize::from(seeded.table.0)] = seeded.rows;
         }
         if stop.level() == Level::Run {
             self.finish_domain(number)?;
-            self.set_stage(number, Stage::Seeded)?;
+            self.advance(number, &[Stage::Seeding, Stage::Seeded], Stage::Seeded)?;
         }
         Ok(())
     }
@@ -271,9 +272,21 @@ impl Prepared {
         seed::on_runtime_within((&self.stop, MAKE_WITHIN), finished)
     }
 
-    /// Notes in a domain's books how far it is; where there are books.
-    pub(super) fn set_stage(&self, number: usize, stage: Stage) -> Result<(), SetupError> {
-        self.write_books(number, async |books, client| books.set_stage(client, stage).await)
+    /// Goes on in a domain's books, where there are books, unless somebody else has gone on there.
+    pub(super) fn advance(
+        &self,
+        number: usize,
+        from: &[Stage],
+        to: Stage,
+    ) -> Result<(), SetupError> {
+        let domain = self.scenario.domains[number].schema.name.clone();
+        self.write_books(number, async |books, client| {
+            if books.advance(client, from, to).await? {
+                return Ok(());
+            }
+            let why = "another run, or another domain of this one, has begun to load it";
+            Err(SetupError::Used { domain, why: why.to_owned() })
+        })
     }
 
     /// Writes in a domain's books; does nothing where there are none.

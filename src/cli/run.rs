@@ -120,9 +120,9 @@ fn load(
     for domain in domains.clone() {
         let run = prepared.folder.run();
         prepared
-            .write_books(domain, async |books, client| {
-                books.set_run(client, run).await?;
-                books.set_stage(client, Stage::Loading).await
+            .advance(domain, &[Stage::Seeded], Stage::Loading)
+            .and_then(|()| {
+                prepared.write_books(domain, async |books, client| books.set_run(client, run).await)
             })
             .map_err(|error| Refusal::setup(&error))?;
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use deadpool_postgres::Pool;
 use tokio::runtime::Runtime;
+use tokio_postgres::Client;
 
 use crate::action::Action;
 use crate::action::TableId;
@@ -26,6 +27,10 @@ use crate::sink::postgres::copy::Marker;
 use crate::sink::postgres::error::ConnectError;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::SetupError;
+
+/// How often, and how long, another seeding of the same tables is waited for.
+const ALONE_TRIES: u32 = 100;
+const ALONE_PAUSE: Duration = Duration::from_millis(100);
 
 /// One domain's tables to be seeded.
 #[derive(Debug)]
@@ -64,6 +69,7 @@ pub struct Seeded {
 pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
     let catalog = &seeding.world.catalog;
     let sessions = Sessions::new(seeding)?;
+    let _alone = sessions.run(&seeding.stop, seeding.alone())?;
     let mut all = Vec::new();
     for table in seeding.world.seeding_order() {
         if catalog.table(table).domain == seeding.domain && seeding.stop.level() == Level::Run {
@@ -106,6 +112,24 @@ impl Sessions {
 }
 
 impl Seeding {
+    /// A session by which this seeding is the only one in its tables for as long as it is open. What
+    /// a killed predecessor still has under way is waited for.
+    async fn alone(&self) -> Result<Option<Client>, SetupError> {
+        let Some(books) = &self.books else { return Ok(None) };
+        let client = control::control(&self.address, &self.application_name).await?;
+        let sql = "SELECT pg_try_advisory_lock(hashtext($1), 1)";
+        for _ in 0..ALONE_TRIES {
+            let lock = client.query_one(sql, &[&books.namespace()]).await;
+            let lock = lock.map_err(|error| SetupError::Local(error.to_string()))?;
+            if lock.get(0) {
+                return Ok(Some(client));
+            }
+            tokio::time::sleep(ALONE_PAUSE).await;
+        }
+        let what = "another loadgen is seeding it now; wait for its end".to_owned();
+        Err(SetupError::Books { namespace: books.namespace().to_owned(), what })
+    }
+
     fn table(&self, table: TableId, sessions: &Sessions) -> Result<Seeded, SetupError> {
         let done = sessions.run(&self.stop, self.done(table, sessions))?;
         let before = done.iter().map(|(_, rows)| rows).sum();
@@ -175,7 +199,7 @@ impl Seeding {
 
     async fn load(
         &self,
-        client: &mut tokio_postgres::Client,
+        client: &mut Client,
         chunk: Chunk,
         progress: &Progress<'_>,
     ) -> Result<(), SetupError> {

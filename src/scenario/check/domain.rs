@@ -1,11 +1,15 @@
 //! Domains: their schemas, databases, roles and seeded rows.
 
+use secrecy::ExposeSecret;
+
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::scenario::Domain;
+use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::Roles;
+use crate::scenario::Server;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::domain_place;
@@ -180,7 +184,7 @@ fn apart(file: &ScenarioFile, domains: &[Domain], targets: &[Target], problems: 
             Some(TargetKind::Postgres(postgres)) if postgres.provision == Provision::Schemas
         );
         let clash = domains[..number].iter().find(|other| {
-            other.target == domain.target
+            is_one_server(other.target, domain.target, targets)
                 && (is_one_database || other.database == domain.database)
                 && other.namespace == domain.namespace
                 && other
@@ -196,4 +200,14 @@ fn apart(file: &ScenarioFile, domains: &[Domain], targets: &[Target], problems: 
             problems.add(problem.help("give one of them another `database` or `namespace`"));
         }
     }
+}
+
+/// Whether two targets are one server, as far as their words tell.
+fn is_one_server(one: usize, other: usize, targets: &[Target]) -> bool {
+    let server = |target: usize| match targets.get(target).map(|target| &target.kind) {
+        Some(TargetKind::Postgres(PostgresTarget { server: Server::At(url), .. })) => Some(url),
+        _ => None,
+    };
+    let urls = server(one).zip(server(other));
+    one == other || urls.is_some_and(|(one, other)| one.expose_secret() == other.expose_secret())
 }

@@ -81,6 +81,9 @@ pub(super) async fn databases(
     if shared.databases.contains_key(&login.database) {
         return Err(SetupError::Inside(login.database.clone()));
     }
+    for name in shared.databases.keys() {
+        refuse_guests(provisioner, name).await?;
+    }
     let mut cleaned = Cleaned::default();
     if !login.is_superuser {
         let owners = provisioner.domains.iter().map(|(_, domain)| domain.roles.owner.as_str());
@@ -109,6 +112,30 @@ pub(super) async fn databases(
         }
     }
     Ok(cleaned)
+}
+
+/// Refuses to go on if a database of ours holds tables, views or sequences that are not: all that we
+/// make belongs to the domain's roles.
+async fn refuse_guests(provisioner: &Provisioner<'_>, name: &str) -> Result<(), SetupError> {
+    let client = provisioner.servers.open(Some(name)).await?;
+    let sql = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c \
+        JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' \
+        AND n.nspname <> 'information_schema' \
+        AND pg_get_userbyid(c.relowner)::text <> ALL($1) \
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
+            AND d.objid = c.oid AND d.deptype = 'e') \
+        ORDER BY 1 LIMIT 3";
+    let roles: Vec<&str> = role_names(&provisioner.domains()).into_iter().collect();
+    let rows = client.query(sql, &[&roles]).await.map_err(|error| reading(&error))?;
+    let guests: Vec<String> =
+        rows.iter().map(|row| format!("`{}`", row.get::<_, &str>(0))).collect();
+    if guests.is_empty() {
+        return Ok(());
+    }
+    let (kind, name) = (ObjectKind::Database, name.to_owned());
+    let why = format!("others have made {} in it; move or drop that first", guests.join(", "));
+    Err(SetupError::Kept { kind, name, why })
 }
 
 /// Ends what uses a database, then drops it. Clients that come back at once are ended again, for as

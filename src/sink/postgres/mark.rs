@@ -178,6 +178,21 @@ impl Books {
         self.one_row(client.execute(&sql, &[&stage.name()]).await)
     }
 
+    /// Goes on to a stage from one of these, in one step: of two that try at once, one does. Returns
+    /// whether this one did.
+    pub async fn advance(
+        &self,
+        client: &impl GenericClient,
+        from: &[Stage],
+        to: Stage,
+    ) -> Result<bool, SetupError> {
+        let from: Vec<&str> = from.iter().map(|stage| stage.name()).collect();
+        let mark = self.table("mark");
+        let sql = format!("UPDATE {mark} SET stage = $1 WHERE stage = ANY($2)");
+        let changed = client.execute(&sql, &[&to.name(), &from]).await;
+        Ok(changed.map_err(|error| self.failed("write", &error))? == 1)
+    }
+
     /// Sets the name of the run that loads the domain from now on.
     pub async fn set_run(&self, client: &impl GenericClient, run: &str) -> Result<(), SetupError> {
         let sql = format!("UPDATE {} SET run = $1", self.table("mark"));
