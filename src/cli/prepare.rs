@@ -48,9 +48,6 @@ const DEADLOCK: &str = "40P01";
 const SETUP_TRIES: u32 = 5;
 const SETUP_PAUSE: Duration = Duration::from_secs(1);
 
-/// `start: now` as far as the fingerprint is concerned: 2026-01-01T00:00:00Z.
-pub(super) const FIXED_START_US: i64 = 1_767_225_600_000_000;
-
 /// A scenario whose servers are ready.
 #[derive(Debug)]
 pub(super) struct Prepared {
