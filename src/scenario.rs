@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::diagnostic::Secrets;
 use crate::pace::Pacing;
 use crate::schema::Schema;
 
@@ -47,8 +48,10 @@ pub struct Scenario {
     /// SHA-256 of what decides the content (seed, lanes, start, schemas, rows, mixes, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
     pub hash: String,
-    /// The text it was read from, for the run's manifest.
+    /// The text it was read from, without passwords, for the run's manifest.
     pub source: String,
+    /// What must not be told of it.
+    pub secrets: Secrets,
 }
 
 impl Scenario {

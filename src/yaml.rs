@@ -5,6 +5,7 @@ mod decode;
 mod environment;
 mod mistake;
 mod read;
+mod secret;
 mod types;
 
 use crate::diagnostic::Place;
@@ -12,6 +13,8 @@ use crate::diagnostic::Place;
 pub use decode::decode;
 pub use environment::interpolate;
 pub use read::read;
+pub use secret::hide_secrets;
+pub use secret::note_secrets;
 pub use types::Entries;
 pub use types::Kept;
 pub use types::OneOrMany;

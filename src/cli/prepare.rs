@@ -314,6 +314,7 @@ impl Prepared {
             start_us: self.start_us,
             taken: self.taken.clone(),
             files,
+            secrets: self.scenario.secrets.clone(),
         };
         let command: Vec<String> = std::env::args().collect();
         let (run, started) = (self.folder.run(), self.folder.started());
