@@ -11,7 +11,6 @@ mod machine;
 mod server;
 mod sweep;
 
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -33,6 +32,7 @@ use crate::embedded::server::SUPERUSER;
 use crate::embedded::server::Server;
 use crate::embedded::server::initialise;
 use crate::embedded::server::write_private;
+use crate::units::format_hex;
 
 /// What is asked of an embedded server.
 #[derive(Debug, Clone, Default)]
@@ -219,15 +219,6 @@ pub fn sweep(machine: &Machine, progress: &mut dyn FnMut(Progress)) -> Result<()
     sweep::sweep(&Base::open(&machine.temporary)?, progress)
 }
 
-/// Bytes as lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// A path as a URL's query holds it.
 fn in_url(path: &Path) -> String {
     let mut text = String::new();
@@ -236,7 +227,7 @@ fn in_url(path: &Path) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
                 text.push(char::from(*byte));
             }
-            _ => text.extend(['%'].into_iter().chain(hex(&[*byte]).chars())),
+            _ => text.extend(['%'].into_iter().chain(format_hex(&[*byte]).chars())),
         }
     }
     text

@@ -45,7 +45,8 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
-    /// SHA-256 of what decides the content (seed, lanes, start, schemas, rows, mixes, profiles), in hex.
+    /// SHA-256 of what decides the content (seed, lanes, start, schemas with their
+    /// variables, rows, mixes, warm-up, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
     pub hash: String,
     /// The text it was read from, without passwords, for the run's manifest.

@@ -2,6 +2,7 @@
 //! Everything that loadgen knows of the YAML library is behind this module.
 
 mod decode;
+mod digest;
 mod environment;
 mod mistake;
 mod read;
@@ -11,6 +12,7 @@ mod types;
 use crate::diagnostic::Place;
 
 pub use decode::decode;
+pub use digest::digest;
 pub use environment::interpolate;
 pub use read::read;
 pub use secret::hide_secrets;

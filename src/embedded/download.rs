@@ -30,7 +30,7 @@ use ureq::tls::TlsConfig;
 use crate::embedded::EmbeddedError;
 use crate::embedded::Progress;
 use crate::embedded::archives::Archive;
-use crate::embedded::hex;
+use crate::units::format_hex;
 
 /// Archives are 13 to 72 MB, and four times that unpacked; what is far above is not one.
 const ARCHIVE_BYTES_MAX: u64 = 256 << 20;
@@ -156,7 +156,7 @@ fn fetch_once(
         received += length as u64;
         report(received, total);
     }
-    Ok(hex(&hash.finalize()))
+    Ok(format_hex(&hash.finalize()))
 }
 
 /// A client that trusts what the machine trusts, and goes through the proxy that its environment names.

@@ -7,6 +7,7 @@ use loadgen::scenario::Overrides;
 use loadgen::scenario::Scenario;
 use loadgen::scenario::builtin::SCENARIOS;
 
+use crate::support::command::Done;
 use crate::support::command::Place;
 
 /// Few enough rows that seeding takes no time.
@@ -93,6 +94,39 @@ fn another_state_of_the_scenario_does_not_touch_what_is_there() {
     assert_eq!(place.content("orders"), content);
     place.must(&["seed", "@quickstart", "--seed", "9", "--fresh"]);
     assert_ne!(place.content("orders"), content);
+}
+
+/// Of rows of two prices, nobody could say which are which.
+#[test]
+fn a_variable_in_a_schema_is_content_and_a_password_is_not() {
+    let place = Place::new(&["shop"]);
+    let write = |name: &str, text: &str| {
+        std::fs::write(place.folder.path().join(name), text).unwrap();
+    };
+    write(
+        "shop.yaml",
+        "schema: shop\ntables:\n  wares:\n    columns:\n\
+         \x20     id: { type: bigint, key: true, fill: sequence }\n\
+         \x20     price: { type: integer, fill: \"${LOADGEN_PRICE:-1}\" }\n",
+    );
+    write(
+        "day.yaml",
+        "scenario: day\ntargets: { x: { postgres: { url: \"${LOADGEN_POSTGRES}\" } } }\n\
+         domains: { shop: { on: x, schema: shop.yaml, rows: { wares: 100 } } }\n",
+    );
+    let seed = |price: &str, password: &str| {
+        let mut command = place.command(&["seed", "day.yaml"]);
+        let password = format!("cdc.password={password}");
+        Done::from(command.env("LOADGEN_PRICE", price).args(["--set", &password]).output().unwrap())
+    };
+    assert_eq!(seed("1", "one").code, 0);
+    let other = seed("2", "one");
+    assert_eq!(other.code, 4, "{}{}", other.out, other.err);
+    assert!(other.err.contains("--fresh"), "{}", other.err);
+    let again = seed("1", "two");
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(place.number("shop", "SELECT count(*) FROM wares WHERE price = 1"), 100);
+    place.must(&["clean", "day.yaml"]);
 }
 
 #[test]

@@ -139,6 +139,7 @@ fn schema(name: &str) -> Schema {
         tables: vec![items, orders, customers, log],
         actions: vec![Action { name: "close".to_owned(), steps }],
         source: String::new(),
+        content: String::new(),
     }
 }
 
