@@ -6,6 +6,7 @@ mod check;
 mod file;
 mod hash;
 pub(crate) mod life;
+mod numbers;
 mod overrides;
 mod read;
 mod schemas;

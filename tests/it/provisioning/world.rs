@@ -62,7 +62,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
         thresholds: Vec::new(),
         hash: "0123abcd".to_owned(),
         source: String::new(),
-        secrets: Default::default(),
+        secrets: loadgen::diagnostic::Secrets::default(),
     }
 }
 
