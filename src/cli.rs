@@ -189,6 +189,11 @@ impl Refusal {
         Self { text: format!("error: {error}"), code: 4 }
     }
 
+    /// A signal came before anything was made that should stay.
+    fn interrupted(error: &impl std::fmt::Display) -> Self {
+        Self { text: format!("error: {error}"), code: 105 }
+    }
+
     fn report(&self) -> u8 {
         complain(&self.text);
         self.code

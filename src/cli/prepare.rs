@@ -92,7 +92,10 @@ pub(super) fn prepare(
     let scenario = Arc::new(scenario);
     let folder = make_folder(arguments.out.as_deref(), &scenario.name)?;
     feed.phase(Phase::SettingUp);
-    let place = Place::open(&scenario, folder.run(), feed)?;
+    let place = Place::open(&scenario, folder.run(), (feed, stop)).inspect_err(|_| {
+        // Nothing was made, so nothing is to be kept: goes only if it is empty.
+        let _ = std::fs::remove_dir(folder.path());
+    })?;
     let (passwords, generated) = passwords(&scenario, &place)?;
     let start_us = match scenario.start {
         Start::At(start_us) => start_us,
@@ -186,7 +189,11 @@ impl Prepared {
                 }
                 done => break done.map_err(|error| Refusal::setup(&error))?,
             }
-            std::thread::sleep(SETUP_PAUSE);
+            seed::on_runtime_within((&self.stop, MAKE_WITHIN), async {
+                tokio::time::sleep(SETUP_PAUSE).await;
+                Ok(())
+            })
+            .map_err(|error| Refusal::setup(&error))?;
         };
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;

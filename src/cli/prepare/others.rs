@@ -1,5 +1,7 @@
 //! Rows of others, in tables that we did not make: how many there are, and which numbers are left.
 
+use std::time::Duration;
+
 use chrono::Utc;
 
 use crate::action::TableId;
@@ -17,6 +19,9 @@ use crate::units::format_count;
 /// sixteenths of a microsecond: runs that follow each other have numbers apart, unless one makes
 /// sixteen rows in each microsecond of its life.
 const NUMBERS_A_US: u64 = 16;
+
+/// How long the server may take to count them, however many there are.
+const COUNT_WITHIN: Duration = Duration::from_hours(6);
 
 impl Prepared {
     /// Counts the rows of others, and finds where our numbers may begin.
@@ -40,7 +45,9 @@ impl Prepared {
         let connect = connector(address, self.application_name());
         let servers = Servers::new(&connect);
         match Provisioner::new(&self.scenario, domain.target, servers) {
-            Some(provisioner) => seed::on_runtime(provisioner.others(domain)),
+            Some(provisioner) => {
+                seed::on_runtime_within((&self.stop, COUNT_WITHIN), provisioner.others(domain))
+            }
             None => Ok(Vec::new()),
         }
         .map_err(|error| Refusal::setup(&error))
