@@ -23,6 +23,7 @@ mod run;
 mod sample;
 mod seed;
 mod signals;
+mod wait;
 
 /// Puts a realistic, exactly known load on a data platform, and says exactly what came out.
 #[derive(Debug, Parser)]

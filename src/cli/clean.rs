@@ -6,7 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::read;
-use crate::engine::seed::on_runtime;
+use crate::cli::wait::on_runtime;
 use crate::scenario::Overrides;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;

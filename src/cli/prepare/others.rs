@@ -8,7 +8,7 @@ use crate::action::TableId;
 use crate::cli::Refusal;
 use crate::cli::place::connector;
 use crate::cli::prepare::Prepared;
-use crate::engine::seed;
+use crate::cli::wait::on_runtime_within;
 use crate::measure::Feed;
 use crate::sink::postgres::existing::Others;
 use crate::sink::postgres::provision::Provisioner;
@@ -46,7 +46,7 @@ impl Prepared {
         let servers = Servers::new(&connect);
         match Provisioner::new(&self.scenario, domain.target, servers) {
             Some(provisioner) => {
-                seed::on_runtime_within((&self.stop, COUNT_WITHIN), provisioner.others(domain))
+                on_runtime_within((&self.stop, COUNT_WITHIN), provisioner.others(domain))
             }
             None => Ok(Vec::new()),
         }
@@ -70,7 +70,7 @@ impl Prepared {
     /// Numbers behind those of others may not fit into the key's type.
     pub(super) fn refuse_overflow(&self) -> Result<(), Refusal> {
         for number in 0..self.taken.len() {
-            let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
+            let table = TableId::of(number);
             let info = self.world.catalog.table(table);
             let room = info.key.iter().find_map(|column| info.columns[*column].1.integer_range());
             let (Some(key_max), Some((_, greatest))) = (self.world.key_max(table), room) else {
