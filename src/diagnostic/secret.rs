@@ -153,7 +153,8 @@ fn in_pairs(text: &str, start: usize) -> Option<Range<usize>> {
 /// `password: secret`, `application_password: "secret"`, `password=secret`.
 fn behind_name(text: &str, start: usize) -> Option<Range<usize>> {
     let unquoted = text[start..].trim_start_matches(['"', '\'']).trim_start_matches([' ', '\t']);
-    let behind = unquoted.strip_prefix([':', '='])?;
+    // `${PASSWORD:-secret}` is named by its variable.
+    let behind = unquoted.strip_prefix(":-").or_else(|| unquoted.strip_prefix([':', '=']))?;
     let value = behind.trim_start_matches([' ', '\t']);
     let from = text.len() - value.len();
     let quote = value.chars().next().filter(|first| "\"'".contains(*first));
