@@ -1,6 +1,6 @@
 //! Arguments in, exit code out. Only this module and `report` print.
 
-use std::io::IsTerminal;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,17 +10,20 @@ use clap::Subcommand;
 
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
+use crate::report::Colour;
 use crate::scenario::Overrides;
 use crate::units::parse_duration;
 
 mod check;
 mod clean;
+mod output;
 mod place;
 mod prepare;
 mod run;
 mod sample;
 mod seed;
 mod signals;
+mod wait;
 
 /// Puts a realistic, exactly known load on a data platform, and says exactly what came out.
 #[derive(Debug, Parser)]
@@ -169,16 +172,9 @@ fn dispatch(command: Command) -> u8 {
     }
 }
 
-/// Standard output: results.
-#[expect(clippy::print_stdout, reason = "the one place where results leave")]
-fn say(text: &str) {
-    print!("{text}");
-}
-
-/// Standard error: everything else.
-#[expect(clippy::print_stderr, reason = "the one place where complaints leave")]
+/// Standard error: everything that is no result. If nobody hears it, there is nobody to tell.
 fn complain(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Why a command ends before its work is done: what to say, and the exit code.
@@ -192,6 +188,11 @@ impl Refusal {
     /// Set-up, connection or permission.
     fn setup(error: &impl std::fmt::Display) -> Self {
         Self { text: format!("error: {error}"), code: 4 }
+    }
+
+    /// A signal came before anything was made that should stay.
+    fn interrupted(error: &impl std::fmt::Display) -> Self {
+        Self { text: format!("error: {error}"), code: 105 }
     }
 
     fn report(&self) -> u8 {
@@ -209,10 +210,5 @@ impl Refusal {
 /// Reads a scenario; every mistake is in the refusal.
 fn read(scenario: &str, overrides: &Overrides) -> Result<crate::scenario::Scenario, Refusal> {
     crate::scenario::Scenario::read(scenario, overrides)
-        .map_err(|problems| Refusal { text: problems.draw(is_coloured()), code: 3 })
-}
-
-/// Whether mistakes are drawn in colour.
-fn is_coloured() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+        .map_err(|problems| Refusal { text: problems.draw(Colour::of_stderr().is_on()), code: 3 })
 }

@@ -1,13 +1,15 @@
 //! A mistake in a file: what, where, what to do. Draws the file, the line, the caret and the help.
 
 mod draw;
-mod mask;
 mod nearest;
+mod secret;
 
 use std::fmt;
 
 pub use nearest::nearest;
 pub use nearest::suggest;
+pub use secret::Secrets;
+pub use secret::passwords;
 
 /// A stretch of a file that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +79,9 @@ impl Problem {
 struct File {
     name: String,
     text: String,
+    /// Whether its passwords are known by their places; until then they are guessed at.
+    is_searched: bool,
+    covered: Vec<std::ops::Range<usize>>,
 }
 
 /// A value that came from the environment and must not be shown.
@@ -112,13 +117,15 @@ pub struct Problems {
     list: Vec<Problem>,
     hidden: Vec<Hidden>,
     silent: Vec<Silent>,
+    secrets: Box<Secrets>,
 }
 
 impl Problems {
     /// Keeps a file's name and text, to draw it, and gives its number.
     pub fn add_file(&mut self, name: &str, text: &str) -> u16 {
         let number = u16::try_from(self.files.len()).unwrap_or(u16::MAX);
-        self.files.push(File { name: name.to_owned(), text: text.to_owned() });
+        let (name, text) = (name.to_owned(), text.to_owned());
+        self.files.push(File { name, text, is_searched: false, covered: Vec::new() });
         number
     }
 
@@ -133,6 +140,45 @@ impl Problems {
         if !value.is_empty() {
             self.hidden.push(Hidden { place, value, shown });
         }
+    }
+
+    /// Notes that a password stands at a place: no drawing shows it, and it is kept nowhere.
+    pub fn cover(&mut self, place: Place, value: &str) {
+        self.note_secret(value);
+        if let Some(file) = self.files.get_mut(usize::from(place.file)) {
+            let (start, end) = (place.start as usize, place.end as usize);
+            // A block ends with its last line's end, which is not part of the password.
+            let written = file.text.get(start..end).map_or(0, |text| text.trim_end().len());
+            file.covered.push(start..start + written);
+        }
+    }
+
+    /// Notes a password that stands nowhere, or elsewhere.
+    pub fn note_secret(&mut self, value: &str) {
+        self.secrets.add(value);
+    }
+
+    /// Notes that all passwords of a file have been found, for those who look for them by place.
+    pub fn searched(&mut self, file: u16) {
+        if let Some(file) = self.files.get_mut(usize::from(file)) {
+            file.is_searched = true;
+        }
+    }
+
+    /// The text of a file without its passwords.
+    pub fn clean_text(&self, file: u16) -> String {
+        let file = self.files.get(usize::from(file));
+        file.map_or_else(String::new, |file| {
+            self.secrets.redact(&secret::replace(&file.text, &file.secret_places()))
+        })
+    }
+
+    /// What is secret in all files so far; `arguments` are those that the command line gave.
+    pub fn secrets(&self, arguments: &str) -> Secrets {
+        let given = self.files.iter().filter(|file| file.name == arguments);
+        let shown = |file: &File| secret::replace(&file.text, &file.secret_places());
+        let arguments = given.map(|file| (file.text.clone(), shown(file))).collect();
+        Secrets { arguments, values: self.secrets.values.clone() }
     }
 
     /// Drops all further mistakes inside a place: they could only follow from one that was found.
@@ -194,7 +240,7 @@ impl Problems {
     }
 
     fn redact(&self, text: &str, place: Option<Place>) -> String {
-        let mut text = mask::mask(text);
+        let mut text = self.secrets.redact(&secret::replace(text, &secret::guess(text)));
         for Hidden { place: origin, value, shown } in &self.hidden {
             // A short value may be part of many innocent words; as a whole it is always quoted.
             if value.len() >= 4 {
@@ -209,6 +255,21 @@ impl Problems {
             }
         }
         text
+    }
+}
+
+impl File {
+    fn secret_places(&self) -> Vec<std::ops::Range<usize>> {
+        if self.is_searched {
+            secret::merged(self.covered.clone())
+        } else {
+            secret::guess(&self.text)
+        }
+    }
+
+    /// As it is drawn: every byte in its place.
+    fn drawn(&self) -> String {
+        secret::cover(&self.text, &self.secret_places())
     }
 }
 

@@ -7,11 +7,11 @@ mod binaries;
 mod download;
 mod error;
 mod folder;
+mod interrupt;
 mod machine;
 mod server;
 mod sweep;
 
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ use secrecy::SecretString;
 pub use crate::embedded::binaries::Binaries;
 pub use crate::embedded::binaries::Search;
 pub use crate::embedded::error::EmbeddedError;
+pub use crate::embedded::interrupt::Interrupt;
 pub use crate::embedded::machine::Machine;
 pub use crate::embedded::sweep::Swept;
 
@@ -33,6 +34,7 @@ use crate::embedded::server::SUPERUSER;
 use crate::embedded::server::Server;
 use crate::embedded::server::initialise;
 use crate::embedded::server::write_private;
+use crate::units::format_hex;
 
 /// What is asked of an embedded server.
 #[derive(Debug, Clone, Default)]
@@ -104,17 +106,21 @@ pub struct Kept {
 }
 
 impl Embedded {
-    /// Sweeps, then starts a server. Blocks: about a second where programs are installed, five minutes at
-    /// most for a fetch and one for a start. An error leaves nothing behind.
-    pub fn start(
+    /// Sweeps, then starts a server with what `machine` offers. Blocks: about a second where programs
+    /// are installed, five minutes at most for a fetch and one for a start; the machine's `interrupt`
+    /// ends it. An error leaves nothing behind.
+    pub fn start_on(
+        machine: &Machine,
         options: &Options,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, EmbeddedError> {
-        Self::start_on(&Machine::here(), options, progress)
+        // Whatever was going on when it was interrupted has failed for that reason.
+        Self::try_start_on(machine, options, progress).map_err(|error| {
+            if machine.interrupt.is_set() { EmbeddedError::Interrupted } else { error }
+        })
     }
 
-    /// Starts a server with what `machine` offers, instead of what the environment says.
-    pub fn start_on(
+    fn try_start_on(
         machine: &Machine,
         options: &Options,
         progress: &mut dyn FnMut(Progress),
@@ -124,7 +130,7 @@ impl Embedded {
         sweep::sweep(&base, progress)?;
         let binaries = machine.binaries(options.version, progress)?;
         let folder = base.claim(&options.run, &account)?;
-        Self::furnish(&binaries, &account, folder, progress)
+        Self::furnish(&binaries, (&account, &machine.interrupt), folder, progress)
     }
 
     /// The superuser's URL, on 127.0.0.1, with its password.
@@ -161,7 +167,7 @@ impl Embedded {
 
     fn furnish(
         binaries: &Binaries,
-        account: &Account,
+        (account, interrupt): (&Account, &Interrupt),
         folder: Folder,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, EmbeddedError> {
@@ -170,9 +176,9 @@ impl Embedded {
             let password = SecretString::from(random_hex(16)?);
             let programs = binaries.folder().to_path_buf();
             progress(Progress::Initialising { version, programs });
-            initialise(binaries, account, &folder, &password)?;
+            initialise(binaries, (account, interrupt), &folder, &password)?;
             progress(Progress::Starting);
-            Ok((Server::start(binaries, account, &folder)?, password))
+            Ok((Server::start(binaries, (account, interrupt), &folder)?, password))
         };
         match begin() {
             Ok((server, password)) => {
@@ -219,15 +225,6 @@ pub fn sweep(machine: &Machine, progress: &mut dyn FnMut(Progress)) -> Result<()
     sweep::sweep(&Base::open(&machine.temporary)?, progress)
 }
 
-/// Bytes as lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// A path as a URL's query holds it.
 fn in_url(path: &Path) -> String {
     let mut text = String::new();
@@ -236,7 +233,7 @@ fn in_url(path: &Path) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
                 text.push(char::from(*byte));
             }
-            _ => text.extend(['%'].into_iter().chain(hex(&[*byte]).chars())),
+            _ => text.extend(['%'].into_iter().chain(format_hex(&[*byte]).chars())),
         }
     }
     text

@@ -8,11 +8,11 @@
 //!         |                  |                                    | provision  |  discard
 //!         |                  v                                    | send       |
 //!         |              generate ---> Action ------------------> |            |
-//!         |         (seed, lane) -> bytes   ^                     +-----+------+
-//!         +-----------> pace ---------------+                           | acknowledged / failed
+//!         |         (seed, lane) -> values  ^                     +-----+------+
+//!         +-----------> pace ---------------+                           | acknowledged / failed / lost
 //!                  "slot n is due at t"                                 v
-//!                                                             ledger -> measure -> report
-//!   engine   one thread per worker; a worker owns its lanes, connections and recorders
+//!                                                    engine::account -> measure -> report
+//!   engine   one thread per worker; a worker owns connections, a connection owns lanes
 //!   cli      arguments in, exit code out
 //! ```
 //!

@@ -7,7 +7,6 @@ mod folder;
 mod lines;
 mod manifest;
 mod progress;
-mod redact;
 mod terminal;
 mod text;
 
@@ -21,4 +20,3 @@ pub use manifest::ServerFacts;
 pub use manifest::SourceFile;
 pub use manifest::Subject;
 pub use progress::Progress;
-pub use redact::redact;

@@ -6,6 +6,7 @@ mod check;
 mod file;
 mod hash;
 pub(crate) mod life;
+mod numbers;
 mod overrides;
 mod read;
 mod schemas;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::diagnostic::Secrets;
 use crate::pace::Pacing;
 use crate::schema::Schema;
 
@@ -44,11 +46,14 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
-    /// SHA-256 of what decides the content (seed, lanes, start, schemas, rows, mixes, profiles), in hex.
+    /// SHA-256 of what decides the content (seed, lanes, start, schemas with their
+    /// variables, rows, mixes, warm-up, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
     pub hash: String,
-    /// The text it was read from, for the run's manifest.
+    /// The text it was read from, without passwords, for the run's manifest.
     pub source: String,
+    /// What must not be told of it.
+    pub secrets: Secrets,
 }
 
 impl Scenario {

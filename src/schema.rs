@@ -21,8 +21,11 @@ pub struct Schema {
     pub tables: Vec<Table>,
     /// What happens to the tables.
     pub actions: Vec<Action>,
-    /// The text it was read from: part of the scenario's hash.
+    /// The text it was read from, without passwords, for the run's manifest.
     pub source: String,
+    /// SHA-256 of what the text says once variables stand for their values, in hex: part of the
+    /// scenario's hash. Places and comments are no part of it.
+    pub content: String,
 }
 
 /// A table.

@@ -1,10 +1,12 @@
 //! Durations, rates, counts and decimals, as people write them: parse and print, nothing else.
 
 mod decimal;
+mod hex;
 mod people;
 mod written;
 
 pub use decimal::Decimal;
+pub use hex::format_hex;
 pub use people::format_bytes;
 pub use people::format_count;
 pub use people::format_duration;

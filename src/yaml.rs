@@ -2,16 +2,21 @@
 //! Everything that loadgen knows of the YAML library is behind this module.
 
 mod decode;
+mod digest;
 mod environment;
 mod mistake;
 mod read;
+mod secret;
 mod types;
 
 use crate::diagnostic::Place;
 
 pub use decode::decode;
+pub use digest::digest;
 pub use environment::interpolate;
 pub use read::read;
+pub use secret::hide_secrets;
+pub use secret::note_secrets;
 pub use types::Entries;
 pub use types::Kept;
 pub use types::OneOrMany;

@@ -1,9 +1,8 @@
 //! `loadgen check`: every mistake, with its place.
 
-use std::io;
-use std::io::IsTerminal;
-use std::io::Write;
-
+use crate::cli::complain;
+use crate::cli::output::Output;
+use crate::report::Colour;
 use crate::scenario::Checked;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
@@ -13,27 +12,22 @@ use crate::schema::Schema;
 /// Exit code where a file has a mistake.
 const INVALID: u8 = 3;
 
-/// Exit code where the results could not be written.
-const FAILED: u8 = 4;
-
 /// Checks files: a line for each good one on standard output, mistakes on standard error.
 pub(super) fn run(files: &[String]) -> u8 {
-    let is_colored = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let is_coloured = Colour::of_stderr().is_on();
+    let mut output = Output::default();
     let environment = |name: &str| std::env::var(name).ok();
     let mut code = 0;
     for file in files {
-        let written = match check_file(file, &Overrides::default(), &environment) {
-            Ok(checked) => writeln!(io::stdout(), "{file}: ok ({})", describe(&checked)),
+        match check_file(file, &Overrides::default(), &environment) {
+            Ok(checked) => output.say(&format!("{file}: ok ({})\n", describe(&checked))),
             Err(problems) => {
                 code = INVALID;
-                write!(io::stderr(), "{}", problems.draw(is_colored))
+                complain(problems.draw(is_coloured).trim_end_matches('\n'));
             }
-        };
-        if written.is_err() {
-            return FAILED;
         }
     }
-    code
+    output.end(code)
 }
 
 fn describe(checked: &Checked) -> String {

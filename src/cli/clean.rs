@@ -2,11 +2,11 @@
 
 use crate::cli::Refusal;
 use crate::cli::complain;
+use crate::cli::output::Output;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::read;
-use crate::cli::say;
-use crate::engine::seed::on_runtime;
+use crate::cli::wait::on_runtime;
 use crate::scenario::Overrides;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
@@ -22,6 +22,7 @@ pub(super) fn clean(scenario: &str, overrides: &Overrides) -> u8 {
 fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
     let scenario = read(scenario, overrides)?;
     let place = Place::find(&scenario)?;
+    let mut output = Output::default();
     let (mut is_nothing, mut has_kept) = (true, false);
     for target in 0..scenario.targets.len() {
         let Some(address) = place.address(target).cloned() else { continue };
@@ -32,11 +33,11 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
         let cleaned = on_runtime(provisioner.clean()).map_err(|error| Refusal::setup(&error))?;
         is_nothing &= cleaned.is_nothing();
         has_kept |= !cleaned.kept.is_empty();
-        cleaned.removed.iter().for_each(|what| say(&format!("removed {what}\n")));
+        cleaned.removed.iter().for_each(|what| output.say(&format!("removed {what}\n")));
         cleaned.kept.iter().for_each(|what| complain(&format!("kept {what}")));
     }
     if is_nothing {
-        say("nothing to clean\n");
+        output.say("nothing to clean\n");
     }
-    Ok(if has_kept { 4 } else { 0 })
+    Ok(output.end(if has_kept { 4 } else { 0 }))
 }

@@ -8,8 +8,13 @@ use secrecy::SecretString;
 
 use crate::cli::Refusal;
 use crate::embedded::Embedded;
+use crate::embedded::EmbeddedError;
+use crate::embedded::Interrupt;
+use crate::embedded::Machine;
 use crate::embedded::Options;
 use crate::embedded::Progress;
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
 use crate::measure::Feed;
 use crate::scenario::Domain;
 use crate::scenario::Provision;
@@ -35,14 +40,18 @@ pub(super) struct Place {
 
 impl Place {
     /// Starts embedded servers and reads the addresses of the others.
-    pub(super) fn open(scenario: &Scenario, run: &str, feed: &Feed) -> Result<Self, Refusal> {
+    pub(super) fn open(
+        scenario: &Scenario,
+        run: &str,
+        (feed, stop): (&Feed, &Stop),
+    ) -> Result<Self, Refusal> {
         let mut place = Self { addresses: Vec::new(), embedded: Vec::new() };
         for target in &scenario.targets {
             let address = match &target.kind {
                 TargetKind::Discard => None,
                 TargetKind::Postgres(postgres) => Some(match &postgres.server {
                     Server::At(url) => parse(url)?,
-                    Server::Embedded(version) => place.start(*version, run, feed)?,
+                    Server::Embedded(version) => place.start(*version, run, (feed, stop))?,
                 }),
             };
             if let Some(address) = &address {
@@ -75,10 +84,21 @@ impl Place {
         Ok(place)
     }
 
-    fn start(&mut self, version: Option<u16>, run: &str, feed: &Feed) -> Result<Address, Refusal> {
+    fn start(
+        &mut self,
+        version: Option<u16>,
+        run: &str,
+        (feed, stop): (&Feed, &Stop),
+    ) -> Result<Address, Refusal> {
         let options = Options { version, run: run.to_owned() };
-        let started = Embedded::start(&options, &mut |progress| show(feed, &progress));
-        let embedded = started.map_err(|error| Refusal::setup(&error))?;
+        let stop = stop.clone();
+        let interrupt = Interrupt::new(move || stop.level() > Level::Run);
+        let machine = Machine { interrupt, ..Machine::here() };
+        let started = Embedded::start_on(&machine, &options, &mut |progress| show(feed, &progress));
+        let embedded = started.map_err(|error| match error {
+            EmbeddedError::Interrupted => Refusal::interrupted(&error),
+            error => Refusal::setup(&error),
+        })?;
         let address = parse(embedded.url())?;
         self.embedded.push(embedded);
         Ok(address)

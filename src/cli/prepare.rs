@@ -16,6 +16,7 @@ use crate::cli::Refusal;
 use crate::cli::SetupArguments;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
+use crate::cli::wait::on_runtime_within;
 use crate::embedded::random_hex;
 use crate::engine::seed;
 use crate::engine::seed::Seeding;
@@ -48,9 +49,6 @@ const DEADLOCK: &str = "40P01";
 const SETUP_TRIES: u32 = 5;
 const SETUP_PAUSE: Duration = Duration::from_secs(1);
 
-/// `start: now` as far as the fingerprint is concerned: 2026-01-01T00:00:00Z.
-pub(super) const FIXED_START_US: i64 = 1_767_225_600_000_000;
-
 /// A scenario whose servers are ready.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -68,6 +66,8 @@ pub(super) struct Prepared {
     /// Numbers that those rows of others have, by table.
     taken: Vec<u64>,
     servers: Vec<ServerFacts>,
+    /// Whether some server may have been changed.
+    is_touched: bool,
     stop: Stop,
 }
 
@@ -95,7 +95,10 @@ pub(super) fn prepare(
     let scenario = Arc::new(scenario);
     let folder = make_folder(arguments.out.as_deref(), &scenario.name)?;
     feed.phase(Phase::SettingUp);
-    let place = Place::open(&scenario, folder.run(), feed)?;
+    let place = Place::open(&scenario, folder.run(), (feed, stop)).inspect_err(|_| {
+        // Nothing was made, so nothing is to be kept: goes only if it is empty.
+        let _ = std::fs::remove_dir(folder.path());
+    })?;
     let (passwords, generated) = passwords(&scenario, &place)?;
     let start_us = match scenario.start {
         Start::At(start_us) => start_us,
@@ -107,6 +110,7 @@ pub(super) fn prepare(
         seeded: Vec::new(),
         taken: Vec::new(),
         servers: Vec::new(),
+        is_touched: false,
         stop: stop.clone(),
         scenario,
         folder,
@@ -119,8 +123,7 @@ pub(super) fn prepare(
         let _ = std::fs::remove_dir(prepared.folder.path());
         return Err(refusal);
     }
-    prepared.keep_secrets(&generated, feed)?;
-    prepared.make(arguments.fresh, feed)?;
+    prepared.make_with(&generated, arguments.fresh, feed)?;
     let (scenario, start_us) = (Arc::clone(&prepared.scenario), prepared.start_us);
     prepared.world = Arc::new(World::new(&scenario, start_us));
     prepared.look_for_others(feed)?;
@@ -139,23 +142,29 @@ impl Prepared {
         (0..self.scenario.targets.len()).try_for_each(|target| self.make_on(target, None, feed))
     }
 
-    /// Makes what is needed on every server.
-    fn make(&mut self, fresh: bool, feed: &Feed) -> Result<(), Refusal> {
-        let mut targets = 0..self.scenario.targets.len();
-        targets.try_for_each(|target| self.make_on(target, Some(fresh), feed))
-    }
-
-    /// Passwords are kept before any role has them.
-    fn keep_secrets(
-        &self,
+    /// Makes what is needed on every server. Passwords are kept before any role has them, and told
+    /// of only if one may have.
+    fn make_with(
+        &mut self,
         generated: &[(String, SecretString)],
+        fresh: bool,
         feed: &Feed,
     ) -> Result<(), Refusal> {
         let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
-        if let Some(path) = path.filter(|_| !self.place.is_embedded()) {
-            feed.message(format!("generated passwords are in `{}`", path.display()));
+        let mut targets = 0..self.scenario.targets.len();
+        let made = targets.try_for_each(|target| self.make_on(target, Some(fresh), feed));
+        match path {
+            Some(path) if !self.is_touched => {
+                // Passwords that nobody has are none; the folder goes if it is empty then.
+                let _ = std::fs::remove_file(path);
+                let _ = std::fs::remove_dir(self.folder.path());
+            }
+            Some(path) if !self.place.is_embedded() => {
+                feed.message(format!("generated passwords are in `{}`", path.display()));
+            }
+            _ => {}
         }
-        Ok(())
+        made
     }
 
     /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
@@ -167,7 +176,7 @@ impl Prepared {
             return Ok(());
         };
         let Some(fresh) = fresh else {
-            let found = seed::on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
+            let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
                 .map_err(|e| Refusal::setup(&e))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
@@ -180,16 +189,23 @@ impl Prepared {
         let mut tries = 0;
         let report = loop {
             let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-            match seed::on_runtime_within((&self.stop, MAKE_WITHIN), setup) {
+            match on_runtime_within((&self.stop, MAKE_WITHIN), setup) {
                 // A killed predecessor's session may still be at work, and in the way, for a moment.
                 Err(SetupError::Server { code: Some(code), .. })
                     if code == DEADLOCK && tries < SETUP_TRIES =>
                 {
                     tries += 1;
                 }
-                done => break done.map_err(|error| Refusal::setup(&error))?,
+                done => {
+                    self.is_touched |= !done.as_ref().is_err_and(SetupError::is_refusal);
+                    break done.map_err(|error| Refusal::setup(&error))?;
+                }
             }
-            std::thread::sleep(SETUP_PAUSE);
+            on_runtime_within((&self.stop, MAKE_WITHIN), async {
+                tokio::time::sleep(SETUP_PAUSE).await;
+                Ok(())
+            })
+            .map_err(|error| Refusal::setup(&error))?;
         };
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;
@@ -239,7 +255,7 @@ impl Prepared {
     /// A target that keeps nothing is as full as it should be.
     fn fill_nothing(&mut self, domain: usize) {
         for number in 0..self.world.table_count() {
-            let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
+            let table = TableId::of(number);
             if self.world.catalog.table(table).domain == domain {
                 self.seeded[number] = self.world.seeded_count(table);
             }
@@ -256,7 +272,7 @@ impl Prepared {
     fn tables_of(&self, domain: usize) -> impl Iterator<Item = TableId> {
         let tables = self.world.catalog.tables.iter().enumerate();
         let own = tables.filter(move |(_, table)| table.domain == domain);
-        own.map(|(number, _)| TableId(u16::try_from(number).unwrap_or(u16::MAX)))
+        own.map(|(number, _)| TableId::of(number))
     }
 
     /// Sequences beyond our keys, fresh statistics.
@@ -269,7 +285,7 @@ impl Prepared {
         let keys_max: Vec<_> =
             self.tables_of(number).map(|table| self.world.key_max(table)).collect();
         let finished = provisioner.finish_seed(domain, &keys_max);
-        seed::on_runtime_within((&self.stop, MAKE_WITHIN), finished)
+        on_runtime_within((&self.stop, MAKE_WITHIN), finished)
     }
 
     /// Goes on in a domain's books, where there are books, unless somebody else has gone on there.
@@ -302,7 +318,7 @@ impl Prepared {
         let Some(books) = books(target, domain) else { return Ok(()) };
         let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
         let connect = connector(address, self.application_name());
-        seed::on_runtime_within((&self.stop, NOTE_WITHIN), async {
+        on_runtime_within((&self.stop, NOTE_WITHIN), async {
             let client = connect(None).await?;
             write(&books, &client).await
         })
@@ -330,6 +346,7 @@ impl Prepared {
             start_us: self.start_us,
             taken: self.taken.clone(),
             files,
+            secrets: self.scenario.secrets.clone(),
         };
         let command: Vec<String> = std::env::args().collect();
         let (run, started) = (self.folder.run(), self.folder.started());

@@ -11,13 +11,13 @@ use crate::action::StatementKind;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::complain;
-use crate::cli::prepare::FIXED_START_US;
+use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Until;
 use crate::cli::prepare::prepare;
 use crate::cli::read;
 use crate::cli::sample::FINGERPRINT_ACTIONS;
-use crate::cli::say;
+use crate::cli::sample::fingerprint_of;
 use crate::cli::signals;
 use crate::engine;
 use crate::engine::Destination;
@@ -26,7 +26,6 @@ use crate::engine::Job;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::World;
-use crate::generate::fingerprint;
 use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Generator;
@@ -36,6 +35,7 @@ use crate::measure::RunFacts;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
 use crate::report::Colour;
+use crate::report::FolderError;
 use crate::report::Progress;
 use crate::report::closing;
 use crate::scenario::PostgresTarget;
@@ -58,32 +58,48 @@ pub(super) fn run(arguments: &RunArguments) -> u8 {
         .and_then(|()| whole(arguments, scenario, (&progress.feed(), &stop)));
     progress.finish();
     match done {
-        Ok((prepared, summary)) => {
-            say(&closing(&summary, prepared.folder.path(), Colour::of_stdout()));
+        Ok(ended) => {
+            let Ended { prepared, summary, unwritten } = ended;
+            let mut output = Output::default();
+            output.say(&closing(&summary, prepared.folder.path(), Colour::of_stdout()));
+            for error in &unwritten {
+                complain(&format!("error: {error}"));
+            }
             prepared.place.close(arguments.setup.keep).iter().for_each(|note| complain(note));
-            summary.exit_code
+            // A verdict that is worse already says more.
+            let is_half = summary.exit_code == 0 && !unwritten.is_empty();
+            output.end(if is_half { UNWRITTEN } else { summary.exit_code })
         }
         Err(refusal) => refusal.report_unless_cancelled(&stop),
     }
+}
+
+/// Exit code where all went well, but a file of the run could not be written.
+const UNWRITTEN: u8 = 4;
+
+/// A run that came to its end, well or not.
+struct Ended {
+    prepared: Prepared,
+    summary: Summary,
+    /// Files that should be in its folder and are not. A full disk must not take back what the run
+    /// has found out: it is shown all the same.
+    unwritten: Vec<FolderError>,
 }
 
 fn whole(
     arguments: &RunArguments,
     scenario: Scenario,
     (feed, stop): (&Feed, &Stop),
-) -> Result<(Prepared, Summary), Refusal> {
+) -> Result<Ended, Refusal> {
     let began = Instant::now();
     let workers = arguments
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
-    let fixed = Arc::new(World::new(&prepared.scenario, FIXED_START_US));
-    let fingerprint = fingerprint(&fixed, FINGERPRINT_ACTIONS, workers);
+    let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
     let finished = load(&prepared, workers, (feed, stop))?;
     feed.phase(Phase::Reporting);
-    let account = &finished.account;
-    let kept = prepared.folder.write_account(account);
-    kept.map_err(|error| Refusal::setup(&error))?;
+    let account = prepared.folder.write_account(&finished.account);
     let facts = RunFacts {
         scenario: prepared.scenario.name.clone(),
         seed: prepared.scenario.seed,
@@ -102,8 +118,9 @@ fn whole(
     let is_judged = finished.end == End::Complete || !finished.streams.is_empty();
     let thresholds = if is_judged { prepared.scenario.thresholds.as_slice() } else { &[] };
     let summary = Summary::new(facts, &finished.recorder, thresholds);
-    prepared.folder.write_summary(&summary).map_err(|error| Refusal::setup(&error))?;
-    Ok((prepared, summary))
+    let written = prepared.folder.write_summary(&summary);
+    let unwritten = [account, written].into_iter().filter_map(Result::err).collect();
+    Ok(Ended { prepared, summary, unwritten })
 }
 
 /// The load itself, with what the books must know of it before and after.

@@ -9,18 +9,35 @@ use crate::action::Action;
 use crate::action::TableId;
 use crate::cli::Refusal;
 use crate::cli::Subject;
-use crate::cli::prepare::FIXED_START_US;
+use crate::cli::output::Output;
 use crate::cli::read;
-use crate::cli::say;
 use crate::generate;
 use crate::generate::Lane;
 use crate::generate::World;
+use crate::scenario::Scenario;
 use crate::scenario::Start;
 use crate::sink::lines::Format;
 use crate::sink::lines::Lines;
 
 /// Actions that a fingerprint looks at, unless told otherwise.
 pub(super) const FINGERPRINT_ACTIONS: u64 = 100_000;
+
+/// `start: now` as far as samples and fingerprints are concerned: 2026-01-01T00:00:00Z.
+const NOW_US: i64 = 1_767_225_600_000_000;
+
+/// A scenario's content as it is shown and compared, whenever and wherever that is.
+fn timeless(scenario: &Scenario) -> Arc<World> {
+    let start_us = match scenario.start {
+        Start::At(start_us) => start_us,
+        Start::Now => NOW_US,
+    };
+    Arc::new(World::new(scenario, start_us))
+}
+
+/// The fingerprint of a scenario's first actions: of `loadgen fingerprint` and of a run alike.
+pub(super) fn fingerprint_of(scenario: &Scenario, actions: u64, workers: usize) -> String {
+    generate::fingerprint(&timeless(scenario), actions, workers)
+}
 
 /// `sample`.
 #[derive(Debug, Args)]
@@ -67,25 +84,22 @@ pub(super) fn sample(arguments: &SampleArguments) -> u8 {
         Ok(scenario) => scenario,
         Err(refusal) => return refusal.report(),
     };
-    let start_us = match scenario.start {
-        Start::At(start_us) => start_us,
-        Start::Now => FIXED_START_US,
-    };
-    let world = Arc::new(World::new(&scenario, start_us));
+    let world = timeless(&scenario);
     let format = match arguments.format {
         As::Jsonl => Format::Jsonl,
         As::Csv => Format::Csv,
         As::Sql => Format::Sql,
     };
     let mut lines = Lines::new(Arc::clone(&world.catalog), format);
+    let mut output = Output::default();
     match &arguments.table {
-        None => actions(&world, arguments.count, &mut lines),
+        None => actions(&world, arguments.count, (&mut lines, &mut output)),
         Some(name) => match find(&world, name) {
-            Ok(table) => rows(&world, table, arguments.count, &mut lines),
+            Ok(table) => rows(&world, table, arguments.count, (&mut lines, &mut output)),
             Err(refusal) => return refusal.report(),
         },
     }
-    0
+    output.end(0)
 }
 
 fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
@@ -98,24 +112,24 @@ fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
             format!("error: the scenario has no table `{name}`; it has {}", names.join(", "));
         return Err(Refusal { text, code: 2 });
     };
-    Ok(TableId(u16::try_from(at).unwrap_or(u16::MAX)))
+    Ok(TableId::of(at))
 }
 
 /// Seeded rows; of a table that is not seeded, those that it would begin with.
-fn rows(world: &World, table: TableId, count: u64, lines: &mut Lines) {
+fn rows(world: &World, table: TableId, count: u64, (lines, output): (&mut Lines, &mut Output)) {
     let mut action = Action::default();
     let mut left = count;
     for number in 0..world.seeded_rows(table) {
         world.render_seeded(table, number, &mut action);
-        if left == 0 {
+        if left == 0 || !output.is_open() {
             break;
         }
-        left -= lines.write_rows(&action, left, &mut |line| say(line));
+        left -= lines.write_rows(&action, left, &mut |line| output.say(line));
     }
 }
 
 /// What the first slots send, in the order in which they are due.
-fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
+fn actions(world: &Arc<World>, count: u64, (lines, output): (&mut Lines, &mut Output)) {
     let mut all: Vec<Lane> = (0..world.groups.len())
         .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
         .map(|(group, lane)| Lane::new(world, group, lane))
@@ -126,11 +140,11 @@ fn actions(world: &Arc<World>, count: u64, lines: &mut Lines) {
             .iter_mut()
             .filter_map(|lane| lane.peek().map(|due| (due, lane)))
             .min_by_key(|(due, _)| *due);
-        let Some((due, lane)) = next else { return };
+        let Some((due, lane)) = next.filter(|_| output.is_open()) else { return };
         let Some(next) = lane.decide() else { return };
         world.render(&next, &mut sent);
         let head = (due.planned_ns, world.action_name(&next));
-        lines.write_action(head, &sent, &mut |line| say(line));
+        lines.write_action(head, &sent, &mut |line| output.say(line));
     }
 }
 
@@ -140,12 +154,8 @@ pub(super) fn fingerprint(arguments: &FingerprintArguments) -> u8 {
         Ok(scenario) => scenario,
         Err(refusal) => return refusal.report(),
     };
-    let start_us = match scenario.start {
-        Start::At(start_us) => start_us,
-        Start::Now => FIXED_START_US,
-    };
-    let world = Arc::new(World::new(&scenario, start_us));
-    let hash = generate::fingerprint(&world, arguments.count, usize::from(arguments.workers));
-    say(&format!("{hash}\n"));
-    0
+    let hash = fingerprint_of(&scenario, arguments.count, usize::from(arguments.workers));
+    let mut output = Output::default();
+    output.say(&format!("{hash}\n"));
+    output.end(0)
 }

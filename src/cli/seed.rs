@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use crate::cli::Refusal;
 use crate::cli::SetupArguments;
 use crate::cli::complain;
+use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Until;
 use crate::cli::prepare::prepare;
 use crate::cli::read;
-use crate::cli::say;
 use crate::cli::signals;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
@@ -46,9 +46,10 @@ fn part(arguments: &SetupArguments, until: Until) -> u8 {
     progress.finish();
     match prepared {
         Ok(prepared) => {
-            say(&closing(&prepared, until));
+            let mut output = Output::default();
+            output.say(&closing(&prepared, until));
             prepared.place.close(arguments.keep).iter().for_each(|note| complain(note));
-            if stop.level() == Level::Run { 0 } else { 105 }
+            output.end(if stop.level() == Level::Run { 0 } else { 105 })
         }
         Err(refusal) => refusal.report_unless_cancelled(&stop),
     }

@@ -8,7 +8,6 @@ use annotate_snippets::normalize_untrusted_str;
 
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
-use crate::diagnostic::mask::mask;
 
 pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
     let renderer = if is_colored { Renderer::styled() } else { Renderer::plain() };
@@ -38,7 +37,7 @@ fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> Stri
             let label = problem.label.as_deref().map(normalize_untrusted_str);
             let annotation = AnnotationKind::Primary.span(start..end).label(label);
             let snippet =
-                Snippet::source(mask(&file.text)).path(file.name.as_str()).annotation(annotation);
+                Snippet::source(file.drawn()).path(file.name.as_str()).annotation(annotation);
             groups.push(title.element(snippet));
         }
         None => groups.push(annotate_snippets::Group::with_title(title)),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::embedded::EmbeddedError;
+use crate::embedded::Interrupt;
 
 /// The users that root may run a server as, the best first.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
@@ -76,10 +77,19 @@ impl Account {
 /// Runs a program to its end, or ends it when its time is over. What it prints through a pipe is
 /// returned, and must be short: nobody reads while it runs.
 pub(super) fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
+    run_unless(&Interrupt::default(), command, patience)
+}
+
+/// As `run`, but ends it also when it is interrupted.
+pub(super) fn run_unless(
+    interrupt: &Interrupt,
+    command: &mut Command,
+    patience: Duration,
+) -> io::Result<Output> {
     let mut child = command.spawn()?;
     let begun = Instant::now();
     while child.try_wait()?.is_none() {
-        if begun.elapsed() >= patience {
+        if begun.elapsed() >= patience || interrupt.is_set() {
             child.kill()?;
             child.wait()?;
             return Err(io::ErrorKind::TimedOut.into());

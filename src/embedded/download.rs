@@ -15,6 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -28,9 +30,10 @@ use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
 
 use crate::embedded::EmbeddedError;
+use crate::embedded::Interrupt;
 use crate::embedded::Progress;
 use crate::embedded::archives::Archive;
-use crate::embedded::hex;
+use crate::units::format_hex;
 
 /// Archives are 13 to 72 MB, and four times that unpacked; what is far above is not one.
 const ARCHIVE_BYTES_MAX: u64 = 256 << 20;
@@ -55,6 +58,8 @@ pub(super) struct Depot<'a> {
     pub(super) repository: &'a str,
     /// The cache folder of loadgen; made if it is not there.
     pub(super) cache: &'a Path,
+    /// What ends it before it is done.
+    pub(super) interrupt: &'a Interrupt,
 }
 
 impl Depot<'_> {
@@ -71,7 +76,7 @@ impl Depot<'_> {
         if programs.exists() {
             return Ok(programs);
         }
-        let _lock = lock(&store.join("lock"))?;
+        let _lock = lock(&store.join("lock"), self.interrupt)?;
         if programs.exists() {
             return Ok(programs);
         }
@@ -99,12 +104,15 @@ impl Depot<'_> {
         let mut tries = 0;
         let found = loop {
             tries += 1;
-            match fetch_once(&agent, &url, file, &mut |received, total| {
+            let way = (agent.clone(), url.clone(), file.to_path_buf());
+            match fetch_aside(way, self.interrupt, &mut |received, total| {
                 progress(Progress::Fetching { release: archive.release, received, total });
             }) {
                 Ok(found) => break found,
                 Err(Failure::Here(source)) => return Err(EmbeddedError::at(file)(source)),
-                Err(Failure::There { is_final, cause }) if is_final || tries >= TRIES_MAX => {
+                Err(Failure::There { is_final, cause })
+                    if is_final || tries >= TRIES_MAX || self.interrupt.is_set() =>
+                {
                     return Err(EmbeddedError::Unreachable { url, cause });
                 }
                 Err(Failure::There { .. }) => thread::sleep(Duration::from_secs(1)),
@@ -129,21 +137,57 @@ impl From<ureq::Error> for Failure {
     }
 }
 
-/// Writes what the address holds into `file` and returns its SHA-256 in hex.
+/// As `fetch_once`, on a thread of its own: a repository that says nothing cannot be interrupted.
+/// The thread ends with the next word of the repository, or with the process.
+fn fetch_aside(
+    (agent, url, file): (Agent, String, PathBuf),
+    interrupt: &Interrupt,
+    report: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<String, Failure> {
+    enum Word {
+        Received(u64, Option<u64>),
+        Done(Result<String, Failure>),
+    }
+    let (sender, words) = mpsc::sync_channel(1);
+    let fetch = move || {
+        let done = fetch_once(&agent, &url, &file, &mut |received, total| {
+            sender.send(Word::Received(received, total)).is_ok()
+        });
+        // Nobody hears it if the fetch was interrupted.
+        let _ = sender.send(Word::Done(done));
+    };
+    thread::Builder::new().name("fetch".to_owned()).spawn(fetch).map_err(Failure::Here)?;
+    let stopped = || Failure::There { is_final: true, cause: "it was interrupted".to_owned() };
+    while !interrupt.is_set() {
+        match words.recv_timeout(Duration::from_millis(50)) {
+            Ok(Word::Received(received, total)) => report(received, total),
+            Ok(Word::Done(done)) => return done,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Err(stopped())
+}
+
+/// Writes what the address holds into `file` and returns its SHA-256 in hex. Ends, without a file if
+/// there was none, when `report` says that nobody waits for it any more.
 fn fetch_once(
     agent: &Agent,
     url: &str,
     file: &Path,
-    report: &mut dyn FnMut(u64, Option<u64>),
+    report: &mut dyn FnMut(u64, Option<u64>) -> bool,
 ) -> Result<String, Failure> {
+    let unwanted = || Failure::There { is_final: true, cause: "it was interrupted".to_owned() };
     let mut response = agent.get(url).call()?;
     let total = response.body().content_length();
     let mut body = response.body_mut().with_config().limit(ARCHIVE_BYTES_MAX).reader();
+    if !report(0, total) {
+        return Err(unwanted());
+    }
     let mut file = File::create(file).map_err(Failure::Here)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
     let mut received = 0;
-    report(0, total);
     loop {
         let length = body
             .read(&mut buffer)
@@ -154,9 +198,11 @@ fn fetch_once(
         hash.update(&buffer[..length]);
         file.write_all(&buffer[..length]).map_err(Failure::Here)?;
         received += length as u64;
-        report(received, total);
+        if !report(received, total) {
+            return Err(unwanted());
+        }
     }
-    Ok(hex(&hash.finalize()))
+    Ok(format_hex(&hash.finalize()))
 }
 
 /// A client that trusts what the machine trusts, and goes through the proxy that its environment names.
@@ -248,13 +294,16 @@ fn make_store(path: &Path) -> Result<(), EmbeddedError> {
 }
 
 /// The right to write into the cache; ends with the file that is returned.
-fn lock(path: &Path) -> Result<File, EmbeddedError> {
+fn lock(path: &Path, interrupt: &Interrupt) -> Result<File, EmbeddedError> {
     let file = File::create(path).map_err(EmbeddedError::at(path))?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WITHIN => {
+                if interrupt.is_set() {
+                    return Err(EmbeddedError::Interrupted);
+                }
                 thread::sleep(Duration::from_millis(50));
             }
             Err(error) => return Err(EmbeddedError::at(path)(error.into())),

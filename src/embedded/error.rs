@@ -8,6 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
+    /// Somebody ended the start before it was done; what it had made is gone.
+    #[error("the start of the embedded server was interrupted")]
+    Interrupted,
     /// We are root, and there is nobody to run the server as.
     #[error(
         "PostgreSQL does not run as root, and this machine has neither a user `postgres` nor `nobody`: \

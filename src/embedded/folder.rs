@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::embedded::EmbeddedError;
 use crate::embedded::account::Account;
-use crate::embedded::hex;
+use crate::units::format_hex;
 
 /// How often a name that another run took, or a folder that is still written to, is tried again.
 const TRIES_MAX: u32 = 20;
@@ -192,7 +192,7 @@ pub fn random_hex(byte_count: usize) -> Result<String, EmbeddedError> {
     File::open(source)
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(EmbeddedError::at(source))?;
-    Ok(hex(&bytes))
+    Ok(format_hex(&bytes))
 }
 
 /// A new folder with this mode, whatever the mask of this process.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::embedded::EmbeddedError;
+use crate::embedded::Interrupt;
 use crate::embedded::Progress;
 use crate::embedded::account::Account;
 use crate::embedded::account::others_may_enter;
@@ -29,6 +30,8 @@ pub struct Machine {
     pub cache: Option<PathBuf>,
     /// The address of the Maven repository that programs are fetched from.
     pub repository: String,
+    /// What ends a start before it is done.
+    pub interrupt: Interrupt,
 }
 
 impl Machine {
@@ -44,6 +47,7 @@ impl Machine {
             temporary: Some(env::temp_dir()).filter(is_open).unwrap_or_else(|| "/tmp".into()),
             cache: folder("LOADGEN_CACHE").or_else(|| users_cache().filter(is_open)).or(public),
             repository: env::var("LOADGEN_MAVEN").unwrap_or_else(|_| MAVEN_CENTRAL.to_owned()),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -64,7 +68,7 @@ impl Machine {
         if account != Account::Own && !others_may_enter(cache) {
             return Err(EmbeddedError::Closed { path: cache.to_path_buf() });
         }
-        let depot = Depot { repository: &self.repository, cache };
+        let depot = Depot { repository: &self.repository, cache, interrupt: &self.interrupt };
         let folder = depot.programs(&archive, progress)?;
         Binaries::in_folder(&folder, &account).ok_or(EmbeddedError::Unusable { folder })
     }

@@ -24,8 +24,9 @@ use secrecy::ExposeSecret;
 use secrecy::SecretString;
 
 use crate::embedded::EmbeddedError;
+use crate::embedded::Interrupt;
 use crate::embedded::account::Account;
-use crate::embedded::account::run;
+use crate::embedded::account::run_unless;
 use crate::embedded::binaries::Binaries;
 use crate::embedded::folder::Folder;
 
@@ -81,14 +82,14 @@ impl Server {
     /// Starts the server on a free port and waits until it answers, for a minute at most.
     pub(super) fn start(
         binaries: &Binaries,
-        account: &Account,
+        (account, interrupt): (&Account, &Interrupt),
         folder: &Folder,
     ) -> Result<Self, EmbeddedError> {
         let mut taken = 0;
         loop {
             let port = free_port()?;
             let mut server = Self::spawn(binaries, account, folder, port)?;
-            match server.wait_until_ready(folder) {
+            match server.wait_until_ready(folder, interrupt) {
                 Ok(()) => return Ok(server),
                 Err(EmbeddedError::Refused { tail, .. })
                     if tail.contains("Address already in use") && taken < PORTS_MAX =>
@@ -137,10 +138,17 @@ impl Server {
         Ok(Self { child, port })
     }
 
-    fn wait_until_ready(&mut self, folder: &Folder) -> Result<(), EmbeddedError> {
+    fn wait_until_ready(
+        &mut self,
+        folder: &Folder,
+        interrupt: &Interrupt,
+    ) -> Result<(), EmbeddedError> {
         let status = folder.data().join("postmaster.pid");
         let begun = Instant::now();
         while begun.elapsed() < READY_WITHIN {
+            if interrupt.is_set() {
+                return Err(EmbeddedError::Interrupted);
+            }
             let has_ended = !matches!(self.child.try_wait(), Ok(None));
             if has_ended {
                 return Err(refused("postgres", &folder.server().join("log")));
@@ -160,7 +168,7 @@ impl Server {
 /// Makes the data directory, with a superuser that has this password.
 pub(super) fn initialise(
     binaries: &Binaries,
-    account: &Account,
+    (account, interrupt): (&Account, &Interrupt),
     folder: &Folder,
     password: &SecretString,
 ) -> Result<(), EmbeddedError> {
@@ -180,7 +188,8 @@ pub(super) fn initialise(
         .arg(format!("--pwfile={}", password_path.display()))
         .stdout(log)
         .stderr(errors);
-    let output = run(&mut command, INITIALISED_WITHIN).map_err(EmbeddedError::at(&program))?;
+    let output = run_unless(interrupt, &mut command, INITIALISED_WITHIN);
+    let output = output.map_err(EmbeddedError::at(&program))?;
     fs::remove_file(&password_path).map_err(EmbeddedError::at(&password_path))?;
     if output.status.success() { Ok(()) } else { Err(refused("initdb", &log_path)) }
 }

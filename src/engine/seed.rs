@@ -72,9 +72,14 @@ pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
     let _alone = sessions.run(&seeding.stop, seeding.alone())?;
     let mut all = Vec::new();
     for table in seeding.world.seeding_order() {
-        if catalog.table(table).domain == seeding.domain && seeding.stop.level() == Level::Run {
-            all.push(seeding.table(table, &sessions)?);
+        if catalog.table(table).domain != seeding.domain {
+            continue;
         }
+        all.push(if seeding.stop.level() == Level::Run {
+            seeding.table(table, &sessions)?
+        } else {
+            seeding.untouched(table, &sessions)?
+        });
     }
     Ok(all)
 }
@@ -130,8 +135,22 @@ impl Seeding {
         Err(SetupError::Books { namespace: books.namespace().to_owned(), what })
     }
 
+    /// What a table that is not reached any more holds from before.
+    fn untouched(&self, table: TableId, sessions: &Sessions) -> Result<Seeded, SetupError> {
+        let done = sessions.run(&self.stop, async {
+            // One of the pool may still wait for what was given up.
+            let client = control::control(&self.address, &self.application_name).await?;
+            self.done(table, &client).await
+        })?;
+        let before = done.iter().map(|(_, rows)| rows).sum();
+        Ok(Seeded { table, before, rows: before })
+    }
+
     fn table(&self, table: TableId, sessions: &Sessions) -> Result<Seeded, SetupError> {
-        let done = sessions.run(&self.stop, self.done(table, sessions))?;
+        let done = sessions.run(&self.stop, async {
+            let session = sessions.get().await?;
+            self.done(table, &session).await
+        })?;
         let before = done.iter().map(|(_, rows)| rows).sum();
         let todo: Vec<Chunk> = self
             .world
@@ -159,14 +178,9 @@ impl Seeding {
     }
 
     /// Chunks of a table that are there already, with their row counts.
-    async fn done(
-        &self,
-        table: TableId,
-        sessions: &Sessions,
-    ) -> Result<Vec<(u64, u64)>, SetupError> {
+    async fn done(&self, table: TableId, client: &Client) -> Result<Vec<(u64, u64)>, SetupError> {
         let Some(books) = &self.books else { return Ok(Vec::new()) };
-        let session = sessions.get().await?;
-        let chunks = books.seeded_chunks(&**session, &self.world.catalog.table(table).name).await?;
+        let chunks = books.seeded_chunks(client, &self.world.catalog.table(table).name).await?;
         let number = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(chunks.into_iter().map(|(chunk, rows)| (number(chunk), number(rows))).collect())
     }
@@ -186,7 +200,7 @@ impl Seeding {
             let mut stop = self.stop.watch();
             tokio::select! {
                 loaded = self.load(&mut session, chunk, progress) => loaded?,
-                // The chunk is rolled back with the session.
+                // The chunk's transaction is rolled back as it is dropped; the session goes on.
                 _ = stop.wait_for(|level| *level == Level::Cancel) => return Ok(()),
             }
             let goes_on = self.stop.level() == Level::Run && lock(failure).is_none();
@@ -260,21 +274,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// How long what waits for a server may still wait when the run is cancelled.
 const CANCELLED: Duration = Duration::from_secs(1);
 
-/// As [`on_runtime`], but no longer than `limit`, and until the run is cancelled.
-pub fn on_runtime_within<T>(
-    (stop, limit): (&Stop, Duration),
-    future: impl Future<Output = Result<T, SetupError>>,
-) -> Result<T, SetupError> {
-    on_runtime(unless_cancelled(stop, async {
-        tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
-            let limit = limit.as_secs();
-            Err(SetupError::Local(format!("the server did not answer within {limit} s")))
-        })
-    }))
-}
-
 /// Gives a future up some time after the run is cancelled.
-async fn unless_cancelled<T>(
+pub async fn unless_cancelled<T>(
     stop: &Stop,
     future: impl Future<Output = Result<T, SetupError>>,
 ) -> Result<T, SetupError> {
@@ -287,10 +288,4 @@ async fn unless_cancelled<T>(
         done = future => done,
         () = cancelled => Err(SetupError::Local("cancelled before it was done".to_owned())),
     }
-}
-
-/// Runs a future on this thread, with a runtime of its own: control connections need one.
-pub fn on_runtime<T>(future: impl Future<Output = Result<T, SetupError>>) -> Result<T, SetupError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| SetupError::Local(error.to_string()))?.block_on(future)
 }

@@ -130,6 +130,7 @@ fn table(
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
         taken: 0,
+        numbers_max: Tables { scenario }.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
         columns,

@@ -11,6 +11,7 @@ use crate::action::TableId;
 use crate::action::write_value;
 use crate::generate::Lane;
 use crate::generate::World;
+use crate::units::format_hex;
 
 /// Seeded rows of each table that are looked at.
 const SEEDED_ROWS: u64 = 1000;
@@ -41,7 +42,7 @@ pub fn fingerprint(world: &Arc<World>, actions: u64, workers: usize) -> String {
     for table in 0..world.table_count() {
         all.update(of_seeded(world, TableId::of(table)));
     }
-    hex(&all.finalize())
+    format_hex(&all.finalize())
 }
 
 fn of_lane(world: &Arc<World>, group: usize, lane: u32, slots: u64) -> [u8; 32] {
@@ -82,11 +83,4 @@ fn write_action(action: &Action, out: &mut String) {
         }
         out.push('\n');
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

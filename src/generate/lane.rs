@@ -129,7 +129,7 @@ impl Lane {
             .map(|stream| due(world, u16::try_from(*stream).unwrap_or(u16::MAX), u64::from(index)))
             .collect();
         let tables = (0..world.tables.len())
-            .map(|table| LaneTable::new(world, TableId(u16::try_from(table).unwrap_or(0)), index))
+            .map(|table| LaneTable::new(world, TableId::of(table), index))
             .collect();
         Self { world: Arc::clone(world), index, next, tables, last_us: i64::MIN }
     }

@@ -11,10 +11,6 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
-use crate::generate::world::Choice;
-use crate::generate::world::StepKind;
-use crate::generate::world::Stream;
-use crate::schema::Otherwise;
 use crate::schema::order::parents_first;
 
 /// Rows of a chunk (of an owned table: owners).
@@ -122,26 +118,7 @@ impl World {
             Filler::Sequence { start } => Some(start),
             _ => None,
         })?;
-        let inserting = self.streams.iter().filter(|stream| self.inserts(stream, table));
-        let slots = inserting.map(|stream| stream.plan.slots().unwrap_or(0)).sum::<u64>();
-        // Lanes count their rows by themselves: the fullest may be one slot ahead of the others,
-        // and in the worst case gets all inserts.
-        let born =
-            if slots > 0 { slots.saturating_mul(2).saturating_add(self.lanes.into()) } else { 0 };
-        let rows = of.taken.saturating_add(of.seeded).saturating_add(born);
-        Some(start.saturating_add_unsigned(rows))
-    }
-
-    /// Whether an action of a stream makes rows of a table, be it instead of something else.
-    fn inserts(&self, stream: &Stream, table: TableId) -> bool {
-        let actions = stream.mix.iter().map(|(action, _)| &self.actions[usize::from(*action)]);
-        actions.flat_map(|action| &action.steps).filter(|step| step.table == table).any(|step| {
-            match &step.kind {
-                StepKind::Insert { .. } => true,
-                StepKind::Update { choice, .. } | StepKind::Delete { choice } => {
-                    matches!(choice, Choice::Pick(_, Otherwise::Insert))
-                }
-            }
-        })
+        let numbers = of.taken.saturating_add(of.numbers_max);
+        Some(start.saturating_add_unsigned(numbers.saturating_sub(1)))
     }
 }

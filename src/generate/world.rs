@@ -43,6 +43,8 @@ pub(super) struct Table {
     pub(super) seeded: u64,
     /// Numbers that rows of others have: ours begin behind them.
     pub(super) taken: u64,
+    /// Numbers that a run may use, from 0 on.
+    pub(super) numbers_max: u64,
     /// How to fill each column.
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.

@@ -100,7 +100,7 @@ pub struct TableCounts {
     pub database: String,
     /// Namespace and name: `public.orders`.
     pub table: String,
-    /// Rows of others, which were there before the run; only with `provision: none`.
+    /// Rows of others, which were there before the run; only with `provision: nothing`.
     pub before: u64,
     /// Rows put in before the load began.
     pub seeded: u64,

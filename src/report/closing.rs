@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::IsTerminal;
+use std::io::stderr;
 use std::io::stdout;
 use std::path::Path;
 
@@ -35,12 +36,26 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// Colours for standard output: only on a terminal, unless `NO_COLOR` is set or `TERM` is
-    /// `dumb`.
+    /// Colours for standard output.
     pub fn of_stdout() -> Colour {
+        Colour::of(&stdout())
+    }
+
+    /// Colours for standard error.
+    pub fn of_stderr() -> Colour {
+        Colour::of(&stderr())
+    }
+
+    /// Only on a terminal, unless `NO_COLOR` is set and not empty, or `TERM` is `dumb`.
+    fn of(stream: &impl IsTerminal) -> Colour {
         let is_refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if stdout().is_terminal() && !is_refused && !is_dumb { Colour::Ansi } else { Colour::Never }
+        if stream.is_terminal() && !is_refused && !is_dumb { Colour::Ansi } else { Colour::Never }
+    }
+
+    /// Whether there are colours.
+    pub fn is_on(self) -> bool {
+        self == Colour::Ansi
     }
 
     fn paint(self, code: &str, text: &str) -> String {

@@ -6,9 +6,8 @@ use std::thread::available_parallelism;
 
 use serde::Serialize;
 
+use crate::diagnostic::Secrets;
 use crate::measure::cpu_quota;
-
-use super::redact::redact;
 
 /// The format's name and version, by which our folders are known.
 pub(super) const FORMAT: &str = "loadgen.manifest/1";
@@ -58,6 +57,8 @@ pub struct Subject {
     pub taken: Vec<u64>,
     /// The scenario's text, and the schemas'.
     pub files: Vec<SourceFile>,
+    /// What is taken out of all text.
+    pub secrets: Secrets,
 }
 
 /// A file that the run was read from.
@@ -112,13 +113,14 @@ impl Manifest {
         subject: Subject,
         servers: Vec<ServerFacts>,
     ) -> Manifest {
-        let clean = |file: SourceFile| SourceFile { text: redact(&file.text), ..file };
+        let secrets = subject.secrets;
+        let clean = |file: SourceFile| SourceFile { text: secrets.redact(&file.text), ..file };
         Manifest {
             format: FORMAT,
             run: run.to_owned(),
             started: started.to_owned(),
             version: env!("CARGO_PKG_VERSION"),
-            command: command.iter().map(|argument| redact(argument)).collect(),
+            command: command.iter().map(|argument| secrets.redact_argument(argument)).collect(),
             scenario: subject.scenario,
             hash: subject.hash,
             seed: subject.seed,

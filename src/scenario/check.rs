@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::diagnostic::Secrets;
 use crate::scenario::Cdc;
 use crate::scenario::Load;
 use crate::scenario::Overrides;
@@ -76,6 +77,7 @@ pub(super) fn check(
         thresholds,
         hash: String::new(),
         source: String::new(),
+        secrets: Secrets::default(),
     };
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.

@@ -9,11 +9,12 @@ use crate::pace::Segment;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
+use crate::units::format_hex;
 
-/// SHA-256, in hex, of seed, lanes, start, schemas, rows, mixes and profiles. `profiles` has the
+/// SHA-256, in hex, of seed, lanes, start, schemas, rows, mixes, warm-up and profiles. `profiles` has the
 /// segments of each stream; those of an unlimited one are empty.
 pub(super) fn hash(scenario: &Scenario, profiles: &[Vec<Segment>]) -> String {
-    let mut text = String::from("loadgen.scenario/1\n");
+    let mut text = String::from("loadgen.scenario/2\n");
     // Writing to a string cannot fail.
     let _ = writeln!(text, "seed {}\nlanes {}", scenario.seed, scenario.lanes);
     let _ = match scenario.start {
@@ -23,6 +24,8 @@ pub(super) fn hash(scenario: &Scenario, profiles: &[Vec<Segment>]) -> String {
     for domain in &scenario.domains {
         write_domain(&mut text, domain);
     }
+    // Every slot is due after the warm-up, and so are the times in the data.
+    let _ = writeln!(text, "warmup {}", scenario.load.warmup.as_nanos());
     for (stream, segments) in scenario.load.streams.iter().zip(profiles) {
         let _ = writeln!(text, "stream {:?}", stream.name);
         for entry in &stream.mix {
@@ -32,12 +35,11 @@ pub(super) fn hash(scenario: &Scenario, profiles: &[Vec<Segment>]) -> String {
             write_segment(&mut text, segment);
         }
     }
-    hex(&Sha256::digest(text.as_bytes()))
+    format_hex(&Sha256::digest(text.as_bytes()))
 }
 
 fn write_domain(text: &mut String, domain: &Domain) {
-    let source = hex(&Sha256::digest(domain.schema.source.as_bytes()));
-    let _ = writeln!(text, "domain {:?} {source}", domain.schema.name);
+    let _ = writeln!(text, "domain {:?} {}", domain.schema.name, domain.schema.content);
     for (table, rows) in domain.schema.tables.iter().zip(&domain.rows) {
         let _ = writeln!(text, "rows {:?} {rows}", table.name);
     }
@@ -58,12 +60,4 @@ fn write_segment(text: &mut String, segment: &Segment) {
         }
         Segment::Idle { length } => writeln!(text, "idle {}", length.as_nanos()),
     };
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

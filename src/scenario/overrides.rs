@@ -30,10 +30,13 @@ pub struct Overrides {
 /// Maps whose entries must exist: a new one could only be half of what it needs.
 const CLOSED: [&[&str]; 3] = [&["targets"], &["domains"], &["load", "streams"]];
 
+/// What the file of a `--set` is called.
+pub(super) const SHOWN_AS: &str = "--set";
+
 /// Applies one `path=value` to the tree of a scenario. Its nodes have their places in a file of
 /// their own, shown as `--set`.
 pub(super) fn apply(root: &mut Node, pair: &str, problems: &mut Problems) {
-    let file = problems.add_file("--set", pair);
+    let file = problems.add_file(SHOWN_AS, pair);
     let whole = Place { file, start: 0, end: narrow(pair.len()) };
     let Some((path, _)) = pair.split_once('=') else {
         let problem = Problem::new("the value is missing").at(whole);
@@ -42,6 +45,9 @@ pub(super) fn apply(root: &mut Node, pair: &str, problems: &mut Problems) {
     };
     match yaml::read(problems, file, path.len() + 1) {
         Ok(value) => {
+            let key = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
+            yaml::hide_secrets(&value, key.contains("password"), problems);
+            problems.searched(file);
             if let Err(problem) = put(root, path, file, value) {
                 problems.add(problem);
             }

@@ -94,7 +94,11 @@ fn open<'a>(reference: &'a str, problems: &mut Problems) -> Option<Opened<'a>> {
     };
     let file = problems.add_file(reference, &text);
     match yaml::read(problems, file, 0) {
-        Ok(node) => Some(Opened { reference, file, node }),
+        Ok(node) => {
+            yaml::hide_secrets(&node, false, problems);
+            problems.searched(file);
+            Some(Opened { reference, file, node })
+        }
         Err(problem) => {
             problems.add(problem);
             None
@@ -153,7 +157,7 @@ fn schema_alone(
     problems: &mut Problems,
 ) -> Option<Schema> {
     yaml::interpolate(&mut opened.node, environment, problems);
-    let source = problems.text(opened.file).to_owned();
+    let source = problems.clean_text(opened.file);
     let checked = schema::check::check(&opened.node, source, problems)?;
     schema::check::relations(&[&checked], false, problems);
     Some(checked.schema)
@@ -174,10 +178,12 @@ fn scenario(
         overrides::apply(&mut opened.node, pair, problems);
     }
     yaml::interpolate(&mut opened.node, environment, problems);
+    yaml::note_secrets(&opened.node, problems);
     let file: ScenarioFile = yaml::decode(&opened.node, problems)?;
     let schemas = schemas::load(&file, opened.reference, environment, problems);
     let scenario = check::check(&file, schemas, overrides, problems)?;
-    Some(Scenario { source: problems.text(opened.file).to_owned(), ..scenario })
+    let secrets = problems.secrets(overrides::SHOWN_AS);
+    Some(Scenario { source: problems.clean_text(opened.file), secrets, ..scenario })
 }
 
 fn finish<T>(value: Option<T>, problems: Problems) -> Result<T, Problems> {

@@ -54,8 +54,10 @@ fn one(
             return None;
         }
     };
+    yaml::hide_secrets(&node, false, problems);
+    problems.searched(file);
     yaml::interpolate(&mut node, environment, problems);
-    let checked = check::check(&node, text, problems)?;
+    let checked = check::check(&node, problems.clean_text(file), problems)?;
     // With a file of its own the domain may be called as it likes: the schema's name counts.
     if domain.schema.is_none() && checked.schema.name != name.value {
         let message = format!("`{shown}` is the schema `{}`", checked.schema.name);

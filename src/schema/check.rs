@@ -109,6 +109,7 @@ pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Opt
     let database = file.database.as_ref().unwrap_or(&file.schema).value.clone();
     let name = file.schema.value.clone();
     let kinds = outline.kinds();
-    let schema = Schema { name, database, tables, actions, source };
+    let content = yaml::digest(node);
+    let schema = Schema { name, database, tables, actions, source, content };
     Some(Checked { schema, file, kinds })
 }

@@ -3,10 +3,18 @@
 mod existing;
 mod shown;
 
+use std::thread::sleep;
+use std::time::Duration;
+use std::time::Instant;
+
 use loadgen::scenario::Overrides;
 use loadgen::scenario::Scenario;
 use loadgen::scenario::builtin::SCENARIOS;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
 
+use crate::support::command::Done;
 use crate::support::command::Place;
 
 /// Few enough rows that seeding takes no time.
@@ -39,6 +47,9 @@ fn setup_seed_and_clean_may_be_repeated() {
     let place = small();
     let before = shared_objects(&place);
     place.must(&["setup", "@quickstart"]);
+    let refused = place.run(&["setup", "@quickstart", "--seed", "9"]);
+    let said = "it was set up, and not yet seeded, for another state";
+    assert!(refused.code == 4 && refused.err.contains(said), "{}", refused.err);
     let made = shared_objects(&place);
     assert!(made.len() > before.len(), "{made:?}");
     place.must(&["setup", "@quickstart"]);
@@ -88,11 +99,103 @@ fn another_state_of_the_scenario_does_not_touch_what_is_there() {
     let place = small();
     place.must(&["seed", "@quickstart"]);
     let content = place.content("orders");
-    let refused = place.run(&["seed", "@quickstart", "--seed", "9"]);
+    let refused = place.run(&["seed", "@quickstart", "--seed", "9", "--out", "refused"]);
     assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("it was seeded for another state"), "{}", refused.err);
+    assert!(!refused.err.contains("generated passwords"), "no role has them: {}", refused.err);
+    assert!(!place.folder.path().join("refused").exists());
     assert_eq!(place.content("orders"), content);
     place.must(&["seed", "@quickstart", "--seed", "9", "--fresh"]);
     assert_ne!(place.content("orders"), content);
+}
+
+/// Of rows of two prices, nobody could say which are which.
+#[test]
+fn a_variable_in_a_schema_is_content_and_a_password_is_not() {
+    let place = Place::new(&["shop"]);
+    let write = |name: &str, text: &str| {
+        std::fs::write(place.folder.path().join(name), text).unwrap();
+    };
+    write(
+        "shop.yaml",
+        "schema: shop\ntables:\n  wares:\n    columns:\n\
+         \x20     id: { type: bigint, key: true, fill: sequence }\n\
+         \x20     price: { type: integer, fill: \"${LOADGEN_PRICE:-1}\" }\n",
+    );
+    write(
+        "day.yaml",
+        "scenario: day\ntargets: { x: { postgres: { url: \"${LOADGEN_POSTGRES}\" } } }\n\
+         domains: { shop: { on: x, schema: shop.yaml, rows: { wares: 100 } } }\n",
+    );
+    let seed = |price: &str, password: &str| {
+        let mut command = place.command(&["seed", "day.yaml"]);
+        let password = format!("cdc.password={password}");
+        Done::from(command.env("LOADGEN_PRICE", price).args(["--set", &password]).output().unwrap())
+    };
+    assert_eq!(seed("1", "one").code, 0);
+    let other = seed("2", "one");
+    assert_eq!(other.code, 4, "{}{}", other.out, other.err);
+    assert!(other.err.contains("--fresh"), "{}", other.err);
+    let again = seed("1", "two");
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(place.number("shop", "SELECT count(*) FROM wares WHERE price = 1"), 100);
+    place.must(&["clean", "day.yaml"]);
+}
+
+/// A second seeding that waits for a table is given up; those behind it are full all the same.
+#[test]
+fn an_interrupted_seeding_tells_what_an_earlier_one_has_filled() {
+    let place = small();
+    let all = place.must(&["seed", "@quickstart"]).out;
+    let database = place.database("orders");
+    place.query(
+        "orders",
+        "ALTER TABLE products DISABLE TRIGGER ALL; DELETE FROM products; \
+         DELETE FROM loadgen_public.seeded WHERE table_name = 'products'",
+    );
+    // Whoever seeds the products again waits for the fate of this entry.
+    let entry =
+        "INSERT INTO loadgen_public.seeded (table_name, chunk, rows) VALUES ('products', 0, 20)";
+    let _held = place.server.hold(&database, entry);
+    let running = place.spawn(&["seed", "@quickstart"]);
+    let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                   AND datname = current_database() AND query LIKE '%seeded%'";
+    let begun = Instant::now();
+    while place.query("orders", waiting).is_empty() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does not wait");
+        sleep(Duration::from_millis(20));
+    }
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+        sleep(Duration::from_millis(300));
+    }
+    let done = Done::from(running.wait_with_output().unwrap());
+    assert_eq!(done.code, 105, "{}", done.err);
+    let full = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.contains(".products ")).map(str::to_owned).collect()
+    };
+    assert_eq!(full(&done.out), full(&all), "{}", done.err);
+    assert!(done.out.contains(" 300 rows"), "{}", done.out);
+}
+
+/// A name alone is no mark.
+#[test]
+fn a_database_that_only_bears_the_name_of_one_in_the_making_stays() {
+    let place = small();
+    place.must(&["setup", "@quickstart"]);
+    let sql = "SELECT 'loadgen_making_' || left(encode(sha256($$NAME$$::bytea), 'hex'), 16)";
+    let sql = sql.replace("NAME", &place.database("orders"));
+    let making = place.server.query("postgres", &sql)[0][0].clone();
+    place.must(&["clean", "@quickstart"]);
+    place.server.query("postgres", &format!("CREATE DATABASE {making}"));
+    for command in ["setup", "clean"] {
+        let refused = place.run(&[command, "@quickstart"]);
+        assert_eq!(refused.code, 4, "{}{}", refused.out, refused.err);
+        assert!(refused.err.contains(&making), "{}", refused.err);
+    }
+    place.server.query("postgres", &format!("DROP DATABASE {making}"));
+    place.must(&["setup", "@quickstart"]);
+    place.must(&["clean", "@quickstart"]);
 }
 
 #[test]

@@ -189,6 +189,7 @@ fn the_hash_follows_the_content_and_nothing_else() {
         "load.streams.shop.mix.orders.pay=25",
         "load.streams.shop.profile.0.hold=201/s",
         "load.streams.shop.profile.0.for=11s",
+        "load.warmup=4s",
     ] {
         assert_ne!(hash(&[other]), own, "{other}");
     }

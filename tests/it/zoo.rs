@@ -93,6 +93,21 @@ fn sampled_statements_do_what_the_run_does() {
     assert_eq!(told.content("zoo"), sent.content("zoo"));
 }
 
+/// Steps of one action leave each other's rows alone: none refers to what another deletes, and
+/// nothing is deleted twice.
+#[test]
+fn steps_of_an_action_do_not_get_in_each_others_way() {
+    let place = Place::new(&["tangled"]);
+    place.must(&["run", &scenario("tangled.yaml"), "--out", "run"]);
+    let summary = place.summary("run");
+    let stream = &summary["streams"][0];
+    let count = |name: &str| stream[name].as_u64().unwrap();
+    assert_eq!((count("failed"), count("unknown"), count("missed")), (0, 0, 0), "{stream}");
+    assert_eq!(count("scheduled"), 3000);
+    assert!(count("skipped") < 600, "{stream}");
+    place.assert_counted(&summary);
+}
+
 /// Folds the sampled changes of `animals_of` by the rules as documented, and compares.
 #[test]
 fn updates_that_depend_on_the_old_row_are_what_they_say() {

@@ -1,12 +1,14 @@
 //! Rows of others, in tables that we did not make: how many there are, and which numbers are left.
 
+use std::time::Duration;
+
 use chrono::Utc;
 
 use crate::action::TableId;
 use crate::cli::Refusal;
 use crate::cli::place::connector;
 use crate::cli::prepare::Prepared;
-use crate::engine::seed;
+use crate::cli::wait::on_runtime_within;
 use crate::measure::Feed;
 use crate::sink::postgres::existing::Others;
 use crate::sink::postgres::provision::Provisioner;
@@ -17,6 +19,9 @@ use crate::units::format_count;
 /// sixteenths of a microsecond: runs that follow each other have numbers apart, unless one makes
 /// sixteen rows in each microsecond of its life.
 const NUMBERS_A_US: u64 = 16;
+
+/// How long the server may take to count them, however many there are.
+const COUNT_WITHIN: Duration = Duration::from_hours(6);
 
 impl Prepared {
     /// Counts the rows of others, and finds where our numbers may begin.
@@ -40,7 +45,9 @@ impl Prepared {
         let connect = connector(address, self.application_name());
         let servers = Servers::new(&connect);
         match Provisioner::new(&self.scenario, domain.target, servers) {
-            Some(provisioner) => seed::on_runtime(provisioner.others(domain)),
+            Some(provisioner) => {
+                on_runtime_within((&self.stop, COUNT_WITHIN), provisioner.others(domain))
+            }
             None => Ok(Vec::new()),
         }
         .map_err(|error| Refusal::setup(&error))
@@ -63,7 +70,7 @@ impl Prepared {
     /// Numbers behind those of others may not fit into the key's type.
     pub(super) fn refuse_overflow(&self) -> Result<(), Refusal> {
         for number in 0..self.taken.len() {
-            let table = TableId(u16::try_from(number).unwrap_or(u16::MAX));
+            let table = TableId::of(number);
             let info = self.world.catalog.table(table);
             let room = info.key.iter().find_map(|column| info.columns[*column].1.integer_range());
             let (Some(key_max), Some((_, greatest))) = (self.world.key_max(table), room) else {

@@ -25,6 +25,9 @@ use crate::schema::Pick;
 /// Rows that one action deletes, at most; one that would delete more finds nothing to work on.
 const VICTIMS_MAX: usize = 10_000;
 
+/// How often a row is drawn anew if the one drawn is in the way of the action's earlier steps.
+const TRIES_MAX: u32 = 16;
+
 /// No row was found for a step on this table.
 struct NoRow {
     table: TableId,
@@ -57,20 +60,45 @@ impl Lane {
         decision: &mut Decision,
         draw: &mut Draw,
     ) -> Result<(), NoRow> {
-        for step in &world.actions[usize::from(decision.action)].steps {
+        let steps = &world.actions[usize::from(decision.action)].steps;
+        for (number, step) in steps.iter().enumerate() {
             match &step.kind {
                 StepKind::Insert { parents, earlier } => {
                     self.begin_row(step, *earlier, decision);
                     self.find_parents(step, parents, decision, draw)?;
                 }
-                StepKind::Update { choice, .. } => self.find_row(step, choice, decision, draw)?,
+                StepKind::Update { choice, .. } => {
+                    let row = self.find_row(step, choice, decision, draw)?;
+                    decision.set_pick(step.at, row);
+                }
                 StepKind::Delete { choice } => {
-                    self.find_row(step, choice, decision, draw)?;
-                    self.find_victims(step, choice, decision)?;
+                    let held = self.held(&steps[..number], decision);
+                    self.find_doomed(step, choice, &held, (decision, draw))?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Rows that steps of the action rely on: those that they change or delete themselves, and
+    /// those that their new rows refer to. What a later step deletes must take none of them along.
+    fn held(&self, steps: &[Step], decision: &Decision) -> HashSet<Victim> {
+        let mut held = HashSet::new();
+        for step in steps {
+            let mut add = |table, at| held.insert(Victim { table, ordinal: decision.pick(at) });
+            match &step.kind {
+                StepKind::Insert { .. } => {
+                    let decided = &self.world.table(step.table).decided;
+                    for (place, parent) in decided.iter().enumerate() {
+                        add(parent.table, step.at + 1 + place);
+                    }
+                }
+                StepKind::Update { .. } | StepKind::Delete { .. } => {
+                    add(step.table, step.at);
+                }
+            }
+        }
+        held
     }
 
     /// The number of a row to be made.
@@ -92,7 +120,7 @@ impl Lane {
             let row = match choice {
                 _ if self.world.refers_to_nobody(step.table, place, ordinal) => Some(NOBODY),
                 ParentChoice::Same(at) => Some(decision.pick(*at)),
-                ParentChoice::AsDeclared => self.find_parent(parent, draw),
+                ParentChoice::AsDeclared => self.find_parent(parent, decision, draw),
             };
             let none = NoRow { table: step.table, otherwise: Otherwise::Skip };
             decision.set_pick(step.at + 1 + place, row.ok_or(none)?);
@@ -102,7 +130,7 @@ impl Lane {
 
     /// A living row of this lane; of a table from which nothing is deleted, also a seeded row of
     /// any other lane, as often as if the rows of all lanes were drawn from.
-    fn find_parent(&self, parent: &Parent, draw: &mut Draw) -> Option<u64> {
+    fn find_parent(&self, parent: &Parent, decision: &Decision, draw: &mut Draw) -> Option<u64> {
         let rows = &self.tables[usize::from(parent.table.0)];
         let table = self.world.table(parent.table);
         if !table.mortal {
@@ -113,7 +141,24 @@ impl Lane {
                 return Some(number);
             }
         }
-        self.pick(parent.table, &parent.pick, draw)
+        self.pick_staying(parent.table, &parent.pick, decision, draw)
+    }
+
+    /// As `pick`, but none of those that an earlier step of the action deletes with their parents.
+    fn pick_staying(
+        &self,
+        table: TableId,
+        pick: &Pick,
+        decision: &Decision,
+        draw: &mut Draw,
+    ) -> Option<u64> {
+        for _ in 0..TRIES_MAX {
+            let ordinal = self.pick(table, pick, draw)?;
+            if !decision.victims().contains(&Victim { table, ordinal }) {
+                return Some(ordinal);
+            }
+        }
+        None
     }
 
     /// The run-wide number of a living row of this lane.
@@ -140,41 +185,56 @@ impl Lane {
         &self,
         step: &Step,
         choice: &Choice,
-        decision: &mut Decision,
+        decision: &Decision,
         draw: &mut Draw,
-    ) -> Result<(), NoRow> {
-        let row = match choice {
-            Choice::Same(at) => decision.pick(*at),
+    ) -> Result<u64, NoRow> {
+        match choice {
+            Choice::Same(at) => Ok(decision.pick(*at)),
             Choice::Pick(pick, otherwise) => self
-                .pick(step.table, pick, draw)
-                .ok_or(NoRow { table: step.table, otherwise: *otherwise })?,
-        };
-        decision.set_pick(step.at, row);
-        Ok(())
+                .pick_staying(step.table, pick, decision, draw)
+                .ok_or(NoRow { table: step.table, otherwise: *otherwise }),
+        }
     }
 
-    fn find_victims(
+    /// A row to be deleted, and those that go with it; `held` do not.
+    fn find_doomed(
         &self,
         step: &Step,
         choice: &Choice,
-        decision: &mut Decision,
+        held: &HashSet<Victim>,
+        (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
+        let (tries, otherwise) = match choice {
+            // The row stands; it is in the way or it is not.
+            Choice::Same(_) => (1, Otherwise::Skip),
+            Choice::Pick(_, otherwise) => (TRIES_MAX, *otherwise),
+        };
+        for _ in 0..tries {
+            let row = self.find_row(step, choice, decision, draw)?;
+            let victims = self.victims(step.table, row, decision);
+            if victims.len() > VICTIMS_MAX {
+                break;
+            }
+            let is_same = matches!(choice, Choice::Same(_));
+            let doomed = Victim { table: step.table, ordinal: row };
+            if (is_same || !held.contains(&doomed)) && !victims.iter().any(|it| held.contains(it)) {
+                decision.set_pick(step.at, row);
+                if !victims.is_empty() {
+                    decision.more.get_or_insert_default().victims.extend(victims);
+                }
+                return Ok(());
+            }
+        }
+        Err(NoRow { table: step.table, otherwise })
+    }
+
+    /// What must go before a row can, children before parents; without those that go with the row
+    /// of an earlier step already.
+    fn victims(&self, table: TableId, ordinal: u64, decision: &Decision) -> Vec<Victim> {
         let mut victims = Vec::new();
-        // What an earlier step of the action deletes is not deleted again.
         let mut seen: HashSet<Victim> = decision.victims().iter().copied().collect();
-        let index = self.world.index(decision.pick(step.at));
-        self.descend(step.table, index, &mut seen, &mut victims);
-        if victims.len() > VICTIMS_MAX {
-            let otherwise = match choice {
-                Choice::Pick(_, otherwise) => *otherwise,
-                Choice::Same(_) => Otherwise::Skip,
-            };
-            return Err(NoRow { table: step.table, otherwise });
-        }
-        if !victims.is_empty() {
-            decision.more.get_or_insert_default().victims.append(&mut victims);
-        }
-        Ok(())
+        self.descend(table, self.world.index(ordinal), &mut seen, &mut victims);
+        victims
     }
 
     /// The living children of a row, each after its own children. As deep as tables refer to each

@@ -11,7 +11,6 @@ use crate::scenario::check::domain_place;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::life::At;
 use crate::scenario::life::Tables;
-use crate::scenario::life::inserts;
 use crate::schema::Column;
 use crate::schema::ColumnType;
 use crate::schema::Fill;
@@ -117,7 +116,7 @@ impl Checker<'_> {
     /// Sequences must not run over the end of their type.
     fn keys(&self, problems: &mut Problems) {
         for (at, table) in self.tables.all() {
-            let rows = self.tables.seeded(at).saturating_add(self.planned(at));
+            let rows = self.tables.numbers_max(at);
             for (index, column) in table.columns.iter().enumerate() {
                 let Some(most) = room(column) else {
                     continue;
@@ -126,7 +125,7 @@ impl Checker<'_> {
                     continue;
                 }
                 let message = format!(
-                    "`{}.{}` is `{}`, and this run makes about {} rows",
+                    "`{}.{}` is `{}`, and this run may number its rows up to {}",
                     table.name,
                     column.name,
                     column.kind,
@@ -139,45 +138,6 @@ impl Checker<'_> {
                 problems.add(problem.help(format!("make it `{larger}`, or make fewer rows")));
             }
         }
-    }
-
-    /// How many rows the streams insert into a table that is not owned, as far as that is known.
-    fn planned(&self, at: At) -> u64 {
-        if self.tables.table(at).owner.is_some() {
-            return 0;
-        }
-        let streams = &self.tables.scenario.load.streams;
-        let rows = streams.iter().map(|stream| self.planned_by(stream, at)).sum::<f64>();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "`as` saturates"
-        )]
-        let rows = rows.ceil() as u64;
-        rows
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    fn planned_by(&self, stream: &Stream, at: At) -> f64 {
-        let slots = match &stream.pacing {
-            Pacing::Open(profile) => profile.slots().min(stream.limit.unwrap_or(u64::MAX)),
-            Pacing::Unlimited { .. } => stream.limit.unwrap_or(0),
-        };
-        let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
-        let share: f64 = stream
-            .mix
-            .iter()
-            .filter(|entry| entry.domain == at.0)
-            .map(|entry| {
-                let action = &self.tables.scenario.domains[at.0].schema.actions[entry.action];
-                let steps = action.steps.iter();
-                let made = steps.filter(|step| {
-                    matches!(step, Step::Insert { .. }) && inserts(step) == Some(at.1)
-                });
-                entry.weight * made.count() as f64
-            })
-            .sum();
-        slots as f64 * share / total
     }
 
     /// An unlimited stream shares its rows with no other: whose turn it is would not be known

@@ -109,8 +109,17 @@ impl Steps<'_> {
                 Some(Step::Update { table, pick, set, otherwise })
             }
             StepShape::Delete(_) => {
+                let child = self.child_of_chosen(table);
                 self.touched.push((table, Touch::Deleted));
                 self.row(table, shape, earlier, &file.value)?;
+                if let Some(child) = child {
+                    let child = &self.tables[child].name;
+                    let message = format!(
+                        "the row of `{child}` just inserted would refer to this row of `{}`",
+                        name.value
+                    );
+                    return self.refuse(name.place, message, "make it an action of its own");
+                }
                 let (pick, otherwise) = self.choice(table, &file.value)?;
                 Some(Step::Delete { table, pick, otherwise })
             }
@@ -148,6 +157,23 @@ impl Steps<'_> {
             return self.refuse(name.place, message, "make it an action of its own");
         }
         Some(Step::Insert { table })
+    }
+
+    /// A table into which a step has inserted a row that refers to the row of `table` which a step
+    /// before it had made or chosen.
+    fn child_of_chosen(&self, table: usize) -> Option<usize> {
+        let chosen = self.touched.iter().position(|(other, _)| *other == table)?;
+        let name = &self.tables[table].name;
+        let refers = |child: usize| {
+            let owner = self.tables[child].owner.as_ref();
+            // An owner's rows go with it.
+            owner.is_none_or(|owner| owner.table != table)
+                && self.tables[child].references().any(|(_, to)| to.table == *name)
+        };
+        let later = self.touched[chosen + 1..].iter();
+        let mut children =
+            later.filter(|(child, touch)| *touch == Touch::Inserted && refers(*child));
+        children.next().map(|(child, _)| *child)
     }
 
     /// Whether one row of the table can be found again and changed.

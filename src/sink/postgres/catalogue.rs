@@ -68,6 +68,8 @@ pub(super) struct Shared {
     pub(super) roles: BTreeMap<String, FoundRole>,
     /// Databases that a set-up left before it could name them: `loadgen_making_…`.
     pub(super) leftovers: Vec<String>,
+    /// A database of such a name that is not ours.
+    rival: Option<String>,
 }
 
 impl Shared {
@@ -77,13 +79,19 @@ impl Shared {
             domains.iter().map(|domain| mark::making_name(&domain.database)).collect();
         let mut names: Vec<&str> = domains.iter().map(|domain| domain.database.as_str()).collect();
         names.extend(making.iter().map(String::as_str));
-        let sql = "SELECT datname::text, shobj_description(oid, 'pg_database'), datconnlimit \
+        // One in the making has no comment yet, but an owner group that has.
+        let sql = "SELECT datname::text, shobj_description(oid, 'pg_database'), datconnlimit, \
+                shobj_description(datdba, 'pg_authid') \
             FROM pg_database WHERE datname::text = ANY($1) ORDER BY 1";
         let mut found = Self::default();
         for row in client.query(sql, &[&names]).await.map_err(|error| reading(&error))? {
             let name: String = row.get(0);
             if making.contains(&name) {
-                found.leftovers.push(name);
+                if is_ours(&row, 1) || is_ours(&row, 3) {
+                    found.leftovers.push(name);
+                } else {
+                    found.rival = Some(name);
+                }
                 continue;
             }
             let database =
@@ -103,6 +111,9 @@ impl Shared {
     /// An error for the first one that loadgen did not make.
     pub(super) fn refuse_foreign(&self) -> Result<(), SetupError> {
         let foreign = |kind, name: &String| SetupError::Foreign { kind, name: name.clone() };
+        if let Some(name) = &self.rival {
+            return Err(foreign(ObjectKind::Database, name));
+        }
         if let Some((name, _)) = self.databases.iter().find(|(_, found)| !found.is_ours) {
             return Err(foreign(ObjectKind::Database, name));
         }

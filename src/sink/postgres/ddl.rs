@@ -195,6 +195,7 @@ mod tests {
             tables,
             actions: Vec::new(),
             source: String::new(),
+            content: String::new(),
         }
     }
 

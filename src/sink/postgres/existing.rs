@@ -1,4 +1,4 @@
-//! Tables that loadgen did not make (`provision: none`): do they fit the schema? It changes nothing.
+//! Tables that loadgen did not make (`provision: nothing`): do they fit the schema? It changes nothing.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -11,6 +11,7 @@ use tokio_postgres::GenericClient;
 
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote;
+use crate::units::format_hex;
 
 /// What the comment on everything that loadgen made begins with.
 const PREFIX: &str = "loadgen/1 ";
@@ -48,12 +49,7 @@ fn escaped(value: &str) -> String {
 
 /// 16 hexadecimal digits of a name that is too long to be part of another.
 fn short_hash(name: &str) -> String {
-    let mut digits = String::new();
-    for byte in Sha256::digest(name.as_bytes()).iter().take(8) {
-        // Writing to a String cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    format_hex(&Sha256::digest(name.as_bytes())[..8])
 }
 
 /// How far a domain got. A later stage is greater.

@@ -114,7 +114,7 @@ impl Provisioner<'_> {
                     format!("make databases and roles (it lacks {})", missing.join(" and ")),
                     format!(
                         "let a superuser run `ALTER ROLE {user} {}`, or set `provision: schemas` \
-                         or `provision: none`",
+                         or `provision: nothing`",
                         missing.join(" ")
                     ),
                 )
@@ -130,7 +130,7 @@ impl Provisioner<'_> {
                     format!("make PostgreSQL schemas in the database `{database}`"),
                     format!(
                         "let its owner run `GRANT CREATE ON DATABASE {} TO {user}`, or set \
-                         `provision: none`",
+                         `provision: nothing`",
                         quote::identifier(database)
                     ),
                 )

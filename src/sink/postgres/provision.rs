@@ -187,10 +187,13 @@ impl<'a> Provisioner<'a> {
         for (domain, mark) in marks {
             if mark.hash != self.scenario.hash || mark.seed != self.scenario.seed {
                 let (name, seed) = (&mark.scenario, mark.seed);
-                return used(
-                    domain,
-                    format!("it was made for another state of `{name}` (seed {seed})"),
-                );
+                let what = match mark.stage {
+                    Stage::Made => "set up, and not yet seeded,",
+                    Stage::Seeding | Stage::Seeded => "seeded",
+                    Stage::Loading | Stage::Loaded => "seeded and loaded",
+                };
+                let why = format!("it was {what} for another state of `{name}` (seed {seed})");
+                return used(domain, why);
             }
             if mark.stage >= Stage::Loading {
                 let run = mark.run.as_deref().map(|run| format!(" `{run}`")).unwrap_or_default();

@@ -1,6 +1,15 @@
 //! Databases that we did not make: a PostgreSQL schema in one, or only the tables that stand there.
 
+use std::thread::sleep;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+
 use crate::commands::ROWS;
+use crate::support::command::Done;
 use crate::support::command::Place;
 use crate::support::command::scenario;
 
@@ -131,4 +140,36 @@ fn tables_that_do_not_fit_are_refused_untouched() {
     assert_eq!(refused.code, 4, "{}", refused.err);
     assert!(refused.err.contains("`public.keepers.id` is text"), "{}", refused.err);
     assert!(refused.err.contains("there is no table `public.cages`"), "{}", refused.err);
+}
+
+/// Counting the rows of others may take long: it can be ended, too.
+#[test]
+fn the_second_signal_ends_the_count_of_others_rows() {
+    let database = Place::new(&[]).server.fresh_database();
+    let mut place = place_in(&database, "nothing");
+    place.set(&format!("domains.orders.database={database}"));
+    place.server.query(&database, TABLES);
+    let _lock = place.server.hold(&database, "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE");
+    let mut running = place.spawn(&["run", "@quickstart", "--out", "run"]);
+    let waiting = format!(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = '{database}' \
+         AND wait_event_type = 'Lock' AND query LIKE '%count(%'"
+    );
+    let begun = Instant::now();
+    while place.server.query("postgres", &waiting).is_empty() {
+        assert!(running.try_wait().unwrap().is_none(), "it does not count");
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does not wait");
+        sleep(Duration::from_millis(20));
+    }
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+        sleep(Duration::from_millis(300));
+    }
+    let signalled = Instant::now();
+    while running.try_wait().unwrap().is_none() {
+        assert!(signalled.elapsed() < Duration::from_secs(20), "it does not hear");
+        sleep(Duration::from_millis(20));
+    }
+    let done = Done::from(running.wait_with_output().unwrap());
+    assert_eq!(done.code, 105, "{}", done.err);
 }

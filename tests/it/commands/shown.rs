@@ -1,5 +1,9 @@
 //! What commands print.
 
+use std::fs::File;
+use std::io::Read;
+use std::process::Stdio;
+
 use crate::support::command::Done;
 use crate::support::command::Place;
 use crate::support::command::loadgen;
@@ -38,6 +42,43 @@ fn samples_are_what_they_always_were() {
         }
     }
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_reader_who_has_enough_is_no_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, code) in [
+        (&["sample", "@quickstart", "-n", "1000000"][..], 0),
+        (&["sample", "@quickstart", "-n", "1000000", "--table", "orders"], 0),
+        (&["fingerprint", "@quickstart", "-n", "100"], 0),
+        (&["check", "@quickstart", "@no-such-scenario"], 3),
+    ] {
+        let mut command = loadgen(folder.path());
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut beginning = [0; 1];
+        child.stdout.take().unwrap().read_exact(&mut beginning).unwrap();
+        let done = Done::from(child.wait_with_output().unwrap());
+        assert_eq!(done.code, code, "{arguments:?}: {}", done.err);
+        assert_eq!(done.err.is_empty(), code == 0, "{arguments:?}: {}", done.err);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_written_are_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["sample", "@quickstart"][..],
+        &["fingerprint", "@quickstart", "-n", "100"],
+        &["check", "@quickstart"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let done = loadgen(folder.path()).args(arguments).stdout(full).output().unwrap();
+        let done = Done::from(done);
+        assert_eq!(done.code, 4, "{arguments:?}: {}", done.err);
+        assert!(done.err.contains("could not be written"), "{arguments:?}: {}", done.err);
+    }
 }
 
 #[test]

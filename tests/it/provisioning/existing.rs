@@ -1,4 +1,4 @@
-//! `provision: none`: tables that exist.
+//! `provision: nothing`: tables that exist.
 
 use loadgen::scenario::Provision;
 use loadgen::sink::postgres::provision::SetupError;

@@ -62,14 +62,14 @@ async fn a_login_that_may_not_create_is_told_what_to_do() {
         refused.to_string(),
         "`No.body` may not make databases and roles (it lacks CREATEDB and CREATEROLE); let a \
          superuser run `ALTER ROLE \"No.body\" CREATEDB CREATEROLE`, or set `provision: schemas` or \
-         `provision: none`"
+         `provision: nothing`"
     );
     let scenario = world::scenario(Provision::Schemas, vec![world::domain("nobody")]);
     let refused = set_up(&scenario, server.login("No.body", "n")).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
         "`No.body` may not make PostgreSQL schemas in the database `postgres`; let its owner run \
-         `GRANT CREATE ON DATABASE \"postgres\" TO \"No.body\"`, or set `provision: none`"
+         `GRANT CREATE ON DATABASE \"postgres\" TO \"No.body\"`, or set `provision: nothing`"
     );
     admin.batch_execute("DROP ROLE \"No.body\"").await.unwrap();
 }

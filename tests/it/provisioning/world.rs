@@ -62,6 +62,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
         thresholds: Vec::new(),
         hash: "0123abcd".to_owned(),
         source: String::new(),
+        secrets: loadgen::diagnostic::Secrets::default(),
     }
 }
 
@@ -138,6 +139,7 @@ fn schema(name: &str) -> Schema {
         tables: vec![items, orders, customers, log],
         actions: vec![Action { name: "close".to_owned(), steps }],
         source: String::new(),
+        content: String::new(),
     }
 }
 

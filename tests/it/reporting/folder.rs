@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chrono::DateTime;
 use chrono::Utc;
+use loadgen::diagnostic::Problems;
 use loadgen::report::Manifest;
 use loadgen::report::RunFolder;
 use loadgen::report::SourceFile;
@@ -19,6 +20,9 @@ fn second(seconds: i64) -> DateTime<Utc> {
 
 fn manifest(folder: &RunFolder, command: &[String]) -> Manifest {
     let text = "targets: { db: { postgres: { url: \"postgres://ada:s3cret@db/x\" } } }".to_owned();
+    let mut problems = Problems::default();
+    let file = problems.add_file("scenarios/quickstart.yaml", &text);
+    let text = problems.clean_text(file);
     let subject = Subject {
         scenario: "quickstart".to_owned(),
         hash: "ab".repeat(32),
@@ -26,6 +30,7 @@ fn manifest(folder: &RunFolder, command: &[String]) -> Manifest {
         start_us: 0,
         taken: Vec::new(),
         files: vec![SourceFile { path: "scenarios/quickstart.yaml".to_owned(), text }],
+        secrets: problems.secrets("--set"),
     };
     Manifest::new(folder.run(), folder.started(), command, subject, Vec::new())
 }

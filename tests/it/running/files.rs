@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::running::place;
+use crate::support::command::Done;
 
 const SHORT: &str = "[ { hold: 100/s, for: 1s } ]";
 
@@ -141,6 +144,37 @@ fn the_folder_is_its_owners_alone() {
     let refused = place.run(&["run", "@quickstart", "--fresh", "--out", "occupied"]);
     assert_eq!(refused.code, 4);
     assert_eq!(fs::read_dir(&occupied).unwrap().count(), 1);
+}
+
+#[test]
+fn a_run_and_the_command_print_one_fingerprint_whatever_the_start() {
+    let mut place = place(SHORT);
+    place.set("start=2025-03-04T05:06:07Z");
+    place.must(&["run", "@quickstart", "--out", "run"]);
+    let fingerprint = place.must(&["fingerprint", "@quickstart"]).out;
+    assert_eq!(place.summary("run")["fingerprint"], fingerprint.trim());
+}
+
+#[test]
+fn a_result_that_cannot_be_kept_is_shown_all_the_same() {
+    let place = place("[ { hold: 100/s, for: 3s } ]");
+    let running = place.spawn(&["run", "@quickstart", "--out", "run"]);
+    let folder = place.folder.path().join("run");
+    let begun = Instant::now();
+    while !folder.join("manifest.json").exists() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "no manifest");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // In the way, as nothing else is for a root user.
+    fs::create_dir_all(folder.join("account.json/occupied")).unwrap();
+    fs::create_dir_all(folder.join("summary.json/occupied")).unwrap();
+    let done = Done::from(running.wait_with_output().unwrap());
+    assert_eq!(done.code, 4, "{}", done.err);
+    assert!(done.out.starts_with("passed  quickstart"), "{}", done.out);
+    for file in ["account.json", "summary.json"] {
+        let said = format!("cannot write `run/{file}`");
+        assert!(done.err.contains(&said), "{}", done.err);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::running::ROWS;
 use crate::support::command::Done;
 use crate::support::command::Place;
+use crate::support::command::loadgen;
 use crate::support::machine::psql;
 use crate::support::server::Options;
 use crate::support::server::TestServer;
@@ -111,4 +112,69 @@ fn passwords_appear_nowhere_when_they_are_wrong_or_written_down() {
     place.set(&format!("cdc.password={WRITTEN}"));
     let done = place.must(&out);
     assert_silent(&place, logged, &done, &[URL.to_owned(), WRITTEN.to_owned()]);
+}
+
+/// A piece of every password below: whatever is shown of one shows it.
+const PIECE: &str = "pa55w0rd";
+
+/// All ways to write a password down, as the entries of a block.
+const FORMS: [&str; 14] = [
+    "password: plain-pa55w0rd",
+    "password: \"quoted \\\" pa55w0rd\" # why",
+    "password: 'it''s a pa55w0rd'",
+    "password: 'a long pa55w0rd,\n    over two lines; pa55w0rd'",
+    "password: >-\n    folded\n    pa55w0rd\n  application_password: |\n    pa55w0rd\n    and more",
+    "password: >2-\n    pa55w0rd",
+    "password:\n    next-pa55w0rd",
+    "password:\n    \"next \\\" pa55w0rd\"",
+    "password: plain,pa55w0rd&more`pa55w0rd",
+    "application_password: !!str pa55w0rd-1",
+    "\"password\": pa55w0rd-1",
+    "? password\n  : pa55w0rd-1",
+    "password: &it an \\ pa55w0rd\n  application_password: *it",
+    "password: ${LOADGEN_NO_PASSWORD:-default-pa55w0rd}",
+];
+
+#[test]
+fn a_password_is_kept_nowhere_however_it_is_spelled() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = loadgen::scenario::builtin::scenario("quickstart").unwrap();
+    for form in FORMS {
+        fs::write(folder.path().join("mine.yaml"), format!("{text}\ncdc:\n  {form}\n")).unwrap();
+        let mut command = loadgen(folder.path());
+        command.args(["run", "mine.yaml", "--discard", "--for", "100ms", "--out", "run"]);
+        command.args(["--set", "cdc.application_password=\"set \\\" pa55w0rd\""]);
+        command.arg(
+            "--set=targets.operational={ postgres: { url: \"postgres://a:pa55w0rd@[::1]/x\" } }",
+        );
+        let done = Done::from(command.output().unwrap());
+        assert!([0, 99].contains(&done.code), "{form}: {}", done.err);
+        let mut all = format!("{}{}", done.out, done.err);
+        everything_in(&folder.path().join("run"), &mut all);
+        assert!(all.contains("cdc:") && all.contains("cdc.application_password="), "{form}");
+        let found = all.find(PIECE).map(|at| &all[at.saturating_sub(200)..at + 20]);
+        assert_eq!(found, None, "{form}");
+        assert!(all.contains("***"), "{form}");
+    }
+}
+
+#[test]
+fn a_mistake_beside_a_password_does_not_show_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in [
+        "cdc: { nonsense: 1, password: \"a\\\" pa55w0rd\" }",
+        "cdc: { nonsense: 1, password: 'it''s pa55w0rd' }",
+        "cdc: { nonsense: 1, password: a-pa55w0rd }",
+        "cdc: { password: [ 'pa55w0rd' ] }",
+        "cdc: { nonsense: 1, password: \"pa55w0rd }",
+        "targets: { x: { postgres: { url: \"password='a \\\\' pa55w0rd'\", nonsense: 1 } } }",
+        "lanes: postgres://a:pa55w0rd@b/c",
+    ] {
+        let text = format!("scenario: s\ndomains: {{ orders: {{ on: x }} }}\n{entry}\n");
+        fs::write(folder.path().join("mine.yaml"), text).unwrap();
+        let done = loadgen(folder.path()).args(["check", "mine.yaml"]).output().unwrap();
+        let done = Done::from(done);
+        assert_eq!(done.code, 3, "{entry}: {}", done.err);
+        assert!(!done.err.contains(PIECE), "{entry}: {}", done.err);
+    }
 }

@@ -58,7 +58,7 @@ pub enum SetupError {
         name: String,
     },
     /// A marked database holds what another scenario, or an earlier run, left.
-    #[error("`{domain}` is used already: {why}; `--fresh` drops it and makes it again")]
+    #[error("`{domain}` cannot be used as it is: {why}; `--fresh` drops it and makes it again")]
     Used {
         /// The domain.
         domain: String,
@@ -94,7 +94,7 @@ pub enum SetupError {
         /// What stands in the way, and what to do.
         why: String,
     },
-    /// With `provision: none`: how the tables that exist differ from the schema.
+    /// With `provision: nothing`: how the tables that exist differ from the schema.
     #[error("the tables that exist do not fit: {}", .0.join("; "))]
     Differences(Vec<String>),
     /// The books of a domain cannot be used.
@@ -121,6 +121,13 @@ pub enum SetupError {
     /// A provisioning script is wrong.
     #[error("{0}")]
     Script(#[from] ScriptError),
+}
+
+impl SetupError {
+    /// Whether a set-up ended so before it changed anything.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Used { .. } | Self::Foreign { .. } | Self::Busy(_))
+    }
 }
 
 impl From<ConnectError> for SetupError {

@@ -1,0 +1,28 @@
+//! Runs what waits for a server on this thread, to its end or until it is told to stop.
+
+use std::time::Duration;
+
+use crate::engine::seed::unless_cancelled;
+use crate::engine::stop::Stop;
+use crate::sink::postgres::provision::SetupError;
+
+/// As [`on_runtime`], but no longer than `limit`, and until the run is cancelled.
+pub(super) fn on_runtime_within<T>(
+    (stop, limit): (&Stop, Duration),
+    future: impl Future<Output = Result<T, SetupError>>,
+) -> Result<T, SetupError> {
+    on_runtime(unless_cancelled(stop, async {
+        tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+            let limit = limit.as_secs();
+            Err(SetupError::Local(format!("the server did not answer within {limit} s")))
+        })
+    }))
+}
+
+/// Runs a future on this thread, with a runtime of its own: control connections need one.
+pub(super) fn on_runtime<T>(
+    future: impl Future<Output = Result<T, SetupError>>,
+) -> Result<T, SetupError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| SetupError::Local(error.to_string()))?.block_on(future)
+}

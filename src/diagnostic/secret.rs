@@ -1,0 +1,225 @@
+//! Passwords that stand in a file: where they are, and what is shown in their place.
+
+use std::ops::Range;
+
+/// What stands in a password's place where nothing is measured by its length.
+const HIDDEN: &str = "***";
+
+/// Shorter values are parts of too many innocent words to be looked for everywhere.
+const VALUE_MIN: usize = 6;
+
+/// What ends a password of which nothing is known but that it is not in quotes.
+const ENDS: [char; 8] = [',', '}', ']', '&', '\n', '\r', '`', ';'];
+
+/// All that is secret in the files and arguments of a run, so that it can be taken out of any text.
+/// It is not shown by `Debug`.
+#[derive(Default, Clone, PartialEq, Eq)]
+pub struct Secrets {
+    pub(super) values: Vec<String>,
+    /// Arguments as they were given, and as they may be shown.
+    pub(super) arguments: Vec<(String, String)>,
+}
+
+impl Secrets {
+    /// Notes a password. Where it stands is covered whatever it is; it is looked for elsewhere only
+    /// if it is no plain word: of `postgres://postgres:postgres@…` little would be left.
+    pub(super) fn add(&mut self, value: &str) {
+        let is_word = value.chars().all(|c| c.is_ascii_lowercase());
+        let is_known = self.values.iter().any(|known| known == value);
+        if value.len() >= VALUE_MIN && !is_word && !is_known {
+            self.values.push(value.to_owned());
+            // A password may be a part of another: the longer goes first.
+            self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        }
+    }
+
+    /// The text without the passwords that are known.
+    pub fn redact(&self, text: &str) -> String {
+        let replaced = |text: String, value: &String| text.replace(value.as_str(), HIDDEN);
+        self.values.iter().fold(text.to_owned(), replaced)
+    }
+
+    /// An argument of the command line without passwords.
+    pub fn redact_argument(&self, argument: &str) -> String {
+        let bare = argument.strip_prefix("--set=").unwrap_or(argument);
+        let known = self.arguments.iter().find(|(given, _)| given == bare);
+        let clean = match known {
+            Some((_, shown)) => argument.replace(bare, shown),
+            None => replace(argument, &guess(argument)),
+        };
+        self.redact(&clean)
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
+/// The passwords of a scalar: all of it if its key says so, else those of a URL or of key-value
+/// pairs. Of a reference to the environment only the default is one: its name helps.
+pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    if is_named {
+        found.push(0..scalar.len());
+    } else {
+        found.extend(scalar.match_indices("://").filter_map(|(at, _)| in_url(scalar, at + 3)));
+        let lower = scalar.to_ascii_lowercase();
+        for (at, word) in lower.match_indices("password") {
+            found.extend(in_pairs(scalar, at + word.len()));
+        }
+    }
+    let found = found.into_iter().filter_map(|range| without_reference(scalar, range));
+    merged(found.filter(|range| !range.is_empty()).collect())
+}
+
+/// The same for a text of which nothing is known, because it is not YAML.
+pub(super) fn guess(text: &str) -> Vec<Range<usize>> {
+    let urls = text.match_indices("://").filter_map(|(at, _)| in_url(text, at + 3));
+    let lower = text.to_ascii_lowercase();
+    let named = lower.match_indices("password");
+    let named = named.filter_map(|(at, word)| behind_name(text, at + word.len()));
+    let found = urls.chain(named).filter_map(|range| without_reference(text, range));
+    merged(found.filter(|range| !range.is_empty()).collect())
+}
+
+/// The text with `*` for every byte of these places, but for line ends: it keeps its length and
+/// its lines, so places in it stay where they are.
+pub(super) fn cover(text: &str, places: &[Range<usize>]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for place in places {
+        let place = bytes.get_mut(place.clone()).into_iter().flatten();
+        place.filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+    }
+    // Whole characters were replaced, so it is still text.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The text with `***` for each of these places, which are in order and apart.
+pub(super) fn replace(text: &str, places: &[Range<usize>]) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut done = 0;
+    for place in places {
+        clean.push_str(text.get(done..place.start).unwrap_or(""));
+        clean.push_str(HIDDEN);
+        done = place.end;
+    }
+    clean.push_str(text.get(done..).unwrap_or(""));
+    clean
+}
+
+/// Places in order, those that touch each other made one.
+pub(super) fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_by_key(|place| (place.start, place.end));
+    let mut apart: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        match apart.last_mut() {
+            Some(last) if place.start <= last.end => last.end = last.end.max(place.end),
+            _ => apart.push(place),
+        }
+    }
+    apart
+}
+
+/// `user:password@host`: an `@` may be part of the password, so the last one counts.
+fn in_url(text: &str, start: usize) -> Option<Range<usize>> {
+    let rest = &text[start..];
+    let end = rest.find(|c: char| c.is_whitespace() || "\"'`".contains(c)).unwrap_or(rest.len());
+    let at = rest[..end].rfind('@')?;
+    let colon = rest[..at].find(':')?;
+    Some(start + colon + 1..start + at)
+}
+
+/// `password = 'it\'s'`, as in the key-value pairs of libpq, or `password=secret&…` in a URL.
+fn in_pairs(text: &str, start: usize) -> Option<Range<usize>> {
+    let value = text[start..].trim_start().strip_prefix('=')?.trim_start();
+    let from = text.len() - value.len();
+    let Some(quoted) = value.strip_prefix('\'') else {
+        let is_end = |c: char| c.is_whitespace() || c == '&' && text.contains("://");
+        return Some(from..from + value.find(is_end).unwrap_or(value.len()));
+    };
+    let mut characters = quoted.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => drop(characters.next()),
+            '\'' => return Some(from + 1..from + 1 + at),
+            _ => {}
+        }
+    }
+    Some(from + 1..text.len())
+}
+
+/// `password: secret`, `application_password: "secret"`, `password=secret`.
+fn behind_name(text: &str, start: usize) -> Option<Range<usize>> {
+    let unquoted = text[start..].trim_start_matches(['"', '\'']).trim_start_matches([' ', '\t']);
+    // `${PASSWORD:-secret}` is named by its variable.
+    let behind = unquoted.strip_prefix(":-").or_else(|| unquoted.strip_prefix([':', '=']))?;
+    let value = behind.trim_start_matches([' ', '\t']);
+    let from = text.len() - value.len();
+    let quote = value.chars().next().filter(|first| "\"'".contains(*first));
+    let inner = usize::from(quote.is_some());
+    let end = match quote {
+        Some(quote) => value[1..].find(quote).map_or(value.len(), |at| at + 1),
+        None if value.starts_with("${") => value.find('}').map_or(value.len(), |at| at + 1),
+        None => value.find(ENDS).or_else(|| value.find(char::is_whitespace)).unwrap_or(value.len()),
+    };
+    Some(from + inner..from + end)
+}
+
+/// Of `${NAME:-default}` the default, of `${NAME}` nothing, of anything else all.
+fn without_reference(text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let value = text.get(range.clone())?;
+    let Some(inner) = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
+        return Some(range);
+    };
+    if inner.contains('}') {
+        return Some(range);
+    }
+    let (name, _) = inner.split_once(":-")?;
+    Some(range.start + 2 + name.len() + 2..range.end - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_covers_passwords_and_moves_nothing() {
+        let cases = [
+            ("url: postgres://me:secret@host/x", "url: postgres://me:******@host/x"),
+            ("\"postgres://me:s@c:é@host\" # a@b", "\"postgres://me:******@host\" # a@b"),
+            ("postgres://me@host:5432/x", "postgres://me@host:5432/x"),
+            ("{ password: secret, role: x }", "{ password: ******, role: x }"),
+            ("application_password: 'a, b'\n", "application_password: '****'\n"),
+            ("password: ${PASSWORD}", "password: ${PASSWORD}"),
+            ("password: ${PASSWORD:-secret}, x", "password: ${PASSWORD:-******}, x"),
+            ("host=a password=secret user=b", "host=a password=****** user=b"),
+            ("a password is not empty", "a password is not empty"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(cover(text, &guess(text)).len(), text.len());
+            assert_eq!(cover(text, &guess(text)), expected);
+        }
+    }
+
+    #[test]
+    fn passwords_of_addresses_go_and_all_else_stays() {
+        let cases = [
+            ("postgres://ada:s3cret@db:5432/x?a=b", "postgres://ada:***@db:5432/x?a=b"),
+            ("postgres://ada:p@s/s@db/x", "postgres://ada:***@db/x"),
+            ("postgres://ada:${P:-s3cret}@db/x", "postgres://ada:${P:-***}@db/x"),
+            ("${U:-postgres://ada:s3cret@db/x}", "${U:-postgres://ada:***@db/x}"),
+            ("postgres://db/x?password=s3cret&user=ada", "postgres://db/x?password=***&user=ada"),
+            ("host=db password=s3&cret user=ada", "host=db password=*** user=ada"),
+            (r"password = 's \' t' user=ada", "password = '***' user=ada"),
+            ("postgres://ada:${PASSWORD}@db/x", "postgres://ada:${PASSWORD}@db/x"),
+            ("postgres://db:5432/x and mail@a.b", "postgres://db:5432/x and mail@a.b"),
+            ("a password is needed", "a password is needed"),
+            ("ends in password=", "ends in password="),
+        ];
+        for (text, clean) in cases {
+            assert_eq!(replace(text, &passwords(text, false)), clean);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Passwords in a tree: found by their keys and in addresses, however they are spelled.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problems;
+use crate::diagnostic::passwords;
+use crate::yaml::Node;
+use crate::yaml::Value;
+
+/// Covers the passwords of a tree as it was read (`is_named`: its key is a password's), so that
+/// nothing that is shown or kept of its file has them.
+pub fn hide_secrets(node: &Node, is_named: bool, problems: &mut Problems) {
+    let mut values = Vec::new();
+    visit(node, is_named, &mut |place, text, is_named| {
+        for range in passwords(text, is_named) {
+            let secret = text.get(range.clone()).unwrap_or("");
+            if is_named {
+                values.push(secret.to_owned());
+            }
+            let exact = problems.within(place, text, range);
+            problems.cover(exact, secret);
+        }
+    });
+    // What an alias stands for is written elsewhere.
+    visit(node, false, &mut |place, text, _| {
+        if values.iter().any(|value| value == text) {
+            let exact = problems.within(place, text, 0..text.len());
+            problems.cover(exact, text);
+        }
+    });
+}
+
+/// Notes the passwords that a tree has once variables stand for their values.
+pub fn note_secrets(node: &Node, problems: &mut Problems) {
+    visit(node, false, &mut |_, text, is_named| {
+        for range in passwords(text, is_named) {
+            problems.note_secret(text.get(range).unwrap_or(""));
+        }
+    });
+}
+
+/// Shows every scalar that is a value, and whether its key, or that of the list it is in, is a
+/// password's. As deep as the reader goes.
+fn visit(node: &Node, is_named: bool, show: &mut dyn FnMut(Place, &str, bool)) {
+    match &node.value {
+        Value::Scalar { text, .. } if !text.is_empty() => show(node.place, text, is_named),
+        Value::Scalar { .. } => {}
+        Value::List(items) => items.iter().for_each(|item| visit(item, is_named, show)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                let is_named = matches!(&key.value, Value::Scalar { text, .. }
+                    if text.to_ascii_lowercase().contains("password"));
+                visit(value, is_named, show);
+            }
+        }
+    }
+}

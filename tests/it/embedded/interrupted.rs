@@ -1,0 +1,112 @@
+//! A start that is interrupted ends, and leaves nothing.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+
+use super::folder;
+use crate::support::command::Done;
+use crate::support::command::loadgen;
+
+/// A program that is a shell script.
+fn script(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// `run`, in a folder, with a server of its own; the first signal after it has said `word`.
+fn interrupt(folder: &Path, word: &str, environment: impl FnOnce(&mut Command)) -> Done {
+    let mut command = loadgen(folder);
+    command.args(["run", "@quickstart", "--out", "run"]).env("TMPDIR", folder);
+    command.env_remove("LOADGEN_POSTGRES").stdin(Stdio::null()).stdout(Stdio::null());
+    let said = folder.join("said");
+    command.stderr(fs::File::create(&said).unwrap());
+    environment(&mut command);
+    let mut running = command.spawn().unwrap();
+    let wait = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+        let begun = Instant::now();
+        while !is_so() {
+            let said = fs::read_to_string(&said).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}: {said}");
+            sleep(Duration::from_millis(20));
+        }
+    };
+    wait(word, &mut || fs::read_to_string(&said).unwrap().contains(word));
+    sleep(Duration::from_millis(200));
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    wait("it does not hear", &mut || running.try_wait().unwrap().is_some());
+    let code = running.wait().unwrap().code().unwrap_or(-1);
+    Done { code, out: String::new(), err: fs::read_to_string(&said).unwrap() }
+}
+
+fn left(folder: &Path, name: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.path().display().to_string());
+    names.filter(|path| path.contains(name)).collect()
+}
+
+#[test]
+fn the_making_of_a_server_hears_the_first_signal() {
+    for (slow, other) in [("initdb", "postgres"), ("postgres", "initdb")] {
+        let folder = folder();
+        let version = "case \"$1\" in --version) echo 'postgres (PostgreSQL) 16.2'; exit;; esac";
+        let sleep = format!("{version}\nexec sleep 600");
+        script(folder.path(), slow, &sleep);
+        script(folder.path(), other, version);
+        let done = interrupt(folder.path(), "making a private", |command| {
+            command.env("PG_BIN", folder.path());
+        });
+        assert_eq!(done.code, 105, "{slow}: {}", done.err);
+        assert!(!folder.path().join("run").exists(), "nothing was made, nothing is kept");
+        let owners = fs::read_dir(folder.path()).unwrap().flatten();
+        let data = owners
+            .filter(|entry| entry.path().is_dir())
+            .flat_map(|entry| left(&entry.path(), "quickstart"));
+        assert_eq!(data.collect::<Vec<_>>(), Vec::<String>::new(), "{slow}");
+    }
+}
+
+/// A repository that takes the call and says nothing.
+#[test]
+fn the_fetching_of_programs_hears_the_first_signal() {
+    let folder = folder();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let repository = format!("http://{}", silent.local_addr().unwrap());
+    let cache = folder.path().join("cache");
+    let none = folder.path().join("none");
+    let begun = Instant::now();
+    let mut command = loadgen(folder.path());
+    command.args(["run", "@quickstart", "--set", "targets.operational.postgres.url=embedded:13"]);
+    command.args(["--out", "run"]).env("TMPDIR", folder.path()).env("PATH", &none);
+    command.env_remove("PG_BIN").env("LOADGEN_CACHE", &cache).env("LOADGEN_MAVEN", &repository);
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let _connection = loop {
+        if let Ok(connection) = silent.accept() {
+            break connection;
+        }
+        // Distributions put version 13 where no environment hides it.
+        if begun.elapsed() > Duration::from_secs(10) {
+            running.kill().unwrap();
+            running.wait().unwrap();
+            return super::skip("nothing is fetched: PostgreSQL 13 is on this machine");
+        }
+        sleep(Duration::from_millis(20));
+    };
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    let done = Done::from(running.wait_with_output().unwrap());
+    assert_eq!(done.code, 105, "{}", done.err);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{}", done.err);
+    assert_eq!(left(&cache.join("postgres"), "partial"), Vec::<String>::new());
+}
