@@ -1,6 +1,7 @@
 //! What `run`, `seed` and `setup` have in common: the scenario read, the servers reached or started,
 //! everything made and seeded.
 
+mod books;
 mod others;
 
 use std::path::Path;
@@ -286,42 +287,6 @@ impl Prepared {
             self.tables_of(number).map(|table| self.world.key_max(table)).collect();
         let finished = provisioner.finish_seed(domain, &keys_max);
         on_runtime_within((&self.stop, MAKE_WITHIN), finished)
-    }
-
-    /// Goes on in a domain's books, where there are books, unless somebody else has gone on there.
-    pub(super) fn advance(
-        &self,
-        number: usize,
-        from: &[Stage],
-        to: Stage,
-    ) -> Result<(), SetupError> {
-        let domain = self.scenario.domains[number].schema.name.clone();
-        self.write_books(number, async |books, client| {
-            if books.advance(client, from, to).await? {
-                return Ok(());
-            }
-            let why = "another run, or another domain of this one, has begun to load it";
-            Err(SetupError::Used { domain, why: why.to_owned() })
-        })
-    }
-
-    /// Writes in a domain's books; does nothing where there are none.
-    pub(super) fn write_books(
-        &self,
-        number: usize,
-        write: impl AsyncFnOnce(&Books, &tokio_postgres::Client) -> Result<(), SetupError>,
-    ) -> Result<(), SetupError> {
-        let domain = &self.scenario.domains[number];
-        let TargetKind::Postgres(target) = &self.scenario.targets[domain.target].kind else {
-            return Ok(());
-        };
-        let Some(books) = books(target, domain) else { return Ok(()) };
-        let Some(address) = self.place.domain(&self.scenario, domain) else { return Ok(()) };
-        let connect = connector(address, self.application_name());
-        on_runtime_within((&self.stop, NOTE_WITHIN), async {
-            let client = connect(None).await?;
-            write(&books, &client).await
-        })
     }
 
     /// Of all sessions: at most 63 bytes with a connection's number behind it.

@@ -15,6 +15,9 @@ use crate::schema::Step;
 /// much. With 4,096 lanes it is still less than one in a thousand million runs.
 const CERTAINTY: f64 = 32.0;
 
+/// More slots a second than a server has been seen to take of an unlimited stream.
+const UNLIMITED_RATE: f64 = 500_000.0;
+
 /// The rows that one slot makes in a table: at most, on average, and the mean of their squares.
 #[derive(Default)]
 struct Births {
@@ -26,7 +29,7 @@ struct Births {
 impl Tables<'_> {
     /// How many row numbers a run may use in a table, counted from 0. A row's number is its index
     /// in its lane × `lanes` + the lane, and what a lane makes is drawn, so the fullest lane decides.
-    /// Of an unlimited stream without a limit only what is seeded is known.
+    /// Of an unlimited stream without a limit it is an estimate.
     pub(crate) fn numbers_max(&self, at: At) -> u64 {
         let seeded = self.seeded(at);
         let streams = &self.scenario.load.streams;
@@ -46,7 +49,10 @@ impl Tables<'_> {
             Pacing::Open(_) => {
                 Plan::new(&stream.pacing, self.scenario.load.warmup, stream.limit).slots()
             }
-            Pacing::Unlimited { .. } => stream.limit,
+            Pacing::Unlimited { length } => {
+                let most = length.map(|length| whole(length.as_secs_f64() * UNLIMITED_RATE));
+                stream.limit.or(most)
+            }
         };
         let slots = real(slots.unwrap_or(0).div_ceil(u64::from(self.scenario.lanes)));
         let variance = (births.square - births.mean * births.mean).max(0.0);

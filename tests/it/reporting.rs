@@ -345,7 +345,7 @@ fn lateness_that_is_ours_makes_a_run_invalid_and_the_targets_does_not() {
 fn of_several_verdicts_the_gravest_stands() {
     let (mut facts, recorder) = quickstart(102);
     facts.end = End::Stopped("too many errors".to_owned());
-    assert_eq!(Summary::new(facts.clone(), &recorder, &thresholds()).exit_code, 99);
+    assert_eq!(Summary::new(facts.clone(), &recorder, &thresholds()).exit_code, 5);
     facts.invalid_because = vec!["a shard was lost".to_owned()];
     assert_eq!(Summary::new(facts.clone(), &recorder, &thresholds()).exit_code, 6);
     facts.end = End::SetUpFailed("no connection".to_owned());

@@ -66,6 +66,27 @@ fn a_table_without_a_key_is_loaded_and_a_pause_at_the_end_is_played() {
     place.assert_counted(&summary);
 }
 
+#[test]
+fn of_two_runs_that_begin_together_one_goes_on() {
+    let mut place = place("[ { hold: 200/s, for: 3s } ]");
+    place.set("thresholds=[]");
+    let mut codes = Vec::new();
+    let both = ["one", "two"].map(|out| place.spawn(&["run", "@quickstart", "--out", out]));
+    for (child, out) in both.into_iter().zip(["one", "two"]) {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        codes.push(output.status.code());
+        if output.status.code() == Some(0) {
+            place.assert_counted(&place.summary(out));
+        } else {
+            let reasons = ["used already", "cannot be used as it is", "another loadgen"];
+            assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
+        }
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(4)]);
+}
+
 /// What was due while the program itself stood still is its own lateness, in every lane's every slot.
 #[test]
 fn a_generator_that_stood_still_blames_nobody_else() {

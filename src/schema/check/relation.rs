@@ -242,7 +242,6 @@ impl<'a> World<'a> {
     fn undeletable(&self, parent: At) -> Option<Problem> {
         let mut seen = BTreeSet::from([parent]);
         let mut rest = vec![parent];
-        let first = parent;
         while let Some(parent) = rest.pop() {
             for (at, table) in self.tables() {
                 let refers = table.references().any(|(_, r)| self.target(r) == Some(parent));
@@ -252,9 +251,7 @@ impl<'a> World<'a> {
                 // Owned rows are found by their owner's key, and the WAL can name them whole.
                 let is_found =
                     table.owner.is_some() && table.replica_identity == ReplicaIdentity::Full;
-                let reason = if at.0 != first.0 {
-                    "they are in another domain, and a transaction does not span domains"
-                } else if table.key.is_empty() && !is_found {
+                let reason = if table.key.is_empty() && !is_found {
                     "it has no key"
                 } else if table.replica_identity == ReplicaIdentity::Nothing {
                     "it has `replica_identity: nothing`"
