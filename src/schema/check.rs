@@ -22,6 +22,7 @@ use crate::yaml::Node;
 
 pub(crate) use literal::moment;
 pub(crate) use outline::identifier;
+pub(crate) use outline::unreserved;
 pub(crate) use relation::relations;
 
 /// A schema and the file it was read from. Where the file is broken, something harmless stands in

@@ -1,5 +1,7 @@
 //! Domains: their schemas, databases, roles and seeded rows.
 
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret;
 
 use crate::diagnostic::Problem;
@@ -19,6 +21,7 @@ use crate::schema::Fill;
 use crate::schema::Schema;
 use crate::schema::check::Checked;
 use crate::schema::check::identifier;
+use crate::schema::check::unreserved;
 use crate::units::parse_count;
 use crate::yaml::Spanned;
 
@@ -98,6 +101,9 @@ impl Maker<'_> {
         }
         if let Some(namespace) = &self.domain.namespace {
             identifier(namespace, "a PostgreSQL schema's name", problems);
+            let is_taken =
+                namespace.value.starts_with("pg_") || namespace.value == "information_schema";
+            unreserved(namespace, "a PostgreSQL schema", is_taken, problems);
         }
         let has_schemas = matches!(
             kind,
@@ -121,12 +127,16 @@ impl Maker<'_> {
     fn roles(&self, problems: &mut Problems) -> Roles {
         let cdc = self.file.cdc.0.as_ref().and_then(|cdc| cdc.role.as_ref());
         let written = &self.domain.roles;
+        let mut seen = BTreeSet::new();
         let mut role = |written: Option<&Spanned<String>>, default: &str| {
             let template = written.map_or(default, |role| role.value.as_str());
             let place = written.map_or(self.name.place, |role| role.place);
             let value = template.replace("{domain}", &self.name.value);
             let name = Spanned { value, place };
             identifier(&name, "a role's name", problems);
+            let is_taken =
+                name.value.starts_with("pg_") || ["public", "none"].contains(&name.value.as_str());
+            unreserved(&name, "a role", is_taken || !seen.insert(name.value.clone()), problems);
             if let Some(at) = name.value.find(['{', '}']) {
                 let message = format!("`{}` is not replaced by anything", &name.value[at..]);
                 let help = "there is `{domain}`, the domain's name";

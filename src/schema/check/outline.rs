@@ -54,6 +54,8 @@ impl<'a> Outline<'a> {
         let mut tables = Vec::new();
         for (name, table) in entries {
             identifier(name, "a table's name", problems);
+            let is_taken = CAPTURE_TABLES.contains(&name.value.as_str());
+            unreserved(name, "a table", is_taken, problems);
             let table = table.as_ref();
             let columns = table.map(|table| columns(name, table, problems)).unwrap_or_default();
             tables.push(TableOutline { name, file: table, columns });
@@ -86,6 +88,11 @@ impl<'a> TableOutline<'a> {
     }
 }
 
+/// Columns that every table of PostgreSQL has.
+const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
+/// Tables that are made beside a domain's own, for change data capture.
+const CAPTURE_TABLES: [&str; 2] = ["debezium_signal", "debezium_heartbeat"];
+
 /// Refuses names that PostgreSQL cannot carry.
 pub(crate) fn identifier(name: &Spanned<String>, what: &str, problems: &mut Problems) {
     let text = &name.value;
@@ -99,6 +106,19 @@ pub(crate) fn identifier(name: &Spanned<String>, what: &str, problems: &mut Prob
         return;
     };
     problems.add(Problem::new(reason).at(name.place));
+}
+
+/// Refuses names that stand for something else already.
+pub(crate) fn unreserved(
+    name: &Spanned<String>,
+    what: &str,
+    is_reserved: bool,
+    problems: &mut Problems,
+) {
+    if is_reserved {
+        let message = format!("`{}` cannot be {what}: the name is taken", name.value);
+        problems.add(Problem::new(message).at(name.place).help("choose another name"));
+    }
 }
 
 fn columns<'a>(
@@ -119,6 +139,8 @@ fn columns<'a>(
     let mut columns = Vec::new();
     for (name, file) in entries {
         identifier(name, "a column's name", problems);
+        let is_taken = SYSTEM_COLUMNS.contains(&name.value.as_str());
+        unreserved(name, "a column", is_taken, problems);
         let kind = file.as_ref().and_then(|file| match ColumnType::parse(&file.kind.value) {
             Ok(kind) => Some(kind),
             Err((message, help)) => {
