@@ -1,5 +1,5 @@
 //! Threads: each worker owns some connections, each connection owns some lanes, and next to nothing
-//! is shared while they run: see [`Shared`]. Start reading at `run`, then `connection::Connection::work`.
+//! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
 use std::time::Duration;
