@@ -243,7 +243,9 @@ fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
     let now = shared.clock.now().saturating_sub(began_ns);
     let streams = scenario.load.streams.iter().enumerate().map(|(number, stream)| {
         let plan = shared.job.world.plan(number);
-        let whole = plan.measured().filter(|_| end == End::Complete);
+        // An unlimited stream may reach its limit long before its time is over.
+        let is_timed = plan.is_open() || plan.measured_slots().is_none();
+        let whole = plan.measured().filter(|_| end == End::Complete && is_timed);
         let gone = shared.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
         let gone = Duration::from_nanos(gone);
         StreamFacts {

@@ -32,6 +32,19 @@ fn each_shape_schedules_what_it_says() {
 }
 
 #[test]
+fn a_limit_that_is_reached_early_ends_the_time_too() {
+    let mut place = Place::new(&["orders"]);
+    place.set("load.warmup=0s");
+    place.set("load.streams.shop.profile=[ { unlimited: 1h } ]");
+    place.set("load.streams.shop.limit={ ops: 5000 }");
+    place.set("thresholds=[]");
+    place.must(&["run", "@quickstart", "--discard", "--out", "run"]);
+    let stream = &place.summary("run")["streams"][0];
+    assert_eq!(of(stream, "acknowledged"), 5000);
+    assert!(stream["achieved_rate"].as_f64().unwrap() > 5000.0 / 600.0, "{stream}");
+}
+
+#[test]
 fn nothing_is_sent_anywhere_and_the_tables_add_up_all_the_same() {
     let mut place = Place::new(&["orders"]);
     place.url = "postgres://nobody@127.0.0.1:1/nothing".to_owned();
