@@ -94,11 +94,14 @@ fn a_generator_that_stood_still_blames_nobody_else() {
     place.set("thresholds=[]");
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let id = rustix::process::Pid::from_child(&child);
+    // Workers have a number behind that of their domain.
     let exists = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%orders%'",
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' \
+         AND application_name LIKE 'loadgen/%/0/%'",
         place.database("orders")
     );
     wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");
+    thread::sleep(Duration::from_millis(300));
     rustix::process::kill_process(id, rustix::process::Signal::STOP).unwrap();
     thread::sleep(Duration::from_millis(1500));
     rustix::process::kill_process(id, rustix::process::Signal::CONT).unwrap();
