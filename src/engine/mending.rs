@@ -15,7 +15,7 @@ use crate::sink::Lost;
 use crate::sink::Sink;
 
 /// First pause between attempts; doubled each time.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause between attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -56,11 +56,6 @@ impl Mending {
     pub(super) async fn break_off(self) -> AnySink {
         drop(self.enough);
         self.making.await.0
-    }
-
-    /// The pause before what must be begun again.
-    pub(super) fn pause() -> Duration {
-        PAUSE_MIN
     }
 }
 

@@ -94,13 +94,7 @@ fn a_generator_that_stood_still_blames_nobody_else() {
     place.set("thresholds=[]");
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let id = rustix::process::Pid::from_child(&child);
-    // Workers have a number behind that of their domain.
-    let exists = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' \
-         AND application_name LIKE 'loadgen/%/0/%'",
-        place.database("orders")
-    );
-    wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");
+    wait_for_workers(&place);
     thread::sleep(Duration::from_millis(300));
     rustix::process::kill_process(id, rustix::process::Signal::STOP).unwrap();
     thread::sleep(Duration::from_millis(1500));
@@ -189,6 +183,17 @@ fn a_stall_shows_in_the_response_and_drops_nothing() {
     assert!(of(stream, "service.max") >= second, "some were with the server");
     assert!(of(stream, "service.p99") < second / 5, "only those: {}", stream["service"]);
     assert!(of(stream, "lag_max_ns") >= second / 2);
+}
+
+/// Waits until the load's connections are made.
+fn wait_for_workers(place: &Place<'_>) {
+    // Workers have a number behind that of their domain.
+    let sessions = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' \
+         AND application_name LIKE 'loadgen/%/0/%'",
+        place.database("orders")
+    );
+    wait_until(|| place.server.query("postgres", &sessions)[0][0] != "0");
 }
 
 /// Waits for what must come within a minute.
@@ -286,11 +291,7 @@ fn a_signal_ends_a_run_in_order() {
     place.set("thresholds=[]");
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let id = rustix::process::Pid::from_child(&child);
-    let exists = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT%orders%'",
-        place.database("orders")
-    );
-    wait_until(|| place.server.query("postgres", &exists)[0][0] != "0");
+    wait_for_workers(&place);
     thread::sleep(Duration::from_millis(500));
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();

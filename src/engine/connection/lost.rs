@@ -10,6 +10,7 @@ use crate::engine::connection::Connection;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
 use crate::engine::mending::Mending;
+use crate::engine::mending::PAUSE_MIN;
 use crate::engine::stop::Level;
 use crate::measure::End;
 use crate::pace::nanoseconds;
@@ -63,10 +64,13 @@ impl Connection {
     }
 
     fn mend_within(&mut self, route: usize, why: String, within: Duration) {
+        self.begin_mending(route, Instant::now() + within, Duration::ZERO, why);
+    }
+
+    fn begin_mending(&mut self, route: usize, until: Instant, pause: Duration, why: String) {
         let route = &mut self.routes[route];
         let sink = std::mem::replace(&mut route.sink, AnySink::Away);
-        let until = Instant::now() + within;
-        route.mending = Some(Mending::begin(sink, until, Duration::ZERO, why));
+        route.mending = Some(Mending::begin(sink, until, pause, why));
     }
 
     /// Takes a mended way back, or stops the run: what was in flight on it then stays unknown.
@@ -97,10 +101,8 @@ impl Connection {
             _ = stop.wait_for(|level| *level > before) => return Mended::Stopped,
         };
         let Err(lost) = ready else { return Mended::Ready };
-        let (until, pause) = (mending.until, Mending::pause());
-        if lost.is_transient && Instant::now() + pause < until {
-            let sink = std::mem::replace(&mut self.routes[route].sink, AnySink::Away);
-            self.routes[route].mending = Some(Mending::begin(sink, until, pause, lost.message));
+        if lost.is_transient && Instant::now() + PAUSE_MIN < mending.until {
+            self.begin_mending(route, mending.until, PAUSE_MIN, lost.message);
             return Mended::Again;
         }
         Mended::Failed(if lost.message.is_empty() { mending.why } else { lost.message })
