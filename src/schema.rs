@@ -43,6 +43,9 @@ pub struct Table {
     pub owner: Option<Owner>,
     /// Set for rows whose life has states.
     pub states: Option<States>,
+    /// Whether the rows belong to all lanes: they are seeded, they stay, and all that changes them
+    /// is adding, whose order does not matter.
+    pub shared: bool,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -263,6 +266,14 @@ pub enum Pick {
     },
     /// Evenly among the rows in one of these states (indexes into [`States::names`]).
     State(Vec<usize>),
+    /// The older the likelier: the row at place `k` by age, counted from 1, as often as
+    /// `k^-exponent` says. So the oldest rows are the hot ones.
+    Zipf {
+        /// Above 0; the greater, the hotter.
+        exponent: f64,
+    },
+    /// Always the oldest, of those in one of these states; of all, if none is given.
+    Oldest(Vec<usize>),
 }
 
 /// The unit of business: steps that commit together.
@@ -293,6 +304,18 @@ pub enum Step {
         set: Vec<(usize, Set)>,
         /// When there is none.
         otherwise: Otherwise,
+    },
+    /// A new row, or a change to a row that exists: one statement, `INSERT … ON CONFLICT`. There is
+    /// a new one wherever there is none to change.
+    Upsert {
+        /// Where.
+        table: usize,
+        /// Which row, if one that exists.
+        pick: Pick,
+        /// The share of steps that take a row that exists, 0 to 1.
+        existing: f64,
+        /// Column and what becomes of it, if the row exists.
+        set: Vec<(usize, Set)>,
     },
     /// The end of one row, after that of its children.
     Delete {

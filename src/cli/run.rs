@@ -218,10 +218,13 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
 fn settings(target: &PostgresTarget) -> Vec<(String, String)> {
     let timeout = target.statement_timeout.map(|timeout| timeout.as_millis().to_string());
     let commit = target.synchronous_commit.clone();
-    [("statement_timeout", timeout), ("synchronous_commit", commit)]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+    let isolation = target.isolation.map(|level| level.setting().to_owned());
+    let settings = [
+        ("statement_timeout", timeout),
+        ("synchronous_commit", commit),
+        ("default_transaction_isolation", isolation),
+    ];
+    settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// The first of the advisory locks of a run in a domain's database; connections count up from it.

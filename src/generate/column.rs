@@ -7,6 +7,7 @@ use crate::action::Value;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
+use crate::generate::pick::rank;
 use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
@@ -252,29 +253,6 @@ impl World {
         let ordinal = number.checked_sub(self.table(table).taken)?;
         (self.uuid(table, ordinal) == uuid).then_some(ordinal)
     }
-}
-
-/// An index below `count`: evenly, or near the end.
-pub(super) fn rank(pick: &Pick, count: u64, draw: &mut Draw) -> u64 {
-    match pick {
-        Pick::Uniform | Pick::State(_) => draw.below(count),
-        Pick::Recent { mean } => {
-            count.saturating_sub(1 + geometric(*mean, draw).min(count.saturating_sub(1)))
-        }
-    }
-}
-
-/// A whole number from 0 on, geometric with this mean: ⌊ln(1 − u) / ln(1 − 1/(mean + 1))⌋.
-fn geometric(mean: f64, draw: &mut Draw) -> u64 {
-    let step = libm::log1p(-1.0 / (mean + 1.0));
-    let number = libm::floor(libm::log1p(-draw.unit()) / step);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and `as` saturates"
-    )]
-    let number = number as u64;
-    number
 }
 
 /// The first share above `unit`.

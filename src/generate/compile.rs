@@ -12,7 +12,6 @@ use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::generate::column::ParentRow;
-use crate::generate::group;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
@@ -59,7 +58,7 @@ impl World {
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),
-            groups: group::groups(&tables, &actions, &streams),
+            groups: Tables { scenario }.groups(),
             tables,
             actions,
             streams,
@@ -126,6 +125,7 @@ fn table(
         name: written.name.clone(),
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
         key: written.key.clone(),
+        shared: written.shared,
     });
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
@@ -148,6 +148,7 @@ fn table(
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),
         mortal,
+        shared: written.shared,
     }
 }
 
@@ -188,13 +189,27 @@ pub(super) fn update_statement(
     evidence: Option<usize>,
 ) -> StatementId {
     let info = catalog.table(table);
-    let kind_of = |column: usize| info.columns[column].1;
-    let mut parameters: Vec<_> = set
-        .iter()
-        .filter_map(|assignment| parameter(&assignment.how, kind_of(assignment.column)))
-        .collect();
-    parameters.extend(info.key.iter().map(|column| kind_of(*column)));
+    let mut parameters = parameters(info, &set);
+    parameters.extend(info.key.iter().map(|column| info.columns[*column].1));
     add_statement(catalog, table, StatementKind::Update { set, evidence }, parameters)
+}
+
+/// An upsert's statement.
+pub(super) fn upsert_statement(
+    catalog: &mut Catalog,
+    table: TableId,
+    set: Vec<Assignment>,
+    evidence: Option<usize>,
+) -> StatementId {
+    let info = catalog.table(table);
+    let mut kinds: Vec<_> = info.columns.iter().map(|(_, kind)| *kind).collect();
+    kinds.extend(parameters(info, &set));
+    add_statement(catalog, table, StatementKind::Upsert { set, evidence }, kinds)
+}
+
+fn parameters(info: &TableInfo, set: &[Assignment]) -> Vec<ColumnType> {
+    let kind_of = |assignment: &Assignment| info.columns[assignment.column].1;
+    set.iter().filter_map(|each| parameter(&each.how, kind_of(each))).collect()
 }
 
 /// The type of an assignment's parameter, if it has one.
@@ -263,14 +278,16 @@ fn streams(scenario: &Scenario, names: &Names<'_>) -> Vec<Stream> {
         .collect()
 }
 
-/// Whether the rows of a reference's table come and go, so that a lane must pick one.
+/// Whether a lane must pick the row of a reference: the rows of the table come and go, or an action
+/// that refers to one may have changed it.
 pub(super) fn parent_row(
     names: &Names<'_>,
     reference: &schema::Reference,
     place: usize,
 ) -> ParentRow {
     let tables = Tables { scenario: names.scenario };
-    if tables.target(reference).is_none_or(|parent| tables.is_still(parent)) {
+    let is_free = |parent| tables.is_still(parent) && !tables.is_shared(parent);
+    if tables.target(reference).is_none_or(is_free) {
         ParentRow::Still(reference.pick.clone())
     } else {
         ParentRow::Decided(place)

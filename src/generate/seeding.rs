@@ -6,11 +6,11 @@ use crate::action::TableId;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::column::rank;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
+use crate::generate::pick::rank;
 use crate::schema::order::parents_first;
 
 /// Rows of a chunk (of an owned table: owners).

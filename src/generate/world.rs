@@ -8,6 +8,7 @@ use crate::action::StatementId;
 use crate::action::TableId;
 use crate::generate::column::Column;
 use crate::generate::column::Constant;
+use crate::generate::lane::Decision;
 use crate::generate::permute::Permutation;
 use crate::pace::Plan;
 use crate::schema::Otherwise;
@@ -69,6 +70,8 @@ pub(super) struct Table {
     pub(super) shuffle: Permutation,
     /// Whether some action deletes its rows.
     pub(super) mortal: bool,
+    /// Whether all lanes change its rows.
+    pub(super) shared: bool,
 }
 
 /// To whom an owned table's rows belong.
@@ -172,8 +175,35 @@ pub(super) enum StepKind {
     Insert { parents: Vec<ParentChoice>, earlier: u64 },
     /// A change of the row.
     Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
+    /// A new row or a change of one, as the number behind its own among the picks says: 0 or 1. Its
+    /// parents' numbers follow that.
+    Upsert {
+        statement: StatementId,
+        state: Option<usize>,
+        set: Vec<SetValue>,
+        parents: Vec<ParentChoice>,
+        pick: Pick,
+        existing: f64,
+    },
     /// The end of the row.
     Delete { choice: Choice },
+}
+
+impl Step {
+    /// Where the number of a new row's parent stands among the picks.
+    pub(super) fn parent_at(&self, place: usize) -> usize {
+        let is_upsert = matches!(self.kind, StepKind::Upsert { .. });
+        self.at + 1 + usize::from(is_upsert) + place
+    }
+
+    /// Whether it makes a row of its own, as far as `decision` says.
+    pub(super) fn makes(&self, decision: &Decision) -> bool {
+        match self.kind {
+            StepKind::Insert { .. } => true,
+            StepKind::Upsert { .. } => decision.pick(self.at + 1) == 0,
+            StepKind::Update { .. } | StepKind::Delete { .. } => false,
+        }
+    }
 }
 
 /// How an insert finds a parent.
@@ -192,6 +222,8 @@ pub(super) enum Choice {
     Same(usize),
     /// One of the living.
     Pick(Pick, Otherwise),
+    /// One of all lanes' rows, other than those that stand at these picks.
+    Shared(Pick, Vec<usize>),
 }
 
 /// How an update's parameter comes about.

@@ -2,6 +2,7 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
     ("orders-max", include_str!("../../scenarios/orders-max.yaml")),
     ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
@@ -13,6 +14,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
+    ("stock", include_str!("../../schemas/stock.yaml")),
 ];
 
 /// The text of a built-in scenario.

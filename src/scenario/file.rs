@@ -62,6 +62,9 @@ pub(super) struct PostgresFile {
     pub(super) provision: ProvisionFile,
     pub(super) synchronous_commit: Option<Spanned<String>>,
     pub(super) statement_timeout: Option<Spanned<String>>,
+    /// `read_committed`, `repeatable_read` or `serializable`, for all our transactions; the server's
+    /// own unless set.
+    pub(super) isolation: Option<Spanned<String>>,
     /// 60s unless set.
     pub(super) reconnect: Option<Spanned<String>>,
 }

@@ -32,6 +32,11 @@ pub(crate) struct TableFile {
     pub(crate) count: Option<Spanned<OneOrMany<u32>>>,
     #[serde(default)]
     pub(crate) replica_identity: ReplicaIdentityFile,
+    /// Whether its rows belong to all lanes: seeded, never inserted or deleted by an action, and
+    /// changed by `add` alone. Real lock contention comes from such tables; they are judged by the
+    /// sums of their columns.
+    #[serde(default)]
+    pub(crate) shared: bool,
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
 }
 
@@ -164,19 +169,29 @@ pub(crate) enum PickFile {
     Uniform,
     /// The mean distance from the newest; 64 unless set.
     Recent(Option<Spanned<f64>>),
+    /// Evenly among the rows in one of these states.
     State(OneOrMany<Spanned<String>>),
+    /// The older the hotter: the k-th oldest row is drawn in proportion to `1 / k^exponent`; 1.1
+    /// unless set.
+    Zipf(Option<Spanned<f64>>),
+    /// The oldest living row, as in a queue; of those in these states, if any are given.
+    Oldest(Option<OneOrMany<Spanned<String>>>),
 }
 
-/// A step of an action: exactly one of `insert`, `update` and `delete`.
+/// A step of an action: exactly one of `insert`, `update`, `upsert` and `delete`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFile {
     pub(crate) insert: Option<Spanned<String>>,
     pub(crate) update: Option<Spanned<String>>,
+    /// A new row, or a change to one that exists: `INSERT … ON CONFLICT (key) DO UPDATE`.
+    pub(crate) upsert: Option<Spanned<String>>,
     pub(crate) delete: Option<Spanned<String>>,
     /// `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
     pub(crate) set: Option<Spanned<Entries<Spanned<ScalarOr<FillFile>>>>>,
+    /// Of an upsert: the share of its rows that exist already, 0 to 1; 0.5 unless set.
+    pub(crate) existing: Option<Spanned<f64>>,
     /// `skip` unless set.
     pub(crate) otherwise: Option<Spanned<OtherwiseFile>>,
 }

@@ -46,9 +46,10 @@ impl Step {
     /// The table it works on.
     pub fn table(&self) -> usize {
         match self {
-            Self::Insert { table } | Self::Update { table, .. } | Self::Delete { table, .. } => {
-                *table
-            }
+            Self::Insert { table }
+            | Self::Update { table, .. }
+            | Self::Upsert { table, .. }
+            | Self::Delete { table, .. } => *table,
         }
     }
 }

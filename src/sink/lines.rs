@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::action::Assignment;
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
@@ -84,22 +85,30 @@ impl Lines {
         written
     }
 
-    /// The columns that an operation's values stand for.
-    fn columns(&self, operation: &Operation) -> Vec<&str> {
+    /// An operation's values and the columns that they stand for.
+    fn values(&self, action: &Action, operation: &Operation) -> Vec<(&str, Value)> {
         let table = self.catalog.table(operation.table);
-        let name = |column: usize| table.columns[column].0.as_str();
-        match &self.catalog.statement(operation.statement).kind {
-            StatementKind::Insert => table.columns.iter().map(|(name, _)| name.as_str()).collect(),
-            StatementKind::Delete => table.key.iter().map(|column| name(*column)).collect(),
-            StatementKind::DeleteOwned { column } => vec![name(*column)],
-            StatementKind::Update { set, .. } => set
-                .iter()
-                .filter(|each| each.how.has_parameter())
-                .map(|each| each.column)
-                .chain(table.key.iter().copied())
-                .map(name)
-                .collect(),
-        }
+        let values = action.values(operation);
+        let changed = |set: &[Assignment]| -> Vec<usize> {
+            set.iter().filter(|each| each.how.has_parameter()).map(|each| each.column).collect()
+        };
+        let key = || table.key.iter().copied();
+        let all = 0..table.columns.len();
+        let columns: Vec<usize> = match &self.catalog.statement(operation.statement).kind {
+            StatementKind::Upsert { set, .. } if operation.change == Change::Update => {
+                // What a new row would hold does not matter, as there is one.
+                let new = changed(set).into_iter().zip(values[all.end..].iter().copied());
+                let key = key().map(|column| (column, values[column]));
+                let both = new.chain(key);
+                return both.map(|(at, value)| (table.columns[at].0.as_str(), value)).collect();
+            }
+            StatementKind::Insert | StatementKind::Upsert { .. } => all.collect(),
+            StatementKind::Delete => key().collect(),
+            StatementKind::DeleteOwned { column } => vec![*column],
+            StatementKind::Update { set, .. } => changed(set).into_iter().chain(key()).collect(),
+        };
+        let names = columns.into_iter().map(|at| table.columns[at].0.as_str());
+        names.zip(values.iter().copied()).collect()
     }
 
     fn json(&self, head: Option<(u64, &str)>, action: &Action, operation: &Operation) -> String {
@@ -114,8 +123,8 @@ impl Lines {
             );
         }
         let mut row = serde_json::Map::new();
-        for (column, value) in self.columns(operation).iter().zip(action.values(operation)) {
-            row.insert((*column).to_owned(), json_value(*value, action));
+        for (column, value) in self.values(action, operation) {
+            row.insert(column.to_owned(), json_value(value, action));
         }
         if head.is_some() {
             object.insert("values".to_owned(), row.into());
@@ -132,7 +141,8 @@ impl Lines {
             let table = self.catalog.table(operation.table);
             let _ = writeln!(line, "# {}", table.name);
         }
-        let columns = self.columns(operation);
+        let (columns, values): (Vec<_>, Vec<_>) =
+            self.values(action, operation).into_iter().unzip();
         if operation.change == Change::Insert {
             if !line.is_empty() {
                 let _ = writeln!(
@@ -144,8 +154,7 @@ impl Lines {
         } else {
             let _ = writeln!(line, "# {} by {}", change_name(operation.change), columns.join(","));
         }
-        let fields: Vec<_> = action
-            .values(operation)
+        let fields: Vec<_> = values
             .iter()
             .map(|value| {
                 let mut text = String::new();

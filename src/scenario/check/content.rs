@@ -6,7 +6,6 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::pace::Pacing;
 use crate::scenario::Scenario;
-use crate::scenario::Stream;
 use crate::scenario::check::domain_place;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::life::At;
@@ -174,16 +173,15 @@ impl Checker<'_> {
     /// beforehand.
     fn unlimited(&self, problems: &mut Problems) {
         let streams = &self.tables.scenario.load.streams;
-        let groups: Vec<Vec<At>> = streams.iter().map(|stream| self.reach(stream)).collect();
+        let groups = self.tables.groups();
         for (number, stream) in streams.iter().enumerate() {
             if !matches!(stream.pacing, Pacing::Unlimited { .. }) {
                 continue;
             }
-            let other = (0..streams.len()).find(|&other| {
-                other != number && groups[other].iter().any(|at| groups[number].contains(at))
-            });
+            let mut groups = groups.iter().filter(|group| group.contains(&number));
+            let other = groups.find_map(|group| group.iter().find(|&&other| other != number));
             if let Some(other) = other {
-                let other = &streams[other].name;
+                let other = &streams[*other].name;
                 let message = format!(
                     "the unlimited stream `{}` works on the same tables as `{other}`, or on tables \
                      that refer to them",
@@ -193,37 +191,6 @@ impl Checker<'_> {
                 problems.add(Problem::new(message).at(self.stream_place(&stream.name)).help(help));
             }
         }
-    }
-
-    /// All tables that hang together with those that a stream touches.
-    fn reach(&self, stream: &Stream) -> Vec<At> {
-        let mut reached: Vec<At> = Vec::new();
-        for entry in &stream.mix {
-            let action = &self.tables.scenario.domains[entry.domain].schema.actions[entry.action];
-            reached.extend(action.steps.iter().map(|step| (entry.domain, step.table())));
-        }
-        let mut next = 0;
-        while let Some(&at) = reached.get(next) {
-            next += 1;
-            let neighbours = self.tables.all().filter(|(other, _)| self.is_tied(at, *other));
-            let new: Vec<At> = neighbours
-                .map(|(other, _)| other)
-                .filter(|other| !reached.contains(other))
-                .collect();
-            reached.extend(new);
-        }
-        reached
-    }
-
-    /// Whether one table refers to the other, and rows of the other come and go.
-    fn is_tied(&self, one: At, other: At) -> bool {
-        let refers = |child: At, parent: At| {
-            let owner = self.tables.table(child).owner.as_ref();
-            let is_owned = owner.is_some_and(|owner| (child.0, owner.table) == parent);
-            is_owned
-                || self.tables.parents(child).contains(&parent) && !self.tables.is_still(parent)
-        };
-        refers(one, other) || refers(other, one)
     }
 
     /// Where the seeded rows of a table are, or should be, written.

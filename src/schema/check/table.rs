@@ -12,6 +12,7 @@ use crate::schema::Owner;
 use crate::schema::ReplicaIdentity;
 use crate::schema::States;
 use crate::schema::Table;
+use crate::schema::check::action::shared::shared_table;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::fill::Filler;
@@ -59,10 +60,12 @@ fn one(
         replica_identity: ReplicaIdentity::Default,
         owner: None,
         states: None,
+        shared: false,
     };
     let Some(file) = table.file else {
         return result;
     };
+    result.shared = file.shared;
     result.replica_identity = match file.replica_identity {
         ReplicaIdentityFile::Default => ReplicaIdentity::Default,
         ReplicaIdentityFile::Full => ReplicaIdentity::Full,
@@ -78,6 +81,7 @@ fn one(
         check_unique(table, &result, problems);
         check_derived(table, &result, problems);
     }
+    shared_table(table, &result, problems);
     once(table, "line", problems);
     once(table, "state", problems);
     result

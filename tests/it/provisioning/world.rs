@@ -44,6 +44,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
                 server: Server::Embedded(None),
                 connections: 2,
                 in_flight: 1,
+                isolation: None,
                 provision,
                 synchronous_commit: None,
                 statement_timeout: None,
@@ -151,6 +152,7 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
         replica_identity: ReplicaIdentity::Default,
         owner: None,
         states: None,
+        shared: false,
     }
 }
 

@@ -219,7 +219,7 @@ impl PostgresSink {
                 self.evidence_of(action)
             };
             let question = match (xid, evidence) {
-                (Some(xid), _) => evidence::of_transaction(&catalog, action, xid),
+                (Some(xid), _) => evidence::of_transaction(&catalog, action, xid, self.has_crashed),
                 (None, Some(evidence)) => evidence.question(&catalog, action),
                 // Acknowledged, and without evidence: so it was committed durably, see `DURABLE`.
                 (None, None) if !was_in_flight => return Ok(Fate::Committed),
