@@ -135,7 +135,9 @@ fn meaning(word: &str) -> &'static str {
     match word {
         "sequence" => "1, 2, 3 and so on.",
         "uuid" => "A UUID of its own for each row.",
-        "event_time" => "When the action was due; of seeded rows a time in the 30 days before the start.",
+        "event_time" => {
+            "When the action was due; of seeded rows a time in the 30 days before the start."
+        }
         "line" => "With `per`: 1, 2, 3 among the rows of one owner.",
         "email" => "An address of its own for each row.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",

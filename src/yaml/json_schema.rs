@@ -72,7 +72,10 @@ fn loosen(schema: &mut Value, definitions: &Map<String, Value>) {
         Value::Array(items) => items.iter_mut().for_each(|item| loosen(item, definitions)),
         Value::Object(map) => {
             for (key, inner) in map.iter_mut() {
-                if !matches!(key.as_str(), "enum" | "const" | "required" | "default" | "description") {
+                if !matches!(
+                    key.as_str(),
+                    "enum" | "const" | "required" | "default" | "description"
+                ) {
                     loosen(inner, definitions);
                 }
             }

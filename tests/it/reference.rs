@@ -63,7 +63,8 @@ fn the_page_has_every_word() {
 
 /// The YAML files that come with loadgen: path and text.
 fn shipped() -> Vec<(PathBuf, String)> {
-    let folders = ["scenarios", "schemas", "examples", "tests/scenarios", "tests/scenarios/schemas"];
+    let folders =
+        ["scenarios", "schemas", "examples", "tests/scenarios", "tests/scenarios/schemas"];
     let mut files = Vec::new();
     for folder in folders {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
@@ -145,7 +146,8 @@ fn every_word_is_shipped() {
     }
     let known: BTreeSet<Word> = schemas().iter().flat_map(page::words).collect();
     let missing = known.difference(&used);
-    let missing: Vec<_> = missing.map(|(definition, word)| format!("{definition}.{word}")).collect();
+    let missing: Vec<_> =
+        missing.map(|(definition, word)| format!("{definition}.{word}")).collect();
     assert_eq!(missing, NOT_YET_SHIPPED, "words that no file in scenarios, schemas, examples uses");
 }
 

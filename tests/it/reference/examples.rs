@@ -10,7 +10,10 @@ const SCENARIO: [(&str, &str); 4] = [
     ("scenario", "scenario: example\n"),
     ("targets", "targets: { main: { postgres: { url: embedded } } }\n"),
     ("domains", "domains: { example: { on: main, rows: { people: 10k, things: 10k } } }\n"),
-    ("load", "load: { streams: { s: { mix: { example.make: 1 }, profile: [ { hold: 1/s, for: 1s } ] } } }\n"),
+    (
+        "load",
+        "load: { streams: { s: { mix: { example.make: 1 }, profile: [ { hold: 1/s, for: 1s } ] } } }\n",
+    ),
 ];
 
 const STREAM: [(&str, &str); 2] = [
@@ -81,10 +84,12 @@ fn around(part: &str, text: &str) -> (String, String) {
         let lines = text.lines().map(|line| format!("{}{line}\n", " ".repeat(by)));
         lines.collect::<String>()
     };
-    let schema = |tables: &str, actions: &str| format!("schema: example\ntables:\n{tables}{actions}");
+    let schema =
+        |tables: &str, actions: &str| format!("schema: example\ntables:\n{tables}{actions}");
     let usual = schema(&format!("{PEOPLE}{THINGS}"), ACTIONS);
     let with_rest = |parts: &[(&str, &str)], text: &str, indent: &str| {
-        let names = |key: &str| text.lines().any(|line| line.starts_with(&format!("{indent}{key}:")));
+        let names =
+            |key: &str| text.lines().any(|line| line.starts_with(&format!("{indent}{key}:")));
         let rest = parts.iter().filter(|(key, _)| !names(key)).map(|(_, text)| *text);
         rest.collect::<String>() + text
     };
@@ -105,6 +110,8 @@ fn around(part: &str, text: &str) -> (String, String) {
             let actions = format!("actions:\n{}", indented(2));
             (String::new(), schema(&format!("{PEOPLE}{THINGS}"), &actions))
         }
-        other => panic!("`{other}` is no part of a file: scenario, stream, schema, tables, columns, actions"),
+        other => panic!(
+            "`{other}` is no part of a file: scenario, stream, schema, tables, columns, actions"
+        ),
     }
 }

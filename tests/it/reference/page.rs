@@ -103,7 +103,7 @@ fn table(name: &str, definition: &Value) -> String {
         }
     }
     if lines.len() == 2 {
-        lines[1] = "It has no settings.\n".to_owned();
+        return lines[0].clone() + "It has no settings.\n";
     }
     lines.concat()
 }

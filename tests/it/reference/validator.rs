@@ -42,7 +42,7 @@ fn value_of(node: &Node) -> Value {
         yaml::Value::Scalar { kind: Kind::Null, .. } => Value::Null,
         yaml::Value::Scalar { kind: Kind::Bool, text } => (text == "true").into(),
         yaml::Value::Scalar { kind: Kind::Number, text } => {
-            text.parse().map(i64::into).unwrap_or_else(|_| text.parse::<f64>().unwrap().into())
+            text.parse().map_or_else(|_| text.parse::<f64>().unwrap().into(), i64::into)
         }
         yaml::Value::Scalar { kind: Kind::Word | Kind::Quoted, text } => text.as_str().into(),
     }
@@ -57,7 +57,7 @@ impl Validator<'_> {
     /// `name`: the definition that the schema is a part of.
     fn any(&mut self, schema: &Value, value: &Value, name: &str) -> Result<(), String> {
         let Some(schema) = schema.as_object() else {
-            return if schema == &true { Ok(()) } else { Err("nothing is permitted".to_owned()) };
+            return if *schema == true { Ok(()) } else { Err("nothing is permitted".to_owned()) };
         };
         for (keyword, rule) in schema {
             match keyword.as_str() {
@@ -90,7 +90,9 @@ impl Validator<'_> {
                 "minItems" if (length(value) as u64) < rule.as_u64().unwrap() => {
                     return Err(format!("{value} is too short"));
                 }
-                "maxItems" if value.is_array() && (length(value) as u64) > rule.as_u64().unwrap() => {
+                "maxItems"
+                    if value.is_array() && (length(value) as u64) > rule.as_u64().unwrap() =>
+                {
                     return Err(format!("{value} is too long"));
                 }
                 "items" => self.items(rule, value, name)?,
