@@ -149,6 +149,8 @@ pub(super) struct StreamFile {
     pub(super) mix: Spanned<Entries<Spanned<f64>>>,
     /// When: segments, played one after the other.
     pub(super) profile: Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
+    /// How often the profile is played, one time after the other; 1 unless set.
+    pub(super) repeat: Option<Spanned<u32>>,
     /// Ends the stream early.
     pub(super) limit: Option<LimitFile>,
     /// What becomes of slots that could not be sent when they were due; `catch_up` unless set.
@@ -219,6 +221,8 @@ pub(super) struct SegmentFile {
     /// How long the segment lasts.
     #[serde(rename = "for")]
     pub(super) length: Option<Spanned<String>>,
+    /// By which thresholds and the time series know the segment; unique in its stream.
+    pub(super) name: Option<Spanned<String>>,
 }
 
 /// From one rate to another, evenly.
