@@ -17,6 +17,7 @@ mod pick;
 mod population;
 mod render;
 mod seeding;
+mod sums;
 mod words;
 mod world;
 
@@ -27,4 +28,5 @@ pub use lane::Lane;
 pub use lane::RowId;
 pub use lane::Turn;
 pub use seeding::Chunk;
+pub use sums::Addition;
 pub use world::World;

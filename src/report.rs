@@ -8,6 +8,7 @@ mod lines;
 mod manifest;
 mod progress;
 mod terminal;
+mod sums;
 mod text;
 
 pub use closing::Colour;

@@ -3,6 +3,7 @@
 mod decimal;
 mod hex;
 mod people;
+mod total;
 mod written;
 
 pub use decimal::Decimal;
@@ -11,6 +12,7 @@ pub use people::format_bytes;
 pub use people::format_count;
 pub use people::format_duration;
 pub use people::format_rate;
+pub use total::Total;
 pub use written::parse_count;
 pub use written::parse_duration;
 pub use written::parse_rate;

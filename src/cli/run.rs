@@ -43,6 +43,7 @@ use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::mark::Stage;
+use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::worker::PostgresOptions;
 
 /// `loadgen run`.
@@ -97,7 +98,9 @@ fn whole(
         .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
+    let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let finished = load(&prepared, workers, (feed, stop))?;
+    let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
     let facts = RunFacts {
@@ -109,8 +112,9 @@ fn whole(
         workers: u32::try_from(finished.workers).unwrap_or(u32::MAX),
         fingerprint,
         end: finished.end.clone(),
-        invalid_because: Vec::new(),
+        invalid_because: unread(&finished, after.as_ref().err()),
         tables: tables(&prepared, &finished),
+        shared: prepared.shared(&before, after.as_ref().ok(), &finished.account),
         streams: finished.streams.clone(),
         generator: Generator::now(),
     };
@@ -121,6 +125,12 @@ fn whole(
     let written = prepared.folder.write_summary(&summary);
     let unwritten = [account, written].into_iter().filter_map(Result::err).collect();
     Ok(Ended { prepared, summary, unwritten })
+}
+
+/// A run that came to its end is no proof of anything if its sums could not be read.
+fn unread(finished: &Finished, error: Option<&SetupError>) -> Vec<String> {
+    let error = error.filter(|_| finished.end == End::Complete);
+    error.map(|error| format!("the sums of shared tables could not be read: {error}")).into_iter().collect()
 }
 
 /// The load itself, with what the books must know of it before and after.

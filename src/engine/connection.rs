@@ -7,6 +7,8 @@
 //! ```
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,12 +31,14 @@ use crate::generate::Due;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::Turn;
+use crate::measure::ErrorClass;
 use crate::measure::Stamps;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
 mod end;
 mod lost;
+mod rest;
 mod settle;
 mod wait;
 
@@ -54,6 +58,8 @@ pub(super) struct Connection {
     woken: u64,
     stop: watch::Receiver<Level>,
     period: Period,
+    /// Lanes whose action rests before it is tried again, by the end of the rest.
+    resting: BinaryHeap<Reverse<(u64, usize)>>,
     outcomes: Vec<Outcome>,
     action: Action,
     rows: Vec<RowId>,
@@ -116,6 +122,7 @@ impl Connection {
             woken: 0,
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),
+            resting: BinaryHeap::new(),
             outcomes: Vec::new(),
             action: Action::default(),
             rows: Vec::new(),
@@ -268,6 +275,8 @@ impl Connection {
             sink,
             is_submitted: false,
             was_acknowledged: false,
+            refusal: None,
+            rests_until: None,
             is_doubtful: false,
         };
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
@@ -286,6 +295,7 @@ impl Connection {
 
     /// Submits what is queued, as far as there is room.
     fn fill(&mut self) {
+        self.wake_rested();
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
                 let Some(number) = self.routes[route].queue.pop_front() else { break };
@@ -309,6 +319,12 @@ impl Connection {
             counters.sent += 1;
         } else {
             counters.retries += 1;
+            let after = &mut counters.retries_after;
+            *match flight.refusal.take() {
+                Some(ErrorClass::Deadlock) => &mut after.deadlock,
+                Some(ErrorClass::Serialization) => &mut after.serialization,
+                _ => &mut after.connection,
+            } += 1;
         }
         flight.tries += 1;
         flight.is_submitted = true;

@@ -33,6 +33,8 @@ pub struct Counters {
     pub unfinished: u64,
     /// Attempts beyond the first, of any slot.
     pub retries: u64,
+    /// What these came after.
+    pub retries_after: Retries,
     /// Slots that found no row to work on and inserted one: `otherwise: insert`.
     pub fallbacks: u64,
     /// Acknowledged commits that a crash of the server took back. What is sent again and
@@ -40,6 +42,17 @@ pub struct Counters {
     pub lost_after_ack: u64,
     /// Bytes of values sent, retries included.
     pub bytes: u64,
+}
+
+/// Attempts beyond the first, by what became of the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Retries {
+    /// It waited for another transaction that waited for it (40P01).
+    pub deadlock: u64,
+    /// Another transaction had changed what it read or wrote (40001).
+    pub serialization: u64,
+    /// Its connection was lost, and it proved absent.
+    pub connection: u64,
 }
 
 impl Counters {
@@ -54,6 +67,9 @@ impl Counters {
         self.missed += other.missed;
         self.unfinished += other.unfinished;
         self.retries += other.retries;
+        self.retries_after.deadlock += other.retries_after.deadlock;
+        self.retries_after.serialization += other.retries_after.serialization;
+        self.retries_after.connection += other.retries_after.connection;
         self.fallbacks += other.fallbacks;
         self.lost_after_ack += other.lost_after_ack;
         self.bytes += other.bytes;

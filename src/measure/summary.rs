@@ -14,6 +14,8 @@ use super::FailureCount;
 use super::Generator;
 use super::Judgement;
 use super::Recorder;
+use super::Retries;
+use super::SharedSum;
 use super::StreamRecorder;
 use super::TableCounts;
 use super::Verdict;
@@ -46,7 +48,8 @@ pub struct Summary {
     pub invalid_because: Vec<String>,
     /// Why it ended early, if it was stopped or could not be set up.
     pub stopped_because: Option<String>,
-    /// Streams of which nothing was acknowledged, in words: then it failed, whatever the thresholds.
+    /// Streams of which nothing was acknowledged, and sums that are not what was acknowledged, in
+    /// words: then it failed, whatever the thresholds.
     pub failed_because: Vec<String>,
     /// When it began: UTC, RFC 3339.
     pub started: String,
@@ -58,6 +61,8 @@ pub struct Summary {
     pub fingerprint: String,
     /// The account of each table.
     pub tables: Vec<TableCounts>,
+    /// The sums of the tables that all lanes change.
+    pub shared: Vec<SharedSum>,
     /// The measured part of each stream.
     pub streams: Vec<StreamSummary>,
     /// Events sent; always empty, as no target takes events yet.
@@ -94,6 +99,7 @@ pub struct StreamSummary {
     pub service: Digest,
     pub response: Digest,
     pub failed_response: Digest,
+    pub retries_after: Retries,
     pub missed: u64,
     pub fallbacks: u64,
     pub lost_after_ack: u64,
@@ -122,6 +128,7 @@ pub struct RunFacts {
     /// Reasons that the engine already knows; usually none.
     pub invalid_because: Vec<String>,
     pub tables: Vec<TableCounts>,
+    pub shared: Vec<SharedSum>,
     /// One for each stream of the scenario, in its order.
     pub streams: Vec<StreamFacts>,
     pub generator: Generator,
@@ -167,11 +174,13 @@ impl Summary {
         let thresholds: Vec<_> =
             thresholds.iter().map(|threshold| judge(threshold, &measured)).collect();
         let mut verdict = facts.end.verdict();
-        let failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
+        let mut failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
+        let wrong: Vec<_> = facts.shared.iter().filter_map(SharedSum::mismatch).collect();
         let is_failed = thresholds.iter().any(|threshold| !threshold.passed);
-        if is_failed || !failed_because.is_empty() && facts.end == End::Complete {
+        if is_failed || !wrong.is_empty() || !failed_because.is_empty() && facts.end == End::Complete {
             verdict = verdict.max(Verdict::Failed);
         }
+        failed_because.extend(wrong);
         if !invalid_because.is_empty() {
             verdict = verdict.max(Verdict::Invalid);
         }
@@ -190,6 +199,7 @@ impl Summary {
             workers: facts.workers,
             fingerprint: facts.fingerprint,
             tables: facts.tables,
+            shared: facts.shared,
             streams,
             events: [],
             lag: [],
@@ -234,6 +244,7 @@ impl StreamSummary {
             service: record.service.digest(),
             response: record.response.digest(),
             failed_response: record.failed_response.digest(),
+            retries_after: counters.retries_after,
             missed: counters.missed,
             fallbacks: counters.fallbacks,
             lost_after_ack: counters.lost_after_ack,

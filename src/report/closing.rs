@@ -14,6 +14,8 @@ use crate::measure::TableCounts;
 use crate::measure::Verdict;
 use crate::units::format_bytes;
 
+use super::sums::retries;
+use super::sums::sums;
 use super::text::Align;
 use super::text::WIDTH;
 use super::text::columns;
@@ -65,11 +67,11 @@ impl Colour {
         }
     }
 
-    fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub(super) fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
 
@@ -88,6 +90,7 @@ impl Colour {
 pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
     let mut sections = vec![head(summary, colour), rates(summary), latencies(summary)];
     sections.push(tables(&summary.tables));
+    sections.push(sums(&summary.shared, colour));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());
     let mut last: Vec<_> =
@@ -191,6 +194,7 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     let mut remarks: Vec<_> =
         counts.map(|(name, count)| format!("{} {name}", exact(*count))).collect();
+    remarks.extend(retries(&stream.retries_after));
     if stream.degraded {
         let lag = duration_ns(stream.lag_max_ns);
         remarks.push(format!("degraded: up to {lag} behind its schedule"));

@@ -30,8 +30,8 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         let has_work = self.has_work();
-        let next =
-            self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
+        let next = [self.agenda.next(), self.next_rested()].into_iter().flatten().min();
+        let next = next.map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
         if !has_work && next.is_none() {
             return;
         }
