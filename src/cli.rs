@@ -24,7 +24,6 @@ mod run;
 mod sample;
 mod seed;
 mod signals;
-mod sums;
 mod wait;
 
 /// Puts a realistic, exactly known load on a data platform, and says exactly what came out.

@@ -130,7 +130,10 @@ fn whole(
 /// A run that came to its end is no proof of anything if its sums could not be read.
 fn unread(finished: &Finished, error: Option<&SetupError>) -> Vec<String> {
     let error = error.filter(|_| finished.end == End::Complete);
-    error.map(|error| format!("the sums of shared tables could not be read: {error}")).into_iter().collect()
+    error
+        .map(|error| format!("the sums of shared tables could not be read: {error}"))
+        .into_iter()
+        .collect()
 }
 
 /// The load itself, with what the books must know of it before and after.

@@ -177,7 +177,10 @@ impl Summary {
         let mut failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
         let wrong: Vec<_> = facts.shared.iter().filter_map(SharedSum::mismatch).collect();
         let is_failed = thresholds.iter().any(|threshold| !threshold.passed);
-        if is_failed || !wrong.is_empty() || !failed_because.is_empty() && facts.end == End::Complete {
+        if is_failed
+            || !wrong.is_empty()
+            || !failed_because.is_empty() && facts.end == End::Complete
+        {
             verdict = verdict.max(Verdict::Failed);
         }
         failed_because.extend(wrong);

@@ -60,7 +60,10 @@ mod tests {
         let text = |text: &str, scale| Total::parse(text, scale).map(|total| total.to_string());
         assert_eq!(text("-0.05", 2).as_deref(), Some("-0.05"));
         assert_eq!(text("12", 2).as_deref(), Some("12.00"));
-        assert_eq!(text("123456789012345678901234567890", 0).as_deref(), Some("123456789012345678901234567890"));
+        assert_eq!(
+            text("123456789012345678901234567890", 0).as_deref(),
+            Some("123456789012345678901234567890")
+        );
         assert_eq!(text("1.234", 2), None);
         assert_eq!(text("one", 0), None);
         let half = Decimal { unscaled: -25, scale: 1 };

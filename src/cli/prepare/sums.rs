@@ -18,11 +18,11 @@ use crate::sink::postgres::statement::table_name;
 use crate::units::Total;
 
 /// Sums by table and column.
-pub(super) type Sums = BTreeMap<(TableId, usize), Total>;
+pub(in crate::cli) type Sums = BTreeMap<(TableId, usize), Total>;
 
 impl Prepared {
     /// The sums that the servers have now. Where nothing is sent, there are none.
-    pub(super) fn sums(&self) -> Result<Sums, SetupError> {
+    pub(in crate::cli) fn sums(&self) -> Result<Sums, SetupError> {
         let mut sums = Sums::new();
         for domain in 0..self.scenario.domains.len() {
             self.sums_of(domain, &mut sums)?;
@@ -66,7 +66,7 @@ impl Prepared {
     }
 
     /// What became of each sum.
-    pub(super) fn shared(
+    pub(in crate::cli) fn shared(
         &self,
         before: &Sums,
         after: Option<&Sums>,
