@@ -44,6 +44,7 @@ fn worker(world: &World, port: u16) -> Worker {
         catalog: Arc::clone(&world.catalog),
         statements: Arc::new(statements.map(StatementId).collect()),
         in_flight_max: 1,
+        is_pooled: false,
     })
 }
 
