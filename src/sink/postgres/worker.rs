@@ -50,14 +50,14 @@ mod pooled;
 mod way;
 
 use pending::Pending;
-use pending::Phase;
 use pending::Stranded;
+use pending::Transaction;
 use pending::numberless;
 use pooled::Text;
 
 /// What a worker's connection is made with.
 #[derive(Debug, Clone)]
-pub struct WorkerOptions {
+pub struct PostgresOptions {
     /// Which database, as whom.
     pub address: Address,
     /// Unique among all connections to the server: by it, a successor finds and ends what is left
@@ -79,8 +79,8 @@ pub struct WorkerOptions {
 
 /// A connection to PostgreSQL, and what is in flight on it.
 #[derive(Debug)]
-pub struct Worker {
-    options: WorkerOptions,
+pub struct PostgresSink {
+    options: PostgresOptions,
     open: Option<Open>,
     in_flight: VecDeque<Pending>,
     /// Row counts that the actions in flight must report, in order of their statements.
@@ -117,9 +117,9 @@ struct Open {
     session_pid: Option<i32>,
 }
 
-impl Worker {
+impl PostgresSink {
     /// Not connected yet: [`Sink::recover`] does that.
-    pub fn new(options: WorkerOptions) -> Self {
+    pub fn new(options: PostgresOptions) -> Self {
         Self {
             texts: pooled::texts(&options),
             options,
@@ -208,7 +208,7 @@ impl Worker {
                 continue;
             };
             match reply {
-                Reply::Complete(rows) if pending.phase != Phase::Ending => {
+                Reply::Complete(rows) if pending.transaction != Transaction::Ending => {
                     pending.count(rows, &mut self.expected);
                 }
                 Reply::Row(text) => pending.number(text.as_deref().unwrap_or_default()),
@@ -219,8 +219,8 @@ impl Worker {
                         pending.error = Some(error);
                     }
                 }
-                Reply::Ready if pending.phase == Phase::Begun => {
-                    pending.phase = Phase::Ending;
+                Reply::Ready if pending.transaction == Transaction::Begun => {
+                    pending.transaction = Transaction::Ending;
                     // Without its number its fate could not be asked for.
                     if pending.xid.is_none() {
                         pending.error.get_or_insert_with(numberless);
@@ -300,17 +300,17 @@ impl Worker {
     }
 }
 
-impl Sink for Worker {
+impl Sink for PostgresSink {
     fn has_room(&self) -> bool {
         self.in_flight.len() < self.options.in_flight_max
-            && self.in_flight.back().is_none_or(|last| last.phase != Phase::Begun)
+            && self.in_flight.back().is_none_or(|last| last.transaction != Transaction::Begun)
     }
 
     fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
         let before = self.buffered();
         let is_evident = self.evidence_of(action).is_some();
         let is_plain = is_evident && !self.options.is_pooled;
-        let phase = if is_plain { Phase::Plain } else { Phase::Begun };
+        let transaction = if is_plain { Transaction::Plain } else { Transaction::Begun };
         // What could not be found again after a crash must not be lost in one.
         let is_durable = self.lossy_for.is_some() && !is_evident;
         let preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
@@ -325,7 +325,7 @@ impl Sink for Worker {
         }
         self.in_flight.push_back(Pending {
             ticket,
-            phase,
+            transaction,
             operations: u32::try_from(action.operations().len()).unwrap_or(u32::MAX),
             next: 0,
             preamble,

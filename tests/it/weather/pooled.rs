@@ -91,7 +91,6 @@ fn a_commit_on_its_way_is_waited_for_where_no_session_can_be_fenced() {
     assert!(ended.resolved().0 >= 5, "{:?}", ended.resolved());
 }
 
-
 #[test]
 fn prepared_statements_behind_a_pooler_are_refused_in_plain_words() {
     let server = TestServer::start();

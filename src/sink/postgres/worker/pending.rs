@@ -12,7 +12,7 @@ use crate::sink::postgres::worker::pooled;
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) ticket: Ticket,
-    pub(super) phase: Phase,
+    pub(super) transaction: Transaction,
     /// Statements of it that are still to be answered, without BEGIN and the like.
     pub(super) operations: u32,
     /// The statement that is answered next.
@@ -29,7 +29,7 @@ pub(super) struct Pending {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum Transaction {
     /// One implicit transaction.
     Plain,
     /// BEGIN, the statements, and the question for the transaction's number.
@@ -61,7 +61,7 @@ impl Pending {
     /// Whether it cannot have been committed: COMMIT was never sent, or it was refused before. An
     /// error behind COMMIT may come from a pooler, which does not know.
     pub(super) fn is_uncommitted(&self) -> bool {
-        self.phase == Phase::Begun || self.error.is_some() && !self.is_committing
+        self.transaction == Transaction::Begun || self.error.is_some() && !self.is_committing
     }
 
     pub(super) fn count(&mut self, rows: u32, expected: &mut VecDeque<u32>) {

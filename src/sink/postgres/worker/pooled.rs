@@ -24,8 +24,8 @@ use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement;
-use crate::sink::postgres::worker::Worker;
-use crate::sink::postgres::worker::WorkerOptions;
+use crate::sink::postgres::worker::PostgresOptions;
+use crate::sink::postgres::worker::PostgresSink;
 
 /// Between two looks at a transaction that is not decided.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -52,7 +52,7 @@ impl Text {
 }
 
 /// The statements of a connection that goes through a pooler; none of another.
-pub(super) fn texts(options: &WorkerOptions) -> HashMap<StatementId, Text> {
+pub(super) fn texts(options: &PostgresOptions) -> HashMap<StatementId, Text> {
     let catalog = &options.catalog;
     let statements = options.statements.iter().filter(|_| options.is_pooled);
     let text = |id: &StatementId| {
@@ -81,7 +81,7 @@ pub(super) fn lost(error: &ConnectError, is_pooled: bool) -> Lost {
     Lost { message, is_transient: error.is_transient() || is_pooled && is_poolers }
 }
 
-impl Worker {
+impl PostgresSink {
     /// Writes the settings of a session for one transaction. Returns how many.
     pub(super) fn write_settings(&mut self, is_durable: bool) -> u32 {
         let mut count = 0;
