@@ -13,6 +13,7 @@
 )]
 
 mod commands;
+mod contention;
 mod embedded;
 mod faults;
 mod fingerprints;
