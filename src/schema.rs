@@ -7,8 +7,16 @@ pub(crate) mod expression;
 pub(crate) mod file;
 mod find;
 mod kind;
+pub(crate) mod typed;
+pub(crate) mod written;
 
 use crate::units::Decimal;
+
+pub use kind::ColumnType;
+pub use kind::Geometry;
+pub use kind::RangeType;
+pub use kind::named::EnumType;
+pub use typed::TypedFill;
 
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +25,10 @@ pub struct Schema {
     pub name: String,
     /// The database it lives in, unless the scenario says otherwise.
     pub database: String,
+    /// The enums it declares.
+    pub enums: Vec<&'static EnumType>,
+    /// The domains, in PostgreSQL's sense, that it declares.
+    pub domains: Vec<DomainType>,
     /// Its tables. Indexes into this list are used throughout [`Schema`].
     pub tables: Vec<Table>,
     /// What happens to the tables.
@@ -26,6 +38,17 @@ pub struct Schema {
     /// SHA-256 of what the text says once variables stand for their values, in hex: part of the
     /// scenario's hash. Places and comments are no part of it.
     pub content: String,
+}
+
+/// A type with a name of its own, made of another: `CREATE DOMAIN`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainType {
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    pub base: ColumnType,
+    /// A condition on `VALUE`, in SQL.
+    pub check: Option<String>,
 }
 
 /// A table.
@@ -85,8 +108,10 @@ pub enum ReplicaIdentity {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type in PostgreSQL.
+    /// Its type in PostgreSQL; of a domain's column, the type that the domain is made of.
     pub kind: ColumnType,
+    /// The domain (of [`Schema::domains`]) that the column is declared with.
+    pub domain: Option<usize>,
     /// Whether it may be NULL.
     pub nullable: bool,
     /// The share of rows in which it is NULL, 0 to 1.
@@ -95,44 +120,6 @@ pub struct Column {
     pub unique: bool,
     /// How it gets its value.
     pub fill: Fill,
-}
-
-/// A PostgreSQL type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnType {
-    /// `smallint`
-    Smallint,
-    /// `integer`
-    Integer,
-    /// `bigint`
-    Bigint,
-    /// `real`
-    Real,
-    /// `double precision`
-    Double,
-    /// `numeric(precision, scale)`; precision at most 18.
-    Numeric {
-        /// Digits in all.
-        precision: u8,
-        /// Digits after the point.
-        scale: u8,
-    },
-    /// `boolean`
-    Boolean,
-    /// `text`
-    Text,
-    /// `varchar(n)`, or `varchar` without a limit.
-    Varchar(Option<u32>),
-    /// `char(n)`
-    Char(u32),
-    /// `uuid`
-    Uuid,
-    /// `date`
-    Date,
-    /// `timestamp`, always filled in UTC.
-    Timestamp,
-    /// `timestamptz`
-    Timestamptz,
 }
 
 /// A value written in a schema file.
@@ -223,6 +210,8 @@ pub enum Fill {
     State,
     /// 1, 2, 3, ... among the rows of one owner: see [`Table::owner`].
     Line,
+    /// Made for one type, or of other fills.
+    Typed(TypedFill),
 }
 
 /// Which part of a name.

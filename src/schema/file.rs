@@ -1,5 +1,7 @@
 //! A schema as it is written in YAML.
 
+mod types;
+
 use serde::Deserialize;
 
 use crate::yaml::Entries;
@@ -9,6 +11,11 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use types::ArrayFile;
+pub(crate) use types::JsonFile;
+pub(crate) use types::RangeFile;
+pub(crate) use types::TypeFile;
+
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +24,9 @@ pub(crate) struct SchemaFile {
     pub(crate) schema: Spanned<String>,
     /// The database; the domain's name unless set.
     pub(crate) database: Option<Spanned<String>>,
+    /// Enums and domains, by name.
+    #[serde(default)]
+    pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     pub(crate) tables: Spanned<Entries<TableFile>>,
     #[serde(default)]
     pub(crate) actions: Kept<Entries<Vec<Kept<Spanned<StepFile>>>>>,
@@ -84,6 +94,18 @@ pub(crate) struct FillFile {
     pub(crate) lookup: Option<LookupFile>,
     pub(crate) derived: Option<Spanned<String>>,
     pub(crate) state: Option<Spanned<StateFile>>,
+
+    /// Random bytes, so many: `16` or `[1, 200]`.
+    pub(crate) bytes: Option<Spanned<OneOrMany<u32>>>,
+    /// JSON: names, and the fill of what stands there.
+    pub(crate) json: Option<Spanned<JsonFile>>,
+    /// An array of values of one fill.
+    pub(crate) array: Option<Spanned<ArrayFile>>,
+    /// A range of numbers, days or moments.
+    pub(crate) range: Option<Spanned<RangeFile>>,
+    /// The type of a value inside JSON; found out by itself unless set.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<Spanned<String>>,
 
     pub(crate) add: Option<Spanned<Scalar>>,
     pub(crate) multiply: Option<Spanned<Scalar>>,
