@@ -40,6 +40,28 @@ pub enum TypedFill {
     },
 }
 
+impl TypedFill {
+    /// Whether the value follows from the row's number alone.
+    pub fn is_pure(&self) -> bool {
+        match self {
+            Self::Random | Self::Bytes { .. } | Self::Span { .. } => true,
+            Self::Json(json) => json.is_pure(),
+            Self::Array(array) => array.of.is_pure(),
+            Self::Range { from, length, .. } => from.is_pure() && length.is_pure(),
+        }
+    }
+}
+
+impl JsonFill {
+    fn is_pure(&self) -> bool {
+        match self {
+            Self::Object(members) => members.iter().all(|(_, member)| member.is_pure()),
+            Self::Array { of, .. } => of.is_pure(),
+            Self::Value { fill, .. } => fill.is_pure(),
+        }
+    }
+}
+
 /// JSON made of fills.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JsonFill {

@@ -222,7 +222,12 @@ fn sql_value(value: Value, action: &Action) -> String {
     write_value(value, action, &mut text);
     match value {
         Value::Null => "NULL".to_owned(),
-        Value::Float(number) if !number.is_finite() => literal(&text),
+        // A number without quotes is exact to PostgreSQL: there is none below 0 and equal to it.
+        Value::Float(number)
+            if !number.is_finite() || (number == 0.0 && number.is_sign_negative()) =>
+        {
+            literal(&text)
+        }
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Decimal(_) => text,
         _ => literal(&text),
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::diagnostic::nearest;
 use crate::schema::ColumnType;
 use crate::schema::DomainType;
 use crate::schema::EnumType;
@@ -68,9 +69,11 @@ impl Types {
         match ColumnType::parse(&written.value, &self.enums) {
             Ok(kind) => Some((kind, None)),
             Err((message, help)) => {
-                let is_domain = self.domains.iter().any(|domain| domain.name == of);
-                let help = if is_domain {
+                let mut declared = self.domains.iter().map(|domain| domain.name.as_str());
+                let help = if declared.clone().any(|domain| domain == of) {
                     Some("an array is of a type that every server has".to_owned())
+                } else if let Some(near) = nearest(of, &mut declared) {
+                    Some(format!("did you mean `{near}`?"))
                 } else {
                     help
                 };

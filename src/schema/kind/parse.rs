@@ -259,7 +259,11 @@ fn unknown(text: &str, name: &str, enums: &[&'static EnumType]) -> Mistake {
     let mut known: Vec<&str> = enums.iter().map(|declared| declared.name.as_str()).collect();
     known.extend(LISTED.iter().map(|kind| kind.split('(').next().unwrap_or(kind)));
     known.truncate(known.len() - 2);
-    (format!("`{text}` is not a type that is known here"), suggest(name, "the types", &known))
+    let help = suggest(name, "the types", &known).unwrap_or_else(|| {
+        "the types are PostgreSQL's: `integer`, `numeric(10,2)`, `text`, `timestamptz`, `jsonb`, …"
+            .to_owned()
+    });
+    (format!("`{text}` is not a type that is known here"), Some(help))
 }
 
 #[cfg(test)]
