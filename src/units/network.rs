@@ -29,6 +29,7 @@ impl Network {
     }
 
     /// The same without the bits behind the prefix: the network itself.
+    #[must_use]
     pub fn network(mut self) -> Self {
         for (at, byte) in self.bytes.iter_mut().enumerate() {
             let kept = usize::from(self.prefix).saturating_sub(at * 8).min(8);

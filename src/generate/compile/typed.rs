@@ -26,20 +26,20 @@ pub(super) fn made(fill: &TypedFill, table: &schema::Table) -> TypedFiller {
         TypedFill::Json(json) => TypedFiller::Json(self::json(json, table)),
         TypedFill::Array(array) => TypedFiller::Array(elements(array, table)),
         TypedFill::Range { of, from, length, length_kind } => TypedFiller::Range {
-            from: part(*of, from, table),
-            length: part(*length_kind, length, table),
+            from: Box::new(part(*of, from, table)),
+            length: Box::new(part(*length_kind, length, table)),
         },
     }
 }
 
 /// A part draws by the key of its column, and by what tells the parts apart.
-fn part(kind: ColumnType, fill: &Fill, table: &schema::Table) -> Box<Column> {
-    Box::new(fills::made(0, kind, 0.0, fills::filler(fill, kind, table)))
+fn part(kind: ColumnType, fill: &Fill, table: &schema::Table) -> Column {
+    fills::made(0, kind, 0.0, fills::filler(fill, kind, table))
 }
 
 fn elements(array: &ArrayFill, table: &schema::Table) -> Elements {
     let ArrayFill { of, kind, min, max, null_rate } = array;
-    Elements { of: part(*kind, of, table), min: *min, max: *max, null_rate: *null_rate }
+    Elements { of: Box::new(part(*kind, of, table)), min: *min, max: *max, null_rate: *null_rate }
 }
 
 fn json(fill: &JsonFill, table: &schema::Table) -> JsonFiller {
@@ -53,7 +53,7 @@ fn json(fill: &JsonFill, table: &schema::Table) -> JsonFiller {
             max: *max,
             null_rate: *null_rate,
         },
-        JsonFill::Value { kind, fill } => JsonFiller::Value(part(*kind, fill, table)),
+        JsonFill::Value { kind, fill } => JsonFiller::Value(Box::new(part(*kind, fill, table))),
     }
 }
 

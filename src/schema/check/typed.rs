@@ -10,6 +10,7 @@ use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::wants;
 use crate::schema::check::shape;
 use crate::schema::file::ArrayFile;
+use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
 use crate::schema::file::RangeFile;
 use crate::schema::typed::ArrayFill;
@@ -174,7 +175,7 @@ fn bare(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Fill> {
     let file = match (scalar.0, scalar.1.as_str()) {
         (Kind::Word, "random") => return Some(Fill::Typed(TypedFill::Random)),
         (Kind::Word, "event_time") => {
-            FillFile { event_time: Some(Default::default()), ..FillFile::default() }
+            FillFile { event_time: Some(EventTimeFile::default()), ..FillFile::default() }
         }
         (Kind::Word, word) if shape::BARE.contains(&word) || draw::is_bare_word(spot, scalar) => {
             let message = format!("`{word}` cannot fill a part of a value");

@@ -20,7 +20,7 @@ pub struct EnumType {
 pub(crate) fn enum_type(made: EnumType) -> &'static EnumType {
     static KEPT: Mutex<BTreeMap<EnumType, &'static EnumType>> = Mutex::new(BTreeMap::new());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    *kept.entry(made).or_insert_with_key(|made| Box::leak(Box::new(made.clone())))
+    kept.entry(made).or_insert_with_key(|made| Box::leak(Box::new(made.clone())))
 }
 
 /// The array of a type.

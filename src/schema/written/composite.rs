@@ -1,5 +1,6 @@
 //! Values made of values: arrays, ranges, shapes.
 
+use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -70,14 +71,14 @@ pub(super) fn range(text: &str, range: RangeType) -> Result<Written, String> {
     };
     let lower = bound(opening, &lower, is_lower_quoted)?;
     let upper = bound(closing, &upper, is_upper_quoted)?;
-    if order(&lower.1, &upper.1).is_some_and(|order| order.is_gt()) {
+    if order(&lower.1, &upper.1).is_some_and(Ordering::is_gt) {
         return Err(format!("the range `{text}` ends before it begins"));
     }
     Ok(Written::Range(Some(Box::new([lower, upper]))))
 }
 
 /// How two bounds stand to each other.
-fn order(lower: &Written, upper: &Written) -> Option<std::cmp::Ordering> {
+fn order(lower: &Written, upper: &Written) -> Option<Ordering> {
     match (lower, upper) {
         (Written::Int(lower), Written::Int(upper))
         | (Written::Timestamp(lower), Written::Timestamp(upper)) => Some(lower.cmp(upper)),

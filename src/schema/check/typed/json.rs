@@ -85,8 +85,8 @@ fn value(written: &Spanned<ScalarOr<FillFile>>, problems: &mut Problems) -> Opti
     // Whatever has no mistake with a type is meant to be of that type.
     let found = KINDS.iter().find_map(|kind| {
         let mut tried = Problems::default();
-        let fill = part(*kind, written, &mut tried)?;
-        tried.is_empty().then(|| JsonFill::Value { kind: *kind, fill: fill.into() })
+        let drawn = part(*kind, written, &mut tried)?;
+        tried.is_empty().then(|| JsonFill::Value { kind: *kind, fill: drawn.into() })
     });
     found.or_else(|| {
         part(ColumnType::Text, written, problems);

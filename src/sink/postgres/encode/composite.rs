@@ -8,7 +8,7 @@ use crate::schema::typed::Bound;
 use crate::sink::postgres::encode::encode as field;
 use crate::sink::postgres::types::oid;
 
-/// How the server numbers the families of addresses: AF_INET, and the number behind it.
+/// How the server numbers the families of addresses: `AF_INET`, and the number behind it.
 const FAMILY_FOUR: u8 = 2;
 const FAMILY_SIX: u8 = 3;
 
