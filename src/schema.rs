@@ -11,6 +11,12 @@ pub(crate) mod typed;
 pub(crate) mod written;
 
 use crate::units::Decimal;
+use crate::yaml;
+
+/// The JSON Schema of a schema file.
+pub fn json_schema() -> serde_json::Value {
+    yaml::json_schema_of::<file::SchemaFile>("loadgen schema")
+}
 
 pub use kind::ColumnType;
 pub use kind::Geometry;

@@ -9,7 +9,8 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(super) const BARE: [&str; 6] = ["sequence", "uuid", "event_time", "line", "email", "random"];
+pub(in crate::schema) const BARE: [&str; 6] =
+    ["sequence", "uuid", "event_time", "line", "email", "random"];
 
 /// Keys that fill a column.
 const FILLS: [&str; 18] = [

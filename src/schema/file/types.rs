@@ -1,5 +1,6 @@
 //! Types that a schema declares, and fills that are made for one type or of other fills.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::schema::file::FillFile;
@@ -9,7 +10,7 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// A type: exactly one of `enum` and `domain`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TypeFile {
     /// The labels of an enum, in their order.
@@ -25,7 +26,7 @@ pub(crate) struct TypeFile {
 pub(crate) type JsonFile = Entries<Spanned<ScalarOr<FillFile>>>;
 
 /// `array`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ArrayFile {
     /// The fill of its elements.
@@ -37,7 +38,7 @@ pub(crate) struct ArrayFile {
 }
 
 /// `range`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RangeFile {
     /// The fill of its lower bound, which belongs to it.
