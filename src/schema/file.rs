@@ -162,6 +162,7 @@ fn meaning(word: &str) -> &'static str {
         }
         "line" => "With `per`: 1, 2, 3 among the rows of one owner.",
         "email" => "An address of its own for each row.",
+        "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
         _ => "",
     }
