@@ -18,6 +18,7 @@ mod population;
 mod render;
 mod seeding;
 mod sums;
+mod typed;
 mod words;
 mod world;
 

@@ -8,6 +8,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
+    ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
 ];
 
 /// The schemas: name and text.
@@ -15,6 +16,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
     ("stock", include_str!("../../schemas/stock.yaml")),
+    ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
 ];
 
 /// The text of a built-in scenario.

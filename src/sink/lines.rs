@@ -12,6 +12,7 @@ use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::action::Value;
 use crate::action::write_value;
+use crate::schema::ColumnType;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement::sql;
 
@@ -86,9 +87,11 @@ impl Lines {
     }
 
     /// An operation's values and the columns that they stand for.
-    fn values(&self, action: &Action, operation: &Operation) -> Vec<(&str, Value)> {
+    fn values(&self, action: &Action, operation: &Operation) -> Vec<(&str, Value, ColumnType)> {
         let table = self.catalog.table(operation.table);
         let values = action.values(operation);
+        let kinds = &self.catalog.statement(operation.statement).parameters;
+        let name = |column: usize| table.columns[column].0.as_str();
         let changed = |set: &[Assignment]| -> Vec<usize> {
             set.iter().filter(|each| each.how.has_parameter()).map(|each| each.column).collect()
         };
@@ -97,18 +100,19 @@ impl Lines {
         let columns: Vec<usize> = match &self.catalog.statement(operation.statement).kind {
             StatementKind::Upsert { set, .. } if operation.change == Change::Update => {
                 // What a new row would hold does not matter, as there is one.
-                let new = changed(set).into_iter().zip(values[all.end..].iter().copied());
-                let key = key().map(|column| (column, values[column]));
-                let both = new.chain(key);
-                return both.map(|(at, value)| (table.columns[at].0.as_str(), value)).collect();
+                let places = changed(set).into_iter().enumerate();
+                let new = places.map(|(place, column)| (column, all.end + place));
+                let both = new.chain(key().map(|column| (column, column)));
+                return both.map(|(column, at)| (name(column), values[at], kinds[at])).collect();
             }
             StatementKind::Insert | StatementKind::Upsert { .. } => all.collect(),
             StatementKind::Delete => key().collect(),
             StatementKind::DeleteOwned { column } => vec![*column],
             StatementKind::Update { set, .. } => changed(set).into_iter().chain(key()).collect(),
         };
-        let names = columns.into_iter().map(|at| table.columns[at].0.as_str());
-        names.zip(values.iter().copied()).collect()
+        let values = values.iter().zip(kinds);
+        let named = columns.into_iter().zip(values);
+        named.map(|(column, (value, kind))| (name(column), *value, *kind)).collect()
     }
 
     fn json(&self, head: Option<(u64, &str)>, action: &Action, operation: &Operation) -> String {
@@ -123,8 +127,8 @@ impl Lines {
             );
         }
         let mut row = serde_json::Map::new();
-        for (column, value) in self.values(action, operation) {
-            row.insert(column.to_owned(), json_value(value, action));
+        for (column, value, kind) in self.values(action, operation) {
+            row.insert(column.to_owned(), json_value(value, kind, action));
         }
         if head.is_some() {
             object.insert("values".to_owned(), row.into());
@@ -141,8 +145,9 @@ impl Lines {
             let table = self.catalog.table(operation.table);
             let _ = writeln!(line, "# {}", table.name);
         }
+        let shown = self.values(action, operation).into_iter();
         let (columns, values): (Vec<_>, Vec<_>) =
-            self.values(action, operation).into_iter().unzip();
+            shown.map(|(column, value, _)| (column, value)).unzip();
         if operation.change == Change::Insert {
             if !line.is_empty() {
                 let _ = writeln!(
@@ -159,7 +164,7 @@ impl Lines {
             .map(|value| {
                 let mut text = String::new();
                 write_value(*value, action, &mut text);
-                if matches!(value, Value::Text(_)) { csv_text(&text) } else { text }
+                if *value == Value::Null { text } else { csv_text(&text) }
             })
             .collect();
         let _ = writeln!(line, "{}", fields.join(","));
@@ -203,16 +208,22 @@ fn change_name(change: Change) -> &'static str {
     }
 }
 
-fn json_value(value: Value, action: &Action) -> serde_json::Value {
+/// JSON and arrays stand there as such, all else as number or text.
+fn json_value(value: Value, kind: ColumnType, action: &Action) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
-        Value::Float(value) => value.into(),
+        Value::Float(value) if value.is_finite() => value.into(),
+        Value::Array(span) => {
+            let of = if let ColumnType::Array(of) = kind { *of } else { kind };
+            action.elements(span).iter().map(|element| json_value(*element, of, action)).collect()
+        }
         other => {
             let mut text = String::new();
             write_value(other, action, &mut text);
-            text.into()
+            let parsed = kind.is_json().then(|| serde_json::from_str(&text).ok()).flatten();
+            parsed.unwrap_or_else(|| text.into())
         }
     }
 }
@@ -222,6 +233,12 @@ fn sql_value(value: Value, action: &Action) -> String {
     write_value(value, action, &mut text);
     match value {
         Value::Null => "NULL".to_owned(),
+        // A number without quotes is exact to PostgreSQL: there is none below 0 and equal to it.
+        Value::Float(number)
+            if !number.is_finite() || (number == 0.0 && number.is_sign_negative()) =>
+        {
+            literal(&text)
+        }
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Decimal(_) => text,
         _ => literal(&text),
     }

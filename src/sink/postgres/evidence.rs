@@ -12,8 +12,9 @@ use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::statement::key_is;
-use crate::sink::postgres::statement::oid;
 use crate::sink::postgres::statement::table_name;
+use crate::sink::postgres::types;
+use crate::sink::postgres::types::oid;
 
 /// The operation of an action that shows whether it was committed.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +177,10 @@ impl Evidence {
             (Change::Insert, _) => {
                 let count = table.columns.len();
                 let same: Vec<_> = (0..count)
-                    .map(|at| format!("{} IS NOT DISTINCT FROM ${}", column(at), at + 1))
+                    .map(|at| {
+                        let kind = table.columns[at].1;
+                        types::is_same(&column(at), kind, at + 1, &table.namespace)
+                    })
                     .collect();
                 // The key comes first, so that the index is used.
                 let key: Vec<_> =

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::schema::ColumnType;
 use crate::schema::Otherwise;
 use crate::schema::Pick;
 use crate::schema::Set;
@@ -98,6 +99,10 @@ impl Steps<'_> {
                     format!("`{}` is of a shared table, where an update can only `add`", of.name);
                 let help = "whatever else it did would depend on which lane comes first";
                 Problem::new(message).help(help)
+            } else if of.kind == ColumnType::Money {
+                let message =
+                    format!("`{}` is money, and the sum of a shared column is a number", of.name);
+                Problem::new(message).help("make it `numeric(12,2)`")
             } else if of.nullable {
                 let message =
                     format!("`{}` may be NULL, and nothing can be added to NULL", of.name);
