@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, some 40 minutes
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, proxy, seed
+//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -17,6 +17,7 @@
 )]
 
 mod kill;
+mod pooler;
 mod proxy;
 mod seed;
 #[expect(dead_code, reason = "the drills use a part of what the tests share")]
@@ -34,8 +35,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 3] =
-        [("kill", kill::all), ("proxy", proxy::all), ("seed", seed::all)];
+    let drills: [(&str, fn()); 4] =
+        [("kill", kill::all), ("pooler", pooler::all), ("proxy", proxy::all), ("seed", seed::all)];
     for (name, drill) in drills {
         if wanted.is_empty() || wanted.iter().any(|each| each == name) {
             drill();
