@@ -30,8 +30,8 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         let has_work = self.has_work();
-        let next =
-            self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
+        let next = [self.agenda.next(), self.linger_until()].into_iter().flatten().min();
+        let next = next.map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
         if !has_work && next.is_none() {
             return;
         }
@@ -70,7 +70,8 @@ impl Connection {
     }
 
     fn has_work(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.flight.is_some())
+        !self.batches.is_quiet()
+            || self.lanes.iter().any(|lane| lane.flight.is_some())
             || self.routes.iter().any(|route| route.mending.is_some())
     }
 

@@ -13,6 +13,7 @@ use crate::pace::lasting;
 use crate::scenario::Late;
 use crate::scenario::MixEntry;
 use crate::scenario::Stream;
+use crate::scenario::check::batch::batching;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
@@ -111,7 +112,9 @@ impl Context<'_> {
                 }
             };
         let name = name.value.clone();
-        Some((Stream { name, mix: mix?, pacing, segments: named, late: late?, limit }, segments))
+        let batch = batching(file, problems);
+        let late = late?;
+        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, segments))
     }
 
     fn mix(&self, file: &StreamFile, problems: &mut Problems) -> Option<Vec<MixEntry>> {
