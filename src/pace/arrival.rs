@@ -39,7 +39,7 @@ pub enum Count {
 /// Slot n is due at Λ⁻¹(uₙ). Evenly, uₙ would be n; in bursts it is the number of the burst's first
 /// slot; at random, the uₙ are the points of a Poisson process of rate 1. So ramps stay ramps.
 #[derive(Debug, Clone)]
-pub struct Arrivals {
+pub(super) struct Arrivals {
     curve: Curve,
     arrival: Arrival,
     key: u64,

@@ -1,11 +1,25 @@
 //! A scenario as it is written in YAML.
 
+mod profile;
+
 use serde::Deserialize;
 
 use crate::yaml::Entries;
 use crate::yaml::Kept;
-use crate::yaml::Scalar;
 use crate::yaml::Spanned;
+
+pub(super) use profile::ArrivalFile;
+pub(super) use profile::BumpFile;
+pub(super) use profile::CountFile;
+pub(super) use profile::CurveFile;
+pub(super) use profile::DayFile;
+pub(super) use profile::RampFile;
+pub(super) use profile::SegmentFile;
+pub(super) use profile::SineFile;
+pub(super) use profile::SpikeFile;
+pub(super) use profile::StartFile;
+pub(super) use profile::StepsFile;
+pub(super) use profile::TraceFile;
 
 /// The whole file.
 #[derive(Clone, Deserialize)]
@@ -116,8 +130,25 @@ pub(super) struct LoadFile {
     pub(super) warmup: Option<Spanned<String>>,
     /// 30s unless set.
     pub(super) drain: Option<Spanned<String>>,
+    /// How exactly slots are sent when they are due: `normal` unless set.
+    #[serde(default)]
+    pub(super) precision: PrecisionFile,
     #[serde(default)]
     pub(super) streams: Entries<StreamFile>,
+}
+
+/// `precision`
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PrecisionFile {
+    /// A connection wakes at most once a millisecond: for small machines and modest rates.
+    Eco,
+    /// A connection wakes at most every 200 µs.
+    #[default]
+    Normal,
+    /// A connection waits awake for its next slot: takes a processor for each worker thread, and
+    /// one more must be there.
+    Precise,
 }
 
 /// A stream.
@@ -132,9 +163,8 @@ pub(super) struct StreamFile {
     pub(super) limit: Option<LimitFile>,
     #[serde(default)]
     pub(super) late: LateFile,
-    /// There is one kind, so nothing reads it; the word may be written.
-    #[serde(default, rename = "arrival")]
-    pub(super) _arrival: ArrivalFile,
+    /// How its slots lie about the moments that the rate says: `uniform` unless set.
+    pub(super) arrival: Option<Spanned<ArrivalFile>>,
 }
 
 /// `limit`
@@ -165,63 +195,6 @@ pub(super) struct CatchUpFile {
     pub(super) factor: Option<Spanned<f64>>,
     /// 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
-}
-
-/// `arrival`
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ArrivalFile {
-    #[default]
-    Uniform,
-}
-
-/// A segment of a profile: exactly one of the shapes, and `for` where it does not say its length.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SegmentFile {
-    pub(super) hold: Option<Spanned<String>>,
-    pub(super) ramp: Option<Spanned<RampFile>>,
-    pub(super) steps: Option<Spanned<StepsFile>>,
-    pub(super) spike: Option<Spanned<SpikeFile>>,
-    pub(super) idle: Option<Spanned<String>>,
-    /// A duration, or `true`.
-    pub(super) unlimited: Option<Spanned<Scalar>>,
-    #[serde(rename = "for")]
-    pub(super) length: Option<Spanned<String>>,
-    /// By which thresholds and the time series know the segment; unique in its stream.
-    pub(super) name: Option<Spanned<String>>,
-}
-
-/// `ramp`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RampFile {
-    /// Where the segment before ended unless set.
-    pub(super) from: Option<Spanned<String>>,
-    pub(super) to: Spanned<String>,
-}
-
-/// `steps`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StepsFile {
-    pub(super) from: Spanned<String>,
-    /// May be negative.
-    pub(super) by: Spanned<String>,
-    pub(super) count: Spanned<u32>,
-    pub(super) each: Spanned<String>,
-}
-
-/// `spike`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SpikeFile {
-    pub(super) base: Spanned<String>,
-    pub(super) peak: Spanned<String>,
-    pub(super) rise: Spanned<String>,
-    pub(super) hold: Spanned<String>,
-    pub(super) fall: Spanned<String>,
-    pub(super) every: Spanned<String>,
 }
 
 /// `cdc`

@@ -304,7 +304,9 @@ fn ramps_bend() {
 fn a_day_has_its_mean_whatever_its_length() {
     let weights: [f64; 24] = std::array::from_fn(|hour| ((hour * 7) % 24) as f64 + 0.5);
     let mean = weights.iter().sum::<f64>() / 24.0;
-    for day in [seconds(86_400.0), seconds(600.0), seconds(1.0), Duration::from_nanos(7_654_321_987)] {
+    for day in
+        [seconds(86_400.0), seconds(600.0), seconds(1.0), Duration::from_nanos(7_654_321_987)]
+    {
         let rates = Box::new(weights.map(|weight| weight * 240.0 / mean));
         let curve = Curve::new([Segment::Day { rates, day, length: day * 3 }]);
         let total = 240.0 * 3.0 * day.as_secs_f64();
@@ -363,9 +365,8 @@ const EXACT: Arrival = Arrival::Poisson(Count::Exact);
 #[test]
 fn poisson_arrivals_are_as_scattered_as_they_should_be() {
     for seed in 0..8 {
-        let arriving = |arrival| {
-            Curve::new([hold(1_000.0, 200.0)]).arriving(arrival, arrival_key(seed, 1))
-        };
+        let arriving =
+            |arrival| Curve::new([hold(1_000.0, 200.0)]).arriving(arrival, arrival_key(seed, 1));
         let drawn = arriving(DRAWN);
         // 447 is the standard deviation of a Poisson number with mean 200,000.
         let off = drawn.slots().abs_diff(200_000);
