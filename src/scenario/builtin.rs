@@ -2,9 +2,11 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
     ("orders-max", include_str!("../../scenarios/orders-max.yaml")),
     ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
+    ("orders-spikes", include_str!("../../scenarios/orders-spikes.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
 ];

@@ -1,12 +1,13 @@
 //! Profiles and arrivals as they are written.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::yaml::Scalar;
 use crate::yaml::Spanned;
 
-/// `arrival`: how slots lie about the moments that the rate says.
-#[derive(Clone, Copy, Deserialize)]
+/// How slots lie about the moments that the rate says.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum ArrivalFile {
     /// At even distances.
@@ -17,8 +18,8 @@ pub(in crate::scenario) enum ArrivalFile {
     Burst(BurstFile),
 }
 
-/// `poisson`
-#[derive(Clone, Copy, Default, Deserialize)]
+/// Slots at random.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct PoissonFile {
     /// Whether the number of slots is drawn too: `exact` for profiles shorter than a minute, `drawn`
@@ -26,8 +27,8 @@ pub(in crate::scenario) struct PoissonFile {
     pub(in crate::scenario) count: Option<CountFile>,
 }
 
-/// `count`
-#[derive(Clone, Copy, Deserialize)]
+/// Whether the number of random slots is drawn too.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum CountFile {
     /// About as many slots as the profile says.
@@ -36,8 +37,8 @@ pub(in crate::scenario) enum CountFile {
     Exact,
 }
 
-/// `burst`
-#[derive(Clone, Copy, Deserialize)]
+/// Slots in groups.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct BurstFile {
     /// How many slots share a moment. The rate counts slots, not bursts.
@@ -45,38 +46,38 @@ pub(in crate::scenario) struct BurstFile {
 }
 
 /// A segment of a profile: exactly one of the shapes, and `for` where it does not say its length.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct SegmentFile {
-    /// One rate.
+    /// One rate: `500/s`.
     pub(in crate::scenario) hold: Option<Spanned<String>>,
     /// From one rate to another.
     pub(in crate::scenario) ramp: Option<Spanned<RampFile>>,
-    /// Several holds, each faster or slower than the one before.
+    /// A staircase of rates.
     pub(in crate::scenario) steps: Option<Spanned<StepsFile>>,
-    /// A base rate with a peak in the middle of each period.
+    /// A rate with regular spikes.
     pub(in crate::scenario) spike: Option<Spanned<SpikeFile>>,
-    /// A wave.
+    /// A wave about a mean rate.
     pub(in crate::scenario) sine: Option<Spanned<SineFile>>,
     /// A smooth peak of so many slots.
     pub(in crate::scenario) bump: Option<Spanned<BumpFile>>,
-    /// The 24 hours of a day, as long as you like.
+    /// The 24 hours of a day, once unless `for` says how long; a day may take minutes.
     pub(in crate::scenario) day: Option<Spanned<DayFile>>,
     /// What was recorded.
     pub(in crate::scenario) trace: Option<Spanned<TraceFile>>,
-    /// Nothing, for so long.
+    /// Nothing, for so long: `10s`.
     pub(in crate::scenario) idle: Option<Spanned<String>>,
-    /// As fast as it goes, for so long; or `true`, until the stream's `limit`.
+    /// As much as the target takes, for so long; `true` with a `limit`. The only segment then.
     pub(in crate::scenario) unlimited: Option<Spanned<Scalar>>,
-    /// How long.
+    /// How long the segment lasts.
     #[serde(rename = "for")]
     pub(in crate::scenario) length: Option<Spanned<String>>,
     /// By which thresholds and the time series know the segment; unique in its stream.
     pub(in crate::scenario) name: Option<Spanned<String>>,
 }
 
-/// `ramp`
-#[derive(Clone, Deserialize)]
+/// From one rate to another.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RampFile {
     /// The first rate: that at which the segment before ended unless set.
@@ -87,8 +88,8 @@ pub(in crate::scenario) struct RampFile {
     pub(in crate::scenario) curve: Option<CurveFile>,
 }
 
-/// `curve`
-#[derive(Clone, Copy, Deserialize)]
+/// The way of a ramp.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum CurveFile {
     /// A straight line.
@@ -99,8 +100,8 @@ pub(in crate::scenario) enum CurveFile {
     Smooth,
 }
 
-/// `steps`
-#[derive(Clone, Deserialize)]
+/// A staircase of rates.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct StepsFile {
     /// The first rate.
@@ -113,8 +114,8 @@ pub(in crate::scenario) struct StepsFile {
     pub(in crate::scenario) each: Spanned<String>,
 }
 
-/// `spike`
-#[derive(Clone, Deserialize)]
+/// A rate with regular spikes.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct SpikeFile {
     /// The rate between peaks.
@@ -131,8 +132,8 @@ pub(in crate::scenario) struct SpikeFile {
     pub(in crate::scenario) every: Spanned<String>,
 }
 
-/// `sine`
-#[derive(Clone, Deserialize)]
+/// A wave about a mean rate.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct SineFile {
     /// The mean of each period.
@@ -145,8 +146,8 @@ pub(in crate::scenario) struct SineFile {
     pub(in crate::scenario) start: Option<StartFile>,
 }
 
-/// `start` of a sine
-#[derive(Clone, Copy, Deserialize)]
+/// Where a wave begins.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum StartFile {
     /// At the mean, rising.
@@ -157,8 +158,8 @@ pub(in crate::scenario) enum StartFile {
     Trough,
 }
 
-/// `bump`
-#[derive(Clone, Deserialize)]
+/// A smooth peak of so many slots.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct BumpFile {
     /// How many slots it has in all.
@@ -168,8 +169,8 @@ pub(in crate::scenario) struct BumpFile {
     pub(in crate::scenario) length: Spanned<String>,
 }
 
-/// `day`: `rates`, or `weights` with a `mean` or a `peak`.
-#[derive(Clone, Deserialize)]
+/// The 24 hours of a day: `rates`, or `weights` with a `mean` or a `peak`.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct DayFile {
     /// The rate in the middle of each of the 24 hours, from midnight on.
@@ -184,8 +185,8 @@ pub(in crate::scenario) struct DayFile {
     pub(in crate::scenario) day: Option<Spanned<String>>,
 }
 
-/// `trace`
-#[derive(Clone, Deserialize)]
+/// What was recorded.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct TraceFile {
     /// A CSV file with the columns second and ops, from the scenario's folder. A line says how many
