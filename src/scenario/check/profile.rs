@@ -11,6 +11,7 @@ use crate::pace::Bend;
 use crate::pace::Segment;
 use crate::scenario::check::positive;
 use crate::scenario::file::SegmentFile;
+use crate::scenario::file::StreamFile;
 use crate::yaml::Kept;
 use crate::yaml::Kind;
 use crate::yaml::Scalar;
@@ -44,12 +45,13 @@ pub(super) enum End {
     AtLimit,
 }
 
-/// Reads a profile of a scenario, played `repeat` times. None if some of it is broken.
+/// Reads the profile of a stream, played `repeat` times. None if some of it is broken.
 pub(super) fn profile(
-    (file, repeat): (&Spanned<Vec<Kept<Spanned<SegmentFile>>>>, Option<&Spanned<u32>>),
+    stream: &StreamFile,
     scenario: &str,
     problems: &mut Problems,
 ) -> Option<Written> {
+    let (file, repeat) = (&stream.profile, stream.repeat.as_ref());
     let mut parts = Vec::new();
     let mut is_whole = names_differ(file, problems);
     let mut unlimited = None;

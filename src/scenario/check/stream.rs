@@ -96,8 +96,7 @@ impl Context<'_> {
             (Some(Ok(limit)), _) => Some(limit),
             _ => None,
         };
-        let written =
-            profile::profile((&file.profile, file.repeat.as_ref()), self.scenario, problems);
+        let written = profile::profile(file, self.scenario, problems);
         let (pacing, named, content) = match written? {
             Written::Unlimited(End::AtLimit, _) if limit.is_none() && self.length.is_none() => {
                 let problem = Problem::new("this stream would never end").at(file.profile.place);

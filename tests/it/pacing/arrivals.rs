@@ -21,7 +21,9 @@ use crate::pacing::sine;
 fn bins(profile: &dyn Profile, bin_ns: u64) -> Vec<f64> {
     let count = (profile.length().as_nanos() as u64).div_ceil(bin_ns);
     let mut bins = vec![0.0; count as usize];
-    dues(profile).into_iter().for_each(|due_ns| bins[(due_ns / bin_ns) as usize] += 1.0);
+    for due_ns in dues(profile) {
+        bins[(due_ns / bin_ns) as usize] += 1.0;
+    }
     bins
 }
 

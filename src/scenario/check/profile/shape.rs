@@ -37,8 +37,8 @@ pub(super) fn shape(
     scenario: &str,
     problems: &mut Problems,
 ) -> Option<Segment> {
-    let length = file.length.as_ref().map(|length| positive(length, problems));
-    let own = length.unwrap_or(Some(Duration::ZERO));
+    let beside = file.length.as_ref();
+    let own = beside.map_or(Some(Duration::ZERO), |length| positive(length, problems));
     if let Some(hold) = &file.hold {
         let rate = rate(hold, problems)?;
         Some(Segment::Hold { rate, length: own? })
@@ -53,7 +53,7 @@ pub(super) fn shape(
     } else if let Some(file) = &file.bump {
         bump(&file.value, problems)
     } else if let Some(file) = &file.day {
-        day(file, length, problems)
+        day(file, beside, problems)
     } else if let Some(file) = &file.trace {
         trace::segment(&file.value, scenario, problems)
     } else {
@@ -184,7 +184,7 @@ const RATE_MAX: f64 = 1e9;
 
 fn day(
     written: &Spanned<DayFile>,
-    length: Option<Option<Duration>>,
+    beside: Option<&Spanned<String>>,
     problems: &mut Problems,
 ) -> Option<Segment> {
     let file = &written.value;
@@ -199,7 +199,8 @@ fn day(
         }
     };
     let (rates, day) = (rates?, day?);
-    Some(Segment::Day { rates: Box::new(rates), day, length: length.unwrap_or(Some(day))? })
+    let length = beside.map_or(Some(day), |length| positive(length, problems))?;
+    Some(Segment::Day { rates: Box::new(rates), day, length })
 }
 
 fn day_rates(
