@@ -1,6 +1,7 @@
 //! A scenario file to what it means, or every mistake in it.
 
 mod arrival;
+mod batch;
 mod content;
 mod domain;
 mod profile;

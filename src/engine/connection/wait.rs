@@ -47,7 +47,8 @@ impl Connection {
     pub(super) async fn wait(&mut self) {
         let has_work = self.has_work();
         let wake_min = wake_min_ns(self.shared.job.scenario.load.precision);
-        let next = self.agenda.next().map(|at| at.max(self.woken + wake_min).min(at + wake_min));
+        let next = [self.agenda.next(), self.linger_until()].into_iter().flatten().min();
+        let next = next.map(|at| at.max(self.woken + wake_min).min(at + wake_min));
         if !has_work && next.is_none() {
             return;
         }
@@ -86,7 +87,8 @@ impl Connection {
     }
 
     fn has_work(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.flight.is_some())
+        !self.batches.is_quiet()
+            || self.lanes.iter().any(|lane| lane.flight.is_some())
             || self.routes.iter().any(|route| route.mending.is_some())
     }
 

@@ -15,6 +15,7 @@ use crate::scenario::MixEntry;
 use crate::scenario::NamedSegment;
 use crate::scenario::Stream;
 use crate::scenario::check::arrival;
+use crate::scenario::check::batch::batching;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
@@ -116,7 +117,9 @@ impl Context<'_> {
             Written::Open(parts) => self.open(parts, file, number, problems)?,
         };
         let name = name.value.clone();
-        Some((Stream { name, mix: mix?, pacing, segments: named, late: late?, limit }, content))
+        let batch = batching(file, problems);
+        let late = late?;
+        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, content))
     }
 
     /// The profile of an open stream as it is played, when its named segments are, and what of it
