@@ -15,6 +15,7 @@ use crate::generate::column::ParentRow;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
+use crate::generate::seeding;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -54,6 +55,7 @@ impl World {
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
+        catalog.ranks = seeding::ranks(&tables);
         Self {
             seed: scenario.seed,
             lanes: scenario.lanes,

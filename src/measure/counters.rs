@@ -42,6 +42,10 @@ pub struct Counters {
     pub lost_after_ack: u64,
     /// Bytes of values sent, retries included.
     pub bytes: u64,
+    /// Batches sent, retries included; 0 for a stream without.
+    pub batches: u64,
+    /// Slots in them.
+    pub batched: u64,
 }
 
 /// Attempts beyond the first, by what became of the one before.
@@ -73,6 +77,8 @@ impl Counters {
         self.fallbacks += other.fallbacks;
         self.lost_after_ack += other.lost_after_ack;
         self.bytes += other.bytes;
+        self.batches += other.batches;
+        self.batched += other.batched;
     }
 
     /// Sent, and nothing heard of it yet.

@@ -195,6 +195,10 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
     let mut remarks: Vec<_> =
         counts.map(|(name, count)| format!("{} {name}", exact(*count))).collect();
     remarks.extend(retries(&stream.retries_after));
+    if stream.batches > 0 {
+        let (count, mean) = (exact(stream.batches), stream.batch_rows_mean);
+        remarks.push(format!("{count} batches of {mean:.1} on average"));
+    }
     if stream.degraded {
         let lag = duration_ns(stream.lag_max_ns);
         remarks.push(format!("degraded: up to {lag} behind its schedule"));
