@@ -32,7 +32,6 @@ use crate::generate::Due;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::Turn;
-use crate::measure::ErrorClass;
 use crate::measure::Stamps;
 use crate::sink::Outcome;
 use crate::sink::Sink;
@@ -328,12 +327,7 @@ impl Connection {
             counters.sent += 1;
         } else {
             counters.retries += 1;
-            let after = &mut counters.retries_after;
-            *match flight.refusal.take() {
-                Some(ErrorClass::Deadlock) => &mut after.deadlock,
-                Some(ErrorClass::Serialization) => &mut after.serialization,
-                _ => &mut after.connection,
-            } += 1;
+            counters.retries_after.count(flight.refusal.take(), 1);
         }
         flight.tries += 1;
         flight.is_submitted = true;

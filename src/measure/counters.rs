@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::measure::ErrorClass;
+
 /// What became of a stream's slots. This is where each count is defined.
 ///
 /// ```text
@@ -57,6 +59,19 @@ pub struct Retries {
     pub serialization: u64,
     /// Its connection was lost, and it proved absent.
     pub connection: u64,
+}
+
+impl Retries {
+    /// Counts attempts after one that ended by `refusal`; by none if its connection was lost.
+    pub fn count(&mut self, refusal: Option<ErrorClass>, attempts: u64) {
+        match refusal {
+            Some(ErrorClass::Deadlock) => self.deadlock += attempts,
+            Some(ErrorClass::Serialization) => self.serialization += attempts,
+            None => self.connection += attempts,
+            // Half of a batch that was refused for one of its rows.
+            Some(_) => {}
+        }
+    }
 }
 
 impl Counters {

@@ -120,6 +120,7 @@ impl Connection {
             counters.sent += rows;
         } else {
             counters.retries += rows;
+            counters.retries_after.count(batch.refusal.take(), rows);
         }
         batch.tries += 1;
         let sink = batch.sink;
@@ -141,6 +142,7 @@ impl Connection {
         };
         let passes = matches!(failure.class, ErrorClass::Serialization | ErrorClass::Deadlock);
         batch.losses += u32::from(passes);
+        batch.refusal = Some(failure.class);
         // What is refused to one is refused to all.
         let is_anyones = matches!(
             failure.class,

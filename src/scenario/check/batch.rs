@@ -111,8 +111,8 @@ impl Checker<'_> {
         let groups = self.tables.groups();
         let names = |group: &Vec<usize>| group.iter().map(|each| &streams[*each]).collect();
         let mut groups = groups.iter().map(names);
-        let group: Vec<&Stream> =
-            groups.find(|group: &Vec<&Stream>| group.iter().any(|each| each.name == stream.name))?;
+        let group: Vec<&Stream> = groups
+            .find(|group: &Vec<&Stream>| group.iter().any(|each| each.name == stream.name))?;
         let other = group.into_iter().find(|other| other.name != stream.name)?;
         Some((
             format!(
