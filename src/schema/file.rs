@@ -1,5 +1,7 @@
 //! A schema as it is written in YAML.
 
+mod fills;
+
 use serde::Deserialize;
 
 use crate::yaml::Entries;
@@ -8,6 +10,21 @@ use crate::yaml::OneOrMany;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
+
+pub(crate) use fills::AddressFile;
+pub(crate) use fills::AfterFile;
+pub(crate) use fills::CorrelatedFile;
+pub(crate) use fills::ExponentialFile;
+pub(crate) use fills::GivenFile;
+pub(crate) use fills::IpFile;
+pub(crate) use fills::IpRangeFile;
+pub(crate) use fills::LognormalFile;
+pub(crate) use fills::NormalFile;
+pub(crate) use fills::ParetoFile;
+pub(crate) use fills::PhoneFile;
+pub(crate) use fills::SizeFile;
+pub(crate) use fills::TextFile;
+pub(crate) use fills::ZipfFile;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,6 +101,46 @@ pub(crate) struct FillFile {
     pub(crate) lookup: Option<LookupFile>,
     pub(crate) derived: Option<Spanned<String>>,
     pub(crate) state: Option<Spanned<StateFile>>,
+    /// The bell.
+    pub(crate) normal: Option<NormalFile>,
+    /// The least is the likeliest.
+    pub(crate) exponential: Option<ExponentialFile>,
+    /// A heavy tail.
+    pub(crate) pareto: Option<ParetoFile>,
+    /// Whole numbers by their rank.
+    pub(crate) zipf: Option<ZipfFile>,
+    /// The share of rows in which it is true.
+    pub(crate) boolean: Option<Spanned<f64>>,
+    /// Sentences.
+    pub(crate) text: Option<TextFile>,
+    /// A part of an address that agrees with the row's other parts.
+    pub(crate) address: Option<Spanned<ScalarOr<AddressFile>>>,
+    /// The name of a firm.
+    pub(crate) company: Option<EmptyFile>,
+    /// A phone number that nobody has.
+    pub(crate) phone: Option<PhoneFile>,
+    /// An internet address.
+    pub(crate) ip: Option<IpFile>,
+    /// What a browser says of itself.
+    pub(crate) user_agent: Option<EmptyFile>,
+    /// A page of an example domain.
+    pub(crate) url: Option<EmptyFile>,
+    /// Words with hyphens between them.
+    pub(crate) slug: Option<EmptyFile>,
+    /// A name to log in with.
+    pub(crate) username: Option<EmptyFile>,
+    /// `#a1b2c3`
+    pub(crate) color: Option<EmptyFile>,
+    /// Text of a pattern: `[A-Z]{3}-\d{4}`.
+    pub(crate) pattern: Option<Spanned<String>>,
+    /// A line of a file beside the schema; its weight stands behind a tab.
+    pub(crate) lines: Option<Spanned<String>>,
+    /// What the value of another column asks for.
+    pub(crate) given: Option<GivenFile>,
+    /// High where another column is high.
+    pub(crate) correlated: Option<CorrelatedFile>,
+    /// Later than another column.
+    pub(crate) after: Option<AfterFile>,
 
     pub(crate) add: Option<Spanned<Scalar>>,
     pub(crate) multiply: Option<Spanned<Scalar>>,
@@ -110,20 +167,17 @@ pub(crate) struct EventTimeFile {
     pub(crate) offset: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
 }
 
+/// A fill without settings: `{ company: {} }` is `company`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmptyFile {}
+
 /// `email`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmailFile {
     /// The column that holds the name.
     pub(crate) from: Option<Spanned<String>>,
-}
-
-/// `lognormal`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LognormalFile {
-    pub(crate) median: Spanned<f64>,
-    pub(crate) p99: Spanned<f64>,
 }
 
 /// `name`

@@ -17,7 +17,6 @@ use crate::schema::check::draw::literal_in;
 use crate::schema::check::literal;
 use crate::schema::check::shape;
 use crate::schema::check::table::unknown_state;
-use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
 use crate::units::Decimal;
 use crate::yaml::Kind;
@@ -26,7 +25,7 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What `set` may say, for messages.
-const SETS: [&str; 13] = [
+const SETS: [&str; 30] = [
     "event_time",
     "toggle",
     "add",
@@ -39,6 +38,23 @@ const SETS: [&str; 13] = [
     "weighted",
     "words",
     "name",
+    "normal",
+    "exponential",
+    "pareto",
+    "zipf",
+    "boolean",
+    "text",
+    "address",
+    "company",
+    "phone",
+    "ip",
+    "user_agent",
+    "url",
+    "slug",
+    "username",
+    "color",
+    "pattern",
+    "lines",
     "listed",
 ];
 
@@ -132,10 +148,8 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
                 draw::wants(spot, is_boolean, "`toggle` needs booleans", problems)?;
                 return Some(Set::Toggle);
             }
-            "event_time" => {
-                let file =
-                    FillFile { event_time: Some(EventTimeFile::default()), ..FillFile::default() };
-                return drawn(spot, &file, word, problems).map(Set::Fill);
+            _ if draw::is_bare(scalar) => {
+                return draw::bare(spot, scalar, problems).flatten().map(Set::Fill);
             }
             _ if shape::BARE.contains(&word) => {
                 problems.add(not_here(word, spot.place));
@@ -157,7 +171,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
 
 fn not_here(shape: &str, place: Place) -> Problem {
     let problem = Problem::new(format!("`{shape}` belongs to new rows; an update cannot use it"));
-    problem.at(place).maybe_help(suggest("", "an update can use", &SETS[..12]))
+    problem.at(place).maybe_help(suggest("", "an update can use", &SETS[..29]))
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {

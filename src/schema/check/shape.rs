@@ -9,10 +9,24 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(super) const BARE: [&str; 5] = ["sequence", "uuid", "event_time", "line", "email"];
+pub(super) const BARE: [&str; 13] = [
+    "sequence",
+    "uuid",
+    "event_time",
+    "line",
+    "email",
+    "company",
+    "phone",
+    "ip",
+    "user_agent",
+    "url",
+    "slug",
+    "username",
+    "color",
+];
 
 /// Keys that fill a column.
-const FILLS: [&str; 14] = [
+const FILLS: [&str; 34] = [
     "sequence",
     "event_time",
     "email",
@@ -27,6 +41,26 @@ const FILLS: [&str; 14] = [
     "lookup",
     "derived",
     "state",
+    "normal",
+    "exponential",
+    "pareto",
+    "zipf",
+    "boolean",
+    "text",
+    "address",
+    "company",
+    "phone",
+    "ip",
+    "user_agent",
+    "url",
+    "slug",
+    "username",
+    "color",
+    "pattern",
+    "lines",
+    "given",
+    "correlated",
+    "after",
 ];
 
 /// Everything that may fill a column, for messages.
@@ -102,6 +136,26 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.lookup.is_some(),
         fill.derived.is_some(),
         fill.state.is_some(),
+        fill.normal.is_some(),
+        fill.exponential.is_some(),
+        fill.pareto.is_some(),
+        fill.zipf.is_some(),
+        fill.boolean.is_some(),
+        fill.text.is_some(),
+        fill.address.is_some(),
+        fill.company.is_some(),
+        fill.phone.is_some(),
+        fill.ip.is_some(),
+        fill.user_agent.is_some(),
+        fill.url.is_some(),
+        fill.slug.is_some(),
+        fill.username.is_some(),
+        fill.color.is_some(),
+        fill.pattern.is_some(),
+        fill.lines.is_some(),
+        fill.given.is_some(),
+        fill.correlated.is_some(),
+        fill.after.is_some(),
         fill.add.is_some(),
         fill.multiply.is_some(),
         fill.append.is_some(),
