@@ -32,7 +32,7 @@ pub use fingerprint::fingerprint;
 pub use lane::Decision;
 pub use lane::Due;
 pub use lane::Lane;
+pub use lane::RowId;
 pub use lane::Turn;
-pub use lane::Victim;
 pub use seeding::Chunk;
 pub use world::World;

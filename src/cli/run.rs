@@ -43,7 +43,7 @@ use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::mark::Stage;
-use crate::sink::postgres::worker::WorkerOptions;
+use crate::sink::postgres::worker::PostgresOptions;
 
 /// `loadgen run`.
 pub(super) fn run(arguments: &RunArguments) -> u8 {
@@ -202,7 +202,7 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
             table.domain == number && is_used
         })
         .map(|(id, _)| StatementId::of(id));
-    let options = WorkerOptions {
+    let options = PostgresOptions {
         application_name: format!("{}/{number}", prepared.application_name()),
         lock: lock(prepared.folder.run(), number),
         settings: settings(target),

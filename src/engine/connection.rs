@@ -27,8 +27,8 @@ use crate::engine::stop::Level;
 use crate::engine::worker::Records;
 use crate::generate::Due;
 use crate::generate::Lane;
+use crate::generate::RowId;
 use crate::generate::Turn;
-use crate::generate::Victim;
 use crate::measure::Stamps;
 use crate::sink::Outcome;
 use crate::sink::Sink;
@@ -53,10 +53,10 @@ pub(super) struct Connection {
     /// When the timer woke it last: it does not wake again at once.
     woken: u64,
     stop: watch::Receiver<Level>,
-    phase: Phase,
+    period: Period,
     outcomes: Vec<Outcome>,
     action: Action,
-    rows: Vec<Victim>,
+    rows: Vec<RowId>,
 }
 
 /// A way to one of the databases, and the lanes that wait for room on it.
@@ -73,7 +73,7 @@ struct Route {
 
 /// Where a connection is in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum Period {
     /// Warm-up, which began then.
     WarmUp(u64),
     /// The measured part, which began then.
@@ -115,7 +115,7 @@ impl Connection {
             timer: Timer::new(shared.clock)?,
             woken: 0,
             stop: shared.job.stop.watch(),
-            phase: Phase::WarmUp(0),
+            period: Period::WarmUp(0),
             outcomes: Vec::new(),
             action: Action::default(),
             rows: Vec::new(),
@@ -152,7 +152,7 @@ impl Connection {
     /// Whether every lane has come to its end and nothing is under way.
     fn is_done(&self) -> bool {
         // Whoever has nothing to do in the warm-up is waited for at its end all the same.
-        let is_warming = matches!(self.phase, Phase::WarmUp(_));
+        let is_warming = matches!(self.period, Period::WarmUp(_));
         // A way that is being made may show that something must be sent again.
         let is_mending = self.routes.iter().any(|route| route.mending.is_some());
         !is_warming && !is_mending && self.agenda.is_empty() && self.is_quiet()
@@ -164,7 +164,7 @@ impl Connection {
 
     /// Whether its warm-up is over.
     fn is_settled(&self) -> bool {
-        matches!(self.phase, Phase::WarmUp(_)) && self.agenda.is_empty() && self.is_quiet()
+        matches!(self.period, Period::WarmUp(_)) && self.agenda.is_empty() && self.is_quiet()
     }
 
     /// Puts a lane's next slot on the agenda, if it has one.
@@ -178,7 +178,7 @@ impl Connection {
         let Some(intended) = self.intended(&due) else {
             return self.schedule_unlimited(number, due, now);
         };
-        if matches!(self.phase, Phase::WarmUp(_)) && due.planned_ns >= boundary {
+        if matches!(self.period, Period::WarmUp(_)) && due.planned_ns >= boundary {
             // Its warm-up is over: it goes on when everybody's is.
             return;
         }
@@ -190,10 +190,10 @@ impl Connection {
     /// An unlimited stream goes on until the clock, or its limit, says stop.
     fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
         let plan = self.shared.job.world.plan(usize::from(due.stream));
-        match self.phase {
-            Phase::WarmUp(began) if now >= began + plan.boundary_ns() => return,
-            Phase::WarmUp(_) => {}
-            Phase::Measuring(began) => {
+        match self.period {
+            Period::WarmUp(began) if now >= began + plan.boundary_ns() => return,
+            Period::WarmUp(_) => {}
+            Period::Measuring(began) => {
                 let length = plan.measured().map(crate::pace::nanoseconds);
                 let is_over = length.is_some_and(|length| now >= began.saturating_add(length));
                 if is_over || self.lanes[number].left == Some(0) {
@@ -214,9 +214,9 @@ impl Connection {
     fn intended(&self, due: &Due) -> Option<u64> {
         let plan = self.shared.job.world.plan(usize::from(due.stream));
         let boundary = plan.boundary_ns();
-        plan.is_open().then(|| match self.phase {
-            Phase::WarmUp(began) => began + due.planned_ns,
-            Phase::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
+        plan.is_open().then(|| match self.period {
+            Period::WarmUp(began) => began + due.planned_ns,
+            Period::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
         })
     }
 

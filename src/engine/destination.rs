@@ -11,8 +11,8 @@ use crate::sink::Outcome;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 use crate::sink::discard::Discard;
-use crate::sink::postgres::worker::Worker;
-use crate::sink::postgres::worker::WorkerOptions;
+use crate::sink::postgres::worker::PostgresOptions;
+use crate::sink::postgres::worker::PostgresSink;
 
 /// Where a domain's actions go.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub enum Destination {
     /// A PostgreSQL database. Name and lock are completed for each connection.
     Postgres {
         /// What all connections have in common.
-        options: Box<WorkerOptions>,
+        options: Box<PostgresOptions>,
         /// How many connections.
         connections: u32,
         /// How long a lost connection is tried again.
@@ -55,7 +55,7 @@ impl Destination {
                 let mut options = options.clone();
                 options.application_name = format!("{}/{index}", options.application_name);
                 options.lock = options.lock.wrapping_add(i64::try_from(index).unwrap_or(0));
-                AnySink::Postgres(Box::new(Worker::new(*options)))
+                AnySink::Postgres(Box::new(PostgresSink::new(*options)))
             }
             Self::Discard => AnySink::Discard(Discard::default()),
         }
@@ -65,7 +65,7 @@ impl Destination {
 /// A connection to one of the destinations.
 #[derive(Debug)]
 pub(super) enum AnySink {
-    Postgres(Box<Worker>),
+    Postgres(Box<PostgresSink>),
     Discard(Discard),
     /// The sink itself is being recovered, elsewhere: see [`crate::engine::mending`].
     Away,

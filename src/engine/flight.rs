@@ -9,7 +9,7 @@ use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
 use crate::generate::Decision;
 use crate::generate::Lane;
-use crate::generate::Victim;
+use crate::generate::RowId;
 use crate::generate::World;
 use crate::measure::Stamps;
 
@@ -31,9 +31,9 @@ pub(super) struct LaneRun {
     /// Of the last slot that was taken: when it was planned, and when it was taken.
     pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
-    pub(super) absent: HashSet<Victim>,
+    pub(super) absent: HashSet<RowId>,
     /// Rows that missed an update because it failed: as many as went wrong.
-    pub(super) behind: HashSet<Victim>,
+    pub(super) behind: HashSet<RowId>,
     /// Acknowledged actions that a crash of the server could still take back, oldest first.
     pub(super) fresh: VecDeque<(u64, Flight)>,
     /// When the newest was acknowledged of those that are not kept in mind, though a crash could

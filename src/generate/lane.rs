@@ -45,7 +45,7 @@ pub(super) const NOBODY: u64 = u64::MAX;
 #[derive(Debug, Default)]
 struct More {
     picks: Vec<u64>,
-    victims: Vec<Victim>,
+    victims: Vec<RowId>,
 }
 
 /// Whether a slot acts.
@@ -61,7 +61,7 @@ pub enum Turn {
 
 /// A row that is deleted because its parent is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Victim {
+pub struct RowId {
     /// Its table.
     pub table: TableId,
     /// Its run-wide number.
@@ -85,12 +85,12 @@ impl Decision {
     }
 
     /// Rows to be deleted first, children before parents.
-    pub fn victims(&self) -> &[Victim] {
+    pub fn victims(&self) -> &[RowId] {
         self.more.as_ref().map_or(&[], |more| &more.victims)
     }
 
     /// Leaves out victims that do not exist, and returns them.
-    pub fn spare(&mut self, is_absent: impl Fn(&Victim) -> bool) -> Vec<Victim> {
+    pub fn spare(&mut self, is_absent: impl Fn(&RowId) -> bool) -> Vec<RowId> {
         let Some(more) = &mut self.more else { return Vec::new() };
         let (spared, left) = more.victims.iter().partition(|victim| is_absent(victim));
         more.victims = left;

@@ -10,7 +10,7 @@ use crate::action::StatementId;
 use crate::action::TableId;
 use crate::action::Value;
 use crate::generate::Decision;
-use crate::generate::Victim;
+use crate::generate::RowId;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
@@ -45,7 +45,7 @@ impl World {
                     for victim in victims.by_ref() {
                         self.render_delete(*victim, action);
                     }
-                    self.render_delete(Victim { table: step.table, ordinal: row }, action);
+                    self.render_delete(RowId { table: step.table, ordinal: row }, action);
                 }
             }
         }
@@ -73,13 +73,13 @@ impl World {
     }
 
     /// The rows an action needs to exist: those it changes, and the parents of those it makes.
-    pub fn needs(&self, decision: &Decision, rows: &mut Vec<Victim>) {
+    pub fn needs(&self, decision: &Decision, rows: &mut Vec<RowId>) {
         self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
         for step in &self.actions[usize::from(decision.action)].steps {
             if matches!(step.kind, StepKind::Insert { .. }) {
                 for (place, parent) in self.table(step.table).decided.iter().enumerate() {
                     let ordinal = decision.pick(step.at + 1 + place);
-                    rows.push(Victim { table: parent.table, ordinal });
+                    rows.push(RowId { table: parent.table, ordinal });
                 }
             }
         }
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// The rows an action changes or deletes, without the children of those it deletes.
-    pub fn changes(&self, decision: &Decision, rows: &mut Vec<Victim>) {
+    pub fn changes(&self, decision: &Decision, rows: &mut Vec<RowId>) {
         self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
     }
 
@@ -101,11 +101,11 @@ impl World {
     }
 
     /// The rows an action makes, without those they own.
-    pub fn makes(&self, decision: &Decision, rows: &mut Vec<Victim>) {
+    pub fn makes(&self, decision: &Decision, rows: &mut Vec<RowId>) {
         self.touched(decision, |step| matches!(step.kind, StepKind::Insert { .. }), rows);
     }
 
-    fn touched(&self, decision: &Decision, which: impl Fn(&Step) -> bool, rows: &mut Vec<Victim>) {
+    fn touched(&self, decision: &Decision, which: impl Fn(&Step) -> bool, rows: &mut Vec<RowId>) {
         if decision.turn == Turn::Skip {
             return;
         }
@@ -113,7 +113,7 @@ impl World {
         rows.extend(
             steps
                 .filter(|step| which(step))
-                .map(|step| Victim { table: step.table, ordinal: decision.pick(step.at) }),
+                .map(|step| RowId { table: step.table, ordinal: decision.pick(step.at) }),
         );
     }
 
@@ -212,7 +212,7 @@ impl World {
     }
 
     /// The end of a row, after that of the rows it owns.
-    fn render_delete(&self, row: Victim, action: &mut Action) {
+    fn render_delete(&self, row: RowId, action: &mut Action) {
         let table = self.table(row.table);
         for owned in &table.owned {
             let rows = self.owned_count(*owned, row.ordinal);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::engine::connection::Connection;
-use crate::engine::connection::Phase;
+use crate::engine::connection::Period;
 use crate::engine::stop::Level;
 use crate::pace::Plan;
 use crate::sink::Sink;
@@ -101,7 +101,7 @@ impl Connection {
     /// Slots that came due before the run was stopped, and were never taken.
     fn count_unfinished(&mut self) {
         let Some(stopped) = self.shared.job.stop.at() else { return };
-        let Phase::Measuring(began) = self.phase else { return };
+        let Period::Measuring(began) = self.period else { return };
         let world = std::sync::Arc::clone(&self.shared.job.world);
         let mut records = self.records.borrow_mut();
         for lane in &self.lanes {

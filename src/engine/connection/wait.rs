@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::engine::connection::Connection;
-use crate::engine::connection::Phase;
+use crate::engine::connection::Period;
 use crate::engine::destination::AnySink;
 use crate::engine::stop::Level;
 use crate::pace::Plan;
@@ -92,7 +92,7 @@ impl Connection {
         if shared.job.scenario.load.warmup.is_zero() {
             self.measure_from(began);
         } else {
-            self.phase = Phase::WarmUp(began);
+            self.period = Period::WarmUp(began);
             (0..self.lanes.len()).for_each(|lane| self.schedule(lane, began));
         }
     }
@@ -112,7 +112,7 @@ impl Connection {
             records.recorder.begin_measuring();
         }
         drop(records);
-        self.phase = Phase::Measuring(began);
+        self.period = Period::Measuring(began);
         for number in 0..self.lanes.len() {
             self.lanes[number].last = None;
             self.lanes[number].left = self.share_of_limit(number);
@@ -122,7 +122,7 @@ impl Connection {
 
     /// Waits until the last timetable is over: one may end with a pause.
     pub(super) async fn rest(&mut self) {
-        let Phase::Measuring(began) = self.phase else { return };
+        let Period::Measuring(began) = self.period else { return };
         let world = &self.shared.job.world;
         let plans = (0..self.shared.job.scenario.load.streams.len()).map(|each| world.plan(each));
         let lengths = plans.filter(|plan| plan.is_open()).filter_map(Plan::measured);

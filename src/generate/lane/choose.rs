@@ -11,8 +11,8 @@ use crate::generate::key::Draw;
 use crate::generate::lane::Decision;
 use crate::generate::lane::Lane;
 use crate::generate::lane::NOBODY;
+use crate::generate::lane::RowId;
 use crate::generate::lane::Turn;
-use crate::generate::lane::Victim;
 use crate::generate::population::Population;
 use crate::generate::world::Choice;
 use crate::generate::world::Parent;
@@ -82,10 +82,10 @@ impl Lane {
 
     /// Rows that steps of the action rely on: those that they change or delete themselves, and
     /// those that their new rows refer to. What a later step deletes must take none of them along.
-    fn held(&self, steps: &[Step], decision: &Decision) -> HashSet<Victim> {
+    fn held(&self, steps: &[Step], decision: &Decision) -> HashSet<RowId> {
         let mut held = HashSet::new();
         for step in steps {
-            let mut add = |table, at| held.insert(Victim { table, ordinal: decision.pick(at) });
+            let mut add = |table, at| held.insert(RowId { table, ordinal: decision.pick(at) });
             match &step.kind {
                 StepKind::Insert { .. } => {
                     let decided = &self.world.table(step.table).decided;
@@ -154,7 +154,7 @@ impl Lane {
     ) -> Option<u64> {
         for _ in 0..TRIES_MAX {
             let ordinal = self.pick(table, pick, draw)?;
-            if !decision.victims().contains(&Victim { table, ordinal }) {
+            if !decision.victims().contains(&RowId { table, ordinal }) {
                 return Some(ordinal);
             }
         }
@@ -201,7 +201,7 @@ impl Lane {
         &self,
         step: &Step,
         choice: &Choice,
-        held: &HashSet<Victim>,
+        held: &HashSet<RowId>,
         (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
         let (tries, otherwise) = match choice {
@@ -216,7 +216,7 @@ impl Lane {
                 break;
             }
             let is_same = matches!(choice, Choice::Same(_));
-            let doomed = Victim { table: step.table, ordinal: row };
+            let doomed = RowId { table: step.table, ordinal: row };
             if (is_same || !held.contains(&doomed)) && !victims.iter().any(|it| held.contains(it)) {
                 decision.set_pick(step.at, row);
                 if !victims.is_empty() {
@@ -230,9 +230,9 @@ impl Lane {
 
     /// What must go before a row can, children before parents; without those that go with the row
     /// of an earlier step already.
-    fn victims(&self, table: TableId, ordinal: u64, decision: &Decision) -> Vec<Victim> {
+    fn victims(&self, table: TableId, ordinal: u64, decision: &Decision) -> Vec<RowId> {
         let mut victims = Vec::new();
-        let mut seen: HashSet<Victim> = decision.victims().iter().copied().collect();
+        let mut seen: HashSet<RowId> = decision.victims().iter().copied().collect();
         self.descend(table, self.world.index(ordinal), &mut seen, &mut victims);
         victims
     }
@@ -243,8 +243,8 @@ impl Lane {
         &self,
         parent: TableId,
         index: u64,
-        seen: &mut HashSet<Victim>,
-        victims: &mut Vec<Victim>,
+        seen: &mut HashSet<RowId>,
+        victims: &mut Vec<RowId>,
     ) {
         for relation in &self.world.table(parent).relations {
             let child = &self.tables[usize::from(relation.child.0)];
@@ -253,7 +253,7 @@ impl Lane {
             let born = family.born.children(index);
             for row in seeded.chain(born) {
                 let ordinal = self.world.ordinal(self.index, row);
-                let victim = Victim { table: relation.child, ordinal };
+                let victim = RowId { table: relation.child, ordinal };
                 let is_child = child.alive.contains(row)
                     && !self.world.refers_to_nobody(relation.child, relation.place, ordinal);
                 if is_child && victims.len() <= VICTIMS_MAX && seen.insert(victim) {

@@ -45,13 +45,13 @@ mod pending;
 mod way;
 
 use pending::Pending;
-use pending::Phase;
 use pending::Stranded;
+use pending::Transaction;
 use pending::numberless;
 
 /// What a worker's connection is made with.
 #[derive(Debug, Clone)]
-pub struct WorkerOptions {
+pub struct PostgresOptions {
     /// Which database, as whom.
     pub address: Address,
     /// Unique among all connections to the server: by it, a successor finds and ends what is left
@@ -71,8 +71,8 @@ pub struct WorkerOptions {
 
 /// A connection to PostgreSQL, and what is in flight on it.
 #[derive(Debug)]
-pub struct Worker {
-    options: WorkerOptions,
+pub struct PostgresSink {
+    options: PostgresOptions,
     open: Option<Open>,
     in_flight: VecDeque<Pending>,
     /// Row counts that the actions in flight must report, in order of their statements.
@@ -103,9 +103,9 @@ struct Open {
     farewell: Option<ServerError>,
 }
 
-impl Worker {
+impl PostgresSink {
     /// Not connected yet: [`Sink::recover`] does that.
-    pub fn new(options: WorkerOptions) -> Self {
+    pub fn new(options: PostgresOptions) -> Self {
         Self {
             options,
             open: None,
@@ -136,7 +136,7 @@ impl Worker {
         self.expected.clear();
         self.stranded.extend(self.in_flight.drain(..).map(|pending| Stranded {
             ticket: pending.ticket,
-            is_uncommitted: pending.phase == Phase::Begun || pending.error.is_some(),
+            is_uncommitted: pending.transaction == Transaction::Begun || pending.error.is_some(),
             xid: pending.xid,
         }));
         Lost { message, is_transient: true }
@@ -166,7 +166,7 @@ impl Worker {
                 continue;
             };
             match reply {
-                Reply::Complete(rows) if pending.phase != Phase::Ending => {
+                Reply::Complete(rows) if pending.transaction != Transaction::Ending => {
                     pending.count(rows, &mut self.expected);
                 }
                 Reply::Row(text) => pending.xid = text.and_then(|text| text.parse().ok()),
@@ -177,8 +177,8 @@ impl Worker {
                         pending.error = Some(error);
                     }
                 }
-                Reply::Ready if pending.phase == Phase::Begun => {
-                    pending.phase = Phase::Ending;
+                Reply::Ready if pending.transaction == Transaction::Begun => {
+                    pending.transaction = Transaction::Ending;
                     // Without its number its fate could not be asked for.
                     if pending.xid.is_none() {
                         pending.error.get_or_insert_with(numberless);
@@ -257,17 +257,17 @@ impl Worker {
     }
 }
 
-impl Sink for Worker {
+impl Sink for PostgresSink {
     fn has_room(&self) -> bool {
         self.in_flight.len() < self.options.in_flight_max
-            && self.in_flight.back().is_none_or(|last| last.phase != Phase::Begun)
+            && self.in_flight.back().is_none_or(|last| last.transaction != Transaction::Begun)
     }
 
     fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
         let before = self.buffered();
         let is_evident = self.evidence_of(action).is_some();
-        let phase = if is_evident { Phase::Plain } else { Phase::Begun };
-        if phase == Phase::Begun
+        let transaction = if is_evident { Transaction::Plain } else { Transaction::Begun };
+        if transaction == Transaction::Begun
             && let Some(open) = &mut self.open
         {
             frames::execute(&mut open.outgoing, way::BEGIN, 0, |_| {});
@@ -280,17 +280,17 @@ impl Sink for Worker {
             self.write_operation(action, operation);
         }
         if let Some(open) = &mut self.open {
-            if phase == Phase::Begun {
+            if transaction == Transaction::Begun {
                 frames::execute(&mut open.outgoing, way::XID, 0, |_| {});
             }
             frames::sync(&mut open.outgoing);
         }
         self.in_flight.push_back(Pending {
             ticket,
-            phase,
+            transaction,
             operations: u32::try_from(action.operations().len()).unwrap_or(u32::MAX),
             next: 0,
-            preamble: if phase == Phase::Begun {
+            preamble: if transaction == Transaction::Begun {
                 1 + u32::from(self.lossy_for.is_some())
             } else {
                 0

@@ -16,8 +16,8 @@ use loadgen::generate::World;
 use loadgen::sink::Fate;
 use loadgen::sink::Sink;
 use loadgen::sink::postgres::address::Address;
-use loadgen::sink::postgres::worker::Worker;
-use loadgen::sink::postgres::worker::WorkerOptions;
+use loadgen::sink::postgres::worker::PostgresOptions;
+use loadgen::sink::postgres::worker::PostgresSink;
 
 use super::*;
 use crate::support::replay::Replay;
@@ -33,10 +33,10 @@ fn lazy_server() -> TestServer {
     TestServer::with(&Options { hba, settings, ..Options::default() })
 }
 
-fn worker(world: &World, port: u16) -> Worker {
+fn worker(world: &World, port: u16) -> PostgresSink {
     let url = format!("postgres://postgres@127.0.0.1:{port}/orders_original?sslmode=disable");
     let statements = 0..u16::try_from(world.catalog.statements.len()).unwrap();
-    Worker::new(WorkerOptions {
+    PostgresSink::new(PostgresOptions {
         address: Address::parse(&url, &|_| None).unwrap(),
         application_name: "loadgen/numbers".to_owned(),
         lock: 1,

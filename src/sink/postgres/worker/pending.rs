@@ -11,7 +11,7 @@ use crate::sink::postgres::frames::ServerError;
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) ticket: Ticket,
-    pub(super) phase: Phase,
+    pub(super) transaction: Transaction,
     /// Statements of it that are still to be answered, without BEGIN and the like.
     pub(super) operations: u32,
     /// The statement that is answered next.
@@ -24,7 +24,7 @@ pub(super) struct Pending {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum Transaction {
     /// One implicit transaction.
     Plain,
     /// BEGIN, the statements, and the question for the transaction's number.

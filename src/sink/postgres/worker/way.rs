@@ -19,7 +19,7 @@ use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement;
 use crate::sink::postgres::statement::table_name;
 use crate::sink::postgres::worker::Open;
-use crate::sink::postgres::worker::Worker;
+use crate::sink::postgres::worker::PostgresSink;
 
 /// How long a new connection may take, once it is made, until its predecessor is gone, and again
 /// until it is ready for actions.
@@ -59,7 +59,7 @@ fn lossy_for(wal_writer_delay_ms: u64) -> Duration {
     Duration::from_millis(wal_writer_delay_ms.saturating_mul(3)) + Duration::from_secs(4)
 }
 
-impl Worker {
+impl PostgresSink {
     /// Waits until all that was acknowledged is on disk.
     pub(super) async fn flush_log(&mut self) -> Result<(), Lost> {
         let flushed = Box::pin(timeout(WAY_TIMEOUT, self.ask(|out| frames::query(out, FLUSH))));
