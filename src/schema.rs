@@ -26,6 +26,7 @@ pub use drawn::Drawn;
 pub use drawn::Invented;
 pub use drawn::IpRange;
 pub(crate) use drawn::PHONES;
+pub(crate) use drawn::PUBLIC_V4;
 pub use drawn::PhoneForm;
 pub use drawn::Shape;
 pub use drawn::Size;

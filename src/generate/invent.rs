@@ -15,6 +15,8 @@ use crate::generate::sentence::word;
 use crate::schema::ColumnType;
 use crate::schema::Invented;
 use crate::schema::IpRange;
+use crate::schema::PHONES;
+use crate::schema::PUBLIC_V4;
 use crate::schema::PhoneForm;
 
 /// Domains that are kept for examples (RFC 2606).
@@ -44,9 +46,7 @@ const FIRMS: [&str; 20] = [
     "Works",
 ];
 
-/// First octets of which all but a few addresses belong to hosts of the internet: without
-/// those that begin with a range for another use.
-pub(super) const PUBLIC_V4: u64 = 223 - NOT_PUBLIC.len() as u64;
+/// First octets that begin a range for another use.
 const NOT_PUBLIC: [u8; 8] = [10, 100, 127, 169, 172, 192, 198, 203];
 
 /// Appends one of a kind. `index`, if given, is the number of the one: below [`Invented::count`]
@@ -55,7 +55,7 @@ pub(super) fn write(invented: Invented, index: Option<u64>, draw: &mut Draw, out
     match invented {
         Invented::Company => company(draw, out),
         Invented::Phone(form) => {
-            let index = index.unwrap_or_else(|| draw.below(crate::schema::PHONES));
+            let index = index.unwrap_or_else(|| draw.below(PHONES));
             phone(form, index, out);
         }
         Invented::Ip(range) => ip(range, index, draw, out),
@@ -117,7 +117,7 @@ fn ip(range: IpRange, index: Option<u64>, draw: &mut Draw, out: &mut String) {
         }
         IpRange::PrivateV4 => 10 << 24 | index_below(1 << 24, draw),
         IpRange::PublicV4 => {
-            let index = index_below(PUBLIC_V4 << 24, draw);
+            let index = index_below(PUBLIC_V4, draw);
             let octets = (1..=223_u8).filter(|octet| !NOT_PUBLIC.contains(octet));
             let place = usize::try_from(index >> 24).unwrap_or(0);
             u64::from(octets.into_iter().nth(place).unwrap_or(1)) << 24 | index & 0xff_ffff

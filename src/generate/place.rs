@@ -89,7 +89,7 @@ fn hash(text: &str) -> u64 {
 
 /// Near the middle of a city, as the column holds it.
 fn degrees(middle: i64, chance: u64, kind: ColumnType) -> Value {
-    let off = u128::from(chance) * u128::from(2 * SPREAD + 1) >> 64;
+    let off = (u128::from(chance) * u128::from(2 * SPREAD + 1)) >> 64;
     let unscaled = middle - i64::try_from(SPREAD).unwrap_or(0) + i64::try_from(off).unwrap_or(0);
     let exact = Decimal { unscaled, scale: 6 };
     match kind {

@@ -19,7 +19,6 @@ use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
 use crate::schema::Invented;
-use crate::schema::IpRange;
 use crate::schema::Pattern;
 use crate::units::Decimal;
 
@@ -61,10 +60,9 @@ impl World {
             Filler::Chance(Chance::Invented(
                 invented @ (Invented::Phone(_) | Invented::Ip(_) | Invented::Color),
             )) => {
-                let index = match (invented, invented.count()) {
-                    (_, Some(count)) => shuffled(count),
-                    (Invented::Ip(IpRange::PublicV4), _) => shuffled(invent::PUBLIC_V4 << 24),
-                    _ => Permutation::of_all(shuffle).forward(number),
+                let index = match invented.count() {
+                    Some(count) => shuffled(count),
+                    None => Permutation::of_all(shuffle).forward(number),
                 };
                 invent::write(*invented, Some(index), &mut Draw::new(chance), action.arena());
             }

@@ -180,11 +180,11 @@ pub enum IpRange {
     PrivateV4,
     /// Those that hosts of the internet have.
     PublicV4,
-    /// 2001:db8::/32 (RFC 3849).
+    /// `2001:db8::/32` (RFC 3849).
     DocumentationV6,
-    /// fd00::/8 (RFC 4193).
+    /// `fd00::/8` (RFC 4193).
     PrivateV6,
-    /// 2000::/3 without those for documentation.
+    /// `2400::/16`, which is handed out to hosts of the internet.
     PublicV6,
 }
 
@@ -194,9 +194,8 @@ impl Invented {
         match self {
             Self::Phone(_) => Some(PHONES),
             Self::Ip(IpRange::DocumentationV4) => Some(3 * 254),
-            Self::Ip(IpRange::PrivateV4) => Some(1 << 24),
-            Self::Ip(IpRange::PublicV4) => None,
-            Self::Color => Some(1 << 24),
+            Self::Ip(IpRange::PublicV4) => Some(PUBLIC_V4),
+            Self::Ip(IpRange::PrivateV4) | Self::Color => Some(1 << 24),
             _ => None,
         }
     }
@@ -204,6 +203,9 @@ impl Invented {
 
 /// 8 × 9 × 10 areas, and a hundred numbers in each.
 pub(crate) const PHONES: u64 = 72_000;
+
+/// Addresses whose first octet is 1 to 223 but none of eight that have other uses.
+pub(crate) const PUBLIC_V4: u64 = 215 << 24;
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;

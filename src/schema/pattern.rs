@@ -207,7 +207,7 @@ impl Reader<'_> {
                     );
                 }
                 Some(plain) => {
-                    found.iter_mut().last().into_iter().for_each(|last| last.push(plain))
+                    found.iter_mut().last().into_iter().for_each(|last| last.push(plain));
                 }
             }
         }
@@ -238,7 +238,7 @@ impl Reader<'_> {
                 self.at += length + 1;
                 let (min, max) = inner.split_once(',').unwrap_or((inner, inner));
                 match (min.trim().parse::<u32>(), max.trim().parse::<u32>()) {
-                    (Ok(min), Ok(max)) if min <= max && max >= 1 && max <= REPEAT_MAX => {
+                    (Ok(min), Ok(max)) if min <= max && (1..=REPEAT_MAX).contains(&max) => {
                         Ok((min, max))
                     }
                     (Ok(_), Ok(_)) => self.fault(

@@ -34,6 +34,7 @@ use crate::schema::file::PhoneFile;
 use crate::schema::file::TextFile;
 use crate::schema::file::ZipfFile;
 use crate::schema::places::COUNTRIES;
+use crate::units::Decimal;
 use crate::units::parse_count;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
@@ -249,9 +250,7 @@ fn zipf(spot: Spot, file: &ZipfFile, problems: &mut Problems) -> Option<Drawn> {
                 literal_in(spot, end, problems)?;
                 let number = literal::number(&end.value);
                 let whole = number.and_then(|number| number.rescale(0));
-                if whole.is_none()
-                    || whole.map(|whole| whole.to_f64()) != number.map(|n| n.to_f64())
-                {
+                if whole.is_none() || whole.map(Decimal::to_f64) != number.map(Decimal::to_f64) {
                     let message = format!("`{}` is not a whole number", end.value.1);
                     problems.add(Problem::new(message).at(end.place));
                     return None;

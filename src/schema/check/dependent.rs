@@ -62,17 +62,17 @@ impl Depends<'_> {
         }
         let mut meant: Vec<(Literal, Fill)> = Vec::new();
         let mut is_good = true;
-        for (value, fill) in &cases.0 {
-            let fill = fill.as_ref().and_then(|fill| self.inner(fill, "given", problems));
+        for (value, written) in &cases.0 {
+            let case = written.as_ref().and_then(|fill| self.inner(fill, "given", problems));
             let Some(kind) = kind else { continue };
             let spot = Spot { kind, is_nullable: false, place: value.place };
-            match (literal_in(spot, value, problems), fill) {
+            match (literal_in(spot, value, problems), case) {
                 (Some(value_of), _) if meant.iter().any(|(other, _)| *other == value_of) => {
                     let message = format!("`{}` is given twice", value.value.1);
                     problems.add(Problem::new(message).at(value.place));
                     is_good = false;
                 }
-                (Some(value), Some(fill)) => meant.push((value, fill)),
+                (Some(value), Some(case)) => meant.push((value, case)),
                 _ => is_good = false,
             }
         }
@@ -90,7 +90,7 @@ impl Depends<'_> {
     ) -> Option<Fill> {
         let spot = Spot { place: written.place, ..self.spot };
         match &written.value {
-            ScalarOr::Scalar(scalar) => self.inner_word(spot, scalar, outer, problems),
+            ScalarOr::Scalar(scalar) => inner_word(spot, scalar, outer, problems),
             ScalarOr::Other(file) => {
                 let shape = shape::fill_shape(file, written.place, false, problems)?;
                 if draw::is_drawn(shape) {
@@ -101,31 +101,6 @@ impl Depends<'_> {
                 None
             }
         }
-    }
-
-    fn inner_word(
-        &self,
-        spot: Spot,
-        scalar: &Scalar,
-        outer: &str,
-        problems: &mut Problems,
-    ) -> Option<Fill> {
-        if let Some(fill) = draw::bare(spot, scalar, problems) {
-            return fill;
-        }
-        if *scalar == Scalar(Kind::Null, scalar.1.clone()) && spot.is_nullable {
-            return Some(Fill::Constant(Literal::Null));
-        }
-        if scalar.0 == Kind::Word && shape::BARE.contains(&scalar.1.as_str()) {
-            let message = format!("`{}` cannot stand in `{outer}`", scalar.1);
-            problems.add(Problem::new(message).at(spot.place));
-            return None;
-        }
-        if draw::is_bare_word(spot, scalar) {
-            problems.add(super::fill::unknown_word(&scalar.1, spot.place));
-            return None;
-        }
-        draw::constant(spot, scalar, spot.place, problems)
     }
 
     fn correlated(&self, file: &CorrelatedFile, problems: &mut Problems) -> Option<Dependent> {
@@ -157,17 +132,17 @@ impl Depends<'_> {
         let (kind, written) = (outline.kind?, &outline.file?.fill);
         let spot = Spot { kind, is_nullable: true, place: written.place };
         let meant = match &written.value {
-            ScalarOr::Other(fill) => {
+            ScalarOr::Other(settings) => {
                 // Its own mistakes are told at the column itself.
                 let mut ignored = Problems::default();
-                let shape = shape::fill_shape(fill, written.place, false, &mut ignored);
-                match (shape, &fill.correlated) {
+                let shape = shape::fill_shape(settings, written.place, false, &mut ignored);
+                match (shape, &settings.correlated) {
                     (Some("correlated"), Some(inner)) => {
                         let other = Depends { table: self.table, spot };
                         other.inner(&inner.fill, "correlated", &mut ignored)
                     }
                     (Some(shape), _) if draw::is_drawn(shape) => {
-                        draw::drawn(spot, fill, shape, &mut ignored)
+                        draw::drawn(spot, settings, shape, &mut ignored)
                     }
                     _ => None,
                 }
@@ -202,6 +177,26 @@ impl Depends<'_> {
         }
         found
     }
+}
+
+/// A fill within a fill that is one word or a value.
+fn inner_word(spot: Spot, scalar: &Scalar, outer: &str, problems: &mut Problems) -> Option<Fill> {
+    if let Some(fill) = draw::bare(spot, scalar, problems) {
+        return fill;
+    }
+    if *scalar == Scalar(Kind::Null, scalar.1.clone()) && spot.is_nullable {
+        return Some(Fill::Constant(Literal::Null));
+    }
+    if scalar.0 == Kind::Word && shape::BARE.contains(&scalar.1.as_str()) {
+        let message = format!("`{}` cannot stand in `{outer}`", scalar.1);
+        problems.add(Problem::new(message).at(spot.place));
+        return None;
+    }
+    if draw::is_bare_word(spot, scalar) {
+        problems.add(super::fill::unknown_word(&scalar.1, spot.place));
+        return None;
+    }
+    draw::constant(spot, scalar, spot.place, problems)
 }
 
 /// What `correlated` can work with.

@@ -14,6 +14,7 @@ use crate::schema::file::LognormalFile;
 use crate::schema::file::NormalFile;
 use crate::schema::file::ParetoFile;
 use crate::schema::file::SizeFile;
+use crate::units::Decimal;
 use crate::units::parse_signed_duration;
 use crate::yaml::Scalar;
 use crate::yaml::SeveralOr;
@@ -51,7 +52,7 @@ impl Measure {
         let text = &scalar.value.1;
         let read = match self {
             Self::Number(_) | Self::Count(_) => literal::number(&scalar.value)
-                .map(|number| number.to_f64())
+                .map(Decimal::to_f64)
                 .ok_or_else(|| format!("`{text}` is not a number")),
             Self::Moment => literal::moment(text)
                 .map(|micros| micros as f64)

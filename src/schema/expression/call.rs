@@ -155,11 +155,9 @@ fn number(name: &str, operand: &Parsed) -> Result<(), Fault> {
 
 /// A written whole number, 0 to 1,000,000.
 fn whole(name: &str, operand: &Parsed) -> Result<(), Fault> {
-    match &operand.expression {
-        Expression::Literal(Literal::Int(0..=1_000_000)) => Ok(()),
-        _ => {
-            let message = format!("`{name}` needs a written whole number here");
-            Err(fault(message, operand.range.clone()))
-        }
+    if let Expression::Literal(Literal::Int(0..=1_000_000)) = &operand.expression {
+        return Ok(());
     }
+    let message = format!("`{name}` needs a written whole number here");
+    Err(fault(message, operand.range.clone()))
 }
