@@ -9,7 +9,7 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(super) const BARE: [&str; 13] = [
+pub(in crate::schema) const BARE: [&str; 13] = [
     "sequence",
     "uuid",
     "event_time",
@@ -26,7 +26,7 @@ pub(super) const BARE: [&str; 13] = [
 ];
 
 /// Keys that fill a column.
-const FILLS: [&str; 34] = [
+const FILLS: [&str; 28] = [
     "sequence",
     "event_time",
     "email",
@@ -48,14 +48,8 @@ const FILLS: [&str; 34] = [
     "boolean",
     "text",
     "address",
-    "company",
     "phone",
     "ip",
-    "user_agent",
-    "url",
-    "slug",
-    "username",
-    "color",
     "pattern",
     "lines",
     "given",
@@ -83,6 +77,7 @@ pub(super) fn fill_shape(
     let shape = match keys.as_slice() {
         [] => {
             let problem = Problem::new("this says nothing about the value").at(place);
+            let problem = problem.help("write a fill, as `{ uniform: [1, 6] }`");
             problems.add(problem.maybe_help(suggest("", "the fills", &fill_names())));
             return None;
         }
@@ -143,14 +138,8 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.boolean.is_some(),
         fill.text.is_some(),
         fill.address.is_some(),
-        fill.company.is_some(),
         fill.phone.is_some(),
         fill.ip.is_some(),
-        fill.user_agent.is_some(),
-        fill.url.is_some(),
-        fill.slug.is_some(),
-        fill.username.is_some(),
-        fill.color.is_some(),
         fill.pattern.is_some(),
         fill.lines.is_some(),
         fill.given.is_some(),

@@ -1,8 +1,10 @@
 //! The settings of fills, as they are written in YAML.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::schema::file::FillFile;
+use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::OneOrMany;
 use crate::yaml::Scalar;
@@ -10,9 +12,9 @@ use crate::yaml::ScalarOr;
 use crate::yaml::SeveralOr;
 use crate::yaml::Spanned;
 
-/// `normal`: the bell. For dates and times, `mean`, `min`, `max` and `p99` are moments and `sd` is
-/// a duration.
-#[derive(Debug, Clone, Deserialize)]
+/// A normal distribution. For dates and times `mean`, `min`, `max` and `p99` are moments, and `sd`
+/// is a duration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NormalFile {
     /// The middle.
@@ -27,8 +29,8 @@ pub(crate) struct NormalFile {
     pub(crate) max: Option<Spanned<Scalar>>,
 }
 
-/// `lognormal`: many small values and a long tail.
-#[derive(Debug, Clone, Deserialize)]
+/// A lognormal distribution: many small values and a long tail.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LognormalFile {
     /// Half of the values lie below.
@@ -41,8 +43,8 @@ pub(crate) struct LognormalFile {
     pub(crate) max: Option<Spanned<Scalar>>,
 }
 
-/// `exponential`: the least value is the likeliest.
-#[derive(Debug, Clone, Deserialize)]
+/// An exponential distribution: the least value is the likeliest.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExponentialFile {
     /// The mean of the values (of those without an upper limit).
@@ -53,8 +55,8 @@ pub(crate) struct ExponentialFile {
     pub(crate) max: Option<Spanned<Scalar>>,
 }
 
-/// `pareto`: a tail that is heavier than any other.
-#[derive(Debug, Clone, Deserialize)]
+/// A Pareto distribution.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ParetoFile {
     /// Where it begins, above 0.
@@ -65,8 +67,8 @@ pub(crate) struct ParetoFile {
     pub(crate) max: Option<Spanned<Scalar>>,
 }
 
-/// `zipf`: whole numbers of which the n-th has a weight of 1 ÷ n^s.
-#[derive(Debug, Clone, Deserialize)]
+/// Zipf's law: whole numbers of which the n-th has a weight of 1 ÷ n^s.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ZipfFile {
     /// The numbers are 1 to `n`; or say `range`.
@@ -77,8 +79,8 @@ pub(crate) struct ZipfFile {
     pub(crate) s: Option<Spanned<f64>>,
 }
 
-/// `text`: sentences.
-#[derive(Debug, Clone, Deserialize)]
+/// Sentences: exactly one of the two.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TextFile {
     /// How many words: `12`, `[5, 20]`, or a distribution.
@@ -88,17 +90,21 @@ pub(crate) struct TextFile {
 }
 
 /// A distribution of sizes or durations: exactly one of these.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SizeFile {
+    /// Around a mean.
     pub(crate) normal: Option<NormalFile>,
+    /// Most small, few large.
     pub(crate) lognormal: Option<LognormalFile>,
+    /// Rarer from the least on.
     pub(crate) exponential: Option<ExponentialFile>,
+    /// With a heavy tail.
     pub(crate) pareto: Option<ParetoFile>,
 }
 
-/// `address`, with settings.
-#[derive(Debug, Clone, Deserialize)]
+/// A part of an address, and of which.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddressFile {
     /// `city`, `state`, `state_code`, `postcode`, `street`, `line`, `country`, `country_code`,
@@ -111,8 +117,25 @@ pub(crate) struct AddressFile {
     pub(crate) countries: Option<Spanned<OneOrMany<Spanned<String>>>>,
 }
 
-/// `phone`: how it is written.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+impl BareWords for AddressFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("city", "`Portland`"),
+            ("state", "`Oregon`"),
+            ("state_code", "`OR`"),
+            ("postcode", "`97205`"),
+            ("street", "`12 Oak St`"),
+            ("line", "`12 Oak St, Portland, OR 97205`"),
+            ("country", "`United States`"),
+            ("country_code", "`US`"),
+            ("latitude", "Degrees, north positive."),
+            ("longitude", "Degrees, east positive."),
+        ]
+    }
+}
+
+/// How a phone number is written.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PhoneFile {
     /// `(212) 555-0142`
@@ -122,16 +145,18 @@ pub(crate) enum PhoneFile {
     E164,
 }
 
-/// `ip`: of which version.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// The version of internet addresses.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IpFile {
+    /// `192.0.2.17`
     V4(Option<IpRangeFile>),
+    /// `2001:db8::17`
     V6(Option<IpRangeFile>),
 }
 
 /// Which addresses.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IpRangeFile {
     /// Those that are kept for examples.
@@ -143,8 +168,8 @@ pub(crate) enum IpRangeFile {
     Public,
 }
 
-/// `given`: what the value of another column asks for.
-#[derive(Debug, Clone, Deserialize)]
+/// What the value of another column asks for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GivenFile {
     /// The other column of the row.
@@ -155,8 +180,8 @@ pub(crate) struct GivenFile {
     pub(crate) otherwise: Spanned<ScalarOr<FillFile>>,
 }
 
-/// `correlated`: high where another column is high.
-#[derive(Debug, Clone, Deserialize)]
+/// High where another column is high, low where it is low.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CorrelatedFile {
     /// The other column of the row: a distribution of numbers.
@@ -167,8 +192,8 @@ pub(crate) struct CorrelatedFile {
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
 
-/// `after`: later than another column.
-#[derive(Debug, Clone, Deserialize)]
+/// Later than another column.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AfterFile {
     /// The other column of the row: a date or a time.
