@@ -25,7 +25,7 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What `set` may say, for messages.
-const SETS: [&str; 30] = [
+const SETS: [&str; 29] = [
     "event_time",
     "toggle",
     "add",
@@ -55,7 +55,6 @@ const SETS: [&str; 30] = [
     "color",
     "pattern",
     "lines",
-    "listed",
 ];
 
 /// A column of a table that is updated.
@@ -171,7 +170,10 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
 
 fn not_here(shape: &str, place: Place) -> Problem {
     let problem = Problem::new(format!("`{shape}` belongs to new rows; an update cannot use it"));
-    problem.at(place).maybe_help(suggest("", "an update can use", &SETS[..29]))
+    let problem = problem.at(place);
+    problem.help(
+        "an update draws a value anew, or uses `add`, `multiply`, `append`, `next` or `toggle`",
+    )
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
