@@ -24,6 +24,7 @@ mod render;
 mod seeding;
 mod sentence;
 mod unique;
+mod typed;
 mod words;
 mod world;
 mod zipf;

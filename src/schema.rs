@@ -13,6 +13,8 @@ mod distribution;
 mod drawn;
 mod find;
 mod kind;
+pub(crate) mod typed;
+pub(crate) mod written;
 
 use crate::units::Decimal;
 use crate::yaml;
@@ -40,9 +42,14 @@ pub use drawn::TextUnit;
 pub use expression::Expression;
 pub use expression::Function;
 pub use expression::Operator;
+pub use kind::ColumnType;
+pub use kind::Geometry;
+pub use kind::RangeType;
+pub use kind::named::EnumType;
 pub use lines::Lines;
 pub use pattern::Pattern;
 pub use pattern::Piece;
+pub use typed::TypedFill;
 
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +58,10 @@ pub struct Schema {
     pub name: String,
     /// The database it lives in, unless the scenario says otherwise.
     pub database: String,
+    /// The enums it declares.
+    pub enums: Vec<&'static EnumType>,
+    /// The domains, in PostgreSQL's sense, that it declares.
+    pub domains: Vec<DomainType>,
     /// Its tables. Indexes into this list are used throughout [`Schema`].
     pub tables: Vec<Table>,
     /// What happens to the tables.
@@ -60,6 +71,17 @@ pub struct Schema {
     /// SHA-256 of what the text says once variables stand for their values, in hex: part of the
     /// scenario's hash. Places and comments are no part of it.
     pub content: String,
+}
+
+/// A type with a name of its own, made of another: `CREATE DOMAIN`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainType {
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    pub base: ColumnType,
+    /// A condition on `VALUE`, in SQL.
+    pub check: Option<String>,
 }
 
 /// A table.
@@ -119,8 +141,10 @@ pub enum ReplicaIdentity {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type in PostgreSQL.
+    /// Its type in PostgreSQL; of a domain's column, the type that the domain is made of.
     pub kind: ColumnType,
+    /// The domain (of [`Schema::domains`]) that the column is declared with.
+    pub domain: Option<usize>,
     /// Whether it may be NULL.
     pub nullable: bool,
     /// The share of rows in which it is NULL, 0 to 1.
@@ -129,44 +153,6 @@ pub struct Column {
     pub unique: bool,
     /// How it gets its value.
     pub fill: Fill,
-}
-
-/// A PostgreSQL type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnType {
-    /// `smallint`
-    Smallint,
-    /// `integer`
-    Integer,
-    /// `bigint`
-    Bigint,
-    /// `real`
-    Real,
-    /// `double precision`
-    Double,
-    /// `numeric(precision, scale)`; precision at most 18.
-    Numeric {
-        /// Digits in all.
-        precision: u8,
-        /// Digits after the point.
-        scale: u8,
-    },
-    /// `boolean`
-    Boolean,
-    /// `text`
-    Text,
-    /// `varchar(n)`, or `varchar` without a limit.
-    Varchar(Option<u32>),
-    /// `char(n)`
-    Char(u32),
-    /// `uuid`
-    Uuid,
-    /// `date`
-    Date,
-    /// `timestamp`, always filled in UTC.
-    Timestamp,
-    /// `timestamptz`
-    Timestamptz,
 }
 
 /// A value written in a schema file.
@@ -263,6 +249,8 @@ pub enum Fill {
     Dependent(Dependent),
     /// As this fill, but no two rows have the same: made from the row's shuffled number.
     Unique(Box<Fill>),
+    /// Made for one type, or of other fills.
+    Typed(TypedFill),
 }
 
 /// Which part of a name.

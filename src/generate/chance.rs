@@ -242,7 +242,8 @@ pub(super) fn chosen(choices: &[String], at: u64) -> &str {
 pub(super) fn whole(kind: ColumnType, number: i64) -> Value {
     use crate::units::Decimal;
     match kind {
-        ColumnType::Numeric { scale, .. } => {
+        ColumnType::Numeric { .. } | ColumnType::Money => {
+            let (_, scale) = kind.digits();
             Value::Decimal(Decimal::from(number).rescale(scale).unwrap_or_default())
         }
         _ => Value::Int(number),

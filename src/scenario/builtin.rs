@@ -8,6 +8,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
+    ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
 ];
 
 /// The schemas: name and text.
@@ -15,6 +16,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("fills", include_str!("../../schemas/fills.yaml")),
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
+    ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
 ];
 
 /// The lists that schemas take lines from: path from the schemas' folder, and text.

@@ -8,13 +8,15 @@ mod distribution;
 mod draw;
 mod fill;
 mod lines;
-mod literal;
+pub(crate) mod literal;
 mod outline;
 mod relation;
 mod set;
 mod shape;
 mod table;
 mod unique;
+mod typed;
+mod types;
 
 use crate::diagnostic::Place;
 use crate::diagnostic::Problems;
@@ -124,7 +126,9 @@ pub(crate) fn check(
     let name = file.schema.value.clone();
     let kinds = outline.kinds();
     let content = yaml::digest(node);
-    let mut schema = Schema { name, database, tables, actions, source, content };
+    let types = outline.types;
+    let (enums, domains) = (types.enums, types.domains);
+    let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
     lines::load(&mut schema, beside, problems);
     Some(Checked { schema, file, kinds })
 }

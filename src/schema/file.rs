@@ -1,6 +1,7 @@
 //! A schema as it is written in YAML.
 
 mod fills;
+mod types;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +29,10 @@ pub(crate) use fills::PhoneFile;
 pub(crate) use fills::SizeFile;
 pub(crate) use fills::TextFile;
 pub(crate) use fills::ZipfFile;
+pub(crate) use types::ArrayFile;
+pub(crate) use types::JsonFile;
+pub(crate) use types::RangeFile;
+pub(crate) use types::TypeFile;
 
 /// One domain: its database, its tables, how each column is filled, and what happens to the rows.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -37,6 +42,9 @@ pub(crate) struct SchemaFile {
     pub(crate) schema: Spanned<String>,
     /// The database that is made for it; the domain's name unless set.
     pub(crate) database: Option<Spanned<String>>,
+    /// Enums and domains (types made of others), by name.
+    #[serde(default)]
+    pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.
@@ -159,6 +167,18 @@ pub(crate) struct FillFile {
     /// Later than another column.
     pub(crate) after: Option<AfterFile>,
 
+    /// Random bytes, so many: `16`, or from `[1, 200]`.
+    pub(crate) bytes: Option<Spanned<OneOrMany<u32>>>,
+    /// A JSON object, also for text: names, and the fill of what stands there. A scalar is that value.
+    pub(crate) json: Option<Spanned<JsonFile>>,
+    /// An array of values of one fill; also for JSON.
+    pub(crate) array: Option<Spanned<ArrayFile>>,
+    /// A range of numbers, days or moments.
+    pub(crate) range: Option<Spanned<RangeFile>>,
+    /// Inside `json` only: the type of the value, where its fill does not say it: `numeric(10,2)`.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<Spanned<String>>,
+
     /// In `set` only: the old value plus this; numbers stop at the ends of their column.
     pub(crate) add: Option<Spanned<Scalar>>,
     /// In `set` only: the old value times this; numbers stop at the ends of their column.
@@ -193,6 +213,7 @@ fn meaning(word: &str) -> &'static str {
         "slug" => "Words with hyphens between them.",
         "username" => "A name to log in with.",
         "color" => "A colour: `#a1b2c3`.",
+        "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
         _ => "",
     }

@@ -8,6 +8,7 @@ use crate::schema::Reference;
 use crate::schema::Schema;
 use crate::schema::Step;
 use crate::schema::Table;
+use crate::schema::TypedFill;
 
 impl Schema {
     /// The index of a table.
@@ -57,15 +58,19 @@ impl Step {
 }
 
 impl Fill {
-    /// The fills within it.
-    pub(crate) fn inner_mut(&mut self) -> Vec<&mut Self> {
+    /// The fills within it, and the types that they fill; its own is `kind`.
+    pub(crate) fn inner_mut(&mut self, kind: ColumnType) -> Vec<(ColumnType, &mut Self)> {
         match self {
-            Self::Listed { then, .. } => vec![then],
-            Self::Unique(inner) => vec![inner],
+            Self::Listed { then: inner, .. } | Self::Unique(inner) => vec![(kind, inner)],
             Self::Dependent(Dependent::Given { cases, otherwise, .. }) => {
                 let cases = cases.iter_mut().map(|(_, fill)| fill);
-                cases.chain([&mut **otherwise]).collect()
+                cases.chain([&mut **otherwise]).map(|fill| (kind, fill)).collect()
             }
+            Self::Typed(TypedFill::Array(array)) => vec![(array.kind, &mut array.of)],
+            Self::Typed(TypedFill::Range { of, from, length, length_kind }) => {
+                vec![(*of, from), (*length_kind, length)]
+            }
+            Self::Typed(TypedFill::Json(json)) => json.fills_mut(),
             _ => Vec::new(),
         }
     }
@@ -100,6 +105,7 @@ impl Fill {
             | Self::Drawn(_)
             | Self::Unique(_) => true,
             Self::Listed { then, .. } => then.is_pure(),
+            Self::Typed(fill) => fill.is_pure(),
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ use crate::schema::Literal;
 use crate::schema::NamePart;
 use crate::schema::check::chance;
 use crate::schema::check::literal;
+use crate::schema::check::typed;
 use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
 use crate::schema::file::NamePartFile;
@@ -50,7 +51,8 @@ pub(super) fn drawn(
         "words" => words_fill(spot, words.as_ref()?, problems),
         "name" => name_fill(spot, name.as_ref().copied()?, problems),
         "event_time" => event_time_fill(spot, event_time.as_ref()?, problems),
-        _ => chance::fill(spot, file, shape, problems),
+        _ if chance::FILLS.contains(&shape) => chance::fill(spot, file, shape, problems),
+        _ => typed::fill(spot, file, shape, problems),
     }
 }
 
@@ -58,6 +60,7 @@ pub(super) fn drawn(
 pub(super) fn is_drawn(shape: &str) -> bool {
     ["constant", "uniform", "weighted", "words", "name", "event_time"].contains(&shape)
         || chance::FILLS.contains(&shape)
+        || typed::FILLS.contains(&shape)
 }
 
 /// A value of the column's type.
@@ -95,6 +98,9 @@ fn uniform_fill(
     range: &Spanned<(Spanned<Scalar>, Spanned<Scalar>)>,
     problems: &mut Problems,
 ) -> Option<Fill> {
+    if typed::is_span(spot.kind) {
+        return typed::span(spot, range, problems);
+    }
     if spot.kind.is_time() {
         return chance::between(spot, range, problems);
     }
@@ -269,5 +275,6 @@ pub(super) fn is_bare(scalar: &Scalar) -> bool {
 
 /// Whether a bare word can only be meant as a name of a fill: text must be in quotes.
 pub(super) fn is_bare_word(spot: Spot, scalar: &Scalar) -> bool {
-    scalar.0 == Kind::Word && (spot.kind.is_text() || literal::literal(scalar, spot.kind).is_err())
+    let is_any_word = spot.kind.is_text() || spot.kind == ColumnType::Bytea;
+    scalar.0 == Kind::Word && (is_any_word || literal::literal(scalar, spot.kind).is_err())
 }

@@ -75,11 +75,11 @@ fn read(kind: ColumnType, list: &mut Lines, (shown, text): (&str, &str), problem
 
 /// The lists of a fill and of the fills within it.
 fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<(ColumnType, &'a mut Lines)>) {
-    let mut rest = vec![fill];
-    while let Some(fill) = rest.pop() {
+    let mut rest = vec![(kind, fill)];
+    while let Some((kind, fill)) = rest.pop() {
         match fill {
             Fill::Drawn(Drawn::Lines(lines)) => found.push((kind, lines)),
-            outer => rest.extend(outer.inner_mut()),
+            outer => rest.extend(outer.inner_mut(kind)),
         }
     }
 }

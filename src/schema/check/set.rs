@@ -9,6 +9,7 @@ use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Set;
 use crate::schema::Table;
+use crate::schema::TypedFill;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
@@ -25,8 +26,13 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What `set` may say, for messages.
-const SETS: [&str; 29] = [
+const SETS: [&str; 34] = [
     "event_time",
+    "random",
+    "bytes",
+    "json",
+    "array",
+    "range",
     "toggle",
     "add",
     "multiply",
@@ -150,6 +156,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
             _ if draw::is_bare(scalar) => {
                 return draw::bare(spot, scalar, problems).flatten().map(Set::Fill);
             }
+            "random" => return Some(Set::Fill(Fill::Typed(TypedFill::Random))),
             _ if shape::BARE.contains(&word) => {
                 problems.add(not_here(word, spot.place));
                 return None;

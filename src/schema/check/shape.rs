@@ -9,7 +9,7 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(in crate::schema) const BARE: [&str; 13] = [
+pub(in crate::schema) const BARE: [&str; 14] = [
     "sequence",
     "uuid",
     "event_time",
@@ -23,10 +23,11 @@ pub(in crate::schema) const BARE: [&str; 13] = [
     "slug",
     "username",
     "color",
+    "random",
 ];
 
 /// Keys that fill a column.
-const FILLS: [&str; 28] = [
+const FILLS: [&str; 32] = [
     "sequence",
     "event_time",
     "email",
@@ -55,6 +56,10 @@ const FILLS: [&str; 28] = [
     "given",
     "correlated",
     "after",
+    "bytes",
+    "json",
+    "array",
+    "range",
 ];
 
 /// Everything that may fill a column, for messages.
@@ -145,6 +150,10 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.given.is_some(),
         fill.correlated.is_some(),
         fill.after.is_some(),
+        fill.bytes.is_some(),
+        fill.json.is_some(),
+        fill.array.is_some(),
+        fill.range.is_some(),
         fill.add.is_some(),
         fill.multiply.is_some(),
         fill.append.is_some(),
