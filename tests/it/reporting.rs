@@ -256,6 +256,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "workers",
         "fingerprint",
         "tables",
+        "shared",
         "streams",
         "events",
         "lag",
