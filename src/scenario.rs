@@ -5,6 +5,7 @@ pub mod builtin;
 mod check;
 mod file;
 mod hash;
+mod judged;
 pub(crate) mod life;
 mod numbers;
 mod overrides;
@@ -19,6 +20,13 @@ use crate::diagnostic::Secrets;
 use crate::pace::Pacing;
 use crate::schema::Schema;
 
+pub use judged::BreachAction;
+pub use judged::Comparison;
+pub use judged::Metric;
+pub use judged::Over;
+pub use judged::Statistic;
+pub use judged::Threshold;
+pub use judged::Validity;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
@@ -46,6 +54,8 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
+    /// When its numbers are worth anything.
+    pub validity: Validity,
     /// SHA-256 of what decides the content (seed, lanes, start, schemas with their
     /// variables, rows, mixes, warm-up, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
@@ -199,10 +209,24 @@ pub struct Stream {
     pub mix: Vec<MixEntry>,
     /// When.
     pub pacing: Pacing,
+    /// The segments of its profile that have a name, in order; a repeated one as often as it is
+    /// played.
+    pub segments: Vec<NamedSegment>,
     /// What becomes of late slots.
     pub late: Late,
     /// At most so many slots (warm-up not counted).
     pub limit: Option<u64>,
+}
+
+/// When a segment with a name is played. Times are measured: the warm-up is not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSegment {
+    /// Its name.
+    pub name: String,
+    /// When it begins.
+    pub from: Duration,
+    /// When it ends.
+    pub to: Duration,
 }
 
 /// One action of a mix.
@@ -223,63 +247,4 @@ pub struct Late {
     pub factor: f64,
     /// Lag from which on the run is marked as degraded.
     pub max_lag: Duration,
-}
-
-/// A condition on the whole run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Threshold {
-    /// What is looked at.
-    pub metric: Metric,
-    /// Only this stream, or all together.
-    pub stream: Option<String>,
-    /// Which statistic of it.
-    pub statistic: Statistic,
-    /// How it is compared.
-    pub comparison: Comparison,
-    /// With what: nanoseconds, a ratio (0 to 1), a count or a rate per second.
-    pub bound: f64,
-    /// As written, for the report: `p99 < 50ms`.
-    pub expr: String,
-}
-
-/// What a threshold looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "DESIGN §3 and the summary name them alike")]
-pub enum Metric {
-    Sched,
-    Queue,
-    Service,
-    Response,
-    FailedRatio,
-    AchievedRate,
-    Failed,
-    Unknown,
-    Missed,
-    Skipped,
-}
-
-/// Which number of a metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Statistic {
-    /// The metric is one number.
-    Value,
-    /// Least.
-    Min,
-    /// Mean.
-    Mean,
-    /// Greatest.
-    Max,
-    /// A percentile, 0 to 100.
-    Percentile(f64),
-}
-
-/// How a threshold compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are the operators")]
-pub enum Comparison {
-    Less,
-    LessOrEqual,
-    Equal,
-    GreaterOrEqual,
-    Greater,
 }

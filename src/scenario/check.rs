@@ -6,6 +6,7 @@ mod profile;
 mod stream;
 mod target;
 mod threshold;
+mod validity;
 
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ pub(super) fn check(
     let load_file = file.load.0.as_ref()?;
     let context = stream::Context { file, schemas: &schemas, length: overrides.length };
     let (streams, profiles) = context.streams(load_file, problems);
-    let thresholds = threshold::thresholds(file, problems);
+    let thresholds = threshold::thresholds(file, &streams, problems);
+    let validity = validity::validity(file, problems);
     let seed = file.seed.0.as_ref().and_then(|seed| seed.as_ref()).map(|seed| seed.value);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
@@ -75,6 +77,7 @@ pub(super) fn check(
         load: load(load_file, streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
         thresholds,
+        validity,
         hash: String::new(),
         source: String::new(),
         secrets: Secrets::default(),

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
 use crate::yaml::Scalar;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// The whole file.
@@ -33,6 +34,10 @@ pub(super) struct ScenarioFile {
     pub(super) cdc: Kept<CdcFile>,
     #[serde(default)]
     pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,
+    /// When the run's numbers are worth anything: `off`, or limits of what loadgen itself may do
+    /// wrong before the run is invalid (exit code 6).
+    #[serde(default)]
+    pub(super) validity: Kept<Option<Spanned<ScalarOr<ValidityFile>>>>,
 }
 
 /// A target.
@@ -242,9 +247,75 @@ pub(super) struct CdcFile {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThresholdFile {
+    /// Its name in messages and in the summary.
+    pub(super) id: Option<Spanned<String>>,
+    /// What is looked at: `sched`, `queue`, `service`, `response`, `failed_ratio`, `achieved_rate`,
+    /// `failed`, `unknown`, `missed` or `skipped`.
     pub(super) metric: Spanned<String>,
-    /// All streams together unless set.
+    /// Of which stream; all together unless set.
     pub(super) stream: Option<Spanned<String>>,
-    /// `p99 < 50ms`
+    /// The same, as some write it: `where: { stream: orders }`.
+    #[serde(rename = "where")]
+    pub(super) selection: Option<SelectionFile>,
+    /// `p99 < 50ms`: a statistic (`min`, `mean`, `max`, `p50`, `p99.9`, `count`, `rate`, `ratio`),
+    /// a comparison, a number with its unit.
     pub(super) expr: Spanned<String>,
+    /// Of which part of the run: `measure` (all that is measured), `segment:NAME` (what came due in
+    /// it), or a duration such as `10s` (what settled in the last ten seconds, looked at each
+    /// second). `measure` unless set.
+    pub(super) over: Option<Spanned<String>>,
+    /// So many evaluations in a row must not hold before it counts as breached; 1 unless set.
+    #[serde(rename = "for")]
+    pub(super) consecutive: Option<Spanned<u32>>,
+    /// From the beginning of the measured part on, so long nothing is evaluated; 0s unless set.
+    pub(super) grace: Option<Spanned<String>>,
+    /// With fewer samples there is no evaluation; 1 unless set.
+    pub(super) min_samples: Option<Spanned<String>>,
+    /// What a breach does: `fail` the run, `warn` only, or `abort` it at once. `fail` unless set.
+    pub(super) action: Option<Spanned<BreachActionFile>>,
+    /// What becomes of it if it could never be evaluated: `fail` or `pass`. `fail` unless set.
+    #[serde(default)]
+    pub(super) on_no_data: NoDataFile,
+}
+
+/// `where`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SelectionFile {
+    /// Of which stream.
+    pub(super) stream: Spanned<String>,
+}
+
+/// `action` of a threshold
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BreachActionFile {
+    Fail,
+    Warn,
+    Abort,
+}
+
+/// `on_no_data`
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum NoDataFile {
+    #[default]
+    Fail,
+    Pass,
+}
+
+/// `validity`; each may be `off`.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValidityFile {
+    /// Of the slots of a stream, so many must be taken within a second of when loadgen could have
+    /// taken them; 99% unless set.
+    pub(super) achieved: Option<Spanned<String>>,
+    /// The 99th percentile of `sched`, and of the lateness of the workers, must not be more than
+    /// this, or than a tenth of the median response if that is more; 50ms unless set.
+    pub(super) sched_p99: Option<Spanned<String>>,
+    /// How much of its processors loadgen may use, and how much of one a worker; 85% unless set.
+    pub(super) cpu: Option<Spanned<String>>,
+    /// In how many periods its control group may be held back; 1% unless set.
+    pub(super) throttled: Option<Spanned<String>>,
 }

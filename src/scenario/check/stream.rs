@@ -103,7 +103,7 @@ impl Context<'_> {
             }
         };
         let name = name.value.clone();
-        Some((Stream { name, mix: mix?, pacing, late: late?, limit }, segments))
+        Some((Stream { name, mix: mix?, pacing, segments: Vec::new(), late: late?, limit }, segments))
     }
 
     fn mix(&self, file: &StreamFile, problems: &mut Problems) -> Option<Vec<MixEntry>> {
