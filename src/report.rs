@@ -4,6 +4,7 @@
 
 mod closing;
 mod folder;
+mod judged;
 mod keeper;
 mod line_file;
 mod lines;

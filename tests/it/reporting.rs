@@ -10,7 +10,7 @@ use std::time::Duration;
 use loadgen::measure::End;
 use loadgen::measure::ErrorClass;
 use loadgen::measure::Failure;
-use loadgen::measure::Generator;
+use loadgen::measure::Gates;
 use loadgen::measure::Outcome;
 use loadgen::measure::Recorder;
 use loadgen::measure::RunFacts;
@@ -25,6 +25,7 @@ use loadgen::scenario::Comparison;
 use loadgen::scenario::Metric;
 use loadgen::scenario::Statistic;
 use loadgen::scenario::Threshold;
+use loadgen::scenario::Validity;
 use serde_json::Value;
 
 const MS: u64 = 1_000_000;
@@ -91,27 +92,23 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
             measured: Duration::from_secs(45),
             max_lag: Duration::from_secs(5),
         }],
-        generator: Generator { cpu_seconds: 12.34, peak_rss_bytes: 88_080_384 },
+        watched: Vec::new(),
+        gates: gates(&["shop"]),
     };
     (facts, recorder)
 }
 
+/// The usual gates, for streams that go to a server.
+fn gates(streams: &[&str]) -> Gates {
+    let names = streams.iter().map(|name| (*name).to_owned()).collect();
+    Gates::new(Validity::default(), names, 2.0, true)
+}
+
 fn thresholds() -> [Threshold; 2] {
-    let response = Threshold {
-        metric: Metric::Response,
-        stream: None,
-        statistic: Statistic::Percentile(99.0),
-        comparison: Comparison::Less,
-        bound: 250e6,
-        expr: "p99 < 250ms".to_owned(),
-    };
-    let failed = Threshold {
-        metric: Metric::FailedRatio,
-        statistic: Statistic::Value,
-        bound: 0.001,
-        expr: "< 0.1%".to_owned(),
-        ..response.clone()
-    };
+    let below = |bound| (Comparison::Less, bound);
+    let p99 = Statistic::Percentile(99.0);
+    let response = Threshold::new(Metric::Response, p99, below(250e6), "p99 < 250ms");
+    let failed = Threshold::new(Metric::FailedRatio, Statistic::Value, below(0.001), "< 0.1%");
     [response, failed]
 }
 
@@ -213,6 +210,7 @@ fn a_run_of_several_streams_on_several_targets() {
         ..facts.streams[0].clone()
     };
     facts.streams.push(unlimited);
+    facts.gates = gates(&["shop", "flood"]);
     facts
         .tables
         .push(TableCounts { target: "second".to_owned(), ..table("events", 0, 9_999, 0, 0) });
@@ -250,6 +248,9 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "invalid_because",
         "stopped_because",
         "failed_because",
+        "bound",
+        "bound_because",
+        "degraded_because",
         "started",
         "elapsed_ns",
         "workers",
@@ -260,6 +261,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "lag",
         "verification",
         "thresholds",
+        "gates",
         "generator",
     ];
     assert_eq!(names, promised);
