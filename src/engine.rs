@@ -144,7 +144,9 @@ impl Shared {
     fn spans(&self) -> Vec<Spans> {
         let of = |stream: &Stream| {
             let segments = stream.segments.iter();
-            Spans::new(segments.map(|it| (it.name.as_str(), nanoseconds(it.from), nanoseconds(it.to))))
+            Spans::new(
+                segments.map(|it| (it.name.as_str(), nanoseconds(it.from), nanoseconds(it.to))),
+            )
         };
         self.job.scenario.load.streams.iter().map(of).collect()
     }

@@ -29,6 +29,7 @@ use crate::generate::World;
 use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Gates;
+use crate::measure::Generator;
 use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::RunFacts;
@@ -114,6 +115,7 @@ fn whole(
         invalid_because: Vec::new(),
         tables: tables(&prepared, &finished),
         streams: finished.streams.clone(),
+        generator: Generator::now(),
         watched: finished.judgements.clone(),
         gates: finished.gates.clone(),
     };
@@ -147,7 +149,8 @@ fn load(
             .map_err(|error| Refusal::setup(&error))?;
     }
     let streams = prepared.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
-    let keeper = Keeper::start(&prepared.folder, streams).map_err(|error| Refusal::setup(&error))?;
+    let keeper =
+        Keeper::start(&prepared.folder, streams).map_err(|error| Refusal::setup(&error))?;
     let job = Job {
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),

@@ -149,7 +149,9 @@ impl<'a> Watcher<'a> {
     fn judge(&mut self, mut second: Second) -> Second {
         self.note_events(&mut second);
         self.gates.see(&second, &self.meter);
-        second.events.extend(self.gates.tripped().iter().map(|gate| format!("gate {gate} tripped")));
+        second
+            .events
+            .extend(self.gates.tripped().iter().map(|gate| format!("gate {gate} tripped")));
         let reason = self.watch.see(&mut second, &self.meter, self.meter.waiting());
         if let Some(reason) = reason {
             second.events.push("run aborted".to_owned());

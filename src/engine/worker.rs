@@ -94,7 +94,8 @@ async fn publish(shared: Arc<Shared>, records: Rc<RefCell<Records>>) {
         let mut records = records.borrow_mut();
         let worker = records.recorder.worker();
         // While it is late, the wake-ups that it misses are late as well, each by a beat less.
-        let late = (0..BEATS_MISSED_MAX).map_while(|missed| (now - next).checked_sub(missed * BEAT_NS));
+        let late =
+            (0..BEATS_MISSED_MAX).map_while(|missed| (now - next).checked_sub(missed * BEAT_NS));
         late.for_each(|late| worker.wake.record(late));
         if now >= since + SECOND_NS {
             let used = thread_usage();

@@ -145,8 +145,13 @@ impl Gates {
         &self.tripped
     }
 
-    /// What the generator used in the measured part.
-    pub(super) fn generator(&self, workers: u32, recorder: &Recorder) -> Generator {
+    /// What the generator used in the measured part, beside what it used in the whole run.
+    pub(super) fn generator(
+        &self,
+        whole: Generator,
+        workers: u32,
+        recorder: &Recorder,
+    ) -> Generator {
         let length_ns = real(self.length_ns);
         let share = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
         Generator {
@@ -157,7 +162,7 @@ impl Gates {
             run_delay: share(real(self.used.run_delay_ns), length_ns * f64::from(workers)),
             involuntary_switches: self.used.switches,
             wake: recorder.record.worker.wake.digest(),
-            ..Generator::now()
+            ..whole
         }
     }
 
@@ -201,7 +206,12 @@ impl Gates {
         seconds >= SECONDS_MIN && seconds * SECONDS_SHARE >= self.seconds
     }
 
-    fn lateness(&self, histogram: &Histogram, limit_ns: u64, late_seconds: u64) -> Option<GateState> {
+    fn lateness(
+        &self,
+        histogram: &Histogram,
+        limit_ns: u64,
+        late_seconds: u64,
+    ) -> Option<GateState> {
         let (p90, p99) = (histogram.percentile(90.0)?, histogram.percentile(99.0)?);
         let is_broken = p99 > limit_ns && (p90 > limit_ns || self.is_sustained(late_seconds));
         Some(match (is_broken, p99 > limit_ns || late_seconds > 0) {
@@ -225,7 +235,14 @@ impl Gates {
             milliseconds(limit)
         );
         let stream = Some(name.clone());
-        Some(Gate { gate: "sched", stream, limit: real(limit), observed: real(p99), state, message })
+        Some(Gate {
+            gate: "sched",
+            stream,
+            limit: real(limit),
+            observed: real(p99),
+            state,
+            message,
+        })
     }
 
     fn achieved(&self, stream: usize, record: &StreamRecorder) -> Option<Gate> {

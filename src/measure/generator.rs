@@ -193,7 +193,8 @@ mod tests {
             involuntary_switches: 2,
             rss_bytes: all,
         };
-        let both = usage(1.0, 10).then(usage(4.0, 5), (Duration::from_secs(2), Duration::from_secs(1)));
+        let both =
+            usage(1.0, 10).then(usage(4.0, 5), (Duration::from_secs(2), Duration::from_secs(1)));
         assert_eq!((both.cpu, both.rss_bytes, both.involuntary_switches), (2.0, 5, 4));
         assert_eq!(both.periods, Periods { all: 15, throttled: 2 });
     }

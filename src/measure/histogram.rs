@@ -95,9 +95,9 @@ impl Histogram {
 
     /// How many durations are longer than this one, to its digits.
     pub(super) fn count_above(&self, duration_ns: u64) -> u64 {
-        self.counts.as_ref().map_or(0, |counts| {
-            counts.count_between(duration_ns.saturating_add(1), LONGEST_NS)
-        })
+        self.counts
+            .as_ref()
+            .map_or(0, |counts| counts.count_between(duration_ns.saturating_add(1), LONGEST_NS))
     }
 
     /// The counts, for tools that read this kind of histogram; `None` without data.

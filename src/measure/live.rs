@@ -173,7 +173,8 @@ impl Meter {
         let seconds = second.length().as_secs_f64();
         let of_stream = |(stream, known): (usize, &StreamSecond)| {
             let record = &second.record.streams[stream];
-            let Counters { acknowledged, failed, retries, .. } = self.so_far.streams[stream].counters;
+            let Counters { acknowledged, failed, retries, .. } =
+                self.so_far.streams[stream].counters;
             LiveStream {
                 name: self.names[stream].clone(),
                 target: known.target_rate,
@@ -357,7 +358,10 @@ mod tests {
         assert_eq!(meter.look(moment(2, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 3);
         workers[1].begin_measuring(0);
         acknowledge(&mut workers[1], 4, 1_000);
-        assert_eq!(meter.finish(&workers, moment(3, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 4);
+        assert_eq!(
+            meter.finish(&workers, moment(3, 1.0), &NOTHING_WAITS).counters(0).acknowledged,
+            4
+        );
         assert_eq!(meter.into_recorder().streams()[0].counters.acknowledged, 7);
     }
 

@@ -20,8 +20,8 @@ use super::Recorder;
 use super::StreamRecorder;
 use super::TableCounts;
 use super::Verdict;
-use super::rate;
 use super::judge::Whole;
+use super::rate;
 
 /// The format's name and version.
 const FORMAT: &str = "loadgen.summary/1";
@@ -153,6 +153,8 @@ pub struct RunFacts {
     pub tables: Vec<TableCounts>,
     /// One for each stream of the scenario, in its order.
     pub streams: Vec<StreamFacts>,
+    /// What loadgen used in the whole run.
+    pub generator: Generator,
     /// Thresholds that were judged each second, in the scenario's order; `None` where the end judges.
     pub watched: Vec<Option<Judgement>>,
     /// What is known of loadgen itself.
@@ -186,7 +188,7 @@ impl Summary {
         invalid_because.extend(mistakes(&facts.end, &facts.streams, &facts.tables, recorder));
         let of_stream = |(facts, record)| StreamSummary::new(facts, record);
         let streams: Vec<_> = facts.streams.iter().zip(recorder.streams()).map(of_stream).collect();
-        let generator = facts.gates.generator(facts.workers, recorder);
+        let generator = facts.gates.generator(facts.generator, facts.workers, recorder);
         let gates = facts.gates.judge(&generator, recorder);
         let (bound, bound_because) = facts.gates.bound(&gates, &streams);
         if bound == Bound::Generator {

@@ -111,14 +111,27 @@ impl Watch {
                 kept.push(threshold.metric);
             }
         }
-        let watched = watched.map(|threshold| Watched { threshold: threshold.clone(), seen: Seen::default() });
-        Watch { thresholds: watched.collect(), names, spans, ring: VecDeque::new(), longest_ns, kept }
+        let watched = watched
+            .map(|threshold| Watched { threshold: threshold.clone(), seen: Seen::default() });
+        Watch {
+            thresholds: watched.collect(),
+            names,
+            spans,
+            ring: VecDeque::new(),
+            longest_ns,
+            kept,
+        }
     }
 
     /// Evaluates every threshold at the end of a second of the measured part. `waiting` is by
     /// stream. Returns why the run must end now, if it must; what is first breached is noted among
     /// the second's events.
-    pub fn see(&mut self, second: &mut Second, meter: &Meter, waiting: &[Waiting]) -> Option<String> {
+    pub fn see(
+        &mut self,
+        second: &mut Second,
+        meter: &Meter,
+        waiting: &[Waiting],
+    ) -> Option<String> {
         let measured_ns = second.measured_ns.filter(|_| second.is_measured())?;
         self.keep(second);
         let mut reason = None;
@@ -189,7 +202,13 @@ impl Watch {
         }
     }
 
-    fn sample(&self, threshold: &Threshold, second: &Second, meter: &Meter, waiting: &[Waiting]) -> Sample {
+    fn sample(
+        &self,
+        threshold: &Threshold,
+        second: &Second,
+        meter: &Meter,
+        waiting: &[Waiting],
+    ) -> Sample {
         let is_meant = |stream: usize| {
             threshold.stream.as_ref().is_none_or(|name| *name == self.names[stream])
         };

@@ -183,9 +183,7 @@ impl RunFolder {
         };
         let mut options = OpenOptions::new();
         options.append(true).create_new(true).mode(FILE_MODE);
-        removed
-            .and_then(|()| options.open(&path))
-            .map_err(|source| self.cannot_write(name, source))
+        removed.and_then(|()| options.open(&path)).map_err(|source| self.cannot_write(name, source))
     }
 
     /// Says that a file of the folder cannot be written.
@@ -255,11 +253,8 @@ fn shown(path: &Path) -> String {
 }
 /// Whether a folder holds nothing but what a run leaves that was killed before it wrote its manifest.
 fn holds_only_ours(path: &Path) -> bool {
-    let is_ours = |name: &str| {
-        FILES
-            .iter()
-            .any(|file| name == *file || name == format!(".{file}.part"))
-    };
+    let is_ours =
+        |name: &str| FILES.iter().any(|file| name == *file || name == format!(".{file}.part"));
     fs::read_dir(path).is_ok_and(|entries| {
         entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_ours))
     })

@@ -20,8 +20,8 @@ use hdrhistogram::serialization::interval_log::Tag;
 use crate::measure::Second;
 
 use super::folder::FolderError;
-use super::folder::RunFolder;
 use super::folder::HISTOGRAMS;
+use super::folder::RunFolder;
 use super::folder::SERIES;
 use super::line_file::LineFile;
 use super::series;

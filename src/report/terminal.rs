@@ -153,7 +153,11 @@ fn style(template: &str) -> ProgressStyle {
 
 /// What does not hold, behind the phase.
 fn alarm(tripped: &[String]) -> String {
-    if tripped.is_empty() { String::new() } else { format!("  does not hold: {}", tripped.join(", ")) }
+    if tripped.is_empty() {
+        String::new()
+    } else {
+        format!("  does not hold: {}", tripped.join(", "))
+    }
 }
 
 /// Whether something that does not hold is of this stream.

@@ -191,7 +191,8 @@ pub struct Validity {
 
 impl Validity {
     /// With no gate.
-    pub const OFF: Validity = Validity { achieved: None, sched_p99: None, cpu: None, throttled: None };
+    pub const OFF: Validity =
+        Validity { achieved: None, sched_p99: None, cpu: None, throttled: None };
 }
 
 impl Default for Validity {

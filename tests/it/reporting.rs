@@ -7,10 +7,12 @@ mod live;
 use std::path::Path;
 use std::time::Duration;
 
+use loadgen::measure::Bound;
 use loadgen::measure::End;
 use loadgen::measure::ErrorClass;
 use loadgen::measure::Failure;
 use loadgen::measure::Gates;
+use loadgen::measure::Generator;
 use loadgen::measure::Outcome;
 use loadgen::measure::Recorder;
 use loadgen::measure::RunFacts;
@@ -92,6 +94,11 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
             measured: Duration::from_secs(45),
             max_lag: Duration::from_secs(5),
         }],
+        generator: Generator {
+            cpu_seconds: 12.34,
+            peak_rss_bytes: 88_080_384,
+            ..Generator::default()
+        },
         watched: Vec::new(),
         gates: gates(&["shop"]),
     };
@@ -335,12 +342,18 @@ fn lateness_that_is_ours_makes_a_run_invalid_and_the_targets_does_not() {
         recorder.stream(0).counters.scheduled += 1;
         recorder.stream(0).counters.sent += 1;
         recorder.stream(0).finished(&stamps, Outcome::Acknowledged);
-        Summary::new(facts, &recorder, &[]).verdict
+        let summary = Summary::new(facts, &recorder, &[]);
+        (summary.verdict, summary.bound)
     };
-    assert_eq!(late(300 * MS, 0, 5 * MS), Verdict::Invalid);
-    assert_eq!(late(90 * MS, 0, 5 * MS), Verdict::Passed);
-    assert_eq!(late(300 * MS, 400 * MS, 5 * MS), Verdict::Passed);
-    assert_eq!(late(300 * MS, 0, 900 * MS), Verdict::Passed);
+    let (generator, target, none) = (
+        (Verdict::Invalid, Bound::Generator),
+        (Verdict::Passed, Bound::Target),
+        (Verdict::Passed, Bound::None),
+    );
+    assert_eq!(late(300 * MS, 0, 5 * MS), generator);
+    assert_eq!(late(40 * MS, 0, 5 * MS), none);
+    assert_eq!(late(300 * MS, 4_000 * MS, 5 * MS), target);
+    assert_eq!(late(90 * MS, 0, 900 * MS), none);
 }
 
 #[test]

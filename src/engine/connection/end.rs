@@ -114,7 +114,8 @@ impl Connection {
                 let mut before = 0;
                 // Each named segment counts its own.
                 for edge in recorder.edges().into_iter().chain([u64::MAX]) {
-                    let end = plan.boundary_ns().saturating_add(edge).saturating_sub(1).min(horizon);
+                    let end =
+                        plan.boundary_ns().saturating_add(edge).saturating_sub(1).min(horizon);
                     let count = count_due(plan, (next, world.lanes), end);
                     let counters = &mut recorder.at(began.saturating_add(edge - 1)).counters;
                     counters.scheduled += count.saturating_sub(before);

@@ -101,9 +101,10 @@ fn one(
         self::over(over, streams, stream.map(|stream| stream.value.as_str()), problems)
     });
     let grace = written.grace.as_ref().map_or(Some(Duration::ZERO), |it| duration(it, problems));
-    let consecutive = written.consecutive.as_ref().map_or(1, |count| {
-        super::between(count, "for", 1..=CONSECUTIVE_MAX, problems)
-    });
+    let consecutive = written
+        .consecutive
+        .as_ref()
+        .map_or(1, |count| super::between(count, "for", 1..=CONSECUTIVE_MAX, problems));
     let min_samples = written.min_samples.as_ref().map_or(Some(1), |count| {
         let read = parse_count(&count.value);
         read.map_err(|message| problems.add(Problem::new(message).at(count.place))).ok()
@@ -187,7 +188,10 @@ fn over(
             return Some(Over::Segment(name.to_owned()));
         }
         let help = suggest(name, "the segments", &names).or_else(|| {
-            Some("give a segment of the profile a name: `{ hold: 1k/s, for: 1m, name: peak }`".into())
+            Some(
+                "give a segment of the profile a name: `{ hold: 1k/s, for: 1m, name: peak }`"
+                    .into(),
+            )
         });
         return refuse(format!("there is no segment `{name}`"), help);
     }

@@ -48,7 +48,10 @@ fn unit(metric: Metric, statistic: Statistic) -> Unit {
 pub(super) type Fault = (String, Option<String>);
 
 /// `p99 < 50ms`, `< 0.1%`, `== 0`.
-pub(super) fn expression(text: &str, metric: Metric) -> Result<(Statistic, Comparison, f64), Fault> {
+pub(super) fn expression(
+    text: &str,
+    metric: Metric,
+) -> Result<(Statistic, Comparison, f64), Fault> {
     let found = COMPARISONS.iter().find_map(|(sign, comparison)| {
         text.split_once(sign).map(|(left, right)| (left.trim(), *comparison, right.trim()))
     });
