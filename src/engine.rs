@@ -128,8 +128,8 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut watcher = Watcher::new(&shared, windows, spans);
     let done = runtime.block_on(watcher.work(&mut reported));
-    let watched = watcher.end(&done);
-    Ok(finish(&shared, &done, watched, workers))
+    let seen = watcher.end(&done);
+    Ok(finish(&shared, &done, seen, workers))
 }
 
 impl Shared {

@@ -119,7 +119,7 @@ impl<'a> Watcher<'a> {
             backlog: &|stream, taken, at| shared.backlog(stream, taken, at),
             due_at: &|stream, slot| shared.due_at(stream, slot),
         };
-        let second = self.meter.look(moment, &timetable);
+        let second = self.meter.look(&moment, &timetable);
         let second = self.judge(second);
         let live = LiveState {
             at_s: Duration::from_nanos(at_ns).as_secs_f64(),
@@ -215,7 +215,7 @@ impl<'a> Watcher<'a> {
         let moment = self.moment(shared.clock.now());
         let timetable = Timetable { backlog: &|_, _, _| 0, due_at: &|_, _| None };
         let rests = done.iter().map(|report| &report.recorder);
-        let second = self.meter.finish(rests, moment, &timetable);
+        let second = self.meter.finish(rests, &moment, &timetable);
         let second = self.judge(second);
         self.keep(second);
         // The last of it may wait: nothing else is to be done.

@@ -73,7 +73,7 @@ impl Meter {
     }
 
     /// All that was measured since the last look.
-    pub fn look(&mut self, moment: Moment, timetable: &Timetable<'_>) -> Second {
+    pub fn look(&mut self, moment: &Moment, timetable: &Timetable<'_>) -> Second {
         let record = self.fetch();
         self.second(record, moment, timetable)
     }
@@ -99,7 +99,7 @@ impl Meter {
     pub fn finish<'a>(
         &mut self,
         rests: impl IntoIterator<Item = &'a Recorder>,
-        moment: Moment,
+        moment: &Moment,
         timetable: &Timetable<'_>,
     ) -> Second {
         let mut record = self.fetch();
@@ -137,7 +137,7 @@ impl Meter {
         self.so_far.merge(record);
     }
 
-    fn second(&mut self, record: Record, moment: Moment, timetable: &Timetable<'_>) -> Second {
+    fn second(&mut self, record: Record, moment: &Moment, timetable: &Timetable<'_>) -> Second {
         self.add(&record);
         let length_ns = moment.at_ns.saturating_sub(self.last_ns);
         self.last_ns = moment.at_ns;
@@ -158,7 +158,7 @@ impl Meter {
             let slots = counters.settled()..counters.scheduled.saturating_add(backlog);
             self.waiting.push(waiting(slots, as_of, |slot| (timetable.due_at)(stream, slot)));
         }
-        let Moment { at_ns, measured_ns, phase, usage, .. } = moment;
+        let Moment { at_ns, measured_ns, phase, usage, .. } = *moment;
         Second { at_ns, length_ns, measured_ns, phase, streams, usage, events: Vec::new(), record }
     }
 
@@ -288,7 +288,7 @@ mod tests {
             acknowledge(worker, 50, 1_000);
             worker.publish(0);
         }
-        let second = meter.look(moment(1, 100.0), &NOTHING_WAITS);
+        let second = meter.look(&moment(1, 100.0), &NOTHING_WAITS);
         let first = meter.lines(&second).remove(0);
         assert_eq!((first.target, first.achieved), (Some(100.0), 100.0));
         assert_eq!((first.response_p99_ns, first.lag_p99_ns), (Some(1_000), Some(10)));
@@ -296,12 +296,12 @@ mod tests {
         acknowledge(&mut workers[0], 20, 9_000);
         workers[0].stream(0).counters.sent += 3;
         workers[0].publish(0);
-        let second = meter.look(moment(3, f64::INFINITY), &NOTHING_WAITS);
+        let second = meter.look(&moment(3, f64::INFINITY), &NOTHING_WAITS);
         let second = meter.lines(&second).remove(0);
         assert_eq!((second.target, second.achieved, second.acknowledged), (None, 10.0, 120));
         assert_eq!((second.response_p99_ns, second.in_flight), (Some(9_000), 3));
 
-        let third = meter.look(moment(4, 0.0), &NOTHING_WAITS);
+        let third = meter.look(&moment(4, 0.0), &NOTHING_WAITS);
         let third = meter.lines(&third).remove(0);
         assert_eq!((third.achieved, third.lag_p99_ns), (0.0, None));
     }
@@ -318,7 +318,7 @@ mod tests {
             backlog: &|_, taken, at_ns| at_ns / 1_000 - taken,
             due_at: &|_, slot| Some(slot * 1_000),
         };
-        let second = meter.look(moment(1, 1e6), &timetable);
+        let second = meter.look(&moment(1, 1e6), &timetable);
         assert_eq!(second.streams[0].backlog, 500);
         let waiting = &meter.waiting()[0];
         assert!(waiting.len() <= 256);
@@ -335,10 +335,10 @@ mod tests {
             // The second and the third find that nobody has fetched the first.
             worker.publish(0);
         }
-        assert_eq!(meter.look(moment(1, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 5);
+        assert_eq!(meter.look(&moment(1, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 5);
         worker.publish(0);
         acknowledge(&mut worker, 2, 1_000);
-        let last = meter.finish([&worker], moment(2, 1.0), &NOTHING_WAITS);
+        let last = meter.finish([&worker], &moment(2, 1.0), &NOTHING_WAITS);
         assert_eq!(last.counters(0).acknowledged, 12);
         assert_eq!(meter.so_far().streams[0].response.count(), 17);
     }
@@ -350,16 +350,16 @@ mod tests {
         acknowledge(&mut workers[0], 7, 1_000);
         acknowledge(&mut workers[1], 8, 1_000);
         workers[0].publish(0);
-        assert_eq!(meter.look(moment(1, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 7);
+        assert_eq!(meter.look(&moment(1, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 7);
         workers[1].publish(0);
         workers[0].begin_measuring(0);
         acknowledge(&mut workers[0], 3, 1_000);
         workers[0].publish(0);
-        assert_eq!(meter.look(moment(2, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 3);
+        assert_eq!(meter.look(&moment(2, 1.0), &NOTHING_WAITS).counters(0).acknowledged, 3);
         workers[1].begin_measuring(0);
         acknowledge(&mut workers[1], 4, 1_000);
         assert_eq!(
-            meter.finish(&workers, moment(3, 1.0), &NOTHING_WAITS).counters(0).acknowledged,
+            meter.finish(&workers, &moment(3, 1.0), &NOTHING_WAITS).counters(0).acknowledged,
             4
         );
         assert_eq!(meter.into_recorder().streams()[0].counters.acknowledged, 7);
@@ -378,9 +378,9 @@ mod tests {
             worker.stream(0).finished(&stamps, Outcome::Acknowledged);
         }
         worker.publish(0);
-        meter.look(moment(1, 1.0), &NOTHING_WAITS);
+        meter.look(&moment(1, 1.0), &NOTHING_WAITS);
         worker.stream(0).at(1_150).counters.scheduled += 1;
-        meter.finish([&worker], moment(2, 1.0), &NOTHING_WAITS);
+        meter.finish([&worker], &moment(2, 1.0), &NOTHING_WAITS);
         let recorder = meter.into_recorder();
         let stream = &recorder.streams()[0];
         assert_eq!((stream.counters.scheduled, stream.response.count()), (5, 4));
