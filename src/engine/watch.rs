@@ -136,10 +136,16 @@ impl<'a> Watcher<'a> {
         let usage = self.probe.look(Duration::from_nanos(at_ns.saturating_sub(self.seen_ns)));
         self.seen_ns = at_ns;
         let measured_ns = self.shared.began().and_then(|began| at_ns.checked_sub(began));
+        let measured_ns = measured_ns.filter(|measured| *measured > 0);
+        let phase = match self.show_phase() {
+            // What was before the measurement is looked at when that has begun.
+            Phase::Measuring if measured_ns.is_none() => Phase::WarmUp,
+            phase => phase,
+        };
         Moment {
             at_ns,
-            measured_ns: measured_ns.filter(|measured| *measured > 0),
-            phase: self.show_phase(),
+            measured_ns,
+            phase,
             targets: self.shared.targets(at_ns.saturating_sub(1)),
             usage,
         }

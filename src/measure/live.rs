@@ -148,7 +148,8 @@ impl Meter {
         for stream in 0..self.names.len() {
             let counters = self.so_far.streams[stream].counters;
             let backlog = (timetable.backlog)(stream, counters.scheduled, as_of);
-            let segment = moment.measured_ns.and_then(|at| self.spans[stream].name_at(at));
+            let segment =
+                moment.measured_ns.and_then(|at| self.spans[stream].name_at(at.saturating_sub(1)));
             streams.push(StreamSecond {
                 target_rate: moment.targets.get(stream).copied().filter(|rate| rate.is_finite()),
                 backlog,
