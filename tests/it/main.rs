@@ -18,6 +18,7 @@ mod embedded;
 mod faults;
 mod fills;
 mod fingerprints;
+mod judging;
 mod layers;
 mod mistakes;
 mod odd_names;
