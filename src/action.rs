@@ -96,6 +96,9 @@ pub struct Action {
     /// Whether its rows may look already as if it had been committed: what it leaves in them then
     /// proves nothing.
     pub is_doubtful: bool,
+    /// The transaction's number below which its telling row was before it was sent, as the sink said
+    /// then; 0 if it said none. See [`crate::sink::Receipt`].
+    pub horizon: u64,
 }
 
 impl Action {
@@ -105,6 +108,7 @@ impl Action {
         self.values.clear();
         self.arena.clear();
         self.is_doubtful = false;
+        self.horizon = 0;
     }
 
     /// The operations, in the order in which they must be executed.

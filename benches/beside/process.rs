@@ -26,7 +26,8 @@ fn stat(pid: &str, at: usize) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name, in parentheses, may hold spaces.
     let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<f64> = rest.split_whitespace().map(|word| word.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> =
+        rest.split_whitespace().map(|word| word.parse().unwrap_or(0.0)).collect();
     fields.get(at - 2..at).map_or(0.0, |both| both.iter().sum::<f64>() / TICKS)
 }
 

@@ -73,7 +73,11 @@ pub(crate) fn all(rounds: usize) {
     let mut points = Vec::new();
     for work in &WORKS {
         for clients in [1, 8, 32] {
-            let name = format!("{}, {clients} {}", work.name, if clients == 1 { "client, pinned" } else { "clients" });
+            let name = format!(
+                "{}, {clients} {}",
+                work.name,
+                if clients == 1 { "client, pinned" } else { "clients" }
+            );
             if name.contains(&only) {
                 points.push((work, clients, Point { name, rounds: Vec::new() }));
             }
@@ -119,7 +123,8 @@ impl Place<'_> {
     /// The server's processes that are forked from now on keep to the same processors.
     fn pin(&self) {
         let processors = if self.clients > 1 { "0-1023" } else { "0" };
-        let file = std::fs::read_to_string(self.server.folder().join("data/postmaster.pid")).unwrap();
+        let file =
+            std::fs::read_to_string(self.server.folder().join("data/postmaster.pid")).unwrap();
         let pid = file.lines().next().unwrap();
         process::run(Command::new("taskset").args(["-pc", processors, pid]));
     }

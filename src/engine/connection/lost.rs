@@ -123,6 +123,9 @@ impl Connection {
             match self.routes[route].sink.make_durable().await {
                 Ok(()) => self.lanes.iter_mut().for_each(|lane| {
                     lane.fresh.retain(|(_, flight)| flight.sink != route);
+                    if lane.fresh.is_empty() {
+                        lane.born.clear();
+                    }
                 }),
                 Err(lost) => self.mend(route, lost),
             }

@@ -34,6 +34,7 @@ use crate::action::TableId;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::Outcome;
+use crate::sink::Receipt;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 use crate::sink::postgres::address::Address;
@@ -45,10 +46,12 @@ use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::stream::Stream;
 
+mod horizon;
 mod pending;
 mod pooled;
 mod way;
 
+use horizon::Horizon;
 use pending::Pending;
 use pending::Stranded;
 use pending::Transaction;
@@ -99,12 +102,15 @@ pub struct PostgresSink {
     lossy_for: Option<Duration>,
     /// The statements that are sent as text each time: all, or none.
     texts: HashMap<StatementId, Text>,
+    horizon: Horizon,
 }
 
 #[derive(Debug)]
 struct Open {
     stream: Stream,
     received: BytesMut,
+    /// Where the socket writes to.
+    space: Box<[u8]>,
     outgoing: Vec<u8>,
     written: usize,
     /// Whether actions may be sent: the statements are prepared, and nothing else was asked since.
@@ -122,6 +128,7 @@ impl PostgresSink {
     pub fn new(options: PostgresOptions) -> Self {
         Self {
             texts: pooled::texts(&options),
+            horizon: Horizon::new(&options),
             options,
             open: None,
             in_flight: VecDeque::new(),
@@ -141,6 +148,14 @@ impl PostgresSink {
         is_free.then(|| evidence::of(&self.options.catalog, action)).flatten()
     }
 
+    /// See [`Receipt`].
+    fn horizon_of(&mut self, action: &Action) -> u64 {
+        let is_watched = |operation: &Operation| self.watched.contains(&operation.table);
+        let has_watched = action.operations().iter().any(is_watched);
+        let number = self.horizon.of(&self.options.catalog, action);
+        if has_watched { 0 } else { number }
+    }
+
     fn buffered(&self) -> usize {
         self.open.as_ref().map_or(0, |open| open.outgoing.len())
     }
@@ -155,6 +170,7 @@ impl PostgresSink {
             xid: pending.xid,
             pid: pending.pid,
         }));
+        self.horizon.forget();
         Lost { message, is_transient: true }
     }
 
@@ -211,6 +227,10 @@ impl PostgresSink {
                 Reply::Complete(rows) if pending.transaction != Transaction::Ending => {
                     pending.count(rows, &mut self.expected);
                 }
+                Reply::Row(text) if pending.asks => {
+                    pending.asks = false;
+                    self.horizon.answered(text.as_deref());
+                }
                 Reply::Row(text) => pending.number(text.as_deref().unwrap_or_default()),
                 Reply::Error(error) => {
                     if error.is_fatal {
@@ -265,8 +285,7 @@ impl PostgresSink {
         let Some(open) = &mut self.open else {
             return Poll::Ready(Err("not connected".to_owned()));
         };
-        let mut space = [0; 16 << 10];
-        let mut buffer = ReadBuf::new(&mut space);
+        let mut buffer = ReadBuf::new(&mut open.space);
         match ready!(Pin::new(&mut open.stream).poll_read(context, &mut buffer)) {
             Ok(()) if buffer.filled().is_empty() => {
                 Poll::Ready(Err("the server closed the connection".to_owned()))
@@ -306,14 +325,21 @@ impl Sink for PostgresSink {
             && self.in_flight.back().is_none_or(|last| last.transaction != Transaction::Begun)
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt {
         let before = self.buffered();
-        let is_evident = self.evidence_of(action).is_some();
+        let has_evidence = self.evidence_of(action).is_some();
+        let asks = self.horizon.asks();
+        let horizon = self.horizon_of(action);
+        let is_evident = has_evidence || horizon > 0;
         let is_plain = is_evident && !self.options.is_pooled;
         let transaction = if is_plain { Transaction::Plain } else { Transaction::Begun };
         // What could not be found again after a crash must not be lost in one.
         let is_durable = self.lossy_for.is_some() && !is_evident;
-        let preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
+        let mut preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
+        if asks {
+            self.write_own(horizon::QUESTION);
+            preamble += 1;
+        }
         for operation in action.operations() {
             self.write_operation(action, operation);
         }
@@ -334,8 +360,9 @@ impl Sink for PostgresSink {
             is_committing: false,
             xid: None,
             pid: None,
+            asks,
         });
-        (self.buffered() - before) as u64
+        Receipt { bytes: (self.buffered() - before) as u64, horizon }
     }
 
     fn poll(
