@@ -69,8 +69,8 @@ impl Pooler {
         let port = free_port();
         let path = folder.path().display();
         let users = ["postgres", "orders_app", "orders_original_app", "turns_app"];
-        let list: String = users.iter().map(|user| format!("\"{user}\" \"\"\n")).collect();
-        fs::write(folder.path().join("users"), list).unwrap();
+        let list = users.map(|user| format!("\"{user}\" \"\""));
+        fs::write(folder.path().join("users"), list.join("\n")).unwrap();
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {path}/users\n\
@@ -79,7 +79,9 @@ impl Pooler {
             server.port()
         );
         fs::write(folder.path().join("settings"), settings).unwrap();
-        ["users", "settings"].iter().for_each(|name| own(&folder.path().join(name), 0o600));
+        for name in ["users", "settings"] {
+            own(&folder.path().join(name), 0o600);
+        }
         let pooler = Pooler { folder, program, port, running: Mutex::new(None) };
         pooler.launch();
         Some(pooler)

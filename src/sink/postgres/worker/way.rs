@@ -213,7 +213,9 @@ impl PostgresSink {
             let texts = std::mem::take(&mut self.texts);
             let parsed = self
                 .ask(|out| {
-                    texts.values().for_each(|text| drop(text.parse(out)));
+                    for text in texts.values() {
+                        text.parse(out);
+                    }
                     frames::sync(out);
                 })
                 .await;
