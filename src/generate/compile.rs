@@ -16,6 +16,7 @@ use crate::generate::group;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
+use crate::generate::seeding;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -32,6 +33,7 @@ use crate::schema::ColumnType;
 
 pub(super) mod actions;
 pub(super) mod fills;
+mod typed;
 
 impl World {
     /// Makes a scenario ready. `start_us` is the run's start in the data: the scenario's own, or
@@ -59,6 +61,7 @@ impl World {
             let mut steps = actions[usize::from(*action)].steps.iter();
             steps.any(|step| matches!(step.kind, StepKind::Delete { .. }))
         });
+        catalog.ranks = seeding::ranks(&tables);
         Self {
             seed: scenario.seed,
             has_deletes,
