@@ -33,8 +33,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [(&str, fn(usize)); 2] =
-        [("statements", statements::all), ("render", render::all)];
+    let parts: [(&str, fn(usize)); 2] = [("statements", statements::all), ("render", render::all)];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
             part(rounds);

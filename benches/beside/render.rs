@@ -27,12 +27,40 @@ const ROWS: u64 = 1_000_000;
 const PIECE: usize = 64 << 10;
 
 const FIRST: [&str; 16] = [
-    "James", "Mary", "Robert", "Patricia", "John", "Jennifer", "Michael", "Linda", "David",
-    "Elizabeth", "William", "Barbara", "Richard", "Susan", "Joseph", "Jessica",
+    "James",
+    "Mary",
+    "Robert",
+    "Patricia",
+    "John",
+    "Jennifer",
+    "Michael",
+    "Linda",
+    "David",
+    "Elizabeth",
+    "William",
+    "Barbara",
+    "Richard",
+    "Susan",
+    "Joseph",
+    "Jessica",
 ];
 const LAST: [&str; 16] = [
-    "Smith", "Johnson", "Williams", "Brown", "Jones", "Garcia", "Miller", "Davis", "Rodriguez",
-    "Martinez", "Hernandez", "Lopez", "Gonzalez", "Wilson", "Anderson", "Thomas",
+    "Smith",
+    "Johnson",
+    "Williams",
+    "Brown",
+    "Jones",
+    "Garcia",
+    "Miller",
+    "Davis",
+    "Rodriguez",
+    "Martinez",
+    "Hernandez",
+    "Lopez",
+    "Gonzalez",
+    "Wilson",
+    "Anderson",
+    "Thomas",
 ];
 const CITY: [&str; 8] =
     ["Lisbon", "Porto", "Madrid", "Seville", "Toulouse", "Marseille", "Geneva", "Turin"];
@@ -57,7 +85,10 @@ pub(crate) fn all(rounds: usize) {
         let ratios = rates[at].iter().zip(&rates[0]).map(|(rate, tuned)| rate / tuned);
         let (least, ratio, most) = spread(ratios);
         let rows = rate / 1e6;
-        println!("| {name} | {rows:.2}M | {:.0} | **{ratio:.2}** ({least:.2}–{most:.2}) |", 1e9 / rate);
+        println!(
+            "| {name} | {rows:.2}M | {:.0} | **{ratio:.2}** ({least:.2}–{most:.2}) |",
+            1e9 / rate
+        );
     }
 }
 
