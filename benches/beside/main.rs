@@ -14,6 +14,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "the whole binary is a bench, which fails by panicking and tells what it saw"
 )]
 
@@ -21,9 +22,16 @@ mod measure;
 mod process;
 mod render;
 mod statements;
-#[expect(dead_code, reason = "the benches use a part of what the tests share")]
+#[expect(
+    dead_code,
+    clippy::struct_field_names,
+    reason = "the benches use a part of what the tests share"
+)]
 #[path = "../../tests/it/support.rs"]
 mod support;
+
+/// A part of the bench: its name, and what does so many rounds of it.
+type Part = (&'static str, fn(usize));
 
 /// Rounds unless asked for otherwise.
 const ROUNDS: usize = 9;
@@ -33,7 +41,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [(&str, fn(usize)); 2] = [("statements", statements::all), ("render", render::all)];
+    let parts: [Part; 2] = [("statements", statements::all), ("render", render::all)];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
             part(rounds);

@@ -65,9 +65,12 @@ const LAST: [&str; 16] = [
 const CITY: [&str; 8] =
     ["Lisbon", "Porto", "Madrid", "Seville", "Toulouse", "Marseille", "Geneva", "Turin"];
 
+/// Who writes, and what writes all rows and counts their bytes.
+type Writer = (&'static str, fn() -> u64);
+
 /// Medians of rows a second, and what each comes to beside the writer tuned by hand.
 pub(crate) fn all(rounds: usize) {
-    let writers: [(&str, fn() -> u64); 3] =
+    let writers: [Writer; 3] =
         [("tuned by hand", tuned), ("loadgen", ours), ("fake, naively", naive)];
     let mut rates = vec![Vec::new(); writers.len()];
     for _ in 0..rounds {

@@ -98,7 +98,9 @@ pub(crate) fn all(rounds: usize) {
         }
     }
     println!("{}", head("pgbench", "actions"));
-    points.iter().for_each(|(_, _, point)| println!("{}", point.line()));
+    for (_, _, point) in &points {
+        println!("{}", point.line());
+    }
 }
 
 /// Where a point is measured.

@@ -102,9 +102,9 @@ impl LaneRun {
             {
                 rows.clear();
                 world.makes(&settled.decision, rows);
-                rows.iter().for_each(|row| {
+                for row in rows.iter() {
                     self.born.remove(row);
-                });
+                }
             }
         }
         if world.has_deletes() {

@@ -14,7 +14,6 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
@@ -22,9 +21,6 @@ use std::task::ready;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
-use tokio::io::ReadBuf;
 
 use crate::action::Action;
 use crate::action::Catalog;

@@ -148,11 +148,15 @@ fn row(catalog: &Catalog, action: &Action, operation: &Operation) -> Option<u64>
     match catalog.statement(operation.statement).kind {
         _ if key.is_empty() => return None,
         StatementKind::Insert => {
-            key.iter().for_each(|at| hash(values[*at], action, &mut hasher));
+            for at in key {
+                hash(values[*at], action, &mut hasher);
+            }
         }
         StatementKind::Update { .. } | StatementKind::Delete => {
             let first = values.len() - key.len();
-            values[first..].iter().for_each(|value| hash(*value, action, &mut hasher));
+            for value in &values[first..] {
+                hash(*value, action, &mut hasher);
+            }
         }
         StatementKind::DeleteOwned { .. } => return None,
     }
