@@ -62,13 +62,16 @@ fn an_upsert_is_counted_as_what_it_was() {
     let server = TestServer::start();
     let ended = run(&server, &set);
     let (inserted, updated) = (rows(&ended, "carts", "inserted"), rows(&ended, "carts", "updated"));
-    let sent = ended.count("acknowledged");
-    assert_eq!(inserted + updated, sent);
+    let acknowledged = ended.count("acknowledged");
+    assert_eq!(inserted + updated, acknowledged);
     // `existing: 0.6`, and the draws are always the same.
-    assert!((sent * 55 / 100..sent * 65 / 100).contains(&updated), "{updated} of {sent}");
+    assert!(
+        (acknowledged * 55 / 100..acknowledged * 65 / 100).contains(&updated),
+        "{updated} of {acknowledged}"
+    );
     // Every upsert puts one item into a cart, be it a new one or not.
     assert_eq!(number(&server, "SELECT count(*) FROM carts"), 640 + inserted);
-    assert_eq!(number(&server, "SELECT sum(items) FROM carts"), 640 + sent);
+    assert_eq!(number(&server, "SELECT sum(items) FROM carts"), 640 + acknowledged);
     // By Zipf's law some carts are filled again and again.
     let most = number(&server, "SELECT max(items) FROM carts");
     assert!(most > 5, "the fullest cart has {most}");

@@ -74,7 +74,7 @@ pub(super) struct Question {
 
 impl Question {
     /// `sql` with those of an operation's values that are at the places `used`.
-    fn new(
+    pub(super) fn new(
         catalog: &Catalog,
         (action, operation): (&Action, &Operation),
         sql: String,
@@ -153,7 +153,7 @@ pub(super) fn of_transaction(
 
 /// Where the key of the row that an operation changes stands among its values; nothing if it does
 /// not stand there.
-fn key_places(catalog: &Catalog, action: &Action, operation: &Operation) -> Vec<usize> {
+pub(super) fn key_places(catalog: &Catalog, action: &Action, operation: &Operation) -> Vec<usize> {
     let key = &catalog.table(operation.table).key;
     let count = action.values(operation).len();
     match catalog.statement(operation.statement).kind {
