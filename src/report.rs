@@ -8,7 +8,7 @@ mod lines;
 mod manifest;
 mod progress;
 mod terminal;
-mod text;
+pub(crate) mod text;
 
 pub use closing::Colour;
 pub use closing::closing;
