@@ -15,6 +15,7 @@ use crate::support::server::TestServer;
 
 mod neighbours;
 mod numbers;
+mod pooled;
 mod refusals;
 mod signals;
 
