@@ -16,7 +16,7 @@ use crate::cli::Subject;
 use crate::cli::output::Output;
 use crate::cli::plan::content::Changes;
 use crate::cli::plan::content::Content;
-use crate::cli::plan::facts::Connections;
+use crate::cli::plan::facts::DatabaseNeeds;
 use crate::cli::plan::facts::Outlook;
 use crate::cli::plan::facts::StreamOutlook;
 use crate::cli::plan::facts::TableOutlook;
@@ -101,7 +101,9 @@ fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
         start: start(scenario.start),
         lanes: scenario.lanes,
         warmup_ns: nanoseconds(scenario.load.warmup),
-        duration_ns: lasting.collect::<Option<Vec<_>>>().map(|all| all.into_iter().max().unwrap_or(0)),
+        duration_ns: lasting
+            .collect::<Option<Vec<_>>>()
+            .map(|all| all.into_iter().max().unwrap_or(0)),
         exact: content.is_exact,
         wal: wal(&world, &layout, &content, (&streams, &tables)),
         connections,
@@ -148,9 +150,8 @@ fn table(
     let seeded = content.seeded[number];
     let changes = changes.map(|changes| changes[number]);
     let rounded = |count: f64| whole(count.round());
-    let alive = changes.map(|changes| {
-        rounded((real(seeded) + changes.inserted - changes.deleted).max(0.0))
-    });
+    let alive = changes
+        .map(|changes| rounded((real(seeded) + changes.inserted - changes.deleted).max(0.0)));
     let bytes = |rows: u64, each: f64| (rounded(real(rows) * each)).div_ceil(PAGE) * PAGE;
     TableOutlook {
         target: scenario.targets[info.target].name.clone(),
@@ -208,7 +209,7 @@ fn wal(
 /// What cannot carry the peak.
 fn warnings(outlook: &Outlook) -> Vec<String> {
     let mut warnings = Vec::new();
-    for Connections { database, target, peak_rate, service_ns, needed, connections, in_flight } in
+    for DatabaseNeeds { database, target, peak_rate, service_ns, needed, connections, in_flight } in
         &outlook.connections
     {
         let most = f64::from(*connections) * f64::from(*in_flight);

@@ -46,8 +46,7 @@ fn draw_one(
             let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
             let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
             let line = text[..first].matches('\n').count() + 1;
-            let annotation =
-                AnnotationKind::Primary.span(start - first..end - first).label(label);
+            let annotation = AnnotationKind::Primary.span(start - first..end - first).label(label);
             let snippet = Snippet::source(&text[first..last])
                 .line_start(line)
                 .path(file.name.as_str())

@@ -20,6 +20,7 @@ mod layers;
 mod mistakes;
 mod odd_names;
 mod pacing;
+mod planning;
 mod provisioning;
 mod readme;
 mod reach;

@@ -102,9 +102,7 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
     let lanes = u64::from(world.lanes);
     let (looked_lanes, each) = match slots {
         Some(slots) if slots <= SLOTS_MAX => (lanes, u64::MAX),
-        Some(slots) if slots / lanes <= SLOTS_MAX => {
-            ((SLOTS_MAX * lanes / slots).max(1), u64::MAX)
-        }
+        Some(slots) if slots / lanes <= SLOTS_MAX => ((SLOTS_MAX * lanes / slots).max(1), u64::MAX),
         _ => (lanes, SLOTS_MAX / lanes),
     };
     content.is_exact &= looked_lanes == lanes && each == u64::MAX;

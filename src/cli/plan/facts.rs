@@ -20,7 +20,7 @@ pub(super) struct Outlook {
     /// Whether every slot was decided to count the changes; else they are estimated from some.
     pub(super) exact: bool,
     pub(super) wal: WalOutlook,
-    pub(super) connections: Vec<Connections>,
+    pub(super) connections: Vec<DatabaseNeeds>,
     pub(super) lanes_needed: Vec<LanesNeeded>,
     pub(super) creates: Vec<Creates>,
     pub(super) warnings: Vec<String>,
@@ -98,7 +98,7 @@ pub(super) struct WalOutlook {
 
 /// The connections of a database.
 #[derive(Debug, Serialize)]
-pub(super) struct Connections {
+pub(super) struct DatabaseNeeds {
     pub(super) target: String,
     pub(super) database: String,
     pub(super) peak_rate: f64,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::plan::content::Content;
 use crate::cli::plan::facts::ActionOutlook;
-use crate::cli::plan::facts::Connections;
+use crate::cli::plan::facts::DatabaseNeeds;
 use crate::cli::plan::facts::LanesNeeded;
 use crate::cli::plan::facts::SegmentOutlook;
 use crate::cli::plan::facts::StreamOutlook;
@@ -101,7 +101,8 @@ fn peak(profile: &dyn Profile, measured: Duration) -> f64 {
     let length = nanoseconds(measured);
     let at = |look: u64| u128::from(length) * u128::from(look) / u128::from(LOOKS);
     let at = |look: u64| u64::try_from(at(look)).unwrap_or(length);
-    let rates = (0..LOOKS).map(|look| profile.rate(at(look)).max(mean(profile, at(look), at(look + 1))));
+    let rates =
+        (0..LOOKS).map(|look| profile.rate(at(look)).max(mean(profile, at(look), at(look + 1))));
     // A profile's rate just before its end is the end of its last ramp.
     let end = profile.rate(length.saturating_sub(1));
     rates.fold(end, f64::max)
@@ -129,17 +130,23 @@ pub(super) fn connections(
     scenario: &Scenario,
     streams: &[StreamOutlook],
     service: Duration,
-) -> Vec<Connections> {
+) -> Vec<DatabaseNeeds> {
     let domains = scenario.domains.iter().enumerate();
     let needs = domains.filter_map(|(number, domain)| {
         let target = &scenario.targets[domain.target];
         let TargetKind::Postgres(postgres) = &target.kind else { return None };
-        let peak_rate: f64 = scenario.load.streams.iter().zip(streams).map(|(stream, outlook)| {
-            let all: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
-            let here = stream.mix.iter().filter(|entry| entry.domain == number);
-            outlook.peak_rate.unwrap_or(0.0) * here.map(|entry| entry.weight).sum::<f64>() / all
-        }).sum();
-        Some(Connections {
+        let peak_rate: f64 = scenario
+            .load
+            .streams
+            .iter()
+            .zip(streams)
+            .map(|(stream, outlook)| {
+                let all: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
+                let here = stream.mix.iter().filter(|entry| entry.domain == number);
+                outlook.peak_rate.unwrap_or(0.0) * here.map(|entry| entry.weight).sum::<f64>() / all
+            })
+            .sum();
+        Some(DatabaseNeeds {
             target: target.name.clone(),
             database: domain.database.clone(),
             peak_rate,

@@ -27,8 +27,9 @@ pub(super) fn creates(scenario: &Scenario, catalog: &Catalog) -> Vec<Creates> {
             return Some(makes);
         }
         let tables = catalog.tables.iter().filter(|table| table.target == number);
-        makes.tables =
-            tables.map(|table| format!("{}.{}.{}", table.database, table.namespace, table.name)).collect();
+        makes.tables = tables
+            .map(|table| format!("{}.{}.{}", table.database, table.namespace, table.name))
+            .collect();
         for domain in domains {
             make(scenario, domain, postgres.provision, &mut makes);
         }
@@ -47,7 +48,8 @@ fn make(scenario: &Scenario, domain: &Domain, provision: Provision, makes: &mut 
             }
         }
         let cdc = &scenario.cdc;
-        let further = [(cdc.signal_table, "debezium_signal"), (cdc.heartbeat_table, "debezium_heartbeat")];
+        let further =
+            [(cdc.signal_table, "debezium_signal"), (cdc.heartbeat_table, "debezium_heartbeat")];
         for (is_made, table) in further {
             if is_made {
                 makes.tables.push(format!("{database}.{namespace}.{table}"));

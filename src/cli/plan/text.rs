@@ -29,7 +29,10 @@ pub(super) fn draw(outlook: &Outlook) -> String {
         lines.extend(indented(columns(&STREAMS, &streams(outlook))));
         lines.extend(segments(outlook));
         lines.push(String::new());
-        lines.extend(indented(columns(&[Align::Left, Align::Right, Align::Right], &actions(outlook))));
+        lines.extend(indented(columns(
+            &[Align::Left, Align::Right, Align::Right],
+            &actions(outlook),
+        )));
     }
     lines.push(String::new());
     lines.extend(indented(columns(&TABLES, &tables(outlook))));
@@ -209,9 +212,12 @@ fn makes(creates: &Creates) -> Vec<String> {
         return vec![format!("  {target}, {server}: nothing is made; the tables exist")];
     }
     let mut parts = Vec::new();
-    for (word, names) in
-        [("databases", databases), ("schemas", schemas), ("roles", roles), ("publications", publications)]
-    {
+    for (word, names) in [
+        ("databases", databases),
+        ("schemas", schemas),
+        ("roles", roles),
+        ("publications", publications),
+    ] {
         if !names.is_empty() {
             parts.push(format!("{word} {}", names.join(", ")));
         }

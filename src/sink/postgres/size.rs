@@ -121,7 +121,8 @@ impl Layout {
             for (at, column) in meant.columns.iter().enumerate() {
                 let parent = foreign_key(schema, column);
                 parents.extend(parent.and_then(|parent| {
-                    let is_it = |of: &TableInfo| of.domain == info.domain && of.name == parent.table;
+                    let is_it =
+                        |of: &TableInfo| of.domain == info.domain && of.name == parent.table;
                     catalog.tables.iter().position(is_it)
                 }));
                 if column.unique || parent.is_some() && meant.key.first() != Some(&at) {

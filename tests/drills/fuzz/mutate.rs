@@ -13,14 +13,72 @@ use loadgen::yaml::Value;
 
 /// Scalars at the ends of what numbers, units and names are.
 const SCALARS: [&str; 66] = [
-    "0", "-1", "1", "2", "-0", "0.0", "1e308", "-1e308", "1e-308", "1e999", "nan", ".nan", ".inf",
-    "-.inf", "inf", "18446744073709551615", "18446744073709551616", "9223372036854775807",
-    "-9223372036854775808", "4294967295", "4294967296", "65535", "65536", "32767", "32768", "1_000",
-    "0x10", "0o7", "1e3", "0/s", "1/s", "-1/s", "1e300/s", "1e-300/s", "999999999G/s", "1/h", "1/s/s",
-    "0s", "1ns", "-1s", "584y", "1e30s", "300000000000d", "18446744073709551615ns", "1m1m", "s", "G",
-    "10000000000G", "99999999999999999999k", "null", "~", "true", "false", "yes", "${A}", "${B}",
-    "${B:-x}", "${", "${A:-${A}}", "$${A}", "{domain}", "0000-00-00", "9999-12-31", "-infinity",
-    "292278994-08-17", "p99 < 1ms",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "-0",
+    "0.0",
+    "1e308",
+    "-1e308",
+    "1e-308",
+    "1e999",
+    "nan",
+    ".nan",
+    ".inf",
+    "-.inf",
+    "inf",
+    "18446744073709551615",
+    "18446744073709551616",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "4294967295",
+    "4294967296",
+    "65535",
+    "65536",
+    "32767",
+    "32768",
+    "1_000",
+    "0x10",
+    "0o7",
+    "1e3",
+    "0/s",
+    "1/s",
+    "-1/s",
+    "1e300/s",
+    "1e-300/s",
+    "999999999G/s",
+    "1/h",
+    "1/s/s",
+    "0s",
+    "1ns",
+    "-1s",
+    "584y",
+    "1e30s",
+    "300000000000d",
+    "18446744073709551615ns",
+    "1m1m",
+    "s",
+    "G",
+    "10000000000G",
+    "99999999999999999999k",
+    "null",
+    "~",
+    "true",
+    "false",
+    "yes",
+    "${A}",
+    "${B}",
+    "${B:-x}",
+    "${",
+    "${A:-${A}}",
+    "$${A}",
+    "{domain}",
+    "0000-00-00",
+    "9999-12-31",
+    "-infinity",
+    "292278994-08-17",
+    "p99 < 1ms",
 ];
 
 /// Chance that can be repeated.
@@ -87,8 +145,10 @@ impl Corpus {
             "tests/mistakes",
             "tests/mistakes/schemas",
         ] {
-            let mut files: Vec<_> =
-                fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+            let mut files: Vec<_> = fs::read_dir(root.join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect();
             files.sort();
             files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
             files.into_iter().for_each(|path| corpus.add(fs::read_to_string(path).unwrap()));
@@ -235,8 +295,11 @@ impl Corpus {
             let at = dice.below(lines.len());
             match dice.below(8) {
                 0 => drop(lines.remove(at)),
-                1 => lines.insert(at, dice.of(&self.broken).lines().next().unwrap_or("").to_owned()),
-                2 => lines[at].insert_str(0, ["  ", "\t", "- ", "? ", "---\n", "%TAG ! x\n"][dice.below(6)]),
+                1 => {
+                    lines.insert(at, dice.of(&self.broken).lines().next().unwrap_or("").to_owned())
+                }
+                2 => lines[at]
+                    .insert_str(0, ["  ", "\t", "- ", "? ", "---\n", "%TAG ! x\n"][dice.below(6)]),
                 3 => {
                     let other = dice.below(lines.len());
                     lines.swap(at, other);
@@ -257,7 +320,10 @@ impl Corpus {
 fn bend_byte(line: &mut String, dice: &mut Dice) {
     let ends: Vec<usize> = line.char_indices().map(|(at, _)| at).collect();
     let Some(&at) = ends.get(dice.below(ends.len())) else { return };
-    let new = *dice.of(&['{', '}', '[', ']', ',', ':', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', ' ', '\u{7f}', 'é']);
+    let new = *dice.of(&[
+        '{', '}', '[', ']', ',', ':', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', ' ',
+        '\u{7f}', 'é',
+    ]);
     match dice.below(3) {
         0 => drop(line.remove(at)),
         1 => line.insert(at, new),
@@ -329,7 +395,8 @@ fn write(node: &Node, out: &mut String) {
                 && text.trim() == text
                 && !text.is_empty()
                 && !text.starts_with(['%', '-', '>', '<', '=']);
-            let is_number = text.starts_with('-') && text[1..].starts_with(|c: char| c.is_ascii_digit());
+            let is_number =
+                text.starts_with('-') && text[1..].starts_with(|c: char| c.is_ascii_digit());
             if is_plain || is_number && *kind != Kind::Quoted && text.chars().all(is_safe) {
                 out.push_str(text);
             } else {
