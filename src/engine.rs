@@ -20,6 +20,7 @@ use crate::units::format_duration;
 
 pub mod account;
 mod agenda;
+mod batch;
 mod breaker;
 mod clock;
 mod connection;

@@ -10,6 +10,7 @@ mod numbers;
 mod overrides;
 mod read;
 mod schemas;
+mod trace;
 
 use std::time::Duration;
 
@@ -197,8 +198,25 @@ pub struct Load {
     pub warmup: Duration,
     /// How long actions in flight may take at the end.
     pub drain: Duration,
+    /// How exactly slots are sent when they are due.
+    pub precision: Precision,
+    /// All rates have been multiplied by it: 1 unless the command line says otherwise.
+    pub scale_rate: f64,
+    /// All lengths have been divided by it: 1 unless the command line says otherwise.
+    pub time_scale: f64,
     /// What happens; may be empty (a scenario that only seeds).
     pub streams: Vec<Stream>,
+}
+
+/// How exactly slots are sent when they are due, and what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// A connection wakes at most once a millisecond.
+    Eco,
+    /// A connection wakes at most every 200 µs.
+    Normal,
+    /// A connection waits awake for its next slot.
+    Precise,
 }
 
 /// An independently scheduled source of actions.
@@ -217,6 +235,17 @@ pub struct Stream {
     pub late: Late,
     /// At most so many slots (warm-up not counted).
     pub limit: Option<u64>,
+    /// Whether slots are gathered into transactions, and how.
+    pub batch: Option<Batching>,
+}
+
+/// How slots are gathered into transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// Slots in one transaction, at most; 2 to 10000.
+    pub rows: usize,
+    /// How long the first of them waits for the others.
+    pub linger: Duration,
 }
 
 /// When a segment with a name is played. Times are measured: the warm-up is not counted.

@@ -43,7 +43,9 @@ fn draw_one(
             let label = problem.label.as_deref().map(normalize_untrusted_str);
             let text = &drawn[usize::from(place.file)];
             // The lines that it is about are enough, and the drawing looks at all that it gets.
-            let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+            // Behind the last line there is nothing to show but that line.
+            let shown = start.min(text.trim_end_matches('\n').len());
+            let first = text[..shown].rfind('\n').map_or(0, |newline| newline + 1);
             let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
             let line = text[..first].matches('\n').count() + 1;
             let annotation = AnnotationKind::Primary.span(start - first..end - first).label(label);

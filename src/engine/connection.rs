@@ -18,6 +18,7 @@ use crate::engine::Destination;
 use crate::engine::Shared;
 use crate::engine::account::Effect;
 use crate::engine::agenda::Agenda;
+use crate::engine::batch::Batches;
 use crate::engine::clock::Timer;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
@@ -33,6 +34,7 @@ use crate::measure::Stamps;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
+mod batch;
 mod end;
 mod lost;
 mod settle;
@@ -55,6 +57,7 @@ pub(super) struct Connection {
     stop: watch::Receiver<Level>,
     period: Period,
     outcomes: Vec<Outcome>,
+    batches: Batches,
     action: Action,
     rows: Vec<RowId>,
 }
@@ -112,11 +115,12 @@ impl Connection {
             lanes,
             agenda: Agenda::default(),
             routes: routes.collect(),
-            timer: Timer::new(shared.clock)?,
+            timer: Timer::new(shared.clock, wait::awake_ns(shared.job.scenario.load.precision))?,
             woken: 0,
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),
             outcomes: Vec::new(),
+            batches: Batches::default(),
             action: Action::default(),
             rows: Vec::new(),
             records: Rc::clone(records),
@@ -159,7 +163,8 @@ impl Connection {
     }
 
     fn is_quiet(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
+        self.batches.is_quiet()
+            && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
     }
 
     /// Whether its warm-up is over.
@@ -237,6 +242,9 @@ impl Connection {
             return;
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
+        if let Some(most) = self.batch_rows(due.stream) {
+            return self.take_batched(number, most, now);
+        }
         let intended = self.intended(&due);
         let lane = &mut self.lanes[number];
         let Some(decision) = lane.lane.decide() else { return };
@@ -292,6 +300,7 @@ impl Connection {
                 self.submit(route, number);
             }
         }
+        self.fill_batches();
     }
 
     fn submit(&mut self, route: usize, number: usize) {

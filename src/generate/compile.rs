@@ -16,6 +16,7 @@ use crate::generate::group;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
+use crate::generate::seeding;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -31,6 +32,7 @@ use crate::schema::ColumnType;
 
 pub(super) mod actions;
 pub(super) mod fills;
+mod typed;
 
 impl World {
     /// Makes a scenario ready. `start_us` is the run's start in the data: the scenario's own, or
@@ -54,6 +56,7 @@ impl World {
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
+        catalog.ranks = seeding::ranks(&tables);
         Self {
             seed: scenario.seed,
             lanes: scenario.lanes,

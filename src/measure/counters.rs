@@ -40,6 +40,10 @@ pub struct Counters {
     pub lost_after_ack: u64,
     /// Bytes of values sent, retries included.
     pub bytes: u64,
+    /// Batches sent, retries included; 0 for a stream without.
+    pub batches: u64,
+    /// Slots in them.
+    pub batched: u64,
 }
 
 impl Counters {
@@ -57,6 +61,8 @@ impl Counters {
         self.fallbacks += other.fallbacks;
         self.lost_after_ack += other.lost_after_ack;
         self.bytes += other.bytes;
+        self.batches += other.batches;
+        self.batched += other.batched;
     }
 
     /// Sent, and nothing heard of it yet.

@@ -98,6 +98,10 @@ pub struct StreamSummary {
     pub fallbacks: u64,
     pub lost_after_ack: u64,
     pub bytes: u64,
+    /// Batches sent; 0 without `batch`.
+    pub batches: u64,
+    /// Slots in a batch, on average; 0 without `batch`.
+    pub batch_rows_mean: f64,
     /// The longest from intended to sent.
     pub lag_max_ns: u64,
     /// Whether that was more than the stream's late policy allows.
@@ -238,6 +242,8 @@ impl StreamSummary {
             fallbacks: counters.fallbacks,
             lost_after_ack: counters.lost_after_ack,
             bytes: counters.bytes,
+            batches: counters.batches,
+            batch_rows_mean: real(counters.batched) / real(counters.batches.max(1)),
             lag_max_ns: record.lag_max_ns,
             degraded: Duration::from_nanos(record.lag_max_ns) > facts.max_lag,
             clamped: distributions.iter().map(|histogram| histogram.clamped()).sum(),

@@ -191,6 +191,10 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     let mut remarks: Vec<_> =
         counts.map(|(name, count)| format!("{} {name}", exact(*count))).collect();
+    if stream.batches > 0 {
+        let (count, mean) = (exact(stream.batches), stream.batch_rows_mean);
+        remarks.push(format!("{count} batches of {mean:.1} on average"));
+    }
     if stream.degraded {
         let lag = duration_ns(stream.lag_max_ns);
         remarks.push(format!("degraded: up to {lag} behind its schedule"));

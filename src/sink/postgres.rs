@@ -23,4 +23,5 @@ pub mod startup;
 pub mod statement;
 pub mod stream;
 mod tls;
+mod types;
 pub mod worker;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, proxy, seed, fuzz
+//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed, versions, fuzz
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -18,11 +18,13 @@
 
 mod fuzz;
 mod kill;
+mod pooler;
 mod proxy;
 mod seed;
 #[expect(dead_code, reason = "the drills use a part of what the tests share")]
 #[path = "../it/support.rs"]
 mod support;
+mod versions;
 
 use std::time::Duration;
 use std::time::SystemTime;
@@ -35,8 +37,14 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 4] =
-        [("kill", kill::all), ("proxy", proxy::all), ("seed", seed::all), ("fuzz", fuzz::all)];
+    let drills: [(&str, fn()); 6] = [
+        ("kill", kill::all),
+        ("pooler", pooler::all),
+        ("proxy", proxy::all),
+        ("seed", seed::all),
+        ("versions", versions::all),
+        ("fuzz", fuzz::all),
+    ];
     for (name, drill) in drills {
         if wanted.is_empty() || wanted.iter().any(|each| each == name) {
             drill();

@@ -32,10 +32,11 @@ pub(super) fn check(
     checker.deletes(problems);
     checker.keys(problems);
     checker.unlimited(problems);
+    checker.batches(problems);
 }
 
-struct Checker<'a> {
-    tables: Tables<'a>,
+pub(super) struct Checker<'a> {
+    pub(super) tables: Tables<'a>,
     file: &'a ScenarioFile,
     schemas: &'a [&'a Checked],
 }
@@ -196,7 +197,7 @@ impl Checker<'_> {
     }
 
     /// All tables that hang together with those that a stream touches.
-    fn reach(&self, stream: &Stream) -> Vec<At> {
+    pub(super) fn reach(&self, stream: &Stream) -> Vec<At> {
         let mut reached: Vec<At> = Vec::new();
         for entry in &stream.mix {
             let action = &self.tables.scenario.domains[entry.domain].schema.actions[entry.action];
@@ -234,7 +235,7 @@ impl Checker<'_> {
         rows.map_or_else(|| domain_place(self.file, at.0), |row| row.place)
     }
 
-    fn stream_place(&self, name: &str) -> Place {
+    pub(super) fn stream_place(&self, name: &str) -> Place {
         let streams = self.file.load.0.as_ref().map(|load| &load.streams);
         let found = streams.and_then(|streams| streams.names().find(|stream| stream.value == name));
         found.map_or(self.file.scenario.place, |name| name.place)

@@ -6,6 +6,7 @@ use loadgen::scenario::Cdc;
 use loadgen::scenario::Domain;
 use loadgen::scenario::Load;
 use loadgen::scenario::PostgresTarget;
+use loadgen::scenario::Precision;
 use loadgen::scenario::Provision;
 use loadgen::scenario::Roles;
 use loadgen::scenario::Scenario;
@@ -53,7 +54,14 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             }),
         }],
         domains,
-        load: Load { warmup: Duration::ZERO, drain: Duration::ZERO, streams: Vec::new() },
+        load: Load {
+            warmup: Duration::ZERO,
+            drain: Duration::ZERO,
+            precision: Precision::Normal,
+            scale_rate: 1.0,
+            time_scale: 1.0,
+            streams: Vec::new(),
+        },
         cdc: Cdc {
             publication: "debezium".to_owned(),
             signal_table: true,
@@ -138,6 +146,8 @@ fn schema(name: &str) -> Schema {
     Schema {
         name: name.to_owned(),
         database: format!("db_{name}"),
+        enums: Vec::new(),
+        domains: Vec::new(),
         tables: vec![items, orders, customers, log],
         actions: vec![Action { name: "close".to_owned(), steps }],
         source: String::new(),
@@ -157,7 +167,15 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
 }
 
 pub(crate) fn column(name: &str, kind: ColumnType, fill: Fill) -> Column {
-    Column { name: name.to_owned(), kind, nullable: false, null_rate: 0.0, unique: false, fill }
+    Column {
+        name: name.to_owned(),
+        kind,
+        domain: None,
+        nullable: false,
+        null_rate: 0.0,
+        unique: false,
+        fill,
+    }
 }
 
 pub(crate) fn one() -> Fill {

@@ -9,17 +9,21 @@ use tokio::time::timeout;
 
 use crate::action::Action;
 use crate::action::StatementId;
+use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::sink::Fate;
 use crate::sink::Lost;
+use crate::sink::postgres::copy;
 use crate::sink::postgres::evidence;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement;
 use crate::sink::postgres::statement::table_name;
+use crate::sink::postgres::types;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::PostgresSink;
+use crate::sink::postgres::worker::copied;
 use crate::sink::postgres::worker::pooled;
 
 /// How long a new connection may take, once it is made, until its predecessor is gone, and again
@@ -141,7 +145,8 @@ impl PostgresSink {
         let sql = format!(
             "SELECT string_agg(id::text, ' ') FROM (VALUES {}) ours (id, place) WHERE EXISTS \
              (SELECT FROM pg_trigger WHERE tgrelid = place AND NOT tgisinternal) OR EXISTS \
-             (SELECT FROM pg_rewrite WHERE ev_class = place)",
+             (SELECT FROM pg_rewrite WHERE ev_class = place) OR EXISTS \
+             (SELECT FROM pg_class WHERE pg_class.oid = place AND relrowsecurity)",
             list.join(", ")
         );
         let found = self.ask(|out| frames::query(out, &sql)).await?.unwrap_or_default();
@@ -221,13 +226,18 @@ impl PostgresSink {
             for id in statements.iter() {
                 let statement = catalog.statement(*id);
                 let types: Vec<_> =
-                    statement.parameters.iter().map(|kind| statement::oid(*kind)).collect();
+                    statement.parameters.iter().map(|kind| types::oid(*kind)).collect();
                 frames::parse(
                     out,
                     &prepared_name(*id),
                     &statement::sql(&catalog, statement),
                     &types,
                 );
+            }
+            let statements = statements.iter().map(|id| catalog.statement(*id));
+            for insert in statements.filter(|each| matches!(each.kind, StatementKind::Insert)) {
+                let sql = copy::sql(catalog.table(insert.table));
+                frames::parse(out, &copied::prepared_name(insert.table), &sql, &[]);
             }
             for (name, sql) in [BEGIN, DURABLE, XID] {
                 frames::parse(out, name, sql, &[]);
