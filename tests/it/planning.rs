@@ -34,7 +34,7 @@ fn plans_are_what_they_always_were() {
         &["@orders-max"],
         &["@seed-orders"],
         &["@quickstart", "--for", "10s", "--seed", "7", "--set", "lanes=4", "--service", "20ms"],
-        &["examples/every-key.yaml"],
+        &["examples/library-day.yaml"],
     ] {
         all += &format!("$ loadgen plan {}\n{}\n", arguments.join(" "), plan(arguments));
     }
