@@ -1,14 +1,20 @@
 //! A schema file to what it means, or every mistake in it.
 
 mod action;
+mod address;
+mod chance;
+mod dependent;
+mod distribution;
 mod draw;
 mod fill;
+mod lines;
 pub(crate) mod literal;
 mod outline;
 mod relation;
 mod set;
 mod shape;
 mod table;
+mod unique;
 mod typed;
 mod types;
 
@@ -22,6 +28,7 @@ use crate::schema::file::SchemaFile;
 use crate::yaml;
 use crate::yaml::Node;
 
+pub(crate) use lines::Beside;
 pub(crate) use literal::moment;
 pub(crate) use outline::identifier;
 pub(crate) use outline::unreserved;
@@ -100,8 +107,13 @@ impl Checked {
 }
 
 /// Checks a schema by itself; its mistakes go to `problems`. References are left to
-/// [`relations`]. None if the file's outermost structure is broken.
-pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Option<Checked> {
+/// [`relations`]. `beside` reads the lists that it names. None if the file's outermost structure is broken.
+pub(crate) fn check(
+    node: &Node,
+    source: String,
+    beside: Beside<'_>,
+    problems: &mut Problems,
+) -> Option<Checked> {
     let file: SchemaFile = yaml::decode(node, problems)?;
     identifier(&file.schema, "a domain's name", problems);
     if let Some(database) = &file.database {
@@ -116,6 +128,7 @@ pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Opt
     let content = yaml::digest(node);
     let types = outline.types;
     let (enums, domains) = (types.enums, types.domains);
-    let schema = Schema { name, database, enums, domains, tables, actions, source, content };
+    let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
+    lines::load(&mut schema, beside, problems);
     Some(Checked { schema, file, kinds })
 }

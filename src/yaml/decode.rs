@@ -156,7 +156,10 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             _ => Role::Plain,
         };
         let inner = Reader { role, ..self };
-        if name == types::SCALAR_OR && self.scalar().is_some() {
+        let is_map = matches!(self.value(), Value::Map(_));
+        if name == types::SCALAR_OR && self.scalar().is_some()
+            || name == types::SEVERAL_OR && !is_map
+        {
             self.settle(visitor.visit_some(inner))
         } else {
             self.settle(visitor.visit_newtype_struct(inner))
