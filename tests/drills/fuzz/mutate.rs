@@ -107,6 +107,8 @@ pub(super) struct Corpus {
     /// Text and tree.
     scenarios: Vec<(String, Node)>,
     schemas: Vec<(String, Node)>,
+    /// How many of these, from the first, are without a mistake.
+    good: [usize; 2],
     /// Texts that are no YAML.
     broken: Vec<String>,
     /// Every part of every file.
@@ -116,7 +118,7 @@ pub(super) struct Corpus {
 
 impl fmt::Display for Corpus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenarios, schemas, broken, parts, keys } = self;
+        let Self { scenarios, schemas, broken, parts, keys, .. } = self;
         let (scenarios, schemas, broken) = (scenarios.len(), schemas.len(), broken.len());
         let (parts, keys) = (parts.len(), keys.len());
         write!(
@@ -132,6 +134,7 @@ impl Corpus {
         let mut corpus = Self {
             scenarios: Vec::new(),
             schemas: Vec::new(),
+            good: [0; 2],
             broken: Vec::new(),
             parts: Vec::new(),
             keys: Vec::new(),
@@ -150,6 +153,9 @@ impl Corpus {
                 .map(|entry| entry.unwrap().path())
                 .collect();
             files.sort();
+            if folder == "tests/mistakes" {
+                corpus.good = [corpus.scenarios.len(), corpus.schemas.len()];
+            }
             files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
             files.into_iter().for_each(|path| corpus.add(fs::read_to_string(path).unwrap()));
         }
@@ -186,13 +192,22 @@ impl Corpus {
     pub(super) fn file(&self, dice: &mut Dice) -> (String, Option<String>) {
         match dice.below(16) {
             0 => (self.bent(&dice.of(&self.broken).clone(), dice), None),
-            1..6 => (self.changed(&self.schemas, dice), None),
+            1..6 => (self.changed(self.schemas(dice), dice), None),
             6..8 => {
-                let scenario = self.changed(&self.scenarios[..], dice);
-                (scenario, Some(self.changed(&self.schemas, dice)))
+                let scenario = self.changed(self.scenarios(dice), dice);
+                (scenario, Some(self.changed(self.schemas(dice), dice)))
             }
-            _ => (self.changed(&self.scenarios, dice), None),
+            _ => (self.changed(self.scenarios(dice), dice), None),
         }
+    }
+
+    /// Mostly those without a mistake: what is wrong in one way hides what else may be.
+    fn scenarios(&self, dice: &mut Dice) -> &[(String, Node)] {
+        if dice.below(4) > 0 { &self.scenarios[..self.good[0]] } else { &self.scenarios }
+    }
+
+    fn schemas(&self, dice: &mut Dice) -> &[(String, Node)] {
+        if dice.below(4) > 0 { &self.schemas[..self.good[1]] } else { &self.schemas }
     }
 
     fn changed(&self, from: &[(String, Node)], dice: &mut Dice) -> String {
@@ -201,7 +216,7 @@ impl Corpus {
             return self.bent(text, dice);
         }
         let mut node = node.clone();
-        for _ in 0..=dice.below(4) {
+        for _ in 0..=dice.below(3) {
             let count = size(&node);
             let mut at = dice.below(count);
             if let Some(part) = part(&mut node, &mut at) {
