@@ -2,6 +2,7 @@
 //! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,17 +10,21 @@ use tokio::sync::mpsc;
 use crate::generate::World;
 use crate::measure::End;
 use crate::measure::Feed;
-use crate::measure::LiveState;
-use crate::measure::Meter;
+use crate::measure::Gates;
+use crate::measure::Judgement;
 use crate::measure::Phase;
 use crate::measure::Recorder;
+use crate::measure::Second;
+use crate::measure::Spans;
 use crate::measure::StreamFacts;
 use crate::pace::nanoseconds;
 use crate::scenario::Scenario;
+use crate::scenario::Stream;
 use crate::units::format_duration;
 
 pub mod account;
 mod agenda;
+mod backlog;
 mod batch;
 mod breaker;
 mod clock;
@@ -31,6 +36,7 @@ mod mending;
 pub mod seed;
 
 pub mod stop;
+mod watch;
 mod worker;
 
 pub use account::Account;
@@ -40,7 +46,12 @@ use breaker::Breaker;
 use clock::Clock;
 use gate::Gate;
 use stop::Stop;
+use watch::Watched;
+use watch::Watcher;
 use worker::WorkerReport;
+
+/// A second, in nanoseconds.
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// A run's load, ready to start: everything is set up and seeded.
 #[derive(Debug)]
@@ -57,6 +68,8 @@ pub struct Job {
     pub feed: Feed,
     /// Who may end it.
     pub stop: Stop,
+    /// Who keeps each second.
+    pub seconds: SyncSender<Second>,
 }
 
 /// What all workers share. Nothing of it is written on the hot path but the breaker's counters,
@@ -77,6 +90,10 @@ struct Shared {
 pub struct Finished {
     /// All workers' measurements.
     pub recorder: Recorder,
+    /// Thresholds that were judged each second, in the scenario's order.
+    pub judgements: Vec<Option<Judgement>>,
+    /// What is known of loadgen itself.
+    pub gates: Gates,
     /// Rows, by table.
     pub account: Account,
     /// How it ended.
@@ -101,62 +118,38 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
     let mut windows = Vec::new();
+    let spans = shared.spans();
     for worker in 0..workers {
-        let recorder = Recorder::new(shared.job.scenario.load.streams.len());
+        let recorder = Recorder::with_segments(spans.clone());
         windows.push(recorder.window());
         let mine = (worker..connections).step_by(workers).collect();
         worker::spawn(Arc::clone(&shared), recorder, mine, reports.clone())?;
     }
     drop(reports);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(watch(&shared, windows, &mut reported));
-    Ok(finish(&shared, &done, workers))
-}
-
-/// Waits for all workers, and tells the feed once a second how they do.
-async fn watch(
-    shared: &Shared,
-    windows: Vec<crate::measure::Window>,
-    reported: &mut mpsc::UnboundedReceiver<WorkerReport>,
-) -> Vec<WorkerReport> {
-    let names = shared.job.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
-    let mut meter = Meter::new(names, windows);
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut shown = None;
-    let mut done = Vec::new();
-    let (mut ready, mut warm) = (shared.ready.watch(), shared.warm.watch());
-    loop {
-        shared.show_phase(&mut shown);
-        tokio::select! {
-            Ok(()) = ready.changed() => {}
-            Ok(()) = warm.changed() => {}
-            report = reported.recv() => match report {
-                Some(report) => done.push(report),
-                None => return done,
-            },
-            _ = tick.tick() => {
-                // Between two ticks it may have changed.
-                let phase = shared.show_phase(&mut shown);
-                let at_ns = shared.clock.now();
-                shared.end_of_patience(at_ns);
-                let at = Duration::from_nanos(at_ns);
-                let streams = meter.look(at, &shared.targets(at_ns));
-                let left = shared.left(at_ns);
-                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase, left, streams });
-            }
-        }
-    }
+    let mut watcher = Watcher::new(&shared, windows, spans);
+    let done = runtime.block_on(watcher.work(&mut reported));
+    let seen = watcher.end(&done);
+    Ok(finish(&shared, &done, seen, workers))
 }
 
 impl Shared {
-    /// Tells the feed of a phase that it has not been told of.
-    fn show_phase(&self, shown: &mut Option<Phase>) -> Phase {
-        let phase = self.phase();
-        if shown.replace(phase) != Some(phase) {
-            self.job.feed.phase(phase);
-        }
-        phase
+    /// When the second began that a moment is in: seconds are counted from the beginning of the
+    /// measured part, once it has begun.
+    fn second_began(&self, now: u64) -> u64 {
+        let zero = self.began().filter(|began| *began <= now).unwrap_or(0);
+        zero + (now - zero) / SECOND_NS * SECOND_NS
+    }
+
+    /// The named segments of each stream.
+    fn spans(&self) -> Vec<Spans> {
+        let of = |stream: &Stream| {
+            let segments = stream.segments.iter();
+            Spans::new(
+                segments.map(|it| (it.name.as_str(), nanoseconds(it.from), nanoseconds(it.to))),
+            )
+        };
+        self.job.scenario.load.streams.iter().map(of).collect()
     }
 
     fn phase(&self) -> Phase {
@@ -228,14 +221,10 @@ impl Shared {
     }
 }
 
-fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
+fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usize) -> Finished {
     let scenario = &shared.job.scenario;
-    let mut recorder = Recorder::new(scenario.load.streams.len());
     let mut account = Account::new(shared.job.world.table_count());
     for report in done {
-        if report.is_measuring {
-            recorder.merge(&report.recorder);
-        }
         account.merge(&report.account);
     }
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));
@@ -258,7 +247,8 @@ fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
             max_lag: stream.late.max_lag,
         }
     });
-    Finished { streams: streams.collect(), recorder, account, end, workers }
+    let Watched { recorder, judgements, gates } = watched;
+    Finished { streams: streams.collect(), recorder, judgements, gates, account, end, workers }
 }
 
 impl Job {

@@ -26,8 +26,9 @@ pub(super) struct LaneRun {
     pub(super) release_ns: u64,
     /// When its last action settled, on the run's clock.
     pub(super) idle_since: u64,
-    /// How late its last slot was seen, by our own fault.
-    pub(super) our_lateness: u64,
+    /// How late its last slot was taken, and how much of that was our own fault.
+    lateness: u64,
+    our_lateness: u64,
     /// Of the last slot that was taken: when it was planned, and when it was taken.
     pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
@@ -36,6 +37,8 @@ pub(super) struct LaneRun {
     pub(super) behind: HashSet<RowId>,
     /// Acknowledged actions that a crash of the server could still take back, oldest first.
     pub(super) fresh: VecDeque<(u64, Flight)>,
+    /// The rows that those made.
+    pub(super) born: HashSet<RowId>,
     /// When the newest was acknowledged of those that are not kept in mind, though a crash could
     /// still have taken them back.
     pub(super) forgotten: Option<u64>,
@@ -61,6 +64,8 @@ pub(super) struct Flight {
     pub(super) was_acknowledged: bool,
     /// A row of it missed an earlier update, and so may look already as this action leaves it.
     pub(super) is_doubtful: bool,
+    /// What the sink said of it when it was last sent: see [`crate::sink::Receipt`].
+    pub(super) horizon: u64,
 }
 
 impl Flight {
@@ -68,6 +73,7 @@ impl Flight {
     pub(super) fn render(&self, world: &World, action: &mut Action) {
         world.render(&self.decision, action);
         action.is_doubtful = self.is_doubtful;
+        action.horizon = self.horizon;
     }
 }
 
@@ -77,8 +83,14 @@ const FRESH_MIN: usize = 256;
 
 impl LaneRun {
     /// Keeps an acknowledged action in mind for as long as a crash may take it back.
-    pub(super) fn remember(&mut self, flight: Flight, now: u64, lossy_for: Duration, lanes: u32) {
-        let most = (FRESH_MAX / lanes as usize).max(FRESH_MIN);
+    pub(super) fn remember(
+        &mut self,
+        flight: Flight,
+        now: u64,
+        lossy_for: Duration,
+        (world, rows): (&World, &mut Vec<RowId>),
+    ) {
+        let most = (FRESH_MAX / world.lanes as usize).max(FRESH_MIN);
         let lossy_ns = crate::pace::nanoseconds(lossy_for);
         while let Some((at, _)) = self.fresh.front()
             && (self.fresh.len() >= most || now.saturating_sub(*at) > lossy_ns)
@@ -86,7 +98,20 @@ impl LaneRun {
             if now.saturating_sub(*at) <= lossy_ns {
                 self.forgotten = Some(*at);
             }
-            self.fresh.pop_front();
+            if let Some((_, settled)) = self.fresh.pop_front()
+                && !self.born.is_empty()
+            {
+                rows.clear();
+                world.makes(&settled.decision, rows);
+                for row in rows.iter() {
+                    self.born.remove(row);
+                }
+            }
+        }
+        if world.has_deletes() {
+            rows.clear();
+            world.makes(&flight.decision, rows);
+            self.born.extend(rows.drain(..));
         }
         self.fresh.push_back((now, flight));
     }
@@ -101,25 +126,31 @@ impl LaneRun {
             is_noted: false,
             release_ns: 0,
             idle_since: 0,
+            lateness: 0,
             our_lateness: 0,
             last: None,
             absent: HashSet::new(),
             behind: HashSet::new(),
             fresh: VecDeque::new(),
+            born: HashSet::new(),
             forgotten: None,
             again: VecDeque::new(),
             left: None,
         }
     }
 
-    /// When a slot that is taken now, and was due at `intended`, counts as seen. One that found its
-    /// lane free is seen now. One that found it busy, or held back by the late policy, had to wait
-    /// for the target: it counts as seen when it was due; but for as long as our own lateness with
-    /// the slots before it is what it still waits behind.
+    /// When a slot that is taken now, and was due at `intended`, counts as seen. For as long as its
+    /// lane was busy, or held back by the late policy, it had to wait for the target; from then on
+    /// it waited for us. Where the slots before it waited for us, it waits behind that as well, and
+    /// where the lane falls further behind, we have a part in that.
     pub(super) fn seen_at(&mut self, intended: u64, now: u64) -> u64 {
         let late = now.saturating_sub(intended);
-        let was_free = self.idle_since.max(self.release_ns) <= intended;
-        self.our_lateness = if was_free { late } else { late.min(self.our_lateness) };
+        let possible = self.idle_since.max(self.release_ns).max(intended);
+        let own = now.saturating_sub(possible);
+        let grown = late.saturating_sub(self.lateness);
+        let behind = if possible == intended { 0 } else { self.our_lateness + own.min(grown) };
+        self.our_lateness = late.min(own.max(behind));
+        self.lateness = late;
         intended.saturating_add(self.our_lateness)
     }
 

@@ -21,6 +21,7 @@ use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
 use crate::generate::world::States;
+use crate::generate::world::StepKind;
 use crate::generate::world::Stream;
 use crate::generate::world::Table;
 use crate::generate::world::World;
@@ -56,9 +57,14 @@ impl World {
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
+        let has_deletes = streams.iter().flat_map(|stream| &stream.mix).any(|(action, _)| {
+            let mut steps = actions[usize::from(*action)].steps.iter();
+            steps.any(|step| matches!(step.kind, StepKind::Delete { .. }))
+        });
         catalog.ranks = seeding::ranks(&tables);
         Self {
             seed: scenario.seed,
+            has_deletes,
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),

@@ -10,6 +10,7 @@ mod spans;
 mod stream;
 mod target;
 mod threshold;
+mod validity;
 
 use std::time::Duration;
 
@@ -79,7 +80,8 @@ pub(super) fn check(
         length: overrides.length,
     };
     let (streams, contents) = context.streams(load_file, problems);
-    let thresholds = threshold::thresholds(file, problems);
+    let thresholds = threshold::thresholds(file, &streams, problems);
+    let validity = validity::validity(file, problems);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
         seed,
@@ -91,6 +93,7 @@ pub(super) fn check(
         load: load((load_file, scale), streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
         thresholds,
+        validity,
         hash: String::new(),
         source: String::new(),
         secrets: Secrets::default(),

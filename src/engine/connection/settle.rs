@@ -79,8 +79,8 @@ impl Connection {
         if let Some(lossy_for) = self.routes[flight.sink].sink.lossy_for()
             && shortfalls.is_empty()
         {
-            let lanes = self.shared.job.world.lanes;
-            self.lanes[number].remember(flight, now, lossy_for, lanes);
+            let scratch = (&*self.shared.job.world, &mut self.rows);
+            self.lanes[number].remember(flight, now, lossy_for, scratch);
         }
         self.idle(number, now);
     }
@@ -151,7 +151,8 @@ impl Connection {
     pub(super) fn unsent(&mut self, number: usize) {
         let Some(flight) = self.lanes[number].flight.take() else { return };
         let mut records = self.records.borrow_mut();
-        records.recorder.stream(usize::from(flight.decision.stream)).counters.unfinished += 1;
+        let stream = records.recorder.stream(usize::from(flight.decision.stream));
+        stream.at(flight.stamps.due()).counters.unfinished += 1;
         drop(records);
         self.except(number, &flight, ExceptionKind::Unsent);
     }
@@ -176,7 +177,8 @@ impl Connection {
         }
         world.render(&flight.decision, &mut self.action);
         records.account.missed(&self.action);
-        let counters = &mut records.recorder.stream(usize::from(flight.decision.stream)).counters;
+        let stream = records.recorder.stream(usize::from(flight.decision.stream));
+        let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.skipped += 1;
         counters.missed += 1;
         drop(records);
@@ -223,12 +225,10 @@ impl Connection {
         self.rows.clear();
         world.changes(&flight.decision, &mut self.rows);
         flight.is_doubtful = self.rows.iter().any(|row| lane.behind.contains(row));
-        if flight.is_doubtful || lane.fresh.is_empty() || !world.deletes(&flight.decision) {
+        if flight.is_doubtful || lane.born.is_empty() || !world.deletes(&flight.decision) {
             return;
         }
-        let mut born = Vec::new();
-        lane.fresh.iter().for_each(|(_, fresh)| world.makes(&fresh.decision, &mut born));
-        flight.is_doubtful = self.rows.iter().any(|row| born.contains(row));
+        flight.is_doubtful = self.rows.iter().any(|row| lane.born.contains(row));
     }
 
     fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
