@@ -13,7 +13,7 @@ mod progress;
 mod series;
 mod terminal;
 mod sums;
-mod text;
+pub(crate) mod text;
 
 pub use closing::Colour;
 pub use closing::closing;

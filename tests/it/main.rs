@@ -24,6 +24,7 @@ mod mistakes;
 mod odd_names;
 mod pacing;
 mod picks;
+mod planning;
 mod provisioning;
 mod readme;
 mod reach;
