@@ -15,11 +15,13 @@ use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::StreamFacts;
 use crate::pace::nanoseconds;
+use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
 use crate::units::format_duration;
 
 pub mod account;
 mod agenda;
+mod backlog;
 mod breaker;
 mod clock;
 mod connection;
@@ -35,6 +37,8 @@ mod worker;
 pub use account::Account;
 pub use destination::Destination;
 
+use backlog::Backlog;
+use backlog::Lateness;
 use breaker::Breaker;
 use clock::Clock;
 use gate::Gate;
@@ -69,6 +73,7 @@ struct Shared {
     /// Opens when all have settled after the warm-up.
     warm: Gate,
     breaker: Breaker,
+    backlog: Backlog,
 }
 
 /// What came of a load.
@@ -96,12 +101,13 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         ready: Gate::new(connections),
         warm: Gate::new(connections),
         breaker: Breaker::default(),
+        backlog: Backlog::new(connections, job.scenario.load.streams.len()),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
     let mut windows = Vec::new();
     for worker in 0..workers {
-        let recorder = Recorder::new(shared.job.scenario.load.streams.len());
+        let recorder = Recorder::new(shared.job.world.series.len());
         windows.push(recorder.window());
         let mine = (worker..connections).step_by(workers).collect();
         worker::spawn(Arc::clone(&shared), recorder, mine, reports.clone())?;
@@ -118,11 +124,10 @@ async fn watch(
     windows: Vec<crate::measure::Window>,
     reported: &mut mpsc::UnboundedReceiver<WorkerReport>,
 ) -> Vec<WorkerReport> {
-    let names = shared.job.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
-    let mut meter = Meter::new(names, windows);
+    let mut meter = Meter::new(shared.job.world.series.clone(), windows);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut shown = None;
+    let (mut shown, mut lateness) = (None, Lateness::default());
     let mut done = Vec::new();
     let (mut ready, mut warm) = (shared.ready.watch(), shared.warm.watch());
     loop {
@@ -139,6 +144,7 @@ async fn watch(
                 let phase = shared.show_phase(&mut shown);
                 let at_ns = shared.clock.now();
                 shared.end_of_patience(at_ns);
+                shared.judge_lateness(&mut lateness, at_ns);
                 let at = Duration::from_nanos(at_ns);
                 let streams = meter.look(at, &shared.targets(at_ns));
                 let left = shared.left(at_ns);
@@ -206,9 +212,47 @@ impl Shared {
         }
     }
 
+    /// Stops a run that has been too late for too long.
+    fn judge_lateness(&self, lateness: &mut Lateness, now: u64) {
+        let streams = self.job.scenario.load.streams.iter();
+        let streams = streams.map(|stream| (stream.name.as_str(), stream.late));
+        if let Some(reason) = lateness.look(&self.backlog, streams, now) {
+            self.job.stop.tell(stop::Level::Drain, End::Stopped(reason));
+        }
+    }
+
     fn left(&self, now: u64) -> Option<Duration> {
         let gone = Duration::from_nanos(now.saturating_sub(self.began()?));
         Some(self.length()?.saturating_sub(gone))
+    }
+
+    /// What the summary must know of a stream, or of what follows in one.
+    fn facts(&self, series: u16) -> StreamFacts {
+        let stream = self.job.world.stream_of(series);
+        let (plan, late) =
+            (self.job.world.plan(stream), self.job.scenario.load.streams[stream].late);
+        let is_follow_up = stream != usize::from(series);
+        let began_ns = self.began().unwrap_or(0);
+        let now = self.clock.now().saturating_sub(began_ns);
+        // An unlimited stream may reach its limit long before its time is over.
+        let is_timed = plan.is_open() || plan.measured_slots().is_none();
+        let is_whole = self.job.stop.end() == End::Complete && is_timed;
+        let whole = plan.measured().filter(|_| is_whole);
+        let gone = self.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
+        let gone = Duration::from_nanos(gone);
+        StreamFacts {
+            name: self.job.world.series[usize::from(series)].clone(),
+            is_open: plan.is_open(),
+            // How much follows is drawn.
+            planned: plan.measured_slots().filter(|_| !is_follow_up),
+            began_ns,
+            measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
+            // Where what is later is not sent, nothing that is sent is late.
+            max_lag: match late.policy {
+                LatePolicy::Skip => Duration::MAX,
+                LatePolicy::CatchUp | LatePolicy::Abort => late.max_lag,
+            },
+        }
     }
 
     /// The rate that each stream should have now.
@@ -228,8 +272,7 @@ impl Shared {
 }
 
 fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
-    let scenario = &shared.job.scenario;
-    let mut recorder = Recorder::new(scenario.load.streams.len());
+    let mut recorder = Recorder::new(shared.job.world.series.len());
     let mut account = Account::new(shared.job.world.table_count());
     for report in done {
         if report.is_measuring {
@@ -238,26 +281,9 @@ fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
         account.merge(&report.account);
     }
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));
-    let began_ns = shared.began().unwrap_or(0);
-    let end = shared.job.stop.end();
-    let now = shared.clock.now().saturating_sub(began_ns);
-    let streams = scenario.load.streams.iter().enumerate().map(|(number, stream)| {
-        let plan = shared.job.world.plan(number);
-        // An unlimited stream may reach its limit long before its time is over.
-        let is_timed = plan.is_open() || plan.measured_slots().is_none();
-        let whole = plan.measured().filter(|_| end == End::Complete && is_timed);
-        let gone = shared.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
-        let gone = Duration::from_nanos(gone);
-        StreamFacts {
-            name: stream.name.clone(),
-            is_open: plan.is_open(),
-            planned: plan.measured_slots(),
-            began_ns,
-            measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
-            max_lag: stream.late.max_lag,
-        }
-    });
-    Finished { streams: streams.collect(), recorder, account, end, workers }
+    let series = 0..u16::try_from(shared.job.world.series.len()).unwrap_or(u16::MAX);
+    let streams = series.map(|series| shared.facts(series)).collect();
+    Finished { streams, recorder, account, end: shared.job.stop.end(), workers }
 }
 
 impl Job {

@@ -25,5 +25,6 @@ pub use lane::Due;
 pub use lane::Lane;
 pub use lane::RowId;
 pub use lane::Turn;
+pub use lane::Unscheduled;
 pub use seeding::Chunk;
 pub use world::World;

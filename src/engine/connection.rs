@@ -25,15 +25,20 @@ use crate::engine::flight::LaneRun;
 use crate::engine::mending::Mending;
 use crate::engine::stop::Level;
 use crate::engine::worker::Records;
+use crate::generate::Decision;
 use crate::generate::Due;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::Turn;
+use crate::generate::Unscheduled;
 use crate::measure::Stamps;
+use crate::scenario::LatePolicy;
+use crate::scenario::Stream;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
 mod end;
+mod late;
 mod lost;
 mod settle;
 mod wait;
@@ -45,6 +50,10 @@ const TURN_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Connection {
     shared: Arc<Shared>,
+    /// Its number in the run.
+    index: usize,
+    /// Whether a stream's late policy wants to know how far behind it is.
+    is_watched: bool,
     records: Rc<RefCell<Records>>,
     lanes: Vec<LaneRun>,
     agenda: Agenda,
@@ -78,6 +87,11 @@ enum Period {
     WarmUp(u64),
     /// The measured part, which began then.
     Measuring(u64),
+}
+
+/// Whether somebody must know at any time how late a stream is.
+fn is_watched(stream: &Stream) -> bool {
+    stream.late.policy == LatePolicy::Abort
 }
 
 impl Connection {
@@ -120,6 +134,8 @@ impl Connection {
             action: Action::default(),
             rows: Vec::new(),
             records: Rc::clone(records),
+            index,
+            is_watched: shared.job.scenario.load.streams.iter().any(is_watched),
             shared: Arc::clone(shared),
         })
     }
@@ -174,22 +190,22 @@ impl Connection {
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
         let world = &self.shared.job.world;
-        let boundary = world.plan(usize::from(due.stream)).boundary_ns();
-        let Some(intended) = self.intended(&due) else {
+        let boundary = world.plan_of(due.stream).boundary_ns();
+        let Some(intended) = self.intended(&self.lanes[number], &due) else {
             return self.schedule_unlimited(number, due, now);
         };
         if matches!(self.period, Period::WarmUp(_)) && due.planned_ns >= boundary {
             // Its warm-up is over: it goes on when everybody's is.
             return;
         }
-        let factor = self.shared.job.scenario.load.streams[usize::from(due.stream)].late.factor;
+        let factor = self.late(due.stream).factor;
         let release = self.lanes[number].release(intended, due.planned_ns, factor);
         self.note(number, release, due.planned_ns);
     }
 
     /// An unlimited stream goes on until the clock, or its limit, says stop.
     fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
-        let plan = self.shared.job.world.plan(usize::from(due.stream));
+        let plan = self.shared.job.world.plan_of(due.stream);
         match self.period {
             Period::WarmUp(began) if now >= began + plan.boundary_ns() => return,
             Period::WarmUp(_) => {}
@@ -211,8 +227,8 @@ impl Connection {
     }
 
     /// When a slot is due on the run's clock; `None` in an unlimited stream.
-    fn intended(&self, due: &Due) -> Option<u64> {
-        let plan = self.shared.job.world.plan(usize::from(due.stream));
+    fn intended(&self, _lane: &LaneRun, due: &Due) -> Option<u64> {
+        let plan = self.shared.job.world.plan_of(due.stream);
         let boundary = plan.boundary_ns();
         plan.is_open().then(|| match self.period {
             Period::WarmUp(began) => began + due.planned_ns,
@@ -237,7 +253,7 @@ impl Connection {
             return;
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
-        let intended = self.intended(&due);
+        let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
         let Some(decision) = lane.lane.decide() else { return };
         if let Some(left) = &mut lane.left {
@@ -247,6 +263,13 @@ impl Connection {
         lane.last = Some((due.planned_ns, now));
         let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };
         let mut records = self.records.borrow_mut();
+        for (series, why) in lane.lane.unscheduled() {
+            let counters = &mut records.recorder.stream(usize::from(series)).counters;
+            match why {
+                Unscheduled::AfterEnd => counters.after_end += 1,
+                Unscheduled::Crowded => counters.crowded_out += 1,
+            }
+        }
         let counters = &mut records.recorder.stream(usize::from(due.stream)).counters;
         counters.scheduled += 1;
         if decision.turn == Turn::Fallback {
@@ -258,6 +281,11 @@ impl Connection {
             return self.schedule(number, now);
         }
         drop(records);
+        self.begin_flight(number, decision, stamps, now);
+    }
+
+    /// A decision that acts goes to its database, as soon as there is room.
+    fn begin_flight(&mut self, number: usize, decision: Decision, stamps: Stamps, now: u64) {
         let sink = self.shared.job.world.domain_of(&decision);
         let effects = Vec::new();
         let flight = Flight {
@@ -272,6 +300,10 @@ impl Connection {
         };
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
+        if self.is_too_late(number, now) {
+            self.leave_out(number);
+            return self.schedule(number, now);
+        }
         if self.withhold(number) {
             return self.schedule(number, now);
         }
@@ -289,7 +321,13 @@ impl Connection {
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
                 let Some(number) = self.routes[route].queue.pop_front() else { break };
-                self.submit(route, number);
+                let now = self.shared.clock.now();
+                if self.is_too_late(number, now) {
+                    self.leave_out(number);
+                    self.idle(number, now);
+                } else {
+                    self.submit(route, number);
+                }
             }
         }
     }

@@ -54,15 +54,23 @@ impl World {
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
+        let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let follow_ups: Vec<_> = scenario
+            .follow_ups()
+            .iter()
+            .map(|it| (number(it.stream), number(names.action(it.domain, it.action))))
+            .collect();
         Self {
             seed: scenario.seed,
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),
-            groups: group::groups(&tables, &actions, &streams),
+            groups: group::groups(&tables, &actions, &streams, &follow_ups),
             tables,
             actions,
             streams,
+            follow_ups,
+            series: scenario.series(),
             fallbacks,
         }
     }
@@ -102,7 +110,7 @@ impl<'a> Names<'a> {
         Some((self.table(domain, table), column))
     }
 
-    fn action(&self, domain: usize, action: usize) -> usize {
+    pub(super) fn action(&self, domain: usize, action: usize) -> usize {
         self.first[domain].1 + action
     }
 }

@@ -5,9 +5,15 @@ use crate::action::TableId;
 use crate::generate::world::Action;
 use crate::generate::world::Stream;
 use crate::generate::world::Table;
+use crate::generate::world::actions_of;
 
 /// The groups, each in the order of its streams.
-pub(super) fn groups(tables: &[Table], actions: &[Action], streams: &[Stream]) -> Vec<Vec<usize>> {
+pub(super) fn groups(
+    tables: &[Table],
+    actions: &[Action],
+    streams: &[Stream],
+    follow_ups: &[(u16, u16)],
+) -> Vec<Vec<usize>> {
     // Union by relabelling: there are few tables.
     let mut label: Vec<usize> = (0..tables.len()).collect();
     let mut join = |left: usize, right: usize| {
@@ -20,13 +26,10 @@ pub(super) fn groups(tables: &[Table], actions: &[Action], streams: &[Stream]) -
             join(number, usize::from(parent.0));
         }
     }
-    for stream in streams {
-        let touched: Vec<TableId> = stream
-            .mix
-            .iter()
-            .flat_map(|(action, _)| &actions[usize::from(*action)].steps)
-            .map(|step| step.table)
-            .collect();
+    for stream in 0..streams.len() {
+        let all = actions_of(actions, streams, follow_ups, stream);
+        let touched: Vec<TableId> =
+            all.flat_map(|action| &action.steps).map(|step| step.table).collect();
         touched.windows(2).for_each(|pair| join(usize::from(pair[0].0), usize::from(pair[1].0)));
     }
     let label_of = |stream: &Stream| {

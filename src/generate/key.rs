@@ -26,6 +26,10 @@ pub(super) enum Purpose {
     Deal(u16),
     /// How row numbers are shuffled into keys.
     Shuffle,
+    /// Whether an action follows a slot's, and when.
+    FollowUp,
+    /// How long a session thinks before a slot.
+    Think,
     /// The half of a key that proves the other one.
     Proof,
 }
@@ -40,6 +44,8 @@ impl Purpose {
             Self::Deal(number) => 5 << 32 | u64::from(number),
             Self::Shuffle => 6 << 32,
             Self::Proof => 7 << 32,
+            Self::FollowUp => 8 << 32,
+            Self::Think => 9 << 32,
         }
     }
 }

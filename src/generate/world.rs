@@ -30,6 +30,11 @@ pub struct World {
     pub(super) actions: Vec<Action>,
     /// In the order of the scenario.
     pub(super) streams: Vec<Stream>,
+    /// What follows in the streams: the stream, and the number of the action. Each is a series behind
+    /// those of the streams.
+    pub(super) follow_ups: Vec<(u16, u16)>,
+    /// What each series is called: streams, then what follows in them.
+    pub series: Vec<String>,
     /// The fall-back insert of the first table among `actions`.
     pub(super) fallbacks: usize,
     /// Sets of streams that share rows, each with its own lanes.
@@ -151,6 +156,22 @@ pub(super) struct Action {
     pub(super) name: String,
     /// Its steps.
     pub(super) steps: Vec<Step>,
+    /// What follows it.
+    pub(super) then: Vec<Then>,
+}
+
+/// An action that follows another, made ready.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Then {
+    /// The number of the action.
+    pub(super) action: u16,
+    /// Whose row is passed on, and where its number stands among the first one's picks.
+    pub(super) table: TableId,
+    pub(super) at: usize,
+    /// How often it follows, and when: nanoseconds after the first one's planned time.
+    pub(super) share: f64,
+    pub(super) min_ns: u64,
+    pub(super) max_ns: u64,
 }
 
 /// A step made ready.
@@ -246,9 +267,33 @@ impl World {
         &self.tables[usize::from(id.0)]
     }
 
+    /// The stream that a series belongs to: itself, or the one in which it follows.
+    pub fn stream_of(&self, series: u16) -> usize {
+        let followed = usize::from(series).checked_sub(self.streams.len());
+        let followed = followed.and_then(|number| self.follow_ups.get(number));
+        usize::from(followed.map_or(series, |(stream, _)| *stream))
+    }
+
+    /// The series of an action that follows others of a stream.
+    pub(super) fn series_of(&self, stream: usize, action: u16) -> Option<u16> {
+        let is_it = |it: &(u16, u16)| usize::from(it.0) == stream && it.1 == action;
+        let number = self.follow_ups.iter().position(is_it)?;
+        u16::try_from(self.streams.len() + number).ok()
+    }
+
     /// How a stream's slots are due.
     pub fn plan(&self, stream: usize) -> &Plan {
         &self.streams[stream].plan
+    }
+
+    /// The timetable that a series keeps: its stream's.
+    pub fn plan_of(&self, series: u16) -> &Plan {
+        self.plan(self.stream_of(series))
+    }
+
+    /// The actions that a stream leads to: those of its mix, and those that follow.
+    pub(super) fn actions_of(&self, stream: usize) -> impl Iterator<Item = &Action> {
+        actions_of(&self.actions, &self.streams, &self.follow_ups, stream)
     }
 
     /// The number of tables, over all domains.
@@ -268,4 +313,16 @@ impl World {
     pub fn is_owned(&self, table: TableId) -> bool {
         self.table(table).owner.is_some()
     }
+}
+
+/// As [`World::actions_of`], while the world is being made.
+pub(super) fn actions_of<'a>(
+    actions: &'a [Action],
+    streams: &'a [Stream],
+    follow_ups: &'a [(u16, u16)],
+    stream: usize,
+) -> impl Iterator<Item = &'a Action> {
+    let mixed = streams[stream].mix.iter().map(|(action, _)| *action);
+    let following = follow_ups.iter().filter(move |it| usize::from(it.0) == stream);
+    mixed.chain(following.map(|it| it.1)).map(|action| &actions[usize::from(action)])
 }

@@ -183,9 +183,12 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
         ("unfinished", stream.unfinished),
         ("skipped", stream.skipped),
         ("of them missed", stream.missed),
+        ("of them too late", stream.late),
         ("retries", stream.retries),
         ("inserts instead of other changes", stream.fallbacks),
         ("lost after acknowledgement", stream.lost_after_ack),
+        ("not scheduled, as due after the end", stream.after_end),
+        ("not scheduled, as too many waited", stream.crowded_out),
         ("longer than an hour", stream.clamped),
     ];
     let counts = counts.iter().filter(|(_, count)| *count > 0);
@@ -215,7 +218,8 @@ fn latencies(summary: &Summary) -> Vec<String> {
             row.extend(
                 [digest.p50, digest.p90, digest.p99, digest.p999, digest.max].map(duration_ns),
             );
-            row.push(if index == 0 { format!(" {meaning}") } else { String::new() });
+            let meaning = if index == 0 { format!(" {meaning}") } else { String::new() };
+            row.push(if stream.late > 0 { left_out(stream) } else { meaning });
             rows.push(row);
         }
     }
@@ -225,6 +229,13 @@ fn latencies(summary: &Summary) -> Vec<String> {
     let mut align = [Align::Right; 8];
     (align[0], align[1], align[7]) = (Align::Left, Align::Left, Align::Left);
     columns(&align, &rows).into_iter().map(|line| format!("  {line}")).collect()
+}
+
+/// Beside percentiles of those that were not left out.
+fn left_out(stream: &StreamSummary) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a share, shown with one digit")]
+    let share = stream.late as f64 / stream.scheduled.max(1) as f64 * 100.0;
+    format!(" without {share:.1}% that were too late")
 }
 
 fn tables(tables: &[TableCounts]) -> Vec<String> {

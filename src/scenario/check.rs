@@ -62,7 +62,6 @@ pub(super) fn check(
     let load_file = file.load.0.as_ref()?;
     let context = stream::Context { file, schemas: &schemas, length: overrides.length };
     let (streams, profiles) = context.streams(load_file, problems);
-    let thresholds = threshold::thresholds(file, problems);
     let seed = file.seed.0.as_ref().and_then(|seed| seed.as_ref()).map(|seed| seed.value);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
@@ -74,11 +73,12 @@ pub(super) fn check(
         domains,
         load: load(load_file, streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
-        thresholds,
+        thresholds: Vec::new(),
         hash: String::new(),
         source: String::new(),
         secrets: Secrets::default(),
     };
+    scenario.thresholds = threshold::thresholds(file, &scenario.series(), problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
         content::check(&scenario, file, &whole, problems);

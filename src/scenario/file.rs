@@ -146,7 +146,12 @@ pub(super) struct LimitFile {
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LateFile {
+    /// All slots are sent, a backlog at no more than `factor` times the schedule.
     CatchUp(CatchUpFile),
+    /// A slot later than `max_lag` is not sent.
+    Skip(MaxLagFile),
+    /// The run ends once slots have been later than `max_lag` for three seconds on end.
+    Abort(MaxLagFile),
 }
 
 impl Default for LateFile {
@@ -161,6 +166,14 @@ impl Default for LateFile {
 pub(super) struct CatchUpFile {
     /// 2 unless set.
     pub(super) factor: Option<Spanned<f64>>,
+    /// 5s unless set.
+    pub(super) max_lag: Option<Spanned<String>>,
+}
+
+/// `skip` and `abort`
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaxLagFile {
     /// 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
 }

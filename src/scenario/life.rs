@@ -1,6 +1,7 @@
 //! Which rows come and go in a run.
 
 use crate::scenario::Scenario;
+use crate::scenario::Stream;
 use crate::schema::Fill;
 use crate::schema::Otherwise;
 use crate::schema::Reference;
@@ -53,12 +54,20 @@ impl<'a> Tables<'a> {
         references.collect()
     }
 
-    /// The steps of the actions that the streams mix, with their domains.
+    /// The steps of the actions that the streams mix, and of those that follow, with their domains.
     pub(crate) fn mixed(&self) -> impl Iterator<Item = (usize, &'a Step)> {
-        let entries = self.scenario.load.streams.iter().flat_map(|stream| &stream.mix);
-        entries.flat_map(|entry| {
-            let action = &self.scenario.domains[entry.domain].schema.actions[entry.action];
-            action.steps.iter().map(move |step| (entry.domain, step))
+        self.scenario.load.streams.iter().flat_map(|stream| self.steps_of(stream))
+    }
+
+    /// The same of one stream.
+    pub(crate) fn steps_of(&self, stream: &'a Stream) -> impl Iterator<Item = (usize, &'a Step)> {
+        let scenario = self.scenario;
+        stream.mix.iter().flat_map(move |entry| {
+            let actions = scenario.leading_to(entry).into_iter();
+            let schema = &scenario.domains[entry.domain].schema;
+            actions
+                .flat_map(move |action| &schema.actions[action].steps)
+                .map(move |step| (entry.domain, step))
         })
     }
 

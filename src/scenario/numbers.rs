@@ -64,8 +64,10 @@ impl Tables<'_> {
         let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
         let mut births = Births::default();
         for entry in stream.mix.iter().filter(|entry| entry.domain == at.0) {
-            let action = &self.scenario.domains[at.0].schema.actions[entry.action];
-            let rows = real(made_by(action, at.1));
+            let actions = &self.scenario.domains[at.0].schema.actions;
+            // What follows is reckoned to follow always.
+            let all = self.scenario.leading_to(entry);
+            let rows = real(all.iter().map(|action| made_by(&actions[*action], at.1)).sum());
             births.most = births.most.max(rows);
             births.mean += entry.weight / total * rows;
             births.square += entry.weight / total * rows * rows;

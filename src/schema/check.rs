@@ -3,6 +3,7 @@
 mod action;
 mod draw;
 mod fill;
+mod follow;
 mod literal;
 mod outline;
 mod relation;
@@ -17,6 +18,7 @@ use crate::schema::Schema;
 use crate::schema::check::outline::Outline;
 use crate::schema::file::FillFile;
 use crate::schema::file::SchemaFile;
+use crate::schema::file::steps_of;
 use crate::yaml;
 use crate::yaml::Node;
 
@@ -79,14 +81,15 @@ impl Checked {
 
     /// Where a step of an action is written.
     pub(crate) fn step_place(&self, action: usize, step: usize) -> Place {
-        let Some((name, steps)) =
+        let Some((name, file)) =
             self.file.actions.0.as_ref().and_then(|actions| actions.0.get(action))
         else {
             return self.file.schema.place;
         };
         // Broken steps are not in the schema, so the numbers behind them would be off.
-        let is_whole = |steps: &&Vec<_>| steps.len() == self.schema.actions[action].steps.len();
-        let step = steps.as_ref().filter(is_whole).and_then(|steps| steps.get(step)?.0.as_ref());
+        let is_whole = |steps: &&[_]| steps.len() == self.schema.actions[action].steps.len();
+        let steps = file.as_ref().map(steps_of).filter(is_whole);
+        let step = steps.and_then(|steps| steps.get(step)?.0.as_ref());
         step.map_or(name.place, |step| step.value.place().unwrap_or(step.place))
     }
 
@@ -111,6 +114,7 @@ pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Opt
     let name = file.schema.value.clone();
     let kinds = outline.kinds();
     let content = yaml::digest(node);
-    let schema = Schema { name, database, tables, actions, source, content };
+    let mut schema = Schema { name, database, tables, actions, source, content };
+    follow::all(&file, &mut schema, problems);
     Some(Checked { schema, file, kinds })
 }

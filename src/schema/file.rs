@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::yaml::Entries;
 use crate::yaml::Kept;
+use crate::yaml::ListOr;
 use crate::yaml::OneOrMany;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
@@ -19,7 +20,7 @@ pub(crate) struct SchemaFile {
     pub(crate) database: Option<Spanned<String>>,
     pub(crate) tables: Spanned<Entries<TableFile>>,
     #[serde(default)]
-    pub(crate) actions: Kept<Entries<Vec<Kept<Spanned<StepFile>>>>>,
+    pub(crate) actions: Kept<Entries<ActionFile>>,
 }
 
 /// A table.
@@ -165,6 +166,41 @@ pub(crate) enum PickFile {
     /// The mean distance from the newest; 64 unless set.
     Recent(Option<Spanned<f64>>),
     State(OneOrMany<Spanned<String>>),
+}
+
+/// An action: its steps, or settings with what follows it.
+pub(crate) type ActionFile = ListOr<Kept<Spanned<StepFile>>, FollowedFile>;
+
+/// The steps of an action.
+pub(crate) fn steps_of(file: &ActionFile) -> &[Kept<Spanned<StepFile>>] {
+    match file {
+        ListOr::List(steps) => steps,
+        ListOr::Settings(file) => &file.steps,
+    }
+}
+
+/// An action that others follow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FollowedFile {
+    /// What it does.
+    pub(crate) steps: Vec<Kept<Spanned<StepFile>>>,
+    /// What happens later to the same row.
+    #[serde(default)]
+    pub(crate) then: Vec<Kept<Spanned<ThenFile>>>,
+}
+
+/// `then`: an action that follows another, on the same row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ThenFile {
+    /// The action, of the same schema.
+    pub(crate) action: Spanned<String>,
+    /// How long after the moment for which the first one was planned: `3s`, or `[2s, 5s]`, drawn
+    /// evenly between the two.
+    pub(crate) after: Spanned<OneOrMany<Spanned<String>>>,
+    /// How often it follows, 0 to 1; always unless set.
+    pub(crate) share: Option<Spanned<f64>>,
 }
 
 /// A step of an action: exactly one of `insert`, `update` and `delete`.

@@ -156,7 +156,8 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             _ => Role::Plain,
         };
         let inner = Reader { role, ..self };
-        if name == types::SCALAR_OR && self.scalar().is_some() {
+        let is_list = name == types::LIST_OR && !matches!(self.value(), Value::Map(_));
+        if is_list || name == types::SCALAR_OR && self.scalar().is_some() {
             self.settle(visitor.visit_some(inner))
         } else {
             self.settle(visitor.visit_newtype_struct(inner))

@@ -30,6 +30,7 @@ impl Connection {
         let mut records = self.records.borrow_mut();
         for lane in &mut self.lanes {
             lane.account.next = lane.lane.position().collect();
+            lane.account.decided = lane.lane.decided();
             records.account.lanes.push(std::mem::take(&mut lane.account));
         }
     }
@@ -114,6 +115,16 @@ impl Connection {
                 let counters = &mut records.recorder.stream(*stream).counters;
                 counters.scheduled += count;
                 counters.unfinished += count;
+            }
+            for due in lane.lane.waiting() {
+                let plan = world.plan_of(due.stream);
+                let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
+                if plan.is_open() && due.planned_ns <= horizon {
+                    let stream = usize::from(due.stream);
+                    let counters = &mut records.recorder.stream(stream).counters;
+                    counters.scheduled += 1;
+                    counters.unfinished += 1;
+                }
             }
         }
     }

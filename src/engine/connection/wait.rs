@@ -29,6 +29,7 @@ enum Event {
 impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
+        self.tell_backlog();
         let has_work = self.has_work();
         let next =
             self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
@@ -135,7 +136,7 @@ impl Connection {
     /// An unlimited stream's limit, dealt to the lanes.
     fn share_of_limit(&self, number: usize) -> Option<u64> {
         let lane = &self.lanes[number].lane;
-        let plan = self.shared.job.world.plan(usize::from(lane.peek()?.stream));
+        let plan = self.shared.job.world.plan_of(lane.peek()?.stream);
         let limit = plan.measured_slots().filter(|_| !plan.is_open())?;
         let (index, lanes) = (u64::from(lane.index()), u64::from(self.shared.job.world.lanes));
         Some(limit.saturating_sub(index).div_ceil(lanes))

@@ -36,19 +36,27 @@ struct NoRow {
 
 impl Lane {
     /// Finds the rows of a decision and changes the lane accordingly.
-    pub(super) fn choose(&mut self, decision: &mut Decision, draw: &mut Draw) {
+    /// What follows another action works on the row that is `given`.
+    pub(super) fn choose(
+        &mut self,
+        decision: &mut Decision,
+        given: Option<RowId>,
+        draw: &mut Draw,
+    ) {
         let world = Arc::clone(&self.world);
-        if let Err(NoRow { table, otherwise }) = self.find_all(&world, decision, draw) {
+        if let Err(NoRow { table, otherwise }) = self.find_all(&world, given, (decision, draw)) {
             decision.turn = Turn::Skip;
             decision.more = None;
-            if otherwise == Otherwise::Insert {
+            // A life that has ended is not made up for by a new row.
+            if otherwise == Otherwise::Insert && given.is_none() {
                 decision.action =
                     u16::try_from(world.fallbacks + usize::from(table.0)).unwrap_or(0);
-                if self.find_all(&world, decision, draw).is_ok() {
+                if self.find_all(&world, None, (decision, draw)).is_ok() {
                     decision.turn = Turn::Fallback;
                 }
             }
         }
+        self.is_barred = self.leaves_orphans(&world, decision);
         if decision.turn != Turn::Skip {
             self.apply(&world, decision);
         }
@@ -57,23 +65,24 @@ impl Lane {
     fn find_all(
         &self,
         world: &World,
-        decision: &mut Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
+        let given = given.map(|row| self.present(row)).transpose()?;
         let steps = &world.actions[usize::from(decision.action)].steps;
         for (number, step) in steps.iter().enumerate() {
             match &step.kind {
                 StepKind::Insert { parents, earlier } => {
                     self.begin_row(step, *earlier, decision);
-                    self.find_parents(step, parents, decision, draw)?;
+                    self.find_parents(step, parents, given, (decision, draw))?;
                 }
                 StepKind::Update { choice, .. } => {
-                    let row = self.find_row(step, choice, decision, draw)?;
+                    let row = self.find_row(step, choice, given, (decision, draw))?;
                     decision.set_pick(step.at, row);
                 }
                 StepKind::Delete { choice } => {
                     let held = self.held(&steps[..number], decision);
-                    self.find_doomed(step, choice, &held, (decision, draw))?;
+                    self.find_doomed(step, choice, (given, &held), (decision, draw))?;
                 }
             }
         }
@@ -111,8 +120,8 @@ impl Lane {
         &self,
         step: &Step,
         choices: &[ParentChoice],
-        decision: &mut Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
         let ordinal = decision.pick(step.at);
         let decided = &self.world.table(step.table).decided;
@@ -120,6 +129,9 @@ impl Lane {
             let row = match choice {
                 _ if self.world.refers_to_nobody(step.table, place, ordinal) => Some(NOBODY),
                 ParentChoice::Same(at) => Some(decision.pick(*at)),
+                ParentChoice::AsDeclared if given.is_some_and(|it| it.table == parent.table) => {
+                    given.map(|row| row.ordinal)
+                }
                 ParentChoice::AsDeclared => self.find_parent(parent, decision, draw),
             };
             let none = NoRow { table: step.table, otherwise: Otherwise::Skip };
@@ -185,15 +197,34 @@ impl Lane {
         &self,
         step: &Step,
         choice: &Choice,
-        decision: &Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&Decision, &mut Draw),
     ) -> Result<u64, NoRow> {
-        match choice {
-            Choice::Same(at) => Ok(decision.pick(*at)),
-            Choice::Pick(pick, otherwise) => self
-                .pick_staying(step.table, pick, decision, draw)
-                .ok_or(NoRow { table: step.table, otherwise: *otherwise }),
-        }
+        let (pick, otherwise) = match choice {
+            Choice::Same(at) => return Ok(decision.pick(*at)),
+            Choice::Pick(pick, otherwise) => (pick, *otherwise),
+        };
+        let row = match given.filter(|given| given.table == step.table) {
+            Some(given) => Some(given.ordinal).filter(|_| self.is_eligible(given, pick)),
+            None => self.pick_staying(step.table, pick, decision, draw),
+        };
+        row.ok_or(NoRow { table: step.table, otherwise })
+    }
+
+    /// A row that was passed on, if it still lives.
+    fn present(&self, row: RowId) -> Result<RowId, NoRow> {
+        let rows = &self.tables[usize::from(row.table.0)];
+        let lives = rows.alive.contains(self.world.index(row.ordinal));
+        lives.then_some(row).ok_or(NoRow { table: row.table, otherwise: Otherwise::Skip })
+    }
+
+    /// Whether a living row is in one of the states from which is picked.
+    fn is_eligible(&self, row: RowId, pick: &Pick) -> bool {
+        let Pick::State(states) = pick else { return true };
+        let rows = &self.tables[usize::from(row.table.0)];
+        let index = self.world.index(row.ordinal);
+        let is_in = |state: &usize| rows.states.get(*state).is_some_and(|it| it.contains(index));
+        states.iter().any(is_in)
     }
 
     /// A row to be deleted, and those that go with it; `held` do not.
@@ -201,16 +232,17 @@ impl Lane {
         &self,
         step: &Step,
         choice: &Choice,
-        held: &HashSet<RowId>,
+        (given, held): (Option<RowId>, &HashSet<RowId>),
         (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
+        let is_given = given.is_some_and(|given| given.table == step.table);
         let (tries, otherwise) = match choice {
             // The row stands; it is in the way or it is not.
             Choice::Same(_) => (1, Otherwise::Skip),
-            Choice::Pick(_, otherwise) => (TRIES_MAX, *otherwise),
+            Choice::Pick(_, otherwise) => (if is_given { 1 } else { TRIES_MAX }, *otherwise),
         };
         for _ in 0..tries {
-            let row = self.find_row(step, choice, decision, draw)?;
+            let row = self.find_row(step, choice, given, (decision, draw))?;
             let victims = self.victims(step.table, row, decision);
             if victims.len() > VICTIMS_MAX {
                 break;
@@ -293,7 +325,10 @@ impl Lane {
     }
 
     fn delete(&mut self, world: &World, table: TableId, index: u64) {
-        self.tables[usize::from(table.0)].delete(index);
+        let (lane, undying) = (self.index, &self.undying);
+        let is_undying =
+            |index| undying.contains(&RowId { table, ordinal: world.ordinal(lane, index) });
+        self.tables[usize::from(table.0)].delete(index, is_undying);
         for relation in &world.table(table).relations {
             let child = &mut self.tables[usize::from(relation.child.0)];
             child.families[relation.place].born.forget(index);

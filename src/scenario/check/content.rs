@@ -198,10 +198,7 @@ impl Checker<'_> {
     /// All tables that hang together with those that a stream touches.
     fn reach(&self, stream: &Stream) -> Vec<At> {
         let mut reached: Vec<At> = Vec::new();
-        for entry in &stream.mix {
-            let action = &self.tables.scenario.domains[entry.domain].schema.actions[entry.action];
-            reached.extend(action.steps.iter().map(|step| (entry.domain, step.table())));
-        }
+        reached.extend(self.tables.steps_of(stream).map(|(domain, step)| (domain, step.table())));
         let mut next = 0;
         while let Some(&at) = reached.get(next) {
             next += 1;

@@ -10,6 +10,7 @@ use crate::pace::Curve;
 use crate::pace::Pacing;
 use crate::pace::Segment;
 use crate::scenario::Late;
+use crate::scenario::LatePolicy;
 use crate::scenario::MixEntry;
 use crate::scenario::Stream;
 use crate::scenario::check::positive;
@@ -187,18 +188,22 @@ impl Context<'_> {
 }
 
 fn late(file: &LateFile, problems: &mut Problems) -> Option<Late> {
-    let LateFile::CatchUp(file) = file;
-    let factor = file.factor.as_ref().map_or(FACTOR, |factor| factor.value);
-    if let Some(written) = &file.factor
-        && !(1.0..=1e6).contains(&factor)
+    let (policy, factor, max_lag) = match file {
+        LateFile::CatchUp(file) => (LatePolicy::CatchUp, file.factor.as_ref(), &file.max_lag),
+        LateFile::Skip(file) => (LatePolicy::Skip, None, &file.max_lag),
+        LateFile::Abort(file) => (LatePolicy::Abort, None, &file.max_lag),
+    };
+    if let Some(written) = factor
+        && !(1.0..=1e6).contains(&written.value)
     {
         let problem = Problem::new("a factor below 1 never catches up").at(written.place);
         problems.add(problem.help("1 keeps the distance; 2 works a backlog off at twice the rate"));
         return None;
     }
-    let max_lag = match &file.max_lag {
+    let factor = factor.map_or(FACTOR, |factor| factor.value);
+    let max_lag = match max_lag {
         Some(lag) => positive(lag, problems)?,
         None => MAX_LAG,
     };
-    Some(Late { factor, max_lag })
+    Some(Late { factor, max_lag, policy })
 }

@@ -52,21 +52,30 @@ const COMPARISONS: [(&str, Comparison); 5] = [
 ];
 
 /// All thresholds.
-pub(super) fn thresholds(file: &ScenarioFile, problems: &mut Problems) -> Vec<Threshold> {
+pub(super) fn thresholds(
+    file: &ScenarioFile,
+    series: &[String],
+    problems: &mut Problems,
+) -> Vec<Threshold> {
     let thresholds = file.thresholds.0.iter().flatten();
     let thresholds = thresholds.filter_map(|threshold| threshold.0.as_ref());
-    thresholds.filter_map(|threshold| one(file, threshold, problems)).collect()
+    thresholds.filter_map(|threshold| one(file, series, threshold, problems)).collect()
 }
 
 fn one(
     file: &ScenarioFile,
+    series: &[String],
     threshold: &ThresholdFile,
     problems: &mut Problems,
 ) -> Option<Threshold> {
     let metric = metric(threshold, problems);
     let stream = threshold.stream.as_ref();
     if let (Some(stream), Some(load)) = (stream, file.load.0.as_ref()) {
-        let names: Vec<&str> = load.streams.names().map(|name| name.value.as_str()).collect();
+        // Also those that could not be read, and what follows in the others.
+        let mut names: Vec<&str> = load.streams.names().map(|name| name.value.as_str()).collect();
+        let further: Vec<&str> =
+            series.iter().map(String::as_str).filter(|name| !names.contains(name)).collect();
+        names.extend(further);
         if !names.contains(&stream.value.as_str()) {
             let message = format!("there is no stream `{}`", stream.value);
             let help = suggest(&stream.value, "the streams", &names);

@@ -137,7 +137,7 @@ fn schema(name: &str) -> Schema {
         name: name.to_owned(),
         database: format!("db_{name}"),
         tables: vec![items, orders, customers, log],
-        actions: vec![Action { name: "close".to_owned(), steps }],
+        actions: vec![Action { name: "close".to_owned(), steps, then: Vec::new() }],
         source: String::new(),
         content: String::new(),
     }
