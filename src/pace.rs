@@ -2,6 +2,7 @@
 
 mod curve;
 mod plan;
+mod segment;
 mod slots;
 
 use std::fmt::Debug;
@@ -9,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use curve::Curve;
-pub use curve::STEPS_MAX;
-pub use curve::Segment;
 pub use plan::Plan;
 pub use plan::WarmUp;
+pub use segment::STEPS_MAX;
+pub use segment::Segment;
+pub use segment::lasting;
 pub use slots::Slots;
 
 /// A shape of load over time.

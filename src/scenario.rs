@@ -201,10 +201,24 @@ pub struct Stream {
     pub mix: Vec<MixEntry>,
     /// When.
     pub pacing: Pacing,
+    /// The segments of its profile that have a name, in order; a repeated one as often as it is
+    /// played.
+    pub segments: Vec<NamedSegment>,
     /// What becomes of late slots.
     pub late: Late,
     /// At most so many slots (warm-up not counted).
     pub limit: Option<u64>,
+}
+
+/// When a segment with a name is played. Times are measured: the warm-up is not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSegment {
+    /// Its name.
+    pub name: String,
+    /// When it begins.
+    pub from: Duration,
+    /// When it ends.
+    pub to: Duration,
 }
 
 /// One action of a mix.

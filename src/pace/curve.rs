@@ -26,77 +26,13 @@ mod section;
 use std::time::Duration;
 
 use super::Profile;
+use super::Segment;
 use super::nanoseconds;
 use super::real;
 use super::whole;
 use section::Section;
 use section::Shape;
 use section::snap;
-
-/// The most steps that one [`Segment::Steps`] may have: each takes memory. `check` holds it.
-pub const STEPS_MAX: u32 = 10_000;
-
-/// A part of a curve. Rates are slots a second, never negative.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Segment {
-    /// One rate.
-    Hold {
-        /// The rate.
-        rate: f64,
-        /// How long.
-        length: Duration,
-    },
-    /// From one rate to another, in a straight line.
-    Ramp {
-        /// The first rate; if not given, that at which the segment before ended, or 0.
-        from: Option<f64>,
-        /// The last rate.
-        to: f64,
-        /// How long.
-        length: Duration,
-    },
-    /// Several holds, each faster (or slower) than the one before.
-    Steps {
-        /// The first rate.
-        from: f64,
-        /// What is added from step to step; may be negative, but no step goes below 0.
-        by: f64,
-        /// How many, at most [`STEPS_MAX`].
-        count: u32,
-        /// How long each is.
-        each: Duration,
-    },
-    /// A base rate with a peak in the middle of each period.
-    ///
-    /// ```text
-    ///            ____               peak
-    ///           ╱    ╲
-    /// _________╱      ╲_________    base
-    /// │  rise → hold → fall    │
-    /// └───────  every  ────────┘
-    /// ```
-    Spike {
-        /// The rate between peaks.
-        base: f64,
-        /// The rate at the peak.
-        peak: f64,
-        /// How long it takes from base to peak; may be 0.
-        rise: Duration,
-        /// How long the peak is held; may be 0.
-        hold: Duration,
-        /// How long it takes from peak to base; may be 0.
-        fall: Duration,
-        /// The period; at least rise, hold and fall together.
-        every: Duration,
-        /// How long all of it lasts; the last period may be cut short.
-        length: Duration,
-    },
-    /// Nothing.
-    Idle {
-        /// How long.
-        length: Duration,
-    },
-}
 
 /// A profile made of segments, played one after the other.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,6 +3,7 @@
 mod content;
 mod domain;
 mod profile;
+mod spans;
 mod stream;
 mod target;
 mod threshold;

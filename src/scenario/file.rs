@@ -127,6 +127,8 @@ pub(super) struct StreamFile {
     /// `domain.action: weight`
     pub(super) mix: Spanned<Entries<Spanned<f64>>>,
     pub(super) profile: Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
+    /// How often the profile is played, one time after the other; 1 unless set.
+    pub(super) repeat: Option<Spanned<u32>>,
     pub(super) limit: Option<LimitFile>,
     #[serde(default)]
     pub(super) late: LateFile,
@@ -199,6 +201,8 @@ pub(super) struct SegmentFile {
     pub(super) unlimited: Option<Spanned<Scalar>>,
     #[serde(rename = "for")]
     pub(super) length: Option<Spanned<String>>,
+    /// By which thresholds and the time series know the segment; unique in its stream.
+    pub(super) name: Option<Spanned<String>>,
 }
 
 /// `ramp`

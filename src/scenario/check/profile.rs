@@ -19,15 +19,23 @@ use crate::yaml::Kind;
 use crate::yaml::Scalar;
 use crate::yaml::Spanned;
 
-/// Most segments of a profile.
+/// Most segments of a profile, and most of a repeated one.
 const SEGMENTS_MAX: usize = 1_000;
+const REPEATED_MAX: usize = 100_000;
 
 /// A profile, as written.
 pub(super) enum Written {
     /// Segments, played one after the other.
-    Open(Vec<Segment>),
-    /// `unlimited`.
-    Unlimited(End),
+    Open(Vec<Part>),
+    /// `unlimited`, and its name.
+    Unlimited(End, Option<String>),
+}
+
+/// A segment and its name.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub(super) segment: Segment,
+    pub(super) name: Option<String>,
 }
 
 /// When an unlimited stream ends.
@@ -39,18 +47,21 @@ pub(super) enum End {
     AtLimit,
 }
 
-/// Reads a profile. None if some of it is broken.
+/// Reads a profile, played `repeat` times. None if some of it is broken.
 pub(super) fn profile(
     file: &Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
+    repeat: Option<&Spanned<u32>>,
     problems: &mut Problems,
 ) -> Option<Written> {
-    let mut segments = Vec::new();
-    let mut is_whole = true;
+    let mut parts = Vec::new();
+    let mut is_whole = names_differ(file, problems);
     let mut unlimited = None;
-    for segment in &file.value {
-        match segment.0.as_ref().map(|segment| one(segment, problems)) {
-            Some(Some(Read::Segment(segment))) => segments.push(segment),
-            Some(Some(Read::Unlimited(length, place))) => unlimited = Some((length, place)),
+    for segment in file.value.iter().map(|segment| segment.0.as_ref()) {
+        let name = segment.and_then(|segment| segment.value.name.as_ref());
+        let name = name.map(|name| name.value.clone());
+        match segment.map(|segment| one(segment, problems)) {
+            Some(Some(Read::Segment(segment))) => parts.push(Part { segment, name }),
+            Some(Some(Read::Unlimited(length, place))) => unlimited = Some((length, place, name)),
             Some(None) | None => is_whole = false,
         }
     }
@@ -60,19 +71,65 @@ pub(super) fn profile(
         problems.add(problem.help("write `profile: [ { hold: 100/s, for: 1m } ]`"));
         return None;
     }
-    if let Some((length, place)) = unlimited {
-        if file.value.len() > 1 {
-            let message = "`unlimited` stands alone in its profile";
-            problems.add(Problem::new(message).at(place));
-            return None;
-        }
-        return Some(Written::Unlimited(length));
+    if let Some((length, place, name)) = unlimited {
+        let message = match repeat {
+            _ if file.value.len() > 1 => "`unlimited` stands alone in its profile",
+            Some(_) => "`unlimited` is not repeated: write how long it lasts",
+            None => return Some(Written::Unlimited(length, name)),
+        };
+        problems.add(Problem::new(message).at(place));
+        return None;
     }
-    let has_rate = segments.iter().any(|segment| highest(segment) > 0.0);
+    let has_rate = parts.iter().any(|part| part.segment.highest() > 0.0);
     if is_whole && !has_rate {
         problems.add(Problem::new("the profile has no rate above 0").at(file.place));
     }
-    is_whole.then_some(Written::Open(segments))
+    let times = times(repeat, file.value.len(), problems)?;
+    is_whole.then(|| Written::Open(repeated(parts, times)))
+}
+
+/// How often it is played.
+fn times(repeat: Option<&Spanned<u32>>, segments: usize, problems: &mut Problems) -> Option<usize> {
+    let Some(repeat) = repeat else { return Some(1) };
+    let times = usize::try_from(repeat.value).unwrap_or(usize::MAX);
+    let most = REPEATED_MAX / segments.max(1);
+    if (1..=most).contains(&times) {
+        return Some(times);
+    }
+    let message = format!("`repeat` is 1 to {most} for a profile of {segments} segments");
+    problems.add(Problem::new(message).at(repeat.place));
+    None
+}
+
+/// A profile, so many times. Each time is the same: a ramp that begins it without `from` begins at 0.
+fn repeated(mut parts: Vec<Part>, times: usize) -> Vec<Part> {
+    if times > 1
+        && let Some(Part { segment: Segment::Ramp { from, .. }, .. }) = parts.first_mut()
+    {
+        *from = Some(from.unwrap_or(0.0));
+    }
+    (0..times).flat_map(|_| parts.iter().cloned()).collect()
+}
+
+/// Whether no two segments share a name, and each name can be printed.
+fn names_differ(file: &Spanned<Vec<Kept<Spanned<SegmentFile>>>>, problems: &mut Problems) -> bool {
+    let mut known: Vec<&str> = Vec::new();
+    let mut is_good = true;
+    let segments = file.value.iter().filter_map(|segment| segment.0.as_ref());
+    for name in segments.filter_map(|segment| segment.value.name.as_ref()) {
+        let text = name.value.as_str();
+        let message = if text.is_empty() || text.len() > 100 || text.contains(char::is_control) {
+            "a segment's name has 1 to 100 characters that can be printed".to_owned()
+        } else if known.contains(&text) {
+            format!("two segments of this profile are called `{text}`")
+        } else {
+            known.push(text);
+            continue;
+        };
+        problems.add(Problem::new(message).at(name.place));
+        is_good = false;
+    }
+    is_good
 }
 
 enum Read {
@@ -81,7 +138,7 @@ enum Read {
 }
 
 fn one(file: &Spanned<SegmentFile>, problems: &mut Problems) -> Option<Read> {
-    let SegmentFile { hold, ramp, steps, spike, idle, unlimited, length } = &file.value;
+    let SegmentFile { hold, ramp, steps, spike, idle, unlimited, length, .. } = &file.value;
     let given: Vec<&str> = [
         (hold.is_some(), "hold"),
         (ramp.is_some(), "ramp"),
@@ -228,127 +285,4 @@ fn spike(
     }
     let length = length?;
     is_good.then_some(Segment::Spike { base, peak, rise, hold, fall, every, length })
-}
-
-/// The highest rate of a segment.
-fn highest(segment: &Segment) -> f64 {
-    match segment {
-        Segment::Hold { rate, .. } => *rate,
-        // What it begins at is another segment's, or 0.
-        Segment::Ramp { from, to, .. } => from.unwrap_or(0.0).max(*to),
-        Segment::Steps { from, by, count, .. } => from.max(from + by * f64::from(count - 1)),
-        Segment::Spike { peak, .. } => *peak,
-        Segment::Idle { .. } => 0.0,
-    }
-}
-
-/// How long a segment is.
-fn length_of(segment: &Segment) -> Duration {
-    match segment {
-        Segment::Hold { length, .. }
-        | Segment::Ramp { length, .. }
-        | Segment::Spike { length, .. }
-        | Segment::Idle { length } => *length,
-        Segment::Steps { count, each, .. } => each.saturating_mul(*count),
-    }
-}
-
-/// The segments, lasting just so long: cut, or held at their last rate (the last spikes go on).
-pub(super) fn lasting(mut segments: Vec<Segment>, wanted: Duration) -> Vec<Segment> {
-    let mut start = Duration::ZERO;
-    for index in 0..segments.len() {
-        let length = length_of(&segments[index]);
-        let is_last = index + 1 == segments.len();
-        if start + length < wanted && !is_last {
-            start += length;
-            continue;
-        }
-        segments.truncate(index + 1);
-        let before = segments[..index].last().map_or(0.0, ending);
-        if let Some(last) = segments.pop() {
-            segments.extend(fitted(last, wanted.saturating_sub(start), before));
-        }
-        break;
-    }
-    segments
-}
-
-/// The rate at which a segment ends.
-fn ending(segment: &Segment) -> f64 {
-    match segment {
-        Segment::Hold { rate, .. } => *rate,
-        Segment::Ramp { to, .. } => *to,
-        Segment::Steps { from, by, count, .. } => from + by * f64::from(count - 1),
-        Segment::Spike { base, .. } => *base,
-        Segment::Idle { .. } => 0.0,
-    }
-}
-
-/// One segment, lasting just so long.
-fn fitted(segment: Segment, wanted: Duration, before: f64) -> Vec<Segment> {
-    let own = length_of(&segment);
-    match segment {
-        Segment::Hold { rate, .. } => vec![Segment::Hold { rate, length: wanted }],
-        Segment::Idle { .. } => vec![Segment::Idle { length: wanted }],
-        Segment::Spike { base, peak, rise, hold, fall, every, .. } => {
-            vec![Segment::Spike { base, peak, rise, hold, fall, every, length: wanted }]
-        }
-        Segment::Ramp { from, to, .. } if wanted < own => {
-            let from = from.unwrap_or(before);
-            let to = from + (to - from) * wanted.as_secs_f64() / own.as_secs_f64();
-            vec![Segment::Ramp { from: Some(from), to, length: wanted }]
-        }
-        Segment::Steps { from, by, count, each } if wanted < own => {
-            let mut left = wanted;
-            let mut steps = Vec::new();
-            for step in 0..count {
-                let length = each.min(left);
-                left -= length;
-                steps.push(Segment::Hold { rate: from + by * f64::from(step), length });
-                if left.is_zero() {
-                    break;
-                }
-            }
-            steps
-        }
-        longer => {
-            let rate = ending(&longer);
-            vec![longer, Segment::Hold { rate, length: wanted.saturating_sub(own) }]
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::lasting;
-    use crate::pace::Curve;
-    use crate::pace::Profile;
-    use crate::pace::Segment;
-
-    fn seconds(count: u64) -> Duration {
-        Duration::from_secs(count)
-    }
-
-    #[test]
-    fn a_profile_is_cut_or_goes_on() {
-        let segments = vec![
-            Segment::Hold { rate: 10.0, length: seconds(10) },
-            Segment::Ramp { from: None, to: 30.0, length: seconds(10) },
-        ];
-        let expected = |length: u64| {
-            let fitted = Curve::new(lasting(segments.clone(), seconds(length)));
-            assert_eq!(fitted.length(), seconds(length));
-            fitted.slots()
-        };
-        assert_eq!(expected(5), 50);
-        assert_eq!(expected(10), 100);
-        assert_eq!(expected(15), 175);
-        assert_eq!(expected(20), 300);
-        assert_eq!(expected(30), 600);
-        let steps = vec![Segment::Steps { from: 1.0, by: 1.0, count: 3, each: seconds(10) }];
-        let slots = |length| Curve::new(lasting(steps.clone(), seconds(length))).slots();
-        assert_eq!((slots(15), slots(30), slots(40)), (20, 60, 90));
-    }
 }

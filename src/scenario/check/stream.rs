@@ -9,6 +9,7 @@ use crate::diagnostic::suggest;
 use crate::pace::Curve;
 use crate::pace::Pacing;
 use crate::pace::Segment;
+use crate::pace::lasting;
 use crate::scenario::Late;
 use crate::scenario::LatePolicy;
 use crate::scenario::MixEntry;
@@ -17,6 +18,7 @@ use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
 use crate::scenario::check::profile::Written;
+use crate::scenario::check::spans;
 use crate::scenario::file::LateFile;
 use crate::scenario::file::LoadFile;
 use crate::scenario::file::ScenarioFile;
@@ -81,30 +83,36 @@ impl Context<'_> {
             (Some(Ok(limit)), _) => Some(limit),
             _ => None,
         };
-        let (pacing, segments) = match profile::profile(&file.profile, problems)? {
-            Written::Unlimited(End::AtLimit) if limit.is_none() && self.length.is_none() => {
-                let problem = Problem::new("this stream would never end").at(file.profile.place);
-                let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
-                problems.add(problem.help(help));
-                return None;
-            }
-            Written::Unlimited(end) => {
-                let own = match end {
-                    End::After(length) => Some(length),
-                    End::AtLimit => None,
-                };
-                (Pacing::Unlimited { length: self.length.or(own) }, Vec::new())
-            }
-            Written::Open(segments) => {
-                let segments = match self.length {
-                    Some(length) => profile::lasting(segments, length),
-                    None => segments,
-                };
-                (Pacing::Open(Arc::new(Curve::new(segments.clone()))), segments)
-            }
-        };
+        let (pacing, segments, named) =
+            match profile::profile(&file.profile, file.repeat.as_ref(), problems)? {
+                Written::Unlimited(End::AtLimit, _) if limit.is_none() && self.length.is_none() => {
+                    let problem =
+                        Problem::new("this stream would never end").at(file.profile.place);
+                    let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
+                    problems.add(problem.help(help));
+                    return None;
+                }
+                Written::Unlimited(end, name) => {
+                    let own = match end {
+                        End::After(length) => Some(length),
+                        End::AtLimit => None,
+                    };
+                    let length = self.length.or(own);
+                    let named = spans::whole(name, length);
+                    (Pacing::Unlimited { length }, Vec::new(), named)
+                }
+                Written::Open(parts) => {
+                    let named = spans::named(&parts, self.length);
+                    let segments = parts.into_iter().map(|part| part.segment).collect();
+                    let segments = match self.length {
+                        Some(length) => lasting(segments, length),
+                        None => segments,
+                    };
+                    (Pacing::Open(Arc::new(Curve::new(segments.clone()))), segments, named)
+                }
+            };
         let name = name.value.clone();
-        Some((Stream { name, mix: mix?, pacing, late: late?, limit }, segments))
+        Some((Stream { name, mix: mix?, pacing, segments: named, late: late?, limit }, segments))
     }
 
     fn mix(&self, file: &StreamFile, problems: &mut Problems) -> Option<Vec<MixEntry>> {
