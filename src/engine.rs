@@ -11,6 +11,7 @@ use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::LiveState;
 use crate::measure::Meter;
+use crate::measure::Pace;
 use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::StreamFacts;
@@ -30,7 +31,7 @@ mod flight;
 mod gate;
 mod mending;
 pub mod seed;
-
+mod session;
 pub mod stop;
 mod worker;
 
@@ -42,6 +43,7 @@ use backlog::Lateness;
 use breaker::Breaker;
 use clock::Clock;
 use gate::Gate;
+use session::Census;
 use stop::Stop;
 use worker::WorkerReport;
 
@@ -74,6 +76,7 @@ struct Shared {
     warm: Gate,
     breaker: Breaker,
     backlog: Backlog,
+    census: Census,
 }
 
 /// What came of a load.
@@ -101,6 +104,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         ready: Gate::new(connections),
         warm: Gate::new(connections),
         breaker: Breaker::default(),
+        census: Census::new(job.scenario.load.streams.len()),
         backlog: Backlog::new(connections, job.scenario.load.streams.len()),
         job,
     });
@@ -243,31 +247,41 @@ impl Shared {
         StreamFacts {
             name: self.job.world.series[usize::from(series)].clone(),
             is_open: plan.is_open(),
-            // How much follows is drawn.
-            planned: plan.measured_slots().filter(|_| !is_follow_up),
+            // How much follows is drawn; and where both clock and limit may end it, either does.
+            planned: plan
+                .measured_slots()
+                .filter(|_| !is_follow_up && (plan.is_open() || plan.measured().is_none())),
             began_ns,
             measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
-            // Where what is later is not sent, nothing that is sent is late.
+            // Where what is later is not sent, or nothing has its time, nothing that is sent is late.
             max_lag: match late.policy {
-                LatePolicy::Skip => Duration::MAX,
-                LatePolicy::CatchUp | LatePolicy::Abort => late.max_lag,
+                LatePolicy::CatchUp | LatePolicy::Abort if plan.is_open() => late.max_lag,
+                _ => Duration::MAX,
             },
+            is_follow_up,
+            sessions: plan.sessions().map(|_| self.census.measured(stream)),
         }
     }
 
-    /// The rate that each stream should have now.
-    fn targets(&self, now: u64) -> Vec<f64> {
+    /// The pace that each series should have now.
+    fn targets(&self, now: u64) -> Vec<Pace> {
         let began = self.began();
         let warmup_began = self.ready.opened().unwrap_or(now);
-        (0..self.job.scenario.load.streams.len())
-            .map(|stream| {
-                let plan = self.job.world.plan(stream);
-                let planned = began.map_or(now.saturating_sub(warmup_began), |began| {
-                    plan.boundary_ns() + now.saturating_sub(began)
-                });
-                if plan.is_open() { plan.rate(planned) } else { f64::INFINITY }
-            })
-            .collect()
+        let pace = |stream: usize| {
+            let plan = self.job.world.plan(stream);
+            let planned = began.map_or(now.saturating_sub(warmup_began), |began| {
+                plan.boundary_ns() + now.saturating_sub(began)
+            });
+            match plan.sessions() {
+                Some(_) => Pace::Sessions(self.census.alive(stream)),
+                None if plan.is_open() => Pace::Rate(plan.rate(planned)),
+                None => Pace::Unlimited,
+            }
+        };
+        let streams = self.job.scenario.load.streams.len();
+        let follow_ups = self.job.world.series.len() - streams;
+        let follows = std::iter::repeat_n(Pace::Follows, follow_ups);
+        (0..streams).map(pace).chain(follows).collect()
     }
 }
 
@@ -295,7 +309,7 @@ impl Job {
     /// Over how many connections a group's lanes are dealt: as many as each of its destinations
     /// allows, but no more than there are lanes.
     fn spread(&self, group: usize) -> usize {
-        self.allowed(group).clamp(1, self.world.lanes.max(1) as usize)
+        self.allowed(group).clamp(1, self.world.lanes_of(group).max(1) as usize)
     }
 
     fn allowed(&self, group: usize) -> usize {
@@ -306,11 +320,15 @@ impl Job {
 
     /// Says so if connections were asked for that have no lane.
     fn warn_of_idle(&self) {
-        let lanes = self.world.lanes as usize;
-        let allowed = (0..self.world.groups.len()).map(|group| self.allowed(group)).max();
+        let groups = 0..self.world.groups.len();
+        let all = groups.map(|group| (self.allowed(group), self.world.lanes_of(group) as usize));
+        // The group that uses the most.
+        let most = all.max_by_key(|(allowed, lanes)| *allowed.min(lanes));
         let is_discarded =
             self.destinations.iter().all(|each| matches!(each, Destination::Discard));
-        if let Some(allowed) = allowed.filter(|allowed| *allowed > lanes && !is_discarded) {
+        if let Some((allowed, lanes)) =
+            most.filter(|(allowed, lanes)| allowed > lanes && !is_discarded)
+        {
             self.feed.message(format!(
                 "{lanes} of {allowed} connections are used: a lane has one action under way, so \
                  more need more `lanes`"

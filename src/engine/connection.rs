@@ -40,6 +40,7 @@ use crate::sink::Sink;
 mod end;
 mod late;
 mod lost;
+mod sessions;
 mod settle;
 mod wait;
 
@@ -106,11 +107,10 @@ impl Connection {
         let mut is_needed = vec![false; shared.job.destinations.len()];
         for group in 0..world.groups.len() {
             let spread = shared.job.spread(group);
-            let mine = (0..world.lanes).filter(|lane| *lane as usize % spread == index);
+            let mine = (0..world.lanes_of(group)).filter(|lane| *lane as usize % spread == index);
             let before = lanes.len();
-            lanes.extend(
-                mine.map(|lane| LaneRun::new(Lane::new(world, group, lane), group, world.lanes)),
-            );
+            lanes
+                .extend(mine.map(|lane| LaneRun::new(world, Lane::new(world, group, lane), group)));
             if lanes.len() > before {
                 world.domains_of(group).into_iter().for_each(|domain| is_needed[domain] = true);
             }
@@ -189,6 +189,9 @@ impl Connection {
             return;
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
+        if self.lanes[number].session.is_some() {
+            return self.schedule_session(number, &due, now);
+        }
         let world = &self.shared.job.world;
         let boundary = world.plan_of(due.stream).boundary_ns();
         let Some(intended) = self.intended(&self.lanes[number], &due) else {
@@ -226,8 +229,11 @@ impl Connection {
         self.agenda.add(release, planned_ns, number);
     }
 
-    /// When a slot is due on the run's clock; `None` in an unlimited stream.
-    fn intended(&self, _lane: &LaneRun, due: &Due) -> Option<u64> {
+    /// When a slot of a lane is due on the run's clock; `None` in an unlimited stream.
+    fn intended(&self, lane: &LaneRun, due: &Due) -> Option<u64> {
+        if let Some(session) = &lane.session {
+            return Some(session.intended(due.planned_ns));
+        }
         let plan = self.shared.job.world.plan_of(due.stream);
         let boundary = plan.boundary_ns();
         plan.is_open().then(|| match self.period {
@@ -253,15 +259,20 @@ impl Connection {
             return;
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
+        if !self.is_session_up(number, &due, now) {
+            return;
+        }
         let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
         let Some(decision) = lane.lane.decide() else { return };
-        if let Some(left) = &mut lane.left {
-            *left = left.saturating_sub(1);
+        if self.shared.job.world.stream_of(due.stream) == usize::from(due.stream) {
+            lane.left = lane.left.map(|left| left.saturating_sub(1));
+            lane.session.iter_mut().for_each(|session| session.asks(due.planned_ns));
         }
         let picked = lane.seen_at(intended.unwrap_or(now), now);
         lane.last = Some((due.planned_ns, now));
-        let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };
+        let is_closed = lane.session.is_some();
+        let stamps = Stamps { intended, picked, is_closed, ..Stamps::default() };
         let mut records = self.records.borrow_mut();
         for (series, why) in lane.lane.unscheduled() {
             let counters = &mut records.recorder.stream(usize::from(series)).counters;
@@ -278,7 +289,7 @@ impl Connection {
         if decision.turn == Turn::Skip {
             counters.skipped += 1;
             drop(records);
-            return self.schedule(number, now);
+            return self.go_on(number, now);
         }
         drop(records);
         self.begin_flight(number, decision, stamps, now);
@@ -302,10 +313,10 @@ impl Connection {
         self.lanes[number].flight = Some(flight);
         if self.is_too_late(number, now) {
             self.leave_out(number);
-            return self.schedule(number, now);
+            return self.go_on(number, now);
         }
         if self.withhold(number) {
-            return self.schedule(number, now);
+            return self.go_on(number, now);
         }
         self.doubt(number);
         let route = &mut self.routes[sink];
@@ -314,6 +325,14 @@ impl Connection {
         } else {
             route.queue.push_back(number);
         }
+    }
+
+    /// Nothing of a slot was sent: what comes next does not wait for an answer.
+    fn go_on(&mut self, number: usize, now: u64) {
+        if let Some(session) = &mut self.lanes[number].session {
+            session.is_answered(now);
+        }
+        self.schedule(number, now);
     }
 
     /// Submits what is queued, as far as there is room.

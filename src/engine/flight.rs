@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
+use crate::engine::session::Session;
 use crate::generate::Decision;
 use crate::generate::Lane;
 use crate::generate::RowId;
@@ -41,6 +42,9 @@ pub(super) struct LaneRun {
     pub(super) forgotten: Option<u64>,
     /// Actions that a crash took back, to be sent again before anything else.
     pub(super) again: VecDeque<Flight>,
+    /// Its stream, if it has a session, and the session.
+    pub(super) stream: usize,
+    pub(super) session: Option<Session>,
     /// Slots that an unlimited stream with a limit may still take here.
     pub(super) left: Option<u64>,
 }
@@ -77,8 +81,8 @@ const FRESH_MIN: usize = 256;
 
 impl LaneRun {
     /// Keeps an acknowledged action in mind for as long as a crash may take it back.
-    pub(super) fn remember(&mut self, flight: Flight, now: u64, lossy_for: Duration, lanes: u32) {
-        let most = (FRESH_MAX / lanes as usize).max(FRESH_MIN);
+    pub(super) fn remember(&mut self, flight: Flight, now: u64, lossy_for: Duration) {
+        let most = (FRESH_MAX / self.lane.lanes() as usize).max(FRESH_MIN);
         let lossy_ns = crate::pace::nanoseconds(lossy_for);
         while let Some((at, _)) = self.fresh.front()
             && (self.fresh.len() >= most || now.saturating_sub(*at) > lossy_ns)
@@ -91,9 +95,11 @@ impl LaneRun {
         self.fresh.push_back((now, flight));
     }
 
-    /// One of so many lanes.
-    pub(super) fn new(lane: Lane, group: usize, lanes: u32) -> Self {
-        let account = LaneAccount::new(group, lane.index(), lanes);
+    /// A lane of a group of streams.
+    pub(super) fn new(world: &World, lane: Lane, group: usize) -> Self {
+        let account = LaneAccount::new(group, lane.index(), lane.lanes());
+        let stream = world.groups[group].first().copied().unwrap_or(0);
+        let session = world.plan(stream).sessions().map(|_| Session::default());
         Self {
             lane,
             account,
@@ -109,6 +115,8 @@ impl LaneRun {
             forgotten: None,
             again: VecDeque::new(),
             left: None,
+            stream,
+            session,
         }
     }
 

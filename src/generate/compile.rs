@@ -30,7 +30,7 @@ use crate::schema;
 use crate::schema::ColumnType;
 
 pub(super) mod actions;
-pub(super) mod fills;
+pub(in crate::generate) mod fills;
 
 impl World {
     /// Makes a scenario ready. `start_us` is the run's start in the data: the scenario's own, or
@@ -138,6 +138,7 @@ fn table(
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
         taken: 0,
+        lanes: Tables { scenario }.lanes((domain, number)),
         numbers_max: Tables { scenario }.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),

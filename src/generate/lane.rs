@@ -17,6 +17,7 @@ mod choose;
 mod follow;
 mod orphans;
 mod rows;
+mod think;
 
 pub use follow::Unscheduled;
 
@@ -121,6 +122,8 @@ pub struct Due {
 pub struct Lane {
     world: Arc<World>,
     index: u32,
+    /// How many lanes its group has.
+    lanes: u32,
     /// The next slot of each stream of the group.
     next: Vec<Option<Due>>,
     tables: Vec<LaneTable>,
@@ -139,7 +142,7 @@ impl Lane {
     pub fn new(world: &Arc<World>, group: usize, index: u32) -> Self {
         let next = world.groups[group]
             .iter()
-            .map(|stream| due(world, u16::try_from(*stream).unwrap_or(u16::MAX), u64::from(index)))
+            .map(|stream| first(world, u16::try_from(*stream).unwrap_or(u16::MAX), index))
             .collect();
         let tables = (0..world.tables.len())
             .map(|table| LaneTable::new(world, TableId::of(table), index))
@@ -147,10 +150,11 @@ impl Lane {
         Self {
             world: Arc::clone(world),
             index,
+            lanes: world.lanes_of(group),
             next,
             tables,
             last_us: i64::MIN,
-            follow_ups: FollowUps::new(world.lanes),
+            follow_ups: FollowUps::new(world.lanes_of(group)),
             decided: 0,
             undying: HashSet::new(),
             is_barred: false,
@@ -160,6 +164,11 @@ impl Lane {
     /// Its number.
     pub fn index(&self) -> u32 {
         self.index
+    }
+
+    /// How many lanes its group has.
+    pub fn lanes(&self) -> u32 {
+        self.lanes
     }
 
     /// What it decides next: the earliest, then the stream's order, then the slot's.
@@ -227,7 +236,10 @@ impl Lane {
 
     /// A slot is taken: its stream goes on to its next one here.
     fn advance(&mut self, taken: Due) {
-        let after = due(&self.world, taken.stream, taken.slot + u64::from(self.world.lanes));
+        let after = match self.world.plan_of(taken.stream).think() {
+            Some(think) => think::next(&self.world, think, taken, self.lanes),
+            None => due(&self.world, taken.stream, taken.slot + u64::from(self.lanes)),
+        };
         if let Some(next) = self.next.iter_mut().find(|next| **next == Some(taken)) {
             *next = after;
         }
@@ -238,6 +250,15 @@ impl Lane {
         let unit = draw.unit();
         let found = mix.iter().find(|(_, share)| unit < *share).or(mix.last());
         found.map_or(0, |(action, _)| *action)
+    }
+}
+
+/// The first slot of a lane.
+fn first(world: &World, stream: u16, lane: u32) -> Option<Due> {
+    let plan = world.plan_of(stream);
+    match plan.sessions() {
+        Some(sessions) => think::first(plan, sessions, stream, lane),
+        None => due(world, stream, u64::from(lane)),
     }
 }
 

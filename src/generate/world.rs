@@ -10,6 +10,7 @@ use crate::generate::column::Column;
 use crate::generate::column::Constant;
 use crate::generate::permute::Permutation;
 use crate::pace::Plan;
+use crate::pace::Sessions;
 use crate::schema::Otherwise;
 use crate::schema::Pick;
 
@@ -18,7 +19,7 @@ use crate::schema::Pick;
 pub struct World {
     /// From which all content follows.
     pub seed: u64,
-    /// How many lanes share the work.
+    /// How many lanes share the work of a group of streams, unless it has sessions.
     pub lanes: u32,
     /// The run's start in the data, microseconds since 1970.
     pub start_us: i64,
@@ -46,6 +47,8 @@ pub struct World {
 pub(super) struct Table {
     /// Rows made by seeding, over all lanes.
     pub(super) seeded: u64,
+    /// To how many lanes its rows are dealt.
+    pub(super) lanes: u32,
     /// Numbers that rows of others have: ours begin behind them.
     pub(super) taken: u64,
     /// Numbers that a run may use, from 0 on.
@@ -238,14 +241,14 @@ pub(super) struct Stream {
 impl World {
     /// How many seeded rows of a table a lane has.
     pub(super) fn seeded_in_lane(&self, table: TableId, lane: u32) -> u64 {
-        let seeded = self.table(table).seeded;
-        let (lane, lanes) = (u64::from(lane), u64::from(self.lanes));
+        let Table { seeded, lanes, .. } = *self.table(table);
+        let (lane, lanes) = (u64::from(lane), u64::from(lanes));
         if seeded > lane { (seeded - lane).div_ceil(lanes) } else { 0 }
     }
 
     /// The run-wide number of row `index` of a lane: unique in its table.
-    pub(super) fn ordinal(&self, lane: u32, index: u64) -> u64 {
-        index * u64::from(self.lanes) + u64::from(lane)
+    pub(super) fn ordinal(&self, table: TableId, lane: u32, index: u64) -> u64 {
+        index * u64::from(self.table(table).lanes) + u64::from(lane)
     }
 
     /// What a row's unique values are made from: its run-wide number, behind those that are taken.
@@ -253,14 +256,21 @@ impl World {
         self.table(table).taken.wrapping_add(ordinal)
     }
 
-    /// The row's index in its lane.
-    pub(super) fn index(&self, ordinal: u64) -> u64 {
-        ordinal / u64::from(self.lanes)
+    /// A row's index in its lane.
+    pub(super) fn index(&self, table: TableId, ordinal: u64) -> u64 {
+        ordinal / u64::from(self.table(table).lanes)
     }
 
     /// The lane a row lives in.
-    pub(super) fn lane_of(&self, ordinal: u64) -> u32 {
-        u32::try_from(ordinal % u64::from(self.lanes)).unwrap_or(0)
+    pub(super) fn lane_of(&self, table: TableId, ordinal: u64) -> u32 {
+        u32::try_from(ordinal % u64::from(self.table(table).lanes)).unwrap_or(0)
+    }
+
+    /// How many lanes a group of streams has: the scenario's, or one for each session.
+    pub fn lanes_of(&self, group: usize) -> u32 {
+        let first = self.groups[group].first();
+        let sessions = first.and_then(|stream| self.plan(*stream).sessions());
+        sessions.map_or(self.lanes, Sessions::most)
     }
 
     pub(super) fn table(&self, id: TableId) -> &Table {

@@ -68,15 +68,15 @@ impl Meter {
         Meter { names, windows, last: (Duration::ZERO, none) }
     }
 
-    /// The streams at a time since the run began, beside the rates (a second) that they should
-    /// have: `targets`, in the order of the streams.
-    pub fn look(&mut self, at: Duration, targets: &[f64]) -> Vec<LiveStream> {
+    /// The streams at a time since the run began, beside the pace that they should have: `targets`,
+    /// in the order of the streams.
+    pub fn look(&mut self, at: Duration, targets: &[Pace]) -> Vec<LiveStream> {
         let seconds = at.saturating_sub(self.last.0).as_secs_f64();
         self.last.0 = at;
         (0..self.names.len())
             .map(|stream| {
-                let target = targets.get(stream).copied().filter(|target| target.is_finite());
-                LiveStream { target, ..self.look_at(stream, seconds) }
+                let pace = targets.get(stream).copied().unwrap_or(Pace::Unlimited);
+                LiveStream { target: pace.rate(), pace, ..self.look_at(stream, seconds) }
             })
             .collect()
     }
@@ -99,6 +99,7 @@ impl Meter {
         LiveStream {
             name: self.names[stream].clone(),
             target: None,
+            pace: Pace::Unlimited,
             achieved: super::rate(fresh, seconds),
             acknowledged: counters.acknowledged,
             failed: counters.failed,
@@ -124,13 +125,38 @@ pub struct LiveState {
     pub streams: Vec<LiveStream>,
 }
 
+/// What sets the pace of a stream, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// So many slots a second.
+    Rate(f64),
+    /// Nothing but the target.
+    Unlimited,
+    /// So many sessions, and how long they think.
+    Sessions(u64),
+    /// The actions that it follows.
+    Follows,
+}
+
+impl Pace {
+    fn rate(self) -> Option<f64> {
+        match self {
+            Pace::Rate(rate) => Some(rate),
+            Pace::Unlimited | Pace::Sessions(_) | Pace::Follows => None,
+        }
+    }
+}
+
 /// One stream at one moment. Rates and percentiles are those since the last look.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LiveStream {
     /// Its name.
     pub name: String,
-    /// Slots a second that should come due; `None` if it is unlimited.
+    /// Slots a second that should come due; `None` if there is no such rate.
     pub target: Option<f64>,
+    /// What there is instead.
+    #[serde(skip)]
+    pub pace: Pace,
     /// Acknowledged a second.
     pub achieved: f64,
     /// Acknowledged since the phase began.
@@ -157,8 +183,12 @@ mod tests {
     fn acknowledge(recorder: &mut Recorder, count: u64, response_ns: u64) {
         for _ in 0..count {
             recorder.stream(0).counters.sent += 1;
-            let stamps =
-                Stamps { intended: Some(0), picked: 0, sent: 10, acknowledged: response_ns };
+            let stamps = Stamps {
+                intended: Some(0),
+                sent: 10,
+                acknowledged: response_ns,
+                ..Stamps::default()
+            };
             recorder.stream(0).finished(&stamps, Outcome::Acknowledged);
         }
     }
@@ -172,18 +202,18 @@ mod tests {
             acknowledge(worker, 50, 1_000);
             worker.publish();
         }
-        let first = meter.look(Duration::from_secs(1), &[100.0]).remove(0);
+        let first = meter.look(Duration::from_secs(1), &[Pace::Rate(100.0)]).remove(0);
         assert_eq!((first.target, first.achieved), (Some(100.0), 100.0));
         assert_eq!((first.response_p99_ns, first.lag_p99_ns), (Some(1_000), Some(10)));
 
         acknowledge(&mut workers[0], 20, 9_000);
         workers[0].stream(0).counters.sent += 3;
         workers[0].publish();
-        let second = meter.look(Duration::from_secs(3), &[f64::INFINITY]).remove(0);
+        let second = meter.look(Duration::from_secs(3), &[Pace::Unlimited]).remove(0);
         assert_eq!((second.target, second.achieved, second.acknowledged), (None, 10.0, 120));
         assert_eq!((second.response_p99_ns, second.in_flight), (Some(9_000), 3));
 
-        let third = meter.look(Duration::from_secs(4), &[0.0]).remove(0);
+        let third = meter.look(Duration::from_secs(4), &[Pace::Rate(0.0)]).remove(0);
         assert_eq!((third.achieved, third.lag_p99_ns), (0.0, None));
     }
 

@@ -155,10 +155,9 @@ fn rates(summary: &Summary) -> Vec<String> {
     let mut rows =
         vec![row(["stream", "target", "achieved", "scheduled", "sent", "acknowledged", "failed"])];
     for stream in &summary.streams {
-        let is_open = stream.target_rate > 0.0;
         rows.push(vec![
             shorten(&stream.name, 24),
-            if is_open { exact_rate(stream.target_rate) } else { "unlimited".to_owned() },
+            target(stream),
             exact_rate(stream.achieved_rate),
             exact(stream.scheduled),
             exact(stream.sent),
@@ -174,6 +173,16 @@ fn rates(summary: &Summary) -> Vec<String> {
         lines.extend(paragraph("    ", &remarks));
     }
     lines
+}
+
+/// What a stream was to do.
+fn target(stream: &StreamSummary) -> String {
+    match stream.sessions {
+        Some(sessions) if sessions.most == 1 => "1 session".to_owned(),
+        Some(sessions) => format!("{} sessions", exact(sessions.most)),
+        None if stream.target_rate > 0.0 || stream.follows => exact_rate(stream.target_rate),
+        None => "unlimited".to_owned(),
+    }
 }
 
 /// What is out of the ordinary in a stream.
@@ -194,6 +203,9 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     let mut remarks: Vec<_> =
         counts.map(|(name, count)| format!("{} {name}", exact(*count))).collect();
+    if let Some(sessions) = stream.sessions {
+        remarks.push(format!("{:.1} sessions on average", sessions.mean));
+    }
     if stream.degraded {
         let lag = duration_ns(stream.lag_max_ns);
         remarks.push(format!("degraded: up to {lag} behind its schedule"));

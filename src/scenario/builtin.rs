@@ -3,8 +3,10 @@
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
+    ("orders-life", include_str!("../../scenarios/orders-life.yaml")),
     ("orders-max", include_str!("../../scenarios/orders-max.yaml")),
     ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
+    ("orders-sessions", include_str!("../../scenarios/orders-sessions.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
 ];

@@ -2,7 +2,9 @@
 
 mod content;
 mod domain;
+mod group;
 mod profile;
+mod sessions;
 mod spans;
 mod stream;
 mod target;
@@ -82,6 +84,7 @@ pub(super) fn check(
     scenario.thresholds = threshold::thresholds(file, &scenario.series(), problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
+        group::check(&scenario, file, problems);
         content::check(&scenario, file, &whole, problems);
     }
     scenario.hash = hash(&scenario, &profiles);

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
 use crate::yaml::Scalar;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// The whole file.
@@ -126,15 +127,76 @@ pub(super) struct LoadFile {
 pub(super) struct StreamFile {
     /// `domain.action: weight`
     pub(super) mix: Spanned<Entries<Spanned<f64>>>,
-    pub(super) profile: Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
+    /// `open` unless set: slots come due at their time, whatever became of those before. `closed`:
+    /// sessions wait for the answer, think, and go on.
+    #[serde(default)]
+    pub(super) model: ModelFile,
+    /// How many slots a second come due, over time; of an open stream.
+    pub(super) profile: Option<Spanned<Vec<Kept<Spanned<SegmentFile>>>>>,
+    /// How many sessions there are, over time; of a closed stream.
+    pub(super) sessions: Option<Spanned<Vec<Kept<Spanned<SessionsFile>>>>>,
+    /// How long a session thinks between an answer and its next action; of a closed stream. A
+    /// duration, or one of `uniform`, `lognormal` and `exponential`.
+    pub(super) think: Option<Spanned<ScalarOr<ThinkFile>>>,
     /// How often the profile is played, one time after the other; 1 unless set.
     pub(super) repeat: Option<Spanned<u32>>,
     pub(super) limit: Option<LimitFile>,
-    #[serde(default)]
-    pub(super) late: LateFile,
-    /// There is one kind, so nothing reads it; the word may be written.
-    #[serde(default, rename = "arrival")]
-    pub(super) _arrival: ArrivalFile,
+    /// `catch_up` unless set.
+    pub(super) late: Option<Spanned<LateFile>>,
+    /// There is one kind; the word may be written.
+    pub(super) arrival: Option<Spanned<ArrivalFile>>,
+}
+
+/// `model`
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ModelFile {
+    #[default]
+    Open,
+    Closed,
+}
+
+/// A segment of `sessions`: exactly one of `hold` and `ramp`, and `for`.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionsFile {
+    /// So many sessions.
+    pub(super) hold: Option<Spanned<String>>,
+    /// From one number of sessions to another, evenly.
+    pub(super) ramp: Option<Spanned<RampFile>>,
+    /// How long.
+    #[serde(rename = "for")]
+    pub(super) length: Option<Spanned<String>>,
+}
+
+/// `think`, beside a duration: exactly one of these.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThinkFile {
+    /// `[1s, 3s]`: evenly between the two.
+    pub(super) uniform: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
+    /// By its median and its 99th percentile.
+    pub(super) lognormal: Option<Spanned<ThinkLognormalFile>>,
+    /// By its mean.
+    pub(super) exponential: Option<ThinkExponentialFile>,
+}
+
+/// `lognormal` of `think`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThinkLognormalFile {
+    /// Half of the times are shorter.
+    pub(super) median: Spanned<String>,
+    /// 99 % of the times are shorter.
+    pub(super) p99: Spanned<String>,
+}
+
+/// `exponential` of `think`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThinkExponentialFile {
+    /// The mean of the times.
+    pub(super) mean: Spanned<String>,
 }
 
 /// `limit`
@@ -154,12 +216,6 @@ pub(super) enum LateFile {
     Skip(MaxLagFile),
     /// The run ends once slots have been later than `max_lag` for three seconds on end.
     Abort(MaxLagFile),
-}
-
-impl Default for LateFile {
-    fn default() -> Self {
-        Self::CatchUp(CatchUpFile::default())
-    }
 }
 
 /// `catch_up`

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::pace::Line;
+use crate::pace::Pacing;
 use crate::pace::Segment;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
@@ -33,6 +35,12 @@ pub(super) fn hash(scenario: &Scenario, profiles: &[Vec<Segment>]) -> String {
         }
         for segment in segments {
             write_segment(&mut text, segment);
+        }
+        if let Pacing::Closed { sessions, think } = &stream.pacing {
+            let _ = writeln!(text, "closed {think:?}");
+            for Line { from, to, length } in sessions.lines() {
+                let _ = writeln!(text, "sessions {from} {to} {}", length.as_nanos());
+            }
         }
     }
     format_hex(&Sha256::digest(text.as_bytes()))

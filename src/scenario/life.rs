@@ -1,5 +1,6 @@
 //! Which rows come and go in a run.
 
+use crate::pace::Sessions;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
 use crate::schema::Fill;
@@ -69,6 +70,55 @@ impl<'a> Tables<'a> {
                 .flat_map(move |action| &schema.actions[action].steps)
                 .map(move |step| (entry.domain, step))
         })
+    }
+
+    /// All tables that hang together with those that a stream touches.
+    pub(crate) fn reach(&self, stream: &Stream) -> Vec<At> {
+        let mut reached: Vec<At> = Vec::new();
+        reached.extend(self.steps_of(stream).map(|(domain, step)| (domain, step.table())));
+        let mut next = 0;
+        while let Some(&at) = reached.get(next) {
+            next += 1;
+            let neighbours = self.all().filter(|(other, _)| self.is_tied(at, *other));
+            let new: Vec<At> = neighbours
+                .map(|(other, _)| other)
+                .filter(|other| !reached.contains(other))
+                .collect();
+            reached.extend(new);
+        }
+        reached
+    }
+
+    /// Whether one table refers to the other, and rows of the other come and go.
+    fn is_tied(&self, one: At, other: At) -> bool {
+        let refers = |child: At, parent: At| {
+            let owner = self.table(child).owner.as_ref();
+            let is_owned = owner.is_some_and(|owner| (child.0, owner.table) == parent);
+            is_owned || self.parents(child).contains(&parent) && !self.is_still(parent)
+        };
+        refers(one, other) || refers(other, one)
+    }
+
+    /// To how many lanes the rows of a table are dealt: to those of the sessions that work on them,
+    /// or else to the scenario's.
+    pub(crate) fn lanes(&self, at: At) -> u32 {
+        self.sessions(at).map_or(self.scenario.lanes, Sessions::most)
+    }
+
+    /// What decides that, as a scenario writes it.
+    pub(crate) fn lanes_word(&self, at: At) -> &'static str {
+        if self.sessions(at).is_some() {
+            "`sessions`: each has a lane of its own"
+        } else {
+            "`lanes`"
+        }
+    }
+
+    /// The sessions that work on a table.
+    fn sessions(&self, at: At) -> Option<&'a Sessions> {
+        let streams = self.scenario.load.streams.iter();
+        let mut closed = streams.filter(|stream| stream.pacing.sessions().is_some());
+        closed.find(|stream| self.reach(stream).contains(&at))?.pacing.sessions()
     }
 
     /// Whether an action that some stream mixes may make rows of a table.

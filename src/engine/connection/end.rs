@@ -23,12 +23,18 @@ impl Connection {
             self.drop_queues();
             self.drain().await;
         }
+        let now = self.shared.clock.now();
+        (0..self.lanes.len()).for_each(|number| self.end_session(number, now));
         self.count_unfinished();
         for route in &mut self.routes {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, route.sink.close()).await;
         }
         let mut records = self.records.borrow_mut();
         for lane in &mut self.lanes {
+            // What was to follow in a session is not begun when the session has ended.
+            for due in lane.lane.waiting().filter(|_| lane.session.is_some()) {
+                records.recorder.stream(usize::from(due.stream)).counters.after_end += 1;
+            }
             lane.account.next = lane.lane.position().collect();
             lane.account.decided = lane.lane.decided();
             records.account.lanes.push(std::mem::take(&mut lane.account));
@@ -111,7 +117,7 @@ impl Connection {
                 let plan = world.plan(*stream);
                 let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
                 let Some(next) = next.filter(|_| plan.is_open()) else { continue };
-                let count = count_due(plan, (next, world.lanes), horizon);
+                let count = count_due(plan, (next, lane.lane.lanes()), horizon);
                 let counters = &mut records.recorder.stream(*stream).counters;
                 counters.scheduled += count;
                 counters.unfinished += count;

@@ -73,8 +73,7 @@ impl Connection {
         if let Some(lossy_for) = self.routes[flight.sink].sink.lossy_for()
             && shortfalls.is_empty()
         {
-            let lanes = self.shared.job.world.lanes;
-            self.lanes[number].remember(flight, now, lossy_for, lanes);
+            self.lanes[number].remember(flight, now, lossy_for);
         }
         self.idle(number, now);
     }
@@ -196,8 +195,8 @@ impl Connection {
         self.shared.job.world.ends(&flight.decision, &mut self.rows);
         self.lanes[number].lane.survived(self.rows.drain(..));
         self.shared.job.world.changes(&flight.decision, &mut self.rows);
-        let most = (WRONG_MAX / self.shared.job.world.lanes as usize).max(WRONG_MIN);
         let lane = &mut self.lanes[number];
+        let most = (WRONG_MAX / lane.lane.lanes() as usize).max(WRONG_MIN);
         lane.behind.extend(self.rows.drain(..));
         if lane.absent.len().max(lane.behind.len()).max(lane.lane.survivors()) > most {
             let reason = format!(
@@ -239,6 +238,9 @@ impl Connection {
             return;
         }
         self.lanes[number].idle_since = now;
+        if let Some(session) = &mut self.lanes[number].session {
+            session.is_answered(now);
+        }
         if self.shared.job.stop.level() == Level::Run {
             self.schedule(number, now);
         }

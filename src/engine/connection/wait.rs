@@ -94,7 +94,10 @@ impl Connection {
             self.measure_from(began);
         } else {
             self.period = Period::WarmUp(began);
-            (0..self.lanes.len()).for_each(|lane| self.schedule(lane, began));
+            for number in 0..self.lanes.len() {
+                self.begin_session_period(number);
+                self.schedule(number, began);
+            }
         }
     }
 
@@ -117,6 +120,7 @@ impl Connection {
         for number in 0..self.lanes.len() {
             self.lanes[number].last = None;
             self.lanes[number].left = self.share_of_limit(number);
+            self.begin_session_period(number);
             self.schedule(number, began);
         }
     }
@@ -133,12 +137,12 @@ impl Connection {
         let _ = tokio::time::timeout(left, stop.wait_for(|level| *level != Level::Run)).await;
     }
 
-    /// An unlimited stream's limit, dealt to the lanes.
+    /// The limit of an unlimited or closed stream, dealt to the lanes.
     fn share_of_limit(&self, number: usize) -> Option<u64> {
         let lane = &self.lanes[number].lane;
         let plan = self.shared.job.world.plan_of(lane.peek()?.stream);
         let limit = plan.measured_slots().filter(|_| !plan.is_open())?;
-        let (index, lanes) = (u64::from(lane.index()), u64::from(self.shared.job.world.lanes));
+        let (index, lanes) = (u64::from(lane.index()), u64::from(lane.lanes()));
         Some(limit.saturating_sub(index).div_ceil(lanes))
     }
 

@@ -113,7 +113,7 @@ impl Lane {
     /// The number of a row to be made.
     fn begin_row(&self, step: &Step, earlier: u64, decision: &mut Decision) {
         let index = self.tables[usize::from(step.table.0)].alive.len() + earlier;
-        decision.set_pick(step.at, self.world.ordinal(self.index, index));
+        decision.set_pick(step.at, self.world.ordinal(step.table, self.index, index));
     }
 
     fn find_parents(
@@ -147,7 +147,7 @@ impl Lane {
         let table = self.world.table(parent.table);
         if !table.mortal {
             let born = rows.alive.len() - rows.seeded;
-            let number = draw.below(table.seeded + born * u64::from(self.world.lanes));
+            let number = draw.below(table.seeded + born * u64::from(table.lanes));
             let is_recent = matches!(parent.pick, Pick::Recent { .. });
             if table.seeded > 0 && number < table.seeded && (!is_recent || rows.alive.is_empty()) {
                 return Some(number);
@@ -190,7 +190,7 @@ impl Lane {
             }
             pick => rows.alive.select(rank(pick, rows.alive.count(), draw))?,
         };
-        Some(self.world.ordinal(self.index, index))
+        Some(self.world.ordinal(table, self.index, index))
     }
 
     fn find_row(
@@ -214,7 +214,7 @@ impl Lane {
     /// A row that was passed on, if it still lives.
     fn present(&self, row: RowId) -> Result<RowId, NoRow> {
         let rows = &self.tables[usize::from(row.table.0)];
-        let lives = rows.alive.contains(self.world.index(row.ordinal));
+        let lives = rows.alive.contains(self.world.index(row.table, row.ordinal));
         lives.then_some(row).ok_or(NoRow { table: row.table, otherwise: Otherwise::Skip })
     }
 
@@ -222,7 +222,7 @@ impl Lane {
     fn is_eligible(&self, row: RowId, pick: &Pick) -> bool {
         let Pick::State(states) = pick else { return true };
         let rows = &self.tables[usize::from(row.table.0)];
-        let index = self.world.index(row.ordinal);
+        let index = self.world.index(row.table, row.ordinal);
         let is_in = |state: &usize| rows.states.get(*state).is_some_and(|it| it.contains(index));
         states.iter().any(is_in)
     }
@@ -265,7 +265,7 @@ impl Lane {
     fn victims(&self, table: TableId, ordinal: u64, decision: &Decision) -> Vec<RowId> {
         let mut victims = Vec::new();
         let mut seen: HashSet<RowId> = decision.victims().iter().copied().collect();
-        self.descend(table, self.world.index(ordinal), &mut seen, &mut victims);
+        self.descend(table, self.world.index(table, ordinal), &mut seen, &mut victims);
         victims
     }
 
@@ -284,7 +284,7 @@ impl Lane {
             let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
             let born = family.born.children(index);
             for row in seeded.chain(born) {
-                let ordinal = self.world.ordinal(self.index, row);
+                let ordinal = self.world.ordinal(relation.child, self.index, row);
                 let victim = RowId { table: relation.child, ordinal };
                 let is_child = child.alive.contains(row)
                     && !self.world.refers_to_nobody(relation.child, relation.place, ordinal);
@@ -298,10 +298,10 @@ impl Lane {
 
     fn apply(&mut self, world: &World, decision: &Decision) {
         for victim in decision.victims() {
-            self.delete(world, victim.table, world.index(victim.ordinal));
+            self.delete(world, victim.table, world.index(victim.table, victim.ordinal));
         }
         for step in &world.actions[usize::from(decision.action)].steps {
-            let index = world.index(decision.pick(step.at));
+            let index = world.index(step.table, decision.pick(step.at));
             match &step.kind {
                 StepKind::Insert { .. } => self.insert(world, step, index, decision),
                 StepKind::Update { state: Some(state), .. } => {
@@ -319,7 +319,7 @@ impl Lane {
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.at + 1 + place);
             if row != NOBODY && world.table(parent.table).mortal {
-                rows.families[place].born.add(world.index(row), index);
+                rows.families[place].born.add(world.index(parent.table, row), index);
             }
         }
     }
@@ -327,7 +327,7 @@ impl Lane {
     fn delete(&mut self, world: &World, table: TableId, index: u64) {
         let (lane, undying) = (self.index, &self.undying);
         let is_undying =
-            |index| undying.contains(&RowId { table, ordinal: world.ordinal(lane, index) });
+            |index| undying.contains(&RowId { table, ordinal: world.ordinal(table, lane, index) });
         self.tables[usize::from(table.0)].delete(index, is_undying);
         for relation in &world.table(table).relations {
             let child = &mut self.tables[usize::from(relation.child.0)];

@@ -31,12 +31,12 @@ impl Lane {
         let mut doomed = Vec::new();
         world.ends(decision, &mut doomed);
         doomed.iter().any(|row| {
-            let index = world.index(row.ordinal);
+            let index = world.index(row.table, row.ordinal);
             world.table(row.table).relations.iter().any(|relation| {
                 let family = &self.tables[usize::from(relation.child.0)].families[relation.place];
                 let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
                 seeded.chain(family.born.children(index)).any(|child| {
-                    let ordinal = world.ordinal(self.index, child);
+                    let ordinal = world.ordinal(relation.child, self.index, child);
                     self.undying.contains(&RowId { table: relation.child, ordinal })
                         && !doomed.contains(&RowId { table: relation.child, ordinal })
                 })

@@ -4,9 +4,7 @@
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
-use crate::pace::Pacing;
 use crate::scenario::Scenario;
-use crate::scenario::Stream;
 use crate::scenario::check::domain_place;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::life::At;
@@ -31,7 +29,6 @@ pub(super) fn check(
     checker.picks(problems);
     checker.deletes(problems);
     checker.keys(problems);
-    checker.unlimited(problems);
 }
 
 struct Checker<'a> {
@@ -51,14 +48,15 @@ impl Checker<'_> {
                 };
                 let has_seeds = self.tables.seeded(at) > 0;
                 let seeded = self.tables.seeded(parent);
-                let lanes = u64::from(self.tables.scenario.lanes);
+                let lanes = u64::from(self.tables.lanes(parent));
                 if has_seeds && seeded > 0 && seeded < lanes && self.tables.is_mortal(parent) {
                     let (child, name) = (&table.name, &reference.table);
                     let message = format!(
                         "{seeded} rows of `{name}` for {lanes} lanes: in some lanes the seeded \
                          rows of `{child}` would have nobody to refer to"
                     );
-                    let help = format!("seed {lanes} or more, or write fewer `lanes`");
+                    let fewer = self.tables.lanes_word(parent);
+                    let help = format!("seed {lanes} or more, or write fewer {fewer}");
                     problems.add(Problem::new(message).at(self.place(parent)).help(help));
                 }
                 if seeded > 0 {
@@ -113,8 +111,8 @@ impl Checker<'_> {
 
     /// A row that is updated or deleted must be there, in each lane.
     fn picks(&self, problems: &mut Problems) {
-        let lanes = u64::from(self.tables.scenario.lanes);
         for (at, table) in self.tables.all() {
+            let lanes = u64::from(self.tables.lanes(at));
             if table.owner.is_some() || self.tables.is_inserted(at) {
                 continue;
             }
@@ -137,7 +135,8 @@ impl Checker<'_> {
                     "{seeded} rows of `{name}` for {lanes} lanes leave lanes without any, and \
                      nothing makes new ones"
                 );
-                let help = format!("seed {lanes} or more, or write fewer `lanes`");
+                let fewer = self.tables.lanes_word(at);
+                let help = format!("seed {lanes} or more, or write fewer {fewer}");
                 problems.add(Problem::new(message).at(self.place(at)).help(help));
             }
         }
@@ -170,71 +169,12 @@ impl Checker<'_> {
         }
     }
 
-    /// An unlimited stream shares its rows with no other: whose turn it is would not be known
-    /// beforehand.
-    fn unlimited(&self, problems: &mut Problems) {
-        let streams = &self.tables.scenario.load.streams;
-        let groups: Vec<Vec<At>> = streams.iter().map(|stream| self.reach(stream)).collect();
-        for (number, stream) in streams.iter().enumerate() {
-            if !matches!(stream.pacing, Pacing::Unlimited { .. }) {
-                continue;
-            }
-            let other = (0..streams.len()).find(|&other| {
-                other != number && groups[other].iter().any(|at| groups[number].contains(at))
-            });
-            if let Some(other) = other {
-                let other = &streams[other].name;
-                let message = format!(
-                    "the unlimited stream `{}` works on the same tables as `{other}`, or on tables \
-                     that refer to them",
-                    stream.name
-                );
-                let help = "pace both, or let them work on tables of their own";
-                problems.add(Problem::new(message).at(self.stream_place(&stream.name)).help(help));
-            }
-        }
-    }
-
-    /// All tables that hang together with those that a stream touches.
-    fn reach(&self, stream: &Stream) -> Vec<At> {
-        let mut reached: Vec<At> = Vec::new();
-        reached.extend(self.tables.steps_of(stream).map(|(domain, step)| (domain, step.table())));
-        let mut next = 0;
-        while let Some(&at) = reached.get(next) {
-            next += 1;
-            let neighbours = self.tables.all().filter(|(other, _)| self.is_tied(at, *other));
-            let new: Vec<At> = neighbours
-                .map(|(other, _)| other)
-                .filter(|other| !reached.contains(other))
-                .collect();
-            reached.extend(new);
-        }
-        reached
-    }
-
-    /// Whether one table refers to the other, and rows of the other come and go.
-    fn is_tied(&self, one: At, other: At) -> bool {
-        let refers = |child: At, parent: At| {
-            let owner = self.tables.table(child).owner.as_ref();
-            let is_owned = owner.is_some_and(|owner| (child.0, owner.table) == parent);
-            is_owned
-                || self.tables.parents(child).contains(&parent) && !self.tables.is_still(parent)
-        };
-        refers(one, other) || refers(other, one)
-    }
-
     /// Where the seeded rows of a table are, or should be, written.
     fn place(&self, at: At) -> Place {
         let name = &self.tables.table(at).name;
         let domain = self.file.domains.value.0.get(at.0).and_then(|(_, domain)| domain.as_ref());
         let rows = domain.and_then(|domain| domain.rows.names().find(|row| row.value == *name));
         rows.map_or_else(|| domain_place(self.file, at.0), |row| row.place)
-    }
-
-    fn stream_place(&self, name: &str) -> Place {
-        let streams = self.file.load.0.as_ref().map(|load| &load.streams);
-        let found = streams.and_then(|streams| streams.names().find(|stream| stream.value == name));
-        found.map_or(self.file.scenario.place, |name| name.place)
     }
 }
 

@@ -13,14 +13,17 @@ use crate::pace::lasting;
 use crate::scenario::Late;
 use crate::scenario::LatePolicy;
 use crate::scenario::MixEntry;
+use crate::scenario::NamedSegment;
 use crate::scenario::Stream;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
 use crate::scenario::check::profile::Written;
+use crate::scenario::check::sessions;
 use crate::scenario::check::spans;
 use crate::scenario::file::LateFile;
 use crate::scenario::file::LoadFile;
+use crate::scenario::file::ModelFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::StreamFile;
 use crate::schema::check::Checked;
@@ -70,7 +73,7 @@ impl Context<'_> {
             problems.add(Problem::new(message).at(name.place));
         }
         let mix = self.mix(file, problems);
-        let late = late(&file.late, problems);
+        let late = late(file.late.as_ref().map(|late| &late.value), problems);
         let limit = file.limit.as_ref().map(|limit| match parse_count(&limit.ops.value) {
             Ok(0) => Err("a limit of 0 means that nothing is sent".to_owned()),
             other => other,
@@ -83,36 +86,64 @@ impl Context<'_> {
             (Some(Ok(limit)), _) => Some(limit),
             _ => None,
         };
-        let (pacing, segments, named) =
-            match profile::profile(&file.profile, file.repeat.as_ref(), problems)? {
-                Written::Unlimited(End::AtLimit, _) if limit.is_none() && self.length.is_none() => {
-                    let problem =
-                        Problem::new("this stream would never end").at(file.profile.place);
-                    let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
-                    problems.add(problem.help(help));
-                    return None;
-                }
-                Written::Unlimited(end, name) => {
-                    let own = match end {
-                        End::After(length) => Some(length),
-                        End::AtLimit => None,
-                    };
-                    let length = self.length.or(own);
-                    let named = spans::whole(name, length);
-                    (Pacing::Unlimited { length }, Vec::new(), named)
-                }
-                Written::Open(parts) => {
-                    let named = spans::named(&parts, self.length);
-                    let segments = parts.into_iter().map(|part| part.segment).collect();
-                    let segments = match self.length {
-                        Some(length) => lasting(segments, length),
-                        None => segments,
-                    };
-                    (Pacing::Open(Arc::new(Curve::new(segments.clone()))), segments, named)
-                }
-            };
+        let (pacing, segments, named) = match file.model {
+            ModelFile::Open => self.open(name, file, limit, problems)?,
+            ModelFile::Closed => {
+                let pacing = sessions::closed(name, file, self.length, problems)?;
+                (pacing, Vec::new(), Vec::new())
+            }
+        };
         let name = name.value.clone();
         Some((Stream { name, mix: mix?, pacing, segments: named, late: late?, limit }, segments))
+    }
+
+    /// When the slots of an open stream are due.
+    fn open(
+        &self,
+        name: &Spanned<String>,
+        file: &StreamFile,
+        limit: Option<u64>,
+        problems: &mut Problems,
+    ) -> Option<(Pacing, Vec<Segment>, Vec<NamedSegment>)> {
+        let sessions = file.sessions.as_ref().map(|written| (written.place, "sessions"));
+        let think = file.think.as_ref().map(|written| (written.place, "think"));
+        for (place, word) in [sessions, think].into_iter().flatten() {
+            let message = format!("`{word}` belongs to a closed stream, and this one is open");
+            problems.add(Problem::new(message).at(place).help("write `model: closed` beside it"));
+        }
+        let Some(written) = &file.profile else {
+            if sessions.is_none() {
+                let problem = Problem::new("the stream has no `profile`").at(name.place);
+                problems.add(problem.help("write `profile: [ { hold: 100/s, for: 1m } ]`"));
+            }
+            return None;
+        };
+        Some(match profile::profile(written, file.repeat.as_ref(), problems)? {
+            Written::Unlimited(End::AtLimit, _) if limit.is_none() && self.length.is_none() => {
+                let problem = Problem::new("this stream would never end").at(written.place);
+                let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
+                problems.add(problem.help(help));
+                return None;
+            }
+            Written::Unlimited(end, name) => {
+                let own = match end {
+                    End::After(length) => Some(length),
+                    End::AtLimit => None,
+                };
+                let length = self.length.or(own);
+                let named = spans::whole(name, length);
+                (Pacing::Unlimited { length }, Vec::new(), named)
+            }
+            Written::Open(parts) => {
+                let named = spans::named(&parts, self.length);
+                let segments = parts.into_iter().map(|part| part.segment).collect();
+                let segments = match self.length {
+                    Some(length) => lasting(segments, length),
+                    None => segments,
+                };
+                (Pacing::Open(Arc::new(Curve::new(segments.clone()))), segments, named)
+            }
+        })
     }
 
     fn mix(&self, file: &StreamFile, problems: &mut Problems) -> Option<Vec<MixEntry>> {
@@ -195,11 +226,12 @@ impl Context<'_> {
     }
 }
 
-fn late(file: &LateFile, problems: &mut Problems) -> Option<Late> {
+fn late(file: Option<&LateFile>, problems: &mut Problems) -> Option<Late> {
     let (policy, factor, max_lag) = match file {
-        LateFile::CatchUp(file) => (LatePolicy::CatchUp, file.factor.as_ref(), &file.max_lag),
-        LateFile::Skip(file) => (LatePolicy::Skip, None, &file.max_lag),
-        LateFile::Abort(file) => (LatePolicy::Abort, None, &file.max_lag),
+        None => (LatePolicy::CatchUp, None, &None),
+        Some(LateFile::CatchUp(file)) => (LatePolicy::CatchUp, file.factor.as_ref(), &file.max_lag),
+        Some(LateFile::Skip(file)) => (LatePolicy::Skip, None, &file.max_lag),
+        Some(LateFile::Abort(file)) => (LatePolicy::Abort, None, &file.max_lag),
     };
     if let Some(written) = factor
         && !(1.0..=1e6).contains(&written.value)
