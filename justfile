@@ -29,3 +29,7 @@ drills:
 bench-seed URL *ROUNDS:
     cargo build --release
     benches/seed.sh {{URL}} {{ROUNDS}}
+
+# write the JSON Schemas and the tables of docs/scenario.md anew, from the comments in src/*/file.rs
+words:
+    LOADGEN_UPDATE=1 cargo test --test it -- reference

@@ -16,6 +16,7 @@ use crate::units::parse_duration;
 
 mod check;
 mod clean;
+mod describe;
 mod output;
 mod place;
 mod prepare;
@@ -66,6 +67,11 @@ enum Command {
     Seed(SetupArguments),
     /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
     Clean(CleanArguments),
+    /// Print the JSON Schema of a kind of file, for editors
+    JsonSchema {
+        /// Which kind of file
+        kind: describe::FileKind,
+    },
 }
 
 /// The scenario, and what the command line says instead of it.
@@ -162,6 +168,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Check { files } => check::run(&files),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Fingerprint(arguments) => sample::fingerprint(&arguments),
+        Command::JsonSchema { kind } => describe::json_schema(kind),
         Command::Setup(arguments) => seed::setup(&arguments),
         Command::Seed(arguments) => seed::seed(&arguments),
         Command::Clean(arguments) => {

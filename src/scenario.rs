@@ -19,11 +19,17 @@ use secrecy::SecretString;
 use crate::diagnostic::Secrets;
 use crate::pace::Pacing;
 use crate::schema::Schema;
+use crate::yaml;
 
 pub use follow::FollowUp;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
+
+/// The JSON Schema of a scenario file.
+pub fn json_schema() -> serde_json::Value {
+    yaml::json_schema_of::<file::ScenarioFile>("loadgen scenario")
+}
 
 /// A run, checked.
 #[derive(Debug, Clone)]

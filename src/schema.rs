@@ -9,6 +9,12 @@ mod find;
 mod kind;
 
 use crate::units::Decimal;
+use crate::yaml;
+
+/// The JSON Schema of a schema file.
+pub fn json_schema() -> serde_json::Value {
+    yaml::json_schema_of::<file::SchemaFile>("loadgen schema")
+}
 
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]

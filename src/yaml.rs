@@ -4,6 +4,7 @@
 mod decode;
 mod digest;
 mod environment;
+mod json_schema;
 mod mistake;
 mod read;
 mod secret;
@@ -14,6 +15,8 @@ use crate::diagnostic::Place;
 pub use decode::decode;
 pub use digest::digest;
 pub use environment::interpolate;
+pub use json_schema::BareWords;
+pub use json_schema::json_schema_of;
 pub use read::read;
 pub use secret::hide_secrets;
 pub use secret::note_secrets;

@@ -1,88 +1,107 @@
 //! A scenario as it is written in YAML.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
-/// The whole file.
-#[derive(Clone, Deserialize)]
+/// One run: which domains, on which targets, under which load, judged how.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioFile {
-    /// Its name.
+    /// Its name; also that of the run's folder.
     pub(super) scenario: Spanned<String>,
-    /// 1 unless set.
+    /// From which all content follows: the same seed, the same rows and actions; 1 unless set.
     #[serde(default)]
     pub(super) seed: Kept<Option<Spanned<u64>>>,
-    /// `now` unless set.
+    /// The time in the data when the run begins, `2026-01-01T00:00:00Z` or a date; `now` unless set.
     #[serde(default)]
     pub(super) start: Kept<Option<Spanned<String>>>,
-    /// 64 unless set.
+    /// How many lanes the rows and slots are dealt to, 1 to 4096; as many actions at most are under
+    /// way at a time, for each group of streams that share tables. Other lanes are other content. 64
+    /// unless set.
     #[serde(default)]
     pub(super) lanes: Kept<Option<Spanned<u32>>>,
+    /// Whether targets may be on other machines; `false` unless set.
     #[serde(default)]
     pub(super) allow_remote: Kept<bool>,
+    /// Where to send, by name.
     #[serde(default)]
     pub(super) targets: Kept<Entries<TargetFile>>,
+    /// What to send: the name of each is its schema's.
     pub(super) domains: Spanned<Entries<DomainFile>>,
+    /// How fast and how long.
     #[serde(default)]
     pub(super) load: Kept<LoadFile>,
+    /// What change data capture needs on the source.
     #[serde(default)]
     pub(super) cdc: Kept<CdcFile>,
+    /// When the run is good. Any that does not hold makes the exit code 99.
     #[serde(default)]
     pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,
 }
 
-/// A target.
-#[derive(Clone, Deserialize)]
+/// A place to send to.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TargetFile {
+    /// A PostgreSQL server.
     Postgres(Box<PostgresFile>),
+    /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }
 
-/// `discard: {}`
-#[derive(Clone, Deserialize)]
+/// A target that sends nothing; it has no settings.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DiscardFile {}
 
-/// `postgres`
-#[derive(Clone, Deserialize)]
+/// A PostgreSQL server and how to use it.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PostgresFile {
     /// `embedded`, `embedded:16`, a URL or a key-value string.
     pub(super) url: Spanned<String>,
-    /// For each database; 8 unless set.
+    /// Connections for each database, 1 to 1000; 8 unless set.
     pub(super) connections: Option<Spanned<u32>>,
-    /// On a connection; 8 unless set.
+    /// Actions in flight on a connection, at most; 1 to 64; 8 unless set.
     pub(super) in_flight: Option<Spanned<u32>>,
+    /// What loadgen may make there; `databases` unless set.
     #[serde(default)]
     pub(super) provision: ProvisionFile,
+    /// `synchronous_commit` of our sessions: `on`, `off`, `local`, `remote_write`, `remote_apply`; the
+    /// server's own unless set.
     pub(super) synchronous_commit: Option<Spanned<String>>,
+    /// `statement_timeout` of our sessions, a duration; the server's own unless set.
     pub(super) statement_timeout: Option<Spanned<String>>,
-    /// 60s unless set.
+    /// How long a lost connection is tried again before the run stops; 60s unless set.
     pub(super) reconnect: Option<Spanned<String>>,
 }
 
-/// `provision`
-#[derive(Clone, Copy, Default, Deserialize)]
+/// What loadgen may make on a server.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ProvisionFile {
+    /// A database and roles for each domain.
     #[default]
     Databases,
+    /// A PostgreSQL schema for each domain, in the database that the URL names; no roles.
     Schemas,
+    /// Nothing: the tables exist.
     #[serde(alias = "none")]
     Nothing,
 }
 
-/// A domain.
-#[derive(Clone, Deserialize)]
+/// One schema in this run.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DomainFile {
-    /// The target.
+    /// The target, by its name.
     pub(super) on: Spanned<String>,
     /// The schema's file, from the scenario's folder; looked for by the domain's name unless set.
     pub(super) schema: Option<Spanned<String>>,
@@ -90,74 +109,79 @@ pub(super) struct DomainFile {
     pub(super) database: Option<Spanned<String>>,
     /// The PostgreSQL schema; `public` unless set, or the domain's name with `provision: schemas`.
     pub(super) namespace: Option<Spanned<String>>,
-    /// How many rows are seeded into each table; 0 unless set.
+    /// How many rows are seeded into each table, `250k`; 0 unless set.
     #[serde(default)]
     pub(super) rows: Entries<Spanned<String>>,
+    /// The names of its roles, which are made with `provision: databases` only.
     #[serde(default)]
     pub(super) roles: RolesFile,
 }
 
-/// `roles`; `{domain}` stands for the domain's name.
-#[derive(Clone, Default, Deserialize)]
+/// The names of a domain's roles; `{domain}` stands for the domain's name.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RolesFile {
-    /// `{domain}_owners_group` unless set.
+    /// Owns everything and cannot log in; `{domain}_owners_group` unless set.
     pub(super) owner: Option<Spanned<String>>,
-    /// `{domain}_app` unless set.
+    /// The login that sends the load; `{domain}_app` unless set.
     pub(super) application: Option<Spanned<String>>,
-    /// `debezium_{domain}` unless set here or by `cdc.role`.
+    /// The login that captures changes; `debezium_{domain}` unless set here or by `cdc.role`.
     pub(super) capture: Option<Spanned<String>>,
 }
 
-/// `load`
-#[derive(Clone, Default, Deserialize)]
+/// How fast and how long.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoadFile {
-    /// 0s unless set.
+    /// Runs before anything is measured, at the mean rate of the first such stretch of the profile; 0s
+    /// unless set.
     pub(super) warmup: Option<Spanned<String>>,
-    /// 30s unless set.
+    /// How long what is due may take to settle after the last slot, or after a signal; 30s unless set.
     pub(super) drain: Option<Spanned<String>>,
+    /// What happens, by name; none is a scenario that only seeds.
     #[serde(default)]
     pub(super) streams: Entries<StreamFile>,
 }
 
-/// A stream.
-#[derive(Clone, Deserialize)]
+/// An independently scheduled source of actions.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamFile {
-    /// `domain.action: weight`
+    /// Which actions, how often: `domain.action: weight`.
     pub(super) mix: Spanned<Entries<Spanned<f64>>>,
-    /// `open` unless set: slots come due at their time, whatever became of those before. `closed`:
-    /// sessions wait for the answer, think, and go on.
+    /// Who sets the pace; `open` unless set.
     #[serde(default)]
     pub(super) model: ModelFile,
-    /// How many slots a second come due, over time; of an open stream.
+    /// When, in an open stream: segments, played one after the other.
     pub(super) profile: Option<Spanned<Vec<Kept<Spanned<SegmentFile>>>>>,
-    /// How many sessions there are, over time; of a closed stream.
+    /// How many sessions a closed stream has: segments, played one after the other.
     pub(super) sessions: Option<Spanned<Vec<Kept<Spanned<SessionsFile>>>>>,
-    /// How long a session thinks between an answer and its next action; of a closed stream. A
-    /// duration, or one of `uniform`, `lognormal` and `exponential`.
+    /// How long a session of a closed stream thinks between an answer and its next action; 0s unless
+    /// set.
     pub(super) think: Option<Spanned<ScalarOr<ThinkFile>>>,
     /// How often the profile is played, one time after the other; 1 unless set.
     pub(super) repeat: Option<Spanned<u32>>,
+    /// Ends the stream early.
     pub(super) limit: Option<LimitFile>,
-    /// `catch_up` unless set.
+    /// What becomes of slots that could not be sent when they were due; `catch_up` unless set.
     pub(super) late: Option<Spanned<LateFile>>,
-    /// There is one kind; the word may be written.
+    /// How the slots of a second lie in it; `uniform` unless set.
     pub(super) arrival: Option<Spanned<ArrivalFile>>,
 }
 
-/// `model`
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// Who sets the pace.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ModelFile {
+    /// Slots come due at their time, whatever became of those before.
     #[default]
     Open,
+    /// Sessions wait for the answer, think, and go on.
     Closed,
 }
 
-/// A segment of `sessions`: exactly one of `hold` and `ramp`, and `for`.
-#[derive(Clone, Default, Deserialize)]
+/// A part of a number of sessions over time: exactly one of `hold` and `ramp`, and `for`.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionsFile {
     /// So many sessions.
@@ -169,8 +193,8 @@ pub(super) struct SessionsFile {
     pub(super) length: Option<Spanned<String>>,
 }
 
-/// `think`, beside a duration: exactly one of these.
-#[derive(Clone, Default, Deserialize)]
+/// How long a session thinks: exactly one of these, or a duration by itself.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThinkFile {
     /// `[1s, 3s]`: evenly between the two.
@@ -181,8 +205,8 @@ pub(super) struct ThinkFile {
     pub(super) exponential: Option<ThinkExponentialFile>,
 }
 
-/// `lognormal` of `think`
-#[derive(Clone, Deserialize)]
+/// Thinking that mostly takes about as long, and now and then much longer.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThinkLognormalFile {
     /// Half of the times are shorter.
@@ -191,26 +215,27 @@ pub(super) struct ThinkLognormalFile {
     pub(super) p99: Spanned<String>,
 }
 
-/// `exponential` of `think`
-#[derive(Clone, Deserialize)]
+/// Thinking that ends at a random moment.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThinkExponentialFile {
     /// The mean of the times.
     pub(super) mean: Spanned<String>,
 }
 
-/// `limit`
-#[derive(Clone, Deserialize)]
+/// Where a stream ends whatever its profile says.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitFile {
+    /// After so many slots, the warm-up's not counted.
     pub(super) ops: Spanned<String>,
 }
 
-/// `late`
-#[derive(Clone, Deserialize)]
+/// What becomes of slots that could not be sent when they were due.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LateFile {
-    /// All slots are sent, a backlog at no more than `factor` times the schedule.
+    /// They are sent, faster than scheduled, until the backlog is worked off.
     CatchUp(CatchUpFile),
     /// A slot later than `max_lag` is not sent.
     Skip(MaxLagFile),
@@ -218,106 +243,132 @@ pub(super) enum LateFile {
     Abort(MaxLagFile),
 }
 
-/// `catch_up`
-#[derive(Clone, Default, Deserialize)]
+/// How a backlog is worked off.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CatchUpFile {
-    /// 2 unless set.
+    /// At no more than so many times the scheduled rate, at least 1; 2 unless set.
     pub(super) factor: Option<Spanned<f64>>,
-    /// 5s unless set.
+    /// Slots that are sent later than this mark the stream as degraded; 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
 }
 
-/// `skip` and `abort`
-#[derive(Clone, Default, Deserialize)]
+/// How late slots may be.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MaxLagFile {
-    /// 5s unless set.
+    /// Slots later than this are too late; 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
 }
 
-/// `arrival`
-#[derive(Clone, Copy, Default, Deserialize)]
+/// How the slots of a second lie in it.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ArrivalFile {
+    /// At even distances.
     #[default]
     Uniform,
 }
 
 /// A segment of a profile: exactly one of the shapes, and `for` where it does not say its length.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SegmentFile {
+    /// One rate: `500/s`.
     pub(super) hold: Option<Spanned<String>>,
+    /// From one rate to another, evenly.
     pub(super) ramp: Option<Spanned<RampFile>>,
+    /// A staircase of rates.
     pub(super) steps: Option<Spanned<StepsFile>>,
+    /// A rate with regular spikes.
     pub(super) spike: Option<Spanned<SpikeFile>>,
+    /// Nothing, for so long: `10s`.
     pub(super) idle: Option<Spanned<String>>,
-    /// A duration, or `true`.
+    /// As much as the target takes, for so long; `true` with a `limit`. The only segment then.
     pub(super) unlimited: Option<Spanned<Scalar>>,
+    /// How long the segment lasts.
     #[serde(rename = "for")]
     pub(super) length: Option<Spanned<String>>,
     /// By which thresholds and the time series know the segment; unique in its stream.
     pub(super) name: Option<Spanned<String>>,
 }
 
-/// `ramp`
-#[derive(Clone, Deserialize)]
+/// From one rate to another, evenly.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RampFile {
-    /// Where the segment before ended unless set.
+    /// The first rate; where the segment before ended unless set.
     pub(super) from: Option<Spanned<String>>,
+    /// The last rate.
     pub(super) to: Spanned<String>,
 }
 
-/// `steps`
-#[derive(Clone, Deserialize)]
+/// A staircase of rates.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepsFile {
+    /// The rate of the first step.
     pub(super) from: Spanned<String>,
-    /// May be negative.
+    /// How much is added from step to step, a rate; it may be negative.
     pub(super) by: Spanned<String>,
+    /// How many steps.
     pub(super) count: Spanned<u32>,
+    /// How long a step lasts.
     pub(super) each: Spanned<String>,
 }
 
-/// `spike`
-#[derive(Clone, Deserialize)]
+/// A rate with regular spikes.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SpikeFile {
+    /// The rate between spikes.
     pub(super) base: Spanned<String>,
+    /// The rate at their top.
     pub(super) peak: Spanned<String>,
+    /// How long the way up takes.
     pub(super) rise: Spanned<String>,
+    /// How long the top lasts.
     pub(super) hold: Spanned<String>,
+    /// How long the way down takes.
     pub(super) fall: Spanned<String>,
+    /// From the beginning of one spike to that of the next.
     pub(super) every: Spanned<String>,
 }
 
-/// `cdc`
-#[derive(Clone, Default, Deserialize)]
+/// What change data capture needs on the source.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CdcFile {
-    /// `debezium` unless set.
+    /// The publication's name in each database; `debezium` unless set.
     pub(super) publication: Option<Spanned<String>>,
-    /// `debezium_{domain}` unless set.
+    /// The login that captures changes; `debezium_{domain}` unless set.
     pub(super) role: Option<Spanned<String>>,
-    /// Of the capture login.
+    /// Of the capture login; generated at every set-up unless set.
     pub(super) password: Option<Spanned<String>>,
-    /// Of the application's login.
+    /// Of the application's login; generated at every set-up unless set.
     pub(super) application_password: Option<Spanned<String>>,
-    /// `true` unless set.
+    /// Whether the table `debezium_signal` is made; `true` unless set.
     pub(super) signal_table: Option<bool>,
-    /// `true` unless set.
+    /// Whether the table `debezium_heartbeat` is made; `true` unless set.
     pub(super) heartbeat_table: Option<bool>,
 }
 
-/// A threshold.
-#[derive(Clone, Deserialize)]
+/// A condition on the whole run.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThresholdFile {
+    /// What is looked at: `sched`, `queue`, `service`, `response`, `failed_ratio`, `achieved_rate`,
+    /// `failed`, `unknown`, `missed` or `skipped`.
     pub(super) metric: Spanned<String>,
-    /// All streams together unless set.
+    /// Only this stream; all together unless set.
     pub(super) stream: Option<Spanned<String>>,
-    /// `p99 < 50ms`
+    /// What must hold: `p99 < 50ms`, `< 0.1%`, `== 0`, `>= 10/s`. Before the comparison, of times, stands
+    /// `min`, `mean`, `max` or a percentile.
     pub(super) expr: Spanned<String>,
+}
+
+impl BareWords for ThinkFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) use literal::moment;
 pub(crate) use outline::identifier;
 pub(crate) use outline::unreserved;
 pub(crate) use relation::relations;
+pub(super) use shape::BARE;
 
 /// A schema and the file it was read from. Where the file is broken, something harmless stands in
 /// the schema, and `kinds` has None: such a schema never leaves the checks.

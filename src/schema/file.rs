@@ -1,7 +1,10 @@
 //! A schema as it is written in YAML.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::schema::check::BARE;
+use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
 use crate::yaml::ListOr;
@@ -10,134 +13,190 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
-/// The whole file.
-#[derive(Debug, Clone, Deserialize)]
+/// One domain: its database, its tables, how each column is filled, and what happens to the rows.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SchemaFile {
-    /// The domain's name.
+    /// The domain's name; also the file's, without `.yaml`.
     pub(crate) schema: Spanned<String>,
-    /// The database; the domain's name unless set.
+    /// The database that is made for it; the domain's name unless set.
     pub(crate) database: Option<Spanned<String>>,
+    /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
+    /// What happens, by name: the steps of an action, in order. They commit together.
     #[serde(default)]
     pub(crate) actions: Kept<Entries<ActionFile>>,
 }
 
 /// A table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableFile {
-    /// The table whose rows own the rows of this one.
+    /// The table whose rows own the rows of this one: they are inserted and deleted with their owner.
     pub(crate) per: Option<Spanned<String>>,
-    /// How many rows an owner has: `3` or `[1, 5]`.
+    /// With `per`, and needed there: how many rows an owner has, `3` or evenly from `[1, 5]`.
     pub(crate) count: Option<Spanned<OneOrMany<u32>>>,
+    /// What the write-ahead log carries of an old row; `default` unless set.
     #[serde(default)]
     pub(crate) replica_identity: ReplicaIdentityFile,
+    /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
 }
 
-/// `replica_identity`
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// PostgreSQL's `REPLICA IDENTITY` of a table.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ReplicaIdentityFile {
+    /// The primary key.
     #[default]
     Default,
+    /// All columns.
     Full,
+    /// Nothing.
     Nothing,
 }
 
 /// A column.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ColumnFile {
+    /// Its PostgreSQL type, as in `CREATE TABLE`: `bigint`, `varchar(60)`, `numeric(8,2)`.
     #[serde(rename = "type")]
     pub(crate) kind: Spanned<String>,
-    /// Part of the primary key.
+    /// Whether it is part of the primary key; `false` unless set.
     #[serde(default)]
     pub(crate) key: bool,
+    /// Whether no two rows may have the same value; `false` unless set.
     #[serde(default)]
     pub(crate) unique: bool,
-    /// Whether NULL is allowed; where `null_rate` is above 0 it is anyway.
+    /// Whether NULL is allowed; `false` unless set or `null_rate` is above 0.
     pub(crate) nullable: Option<Spanned<bool>>,
-    /// The share of rows in which it is NULL.
+    /// The share of rows in which it is NULL, 0 to 1; 0 unless set.
     pub(crate) null_rate: Option<Spanned<f64>>,
+    /// How it gets its value: a fill, or a value that is always the same.
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
 
 /// What `fill` and the values of `set` may be, beside a scalar: exactly one of these, and `pick`
 /// beside `reference`. The last group is for `set` only.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FillFile {
+    /// Whole numbers, one after the other. A bare `sequence` begins at 1.
     pub(crate) sequence: Option<SequenceFile>,
+    /// When the action was due; of seeded rows a time in the 30 days before the start.
     pub(crate) event_time: Option<EventTimeFile>,
+    /// Addresses at `example.com` and the like, each of them once.
     pub(crate) email: Option<EmailFile>,
+    /// Always the same value; needed for a single word, which would be taken for a fill.
     pub(crate) constant: Option<Spanned<Scalar>>,
+    /// Evenly from the first to the last value: `[1, 6]`, both included.
     pub(crate) uniform: Option<Spanned<(Spanned<Scalar>, Spanned<Scalar>)>>,
+    /// Most values small, few large: amounts, lengths, times.
     pub(crate) lognormal: Option<LognormalFile>,
+    /// One of some values, by weight: `{ red: 5, blue: 1 }`.
     pub(crate) weighted: Option<Spanned<WeightedFile>>,
+    /// The values of the first rows, in order; `then` fills the others.
     pub(crate) listed: Option<Spanned<Vec<Spanned<Scalar>>>>,
+    /// Beside `listed`: how the rows beyond the list are filled.
     pub(crate) then: Option<Spanned<ScalarOr<FillFile>>>,
+    /// So many random words: `4`, or from `[3, 12]`.
     pub(crate) words: Option<Spanned<OneOrMany<u32>>>,
+    /// The name of a person.
     pub(crate) name: Option<NamePartFile>,
+    /// The key of a row that is there: `customers.id`, told to PostgreSQL as a foreign key.
     pub(crate) reference: Option<Spanned<String>>,
+    /// Beside `reference`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
+    /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
+    /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.
     pub(crate) derived: Option<Spanned<String>>,
+    /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,
 
+    /// In `set` only: the old value plus this; numbers stop at the ends of their column.
     pub(crate) add: Option<Spanned<Scalar>>,
+    /// In `set` only: the old value times this; numbers stop at the ends of their column.
     pub(crate) multiply: Option<Spanned<Scalar>>,
+    /// In `set` only: the old text with this behind it, as long as it fits.
     pub(crate) append: Option<Spanned<String>>,
+    /// In `set` only: of a list the value behind the old one; behind the last comes the first.
     pub(crate) next: Option<Spanned<Vec<Spanned<Scalar>>>>,
+}
+
+impl BareWords for FillFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        BARE.into_iter().chain(["toggle"]).map(|word| (word, meaning(word))).collect()
+    }
+}
+
+/// What a word means that fills a column by itself.
+fn meaning(word: &str) -> &'static str {
+    match word {
+        "sequence" => "1, 2, 3 and so on.",
+        "uuid" => "A UUID of its own for each row.",
+        "event_time" => {
+            "When the action was due; of seeded rows a time in the 30 days before the start."
+        }
+        "line" => "With `per`: 1, 2, 3 among the rows of one owner.",
+        "email" => "An address of its own for each row.",
+        "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
+        _ => "",
+    }
 }
 
 /// Values and their weights.
 pub(crate) type WeightedFile = Entries<Spanned<f64>, Scalar>;
 
-/// `sequence`
-#[derive(Debug, Clone, Default, Deserialize)]
+/// Whole numbers, one after the other.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SequenceFile {
-    /// 1 unless set.
+    /// The first number; 1 unless set.
     pub(crate) start: Option<Spanned<i64>>,
 }
 
-/// `event_time`
-#[derive(Debug, Clone, Default, Deserialize)]
+/// When the action was due, or a time near it.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventTimeFile {
-    /// `[-30d, 0s]`: drawn evenly between the two; none unless set.
+    /// Added to it: a duration drawn evenly between two, `[-30d, 0s]`; none unless set.
     pub(crate) offset: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
 }
 
-/// `email`
-#[derive(Debug, Clone, Default, Deserialize)]
+/// Addresses, each of them once.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmailFile {
-    /// The column that holds the name.
+    /// The column of this table that holds the name they are made from; a random name unless set.
     pub(crate) from: Option<Spanned<String>>,
 }
 
-/// `lognormal`
-#[derive(Debug, Clone, Deserialize)]
+/// A lognormal distribution.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LognormalFile {
+    /// Half of the values are below it; above 0.
     pub(crate) median: Spanned<f64>,
+    /// 99 of 100 values are below it; above the median.
     pub(crate) p99: Spanned<f64>,
 }
 
-/// `name`
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// Which part of a person's name.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NamePartFile {
+    /// The first name.
     First,
+    /// The last name.
     Last,
+    /// Both.
     Full,
 }
 
-/// `lookup`
-#[derive(Debug, Clone, Deserialize)]
+/// A column of the row that another column refers to.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LookupFile {
     /// A column of this table that is a reference.
@@ -146,25 +205,28 @@ pub(crate) struct LookupFile {
     pub(crate) column: Spanned<String>,
 }
 
-/// `state`
-#[derive(Debug, Clone, Deserialize)]
+/// A row's life.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StateFile {
     /// The state of a new row.
     pub(crate) initial: Spanned<String>,
+    /// The other states; `set: { state: … }` leads to them.
     #[serde(default)]
     pub(crate) others: Vec<Spanned<String>>,
     /// Weights of the states of seeded rows; all are in the initial one unless set.
     pub(crate) seeded: Option<Spanned<Entries<Spanned<f64>>>>,
 }
 
-/// `pick`
-#[derive(Debug, Clone, Deserialize)]
+/// Which row.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PickFile {
+    /// Any living row, each as likely.
     Uniform,
-    /// The mean distance from the newest; 64 unless set.
+    /// New rows most: the mean distance from the newest, in rows; 64 unless set.
     Recent(Option<Spanned<f64>>),
+    /// Any row in this state, or in one of these.
     State(OneOrMany<Spanned<String>>),
 }
 
@@ -180,7 +242,7 @@ pub(crate) fn steps_of(file: &ActionFile) -> &[Kept<Spanned<StepFile>>] {
 }
 
 /// An action that others follow.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FollowedFile {
     /// What it does.
@@ -190,8 +252,8 @@ pub(crate) struct FollowedFile {
     pub(crate) then: Vec<Kept<Spanned<ThenFile>>>,
 }
 
-/// `then`: an action that follows another, on the same row.
-#[derive(Debug, Clone, Deserialize)]
+/// An action that follows another, on the same row.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ThenFile {
     /// The action, of the same schema.
@@ -204,23 +266,29 @@ pub(crate) struct ThenFile {
 }
 
 /// A step of an action: exactly one of `insert`, `update` and `delete`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFile {
+    /// Inserts a row into this table, and what it owns.
     pub(crate) insert: Option<Spanned<String>>,
+    /// Updates a row of this table: `set` says how.
     pub(crate) update: Option<Spanned<String>>,
+    /// Deletes a row of this table, first what refers to it.
     pub(crate) delete: Option<Spanned<String>>,
-    /// `uniform` unless set.
+    /// With `update` and `delete`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
+    /// With `update`: the new value of each column, a fill or a change of the old value.
     pub(crate) set: Option<Spanned<Entries<Spanned<ScalarOr<FillFile>>>>>,
-    /// `skip` unless set.
+    /// With `update` and `delete`: what to do if there is no such row; `skip` unless set.
     pub(crate) otherwise: Option<Spanned<OtherwiseFile>>,
 }
 
-/// `otherwise`
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// What becomes of a slot that finds no row to work on.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OtherwiseFile {
+    /// Nothing; it is counted as skipped.
     Skip,
+    /// It inserts a row instead.
     Insert,
 }

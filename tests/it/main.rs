@@ -23,6 +23,7 @@ mod pacing;
 mod provisioning;
 mod readme;
 mod reach;
+mod reference;
 mod reporting;
 mod running;
 mod same_rows;

@@ -9,7 +9,7 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(super) const BARE: [&str; 5] = ["sequence", "uuid", "event_time", "line", "email"];
+pub(in crate::schema) const BARE: [&str; 5] = ["sequence", "uuid", "event_time", "line", "email"];
 
 /// Keys that fill a column.
 const FILLS: [&str; 14] = [
