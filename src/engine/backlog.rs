@@ -65,8 +65,7 @@ impl Lateness {
             }
             let begun = *since.get_or_insert(now);
             if now.saturating_sub(begun) >= nanoseconds(PATIENCE) {
-                let [lag, most, patience] =
-                    [lag, late.max_lag, PATIENCE].map(|length| format_duration(length));
+                let [lag, most, patience] = [lag, late.max_lag, PATIENCE].map(format_duration);
                 reason.get_or_insert(format!(
                     "the stream `{name}` is {lag} late, and has been later than {most} for \
                      {patience} (`late: abort`): the target does not keep up"

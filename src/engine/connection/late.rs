@@ -53,14 +53,18 @@ impl Connection {
                 *place = intended.min(*place);
             };
             if let Some(flight) = lane.flight.as_ref().filter(|flight| flight.tries == 0) {
-                flight.stamps.intended.into_iter().for_each(|at| note(flight.decision.stream, at));
+                if let Some(intended) = flight.stamps.intended {
+                    note(flight.decision.stream, intended);
+                }
             }
             for due in lane.lane.upcoming() {
                 let boundary = world.plan_of(due.stream).boundary_ns();
                 let is_held =
                     matches!(self.period, Period::WarmUp(_)) && due.planned_ns >= boundary;
                 let intended = self.intended(lane, &due).filter(|_| !is_held);
-                intended.into_iter().for_each(|at| note(due.stream, at));
+                if let Some(intended) = intended {
+                    note(due.stream, intended);
+                }
             }
         }
         self.shared.backlog.note(self.index, &oldest);
