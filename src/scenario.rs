@@ -108,6 +108,10 @@ pub enum TargetKind {
 pub struct PostgresTarget {
     /// Which server.
     pub server: Server,
+    /// The server's own address, where `server` is a pooler's.
+    pub admin: Option<SecretString>,
+    /// Whether nothing of a session is relied on: a pooler in transaction mode is between.
+    pub is_pooled: bool,
     /// Connections for each database, 1 to 1000.
     pub connections: u32,
     /// Actions in flight on a connection, at most; 1 to 64.

@@ -17,6 +17,7 @@ use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Feed;
 use crate::scenario::Domain;
+use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::Server;
@@ -30,10 +31,12 @@ use crate::sink::postgres::provision::SetupError;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The servers of a scenario.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Place {
-    /// By target; `None` for those that are no server.
+    /// By target; `None` for those that are no server. Where a pooler is between, the server's own.
     addresses: Vec<Option<Address>>,
+    /// By target: the pooler, if one is between.
+    poolers: Vec<Option<Address>>,
     /// Servers that live as long as this value.
     embedded: Vec<Embedded>,
 }
@@ -45,36 +48,39 @@ impl Place {
         run: &str,
         (feed, stop): (&Feed, &Stop),
     ) -> Result<Self, Refusal> {
-        let mut place = Self { addresses: Vec::new(), embedded: Vec::new() };
+        let mut place = Self::default();
         for target in &scenario.targets {
-            let address = match &target.kind {
-                TargetKind::Discard => None,
-                TargetKind::Postgres(postgres) => Some(match &postgres.server {
-                    Server::At(url) => parse(url)?,
-                    Server::Embedded(version) => place.start(*version, run, (feed, stop))?,
-                }),
+            let (address, pooler) = match &target.kind {
+                TargetKind::Discard => (None, None),
+                TargetKind::Postgres(postgres) => match &postgres.server {
+                    Server::At(url) => at(url, postgres)?,
+                    Server::Embedded(version) => {
+                        (Some(place.start(*version, run, (feed, stop))?), None)
+                    }
+                },
             };
-            if let Some(address) = &address {
+            for address in [&address, &pooler].into_iter().flatten() {
                 allow(scenario, address)?;
                 if let Some(warning) = address.warning() {
                     feed.message(warning);
                 }
             }
             place.addresses.push(address);
+            place.poolers.push(pooler);
         }
         Ok(place)
     }
 
     /// Reads the addresses; a scenario with embedded servers has none to go back to.
     pub(super) fn find(scenario: &Scenario) -> Result<Self, Refusal> {
-        let mut place = Self { addresses: Vec::new(), embedded: Vec::new() };
+        let mut place = Self::default();
         for target in &scenario.targets {
             place.addresses.push(match &target.kind {
                 TargetKind::Postgres(postgres) => match &postgres.server {
                     Server::At(url) => {
-                        let address = parse(url)?;
-                        allow(scenario, &address)?;
-                        Some(address)
+                        let (address, _) = at(url, postgres)?;
+                        address.iter().try_for_each(|address| allow(scenario, address))?;
+                        address
                     }
                     Server::Embedded(_) => None,
                 },
@@ -111,14 +117,15 @@ impl Place {
 
     /// A domain's database, as the scenario's own login.
     pub(super) fn domain(&self, scenario: &Scenario, domain: &Domain) -> Option<Address> {
-        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
-            return None;
-        };
-        let address = self.address(domain.target)?;
-        Some(match target.provision {
-            Provision::Schemas => address.clone(),
-            Provision::Databases | Provision::Nothing => address.with_database(&domain.database),
-        })
+        within(self.address(domain.target)?, scenario, domain)
+    }
+
+    /// The same, on the way that the load takes: through the pooler if one is between.
+    pub(super) fn way(&self, scenario: &Scenario, domain: &Domain) -> Option<Address> {
+        match self.poolers.get(domain.target) {
+            Some(Some(pooler)) => within(pooler, scenario, domain),
+            _ => self.domain(scenario, domain),
+        }
     }
 
     /// Whether a server is embedded.
@@ -143,6 +150,29 @@ impl Place {
         }
         notes
     }
+}
+
+/// A server, and the pooler before it if there is one.
+fn at(
+    url: &SecretString,
+    target: &PostgresTarget,
+) -> Result<(Option<Address>, Option<Address>), Refusal> {
+    let address = parse(url)?;
+    Ok(match &target.admin {
+        Some(admin) => (Some(parse(admin)?), Some(address)),
+        None => (Some(address), None),
+    })
+}
+
+/// A domain's database at an address.
+fn within(address: &Address, scenario: &Scenario, domain: &Domain) -> Option<Address> {
+    let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
+        return None;
+    };
+    Some(match target.provision {
+        Provision::Schemas => address.clone(),
+        Provision::Databases | Provision::Nothing => address.with_database(&domain.database),
+    })
 }
 
 /// A server that is not on this machine must be allowed.

@@ -180,7 +180,7 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
     let domain = &scenario.domains[number];
     let target = &scenario.targets[domain.target].kind;
     let (TargetKind::Postgres(target), Some(address)) =
-        (target, prepared.place.domain(scenario, domain))
+        (target, prepared.place.way(scenario, domain))
     else {
         return Destination::Discard;
     };
@@ -209,6 +209,7 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
         catalog: Arc::clone(catalog),
         statements: Arc::new(statements.collect()),
         in_flight_max: target.in_flight as usize,
+        is_pooled: target.is_pooled,
         address,
     };
     let (connections, reconnect) = (target.connections, target.reconnect);

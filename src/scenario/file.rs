@@ -67,6 +67,12 @@ pub(super) struct DiscardFile {}
 pub(super) struct PostgresFile {
     /// `embedded`, `embedded:16`, a URL or a key-value string.
     pub(super) url: Spanned<String>,
+    /// The server's own address, where `url` is that of a pooler: set-up, seeding and the books go
+    /// there. `url` unless set.
+    pub(super) admin: Option<Spanned<String>>,
+    /// Whether statements are prepared once for each connection; `true` unless set. `false` is for
+    /// poolers in transaction mode: nothing of a session is relied on.
+    pub(super) prepare: Option<Spanned<bool>>,
     /// Connections for each database, 1 to 1000; 8 unless set.
     pub(super) connections: Option<Spanned<u32>>,
     /// Actions in flight on a connection, at most; 1 to 64; 8 unless set.

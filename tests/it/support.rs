@@ -7,6 +7,8 @@ pub(crate) mod command;
 pub(crate) mod loadgen;
 #[path = "support/machine.rs"]
 pub(crate) mod machine;
+#[path = "support/pooler.rs"]
+pub(crate) mod pooler;
 #[path = "support/proxy.rs"]
 pub(crate) mod proxy;
 #[path = "support/replay.rs"]

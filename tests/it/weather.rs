@@ -16,6 +16,7 @@ use crate::support::server::TestServer;
 mod late;
 mod neighbours;
 mod numbers;
+mod pooled;
 mod refusals;
 mod signals;
 

@@ -215,7 +215,10 @@ fn apart(file: &ScenarioFile, domains: &[Domain], targets: &[Target], problems: 
 /// Whether two targets are one server, as far as their words tell.
 fn is_one_server(one: usize, other: usize, targets: &[Target]) -> bool {
     let server = |target: usize| match targets.get(target).map(|target| &target.kind) {
-        Some(TargetKind::Postgres(PostgresTarget { server: Server::At(url), .. })) => Some(url),
+        Some(TargetKind::Postgres(
+            PostgresTarget { admin: Some(url), .. }
+            | PostgresTarget { server: Server::At(url), .. },
+        )) => Some(url),
         _ => None,
     };
     let urls = server(one).zip(server(other));

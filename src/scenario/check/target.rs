@@ -63,13 +63,16 @@ fn postgres(file: &PostgresFile, is_allowed: bool, problems: &mut Problems) -> P
     };
     let connections = limited(&file.connections, "connections", 1_000, CONNECTIONS);
     let in_flight = limited(&file.in_flight, "in_flight", 64, IN_FLIGHT);
+    let is_pooled = file.prepare.as_ref().is_some_and(|prepare| !prepare.value);
     let statement_timeout =
         file.statement_timeout.as_ref().and_then(|text| positive(text, problems));
     let reconnect = file.reconnect.as_ref().and_then(|text| duration(text, problems));
     PostgresTarget {
         server: server(&file.url, is_allowed, problems),
+        admin: admin(file, is_allowed, problems),
+        is_pooled,
         connections,
-        in_flight,
+        in_flight: if is_pooled { one_at_a_time(file, problems) } else { in_flight },
         provision: match file.provision {
             ProvisionFile::Databases => Provision::Databases,
             ProvisionFile::Schemas => Provision::Schemas,
@@ -89,6 +92,44 @@ fn synchronous_commit(file: &PostgresFile, problems: &mut Problems) -> Option<St
         problems.add(Problem::new(message).at(word.place).maybe_help(help));
     }
     Some(word.value.clone())
+}
+
+/// Where set-up goes if not to `url`.
+fn admin(file: &PostgresFile, is_allowed: bool, problems: &mut Problems) -> Option<SecretString> {
+    let is_embedded = file.url.value.trim().starts_with("embedded");
+    match (&file.admin, &file.prepare) {
+        (Some(admin), _) if is_embedded => {
+            let problem = Problem::new("an embedded server has no other address").at(admin.place);
+            problems.add(problem.help("leave `admin` out"));
+            None
+        }
+        (Some(admin), _) => match server(admin, is_allowed, problems) {
+            Server::At(url) => Some(url),
+            Server::Embedded(_) => {
+                let problem = Problem::new("an embedded server stands behind no pooler");
+                problems.add(problem.at(admin.place).help("write the server's own address"));
+                None
+            }
+        },
+        (None, Some(prepare)) if !prepare.value && !is_embedded => {
+            let message = "behind a pooler in transaction mode nothing can be set up and seeded";
+            let help = "give the server's own address as well: `admin: postgres://…`";
+            problems.add(Problem::new(message).at(prepare.place).help(help));
+            None
+        }
+        (None, _) => None,
+    }
+}
+
+/// A pooler may give each transaction another session, so none is sent before the one in front of
+/// it has ended.
+fn one_at_a_time(file: &PostgresFile, problems: &mut Problems) -> u32 {
+    if let Some(in_flight) = file.in_flight.as_ref().filter(|in_flight| in_flight.value > 1) {
+        let message = "with `prepare: false` a connection has one action in flight";
+        let help = "leave `in_flight` out, and use more `connections`";
+        problems.add(Problem::new(message).at(in_flight.place).help(help));
+    }
+    1
 }
 
 fn server(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> Server {

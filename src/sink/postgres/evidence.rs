@@ -91,7 +91,8 @@ impl Question {
     }
 }
 
-/// Asks whether the transaction of this number was committed and was this action's.
+/// Asks whether the transaction of this number was committed and was this action's: `t`, or `p` if
+/// it is still in progress.
 ///
 /// After a crash a server gives out again the numbers that it had not written to disk. So a number
 /// speaks for an action only if the last row that the action changed looks like it: written since
@@ -115,10 +116,12 @@ pub(super) fn of_transaction(catalog: &Catalog, action: &Action, xid: u64) -> Qu
             }
         }
     });
-    // The server refuses to speak about numbers that it has not given out.
+    // The server refuses to speak about numbers that it has not given out. Snapshots end at the
+    // last that is decided, so that it takes a new number to tell.
     let sql = format!(
-        "SELECT CASE WHEN {xid} < txid_snapshot_xmax(txid_current_snapshot()) \
-         THEN txid_status({xid}) = 'committed'{row} ELSE false END"
+        "SELECT CASE WHEN {xid} >= txid_current() THEN 'f' ELSE CASE txid_status({xid}) \
+         WHEN 'in progress' THEN 'p' WHEN 'committed' THEN CASE WHEN true{row} THEN 't' ELSE 'f' \
+         END ELSE 'f' END END"
     );
     match last {
         Some((operation, key)) => Question::new(catalog, (action, operation), sql, &key),

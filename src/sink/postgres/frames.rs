@@ -149,8 +149,8 @@ fn error_of(body: &[u8]) -> ServerError {
         match field[0] {
             b'C' => error.code = text,
             b'M' => error.message = text,
-            // The severity that is never translated (PostgreSQL 9.6 and later).
-            b'V' => error.is_fatal = text == "FATAL" || text == "PANIC",
+            // `V` is the severity that is never translated. Poolers send `S` alone: in English.
+            b'V' | b'S' => error.is_fatal |= text == "FATAL" || text == "PANIC",
             _ => {}
         }
     }

@@ -7,7 +7,11 @@
 //! An action that would leave no evidence in its rows (an update that may set a value that stood
 //! there before) runs in BEGIN, asks for its transaction's number, and only then sends COMMIT: so
 //! that the server can be asked for its fate. Nothing is sent behind it until COMMIT is.
+//!
+//! Behind a pooler in transaction mode every action runs like that, and nothing of a session is
+//! relied on: see `pooled`.
 
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -42,12 +46,14 @@ use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::stream::Stream;
 
 mod pending;
+mod pooled;
 mod way;
 
 use pending::Pending;
 use pending::Stranded;
 use pending::Transaction;
 use pending::numberless;
+use pooled::Text;
 
 /// What a worker's connection is made with.
 #[derive(Debug, Clone)]
@@ -67,6 +73,8 @@ pub struct PostgresOptions {
     pub statements: Arc<Vec<StatementId>>,
     /// Actions in flight, at most.
     pub in_flight_max: usize,
+    /// Whether a pooler in transaction mode is between. Then at most one action is in flight.
+    pub is_pooled: bool,
 }
 
 /// A connection to PostgreSQL, and what is in flight on it.
@@ -89,6 +97,8 @@ pub struct PostgresSink {
     /// How long after its acknowledgement a commit may not be on disk yet; `None` if each is:
     /// `synchronous_commit` is not `off`.
     lossy_for: Option<Duration>,
+    /// The statements that are sent as text each time: all, or none.
+    texts: HashMap<StatementId, Text>,
 }
 
 #[derive(Debug)]
@@ -101,12 +111,17 @@ struct Open {
     is_prepared: bool,
     /// The last error the server sent outside of an action, for the message when it hangs up.
     farewell: Option<ServerError>,
+    /// The process that whoever answered says is at work for us.
+    backend_pid: i32,
+    /// The process that was at work for us first: another one than told, behind a pooler.
+    session_pid: Option<i32>,
 }
 
 impl PostgresSink {
     /// Not connected yet: [`Sink::recover`] does that.
     pub fn new(options: PostgresOptions) -> Self {
         Self {
+            texts: pooled::texts(&options),
             options,
             open: None,
             in_flight: VecDeque::new(),
@@ -136,17 +151,44 @@ impl PostgresSink {
         self.expected.clear();
         self.stranded.extend(self.in_flight.drain(..).map(|pending| Stranded {
             ticket: pending.ticket,
-            is_uncommitted: pending.transaction == Transaction::Begun || pending.error.is_some(),
+            is_uncommitted: pending.is_uncommitted(),
             xid: pending.xid,
+            pid: pending.pid,
         }));
         Lost { message, is_transient: true }
+    }
+
+    /// Writes what makes the transaction's number known before it ends. Returns how many answers
+    /// come before the first that counts.
+    fn write_begin(&mut self, is_durable: bool) -> u32 {
+        self.write_own(way::BEGIN);
+        if is_durable {
+            self.write_own(way::DURABLE);
+        }
+        1 + u32::from(is_durable)
+            + if self.options.is_pooled { self.write_settings(is_durable) } else { 0 }
+    }
+
+    /// Writes a statement of our own, which has no parameters.
+    fn write_own(&mut self, (name, sql): way::Own) {
+        let Some(open) = &mut self.open else { return };
+        let name = if self.options.is_pooled {
+            frames::parse(&mut open.outgoing, "", sql, &[]);
+            ""
+        } else {
+            name
+        };
+        frames::execute(&mut open.outgoing, name, 0, |_| {});
     }
 
     fn write_operation(&mut self, action: &Action, operation: &Operation) {
         let Some(open) = &mut self.open else { return };
         let statement = self.options.catalog.statement(operation.statement);
         let values = action.values(operation);
-        let name = way::prepared_name(operation.statement);
+        let name = match self.texts.get(&operation.statement) {
+            Some(text) => text.parse(&mut open.outgoing),
+            None => way::prepared_name(operation.statement),
+        };
         frames::execute(&mut open.outgoing, &name, values.len(), |out| {
             for (value, kind) in values.iter().zip(&statement.parameters) {
                 encode(*value, *kind, action, out);
@@ -169,7 +211,7 @@ impl PostgresSink {
                 Reply::Complete(rows) if pending.transaction != Transaction::Ending => {
                     pending.count(rows, &mut self.expected);
                 }
-                Reply::Row(text) => pending.xid = text.and_then(|text| text.parse().ok()),
+                Reply::Row(text) => pending.number(text.as_deref().unwrap_or_default()),
                 Reply::Error(error) => {
                     if error.is_fatal {
                         open.farewell = Some(error);
@@ -183,7 +225,8 @@ impl PostgresSink {
                     if pending.xid.is_none() {
                         pending.error.get_or_insert_with(numberless);
                     }
-                    let end = if pending.error.is_none() { "COMMIT" } else { "ROLLBACK" };
+                    pending.is_committing = pending.error.is_none();
+                    let end = if pending.is_committing { "COMMIT" } else { "ROLLBACK" };
                     frames::query(&mut open.outgoing, end);
                 }
                 Reply::Ready => {
@@ -266,23 +309,18 @@ impl Sink for PostgresSink {
     fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
         let before = self.buffered();
         let is_evident = self.evidence_of(action).is_some();
-        let transaction = if is_evident { Transaction::Plain } else { Transaction::Begun };
-        if transaction == Transaction::Begun
-            && let Some(open) = &mut self.open
-        {
-            frames::execute(&mut open.outgoing, way::BEGIN, 0, |_| {});
-            if self.lossy_for.is_some() {
-                // It could not be found again after a crash, so it must not be lost in one.
-                frames::execute(&mut open.outgoing, way::DURABLE, 0, |_| {});
-            }
-        }
+        let is_plain = is_evident && !self.options.is_pooled;
+        let transaction = if is_plain { Transaction::Plain } else { Transaction::Begun };
+        // What could not be found again after a crash must not be lost in one.
+        let is_durable = self.lossy_for.is_some() && !is_evident;
+        let preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
         for operation in action.operations() {
             self.write_operation(action, operation);
         }
+        if !is_plain {
+            self.write_own(way::XID);
+        }
         if let Some(open) = &mut self.open {
-            if transaction == Transaction::Begun {
-                frames::execute(&mut open.outgoing, way::XID, 0, |_| {});
-            }
             frames::sync(&mut open.outgoing);
         }
         self.in_flight.push_back(Pending {
@@ -290,14 +328,12 @@ impl Sink for PostgresSink {
             transaction,
             operations: u32::try_from(action.operations().len()).unwrap_or(u32::MAX),
             next: 0,
-            preamble: if transaction == Transaction::Begun {
-                1 + u32::from(self.lossy_for.is_some())
-            } else {
-                0
-            },
+            preamble,
             shortfalls: Vec::new(),
             error: None,
+            is_committing: false,
             xid: None,
+            pid: None,
         });
         (self.buffered() - before) as u64
     }

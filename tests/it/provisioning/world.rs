@@ -42,6 +42,8 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             name: "operational".to_owned(),
             kind: TargetKind::Postgres(PostgresTarget {
                 server: Server::Embedded(None),
+                admin: None,
+                is_pooled: false,
                 connections: 2,
                 in_flight: 1,
                 provision,

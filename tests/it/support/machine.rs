@@ -33,7 +33,7 @@ pub(super) fn program(name: &str, folder: &Path) -> Command {
 }
 
 /// User and group to run a server as, if we are root: `postgres`, else `nobody`.
-fn account() -> Option<(u32, u32)> {
+pub(super) fn account() -> Option<(u32, u32)> {
     if !geteuid().is_root() {
         return None;
     }

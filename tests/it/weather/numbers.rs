@@ -44,6 +44,7 @@ fn worker(world: &World, port: u16) -> PostgresSink {
         catalog: Arc::clone(&world.catalog),
         statements: Arc::new(statements.map(StatementId).collect()),
         in_flight_max: 1,
+        is_pooled: false,
     })
 }
 
@@ -117,8 +118,9 @@ fn ends_with(last_words: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let ready = said(b'Z', b"I");
-    // The login, what ends a predecessor, the lock, three questions, the statements.
-    let begin = [said(b'R', &[0; 4]), ready.repeat(7)].concat();
+    // The login, who is at work, what ends a predecessor, the lock, three questions, the statements,
+    // and who is at work still.
+    let begin = [said(b'R', &[0; 4]), ready.repeat(9)].concat();
     std::thread::spawn(move || {
         for stream in listener.incoming().take(2) {
             let mut stream = stream.unwrap();

@@ -27,7 +27,7 @@ fn kind(ended: &Ended) -> &Value {
 
 /// A trigger on `orders` that does something for each new row; `n` counts them, also those that
 /// come to nothing.
-fn trigger(body: &str) -> String {
+pub(super) fn trigger(body: &str) -> String {
     format!(
         "CREATE SCHEMA weather; CREATE SEQUENCE weather.s; \
          CREATE FUNCTION weather.t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ \

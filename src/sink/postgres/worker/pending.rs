@@ -7,6 +7,7 @@ use crate::sink::Failure;
 use crate::sink::Outcome;
 use crate::sink::Ticket;
 use crate::sink::postgres::frames::ServerError;
+use crate::sink::postgres::worker::pooled;
 
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -20,7 +21,11 @@ pub(super) struct Pending {
     pub(super) preamble: u32,
     pub(super) shortfalls: Vec<(u32, u32)>,
     pub(super) error: Option<ServerError>,
+    /// COMMIT was written.
+    pub(super) is_committing: bool,
     pub(super) xid: Option<u64>,
+    /// The process that has the transaction, if that is not always the same.
+    pub(super) pid: Option<i32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +43,27 @@ pub(super) struct Stranded {
     pub(super) ticket: Ticket,
     /// Set if the server can be asked for the fate of its transaction.
     pub(super) xid: Option<u64>,
+    /// The process that had the transaction.
+    pub(super) pid: Option<i32>,
     /// It was refused already, or ran in BEGIN and COMMIT was never sent: it cannot have been
     /// committed.
     pub(super) is_uncommitted: bool,
 }
 
 impl Pending {
+    /// Takes the transaction's number, and the process that has it.
+    pub(super) fn number(&mut self, text: &str) {
+        let mut numbers = text.split(' ');
+        self.xid = numbers.next().and_then(|number| number.parse().ok());
+        self.pid = numbers.next().and_then(|number| number.parse().ok());
+    }
+
+    /// Whether it cannot have been committed: COMMIT was never sent, or it was refused before. An
+    /// error behind COMMIT may come from a pooler, which does not know.
+    pub(super) fn is_uncommitted(&self) -> bool {
+        self.transaction == Transaction::Begun || self.error.is_some() && !self.is_committing
+    }
+
     pub(super) fn count(&mut self, rows: u32, expected: &mut VecDeque<u32>) {
         if self.preamble > 0 {
             self.preamble -= 1;
@@ -73,6 +93,10 @@ pub(super) fn numberless() -> ServerError {
 }
 
 fn failure(error: &ServerError) -> Failure {
-    let message = error.message.chars().take(300).collect();
+    let message = match pooled::hint(error) {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message.clone(),
+    };
+    let message = message.chars().take(300).collect();
     Failure { class: ErrorClass::of_sqlstate(&error.code), code: error.code.clone(), message }
 }

@@ -20,6 +20,7 @@ use crate::sink::postgres::statement;
 use crate::sink::postgres::statement::table_name;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::PostgresSink;
+use crate::sink::postgres::worker::pooled;
 
 /// How long a new connection may take, once it is made, until its predecessor is gone, and again
 /// until it is ready for actions.
@@ -30,9 +31,6 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// When the server was started, and when it last lost its statistics, which it does in a crash.
 const ERA: &str =
     "SELECT concat(pg_postmaster_start_time(), ' ', stats_reset) FROM pg_stat_bgwriter";
-/// `wal_writer_delay` in milliseconds, where commits are acknowledged before they are on disk.
-const UNWRITTEN: &str = "SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay' \
-                         AND current_setting('synchronous_commit') = 'off'";
 /// A transaction that must be on disk, and so must all before it: it writes something to the log,
 /// and has a number, without both of which a server waits for nothing.
 const FLUSH: &str = "BEGIN; SET LOCAL synchronous_commit = on; SELECT txid_current(), \
@@ -40,13 +38,15 @@ const FLUSH: &str = "BEGIN; SET LOCAL synchronous_commit = on; SELECT txid_curre
 
 const NO_ANSWER: &str = "the server did not answer in time";
 
-/// The prepared BEGIN.
-pub(super) const BEGIN: &str = "begin";
-/// The prepared wish that a commit be on disk before it is acknowledged.
-pub(super) const DURABLE: &str = "durable";
-/// The prepared question for the transaction's number. (These functions are as old as PostgreSQL
-/// 10 and still there in 18.)
-pub(super) const XID: &str = "xid";
+/// A statement of our own: the name under which it is prepared, and what it says.
+pub(super) type Own = (&'static str, &'static str);
+
+pub(super) const BEGIN: Own = ("begin", "BEGIN");
+/// The wish that a commit be on disk before it is acknowledged.
+pub(super) const DURABLE: Own = ("durable", "SET LOCAL synchronous_commit = on");
+/// The question for the transaction's number, and who has it. (These functions are as old as
+/// PostgreSQL 10 and still there in 18.)
+pub(super) const XID: Own = ("xid", "SELECT concat(txid_current(), ' ', pg_backend_pid())");
 
 /// The name under which a statement is prepared.
 pub(super) fn prepared_name(statement: StatementId) -> String {
@@ -60,6 +60,19 @@ fn lossy_for(wal_writer_delay_ms: u64) -> Duration {
 }
 
 impl PostgresSink {
+    /// Asks for `wal_writer_delay` in milliseconds, where commits are acknowledged before they are
+    /// on disk.
+    fn unwritten_sql(&self) -> String {
+        let own = self.options.settings.iter().find(|(name, _)| name == "synchronous_commit");
+        let commit = match own {
+            Some((_, value)) => literal(value),
+            None => "current_setting('synchronous_commit')".to_owned(),
+        };
+        format!(
+            "SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay' AND {commit} = 'off'"
+        )
+    }
+
     /// Waits until all that was acknowledged is on disk.
     pub(super) async fn flush_log(&mut self) -> Result<(), Lost> {
         let flushed = Box::pin(timeout(WAY_TIMEOUT, self.ask(|out| frames::query(out, FLUSH))));
@@ -77,12 +90,16 @@ impl PostgresSink {
         // To connect has limits of its own, one for each host.
         Box::pin(self.connect()).await?;
         let made = timeout(WAY_TIMEOUT, async {
-            self.supersede().await?;
+            if !self.options.is_pooled {
+                self.refuse_other_sessions().await?;
+                self.supersede().await?;
+            }
             let era = self.ask(|out| frames::query(out, ERA)).await?;
             self.has_crashed |= self.era.is_some() && self.era != era;
             self.era = era;
             self.look_for_watchers().await?;
-            let delay = self.ask(|out| frames::query(out, UNWRITTEN)).await?;
+            let unwritten = self.unwritten_sql();
+            let delay = self.ask(|out| frames::query(out, &unwritten)).await?;
             self.lossy_for = delay.and_then(|delay| delay.parse().ok()).map(lossy_for);
             Ok(())
         });
@@ -93,7 +110,11 @@ impl PostgresSink {
     /// Prepares the statements. Apart from the rest, because the server waits for locks on the
     /// tables here, and not to find out what became of the predecessor's actions.
     pub(super) async fn prepare_statements(&mut self) -> Result<(), Lost> {
-        let prepared = Box::pin(timeout(WAY_TIMEOUT, self.parse_all())).await;
+        let prepared = Box::pin(timeout(WAY_TIMEOUT, async {
+            self.parse_all().await?;
+            self.refuse_other_sessions().await
+        }));
+        let prepared = prepared.await;
         prepared.unwrap_or_else(|_| Err(self.lose(NO_ANSWER.to_owned())))?;
         if let Some(open) = &mut self.open {
             open.is_prepared = true;
@@ -133,12 +154,12 @@ impl PostgresSink {
         self.open = None;
         let options = &self.options;
         let mut settings = vec![("application_name", options.application_name.as_str())];
-        settings
-            .extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let session = options.address.connect(&settings).await.map_err(|error| Lost {
-            message: error.to_string(),
-            is_transient: error.is_transient(),
-        })?;
+        if !options.is_pooled {
+            let given = options.settings.iter();
+            settings.extend(given.map(|(name, value)| (name.as_str(), value.as_str())));
+        }
+        let session = options.address.connect(&settings).await;
+        let session = session.map_err(|error| pooled::lost(&error, options.is_pooled))?;
         self.open = Some(Open {
             stream: session.stream,
             received: session.read_ahead,
@@ -146,6 +167,8 @@ impl PostgresSink {
             written: 0,
             is_prepared: false,
             farewell: None,
+            backend_pid: session.backend_pid,
+            session_pid: None,
         });
         Ok(())
     }
@@ -180,6 +203,20 @@ impl PostgresSink {
     async fn parse_all(&mut self) -> Result<(), Lost> {
         let catalog = std::sync::Arc::clone(&self.options.catalog);
         let statements = std::sync::Arc::clone(&self.options.statements);
+        if self.options.is_pooled {
+            // Nothing of them stays; but it shows whether they fit the tables.
+            let texts = std::mem::take(&mut self.texts);
+            let parsed = self
+                .ask(|out| {
+                    for text in texts.values() {
+                        text.parse(out);
+                    }
+                    frames::sync(out);
+                })
+                .await;
+            self.texts = texts;
+            return parsed.map(drop);
+        }
         self.ask(|out| {
             for id in statements.iter() {
                 let statement = catalog.statement(*id);
@@ -192,9 +229,9 @@ impl PostgresSink {
                     &types,
                 );
             }
-            frames::parse(out, BEGIN, "BEGIN", &[]);
-            frames::parse(out, DURABLE, "SET LOCAL synchronous_commit = on", &[]);
-            frames::parse(out, XID, "SELECT txid_current()", &[]);
+            for (name, sql) in [BEGIN, DURABLE, XID] {
+                frames::parse(out, name, sql, &[]);
+            }
             frames::sync(out);
         })
         .await?;
@@ -205,7 +242,7 @@ impl PostgresSink {
     pub(super) async fn look(&mut self, ticket: u32, action: &Action) -> Result<Fate, Lost> {
         let stranded = self.stranded.iter().find(|stranded| stranded.ticket == ticket);
         let is_uncommitted = stranded.is_some_and(|stranded| stranded.is_uncommitted);
-        let xid = stranded.and_then(|stranded| stranded.xid);
+        let (xid, pid) = stranded.map_or((None, None), |stranded| (stranded.xid, stranded.pid));
         let was_in_flight = stranded.is_some();
         let looked = timeout(LOOK_TIMEOUT, async {
             if is_uncommitted {
@@ -219,7 +256,10 @@ impl PostgresSink {
                 self.evidence_of(action)
             };
             let question = match (xid, evidence) {
-                (Some(xid), _) => evidence::of_transaction(&catalog, action, xid),
+                (Some(xid), _) => {
+                    let question = evidence::of_transaction(&catalog, action, xid);
+                    return self.outwait((xid, pid), &question).await;
+                }
                 (None, Some(evidence)) => evidence.question(&catalog, action),
                 // Acknowledged, and without evidence: so it was committed durably, see `DURABLE`.
                 (None, None) if !was_in_flight => return Ok(Fate::Committed),
@@ -234,7 +274,10 @@ impl PostgresSink {
 
     /// Sends one request outside of any action, and returns the first column of its last row. An
     /// error of the server counts as a lost way: nothing here may fail on a healthy server.
-    async fn ask(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Option<String>, Lost> {
+    pub(super) async fn ask(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Option<String>, Lost> {
         let Some(open) = &mut self.open else { return Err(self.lose("not connected".to_owned())) };
         write(&mut open.outgoing);
         let mut answer = None;
@@ -269,7 +312,10 @@ impl PostgresSink {
                 let mut lost = self.lose(error.message.clone());
                 // Wrong tables or missing rights do not mend themselves.
                 lost.is_transient = !matches!(error.code.get(..2), Some("42" | "28" | "3D" | "3F"));
-                lost.message = error.message;
+                lost.message = match pooled::hint(&error) {
+                    Some(hint) => format!("{}; {hint}", error.message),
+                    None => error.message,
+                };
                 Err(lost)
             }
         }
