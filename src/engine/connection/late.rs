@@ -52,10 +52,10 @@ impl Connection {
                 let place = &mut oldest[world.stream_of(series)];
                 *place = intended.min(*place);
             };
-            if let Some(flight) = lane.flight.as_ref().filter(|flight| flight.tries == 0) {
-                if let Some(intended) = flight.stamps.intended {
-                    note(flight.decision.stream, intended);
-                }
+            if let Some(flight) = lane.flight.as_ref().filter(|flight| flight.tries == 0)
+                && let Some(intended) = flight.stamps.intended
+            {
+                note(flight.decision.stream, intended);
             }
             for due in lane.lane.upcoming() {
                 let boundary = world.plan_of(due.stream).boundary_ns();
