@@ -1,8 +1,18 @@
 //! The waist: what generators make and sinks send. Knows no generator and no destination.
 
+mod text;
+
 use crate::schema::ColumnType;
+use crate::schema::Geometry;
 use crate::schema::Literal;
+use crate::schema::typed::Bound;
 use crate::units::Decimal;
+use crate::units::Hardware;
+use crate::units::Interval;
+use crate::units::Network;
+use crate::units::TimeOfDay;
+
+pub use text::write_value;
 
 /// A table of the run, counted over all its domains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,20 +63,40 @@ pub enum Value {
     Decimal(Decimal),
     /// A `uuid`, in network byte order.
     Uuid([u8; 16]),
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Microseconds since 1970-01-01T00:00:00Z; the ends of the type stand for infinity.
     Timestamp(i64),
-    /// Days since 1970-01-01.
+    /// Days since 1970-01-01; the ends of the type stand for infinity.
     Date(i32),
-    /// Text in the arena: see [`Action::text`].
+    /// A time of day.
+    Time(TimeOfDay),
+    /// A span of time.
+    Interval(Interval),
+    /// Text in the arena, also that of JSON and of an enum's label: see [`Action::text`].
     Text(Span),
+    /// Bytes: see [`Action::bytes`].
+    Bytes(Span),
+    /// Bits, each a byte of 0 or 1 among the action's bytes.
+    Bits(Span),
+    /// The address of a machine, or of a network.
+    Network(Network),
+    /// The address of a network card.
+    Hardware(Hardware),
+    /// The numbers of a shape: see [`Action::elements`].
+    Shape(Geometry, Span),
+    /// The values of an array: see [`Action::elements`].
+    Array(Span),
+    /// The two bounds of a range, among the elements; an open one is NULL.
+    Range(Span, [Bound; 2]),
+    /// The range that holds nothing.
+    EmptyRange,
 }
 
-/// A piece of an action's arena.
+/// A piece of an action's arena, of its bytes, or of its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// First byte.
+    /// First byte, or element.
     pub start: u32,
-    /// Length in bytes.
+    /// Length in bytes, or elements.
     pub len: u32,
 }
 
@@ -93,6 +123,10 @@ pub struct Action {
     operations: Vec<Operation>,
     values: Vec<Value>,
     arena: String,
+    bytes: Vec<u8>,
+    elements: Vec<Value>,
+    /// Text in the making: see [`Action::take_draft`].
+    draft: String,
     /// Whether its rows may look already as if it had been committed: what it leaves in them then
     /// proves nothing.
     pub is_doubtful: bool,
@@ -104,6 +138,8 @@ impl Action {
         self.operations.clear();
         self.values.clear();
         self.arena.clear();
+        self.bytes.clear();
+        self.elements.clear();
         self.is_doubtful = false;
     }
 
@@ -125,6 +161,47 @@ impl Action {
     /// The text that a [`Value::Text`] stands for.
     pub fn text(&self, span: Span) -> &str {
         &self.arena[span.start as usize..(span.start + span.len) as usize]
+    }
+
+    /// What a [`Value::Bytes`] or [`Value::Bits`] stands for.
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start as usize..(span.start + span.len) as usize]
+    }
+
+    /// Appends bytes, and names them.
+    pub fn push_bytes(&mut self, bytes: impl IntoIterator<Item = u8>) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend(bytes);
+        Span { start: narrow(start), len: narrow(self.bytes.len() - start) }
+    }
+
+    /// The values that an array, a range or a shape is made of.
+    pub fn elements(&self, span: Span) -> &[Value] {
+        &self.elements[span.start as usize..(span.start + span.len) as usize]
+    }
+
+    /// Makes room for so many elements; [`Action::set_element`] puts them in, so that those of an
+    /// element can be made meanwhile.
+    pub fn reserve_elements(&mut self, count: usize) -> Span {
+        let start = self.elements.len();
+        self.elements.resize(start + count, Value::Null);
+        Span { start: narrow(start), len: narrow(count) }
+    }
+
+    /// Puts the element of this number in.
+    pub fn set_element(&mut self, span: Span, number: usize, value: Value) {
+        self.elements[span.start as usize + number] = value;
+    }
+
+    /// An empty text beside the arena, for what is made of texts in the arena; give it back.
+    pub fn take_draft(&mut self) -> String {
+        std::mem::take(&mut self.draft)
+    }
+
+    /// Takes the text back, for the next.
+    pub fn return_draft(&mut self, mut draft: String) {
+        draft.clear();
+        self.draft = draft;
     }
 
     /// Appends a value to the operation being written.
@@ -284,33 +361,4 @@ impl Assign {
     pub fn has_parameter(&self) -> bool {
         !matches!(self, Self::Toggle | Self::Next(_))
     }
-}
-
-/// Appends a value as PostgreSQL prints it (NULL as nothing): the one text form of values, for
-/// samples, fingerprints and computed text.
-pub fn write_value(value: Value, action: &Action, out: &mut String) {
-    use std::fmt::Write as _;
-    // Writing to a string does not fail.
-    let _ = match value {
-        Value::Null => Ok(()),
-        Value::Bool(value) => write!(out, "{value}"),
-        Value::Int(value) => write!(out, "{value}"),
-        Value::Float(value) => write!(out, "{value}"),
-        Value::Decimal(value) => write!(out, "{value}"),
-        Value::Uuid(value) => write!(out, "{}", uuid::Uuid::from_bytes(value)),
-        Value::Timestamp(value) => match chrono::DateTime::from_timestamp_micros(value) {
-            Some(at) => write!(out, "{}", at.format("%Y-%m-%d %H:%M:%S%.6f+00")),
-            None => write!(out, "{value}us"),
-        },
-        Value::Date(value) => match chrono::NaiveDate::default()
-            .checked_add_signed(chrono::TimeDelta::try_days(i64::from(value)).unwrap_or_default())
-        {
-            Some(at) => write!(out, "{at}"),
-            None => write!(out, "{value}d"),
-        },
-        Value::Text(span) => {
-            out.push_str(action.text(span));
-            Ok(())
-        }
-    };
 }

@@ -16,6 +16,7 @@ mod permute;
 mod population;
 mod render;
 mod seeding;
+mod typed;
 mod words;
 mod world;
 

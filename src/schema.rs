@@ -7,6 +7,8 @@ pub(crate) mod expression;
 pub(crate) mod file;
 mod find;
 mod kind;
+pub(crate) mod typed;
+pub(crate) mod written;
 
 use crate::units::Decimal;
 use crate::yaml;
@@ -16,6 +18,12 @@ pub fn json_schema() -> serde_json::Value {
     yaml::json_schema_of::<file::SchemaFile>("loadgen schema")
 }
 
+pub use kind::ColumnType;
+pub use kind::Geometry;
+pub use kind::RangeType;
+pub use kind::named::EnumType;
+pub use typed::TypedFill;
+
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
@@ -23,6 +31,10 @@ pub struct Schema {
     pub name: String,
     /// The database it lives in, unless the scenario says otherwise.
     pub database: String,
+    /// The enums it declares.
+    pub enums: Vec<&'static EnumType>,
+    /// The domains, in PostgreSQL's sense, that it declares.
+    pub domains: Vec<DomainType>,
     /// Its tables. Indexes into this list are used throughout [`Schema`].
     pub tables: Vec<Table>,
     /// What happens to the tables.
@@ -32,6 +44,17 @@ pub struct Schema {
     /// SHA-256 of what the text says once variables stand for their values, in hex: part of the
     /// scenario's hash. Places and comments are no part of it.
     pub content: String,
+}
+
+/// A type with a name of its own, made of another: `CREATE DOMAIN`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainType {
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    pub base: ColumnType,
+    /// A condition on `VALUE`, in SQL.
+    pub check: Option<String>,
 }
 
 /// A table.
@@ -91,8 +114,10 @@ pub enum ReplicaIdentity {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type in PostgreSQL.
+    /// Its type in PostgreSQL; of a domain's column, the type that the domain is made of.
     pub kind: ColumnType,
+    /// The domain (of [`Schema::domains`]) that the column is declared with.
+    pub domain: Option<usize>,
     /// Whether it may be NULL.
     pub nullable: bool,
     /// The share of rows in which it is NULL, 0 to 1.
@@ -101,44 +126,6 @@ pub struct Column {
     pub unique: bool,
     /// How it gets its value.
     pub fill: Fill,
-}
-
-/// A PostgreSQL type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnType {
-    /// `smallint`
-    Smallint,
-    /// `integer`
-    Integer,
-    /// `bigint`
-    Bigint,
-    /// `real`
-    Real,
-    /// `double precision`
-    Double,
-    /// `numeric(precision, scale)`; precision at most 18.
-    Numeric {
-        /// Digits in all.
-        precision: u8,
-        /// Digits after the point.
-        scale: u8,
-    },
-    /// `boolean`
-    Boolean,
-    /// `text`
-    Text,
-    /// `varchar(n)`, or `varchar` without a limit.
-    Varchar(Option<u32>),
-    /// `char(n)`
-    Char(u32),
-    /// `uuid`
-    Uuid,
-    /// `date`
-    Date,
-    /// `timestamp`, always filled in UTC.
-    Timestamp,
-    /// `timestamptz`
-    Timestamptz,
 }
 
 /// A value written in a schema file.
@@ -229,6 +216,8 @@ pub enum Fill {
     State,
     /// 1, 2, 3, ... among the rows of one owner: see [`Table::owner`].
     Line,
+    /// Made for one type, or of other fills.
+    Typed(TypedFill),
 }
 
 /// Which part of a name.

@@ -2,11 +2,18 @@
 
 mod decimal;
 mod hex;
+mod interval;
+mod network;
 mod people;
 mod written;
 
 pub use decimal::Decimal;
 pub use hex::format_hex;
+pub use interval::Clock;
+pub use interval::Interval;
+pub use interval::TimeOfDay;
+pub use network::Hardware;
+pub use network::Network;
 pub use people::format_bytes;
 pub use people::format_count;
 pub use people::format_duration;

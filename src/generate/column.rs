@@ -7,12 +7,15 @@ use crate::action::Value;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
+use crate::generate::typed;
+use crate::generate::typed::TypedFiller;
 use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
 use crate::schema::Expression;
 use crate::schema::NamePart;
 use crate::schema::Pick;
+use crate::schema::written::Written;
 use crate::units::Decimal;
 
 /// A column and how to fill it, made ready.
@@ -49,6 +52,7 @@ pub(super) enum Filler {
     Derived(Expression),
     State { names: Vec<Constant> },
     Line,
+    Typed(Box<TypedFiller>),
 }
 
 /// How a reference finds its row.
@@ -67,6 +71,7 @@ pub(super) enum ParentRow {
 pub(super) enum Constant {
     Value(Value),
     Text(Box<str>),
+    Written(Box<Written>),
 }
 
 impl Constant {
@@ -79,6 +84,7 @@ impl Constant {
                 action.arena().push_str(text);
                 action.text_from(start)
             }
+            Self::Written(written) => typed::written(written, action),
         }
     }
 }
@@ -190,6 +196,7 @@ impl World {
             }
             Filler::State { names } => names[row.state].value(action),
             Filler::Line => Value::Int(i64::from(row.line)),
+            Filler::Typed(filler) => self.typed(column.kind, filler, (key(), row), action),
             // Filled after the others: see `render_row`.
             Filler::Email { .. } | Filler::Derived(_) => Value::Null,
         }
@@ -342,6 +349,7 @@ pub(super) fn as_held(kind: ColumnType, value: Value) -> Value {
     match (kind, value) {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
         (ColumnType::Real, Value::Float(number)) => Value::Float(f64::from(number as f32)),
+        (_, Value::Timestamp(_) | Value::Time(_)) => typed::to_digits(kind, value),
         _ => value,
     }
 }
@@ -361,7 +369,8 @@ pub(super) fn round_to(kind: ColumnType, number: f64) -> Value {
             Value::Int((libm::round(number) as i64).clamp(i32::MIN.into(), i32::MAX.into()))
         }
         ColumnType::Bigint => Value::Int(libm::round(number) as i64),
-        ColumnType::Numeric { precision, scale } => {
+        ColumnType::Numeric { .. } | ColumnType::Money => {
+            let (precision, scale) = kind.digits();
             let largest = 10_i64.pow(u32::from(precision.min(18))) - 1;
             let unscaled = libm::round(number * 10_i64.pow(u32::from(scale)) as f64) as i64;
             Value::Decimal(Decimal { unscaled: unscaled.clamp(-largest, largest), scale })

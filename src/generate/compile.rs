@@ -31,6 +31,7 @@ use crate::schema::ColumnType;
 
 pub(super) mod actions;
 pub(in crate::generate) mod fills;
+mod typed;
 
 impl World {
     /// Makes a scenario ready. `start_us` is the run's start in the data: the scenario's own, or

@@ -291,10 +291,13 @@ fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut
 /// An exact number as a column holds it.
 fn exactly(kind: ColumnType, number: Decimal) -> Value {
     let exact = match kind {
-        ColumnType::Numeric { precision, scale } => number
-            .rescale(scale)
-            .filter(|fits| fits.whole_digits() <= u32::from(precision - scale))
-            .map(Value::Decimal),
+        ColumnType::Numeric { .. } | ColumnType::Money => {
+            let (precision, scale) = kind.digits();
+            number
+                .rescale(scale)
+                .filter(|fits| fits.whole_digits() <= u32::from(precision - scale))
+                .map(Value::Decimal)
+        }
         _ => kind.integer_range().and_then(|(least, greatest)| {
             let whole = number.rescale(0)?.unscaled;
             (least..=greatest).contains(&whole).then_some(Value::Int(whole))

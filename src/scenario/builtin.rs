@@ -9,12 +9,14 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("orders-sessions", include_str!("../../scenarios/orders-sessions.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
+    ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
 ];
 
 /// The schemas: name and text.
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
+    ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
 ];
 
 /// The text of a built-in scenario.

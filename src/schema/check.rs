@@ -4,12 +4,14 @@ mod action;
 mod draw;
 mod fill;
 mod follow;
-mod literal;
+pub(crate) mod literal;
 mod outline;
 mod relation;
 mod set;
 mod shape;
 mod table;
+mod typed;
+mod types;
 
 use crate::diagnostic::Place;
 use crate::diagnostic::Problems;
@@ -115,7 +117,9 @@ pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Opt
     let name = file.schema.value.clone();
     let kinds = outline.kinds();
     let content = yaml::digest(node);
-    let mut schema = Schema { name, database, tables, actions, source, content };
+    let types = outline.types;
+    let (enums, domains) = (types.enums, types.domains);
+    let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
     follow::all(&file, &mut schema, problems);
     Some(Checked { schema, file, kinds })
 }

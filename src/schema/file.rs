@@ -1,5 +1,7 @@
 //! A schema as it is written in YAML.
 
+mod types;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,6 +15,11 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use types::ArrayFile;
+pub(crate) use types::JsonFile;
+pub(crate) use types::RangeFile;
+pub(crate) use types::TypeFile;
+
 /// One domain: its database, its tables, how each column is filled, and what happens to the rows.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +28,9 @@ pub(crate) struct SchemaFile {
     pub(crate) schema: Spanned<String>,
     /// The database that is made for it; the domain's name unless set.
     pub(crate) database: Option<Spanned<String>>,
+    /// Enums and domains (types made of others), by name.
+    #[serde(default)]
+    pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.
@@ -115,6 +125,18 @@ pub(crate) struct FillFile {
     /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,
 
+    /// Random bytes, so many: `16`, or from `[1, 200]`.
+    pub(crate) bytes: Option<Spanned<OneOrMany<u32>>>,
+    /// A JSON object, also for text: names, and the fill of what stands there. A scalar is that value.
+    pub(crate) json: Option<Spanned<JsonFile>>,
+    /// An array of values of one fill; also for JSON.
+    pub(crate) array: Option<Spanned<ArrayFile>>,
+    /// A range of numbers, days or moments.
+    pub(crate) range: Option<Spanned<RangeFile>>,
+    /// Inside `json` only: the type of the value, where its fill does not say it: `numeric(10,2)`.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<Spanned<String>>,
+
     /// In `set` only: the old value plus this; numbers stop at the ends of their column.
     pub(crate) add: Option<Spanned<Scalar>>,
     /// In `set` only: the old value times this; numbers stop at the ends of their column.
@@ -141,6 +163,7 @@ fn meaning(word: &str) -> &'static str {
         }
         "line" => "With `per`: 1, 2, 3 among the rows of one owner.",
         "email" => "An address of its own for each row.",
+        "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
         _ => "",
     }

@@ -104,6 +104,7 @@ impl Fill {
             | Self::Words { .. }
             | Self::Name(_) => true,
             Self::Listed { then, .. } => then.is_pure(),
+            Self::Typed(fill) => fill.is_pure(),
             _ => false,
         }
     }

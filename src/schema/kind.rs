@@ -1,94 +1,150 @@
-//! Column types: as people write them, as PostgreSQL spells them, and what fits into them.
+//! Column types: what fits into them, and how PostgreSQL spells them.
+
+pub(crate) mod named;
+mod parse;
 
 use std::fmt;
 
-use crate::diagnostic::suggest;
-use crate::schema::ColumnType;
+use crate::schema::kind::named::EnumType;
 
-/// Most digits of a `numeric`: what fits into the exact numbers of [`crate::units::Decimal`].
-const PRECISION_MAX: u8 = 18;
+/// A PostgreSQL type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// `smallint`
+    Smallint,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `real`
+    Real,
+    /// `double precision`
+    Double,
+    /// `numeric(precision, scale)`; precision at most 38.
+    Numeric {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// `money`, taken to have two digits after the point.
+    Money,
+    /// `boolean`
+    Boolean,
+    /// `text`
+    Text,
+    /// `varchar(n)`, or `varchar` without a limit.
+    Varchar(Option<u32>),
+    /// `char(n)`
+    Char(u32),
+    /// `citext`, of the extension of that name.
+    Citext,
+    /// `bytea`
+    Bytea,
+    /// `uuid`
+    Uuid,
+    /// `date`
+    Date,
+    /// `timestamp`, always filled in UTC.
+    Timestamp,
+    /// `timestamptz`
+    Timestamptz,
+    /// `timestamp(p)`, p below 6.
+    TimestampTo(u8),
+    /// `timestamptz(p)`, p below 6.
+    TimestamptzTo(u8),
+    /// `time(p)`
+    Time(u8),
+    /// `timetz(p)`
+    Timetz(u8),
+    /// `interval`
+    Interval,
+    /// `json`
+    Json,
+    /// `jsonb`
+    Jsonb,
+    /// `inet`
+    Inet,
+    /// `cidr`
+    Cidr,
+    /// `macaddr`
+    Macaddr,
+    /// `macaddr8`
+    Macaddr8,
+    /// `bit(n)`
+    Bit(u32),
+    /// `varbit(n)`, or `varbit` without a limit.
+    Varbit(Option<u32>),
+    /// `point` and the like.
+    Geometric(Geometry),
+    /// `int4range` and the like.
+    Range(RangeType),
+    /// An enum that the schema declares.
+    Enum(&'static EnumType),
+    /// An array, of one dimension, of another type.
+    Array(&'static ColumnType),
+}
 
-/// Longest `varchar(n)` and `char(n)` of PostgreSQL.
-const LENGTH_MAX: u32 = 10_485_760;
+/// A type made of numbers in a plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Geometry {
+    /// `point`
+    Point,
+    /// `lseg`: two points.
+    Segment,
+    /// `box`: two corners.
+    Box,
+    /// `path`, closed.
+    Path,
+    /// `polygon`
+    Polygon,
+    /// `circle`: its middle and its radius.
+    Circle,
+    /// `line`: the factors A, B and C of Ax + By + C = 0.
+    Line,
+}
 
-/// Types without a parameter, PostgreSQL's own other spellings included.
-const NAMES: [(&str, ColumnType); 24] = [
-    ("smallint", ColumnType::Smallint),
-    ("integer", ColumnType::Integer),
-    ("bigint", ColumnType::Bigint),
-    ("real", ColumnType::Real),
-    ("double precision", ColumnType::Double),
-    ("boolean", ColumnType::Boolean),
-    ("text", ColumnType::Text),
-    ("varchar", ColumnType::Varchar(None)),
-    ("uuid", ColumnType::Uuid),
-    ("date", ColumnType::Date),
-    ("timestamp", ColumnType::Timestamp),
-    ("timestamptz", ColumnType::Timestamptz),
-    ("int2", ColumnType::Smallint),
-    ("int", ColumnType::Integer),
-    ("int4", ColumnType::Integer),
-    ("int8", ColumnType::Bigint),
-    ("float4", ColumnType::Real),
-    ("float8", ColumnType::Double),
-    ("bool", ColumnType::Boolean),
-    ("character varying", ColumnType::Varchar(None)),
-    ("char", ColumnType::Char(1)),
-    ("character", ColumnType::Char(1)),
-    ("timestamp without time zone", ColumnType::Timestamp),
-    ("timestamp with time zone", ColumnType::Timestamptz),
-];
+/// A range of values of another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeType {
+    /// `int4range`
+    Int4,
+    /// `int8range`
+    Int8,
+    /// `numrange`
+    Num,
+    /// `tsrange`
+    Ts,
+    /// `tstzrange`
+    Tstz,
+    /// `daterange`
+    Date,
+}
 
-/// The spellings that messages list.
-const LISTED: [&str; 14] = [
-    "smallint",
-    "integer",
-    "bigint",
-    "real",
-    "double precision",
-    "numeric(10,2)",
-    "boolean",
-    "text",
-    "varchar(60)",
-    "char(2)",
-    "uuid",
-    "date",
-    "timestamp",
-    "timestamptz",
-];
-
-impl ColumnType {
-    /// Reads a type. The error is what is wrong, and what to do.
-    pub(crate) fn parse(text: &str) -> Result<Self, (String, Option<String>)> {
-        let lower = text.trim().to_lowercase();
-        let (name, parameters) = match lower.split_once('(') {
-            None => (lower.as_str(), None),
-            Some((name, rest)) => {
-                let inner = rest.strip_suffix(')');
-                let inner = inner.ok_or_else(|| (format!("`{text}` has no closing `)`"), None))?;
-                (name.trim(), Some(numbers(inner).ok_or_else(|| unknown(text, name))?))
-            }
-        };
-        match (name, parameters.as_deref()) {
-            ("numeric" | "decimal", Some([precision])) => numeric(text, *precision, 0),
-            ("numeric" | "decimal", Some([precision, scale])) => numeric(text, *precision, *scale),
-            ("numeric" | "decimal", None) => {
-                let help = "write the digits in all and after the point: `numeric(10,2)`";
-                Err((format!("`{text}` needs its precision"), Some(help.to_owned())))
-            }
-            ("varchar" | "character varying", Some([length])) => {
-                Ok(Self::Varchar(Some(limited(text, *length)?)))
-            }
-            ("char" | "character", Some([length])) => Ok(Self::Char(limited(text, *length)?)),
-            (_, None) => NAMES
-                .iter()
-                .find(|(spelling, _)| *spelling == name)
-                .map(|(_, kind)| *kind)
-                .ok_or_else(|| unknown(text, name)),
-            (_, Some(_)) => Err(unknown(text, name)),
+impl RangeType {
+    /// The type of its bounds.
+    pub fn of(self) -> ColumnType {
+        match self {
+            Self::Int4 => ColumnType::Integer,
+            Self::Int8 => ColumnType::Bigint,
+            Self::Num => ColumnType::Numeric { precision: 18, scale: 6 },
+            Self::Ts => ColumnType::Timestamp,
+            Self::Tstz => ColumnType::Timestamptz,
+            Self::Date => ColumnType::Date,
         }
     }
 
+    /// The type of the distance between its bounds.
+    pub fn length(self) -> ColumnType {
+        match self {
+            Self::Int4 | Self::Int8 | Self::Date => ColumnType::Bigint,
+            Self::Num => self.of(),
+            Self::Ts | Self::Tstz => ColumnType::Interval,
+        }
+    }
+}
+
+impl ColumnType {
     /// Least and greatest value of an integer type.
     pub fn integer_range(self) -> Option<(i64, i64)> {
         match self {
@@ -101,7 +157,12 @@ impl ColumnType {
 
     /// Whether it holds text.
     pub fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Varchar(_) | Self::Char(_))
+        matches!(self, Self::Text | Self::Varchar(_) | Self::Char(_) | Self::Citext)
+    }
+
+    /// Whether it holds JSON.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Jsonb)
     }
 
     /// Whether it holds numbers.
@@ -109,14 +170,30 @@ impl ColumnType {
         self.is_exact() || matches!(self, Self::Real | Self::Double)
     }
 
-    /// Whether it holds exact numbers: integers and `numeric`.
+    /// Whether it holds exact numbers: integers, `numeric` and `money`.
     pub fn is_exact(self) -> bool {
-        self.integer_range().is_some() || matches!(self, Self::Numeric { .. })
+        self.integer_range().is_some() || matches!(self, Self::Numeric { .. } | Self::Money)
     }
 
     /// Whether it holds days or moments.
     pub fn is_time(self) -> bool {
-        matches!(self, Self::Date | Self::Timestamp | Self::Timestamptz)
+        matches!(
+            self,
+            Self::Date
+                | Self::Timestamp
+                | Self::Timestamptz
+                | Self::TimestampTo(_)
+                | Self::TimestamptzTo(_)
+        )
+    }
+
+    /// Whether two values of it can be told apart by `=`, and put in order: what a key needs.
+    pub fn is_ordered(self) -> bool {
+        match self {
+            Self::Json | Self::Geometric(_) => false,
+            Self::Array(of) => of.is_ordered(),
+            _ => true,
+        }
     }
 
     /// The most characters of a text type that has a limit.
@@ -132,82 +209,134 @@ impl ColumnType {
     pub fn scale(self) -> Option<u8> {
         match self {
             Self::Numeric { scale, .. } => Some(scale),
+            Self::Money => Some(2),
             _ => self.integer_range().map(|_| 0),
+        }
+    }
+
+    /// Digits in all, and after the point, of `numeric`, and of what of `money` is computed with.
+    pub fn digits(self) -> (u8, u8) {
+        match self {
+            Self::Numeric { precision, scale } => (precision, scale),
+            _ => (18, self.scale().unwrap_or(0)),
+        }
+    }
+
+    /// Digits after the point of the seconds of a type that has a time.
+    pub fn second_digits(self) -> Option<u8> {
+        match self {
+            Self::Timestamp | Self::Timestamptz | Self::Interval => Some(6),
+            Self::TimestampTo(digits)
+            | Self::TimestamptzTo(digits)
+            | Self::Time(digits)
+            | Self::Timetz(digits) => Some(digits),
+            _ => None,
+        }
+    }
+
+    /// The enum that it is, or is an array of.
+    pub fn enum_type(self) -> Option<&'static EnumType> {
+        match self {
+            Self::Enum(of) => Some(of),
+            Self::Array(of) => of.enum_type(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `citext`, or an array of it.
+    pub fn needs_citext(self) -> bool {
+        match self {
+            Self::Citext => true,
+            Self::Array(of) => of.needs_citext(),
+            _ => false,
         }
     }
 }
 
 impl fmt::Display for ColumnType {
-    /// As PostgreSQL spells it; may stand in a `CREATE TABLE` as it is.
+    /// As PostgreSQL spells it; may stand in a `CREATE TABLE` as it is, but for the names of enums,
+    /// which need their PostgreSQL schema and quotes.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Smallint => formatter.write_str("smallint"),
-            Self::Integer => formatter.write_str("integer"),
-            Self::Bigint => formatter.write_str("bigint"),
-            Self::Real => formatter.write_str("real"),
-            Self::Double => formatter.write_str("double precision"),
             Self::Numeric { precision, scale } => write!(formatter, "numeric({precision},{scale})"),
-            Self::Boolean => formatter.write_str("boolean"),
-            Self::Text => formatter.write_str("text"),
-            Self::Varchar(None) => formatter.write_str("varchar"),
             Self::Varchar(Some(length)) => write!(formatter, "varchar({length})"),
             Self::Char(length) => write!(formatter, "char({length})"),
-            Self::Uuid => formatter.write_str("uuid"),
-            Self::Date => formatter.write_str("date"),
-            Self::Timestamp => formatter.write_str("timestamp"),
-            Self::Timestamptz => formatter.write_str("timestamptz"),
+            Self::TimestampTo(digits) => write!(formatter, "timestamp({digits})"),
+            Self::TimestamptzTo(digits) => write!(formatter, "timestamptz({digits})"),
+            Self::Time(digits @ 0..6) => write!(formatter, "time({digits})"),
+            Self::Timetz(digits @ 0..6) => write!(formatter, "timetz({digits})"),
+            Self::Bit(length) => write!(formatter, "bit({length})"),
+            Self::Varbit(Some(length)) => write!(formatter, "varbit({length})"),
+            Self::Enum(of) => formatter.write_str(&of.name),
+            Self::Array(of) => write!(formatter, "{of}[]"),
+            plain => formatter.write_str(plain.word()),
         }
     }
 }
 
-fn numbers(text: &str) -> Option<Vec<u32>> {
-    text.split(',').map(|number| number.trim().parse().ok()).collect()
-}
-
-fn numeric(text: &str, precision: u32, scale: u32) -> Result<ColumnType, (String, Option<String>)> {
-    let narrow = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-    let (precision, scale) = (narrow(precision), narrow(scale));
-    if precision == 0 || precision > PRECISION_MAX {
-        let message = format!("`{text}` has a precision that is not between 1 and {PRECISION_MAX}");
-        let help = format!("loadgen computes exactly with at most {PRECISION_MAX} digits");
-        return Err((message, Some(help)));
-    }
-    if scale > precision {
-        return Err((format!("`{text}` has more digits after the point than in all"), None));
-    }
-    Ok(ColumnType::Numeric { precision, scale })
-}
-
-fn limited(text: &str, length: u32) -> Result<u32, (String, Option<String>)> {
-    if (1..=LENGTH_MAX).contains(&length) {
-        Ok(length)
-    } else {
-        Err((format!("`{text}` has a length that is not between 1 and {LENGTH_MAX}"), None))
-    }
-}
-
-fn unknown(text: &str, name: &str) -> (String, Option<String>) {
-    (format!("`{text}` is not a type that is known here"), {
-        let bare: Vec<&str> =
-            LISTED.iter().map(|kind| kind.split('(').next().unwrap_or(kind)).collect();
-        suggest(name, "the types", &bare)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::schema::ColumnType;
-
-    #[test]
-    fn every_listed_type_is_read_and_spelled_alike() {
-        for text in super::LISTED {
-            assert_eq!(ColumnType::parse(text).unwrap().to_string(), text);
+impl ColumnType {
+    /// The name of a type without a parameter.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Smallint => "smallint",
+            Self::Integer => "integer",
+            Self::Bigint => "bigint",
+            Self::Real => "real",
+            Self::Double => "double precision",
+            Self::Numeric { .. } => "numeric",
+            Self::Money => "money",
+            Self::Boolean => "boolean",
+            Self::Text => "text",
+            Self::Varchar(_) => "varchar",
+            Self::Char(_) => "char",
+            Self::Citext => "citext",
+            Self::Bytea => "bytea",
+            Self::Uuid => "uuid",
+            Self::Date => "date",
+            Self::Timestamp | Self::TimestampTo(_) => "timestamp",
+            Self::Timestamptz | Self::TimestamptzTo(_) => "timestamptz",
+            Self::Time(_) => "time",
+            Self::Timetz(_) => "timetz",
+            Self::Interval => "interval",
+            Self::Json => "json",
+            Self::Jsonb => "jsonb",
+            Self::Inet => "inet",
+            Self::Cidr => "cidr",
+            Self::Macaddr => "macaddr",
+            Self::Macaddr8 => "macaddr8",
+            Self::Bit(_) => "bit",
+            Self::Varbit(_) => "varbit",
+            Self::Geometric(geometry) => geometry.word(),
+            Self::Range(range) => range.word(),
+            Self::Enum(_) => "enum",
+            Self::Array(_) => "array",
         }
-        let spaced = ColumnType::parse(" NUMERIC( 6 , 2 ) ").unwrap();
-        assert_eq!(spaced, ColumnType::Numeric { precision: 6, scale: 2 });
-        for bad in ["numeric", "numeric(19,2)", "numeric(2,3)", "varchar(0)", "varchar(", "uuid(1)"]
-        {
-            assert!(ColumnType::parse(bad).is_err(), "{bad}");
+    }
+}
+
+impl Geometry {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Point => "point",
+            Self::Segment => "lseg",
+            Self::Box => "box",
+            Self::Path => "path",
+            Self::Polygon => "polygon",
+            Self::Circle => "circle",
+            Self::Line => "line",
+        }
+    }
+}
+
+impl RangeType {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Int4 => "int4range",
+            Self::Int8 => "int8range",
+            Self::Num => "numrange",
+            Self::Ts => "tsrange",
+            Self::Tstz => "tstzrange",
+            Self::Date => "daterange",
         }
     }
 }

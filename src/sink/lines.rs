@@ -11,6 +11,7 @@ use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::action::Value;
 use crate::action::write_value;
+use crate::schema::ColumnType;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement::sql;
 
@@ -114,8 +115,10 @@ impl Lines {
             );
         }
         let mut row = serde_json::Map::new();
-        for (column, value) in self.columns(operation).iter().zip(action.values(operation)) {
-            row.insert((*column).to_owned(), json_value(*value, action));
+        let kinds = &self.catalog.statement(operation.statement).parameters;
+        let values = action.values(operation).iter().zip(kinds);
+        for (column, (value, kind)) in self.columns(operation).iter().zip(values) {
+            row.insert((*column).to_owned(), json_value(*value, *kind, action));
         }
         if head.is_some() {
             object.insert("values".to_owned(), row.into());
@@ -150,7 +153,7 @@ impl Lines {
             .map(|value| {
                 let mut text = String::new();
                 write_value(*value, action, &mut text);
-                if matches!(value, Value::Text(_)) { csv_text(&text) } else { text }
+                if *value == Value::Null { text } else { csv_text(&text) }
             })
             .collect();
         let _ = writeln!(line, "{}", fields.join(","));
@@ -194,16 +197,22 @@ fn change_name(change: Change) -> &'static str {
     }
 }
 
-fn json_value(value: Value, action: &Action) -> serde_json::Value {
+/// JSON and arrays stand there as such, all else as number or text.
+fn json_value(value: Value, kind: ColumnType, action: &Action) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
-        Value::Float(value) => value.into(),
+        Value::Float(value) if value.is_finite() => value.into(),
+        Value::Array(span) => {
+            let of = if let ColumnType::Array(of) = kind { *of } else { kind };
+            action.elements(span).iter().map(|element| json_value(*element, of, action)).collect()
+        }
         other => {
             let mut text = String::new();
             write_value(other, action, &mut text);
-            text.into()
+            let parsed = kind.is_json().then(|| serde_json::from_str(&text).ok()).flatten();
+            parsed.unwrap_or_else(|| text.into())
         }
     }
 }
@@ -213,6 +222,12 @@ fn sql_value(value: Value, action: &Action) -> String {
     write_value(value, action, &mut text);
     match value {
         Value::Null => "NULL".to_owned(),
+        // A number without quotes is exact to PostgreSQL: there is none below 0 and equal to it.
+        Value::Float(number)
+            if !number.is_finite() || (number == 0.0 && number.is_sign_negative()) =>
+        {
+            literal(&text)
+        }
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Decimal(_) => text,
         _ => literal(&text),
     }

@@ -22,4 +22,5 @@ pub mod startup;
 pub mod statement;
 pub mod stream;
 mod tls;
+mod types;
 pub mod worker;

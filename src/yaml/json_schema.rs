@@ -73,7 +73,12 @@ fn loosen(schema: &mut Value, definitions: &Map<String, Value>) {
         Value::Array(items) => items.iter_mut().for_each(|item| loosen(item, definitions)),
         Value::Object(map) => {
             for (key, inner) in map.iter_mut() {
-                if !matches!(
+                // Keys of these are our words, and one of ours may be called as a keyword is.
+                if let ("properties" | "definitions", Value::Object(words)) =
+                    (key.as_str(), &mut *inner)
+                {
+                    words.values_mut().for_each(|word| loosen(word, definitions));
+                } else if !matches!(
                     key.as_str(),
                     "enum" | "const" | "required" | "default" | "description"
                 ) {

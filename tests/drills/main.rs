@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, some 40 minutes
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, proxy, seed
+//!   cargo test --release --test drills -- kill proxy    some of them: kill, proxy, seed, versions
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -22,6 +22,7 @@ mod seed;
 #[expect(dead_code, reason = "the drills use a part of what the tests share")]
 #[path = "../it/support.rs"]
 mod support;
+mod versions;
 
 use std::time::Duration;
 use std::time::SystemTime;
@@ -34,8 +35,12 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 3] =
-        [("kill", kill::all), ("proxy", proxy::all), ("seed", seed::all)];
+    let drills: [(&str, fn()); 4] = [
+        ("kill", kill::all),
+        ("proxy", proxy::all),
+        ("seed", seed::all),
+        ("versions", versions::all),
+    ];
     for (name, drill) in drills {
         if wanted.is_empty() || wanted.iter().any(|each| each == name) {
             drill();

@@ -29,5 +29,6 @@ mod running;
 mod same_rows;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
+mod type_zoo;
 mod weather;
 mod zoo;

@@ -255,7 +255,8 @@ fn survives(text: &[u8], name: &str) -> bool {
 fn no_truncation_breaks_the_parser() {
     for (files, step) in [(builtin::SCENARIOS, 1), (builtin::SCHEMAS, 7)] {
         for (name, text) in files {
-            for end in (0..text.len()).step_by(step) {
+            // Long files are cut at some hundred places.
+            for end in (0..text.len()).step_by(step.max(text.len() / 500)) {
                 assert!(survives(&text.as_bytes()[..end], "cut.yaml"), "{name} cut at {end}");
             }
         }

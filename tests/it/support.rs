@@ -15,3 +15,5 @@ pub(crate) mod proxy;
 pub(crate) mod replay;
 #[path = "support/server.rs"]
 pub(crate) mod server;
+#[path = "support/told.rs"]
+pub(crate) mod told;

@@ -7,13 +7,14 @@ use crate::generate::column::Filler;
 use crate::generate::column::ParentRow;
 use crate::generate::compile::Names;
 use crate::generate::compile::parent_row;
+use crate::generate::compile::typed;
 use crate::generate::world::Parent;
 use crate::schema;
 use crate::schema::ColumnType;
 use crate::schema::Expression;
 use crate::schema::Fill;
 use crate::schema::Literal;
-use crate::schema::check::moment;
+use crate::schema::check::literal;
 use crate::units::Decimal;
 
 /// The 99th percentile of the standard normal distribution.
@@ -108,6 +109,7 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
                 .collect(),
         },
         Fill::Line => Filler::Line,
+        Fill::Typed(fill) => Filler::Typed(Box::new(typed::made(fill, table))),
         Fill::Reference(_) | Fill::Lookup { .. } => Filler::Constant(Constant::Value(Value::Null)),
     }
 }
@@ -131,6 +133,7 @@ fn shares(weights: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
 fn uniform(min: &Literal, max: &Literal, kind: ColumnType) -> Filler {
     let scale = match kind {
         ColumnType::Numeric { scale, .. } => scale,
+        ColumnType::Money => 2,
         ColumnType::Real | ColumnType::Double => {
             let (min, max) = (real(min), real(max));
             return Filler::Real { min, width: max - min };
@@ -144,7 +147,7 @@ fn uniform(min: &Literal, max: &Literal, kind: ColumnType) -> Filler {
     });
     let count = max.abs_diff(min).saturating_add(1);
     match kind {
-        ColumnType::Numeric { .. } => Filler::Decimal { min, count, scale },
+        ColumnType::Numeric { .. } | ColumnType::Money => Filler::Decimal { min, count, scale },
         _ => Filler::Whole { min, count },
     }
 }
@@ -173,14 +176,15 @@ pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
     let value = match (literal, kind) {
         (Literal::Null, _) => Value::Null,
         (Literal::Bool(value), ColumnType::Boolean) => Value::Bool(*value),
-        (number, ColumnType::Numeric { scale, .. }) => Value::Decimal(decimal(number, scale)),
+        (Literal::Text(text), kind) if literal::is_read(kind) => {
+            return typed::constant(text, kind);
+        }
+        (number, ColumnType::Numeric { .. } | ColumnType::Money) => {
+            Value::Decimal(decimal(number, kind.digits().1))
+        }
         (number, ColumnType::Real | ColumnType::Double) => Value::Float(real(number)),
         (Literal::Int(number), ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint) => {
             Value::Int(*number)
-        }
-        (Literal::Text(text), ColumnType::Date) => date(text),
-        (Literal::Text(text), ColumnType::Timestamp | ColumnType::Timestamptz) => {
-            moment(text).map_or(Value::Null, Value::Timestamp)
         }
         (Literal::Text(text), ColumnType::Uuid) => {
             uuid::Uuid::parse_str(text).map_or(Value::Null, |uuid| Value::Uuid(uuid.into_bytes()))
@@ -191,14 +195,6 @@ pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
         (Literal::Decimal(number), _) => return Constant::Text(number.to_string().into()),
     };
     Constant::Value(value)
-}
-
-fn date(text: &str) -> Value {
-    let epoch = chrono::NaiveDate::default();
-    text.parse::<chrono::NaiveDate>().map_or(Value::Null, |date| {
-        let days = date.signed_duration_since(epoch).num_days();
-        i32::try_from(days).map_or(Value::Null, Value::Date)
-    })
 }
 
 /// The order in which columns are filled: plain ones, then e-mails and computed ones, each after

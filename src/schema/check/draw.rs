@@ -9,6 +9,7 @@ use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::NamePart;
 use crate::schema::check::literal;
+use crate::schema::check::typed;
 use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
 use crate::schema::file::LognormalFile;
@@ -51,13 +52,14 @@ pub(super) fn drawn(
         "words" => words_fill(spot, words.as_ref()?, problems),
         "name" => name_fill(spot, name.as_ref().copied()?, problems),
         "event_time" => event_time_fill(spot, event_time.as_ref()?, problems),
-        _ => None,
+        _ => typed::fill(spot, file, shape, problems),
     }
 }
 
 /// Whether [`drawn`] knows the shape.
 pub(super) fn is_drawn(shape: &str) -> bool {
     ["constant", "uniform", "lognormal", "weighted", "words", "name", "event_time"].contains(&shape)
+        || typed::FILLS.contains(&shape)
 }
 
 /// A value of the column's type.
@@ -95,6 +97,9 @@ fn uniform_fill(
     range: &Spanned<(Spanned<Scalar>, Spanned<Scalar>)>,
     problems: &mut Problems,
 ) -> Option<Fill> {
+    if typed::is_span(spot.kind) {
+        return typed::span(spot, range, problems);
+    }
     wants(spot, spot.kind.is_number(), "`uniform` makes numbers", problems)?;
     let spot = Spot { is_nullable: false, ..spot };
     let (min, max) = &range.value;
@@ -270,5 +275,6 @@ pub(super) fn constant(
 
 /// Whether a bare word can only be meant as a name of a fill: text must be in quotes.
 pub(super) fn is_bare_word(spot: Spot, scalar: &Scalar) -> bool {
-    scalar.0 == Kind::Word && (spot.kind.is_text() || literal::literal(scalar, spot.kind).is_err())
+    let is_any_word = spot.kind.is_text() || spot.kind == ColumnType::Bytea;
+    scalar.0 == Kind::Word && (is_any_word || literal::literal(scalar, spot.kind).is_err())
 }

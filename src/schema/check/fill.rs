@@ -10,6 +10,7 @@ use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Pick;
 use crate::schema::Reference;
+use crate::schema::TypedFill;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
@@ -67,6 +68,7 @@ impl Filler<'_> {
             match word.as_str() {
                 "uuid" => return self.uuid(problems),
                 "line" => return self.line(problems),
+                "random" => return Some(Fill::Typed(TypedFill::Random)),
                 "sequence" | "event_time" | "email" => {
                     let file = FillFile {
                         sequence: Some(SequenceFile::default()),
@@ -102,7 +104,9 @@ impl Filler<'_> {
             "lookup" => self.lookup(file.lookup.as_ref()?, problems),
             "derived" => self.derived(file.derived.as_ref()?, problems),
             "state" => {
-                wants(self.spot, self.spot.kind.is_text(), "`state` makes text", problems)?;
+                let is_right =
+                    self.spot.kind.is_text() || matches!(self.spot.kind, ColumnType::Enum(_));
+                wants(self.spot, is_right, "`state` makes text", problems)?;
                 Some(Fill::State)
             }
             _ => None,
@@ -176,6 +180,9 @@ impl Filler<'_> {
         let then = match &then.value {
             ScalarOr::Scalar(scalar) if scalar.1 == "event_time" && scalar.0 == Kind::Word => {
                 self.scalar(scalar, then.place, problems)
+            }
+            ScalarOr::Scalar(Scalar(Kind::Word, word)) if word == "random" => {
+                Some(Fill::Typed(TypedFill::Random))
             }
             ScalarOr::Scalar(Scalar(Kind::Word, word)) if shape::BARE.contains(&word.as_str()) => {
                 let message = format!("`{word}` cannot follow a list");

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::schema::ColumnType;
 use crate::schema::Literal;
+use crate::schema::written;
 use crate::units::Decimal;
 use crate::yaml::Kind;
 use crate::yaml::Scalar;
@@ -23,8 +24,9 @@ pub(super) fn literal(scalar: &Scalar, kind: ColumnType) -> Result<Literal, Stri
         return Err("the text contains a NUL character, which PostgreSQL cannot hold".to_owned());
     }
     match kind {
+        _ if is_read(kind) => written::read(text, kind).map(|_| Literal::Text(text.clone())),
         ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => integer(scalar, kind),
-        ColumnType::Numeric { .. } => {
+        ColumnType::Numeric { .. } | ColumnType::Money => {
             exact(number(scalar).ok_or_else(|| format!("`{text}` is not a number"))?, text, kind)
         }
         ColumnType::Real | ColumnType::Double => match number(scalar) {
@@ -36,22 +38,17 @@ pub(super) fn literal(scalar: &Scalar, kind: ColumnType) -> Result<Literal, Stri
             Kind::Bool => Ok(Literal::Bool(text == "true")),
             _ => Err(format!("`{text}` is neither `true` nor `false`")),
         },
-        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Char(_) => {
-            string(*look, text, kind)
-        }
         ColumnType::Uuid => match Uuid::try_parse(text) {
             Ok(uuid) => Ok(Literal::Text(uuid.to_string())),
             Err(_) => Err(format!("`{text}` is not a UUID")),
         },
-        ColumnType::Date => match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            Ok(_) => Ok(Literal::Text(text.clone())),
-            Err(_) => Err(format!("`{text}` is not a date like `2026-01-31`")),
-        },
-        ColumnType::Timestamp | ColumnType::Timestamptz => match moment(text) {
-            Some(_) => Ok(Literal::Text(text.clone())),
-            None => Err(format!("`{text}` is not a time like `2026-01-31T12:00:00Z`")),
-        },
+        _ => string(*look, text, kind),
     }
+}
+
+/// Whether a literal of the type is kept as text, in the form that [`written::read`] knows.
+pub(crate) fn is_read(kind: ColumnType) -> bool {
+    !(kind.is_text() || kind.is_number() || matches!(kind, ColumnType::Boolean | ColumnType::Uuid))
 }
 
 /// A decimal number as a value of an exact type.
@@ -67,9 +64,7 @@ pub(super) fn exact(number: Decimal, text: &str, kind: ColumnType) -> Result<Lit
             Err(format!("`{text}` does not fit into `{kind}` ({least} to {greatest})"))
         };
     }
-    let ColumnType::Numeric { precision, scale } = kind else {
-        return Ok(Literal::Decimal(number));
-    };
+    let (precision, scale) = kind.digits();
     if number.whole_digits() > u32::from(precision - scale) {
         let digits = precision - scale;
         return Err(format!(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
+use crate::schema::check::types::Types;
 use crate::schema::file::ColumnFile;
 use crate::schema::file::SchemaFile;
 use crate::schema::file::TableFile;
@@ -22,6 +23,8 @@ const TABLES_MAX: usize = 1_000;
 /// All tables.
 pub(super) struct Outline<'a> {
     pub(super) tables: Vec<TableOutline<'a>>,
+    /// The types that the schema declares.
+    pub(super) types: Types,
 }
 
 /// A table's names and types.
@@ -39,6 +42,8 @@ pub(super) struct ColumnOutline<'a> {
     pub(super) file: Option<&'a ColumnFile>,
     /// None if it could not be read.
     pub(super) kind: Option<ColumnType>,
+    /// The domain that it is declared with.
+    pub(super) domain: Option<usize>,
 }
 
 impl<'a> Outline<'a> {
@@ -51,17 +56,19 @@ impl<'a> Outline<'a> {
             let message = format!("the schema has more than {TABLES_MAX} tables");
             problems.add(Problem::new(message).at(file.tables.place));
         }
+        let types = Types::new(file, problems);
         let mut tables = Vec::new();
         for (name, table) in entries {
             identifier(name, "a table's name", problems);
             let is_taken = CAPTURE_TABLES.contains(&name.value.as_str());
             unreserved(name, "a table", is_taken, problems);
             let table = table.as_ref();
-            let columns = table.map(|table| columns(name, table, problems)).unwrap_or_default();
+            let columns =
+                table.map(|table| columns(name, table, &types, problems)).unwrap_or_default();
             tables.push(TableOutline { name, file: table, columns });
         }
         unique(file.tables.value.names(), "table", problems);
-        Self { tables }
+        Self { tables, types }
     }
 
     pub(super) fn kinds(&self) -> Vec<Vec<Option<ColumnType>>> {
@@ -124,6 +131,7 @@ pub(crate) fn unreserved(
 fn columns<'a>(
     name: &Spanned<String>,
     table: &'a TableFile,
+    types: &Types,
     problems: &mut Problems,
 ) -> Vec<ColumnOutline<'a>> {
     let entries = &table.columns.value.0;
@@ -141,14 +149,9 @@ fn columns<'a>(
         identifier(name, "a column's name", problems);
         let is_taken = SYSTEM_COLUMNS.contains(&name.value.as_str());
         unreserved(name, "a column", is_taken, problems);
-        let kind = file.as_ref().and_then(|file| match ColumnType::parse(&file.kind.value) {
-            Ok(kind) => Some(kind),
-            Err((message, help)) => {
-                problems.add(Problem::new(message).at(file.kind.place).maybe_help(help));
-                None
-            }
-        });
-        columns.push(ColumnOutline { name, file: file.as_ref(), kind });
+        let read = file.as_ref().and_then(|file| types.read(&file.kind, problems));
+        let (kind, domain) = read.unzip();
+        columns.push(ColumnOutline { name, file: file.as_ref(), kind, domain: domain.flatten() });
     }
     columns
 }

@@ -9,6 +9,7 @@ use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Set;
 use crate::schema::Table;
+use crate::schema::TypedFill;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
@@ -26,8 +27,13 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What `set` may say, for messages.
-const SETS: [&str; 13] = [
+const SETS: [&str; 18] = [
     "event_time",
+    "random",
+    "bytes",
+    "json",
+    "array",
+    "range",
     "toggle",
     "add",
     "multiply",
@@ -137,6 +143,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
                     FillFile { event_time: Some(EventTimeFile::default()), ..FillFile::default() };
                 return drawn(spot, &file, word, problems).map(Set::Fill);
             }
+            "random" => return Some(Set::Fill(Fill::Typed(TypedFill::Random))),
             _ if shape::BARE.contains(&word) => {
                 problems.add(not_here(word, spot.place));
                 return None;
@@ -157,7 +164,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
 
 fn not_here(shape: &str, place: Place) -> Problem {
     let problem = Problem::new(format!("`{shape}` belongs to new rows; an update cannot use it"));
-    problem.at(place).maybe_help(suggest("", "an update can use", &SETS[..12]))
+    problem.at(place).maybe_help(suggest("", "an update can use", &SETS[..17]))
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {

@@ -9,10 +9,11 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(in crate::schema) const BARE: [&str; 5] = ["sequence", "uuid", "event_time", "line", "email"];
+pub(in crate::schema) const BARE: [&str; 6] =
+    ["sequence", "uuid", "event_time", "line", "email", "random"];
 
 /// Keys that fill a column.
-const FILLS: [&str; 14] = [
+const FILLS: [&str; 18] = [
     "sequence",
     "event_time",
     "email",
@@ -27,6 +28,10 @@ const FILLS: [&str; 14] = [
     "lookup",
     "derived",
     "state",
+    "bytes",
+    "json",
+    "array",
+    "range",
 ];
 
 /// Everything that may fill a column, for messages.
@@ -102,6 +107,10 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.lookup.is_some(),
         fill.derived.is_some(),
         fill.state.is_some(),
+        fill.bytes.is_some(),
+        fill.json.is_some(),
+        fill.array.is_some(),
+        fill.range.is_some(),
         fill.add.is_some(),
         fill.multiply.is_some(),
         fill.append.is_some(),

@@ -78,6 +78,7 @@ fn one(
         check_unique(table, &result, problems);
         check_derived(table, &result, problems);
     }
+    check_ordered(table, &result, problems);
     once(table, "line", problems);
     once(table, "state", problems);
     result
@@ -93,6 +94,7 @@ fn column(
     let mut result = Column {
         name: column.name.value.clone(),
         kind: column.kind.unwrap_or(ColumnType::Text),
+        domain: column.domain,
         nullable: true,
         null_rate: 0.0,
         unique: false,
@@ -208,6 +210,11 @@ fn states(table: &TableOutline<'_>, problems: &mut Problems) -> Option<States> {
             let message = format!("the state `{}` has more than {limit} characters", name.value);
             problems.add(Problem::new(message).at(name.place));
         }
+        let labels = kind.and_then(ColumnType::enum_type).map(|of| &of.labels);
+        if labels.is_some_and(|labels| !labels.contains(&name.value)) {
+            let message = format!("the state `{}` is no label of the column's type", name.value);
+            problems.add(Problem::new(message).at(name.place));
+        }
         if name.value.is_empty() || name.value.contains('\0') {
             let message = "a state's name is empty or contains a NUL character";
             problems.add(Problem::new(message).at(name.place));
@@ -287,6 +294,17 @@ fn check_key(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
     };
     let message = format!("the key of `{}` does not tell its rows apart", meant.name);
     problems.add(Problem::new(message).at(table.columns[first].name.place).help(help));
+}
+
+/// Keys and UNIQUE need a type whose values PostgreSQL can compare.
+fn check_ordered(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
+    for (at, (column, outline)) in meant.columns.iter().zip(&table.columns).enumerate() {
+        if (column.unique || meant.key.contains(&at)) && !column.kind.is_ordered() {
+            let message = format!("a key cannot be of the type `{}`", column.kind);
+            let problem = Problem::new(message).at(outline.name.place);
+            problems.add(problem.help("PostgreSQL does not compare its values"));
+        }
+    }
 }
 
 /// UNIQUE must hold by the way a column is filled.

@@ -22,6 +22,7 @@ use crate::sink::postgres::provision::alone;
 use crate::sink::postgres::provision::atomically;
 use crate::sink::postgres::provision::published;
 use crate::sink::postgres::provision::scripts;
+use crate::sink::postgres::provision::types;
 use crate::sink::postgres::quote;
 
 /// SQLSTATE of a database or slot that somebody uses.
@@ -215,6 +216,7 @@ pub(super) async fn schemas(
             let tables = mark.tables.iter().map(|name| quote::qualified(&domain.namespace, name));
             let tables = tables.collect::<Vec<_>>().join(", ");
             statements.push(format!("DROP TABLE IF EXISTS {tables}"));
+            statements.extend(types::drop_all(client, &domain.namespace).await?);
             let books = quote::identifier(books.namespace());
             statements.push(format!("DROP TABLE {books}.mark, {books}.seeded"));
         }

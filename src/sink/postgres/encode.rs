@@ -2,6 +2,8 @@
 //! statements. Format: each value is its length (i32, −1 for NULL) and its bytes, big-endian, as
 //! the types' `send` functions in the server's source write them.
 
+mod composite;
+
 use crate::action::Action;
 use crate::action::Value;
 use crate::schema::ColumnType;
@@ -19,11 +21,44 @@ pub fn encode(value: Value, kind: ColumnType, action: &Action, out: &mut Vec<u8>
         Value::Bool(value) => field(out, &[u8::from(value)]),
         Value::Int(value) => integer(value, kind, out),
         Value::Float(value) => real(value, kind, out),
-        Value::Decimal(value) => numeric(value, out),
+        Value::Decimal(value) => decimal(value, kind, out),
         Value::Uuid(value) => field(out, &value),
-        Value::Timestamp(value) => field(out, &value.saturating_sub(EPOCH_US).to_be_bytes()),
-        Value::Date(value) => field(out, &value.saturating_sub(EPOCH_DAYS).to_be_bytes()),
+        Value::Timestamp(value) => field(out, &timestamp(value).to_be_bytes()),
+        Value::Date(value) => field(out, &date(value).to_be_bytes()),
+        Value::Text(span) if kind == ColumnType::Jsonb => {
+            // The version of the format stands before the text.
+            nested(out, |out| {
+                out.push(1);
+                out.extend_from_slice(action.text(span).as_bytes());
+            });
+        }
         Value::Text(span) => field(out, action.text(span).as_bytes()),
+        Value::Bytes(span) => field(out, action.bytes(span)),
+        _ => nested(out, |out| composite::encode(value, kind, action, out)),
+    }
+}
+
+/// Writes what `write` writes, and its length before it.
+fn nested(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let length = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// The ends of the type stand for infinity, there and here.
+fn timestamp(value: i64) -> i64 {
+    match value {
+        i64::MAX | i64::MIN => value,
+        _ => value.saturating_sub(EPOCH_US),
+    }
+}
+
+fn date(value: i32) -> i32 {
+    match value {
+        i32::MAX | i32::MIN => value,
+        _ => value.saturating_sub(EPOCH_DAYS),
     }
 }
 
@@ -45,7 +80,9 @@ fn integer(value: i64, kind: ColumnType, out: &mut Vec<u8>) {
             let narrow = value.clamp(i32::MIN.into(), i32::MAX.into());
             field(out, &i32::try_from(narrow).unwrap_or(i32::MAX).to_be_bytes());
         }
-        ColumnType::Numeric { .. } => numeric(Decimal { unscaled: value, scale: 0 }, out),
+        ColumnType::Numeric { .. } | ColumnType::Money => {
+            decimal(Decimal { unscaled: value, scale: 0 }, kind, out);
+        }
         #[expect(clippy::cast_precision_loss, reason = "the column is a double")]
         ColumnType::Real | ColumnType::Double => real(value as f64, kind, out),
         _ => field(out, &value.to_be_bytes()),
@@ -57,6 +94,14 @@ fn real(value: f64, kind: ColumnType, out: &mut Vec<u8>) {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
         ColumnType::Real => field(out, &(value as f32).to_be_bytes()),
         _ => field(out, &value.to_be_bytes()),
+    }
+}
+
+/// An exact number; `money` is a count of cents.
+fn decimal(value: Decimal, kind: ColumnType, out: &mut Vec<u8>) {
+    match (kind, value.rescale(2)) {
+        (ColumnType::Money, Some(cents)) => field(out, &cents.unscaled.to_be_bytes()),
+        _ => numeric(value, out),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::statement::key_is;
-use crate::sink::postgres::statement::oid;
 use crate::sink::postgres::statement::table_name;
+use crate::sink::postgres::types;
+use crate::sink::postgres::types::oid;
 
 /// The operation of an action that shows whether it was committed.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +155,10 @@ impl Evidence {
         let (sql, used): (String, Vec<usize>) = match (self.operation.change, self.assignment) {
             (Change::Insert, _) => {
                 let same: Vec<_> = (0..values.len())
-                    .map(|at| format!("{} IS NOT DISTINCT FROM ${}", column(at), at + 1))
+                    .map(|at| {
+                        let kind = table.columns[at].1;
+                        types::is_same(&column(at), kind, at + 1, &table.namespace)
+                    })
                     .collect();
                 // The key comes first, so that the index is used.
                 let key: Vec<_> =

@@ -8,17 +8,16 @@ use tokio_postgres::Client;
 use crate::scenario::Domain;
 use crate::scenario::Provision;
 use crate::schema::Column;
-use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Schema;
 use crate::schema::Step;
 use crate::schema::Table;
 use crate::sink::postgres::catalogue::reading;
-use crate::sink::postgres::ddl;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote;
+use crate::sink::postgres::types;
 
 /// Compares all tables of all domains with what exists; one error holds every difference.
 pub(super) async fn verify(provisioner: &Provisioner<'_>) -> Result<(), SetupError> {
@@ -233,8 +232,8 @@ impl FoundTable {
 impl FoundColumn {
     /// What keeps this column from taking every value of `wanted` unchanged.
     fn difference(&self, wanted: &Column) -> Option<String> {
-        if !self.takes(wanted.kind) {
-            let wanted = ddl::type_name(wanted.kind);
+        if !types::takes(&self.base, self.modifier, wanted.kind) {
+            let wanted = wanted.kind;
             return Some(format!("is {}, which does not take every {wanted}", self.written));
         }
         if self.is_generated {
@@ -244,42 +243,6 @@ impl FoundColumn {
             return Some("is NOT NULL, and the schema fills it with NULL at times".to_owned());
         }
         None
-    }
-
-    /// Texts are sent alike whatever their type; all others must be the very type.
-    fn takes(&self, wanted: ColumnType) -> bool {
-        let base = self.base.as_str();
-        // Lengths, and the precision of a numeric, are kept with 4 added; digits of seconds are not.
-        let length = u32::try_from(self.modifier).ok().map(|modifier| modifier.saturating_sub(4));
-        let keeps_microseconds = matches!(self.modifier, -1 | 6);
-        match wanted {
-            ColumnType::Smallint => base == "int2",
-            ColumnType::Integer => base == "int4",
-            ColumnType::Bigint => base == "int8",
-            ColumnType::Real => base == "float4",
-            ColumnType::Double => base == "float8",
-            ColumnType::Boolean => base == "bool",
-            ColumnType::Uuid => base == "uuid",
-            ColumnType::Date => base == "date",
-            ColumnType::Timestamp => base == "timestamp" && keeps_microseconds,
-            ColumnType::Timestamptz => base == "timestamptz" && keeps_microseconds,
-            ColumnType::Char(wanted) => base == "bpchar" && length == Some(wanted),
-            ColumnType::Text | ColumnType::Varchar(None) => {
-                base == "text" || (base == "varchar" && length.is_none())
-            }
-            ColumnType::Varchar(Some(wanted)) => {
-                base == "text"
-                    || (base == "varchar" && length.is_none_or(|length| length >= wanted))
-            }
-            ColumnType::Numeric { precision, scale } => {
-                let (precision, scale) = (u32::from(precision), u32::from(scale));
-                base == "numeric"
-                    && length.is_none_or(|packed| {
-                        let (most, after) = (packed >> 16, packed & 0x7ff);
-                        after >= scale && most.saturating_sub(after) >= precision - scale
-                    })
-            }
-        }
     }
 }
 

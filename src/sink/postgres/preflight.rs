@@ -14,6 +14,7 @@ use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::mark;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::provision::types;
 use crate::sink::postgres::quote;
 
 /// The oldest server that has what we use.
@@ -78,6 +79,7 @@ impl Provisioner<'_> {
         self.check_privileges(&client, &login).await?;
         self.check_connections(&client).await?;
         self.check_objects(&client).await?;
+        types::check_extension(&client, &self.domains()).await?;
 
         let mut notes = Vec::new();
         if login.version >= VERSION_UNTRIED {

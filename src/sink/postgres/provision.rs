@@ -9,6 +9,7 @@ mod publication;
 mod roles;
 pub(super) mod scripts;
 mod session;
+pub(super) mod types;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

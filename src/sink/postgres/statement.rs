@@ -1,6 +1,4 @@
-//! The SQL of each statement shape, and the types of its parameters.
-
-use postgres_protocol::Oid;
+//! The SQL of each statement shape.
 
 use crate::action::Assign;
 use crate::action::Assignment;
@@ -10,9 +8,9 @@ use crate::action::StatementKind;
 use crate::action::TableInfo;
 use crate::schema::ColumnType;
 use crate::schema::Literal;
-use crate::sink::postgres::ddl::type_name;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::literal;
+use crate::sink::postgres::types::type_name;
 
 /// A table's full, quoted name.
 pub fn table_name(table: &TableInfo) -> String {
@@ -62,6 +60,12 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
     let parameter = format!("${place}");
     let value = match (&assignment.how, kind) {
         (Assign::Value, _) => parameter,
+        (Assign::Add, ColumnType::Money) => {
+            within(*kind, &format!("{column}::numeric + {parameter}::numeric"))
+        }
+        (Assign::Multiply, ColumnType::Money) => {
+            within(*kind, &format!("round({column}::numeric * {parameter}::numeric, 2)"))
+        }
         (Assign::Add, _) => within(*kind, &format!("{column} + {parameter}::numeric")),
         (Assign::Multiply, ColumnType::Numeric { scale, .. }) => {
             within(*kind, &format!("round({column} * {parameter}::numeric, {scale})"))
@@ -72,7 +76,7 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
         }
         (Assign::Append, _) => format!("{column} || {parameter}"),
         (Assign::Toggle, _) => format!("NOT {column}"),
-        (Assign::Next(list), _) => next(&column, *kind, list),
+        (Assign::Next(list), _) => next(&column, &type_name(*kind, &table.namespace), list),
     };
     format!("{column} = {value}")
 }
@@ -88,6 +92,11 @@ fn within(kind: ColumnType, number: &str) -> String {
             let greatest = if scale == 0 { nines.clone() } else { format!("{whole}.{part}") };
             Some((format!("-{greatest}"), greatest))
         }
+        // The count of cents is a bigint.
+        ColumnType::Money => {
+            let [least, greatest] = ["-92233720368547758.08", "92233720368547758.07"];
+            return format!("least(greatest({number}, {least}), {greatest})::money");
+        }
         _ => {
             kind.integer_range().map(|(least, greatest)| (least.to_string(), greatest.to_string()))
         }
@@ -99,7 +108,7 @@ fn within(kind: ColumnType, number: &str) -> String {
 
 /// Each value is of the column's own type: what a comparison makes of a bare literal may be
 /// another (a `real` is not equal to the number it was written as, a text is no date).
-fn next(column: &str, kind: ColumnType, list: &[Literal]) -> String {
+fn next(column: &str, kind: &str, list: &[Literal]) -> String {
     let values: Vec<_> = list.iter().map(|value| typed(value, kind)).collect();
     let first = values.first().cloned().unwrap_or_else(|| "NULL".to_owned());
     let cases: Vec<_> =
@@ -107,7 +116,7 @@ fn next(column: &str, kind: ColumnType, list: &[Literal]) -> String {
     format!("CASE {column} {} ELSE {first} END", cases.join(" "))
 }
 
-fn typed(value: &Literal, kind: ColumnType) -> String {
+fn typed(value: &Literal, kind: &str) -> String {
     let text = match value {
         Literal::Null => return "NULL".to_owned(),
         Literal::Bool(value) => value.to_string(),
@@ -115,25 +124,5 @@ fn typed(value: &Literal, kind: ColumnType) -> String {
         Literal::Decimal(value) => value.to_string(),
         Literal::Text(text) => text.clone(),
     };
-    format!("{}::{}", literal(&text), type_name(kind))
-}
-
-/// The number by which the server knows a type.
-pub fn oid(kind: ColumnType) -> Oid {
-    match kind {
-        ColumnType::Boolean => 16,
-        ColumnType::Bigint => 20,
-        ColumnType::Smallint => 21,
-        ColumnType::Integer => 23,
-        ColumnType::Text => 25,
-        ColumnType::Real => 700,
-        ColumnType::Double => 701,
-        ColumnType::Char(_) => 1042,
-        ColumnType::Varchar(_) => 1043,
-        ColumnType::Date => 1082,
-        ColumnType::Timestamp => 1114,
-        ColumnType::Timestamptz => 1184,
-        ColumnType::Numeric { .. } => 1700,
-        ColumnType::Uuid => 2950,
-    }
+    format!("{}::{kind}", literal(&text))
 }

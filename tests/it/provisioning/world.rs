@@ -138,6 +138,8 @@ fn schema(name: &str) -> Schema {
     Schema {
         name: name.to_owned(),
         database: format!("db_{name}"),
+        enums: Vec::new(),
+        domains: Vec::new(),
         tables: vec![items, orders, customers, log],
         actions: vec![Action { name: "close".to_owned(), steps, then: Vec::new() }],
         source: String::new(),
@@ -157,7 +159,15 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
 }
 
 pub(crate) fn column(name: &str, kind: ColumnType, fill: Fill) -> Column {
-    Column { name: name.to_owned(), kind, nullable: false, null_rate: 0.0, unique: false, fill }
+    Column {
+        name: name.to_owned(),
+        kind,
+        domain: None,
+        nullable: false,
+        null_rate: 0.0,
+        unique: false,
+        fill,
+    }
 }
 
 pub(crate) fn one() -> Fill {

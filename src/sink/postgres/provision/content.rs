@@ -17,6 +17,7 @@ use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::provision::SetupReport;
 use crate::sink::postgres::provision::scripts;
 use crate::sink::postgres::provision::session::atomically;
+use crate::sink::postgres::provision::types;
 use crate::sink::postgres::quote;
 
 /// Makes what is missing of a domain's tables and brings rights, replica identities and mark up to
@@ -34,7 +35,9 @@ pub(super) async fn fill(
 
     let has_roles = provisioner.settings.provision == Provision::Databases;
     let mark = mark::comment(&provisioner.scenario.name, &domain.schema.name);
+    let types = types::present(client, domain).await?;
     let mut statements = Vec::new();
+    statements.extend(types::extension(client, domain).await?);
     if has_roles {
         statements.extend(own_namespace(client, domain).await?);
         statements.push(format!("SET LOCAL ROLE {}", quote::identifier(&domain.roles.owner)));
@@ -45,6 +48,7 @@ pub(super) async fn fill(
     let books = Books::beside(namespace);
     let variables = [("books", books.namespace()), ("mark", &mark)];
     statements.extend(scripts::BOOKS.render(&variables)?);
+    statements.extend(ddl::create_types(&domain.schema, namespace, &types, &mark));
     statements.extend(ddl::create_tables(&domain.schema, namespace, &missing));
     let identities = domain.schema.tables.iter();
     statements.extend(identities.map(|table| ddl::replica_identity(namespace, table)));

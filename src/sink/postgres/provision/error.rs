@@ -33,6 +33,17 @@ pub enum SetupError {
         /// What to do.
         remedy: String,
     },
+    /// The server lacks an extension.
+    #[error(
+        "`{domain}` has columns of the type `{name}`, and the server does not have the extension \
+         of that name; install the server's contrib package, or use `text`"
+    )]
+    Extension {
+        /// The domain.
+        domain: String,
+        /// The extension.
+        name: String,
+    },
     /// Too few connections are free.
     #[error(
         "{needed} connections are needed and {free} are free on the server (`{limit}`); lower \
@@ -147,6 +158,8 @@ pub enum ObjectKind {
     Schema,
     /// A publication.
     Publication,
+    /// An enum or a domain, in PostgreSQL's sense.
+    Type,
 }
 
 impl fmt::Display for ObjectKind {
@@ -156,6 +169,7 @@ impl fmt::Display for ObjectKind {
             Self::Role => "role",
             Self::Schema => "PostgreSQL schema",
             Self::Publication => "publication",
+            Self::Type => "type",
         })
     }
 }

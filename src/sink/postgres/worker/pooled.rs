@@ -24,6 +24,7 @@ use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement;
+use crate::sink::postgres::types::oid;
 use crate::sink::postgres::worker::PostgresOptions;
 use crate::sink::postgres::worker::PostgresSink;
 
@@ -57,7 +58,7 @@ pub(super) fn texts(options: &PostgresOptions) -> HashMap<StatementId, Text> {
     let statements = options.statements.iter().filter(|_| options.is_pooled);
     let text = |id: &StatementId| {
         let statement = catalog.statement(*id);
-        let types = statement.parameters.iter().map(|kind| statement::oid(*kind)).collect();
+        let types = statement.parameters.iter().map(|kind| oid(*kind)).collect();
         (*id, Text { sql: statement::sql(catalog, statement), types })
     };
     statements.map(text).collect()

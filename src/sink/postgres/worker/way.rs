@@ -18,6 +18,7 @@ use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement;
 use crate::sink::postgres::statement::table_name;
+use crate::sink::postgres::types;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::PostgresSink;
 use crate::sink::postgres::worker::pooled;
@@ -221,7 +222,7 @@ impl PostgresSink {
             for id in statements.iter() {
                 let statement = catalog.statement(*id);
                 let types: Vec<_> =
-                    statement.parameters.iter().map(|kind| statement::oid(*kind)).collect();
+                    statement.parameters.iter().map(|kind| types::oid(*kind)).collect();
                 frames::parse(
                     out,
                     &prepared_name(*id),
