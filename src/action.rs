@@ -130,6 +130,9 @@ pub struct Action {
     /// Whether its rows may look already as if it had been committed: what it leaves in them then
     /// proves nothing.
     pub is_doubtful: bool,
+    /// Whether it holds what many slots insert, which may go out in any way that makes these rows in
+    /// one transaction.
+    pub is_batch: bool,
 }
 
 impl Action {
@@ -141,6 +144,7 @@ impl Action {
         self.bytes.clear();
         self.elements.clear();
         self.is_doubtful = false;
+        self.is_batch = false;
     }
 
     /// The operations, in the order in which they must be executed.
@@ -264,6 +268,8 @@ pub struct Catalog {
     pub tables: Vec<TableInfo>,
     /// By [`StatementId`].
     pub statements: Vec<Statement>,
+    /// By [`TableId`]: its place in an order in which no table refers to a later one.
+    pub ranks: Vec<usize>,
 }
 
 impl Catalog {

@@ -23,6 +23,7 @@ use crate::units::format_duration;
 pub mod account;
 mod agenda;
 mod backlog;
+mod batch;
 mod breaker;
 mod clock;
 mod connection;

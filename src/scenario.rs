@@ -218,6 +218,17 @@ pub struct Stream {
     pub late: Late,
     /// At most so many slots (warm-up not counted).
     pub limit: Option<u64>,
+    /// Whether slots are gathered into transactions, and how.
+    pub batch: Option<Batching>,
+}
+
+/// How slots are gathered into transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// Slots in one transaction, at most; 2 to 10000.
+    pub rows: usize,
+    /// How long the first of them waits for the others.
+    pub linger: Duration,
 }
 
 /// When a segment with a name is played. Times are measured: the warm-up is not counted.

@@ -18,6 +18,7 @@ use crate::engine::Destination;
 use crate::engine::Shared;
 use crate::engine::account::Effect;
 use crate::engine::agenda::Agenda;
+use crate::engine::batch::Batches;
 use crate::engine::clock::Timer;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
@@ -37,6 +38,7 @@ use crate::scenario::Stream;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
+mod batch;
 mod end;
 mod late;
 mod lost;
@@ -65,6 +67,7 @@ pub(super) struct Connection {
     stop: watch::Receiver<Level>,
     period: Period,
     outcomes: Vec<Outcome>,
+    batches: Batches,
     action: Action,
     rows: Vec<RowId>,
 }
@@ -131,6 +134,7 @@ impl Connection {
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),
             outcomes: Vec::new(),
+            batches: Batches::default(),
             action: Action::default(),
             rows: Vec::new(),
             records: Rc::clone(records),
@@ -175,7 +179,8 @@ impl Connection {
     }
 
     fn is_quiet(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
+        self.batches.is_quiet()
+            && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
     }
 
     /// Whether its warm-up is over.
@@ -261,6 +266,9 @@ impl Connection {
         let Some(due) = self.lanes[number].lane.peek() else { return };
         if !self.is_session_up(number, &due, now) {
             return;
+        }
+        if let Some(most) = self.batch_rows(due.stream) {
+            return self.take_batched(number, most, now);
         }
         let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
@@ -349,6 +357,7 @@ impl Connection {
                 }
             }
         }
+        self.fill_batches();
     }
 
     fn submit(&mut self, route: usize, number: usize) {

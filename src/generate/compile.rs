@@ -16,6 +16,7 @@ use crate::generate::group;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
+use crate::generate::seeding;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -61,6 +62,7 @@ impl World {
             .iter()
             .map(|it| (number(it.stream), number(names.action(it.domain, it.action))))
             .collect();
+        catalog.ranks = seeding::ranks(&tables);
         Self {
             seed: scenario.seed,
             lanes: scenario.lanes,

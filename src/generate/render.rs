@@ -36,6 +36,11 @@ impl World {
     /// Fills `action` with what a decision sends; nothing, if it skips.
     pub fn render(&self, decision: &Decision, action: &mut Action) {
         action.clear();
+        self.render_more(decision, action);
+    }
+
+    /// Adds to `action` what a decision sends: to be committed together with what it holds.
+    pub fn render_more(&self, decision: &Decision, action: &mut Action) {
         if decision.turn == Turn::Skip {
             return;
         }

@@ -11,6 +11,7 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
+use crate::generate::world::Table;
 use crate::schema::order::parents_first;
 
 /// Rows of a chunk (of an owned table: owners).
@@ -30,6 +31,23 @@ pub struct Chunk {
     pub first: u64,
     /// The row behind the last.
     pub end: u64,
+}
+
+/// Of each table its place in an order in which no table refers to a later one.
+pub(super) fn ranks(tables: &[Table]) -> Vec<usize> {
+    let parents = |table: usize| {
+        let columns = tables[table].columns.iter();
+        let parents = columns.filter_map(|column| match &column.filler {
+            Filler::Reference { table, .. } => Some(usize::from(table.0)),
+            _ => None,
+        });
+        parents.collect()
+    };
+    // `check` has refused cycles.
+    let order = parents_first(tables.len(), parents).unwrap_or_default();
+    let mut ranks = vec![0; tables.len()];
+    order.iter().enumerate().for_each(|(rank, table)| ranks[*table] = rank);
+    ranks
 }
 
 impl World {
@@ -56,17 +74,9 @@ impl World {
 
     /// Tables in the order in which they are seeded: parents before children.
     pub fn seeding_order(&self) -> Vec<TableId> {
-        let parents = |table| self.parents_of(TableId::of(table)).map(|id| usize::from(id.0));
-        let order = parents_first(self.tables.len(), |table| parents(table).collect());
-        // `check` has refused cycles.
-        order.unwrap_or_default().into_iter().map(TableId::of).collect()
-    }
-
-    fn parents_of(&self, id: TableId) -> impl Iterator<Item = TableId> + '_ {
-        self.table(id).columns.iter().filter_map(|column| match &column.filler {
-            Filler::Reference { table, .. } => Some(*table),
-            _ => None,
-        })
+        let mut order: Vec<usize> = (0..self.tables.len()).collect();
+        order.sort_by_key(|table| self.catalog.ranks[*table]);
+        order.into_iter().map(TableId::of).collect()
     }
 
     /// Fills `action` with row `number` of a table's seeded rows; of an owned table, with the rows

@@ -47,6 +47,10 @@ pub struct Counters {
     pub crowded_out: u64,
     /// Bytes of values sent, retries included.
     pub bytes: u64,
+    /// Batches sent, retries included; 0 for a stream without.
+    pub batches: u64,
+    /// Slots in them.
+    pub batched: u64,
 }
 
 impl Counters {
@@ -67,6 +71,8 @@ impl Counters {
         self.after_end += other.after_end;
         self.crowded_out += other.crowded_out;
         self.bytes += other.bytes;
+        self.batches += other.batches;
+        self.batched += other.batched;
     }
 
     /// Sent, and nothing heard of it yet.

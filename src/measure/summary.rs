@@ -105,6 +105,10 @@ pub struct StreamSummary {
     pub after_end: u64,
     pub crowded_out: u64,
     pub bytes: u64,
+    /// Batches sent; 0 without `batch`.
+    pub batches: u64,
+    /// Slots in a batch, on average; 0 without `batch`.
+    pub batch_rows_mean: f64,
     /// The longest from intended to sent.
     pub lag_max_ns: u64,
     /// Whether that was more than the stream's late policy allows.
@@ -267,6 +271,8 @@ impl StreamSummary {
             after_end: counters.after_end,
             crowded_out: counters.crowded_out,
             bytes: counters.bytes,
+            batches: counters.batches,
+            batch_rows_mean: real(counters.batched) / real(counters.batches.max(1)),
             lag_max_ns: record.lag_max_ns,
             degraded: Duration::from_nanos(record.lag_max_ns) > facts.max_lag,
             clamped: distributions.iter().map(|histogram| histogram.clamped()).sum(),

@@ -206,6 +206,10 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
     if let Some(sessions) = stream.sessions {
         remarks.push(format!("{:.1} sessions on average", sessions.mean));
     }
+    if stream.batches > 0 {
+        let (count, mean) = (exact(stream.batches), stream.batch_rows_mean);
+        remarks.push(format!("{count} batches of {mean:.1} on average"));
+    }
     if stream.degraded {
         let lag = duration_ns(stream.lag_max_ns);
         remarks.push(format!("degraded: up to {lag} behind its schedule"));

@@ -1,5 +1,6 @@
 //! A scenario file to what it means, or every mistake in it.
 
+mod batch;
 mod content;
 mod domain;
 mod group;

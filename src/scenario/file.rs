@@ -169,6 +169,8 @@ pub(super) struct StreamFile {
     pub(super) repeat: Option<Spanned<u32>>,
     /// Ends the stream early.
     pub(super) limit: Option<LimitFile>,
+    /// Rows of many slots go out in one transaction: for streams that only insert.
+    pub(super) batch: Option<Spanned<BatchFile>>,
     /// What becomes of slots that could not be sent when they were due; `catch_up` unless set.
     pub(super) late: Option<Spanned<LateFile>>,
     /// How the slots of a second lie in it; `uniform` unless set.
@@ -235,6 +237,16 @@ pub(super) struct ThinkExponentialFile {
 pub(super) struct LimitFile {
     /// After so many slots, the warm-up's not counted.
     pub(super) ops: Spanned<String>,
+}
+
+/// How rows of many slots are gathered.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BatchFile {
+    /// Slots in one transaction, at most; 2 to 10000; 100 unless set.
+    pub(super) rows: Option<Spanned<u32>>,
+    /// How long a slot waits for others, 1m at most; 5ms unless set.
+    pub(super) linger: Option<Spanned<String>>,
 }
 
 /// What becomes of slots that could not be sent when they were due.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, some 40 minutes
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, proxy, seed, versions
+//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed, versions
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -17,6 +17,7 @@
 )]
 
 mod kill;
+mod pooler;
 mod proxy;
 mod seed;
 #[expect(dead_code, reason = "the drills use a part of what the tests share")]
@@ -35,8 +36,9 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 4] = [
+    let drills: [(&str, fn()); 5] = [
         ("kill", kill::all),
+        ("pooler", pooler::all),
         ("proxy", proxy::all),
         ("seed", seed::all),
         ("versions", versions::all),

@@ -13,6 +13,7 @@ use crate::support::proxy::Proxy;
 use crate::support::replay::assert_exact;
 use crate::support::server::TestServer;
 
+mod batches;
 mod late;
 mod neighbours;
 mod numbers;

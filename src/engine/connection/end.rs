@@ -44,6 +44,7 @@ impl Connection {
     /// What was decided and waits for room is not sent any more.
     fn drop_queues(&mut self) {
         self.agenda.clear();
+        self.drop_batches(None, false);
         for number in 0..self.lanes.len() {
             if self.lanes[number].flight.as_ref().is_some_and(|flight| flight.tries == 0) {
                 self.unsent(number);
@@ -69,6 +70,8 @@ impl Connection {
             let _ = tokio::time::timeout(Duration::from_nanos(left), self.wait()).await;
         }
         let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
+        (0..self.routes.len()).for_each(|route| self.unknown_batches(route));
+        self.drop_batches(None, true);
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
             // One after the other: behind it may wait what a crash took back.
@@ -86,7 +89,8 @@ impl Connection {
             if self.routes[route].is_dead {
                 continue;
             }
-            let is_busy = (0..self.lanes.len()).any(|number| self.is_submitted(number, route));
+            let is_busy = (0..self.lanes.len()).any(|number| self.is_submitted(number, route))
+                || !self.batches.tickets(route).is_empty();
             let sink = &mut self.routes[route].sink;
             if !was_lost && !is_busy && sink.make_durable().await.is_ok() {
                 continue;

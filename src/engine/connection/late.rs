@@ -21,9 +21,13 @@ impl Connection {
         else {
             return false;
         };
-        let Some(intended) = flight.stamps.intended else { return false };
-        let late = self.late(flight.decision.stream);
-        let lag = Duration::from_nanos(now.saturating_sub(intended));
+        self.is_late(flight.decision.stream, flight.stamps.intended, now)
+    }
+
+    /// Whether a slot that is not sent yet is too late to be sent at all.
+    pub(super) fn is_late(&self, series: u16, intended: Option<u64>, now: u64) -> bool {
+        let late = self.late(series);
+        let lag = Duration::from_nanos(now.saturating_sub(intended.unwrap_or(now)));
         late.policy == LatePolicy::Skip && lag > late.max_lag
     }
 

@@ -121,9 +121,12 @@ impl Connection {
                 continue;
             }
             match self.routes[route].sink.make_durable().await {
-                Ok(()) => self.lanes.iter_mut().for_each(|lane| {
-                    lane.fresh.retain(|(_, flight)| flight.sink != route);
-                }),
+                Ok(()) => {
+                    self.lanes.iter_mut().for_each(|lane| {
+                        lane.fresh.retain(|(_, flight)| flight.sink != route);
+                    });
+                    self.batches.forget(route);
+                }
                 Err(lost) => self.mend(route, lost),
             }
         }
@@ -140,6 +143,8 @@ impl Connection {
     fn give_up(&mut self, route: usize) {
         self.routes[route].is_dead = true;
         self.routes[route].queue.clear();
+        self.unknown_batches(route);
+        self.drop_batches(Some(route), true);
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {
             while let Some(flight) = &self.lanes[number].flight
@@ -169,11 +174,13 @@ impl Connection {
     /// back.
     pub(super) async fn resolve_all(&mut self, route: usize) -> Result<(), Lost> {
         self.resolve_flights(route).await?;
+        self.resolve_batches(route).await?;
         let sink = &self.routes[route].sink;
         if let Some(lossy_for) = sink.lossy_for().filter(|_| sink.has_crashed()) {
             for number in 0..self.lanes.len() {
                 self.take_back(number, route, lossy_for).await?;
             }
+            self.take_back_batches(route, lossy_for).await?;
         }
         Ok(())
     }

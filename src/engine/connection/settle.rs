@@ -12,7 +12,7 @@ use crate::sink::Outcome;
 use crate::sink::Sink;
 
 /// Attempts at an action that loses against another transaction.
-const TRIES_MAX: u32 = 10;
+pub(super) const TRIES_MAX: u32 = 10;
 /// Rows that went wrong and are kept in mind, over all lanes, and in each at least: some 128 MB.
 const WRONG_MAX: usize = 1 << 22;
 const WRONG_MIN: usize = 1024;
@@ -26,7 +26,13 @@ impl Connection {
         let now = self.shared.clock.now();
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let (mut settled, mut broken) = (0, 0);
-        for Outcome { ticket, result } in outcomes.drain(..) {
+        for outcome in outcomes.drain(..) {
+            if Self::is_batch(&outcome) {
+                let (done, refused) = self.settle_batch(outcome, now);
+                (settled, broken) = (settled + done, broken + refused);
+                continue;
+            }
+            let Outcome { ticket, result } = outcome;
             let number = ticket as usize;
             if let Err(failure) = &result
                 && self.is_tried_again(number, failure)
@@ -92,9 +98,13 @@ impl Connection {
 
     /// It did not take effect, and is not sent again because the run ends.
     pub(super) fn abandoned(&mut self, number: usize, now: u64) {
+        self.failed(number, &Self::ended(), now);
+    }
+
+    /// Why what is not sent again has failed.
+    pub(super) fn ended() -> Failure {
         let message = "the run ended before it could be sent again".to_owned();
-        let failure = Failure { class: ErrorClass::Connection, code: String::new(), message };
-        self.failed(number, &failure, now);
+        Failure { class: ErrorClass::Connection, code: String::new(), message }
     }
 
     fn failed(&mut self, number: usize, failure: &Failure, now: u64) {

@@ -31,8 +31,8 @@ impl Connection {
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
         let has_work = self.has_work();
-        let next =
-            self.agenda.next().map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
+        let next = [self.agenda.next(), self.linger_until()].into_iter().flatten().min();
+        let next = next.map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
         if !has_work && next.is_none() {
             return;
         }
@@ -71,7 +71,8 @@ impl Connection {
     }
 
     fn has_work(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.flight.is_some())
+        !self.batches.is_quiet()
+            || self.lanes.iter().any(|lane| lane.flight.is_some())
             || self.routes.iter().any(|route| route.mending.is_some())
     }
 

@@ -29,10 +29,11 @@ pub(super) fn check(
     checker.picks(problems);
     checker.deletes(problems);
     checker.keys(problems);
+    checker.batches(problems);
 }
 
-struct Checker<'a> {
-    tables: Tables<'a>,
+pub(super) struct Checker<'a> {
+    pub(super) tables: Tables<'a>,
     file: &'a ScenarioFile,
     schemas: &'a [&'a Checked],
 }
@@ -175,6 +176,12 @@ impl Checker<'_> {
         let domain = self.file.domains.value.0.get(at.0).and_then(|(_, domain)| domain.as_ref());
         let rows = domain.and_then(|domain| domain.rows.names().find(|row| row.value == *name));
         rows.map_or_else(|| domain_place(self.file, at.0), |row| row.place)
+    }
+
+    pub(super) fn stream_place(&self, name: &str) -> Place {
+        let streams = self.file.load.0.as_ref().map(|load| &load.streams);
+        let found = streams.and_then(|streams| streams.names().find(|stream| stream.value == name));
+        found.map_or(self.file.scenario.place, |name| name.place)
     }
 }
 

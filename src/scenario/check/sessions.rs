@@ -34,7 +34,8 @@ pub(super) fn closed(
     let repeat = file.repeat.as_ref().map(|written| (written.place, "repeat"));
     let late = file.late.as_ref().map(|written| (written.place, "late"));
     let arrival = file.arrival.as_ref().map(|written| (written.place, "arrival"));
-    for (place, word) in [profile, repeat, late, arrival].into_iter().flatten() {
+    let batch = file.batch.as_ref().map(|written| (written.place, "batch"));
+    for (place, word) in [profile, repeat, late, arrival, batch].into_iter().flatten() {
         let message = format!("`{word}` belongs to an open stream, and this one is closed");
         let help =
             "a session's next action is due when it has thought: write `sessions` and `think`";

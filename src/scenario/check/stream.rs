@@ -15,6 +15,7 @@ use crate::scenario::LatePolicy;
 use crate::scenario::MixEntry;
 use crate::scenario::NamedSegment;
 use crate::scenario::Stream;
+use crate::scenario::check::batch::batching;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
@@ -94,7 +95,9 @@ impl Context<'_> {
             }
         };
         let name = name.value.clone();
-        Some((Stream { name, mix: mix?, pacing, segments: named, late: late?, limit }, segments))
+        let batch = batching(file, problems);
+        let late = late?;
+        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, segments))
     }
 
     /// When the slots of an open stream are due.

@@ -16,11 +16,17 @@ use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::statement::table_name;
 
 /// Signature, flags and extension of the format.
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The end of the rows.
-const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+pub(super) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// Bytes that go to the socket at once.
 const PIECE: usize = 128 << 10;
+
+/// The statement that takes rows of a table.
+pub(super) fn sql(table: &TableInfo) -> String {
+    let names: Vec<_> = table.columns.iter().map(|(name, _)| identifier(name)).collect();
+    format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table_name(table), names.join(", "))
+}
 
 /// Rows of one table, encoded.
 #[derive(Debug)]
@@ -89,10 +95,7 @@ pub async fn load(
     let doing = format!("seed `{}`", table.name);
     let failed = |error: tokio_postgres::Error| SetupError::server(doing.as_str(), &error);
     let transaction = client.transaction().await.map_err(failed)?;
-    let names: Vec<_> = table.columns.iter().map(|(name, _)| identifier(name)).collect();
-    let sql =
-        format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table_name(table), names.join(", "));
-    let sink = transaction.copy_in::<_, Bytes>(&sql).await.map_err(failed)?;
+    let sink = transaction.copy_in::<_, Bytes>(&sql(table)).await.map_err(failed)?;
     let mut sink = Box::pin(sink);
     let mut rows = Rows::of(table);
     while next(&mut rows) {

@@ -45,6 +45,7 @@ use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::stream::Stream;
 
+mod copied;
 mod pending;
 mod pooled;
 mod way;
@@ -136,9 +137,13 @@ impl PostgresSink {
 
     /// The best evidence that an action leaves.
     fn evidence_of(&self, action: &Action) -> Option<Evidence> {
-        let is_watched = |operation: &Operation| self.watched.contains(&operation.table);
-        let is_free = !action.operations().iter().any(is_watched);
+        let is_free = !self.has_watched(action);
         is_free.then(|| evidence::of(&self.options.catalog, action)).flatten()
+    }
+
+    fn has_watched(&self, action: &Action) -> bool {
+        let is_watched = |operation: &Operation| self.watched.contains(&operation.table);
+        !self.watched.is_empty() && action.operations().iter().any(is_watched)
     }
 
     fn buffered(&self) -> usize {
@@ -314,9 +319,13 @@ impl Sink for PostgresSink {
         // What could not be found again after a crash must not be lost in one.
         let is_durable = self.lossy_for.is_some() && !is_evident;
         let preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
-        for operation in action.operations() {
-            self.write_operation(action, operation);
-        }
+        let copies = if self.is_copied(action) {
+            self.write_copies(action)
+        } else {
+            action.operations().iter().for_each(|each| self.write_operation(action, each));
+            Vec::new()
+        };
+        let operations = if copies.is_empty() { action.operations().len() } else { copies.len() };
         if !is_plain {
             self.write_own(way::XID);
         }
@@ -326,7 +335,8 @@ impl Sink for PostgresSink {
         self.in_flight.push_back(Pending {
             ticket,
             transaction,
-            operations: u32::try_from(action.operations().len()).unwrap_or(u32::MAX),
+            operations: u32::try_from(operations).unwrap_or(u32::MAX),
+            copies,
             next: 0,
             preamble,
             shortfalls: Vec::new(),

@@ -68,7 +68,7 @@ impl Pooler {
         own(folder.path(), 0o700);
         let port = free_port();
         let path = folder.path().display();
-        let users = ["postgres", "orders_app", "orders_original_app", "turns_app"];
+        let users = ["postgres", "orders_app", "orders_original_app", "batches_app"];
         let list = users.map(|user| format!("\"{user}\" \"\""));
         fs::write(folder.path().join("users"), list.join("\n")).unwrap();
         let settings = format!(

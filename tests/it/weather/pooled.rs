@@ -4,7 +4,7 @@ use super::*;
 use crate::support::pooler::Pooler;
 
 /// What a target behind a pooler says, besides its address.
-fn behind(server: &TestServer) -> Vec<String> {
+pub(super) fn behind(server: &TestServer) -> Vec<String> {
     let target = "targets.operational.postgres";
     vec![
         format!("{target}.prepare=false"),

@@ -15,6 +15,8 @@ pub(super) struct Pending {
     pub(super) transaction: Transaction,
     /// Statements of it that are still to be answered, without BEGIN and the like.
     pub(super) operations: u32,
+    /// Where its rows go by COPY: the first operation of each.
+    pub(super) copies: Vec<u32>,
     /// The statement that is answered next.
     pub(super) next: u32,
     /// Answers to BEGIN and the like that still come first.
@@ -70,7 +72,11 @@ impl Pending {
             return;
         }
         if self.next < self.operations {
-            if expected.pop_front() != Some(rows) {
+            let expected = expected.pop_front().unwrap_or(0);
+            if let Some(first) = self.copies.get(self.next as usize) {
+                // Which rows are missing is not known; any of the table's stands for one.
+                self.shortfalls.extend((rows..expected).map(|_| (*first, 0)));
+            } else if expected != rows {
                 self.shortfalls.push((self.next, rows));
             }
             self.next += 1;

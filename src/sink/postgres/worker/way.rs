@@ -9,9 +9,11 @@ use tokio::time::timeout;
 
 use crate::action::Action;
 use crate::action::StatementId;
+use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::sink::Fate;
 use crate::sink::Lost;
+use crate::sink::postgres::copy;
 use crate::sink::postgres::evidence;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::frames::Reply;
@@ -21,6 +23,7 @@ use crate::sink::postgres::statement::table_name;
 use crate::sink::postgres::types;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::PostgresSink;
+use crate::sink::postgres::worker::copied;
 use crate::sink::postgres::worker::pooled;
 
 /// How long a new connection may take, once it is made, until its predecessor is gone, and again
@@ -142,7 +145,8 @@ impl PostgresSink {
         let sql = format!(
             "SELECT string_agg(id::text, ' ') FROM (VALUES {}) ours (id, place) WHERE EXISTS \
              (SELECT FROM pg_trigger WHERE tgrelid = place AND NOT tgisinternal) OR EXISTS \
-             (SELECT FROM pg_rewrite WHERE ev_class = place)",
+             (SELECT FROM pg_rewrite WHERE ev_class = place) OR EXISTS \
+             (SELECT FROM pg_class WHERE pg_class.oid = place AND relrowsecurity)",
             list.join(", ")
         );
         let found = self.ask(|out| frames::query(out, &sql)).await?.unwrap_or_default();
@@ -229,6 +233,11 @@ impl PostgresSink {
                     &statement::sql(&catalog, statement),
                     &types,
                 );
+            }
+            let statements = statements.iter().map(|id| catalog.statement(*id));
+            for insert in statements.filter(|each| matches!(each.kind, StatementKind::Insert)) {
+                let sql = copy::sql(catalog.table(insert.table));
+                frames::parse(out, &copied::prepared_name(insert.table), &sql, &[]);
             }
             for (name, sql) in [BEGIN, DURABLE, XID] {
                 frames::parse(out, name, sql, &[]);

@@ -1,0 +1,315 @@
+//! Batches on a connection: gathered from the slots of its lanes, sent as one transaction, and settled
+//! row by row. One that is refused is halved until the rows that are to blame stand alone.
+
+use std::time::Duration;
+
+use crate::engine::account::Effect;
+use crate::engine::account::ExceptionKind;
+use crate::engine::batch::Batch;
+use crate::engine::batch::Batches;
+use crate::engine::batch::Row;
+use crate::engine::connection::Connection;
+use crate::engine::connection::settle::TRIES_MAX;
+use crate::engine::stop::Level;
+use crate::generate::Turn;
+use crate::measure;
+use crate::measure::End;
+use crate::measure::ErrorClass;
+use crate::pace::nanoseconds;
+use crate::sink::Failure;
+use crate::sink::Fate;
+use crate::sink::Lost;
+use crate::sink::Outcome;
+use crate::sink::Sink;
+use crate::sink::Ticket;
+
+/// Slots that a lane of an unlimited stream takes at a time.
+const BURST: usize = 64;
+
+impl Connection {
+    /// Whether a lane's next slot goes into a batch, of how many rows at most.
+    pub(super) fn batch_rows(&self, stream: u16) -> Option<usize> {
+        // What follows an action is no stream, and is never batched.
+        let stream = self.shared.job.scenario.load.streams.get(usize::from(stream))?;
+        stream.batch.map(|batch| batch.rows)
+    }
+
+    fn linger(&self) -> impl Fn(u16) -> Duration + use<> {
+        let scenario = std::sync::Arc::clone(&self.shared.job.scenario);
+        move |stream| {
+            let batch = scenario.load.streams[usize::from(stream)].batch;
+            batch.map_or(Duration::ZERO, |batch| batch.linger)
+        }
+    }
+
+    /// When the next batch is to be sent even if it is not full.
+    pub(super) fn linger_until(&self) -> Option<u64> {
+        self.batches.linger_until(self.linger())
+    }
+
+    /// Takes a lane's next slot into a batch; of an unlimited stream, several.
+    pub(super) fn take_batched(&mut self, number: usize, most: usize, now: u64) {
+        if self.batches.is_full() {
+            self.batches.held.push(number);
+            self.lanes[number].is_noted = true;
+            return;
+        }
+        for _ in 0..BURST {
+            let Some(due) = self.lanes[number].lane.peek() else { break };
+            let intended = self.intended(&self.lanes[number], &due);
+            let lane = &mut self.lanes[number];
+            if lane.left == Some(0) {
+                break;
+            }
+            let Some(decision) = lane.lane.decide() else { break };
+            if let Some(left) = &mut lane.left {
+                *left -= 1;
+            }
+            let picked = lane.seen_at(intended.unwrap_or(now), now);
+            lane.last = Some((due.planned_ns, now));
+            let mut records = self.records.borrow_mut();
+            let counters = &mut records.recorder.stream(usize::from(due.stream)).counters;
+            counters.scheduled += 1;
+            let is_late = self.is_late(due.stream, intended, now) && decision.turn != Turn::Skip;
+            counters.skipped += u64::from(is_late || decision.turn == Turn::Skip);
+            counters.late += u64::from(is_late);
+            drop(records);
+            if is_late {
+                // Nothing in the run refers to its rows, so nothing is to be withheld.
+                let account = &mut self.lanes[number].account;
+                account.except(due.stream, due.slot, ExceptionKind::Late);
+                self.lanes[number].last = None;
+            } else if decision.turn != Turn::Skip {
+                let sink = self.shared.job.world.domain_of(&decision);
+                let lane = u32::try_from(number).unwrap_or(u32::MAX);
+                self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
+            }
+            if intended.is_some() || self.batches.is_full() {
+                break;
+            }
+        }
+        self.schedule(number, now);
+    }
+
+    /// Sends the batches that are ready, as far as there is room; lanes that waited for that go on.
+    pub(super) fn fill_batches(&mut self) {
+        if self.batches.is_quiet() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        self.batches.shut_lingering(self.linger(), now);
+        for route in 0..self.routes.len() {
+            while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
+                let Some(batch) = self.batches.next(route) else { break };
+                self.submit_batch(batch);
+            }
+        }
+        if self.batches.is_full() || self.shared.job.stop.level() != Level::Run {
+            return;
+        }
+        for number in std::mem::take(&mut self.batches.held) {
+            let lane = &mut self.lanes[number];
+            lane.idle_since = now;
+            lane.is_noted = false;
+            self.schedule(number, now);
+        }
+    }
+
+    fn submit_batch(&mut self, mut batch: Batch) {
+        batch.render(&self.shared.job.world, &mut self.action);
+        batch.effects.clear();
+        batch.effects.extend(self.action.operations().iter().map(Effect::from));
+        let rows = batch.rows.len() as u64;
+        let mut records = self.records.borrow_mut();
+        let counters = &mut records.recorder.stream(usize::from(batch.stream)).counters;
+        counters.batches += 1;
+        counters.batched += rows;
+        if batch.tries == 0 {
+            batch.sent = self.shared.clock.now();
+            counters.sent += rows;
+        } else {
+            counters.retries += rows;
+        }
+        batch.tries += 1;
+        let sink = batch.sink;
+        let ticket = self.batches.depart(batch);
+        counters.bytes += self.routes[sink].sink.submit(ticket, &self.action);
+    }
+
+    /// Settles the outcome of a batch. Returns how many rows settled, and how many were refused for
+    /// another reason than a constraint.
+    pub(super) fn settle_batch(&mut self, outcome: Outcome, now: u64) -> (u64, u64) {
+        let Some(mut batch) = self.batches.arrive(outcome.ticket) else { return (0, 0) };
+        let rows = batch.rows.len() as u64;
+        let failure = match outcome.result {
+            Ok(shortfalls) => {
+                self.acknowledged_batch(batch, &shortfalls, now);
+                return (rows, 0);
+            }
+            Err(failure) => failure,
+        };
+        let passes = matches!(failure.class, ErrorClass::Serialization | ErrorClass::Deadlock);
+        batch.losses += u32::from(passes);
+        // What is refused to one is refused to all.
+        let is_anyones = matches!(
+            failure.class,
+            ErrorClass::Privilege
+                | ErrorClass::Statement
+                | ErrorClass::Connection
+                | ErrorClass::DiskFull
+        );
+        if passes && batch.losses < TRIES_MAX {
+            self.batches.again(batch);
+            return (0, 0);
+        }
+        if rows > 1 && !is_anyones {
+            self.batches.again_in_halves(batch);
+            return (0, 0);
+        }
+        self.failed_batch(&batch, &failure, now);
+        (rows, if failure.class == ErrorClass::Constraint { 0 } else { rows })
+    }
+
+    fn acknowledged_batch(&mut self, batch: Batch, shortfalls: &[(u32, u32)], now: u64) {
+        self.finish(&batch, measure::Outcome::Acknowledged, now);
+        self.records.borrow_mut().account.acknowledged(&batch.effects, shortfalls);
+        if !shortfalls.is_empty() {
+            // Which row fell short is not known; they are counted.
+            return self.except_rows(
+                &batch.rows[..shortfalls.len().min(batch.rows.len())],
+                ExceptionKind::Short,
+            );
+        }
+        if let Some(lossy_for) = self.routes[batch.sink].sink.lossy_for() {
+            let connections = self.shared.job.connections();
+            self.batches.remember(batch, now, lossy_for, connections);
+        }
+    }
+
+    /// Records the outcome of every row, from its own due time.
+    fn finish(&self, batch: &Batch, outcome: measure::Outcome<'_>, now: u64) {
+        if batch.was_acknowledged {
+            return;
+        }
+        let mut records = self.records.borrow_mut();
+        let recorder = records.recorder.stream(usize::from(batch.stream));
+        for row in &batch.rows {
+            recorder.finished(&row.stamps(batch.sent, now), outcome);
+        }
+    }
+
+    fn except_rows(&mut self, rows: &[Row], kind: ExceptionKind) {
+        for row in rows {
+            let account = &mut self.lanes[row.lane as usize].account;
+            account.except(row.decision.stream, row.decision.slot, kind);
+        }
+    }
+
+    fn failed_batch(&mut self, batch: &Batch, failure: &Failure, now: u64) {
+        let kind = measure::Failure {
+            class: failure.class,
+            code: &failure.code,
+            message: &failure.message,
+        };
+        self.finish(batch, measure::Outcome::Failed(kind), now);
+        self.records.borrow_mut().account.failed(&batch.effects);
+        self.except_rows(&batch.rows, ExceptionKind::Failed);
+    }
+
+    /// What is not in flight is not sent any more; of one way, or of all. `is_over` if what was sent
+    /// before and is not there is not sent again either.
+    pub(super) fn drop_batches(&mut self, route: Option<usize>, is_over: bool) {
+        for number in std::mem::take(&mut self.batches.held) {
+            self.lanes[number].is_noted = false;
+        }
+        let now = self.shared.clock.now();
+        for batch in self.batches.take_unsent(route) {
+            if batch.tries == 0 {
+                let mut records = self.records.borrow_mut();
+                let stream = records.recorder.stream(usize::from(batch.stream));
+                stream.counters.unfinished += batch.rows.len() as u64;
+                drop(records);
+                self.except_rows(&batch.rows, ExceptionKind::Unsent);
+            } else if is_over {
+                self.failed_batch(&batch, &Self::ended(), now);
+            } else {
+                self.batches.again(batch);
+            }
+        }
+    }
+
+    /// Nobody can tell what became of the batches in flight on a way.
+    pub(super) fn unknown_batches(&mut self, route: usize) {
+        let now = self.shared.clock.now();
+        for ticket in self.batches.tickets(route) {
+            let Some(batch) = self.batches.arrive(ticket) else { continue };
+            self.finish(&batch, measure::Outcome::Unknown, now);
+            self.records.borrow_mut().account.unknown(&batch.effects);
+            self.except_rows(&batch.rows, ExceptionKind::Unknown);
+        }
+    }
+
+    /// Finds out about every batch that was in flight on a way. Those that are not there are sent
+    /// again before what comes behind them.
+    pub(super) async fn resolve_batches(&mut self, route: usize) -> Result<(), Lost> {
+        for ticket in self.batches.tickets(route) {
+            let Some(batch) = self.batches.get(ticket) else { continue };
+            batch.render(&self.shared.job.world, &mut self.action);
+            let fate = self.routes[route].sink.resolve(ticket, &self.action).await?;
+            let Some(batch) = self.batches.arrive(ticket) else { continue };
+            let rows = batch.rows.len() as u64;
+            let mut records = self.records.borrow_mut();
+            match fate {
+                Fate::Committed => {
+                    records.account.resolved_committed += rows;
+                    drop(records);
+                    self.acknowledged_batch(batch, &[], self.shared.clock.now());
+                }
+                Fate::Absent => {
+                    records.account.resolved_absent += rows;
+                    self.batches.again(batch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks, the newest first, which acknowledged batches a crash took back.
+    pub(super) async fn take_back_batches(
+        &mut self,
+        route: usize,
+        lossy_for: Duration,
+    ) -> Result<(), Lost> {
+        let newest = self.batches.newest(route).map_or(0, |(at, _)| *at);
+        let mut is_any = false;
+        while let Some((_, batch)) = self.batches.newest(route) {
+            batch.render(&self.shared.job.world, &mut self.action);
+            // No action in flight has this ticket: it is looked for by its evidence.
+            let fate = self.routes[route].sink.resolve(Ticket::MAX, &self.action).await?;
+            if fate == Fate::Committed {
+                return Ok(());
+            }
+            let Some(mut batch) = self.batches.take_newest(route) else { break };
+            batch.was_acknowledged = true;
+            let mut records = self.records.borrow_mut();
+            records.account.taken_back(&batch.effects);
+            let stream = records.recorder.stream(usize::from(batch.stream));
+            stream.counters.lost_after_ack += batch.rows.len() as u64;
+            drop(records);
+            self.batches.again(batch);
+            is_any = true;
+        }
+        let earliest = newest.saturating_sub(nanoseconds(lossy_for));
+        if is_any && self.batches.forgotten.is_some_and(|at| at >= earliest) {
+            let reason = "a crash took back more than is kept in mind: what was acknowledged before \
+                          that is not judged; use a lower rate, or `synchronous_commit: on`";
+            self.shared.job.stop.tell(Level::Drain, End::Stopped(reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether an outcome is a batch's.
+    pub(super) fn is_batch(outcome: &Outcome) -> bool {
+        Batches::has(outcome.ticket)
+    }
+}
