@@ -85,6 +85,25 @@ pub(crate) struct Subject {
     /// Another seed: other data, equally repeatable
     #[arg(long)]
     seed: Option<u64>,
+    /// All rates, totals and traces times this: `0.1` for a tenth of the load
+    #[arg(long, value_name = "FACTOR", value_parser = parse_factor)]
+    scale_rate: Option<f64>,
+    /// Profiles and warm-up so many times as fast, at the same rates: `10` for a tenth of the time
+    #[arg(long, value_name = "FACTOR", value_parser = parse_factor)]
+    time_scale: Option<f64>,
+}
+
+/// A factor of `--scale-rate` or `--time-scale`.
+fn parse_factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse::<f64>().ok().filter(|factor| factor.is_finite());
+    match factor {
+        None => Err("it is not a number".to_owned()),
+        Some(factor) if factor <= 0.0 => Err("it must be above 0".to_owned()),
+        Some(factor) if !(1e-6..=1e6).contains(&factor) => {
+            Err("it must lie between 0.000001 and 1000000".to_owned())
+        }
+        Some(factor) => Ok(factor),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -133,7 +152,13 @@ pub(crate) struct RunArguments {
 
 impl Subject {
     fn overrides(&self) -> Overrides {
-        Overrides { set: self.set.clone(), seed: self.seed, ..Overrides::default() }
+        Overrides {
+            set: self.set.clone(),
+            seed: self.seed,
+            scale_rate: self.scale_rate,
+            time_scale: self.time_scale,
+            ..Overrides::default()
+        }
     }
 }
 

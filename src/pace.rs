@@ -1,7 +1,10 @@
 //! When each slot is due. Pure arithmetic: reads no clock, keeps no state.
 
+mod arrival;
+mod chance;
 mod curve;
 mod plan;
+mod points;
 mod segment;
 mod sessions;
 mod slots;
@@ -10,11 +13,20 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use arrival::Arrival;
+pub use arrival::Count;
+pub use arrival::arrival_key;
+pub(crate) use chance::GOLDEN;
+pub(crate) use chance::mix64;
 pub use curve::Curve;
 pub use plan::Plan;
 pub use plan::WarmUp;
+pub use points::POISSON_MAX;
+pub use segment::Bend;
 pub use segment::STEPS_MAX;
 pub use segment::Segment;
+pub use segment::Stretch;
+pub use segment::WaveStart;
 pub use segment::lasting;
 pub use sessions::Line;
 pub use sessions::SESSIONS_MAX;
@@ -36,6 +48,11 @@ pub trait Profile: Debug + Send + Sync {
     fn length(&self) -> Duration;
     /// How many slots it has.
     fn slots(&self) -> u64;
+    /// A curve whose slots arrive as this profile's do, evenly unless told otherwise: for the
+    /// warm-up.
+    fn alike(&self, curve: Curve) -> Arc<dyn Profile> {
+        Arc::new(curve)
+    }
 }
 
 /// How a stream is paced.

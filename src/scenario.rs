@@ -11,6 +11,7 @@ mod numbers;
 mod overrides;
 mod read;
 mod schemas;
+mod trace;
 
 use std::time::Duration;
 
@@ -198,8 +199,25 @@ pub struct Load {
     pub warmup: Duration,
     /// How long actions in flight may take at the end.
     pub drain: Duration,
+    /// How exactly slots are sent when they are due.
+    pub precision: Precision,
+    /// All rates have been multiplied by it: 1 unless the command line says otherwise.
+    pub scale_rate: f64,
+    /// All lengths have been divided by it: 1 unless the command line says otherwise.
+    pub time_scale: f64,
     /// What happens; may be empty (a scenario that only seeds).
     pub streams: Vec<Stream>,
+}
+
+/// How exactly slots are sent when they are due, and what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// A connection wakes at most once a millisecond.
+    Eco,
+    /// A connection wakes at most every 200 µs.
+    Normal,
+    /// A connection waits awake for its next slot.
+    Precise,
 }
 
 /// An independently scheduled source of actions.

@@ -309,6 +309,8 @@ impl Prepared {
             hash: self.scenario.hash.clone(),
             seed: self.scenario.seed,
             start_us: self.start_us,
+            scale_rate: self.scenario.load.scale_rate,
+            time_scale: self.scenario.load.time_scale,
             taken: self.taken.clone(),
             files,
             secrets: self.scenario.secrets.clone(),

@@ -39,6 +39,7 @@ use crate::report::FolderError;
 use crate::report::Progress;
 use crate::report::closing;
 use crate::scenario::PostgresTarget;
+use crate::scenario::Precision;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
@@ -92,9 +93,7 @@ fn whole(
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Ended, Refusal> {
     let began = Instant::now();
-    let workers = arguments
-        .workers
-        .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
+    let workers = workers(arguments.workers, scenario.load.precision)?;
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
     let finished = load(&prepared, workers, (feed, stop))?;
@@ -121,6 +120,24 @@ fn whole(
     let written = prepared.folder.write_summary(&summary);
     let unwritten = [account, written].into_iter().filter_map(Result::err).collect();
     Ok(Ended { prepared, summary, unwritten })
+}
+
+/// How many worker threads there are. Those that wait awake need a processor each, and one must be
+/// left for everything else: a worker that waits for its processor is late by more than it gains.
+fn workers(asked: Option<u16>, precision: Precision) -> Result<usize, Refusal> {
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let asked = asked.map(usize::from);
+    if precision != Precision::Precise {
+        return Ok(asked.unwrap_or(processors));
+    }
+    let workers = asked.unwrap_or(processors - 1).max(1);
+    if workers < processors {
+        return Ok(workers);
+    }
+    Err(Refusal::setup(&format!(
+        "`precision: precise` needs more processors than worker threads: here are {processors}, \
+         and {workers} of them would wait awake; give fewer `--workers`, or take `normal`"
+    )))
 }
 
 /// The load itself, with what the books must know of it before and after.

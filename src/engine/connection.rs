@@ -129,7 +129,7 @@ impl Connection {
             lanes,
             agenda: Agenda::default(),
             routes: routes.collect(),
-            timer: Timer::new(shared.clock)?,
+            timer: Timer::new(shared.clock, wait::awake_ns(shared.job.scenario.load.precision))?,
             woken: 0,
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),

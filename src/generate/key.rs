@@ -1,15 +1,7 @@
 //! Seeds and draws: the only source of chance. Portable: the same bits on every machine.
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
-/// generators", 2014): a bijection on 64 bits in which each input bit moves half of the output.
-pub(super) fn mix64(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
-}
-
-/// 2^64 divided by the golden ratio: the step of SplitMix64.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+use crate::pace::GOLDEN;
+pub(super) use crate::pace::mix64;
 
 /// What a key is for, so that keys of different purposes never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

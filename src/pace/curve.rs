@@ -1,7 +1,7 @@
-//! Profiles whose rate is piecewise linear, so that Λ is piecewise quadratic and Λ⁻¹ is a closed form.
+//! Profiles made of pieces whose area Λ is a closed form, and Λ⁻¹ with it.
 //!
 //! ```text
-//!  λ                  r1          In a piece of length L, with x since its beginning,
+//!  λ                  r1          In a straight piece of length L, with x since its beginning,
 //!  │              ____╱
 //!  │        ____╱    │              λ(x) = r0 + a·x,          a = (r1 − r0) / L
 //!  │   r0 ╱          │              Λ(x) = base + r0·x + a·x²/2
@@ -12,7 +12,10 @@
 //! ```
 //!
 //! That is the root of the quadratic in the form that subtracts nothing like-sized: with r0 ≫ a·x
-//! the school formula loses all digits, this one none; with a = 0 it is m / r0.
+//! the school formula loses all digits, this one none; with a = 0 it is m / r0. A piece that grows
+//! by the same factor in the same time inverts by a logarithm. Smooth ramps and waves are cut into
+//! pieces so short that a line tells nearly where a slot is due; Newton's method then finds it to
+//! the nanosecond, in two steps.
 //!
 //! Λ⁻¹(n) is the *last* moment with Λ ≤ n. While nothing is scheduled Λ stands still, and the slot
 //! that it stands at is due when the rate rises again; only so do [0, T) hold ⌈Λ(T)⌉ slots.
@@ -21,7 +24,9 @@
 //! sum of few areas (or a multiple of one), and areas within rounding of a whole number are that
 //! number, so that 0.1/s for 30 s is 3 slots, not 4.
 
+mod piece;
 mod section;
+mod shapes;
 
 use std::time::Duration;
 
@@ -31,8 +36,8 @@ use super::nanoseconds;
 use super::real;
 use super::whole;
 use section::Section;
-use section::Shape;
 use section::snap;
+use shapes::shapes;
 
 /// A profile made of segments, played one after the other.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +53,7 @@ impl Curve {
         let mut curve = Curve { sections: Vec::new(), length_ns: 0, total: 0.0 };
         let mut rate = 0.0;
         for segment in segments {
-            let (pieces, length_ns) = segment.pieces(rate);
+            let (pieces, length_ns) = shapes(&segment, rate);
             let Some(section) = Section::new(curve.length_ns, curve.total, pieces, length_ns)
             else {
                 continue;
@@ -70,6 +75,18 @@ impl Curve {
             curve.push(section);
         }
         curve
+    }
+
+    /// Λ at the end.
+    pub(super) fn total(&self) -> f64 {
+        self.total
+    }
+
+    /// Λ⁻¹: the last moment at which Λ is `n`, which is below the total.
+    pub(super) fn reaches(&self, n: f64) -> Option<u64> {
+        // Sections without slots share their base with the next, so the last one is the busy one.
+        let after = self.sections.partition_point(|section| section.base <= n);
+        self.sections.get(after.checked_sub(1)?).map(|section| section.due(n))
     }
 
     fn push(&mut self, section: Section) {
@@ -97,12 +114,7 @@ impl Profile for Curve {
 
     fn due(&self, slot: u64) -> Option<u64> {
         let n = real(slot);
-        if n >= self.total {
-            return None;
-        }
-        // Sections without slots share their base with the next, so the last one is the busy one.
-        let after = self.sections.partition_point(|section| section.base <= n);
-        self.sections.get(after.checked_sub(1)?).map(|section| section.due(n))
+        if n >= self.total { None } else { self.reaches(n) }
     }
 
     fn rate(&self, at_ns: u64) -> f64 {
@@ -119,41 +131,4 @@ impl Profile for Curve {
     fn slots(&self) -> u64 {
         whole(self.total.ceil())
     }
-}
-
-impl Segment {
-    /// One period of the segment, as pieces without base, and the length of the whole.
-    fn pieces(&self, rate_before: f64) -> (Vec<Shape>, u64) {
-        match *self {
-            Segment::Hold { rate, length } => one(rate, rate, length),
-            Segment::Idle { length } => one(0.0, 0.0, length),
-            Segment::Ramp { from, to, length } => one(from.unwrap_or(rate_before), to, length),
-            Segment::Steps { from, by, count, each } => {
-                let length_ns = nanoseconds(each);
-                let step = |index| (from + by * f64::from(index)).max(0.0);
-                let shape = |rate| Shape { from: rate, to: rate, length_ns };
-                let pieces = (0..count).map(|index| shape(step(index))).collect();
-                (pieces, length_ns.saturating_mul(u64::from(count)))
-            }
-            Segment::Spike { base, peak, rise, hold, fall, every, length } => {
-                let quiet = every.saturating_sub(rise).saturating_sub(hold).saturating_sub(fall);
-                let before = nanoseconds(quiet) / 2;
-                let after = nanoseconds(quiet) - before;
-                let pieces = vec![
-                    Shape { from: base, to: base, length_ns: before },
-                    Shape { from: base, to: peak, length_ns: nanoseconds(rise) },
-                    Shape { from: peak, to: peak, length_ns: nanoseconds(hold) },
-                    Shape { from: peak, to: base, length_ns: nanoseconds(fall) },
-                    Shape { from: base, to: base, length_ns: after },
-                ];
-                (pieces, nanoseconds(length))
-            }
-        }
-    }
-}
-
-/// A segment of a single piece.
-fn one(from: f64, to: f64, length: Duration) -> (Vec<Shape>, u64) {
-    let length_ns = nanoseconds(length);
-    (vec![Shape { from, to, length_ns }], length_ns)
 }

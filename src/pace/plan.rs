@@ -15,13 +15,13 @@ use super::real;
 
 /// A profile with a warm-up before it.
 ///
-/// The warm-up is a hold at the profile's mean rate over its first `length`, so that what is warm
-/// is what the measurement begins with. Its slots come first: W of them, numbered 0 to W − 1.
+/// The warm-up is a hold at the profile's mean rate over its first `length`, with slots that arrive
+/// alike, so that what is warm is what the measurement begins with. Its slots come first: W of them, numbered 0 to W − 1.
 /// Slot n from W on is due at `length` + Λ⁻¹(n − W) on the planned clock, which does not count the
 /// pause in between, during which the warm-up settles.
 #[derive(Debug, Clone)]
 pub struct WarmUp {
-    hold: Curve,
+    hold: Arc<dyn Profile>,
     profile: Arc<dyn Profile>,
 }
 
@@ -31,7 +31,8 @@ impl WarmUp {
         let over = length.min(profile.length());
         let seconds = over.as_secs_f64();
         let mean = if seconds > 0.0 { profile.expected(nanoseconds(over)) / seconds } else { 0.0 };
-        WarmUp { hold: Curve::new([Segment::Hold { rate: mean, length }]), profile }
+        let hold = Curve::new([Segment::Hold { rate: mean, length }]);
+        WarmUp { hold: profile.alike(hold), profile }
     }
 }
 

@@ -1,12 +1,19 @@
 //! The parts that profiles are made of.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::pace::Curve;
+use crate::pace::Profile;
+use crate::pace::nanoseconds;
+use crate::pace::real;
+use crate::pace::whole;
 
 /// The most steps that one [`Segment::Steps`] may have: each takes memory. `check` holds it.
 pub const STEPS_MAX: u32 = 10_000;
 
 /// A part of a curve. Rates are slots a second, never negative.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Segment {
     /// One rate.
     Hold {
@@ -15,12 +22,14 @@ pub enum Segment {
         /// How long.
         length: Duration,
     },
-    /// From one rate to another, in a straight line.
+    /// From one rate to another.
     Ramp {
         /// The first rate; if not given, that at which the segment before ended, or 0.
         from: Option<f64>,
         /// The last rate.
         to: f64,
+        /// On which way.
+        curve: Bend,
         /// How long.
         length: Duration,
     },
@@ -60,6 +69,47 @@ pub enum Segment {
         /// How long all of it lasts; the last period may be cut short.
         length: Duration,
     },
+    /// mean + amplitude · sin(2π·t / period).
+    Sine {
+        /// The mean of each period.
+        mean: f64,
+        /// How far it goes above and below; no more than the mean.
+        amplitude: f64,
+        /// How long a wave is.
+        period: Duration,
+        /// Where it begins.
+        start: WaveStart,
+        /// How long all of it lasts; the last period may be cut short.
+        length: Duration,
+    },
+    /// From nothing smoothly up to a peak in the middle, and down again.
+    Bump {
+        /// How many slots it has in all.
+        total: f64,
+        /// How long it lasts.
+        length: Duration,
+    },
+    /// A day, played again and again: straight lines between the middles of its 24 hours.
+    Day {
+        /// The rate in the middle of each hour, from midnight on. Their mean is the day's.
+        rates: Box<[f64; 24]>,
+        /// How long a day takes.
+        day: Duration,
+        /// How long all of it lasts; the last day may be cut short.
+        length: Duration,
+    },
+    /// What was recorded: a hold for each line, with as many slots as the line says.
+    Trace {
+        /// In order of time.
+        stretches: Arc<[Stretch]>,
+    },
+    /// The beginning of a segment.
+    Cut {
+        /// The segment.
+        segment: Box<Segment>,
+        /// How much of it.
+        length: Duration,
+    },
     /// Nothing.
     Idle {
         /// How long.
@@ -67,8 +117,39 @@ pub enum Segment {
     },
 }
 
+/// The way of a ramp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bend {
+    /// A straight line.
+    Linear,
+    /// The same factor in the same time. Neither end is 0; otherwise it is a straight line.
+    Exponential,
+    /// Slowly out of the first rate and slowly into the last, steepest in the middle.
+    Smooth,
+}
+
+/// Where a wave begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaveStart {
+    /// At the mean, rising.
+    Mean,
+    /// At its highest.
+    Peak,
+    /// At its lowest.
+    Trough,
+}
+
+/// A line of a trace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stretch {
+    /// When it ends, in nanoseconds since the trace began.
+    pub end_ns: u64,
+    /// How many slots it has.
+    pub slots: f64,
+}
+
 impl Segment {
-    /// The highest rate of a segment.
+    /// The highest rate of a segment: of a trace, a bound for it.
     pub fn highest(&self) -> f64 {
         match self {
             Segment::Hold { rate, .. } => *rate,
@@ -76,6 +157,11 @@ impl Segment {
             Segment::Ramp { from, to, .. } => from.unwrap_or(0.0).max(*to),
             Segment::Steps { from, by, count, .. } => from.max(from + by * f64::from(count - 1)),
             Segment::Spike { peak, .. } => *peak,
+            Segment::Sine { mean, amplitude, .. } => mean + amplitude,
+            Segment::Bump { total, length } => 2.0 * total / length.as_secs_f64(),
+            Segment::Day { rates, .. } => rates.iter().copied().fold(0.0, f64::max),
+            Segment::Trace { stretches } => rates(stretches).fold(0.0, f64::max),
+            Segment::Cut { segment, .. } => segment.highest(),
             Segment::Idle { .. } => 0.0,
         }
     }
@@ -86,71 +172,149 @@ impl Segment {
             Segment::Hold { length, .. }
             | Segment::Ramp { length, .. }
             | Segment::Spike { length, .. }
+            | Segment::Sine { length, .. }
+            | Segment::Bump { length, .. }
+            | Segment::Day { length, .. }
+            | Segment::Cut { length, .. }
             | Segment::Idle { length } => *length,
             Segment::Steps { count, each, .. } => each.saturating_mul(*count),
+            Segment::Trace { stretches } => {
+                Duration::from_nanos(stretches.last().map_or(0, |last| last.end_ns))
+            }
         }
     }
 
-    /// The rate at which a segment ends.
-    fn ending(&self) -> f64 {
+    /// How many pieces a curve keeps of it: what it costs in memory.
+    pub fn pieces(&self) -> usize {
+        match self {
+            Segment::Steps { count, .. } => usize::try_from(*count).unwrap_or(usize::MAX),
+            Segment::Trace { stretches } => stretches.len(),
+            Segment::Cut { segment, .. } => segment.pieces(),
+            Segment::Sine { .. } => 64,
+            Segment::Bump { .. } | Segment::Day { .. } | Segment::Ramp { .. } => 32,
+            Segment::Spike { .. } => 5,
+            Segment::Hold { .. } | Segment::Idle { .. } => 1,
+        }
+    }
+
+    /// The rate at which a segment ends; of one that has periods, that at which it goes on.
+    pub fn ending(&self) -> f64 {
         match self {
             Segment::Hold { rate, .. } => *rate,
             Segment::Ramp { to, .. } => *to,
             Segment::Steps { from, by, count, .. } => from + by * f64::from(count - 1),
-            Segment::Spike { base, .. } => *base,
-            Segment::Idle { .. } => 0.0,
+            Segment::Trace { stretches } => rates(stretches).last().unwrap_or(0.0),
+            Segment::Spike { .. }
+            | Segment::Sine { .. }
+            | Segment::Day { .. }
+            | Segment::Cut { .. } => {
+                Curve::new([self.clone()]).rate(nanoseconds(self.length()).saturating_sub(1))
+            }
+            Segment::Bump { .. } | Segment::Idle { .. } => 0.0,
         }
     }
 
     /// One segment, lasting just so long.
-    fn fitted(self, wanted: Duration, before: f64) -> Vec<Segment> {
+    fn fitted(mut self, wanted: Duration) -> Vec<Segment> {
         let own = self.length();
-        match self {
-            Segment::Hold { rate, .. } => vec![Segment::Hold { rate, length: wanted }],
-            Segment::Idle { .. } => vec![Segment::Idle { length: wanted }],
-            Segment::Spike { base, peak, rise, hold, fall, every, .. } => {
-                vec![Segment::Spike { base, peak, rise, hold, fall, every, length: wanted }]
+        match &mut self {
+            Segment::Hold { length, .. }
+            | Segment::Idle { length }
+            | Segment::Spike { length, .. }
+            | Segment::Sine { length, .. }
+            | Segment::Day { length, .. } => {
+                *length = wanted;
+                vec![self]
             }
-            Segment::Ramp { from, to, .. } if wanted < own => {
-                let from = from.unwrap_or(before);
-                let to = from + (to - from) * wanted.as_secs_f64() / own.as_secs_f64();
-                vec![Segment::Ramp { from: Some(from), to, length: wanted }]
+            _ if wanted < own => {
+                vec![Segment::Cut { segment: Box::new(self), length: wanted }]
             }
-            Segment::Steps { from, by, count, each } if wanted < own => {
-                let mut left = wanted;
-                let mut steps = Vec::new();
-                for step in 0..count {
-                    let length = each.min(left);
-                    left -= length;
-                    steps.push(Segment::Hold { rate: from + by * f64::from(step), length });
-                    if left.is_zero() {
-                        break;
-                    }
-                }
-                steps
-            }
-            longer => {
-                let rate = longer.ending();
-                vec![longer, Segment::Hold { rate, length: wanted.saturating_sub(own) }]
+            _ => {
+                let rate = self.ending();
+                vec![self, Segment::Hold { rate, length: wanted.saturating_sub(own) }]
             }
         }
     }
+
+    /// The segment at so many times its rates, played so many times as fast.
+    #[must_use]
+    pub fn scaled(mut self, rates_by: f64, speed: f64) -> Segment {
+        let faster = |length: &mut Duration| {
+            *length = Duration::from_nanos(whole((real(nanoseconds(*length)) / speed).round()));
+        };
+        match &mut self {
+            Segment::Hold { rate, length } => {
+                *rate *= rates_by;
+                faster(length);
+            }
+            Segment::Ramp { from, to, length, .. } => {
+                *from = from.map(|from| from * rates_by);
+                *to *= rates_by;
+                faster(length);
+            }
+            Segment::Steps { from, by, each, .. } => {
+                *from *= rates_by;
+                *by *= rates_by;
+                faster(each);
+            }
+            Segment::Spike { base, peak, rise, hold, fall, every, length } => {
+                *base *= rates_by;
+                *peak *= rates_by;
+                [rise, hold, fall, every, length].into_iter().for_each(faster);
+            }
+            Segment::Sine { mean, amplitude, period, length, .. } => {
+                *mean *= rates_by;
+                *amplitude *= rates_by;
+                [period, length].into_iter().for_each(faster);
+            }
+            Segment::Bump { total, length } => {
+                *total *= rates_by / speed;
+                faster(length);
+            }
+            Segment::Day { rates, day, length } => {
+                rates.iter_mut().for_each(|rate| *rate *= rates_by);
+                [day, length].into_iter().for_each(faster);
+            }
+            Segment::Trace { stretches } => {
+                let scaled = stretches.iter().map(|stretch| Stretch {
+                    end_ns: whole((real(stretch.end_ns) / speed).round()),
+                    slots: stretch.slots * rates_by / speed,
+                });
+                *stretches = scaled.collect();
+            }
+            Segment::Cut { segment, length } => {
+                **segment = segment.as_ref().clone().scaled(rates_by, speed);
+                faster(length);
+            }
+            Segment::Idle { length } => faster(length),
+        }
+        self
+    }
 }
 
-/// The segments, lasting just so long: cut, or held at their last rate (the last spikes go on).
+/// The rate of each line of a trace.
+fn rates(stretches: &[Stretch]) -> impl Iterator<Item = f64> {
+    let mut begin_ns = 0;
+    stretches.iter().map(move |stretch| {
+        let length_ns = stretch.end_ns.saturating_sub(begin_ns).max(1);
+        begin_ns = stretch.end_ns;
+        stretch.slots * 1e9 / real(length_ns)
+    })
+}
+
+/// The segments, lasting just so long: cut, or held at their last rate (what has periods goes on).
 pub fn lasting(mut segments: Vec<Segment>, wanted: Duration) -> Vec<Segment> {
     let mut start = Duration::ZERO;
     for index in 0..segments.len() {
         let length = segments[index].length();
         let is_last = index + 1 == segments.len();
-        if start + length < wanted && !is_last {
-            start += length;
+        if start.saturating_add(length) < wanted && !is_last {
+            start = start.saturating_add(length);
             continue;
         }
         segments.truncate(index + 1);
-        let before = segments[..index].last().map_or(0.0, Segment::ending);
         if let Some(last) = segments.pop() {
-            segments.extend(last.fitted(wanted.saturating_sub(start), before));
+            segments.extend(last.fitted(wanted.saturating_sub(start)));
         }
         break;
     }
@@ -161,6 +325,7 @@ pub fn lasting(mut segments: Vec<Segment>, wanted: Duration) -> Vec<Segment> {
 mod tests {
     use std::time::Duration;
 
+    use super::Bend;
     use super::lasting;
     use crate::pace::Curve;
     use crate::pace::Profile;
@@ -174,7 +339,7 @@ mod tests {
     fn a_profile_is_cut_or_goes_on() {
         let segments = vec![
             Segment::Hold { rate: 10.0, length: seconds(10) },
-            Segment::Ramp { from: None, to: 30.0, length: seconds(10) },
+            Segment::Ramp { from: None, to: 30.0, curve: Bend::Linear, length: seconds(10) },
         ];
         let expected = |length: u64| {
             let fitted = Curve::new(lasting(segments.clone(), seconds(length)));

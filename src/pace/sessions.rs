@@ -32,7 +32,7 @@ impl Sessions {
     /// Played one after the other.
     pub fn new(lines: Vec<Line>) -> Self {
         let most = lines.iter().map(|line| line.from.max(line.to)).fold(1.0, f64::max);
-        Self { lines, most: u32::try_from(whole(most.ceil())).unwrap_or(SESSIONS_MAX) }
+        Self { lines, most: u32::try_from(whole(most.ceil())).unwrap_or(u32::MAX) }
     }
 
     /// The same, lasting just so long: cut, or held at the last number. It keeps its numbers: how

@@ -32,6 +32,10 @@ pub struct Manifest {
     seed: u64,
     /// The time in the data at which the run began: microseconds since 1970-01-01T00:00:00Z.
     start_us: i64,
+    /// All rates were multiplied by it: `--scale-rate`.
+    scale_rate: f64,
+    /// All lengths were divided by it: `--time-scale`.
+    time_scale: f64,
     /// Numbers that rows of others had, by table, if there were any: ours begin behind them.
     taken: Vec<u64>,
     /// The scenario's text, and the schemas'.
@@ -53,6 +57,10 @@ pub struct Subject {
     pub seed: u64,
     /// The time in the data at which the run began: microseconds since 1970-01-01T00:00:00Z.
     pub start_us: i64,
+    /// All rates were multiplied by it.
+    pub scale_rate: f64,
+    /// All lengths were divided by it.
+    pub time_scale: f64,
     /// Numbers that rows of others had, by table, if there were any: ours begin behind them.
     pub taken: Vec<u64>,
     /// The scenario's text, and the schemas'.
@@ -125,6 +133,8 @@ impl Manifest {
             hash: subject.hash,
             seed: subject.seed,
             start_us: subject.start_us,
+            scale_rate: subject.scale_rate,
+            time_scale: subject.time_scale,
             taken: subject.taken,
             files: subject.files.into_iter().map(clean).collect(),
             servers,

@@ -2,11 +2,13 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
     ("orders-life", include_str!("../../scenarios/orders-life.yaml")),
     ("orders-max", include_str!("../../scenarios/orders-max.yaml")),
     ("orders-original", include_str!("../../scenarios/orders-original.yaml")),
     ("orders-sessions", include_str!("../../scenarios/orders-sessions.yaml")),
+    ("orders-spikes", include_str!("../../scenarios/orders-spikes.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
@@ -18,6 +20,15 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
 ];
+
+/// Recorded load that scenarios play: file and text.
+pub const TRACES: &[(&str, &str)] =
+    &[("peak-day.csv", include_str!("../../scenarios/peak-day.csv"))];
+
+/// The text of a built-in trace, by the name of its file.
+pub fn trace(file: &str) -> Option<&'static str> {
+    find(TRACES, file)
+}
 
 /// The text of a built-in scenario.
 pub fn scenario(name: &str) -> Option<&'static str> {
@@ -39,19 +50,32 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    /// The files of a folder that end so, by name.
+    fn files(folder: &str, extension: &str) -> BTreeMap<String, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let named = paths.filter(|path| path.extension().is_some_and(|own| own == extension));
+        named
+            .map(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, fs::read_to_string(path).unwrap())
+            })
+            .collect()
+    }
+
     #[test]
     fn what_is_built_in_is_what_lies_in_the_folders() {
-        for (folder, table) in [("scenarios", super::SCENARIOS), ("schemas", super::SCHEMAS)] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-            let mut files = BTreeMap::new();
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-                files.insert(name, fs::read_to_string(path).unwrap());
-            }
+        for (folder, extension, table) in [
+            ("scenarios", "yaml", super::SCENARIOS),
+            ("scenarios", "csv", super::TRACES),
+            ("schemas", "yaml", super::SCHEMAS),
+        ] {
+            let named = |name: &str| {
+                if extension == "csv" { name.to_owned() } else { format!("{name}.{extension}") }
+            };
             let table: BTreeMap<String, String> =
-                table.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
-            assert_eq!(files, table);
+                table.iter().map(|(name, text)| (named(name), (*text).to_owned())).collect();
+            assert_eq!(files(folder, extension), table);
         }
     }
 }

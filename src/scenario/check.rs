@@ -1,10 +1,12 @@
 //! A scenario file to what it means, or every mistake in it.
 
+mod arrival;
 mod batch;
 mod content;
 mod domain;
 mod group;
 mod profile;
+mod scale;
 mod sessions;
 mod spans;
 mod stream;
@@ -22,10 +24,13 @@ use crate::diagnostic::Secrets;
 use crate::scenario::Cdc;
 use crate::scenario::Load;
 use crate::scenario::Overrides;
+use crate::scenario::Precision;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
+use crate::scenario::check::scale::Scale;
 use crate::scenario::file::CdcFile;
 use crate::scenario::file::LoadFile;
+use crate::scenario::file::PrecisionFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::hash::hash;
 use crate::schema::check::Checked;
@@ -49,7 +54,7 @@ const LENGTH_MAX: Duration = Duration::from_hours(366 * 24);
 /// Checks a decoded scenario with the schemas of its domains; mistakes go to `problems`. None where
 /// so much is broken that nothing can be made of it.
 pub(super) fn check(
-    file: &ScenarioFile,
+    (file, reference): (&ScenarioFile, &str),
     schemas: Vec<Option<Checked>>,
     overrides: &Overrides,
     problems: &mut Problems,
@@ -64,18 +69,27 @@ pub(super) fn check(
     // A domain that could not be read may be the one that a reference means.
     relations(&whole, whole.len() == file.domains.value.0.len(), problems);
     let load_file = file.load.0.as_ref()?;
-    let context = stream::Context { file, schemas: &schemas, length: overrides.length };
-    let (streams, profiles) = context.streams(load_file, problems);
     let seed = file.seed.0.as_ref().and_then(|seed| seed.as_ref()).map(|seed| seed.value);
+    let seed = overrides.seed.or(seed).unwrap_or(SEED);
+    let scale = Scale::of(overrides);
+    let context = stream::Context {
+        file,
+        schemas: &schemas,
+        scenario: reference,
+        seed,
+        scale,
+        length: overrides.length,
+    };
+    let (streams, contents) = context.streams(load_file, problems);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
-        seed: overrides.seed.or(seed).unwrap_or(SEED),
+        seed,
         start,
         lanes,
         allow_remote,
         targets,
         domains,
-        load: load(load_file, streams, problems),
+        load: load((load_file, scale), streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
         thresholds: Vec::new(),
         hash: String::new(),
@@ -88,7 +102,7 @@ pub(super) fn check(
         group::check(&scenario, file, problems);
         content::check(&scenario, file, &whole, problems);
     }
-    scenario.hash = hash(&scenario, &profiles);
+    scenario.hash = hash(&scenario, &contents);
     Some(scenario)
 }
 
@@ -144,13 +158,23 @@ fn start(file: &ScenarioFile, problems: &mut Problems) -> Start {
     }
 }
 
-fn load(file: &LoadFile, streams: Vec<crate::scenario::Stream>, problems: &mut Problems) -> Load {
+fn load(
+    (file, scale): (&LoadFile, Scale),
+    streams: Vec<crate::scenario::Stream>,
+    problems: &mut Problems,
+) -> Load {
     let mut read = |text: &Option<Spanned<String>>, default| {
         text.as_ref().and_then(|text| duration(text, problems)).unwrap_or(default)
     };
-    let warmup = read(&file.warmup, Duration::ZERO);
+    let warmup = scale.time(read(&file.warmup, Duration::ZERO));
     let drain = read(&file.drain, DRAIN);
-    Load { warmup, drain, streams }
+    let precision = match file.precision {
+        PrecisionFile::Eco => Precision::Eco,
+        PrecisionFile::Normal => Precision::Normal,
+        PrecisionFile::Precise => Precision::Precise,
+    };
+    let (scale_rate, time_scale) = (scale.rates_by, scale.speed);
+    Load { warmup, drain, precision, scale_rate, time_scale, streams }
 }
 
 /// A duration within a year.

@@ -1,14 +1,28 @@
 //! A scenario as it is written in YAML.
 
+mod profile;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
-use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
+
+pub(super) use profile::ArrivalFile;
+pub(super) use profile::BumpFile;
+pub(super) use profile::CountFile;
+pub(super) use profile::CurveFile;
+pub(super) use profile::DayFile;
+pub(super) use profile::RampFile;
+pub(super) use profile::SegmentFile;
+pub(super) use profile::SineFile;
+pub(super) use profile::SpikeFile;
+pub(super) use profile::StartFile;
+pub(super) use profile::StepsFile;
+pub(super) use profile::TraceFile;
 
 /// One run: which domains, on which targets, under which load, judged how.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -144,9 +158,26 @@ pub(super) struct LoadFile {
     pub(super) warmup: Option<Spanned<String>>,
     /// How long what is due may take to settle after the last slot, or after a signal; 30s unless set.
     pub(super) drain: Option<Spanned<String>>,
+    /// How exactly slots are sent when they are due: `normal` unless set.
+    #[serde(default)]
+    pub(super) precision: PrecisionFile,
     /// What happens, by name; none is a scenario that only seeds.
     #[serde(default)]
     pub(super) streams: Entries<StreamFile>,
+}
+
+/// How exactly slots are sent when they are due, and what that costs.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PrecisionFile {
+    /// A connection wakes at most once a millisecond: for small machines and modest rates.
+    Eco,
+    /// A connection wakes at most every 200 µs.
+    #[default]
+    Normal,
+    /// A connection waits awake for its next slot: takes a processor for each worker thread, and
+    /// one more must be there.
+    Precise,
 }
 
 /// An independently scheduled source of actions.
@@ -173,7 +204,7 @@ pub(super) struct StreamFile {
     pub(super) batch: Option<Spanned<BatchFile>>,
     /// What becomes of slots that could not be sent when they were due; `catch_up` unless set.
     pub(super) late: Option<Spanned<LateFile>>,
-    /// How the slots of a second lie in it; `uniform` unless set.
+    /// How its slots lie about the moments that the rate says: `uniform` unless set.
     pub(super) arrival: Option<Spanned<ArrivalFile>>,
 }
 
@@ -195,10 +226,20 @@ pub(super) struct SessionsFile {
     /// So many sessions.
     pub(super) hold: Option<Spanned<String>>,
     /// From one number of sessions to another, evenly.
-    pub(super) ramp: Option<Spanned<RampFile>>,
+    pub(super) ramp: Option<Spanned<SessionsRampFile>>,
     /// How long.
     #[serde(rename = "for")]
     pub(super) length: Option<Spanned<String>>,
+}
+
+/// From one number of sessions to another, evenly.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionsRampFile {
+    /// How many at first; as many as the segment before ended with unless set.
+    pub(super) from: Option<Spanned<String>>,
+    /// How many at last.
+    pub(super) to: Spanned<String>,
 }
 
 /// How long a session thinks: exactly one of these, or a duration by itself.
@@ -277,80 +318,6 @@ pub(super) struct CatchUpFile {
 pub(super) struct MaxLagFile {
     /// Slots later than this are too late; 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
-}
-
-/// How the slots of a second lie in it.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ArrivalFile {
-    /// At even distances.
-    #[default]
-    Uniform,
-}
-
-/// A segment of a profile: exactly one of the shapes, and `for` where it does not say its length.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SegmentFile {
-    /// One rate: `500/s`.
-    pub(super) hold: Option<Spanned<String>>,
-    /// From one rate to another, evenly.
-    pub(super) ramp: Option<Spanned<RampFile>>,
-    /// A staircase of rates.
-    pub(super) steps: Option<Spanned<StepsFile>>,
-    /// A rate with regular spikes.
-    pub(super) spike: Option<Spanned<SpikeFile>>,
-    /// Nothing, for so long: `10s`.
-    pub(super) idle: Option<Spanned<String>>,
-    /// As much as the target takes, for so long; `true` with a `limit`. The only segment then.
-    pub(super) unlimited: Option<Spanned<Scalar>>,
-    /// How long the segment lasts.
-    #[serde(rename = "for")]
-    pub(super) length: Option<Spanned<String>>,
-    /// By which thresholds and the time series know the segment; unique in its stream.
-    pub(super) name: Option<Spanned<String>>,
-}
-
-/// From one rate to another, evenly.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RampFile {
-    /// The first rate; where the segment before ended unless set.
-    pub(super) from: Option<Spanned<String>>,
-    /// The last rate.
-    pub(super) to: Spanned<String>,
-}
-
-/// A staircase of rates.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StepsFile {
-    /// The rate of the first step.
-    pub(super) from: Spanned<String>,
-    /// How much is added from step to step, a rate; it may be negative.
-    pub(super) by: Spanned<String>,
-    /// How many steps.
-    pub(super) count: Spanned<u32>,
-    /// How long a step lasts.
-    pub(super) each: Spanned<String>,
-}
-
-/// A rate with regular spikes.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SpikeFile {
-    /// The rate between spikes.
-    pub(super) base: Spanned<String>,
-    /// The rate at their top.
-    pub(super) peak: Spanned<String>,
-    /// How long the way up takes.
-    pub(super) rise: Spanned<String>,
-    /// How long the top lasts.
-    pub(super) hold: Spanned<String>,
-    /// How long the way down takes.
-    pub(super) fall: Spanned<String>,
-    /// From the beginning of one spike to that of the next.
-    pub(super) every: Spanned<String>,
 }
 
 /// What change data capture needs on the source.

@@ -12,13 +12,18 @@ use crate::yaml::Node;
 use crate::yaml::Value;
 
 /// What the command line says instead of the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// `path=value` pairs: `load.streams.shop.profile=[{ hold: 10/s, for: 5s }]`. A path is keys
     /// and list indexes (from 0) with dots between them; a value is YAML.
     pub set: Vec<String>,
     /// Instead of `seed`.
     pub seed: Option<u64>,
+    /// All rates, totals and traces are multiplied by it; positive.
+    pub scale_rate: Option<f64>,
+    /// The lengths of profiles and of the warm-up are divided by it, rates stay as they are;
+    /// positive. `length` is not divided.
+    pub time_scale: Option<f64>,
     /// How long each stream lasts: longer profiles are cut, shorter ones go on at their last rate.
     pub length: Option<Duration>,
     /// As if the scenario said `allow_remote: true`.

@@ -181,7 +181,7 @@ fn scenario(
     yaml::note_secrets(&opened.node, problems);
     let file: ScenarioFile = yaml::decode(&opened.node, problems)?;
     let schemas = schemas::load(&file, opened.reference, environment, problems);
-    let scenario = check::check(&file, schemas, overrides, problems)?;
+    let scenario = check::check((&file, opened.reference), schemas, overrides, problems)?;
     let secrets = problems.secrets(overrides::SHOWN_AS);
     Some(Scenario { source: problems.clean_text(opened.file), secrets, ..scenario })
 }

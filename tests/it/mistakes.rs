@@ -190,9 +190,44 @@ fn the_hash_follows_the_content_and_nothing_else() {
         "load.streams.shop.profile.0.hold=201/s",
         "load.streams.shop.profile.0.for=11s",
         "load.warmup=4s",
+        "load.streams.shop.repeat=2",
+        "load.streams.shop.arrival=poisson",
+        "load.streams.shop.arrival={ burst: { size: 2 } }",
+        "load.streams.shop.profile.1.ramp.curve=smooth",
     ] {
         assert_ne!(hash(&[other]), own, "{other}");
     }
+    for same in ["load.streams.shop.profile.0.name=calm", "load.precision=eco"] {
+        assert_eq!(hash(&[same]), own, "{same}");
+    }
+    let scaled = |scale_rate, time_scale| {
+        let overrides = Overrides { scale_rate, time_scale, ..Overrides::default() };
+        Scenario::read_with("@quickstart", &overrides, &no_variables).unwrap()
+    };
+    assert_eq!(scaled(Some(1.0), Some(1.0)).hash, own);
+    assert_ne!(scaled(Some(0.5), None).hash, own);
+    assert_ne!(scaled(None, Some(10.0)).hash, own);
+    assert_eq!(scaled(None, Some(10.0)).load.warmup.as_millis(), 300);
+}
+
+/// What a trace says is content; its file lies beside the scenario.
+#[test]
+fn a_trace_is_part_of_the_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("traced.yaml");
+    let text = builtin::scenario("orders-day").unwrap();
+    fs::write(&scenario, text.replace("peak-day.csv", "mine.csv")).unwrap();
+    let hash = |csv: &str| {
+        fs::write(folder.path().join("mine.csv"), csv).unwrap();
+        let reference = scenario.to_str().unwrap();
+        Scenario::read_with(reference, &Overrides::default(), &no_variables).unwrap().hash
+    };
+    let own = hash("second,ops\n0,10\n60,20\n");
+    assert_eq!(hash("# the same, since 1970\n1700000000,10\r\n1700000060,20.0"), own);
+    assert_ne!(hash("second,ops\n0,10\n60,21\n"), own);
+    let built_in = builtin::trace("peak-day.csv").unwrap();
+    let shipped = Scenario::read_with("@orders-day", &Overrides::default(), &no_variables).unwrap();
+    assert_eq!(hash(built_in), shipped.hash);
 }
 
 #[test]

@@ -8,17 +8,23 @@
     reason = "a test computes by hand what the library computes with care, and wants equality"
 )]
 
+mod arrivals;
+mod properties;
+mod shapes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use loadgen::pace::Arrival;
+use loadgen::pace::Bend;
+use loadgen::pace::Count;
 use loadgen::pace::Curve;
 use loadgen::pace::Pacing;
 use loadgen::pace::Plan;
 use loadgen::pace::Profile;
 use loadgen::pace::Segment;
 use loadgen::pace::Slots;
-use loadgen::pace::WarmUp;
-use proptest::prelude::*;
+use loadgen::pace::WaveStart;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -31,7 +37,7 @@ fn hold(rate: f64, for_s: f64) -> Segment {
 }
 
 fn ramp(from: Option<f64>, to: f64, for_s: f64) -> Segment {
-    Segment::Ramp { from, to, length: seconds(for_s) }
+    Segment::Ramp { from, to, curve: Bend::Linear, length: seconds(for_s) }
 }
 
 fn dues(profile: &dyn Profile) -> Vec<u64> {
@@ -242,62 +248,13 @@ fn a_lane_may_begin_anywhere() {
     assert_eq!(slots(u64::MAX, u64::MAX), [0_u64; 0]);
 }
 
-fn rate() -> impl Strategy<Value = f64> {
-    prop_oneof![
-        Just(0.0),
-        (1_u32..2_000).prop_map(f64::from),
-        0.05..5.0_f64,
-        1.0..200_000.0_f64,
-        Just(10_000_000.0),
-    ]
+fn sine(mean: f64, amplitude: f64, period: f64, start: WaveStart, for_s: f64) -> Segment {
+    let (period, length) = (seconds(period), seconds(for_s));
+    Segment::Sine { mean, amplitude, period, start, length }
 }
 
-/// Half a millisecond to half a minute; whole milliseconds half of the time.
-fn length() -> impl Strategy<Value = Duration> {
-    prop_oneof![
-        (1_u64..30_000).prop_map(Duration::from_millis),
-        (500_000_u64..30_000_000_000).prop_map(Duration::from_nanos),
-    ]
-}
-
-fn segment() -> impl Strategy<Value = Segment> {
-    let hold = (rate(), length()).prop_map(|(rate, length)| Segment::Hold { rate, length });
-    let ramp = (proptest::option::of(rate()), rate(), length())
-        .prop_map(|(from, to, length)| Segment::Ramp { from, to, length });
-    let steps = (rate(), -500.0..500.0_f64, 1_u32..9, length())
-        .prop_map(|(from, by, count, each)| Segment::Steps { from, by, count, each });
-    let part = || prop_oneof![Just(Duration::ZERO), length()];
-    let spike = (rate(), rate(), (part(), part(), part(), length()), 0.1..5.5_f64).prop_map(
-        |(base, peak, (rise, hold, fall, quiet), periods)| {
-            let every = rise + hold + fall + quiet;
-            let length = every.mul_f64(periods);
-            Segment::Spike { base, peak, rise, hold, fall, every, length }
-        },
-    );
-    let idle = length().prop_map(|length| Segment::Idle { length });
-    prop_oneof![hold, ramp, steps, spike, idle]
-}
-
-fn profile() -> impl Strategy<Value = Arc<dyn Profile>> {
-    let curve = prop::collection::vec(segment(), 1..6).prop_map(Curve::new);
-    (curve, proptest::option::of(length())).prop_map(|(curve, warmup)| -> Arc<dyn Profile> {
-        match warmup {
-            Some(warmup) => Arc::new(WarmUp::new(Arc::new(curve), warmup)),
-            None => Arc::new(curve),
-        }
-    })
-}
-
-/// Slots spread over a profile: all of the first and last, and some between.
-fn some_slots(profile: &dyn Profile) -> Vec<u64> {
-    let slots = profile.slots();
-    let stride = (slots / 500).max(1) as usize;
-    let ends = (0..slots.min(50)).chain(slots.saturating_sub(50)..slots);
-    let mut some: Vec<_> = ends.chain((0..slots).step_by(stride)).collect();
-    some.sort_unstable();
-    some.dedup();
-    some
-}
+const DRAWN: Arrival = Arrival::Poisson(Count::Drawn);
+const EXACT: Arrival = Arrival::Poisson(Count::Exact);
 
 /// How many slots are due before a time, found by halving.
 fn emitted(profile: &dyn Profile, at_ns: u64) -> u64 {
@@ -307,81 +264,4 @@ fn emitted(profile: &dyn Profile, at_ns: u64) -> u64 {
         if profile.due(middle).unwrap() < at_ns { low = middle + 1 } else { high = middle }
     }
     low
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// The pacing contract: never a whole slot ahead of the profile or behind it.
-    #[test]
-    fn at_every_instant_less_than_a_slot_is_missing_or_too_many(
-        profile in profile(),
-        places in prop::collection::vec(0.0..=1.0_f64, 100),
-    ) {
-        let length_ns = profile.length().as_nanos() as f64;
-        let anywhere = places.iter().map(|place| (place * length_ns) as u64);
-        // The instants at which it matters most: those just around due times.
-        let slots = some_slots(&*profile);
-        let around = slots.iter().flat_map(|slot| {
-            let due_ns = profile.due(*slot).unwrap();
-            [due_ns.saturating_sub(1), due_ns, due_ns + 1]
-        });
-        for at_ns in anywhere.chain(around) {
-            let expected = profile.expected(at_ns);
-            let difference = emitted(&*profile, at_ns) as f64 - expected;
-            // Less than 1 but for the last digits of an `f64`.
-            prop_assert!(difference.abs() < 1.0 + 1e-9 + expected * 1e-14, "{difference} at {at_ns} ns");
-        }
-    }
-
-    #[test]
-    fn due_times_never_go_back_and_lie_within_the_profile(profile in profile()) {
-        let mut before = 0;
-        for slot in some_slots(&*profile) {
-            let due_ns = profile.due(slot).unwrap();
-            prop_assert!(due_ns >= before, "slot {slot}: {due_ns} after {before}");
-            prop_assert!(u128::from(due_ns) <= profile.length().as_nanos());
-            before = due_ns;
-        }
-    }
-
-    #[test]
-    fn a_profile_has_as_many_slots_as_its_area_and_no_more(segments in prop::collection::vec(segment(), 1..6)) {
-        let curve = Curve::new(segments);
-        let area = curve.expected(u64::MAX);
-        prop_assert_eq!(curve.slots(), area.ceil() as u64);
-        prop_assert_eq!(curve.due(curve.slots()), None);
-        prop_assert_eq!(curve.due(u64::MAX), None);
-        if curve.slots() > 0 {
-            prop_assert!(curve.due(curve.slots() - 1).is_some());
-        }
-    }
-
-    #[test]
-    fn due_is_the_inverse_of_expected(segments in prop::collection::vec(segment(), 1..6)) {
-        let curve = Curve::new(segments);
-        for slot in some_slots(&curve) {
-            let due_ns = curve.due(slot).unwrap();
-            let near = |at_ns: u64| (curve.expected(at_ns) - slot as f64).abs() <= 1e-6;
-            let early = curve.expected(due_ns.saturating_sub(100)) <= slot as f64;
-            let late = curve.expected(due_ns + 100) >= slot as f64;
-            prop_assert!(near(due_ns) || (early && late), "slot {slot} at {due_ns} ns");
-        }
-    }
-
-    /// Dealing loses nothing, doubles nothing and moves nothing, over lanes and over their sharing.
-    #[test]
-    fn the_lanes_together_are_the_whole_stream(
-        segments in prop::collection::vec(segment(), 1..4),
-        lanes in 1_u32..40,
-        first in 0_u64..2_000,
-    ) {
-        let curve: Arc<dyn Profile> = Arc::new(Curve::new(segments));
-        let end = curve.slots().min(first + 3_000);
-        let whole: Vec<_> = (first..end).map(|slot| (slot, curve.due(slot).unwrap())).collect();
-        let lane = |lane| Slots::new(Arc::clone(&curve), lane, lanes, first, end);
-        let mut dealt: Vec<_> = (0..lanes).flat_map(lane).collect();
-        dealt.sort_unstable();
-        prop_assert_eq!(dealt, whole);
-    }
 }

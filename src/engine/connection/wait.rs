@@ -10,12 +10,28 @@ use crate::engine::destination::AnySink;
 use crate::engine::stop::Level;
 use crate::pace::Plan;
 use crate::pace::nanoseconds;
+use crate::scenario::Precision;
 use crate::sink::Lost;
 use crate::sink::Sink;
 
-/// Timers do not wake a connection more often than this: at high rates several slots then share a
-/// wake-up. It bounds what pacing adds to lateness.
-const WAKE_MIN_NS: u64 = 100_000;
+/// Timers do not wake a connection more often than this, in nanoseconds: at high rates several slots
+/// then share a wake-up. It bounds what pacing adds to lateness.
+fn wake_min_ns(precision: Precision) -> u64 {
+    match precision {
+        Precision::Eco => 1_000_000,
+        Precision::Normal => 200_000,
+        Precision::Precise => 0,
+    }
+}
+
+/// How long before its next slot a connection stays awake, in nanoseconds: a processor that sleeps
+/// takes about so long to wake.
+pub(super) fn awake_ns(precision: Precision) -> u64 {
+    match precision {
+        Precision::Eco | Precision::Normal => 0,
+        Precision::Precise => 80_000,
+    }
+}
 
 /// Why a connection woke.
 enum Event {
@@ -31,8 +47,9 @@ impl Connection {
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
         let has_work = self.has_work();
+        let wake_min = wake_min_ns(self.shared.job.scenario.load.precision);
         let next = [self.agenda.next(), self.linger_until()].into_iter().flatten().min();
-        let next = next.map(|at| at.max(self.woken + WAKE_MIN_NS).min(at + WAKE_MIN_NS));
+        let next = next.map(|at| at.max(self.woken + wake_min).min(at + wake_min));
         if !has_work && next.is_none() {
             return;
         }

@@ -1,10 +1,8 @@
 //! One segment in place, and the arithmetic of its pieces.
 
+use crate::pace::curve::piece::Shape;
 use crate::pace::real;
 use crate::pace::whole;
-
-/// A second, in nanoseconds.
-const SECOND: f64 = 1e9;
 
 /// One segment in place: a period of some pieces, played again and again.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,45 +92,6 @@ impl Section {
         // Where a period begins at `n`, rounding may have made the quotient a little too small;
         // where it has made it too great, `snap` says that the period does begin at `n`.
         if self.origin(period + 1) <= n { period + 1 } else { period }
-    }
-}
-
-/// The rate over one piece.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shape {
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) length_ns: u64,
-}
-
-impl Shape {
-    /// Slots in its first `x_ns`.
-    fn area(&self, x_ns: u64) -> f64 {
-        let x = real(x_ns);
-        let mean = self.from + (self.to - self.from) * (x / real(self.length_ns)) * 0.5;
-        mean * x / SECOND
-    }
-
-    fn rate(&self, x_ns: u64) -> f64 {
-        self.from + (self.to - self.from) * (real(x_ns) / real(self.length_ns))
-    }
-
-    /// How long after its beginning `slots` slots are due: at once, or rounded up to a nanosecond,
-    /// so that no slot is early.
-    fn inverse(&self, slots: f64) -> u64 {
-        if slots <= 0.0 {
-            return 0;
-        }
-        #[expect(clippy::float_cmp, reason = "a hold has one rate, to the bit")]
-        let x = if self.from == self.to {
-            slots * SECOND / self.from
-        } else {
-            let slope = (self.to - self.from) * SECOND / real(self.length_ns);
-            let square = (self.from * self.from + 2.0 * slope * slots).max(0.0);
-            2.0 * slots * SECOND / (self.from + square.sqrt())
-        };
-        // Two roundings at most stand behind x: what lies that little above a whole number is it.
-        whole((x - x * (2.0 * f64::EPSILON)).ceil()).min(self.length_ns)
     }
 }
 

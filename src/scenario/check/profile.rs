@@ -1,27 +1,24 @@
 //! Profiles: lists of segments.
 
+mod shape;
+
 use std::time::Duration;
 
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
-use crate::pace::STEPS_MAX;
+use crate::pace::Bend;
 use crate::pace::Segment;
-use crate::scenario::check::duration;
 use crate::scenario::check::positive;
-use crate::scenario::file::RampFile;
 use crate::scenario::file::SegmentFile;
-use crate::scenario::file::SpikeFile;
-use crate::scenario::file::StepsFile;
-use crate::units::parse_rate;
 use crate::yaml::Kept;
 use crate::yaml::Kind;
 use crate::yaml::Scalar;
 use crate::yaml::Spanned;
 
-/// Most segments of a profile, and most of a repeated one.
+/// Most segments of a profile, and most pieces of a repeated one.
 const SEGMENTS_MAX: usize = 1_000;
-const REPEATED_MAX: usize = 100_000;
+const PIECES_MAX: usize = 400_000;
 
 /// A profile, as written.
 pub(super) enum Written {
@@ -47,10 +44,11 @@ pub(super) enum End {
     AtLimit,
 }
 
-/// Reads a profile, played `repeat` times. None if some of it is broken.
+/// Reads the profile of a stream, played `repeat` times. None if some of it is broken.
 pub(super) fn profile(
     file: &Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
     repeat: Option<&Spanned<u32>>,
+    scenario: &str,
     problems: &mut Problems,
 ) -> Option<Written> {
     let mut parts = Vec::new();
@@ -59,10 +57,15 @@ pub(super) fn profile(
     for segment in file.value.iter().map(|segment| segment.0.as_ref()) {
         let name = segment.and_then(|segment| segment.value.name.as_ref());
         let name = name.map(|name| name.value.clone());
-        match segment.map(|segment| one(segment, problems)) {
-            Some(Some(Read::Segment(segment))) => parts.push(Part { segment, name }),
-            Some(Some(Read::Unlimited(length, place))) => unlimited = Some((length, place, name)),
-            Some(None) | None => is_whole = false,
+        let read = segment.and_then(|segment| Some((one(segment, scenario, problems)?, segment)));
+        match read {
+            Some((Read::Segment(read), written)) => {
+                let before = parts.last().map_or(0.0, |part: &Part| part.segment.ending());
+                is_whole &= grows_from_something(&read, (before, is_whole), written, problems);
+                parts.push(Part { segment: read, name });
+            }
+            Some((Read::Unlimited(length, place), _)) => unlimited = Some((length, place, name)),
+            None => is_whole = false,
         }
     }
     if file.value.is_empty() || file.value.len() > SEGMENTS_MAX {
@@ -84,19 +87,38 @@ pub(super) fn profile(
     if is_whole && !has_rate {
         problems.add(Problem::new("the profile has no rate above 0").at(file.place));
     }
-    let times = times(repeat, file.value.len(), problems)?;
+    let times = times(repeat, &parts, problems)?;
     is_whole.then(|| Written::Open(repeated(parts, times)))
 }
 
+/// Whether an exponential ramp has something to begin with: the rate before, if that is known.
+fn grows_from_something(
+    segment: &Segment,
+    (before, is_known): (f64, bool),
+    written: &Spanned<SegmentFile>,
+    problems: &mut Problems,
+) -> bool {
+    let Segment::Ramp { from, to, curve: Bend::Exponential, .. } = segment else { return true };
+    let from = from.unwrap_or(if is_known { before } else { 1.0 });
+    if from > 0.0 && *to > 0.0 {
+        return true;
+    }
+    let place = written.value.ramp.as_ref().map_or(written.place, |ramp| ramp.place);
+    let problem = Problem::new("an `exp` ramp neither begins nor ends at 0").at(place);
+    problems.add(problem.help("write `from: 1/s`, or `curve: smooth`"));
+    false
+}
+
 /// How often it is played.
-fn times(repeat: Option<&Spanned<u32>>, segments: usize, problems: &mut Problems) -> Option<usize> {
+fn times(repeat: Option<&Spanned<u32>>, parts: &[Part], problems: &mut Problems) -> Option<usize> {
     let Some(repeat) = repeat else { return Some(1) };
     let times = usize::try_from(repeat.value).unwrap_or(usize::MAX);
-    let most = REPEATED_MAX / segments.max(1);
+    let pieces: usize = parts.iter().map(|part| part.segment.pieces()).sum();
+    let most = (PIECES_MAX / pieces.max(1)).max(1);
     if (1..=most).contains(&times) {
         return Some(times);
     }
-    let message = format!("`repeat` is 1 to {most} for a profile of {segments} segments");
+    let message = format!("`repeat` is 1 to {most} for this profile");
     problems.add(Problem::new(message).at(repeat.place));
     None
 }
@@ -137,66 +159,65 @@ enum Read {
     Unlimited(End, Place),
 }
 
-fn one(file: &Spanned<SegmentFile>, problems: &mut Problems) -> Option<Read> {
-    let SegmentFile { hold, ramp, steps, spike, idle, unlimited, length, .. } = &file.value;
-    let given: Vec<&str> = [
-        (hold.is_some(), "hold"),
-        (ramp.is_some(), "ramp"),
-        (steps.is_some(), "steps"),
-        (spike.is_some(), "spike"),
-        (idle.is_some(), "idle"),
-        (unlimited.is_some(), "unlimited"),
-    ]
-    .into_iter()
-    .filter_map(|(is_given, name)| is_given.then_some(name))
-    .collect();
-    let shape = match given.as_slice() {
+/// Whether a shape has `for` beside it.
+#[derive(Clone, Copy, PartialEq)]
+enum Length {
+    Needed,
+    Possible,
+    Own,
+}
+
+fn one(file: &Spanned<SegmentFile>, scenario: &str, problems: &mut Problems) -> Option<Read> {
+    let written = &file.value;
+    let shapes = [
+        ("hold", written.hold.is_some(), Length::Needed),
+        ("ramp", written.ramp.is_some(), Length::Needed),
+        ("steps", written.steps.is_some(), Length::Own),
+        ("spike", written.spike.is_some(), Length::Needed),
+        ("sine", written.sine.is_some(), Length::Needed),
+        ("bump", written.bump.is_some(), Length::Own),
+        ("day", written.day.is_some(), Length::Possible),
+        ("trace", written.trace.is_some(), Length::Own),
+        ("idle", written.idle.is_some(), Length::Own),
+        ("unlimited", written.unlimited.is_some(), Length::Own),
+    ];
+    let given: Vec<(&str, Length)> = shapes
+        .iter()
+        .filter_map(|(name, is_given, length)| is_given.then_some((*name, *length)))
+        .collect();
+    let (shape, needs) = match given.as_slice() {
         [shape] => *shape,
         [] => {
+            let names: Vec<String> = shapes.iter().map(|(name, ..)| format!("`{name}`")).collect();
             let problem = Problem::new("the segment has no shape").at(file.place);
-            let help = "write one of `hold`, `ramp`, `steps`, `spike`, `idle`, `unlimited`";
-            problems.add(problem.help(help));
+            problems.add(problem.help(format!("write one of {}", names.join(", "))));
             return None;
         }
-        [first, second, ..] => {
+        [(first, _), (second, _), ..] => {
             let message = format!("`{first}` and `{second}` are two segments");
             let problem = Problem::new(message).at(file.place);
             problems.add(problem.help("write them one after the other"));
             return None;
         }
     };
-    let is_long = ["hold", "ramp", "spike"].contains(&shape);
-    match length {
-        None if is_long => {
+    match &written.length {
+        None if needs == Length::Needed => {
             let problem = Problem::new(format!("`{shape}` needs its length")).at(file.place);
             problems.add(problem.help("write `for: 1m`"));
             return None;
         }
-        Some(length) if !is_long => {
+        Some(length) if needs == Length::Own => {
             let message = format!("`{shape}` says its length itself");
             problems.add(Problem::new(message).at(length.place).help("leave `for` away"));
             return None;
         }
         _ => {}
     }
-    if let Some(unlimited) = unlimited {
+    if let Some(unlimited) = &written.unlimited {
         return self::unlimited(unlimited, problems)
             .map(|length| Read::Unlimited(length, unlimited.place));
     }
-    let length = length.as_ref().map(|length| positive(length, problems));
-    let length = length.unwrap_or(Some(Duration::ZERO));
-    let segment = match (hold, ramp, steps, spike, idle) {
-        (Some(hold), ..) => {
-            rate(hold, problems).and_then(|rate| Some(Segment::Hold { rate, length: length? }))
-        }
-        (_, Some(ramp), ..) => self::ramp(&ramp.value, length, problems),
-        (_, _, Some(steps), ..) => self::steps(&steps.value, problems),
-        (_, _, _, Some(spike), _) => self::spike(spike, length, problems),
-        (.., idle) => {
-            idle.as_ref().and_then(|idle| Some(Segment::Idle { length: positive(idle, problems)? }))
-        }
-    };
-    segment.map(Read::Segment)
+    shape::shape(written, scenario, problems).map(Read::Segment)
 }
 
 /// `unlimited: 60s`, or `unlimited: true`.
@@ -211,78 +232,4 @@ fn unlimited(scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<End> {
     }
     let text = Spanned { value: text.clone(), place: scalar.place };
     positive(&text, problems).map(End::After)
-}
-
-fn rate(text: &Spanned<String>, problems: &mut Problems) -> Option<f64> {
-    parse_rate(&text.value)
-        .map_err(|message| problems.add(Problem::new(message).at(text.place)))
-        .ok()
-}
-
-fn ramp(file: &RampFile, length: Option<Duration>, problems: &mut Problems) -> Option<Segment> {
-    let from = match &file.from {
-        Some(from) => rate(from, problems).map(Some),
-        None => Some(None),
-    };
-    let to = rate(&file.to, problems);
-    Some(Segment::Ramp { from: from?, to: to?, length: length? })
-}
-
-fn steps(file: &StepsFile, problems: &mut Problems) -> Option<Segment> {
-    let from = rate(&file.from, problems);
-    let by = signed_rate(&file.by, problems);
-    let each = positive(&file.each, problems);
-    let count = file.count.value;
-    if count == 0 || count > STEPS_MAX {
-        let message = format!("`count` is 1 to {STEPS_MAX}");
-        problems.add(Problem::new(message).at(file.count.place));
-        return None;
-    }
-    let (from, by, each) = (from?, by?, each?);
-    if from + by * f64::from(count - 1) < -1e-9 {
-        let problem = Problem::new("the steps go below 0").at(file.by.place);
-        problems.add(problem.help("take fewer or smaller steps"));
-        return None;
-    }
-    Some(Segment::Steps { from, by, count, each })
-}
-
-/// A rate that may be negative: steps may go down.
-fn signed_rate(text: &Spanned<String>, problems: &mut Problems) -> Option<f64> {
-    match text.value.strip_prefix('-') {
-        None => rate(text, problems),
-        Some(positive) => {
-            let positive = Spanned { value: positive.to_owned(), place: text.place };
-            rate(&positive, problems).map(|rate| -rate)
-        }
-    }
-}
-
-fn spike(
-    written: &Spanned<SpikeFile>,
-    length: Option<Duration>,
-    problems: &mut Problems,
-) -> Option<Segment> {
-    let file = &written.value;
-    let (base, peak) = (rate(&file.base, problems), rate(&file.peak, problems));
-    let [rise, hold, fall] =
-        [&file.rise, &file.hold, &file.fall].map(|text| duration(text, problems));
-    let every = positive(&file.every, problems);
-    let (base, peak, rise, hold, fall, every) = (base?, peak?, rise?, hold?, fall?, every?);
-    let mut is_good = true;
-    if rise + hold + fall > every {
-        let problem = Problem::new("`rise`, `hold` and `fall` together are longer than `every`");
-        problems.add(problem.at(file.every.place));
-        is_good = false;
-    }
-    if (rise + hold + fall).is_zero() {
-        problems.add(Problem::new("the peak takes no time at all").at(file.hold.place));
-        is_good = false;
-    }
-    if peak <= base {
-        problems.add(Problem::new("the peak is not above the base").at(file.peak.place));
-        is_good = false;
-    }
-    let length = length?;
-    is_good.then_some(Segment::Spike { base, peak, rise, hold, fall, every, length })
 }

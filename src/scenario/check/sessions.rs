@@ -12,6 +12,7 @@ use crate::pace::Sessions;
 use crate::pace::Think;
 use crate::scenario::check::duration;
 use crate::scenario::check::positive;
+use crate::scenario::check::scale::Scale;
 use crate::scenario::file::SessionsFile;
 use crate::scenario::file::StreamFile;
 use crate::scenario::file::ThinkFile;
@@ -27,7 +28,7 @@ const SEGMENTS_MAX: usize = 1_000;
 pub(super) fn closed(
     name: &Spanned<String>,
     file: &StreamFile,
-    length: Option<Duration>,
+    (scale, length): (Scale, Option<Duration>),
     problems: &mut Problems,
 ) -> Option<Pacing> {
     let profile = file.profile.as_ref().map(|written| (written.place, "profile"));
@@ -69,7 +70,12 @@ pub(super) fn closed(
         problems.add(Problem::new("there is never a session").at(written.place));
         return None;
     }
-    let sessions = Sessions::new(lines);
+    let sessions = Sessions::new(lines.into_iter().map(|line| scale.line(line)).collect());
+    if sessions.most() > SESSIONS_MAX {
+        let message = format!("scaled, the stream has more than {SESSIONS_MAX} sessions");
+        problems.add(Problem::new(message).at(written.place));
+        return None;
+    }
     let sessions = match length {
         Some(length) => sessions.lasting(length),
         None => sessions,

@@ -1,25 +1,29 @@
 //! Streams: mixes, pacing, limits, late policies.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::pace::Curve;
 use crate::pace::Pacing;
 use crate::pace::Segment;
+use crate::pace::arrival_key;
 use crate::pace::lasting;
 use crate::scenario::Late;
 use crate::scenario::LatePolicy;
 use crate::scenario::MixEntry;
 use crate::scenario::NamedSegment;
 use crate::scenario::Stream;
+use crate::scenario::check::arrival;
 use crate::scenario::check::batch::batching;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
+use crate::scenario::check::profile::Part;
 use crate::scenario::check::profile::Written;
+use crate::scenario::check::scale::Scale;
 use crate::scenario::check::sessions;
 use crate::scenario::check::spans;
 use crate::scenario::file::LateFile;
@@ -27,6 +31,7 @@ use crate::scenario::file::LoadFile;
 use crate::scenario::file::ModelFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::StreamFile;
+use crate::scenario::hash::Content;
 use crate::schema::check::Checked;
 use crate::units::parse_count;
 use crate::yaml::Spanned;
@@ -34,6 +39,9 @@ use crate::yaml::Spanned;
 /// What is meant where the file says nothing.
 const FACTOR: f64 = 2.0;
 const MAX_LAG: Duration = Duration::from_secs(5);
+
+/// The highest rate, per second: what a rate may be as it is written.
+const RATE_MAX: f64 = 1e9;
 
 /// Most streams, and most actions of a mix.
 const STREAMS_MAX: usize = 256;
@@ -43,31 +51,37 @@ pub(super) struct Context<'a> {
     pub(super) file: &'a ScenarioFile,
     /// By the number of the domain in the file.
     pub(super) schemas: &'a [Option<Checked>],
+    /// The scenario as it was named: a path or `@name`.
+    pub(super) scenario: &'a str,
+    /// From which the arrivals come.
+    pub(super) seed: u64,
+    /// What the command line does to rates and lengths.
+    pub(super) scale: Scale,
     /// How long every stream lasts, if the command line says so.
     pub(super) length: Option<Duration>,
 }
 
 impl Context<'_> {
-    /// All streams, and the segments of each.
+    /// All streams, and what of each one's pacing decides the content.
     pub(super) fn streams(
         &self,
         load: &LoadFile,
         problems: &mut Problems,
-    ) -> (Vec<Stream>, Vec<Vec<Segment>>) {
+    ) -> (Vec<Stream>, Vec<Content>) {
         if let Some((name, _)) = load.streams.0.get(STREAMS_MAX) {
             let message = format!("a scenario has at most {STREAMS_MAX} streams");
             problems.add(Problem::new(message).at(name.place));
         }
-        let streams = load.streams.iter();
-        streams.filter_map(|(name, stream)| self.stream(name, stream, problems)).unzip()
+        let streams = load.streams.iter().enumerate();
+        streams.filter_map(|(number, stream)| self.stream(number, stream, problems)).unzip()
     }
 
     fn stream(
         &self,
-        name: &Spanned<String>,
-        file: &StreamFile,
+        number: usize,
+        (name, file): (&Spanned<String>, &StreamFile),
         problems: &mut Problems,
-    ) -> Option<(Stream, Vec<Segment>)> {
+    ) -> Option<(Stream, Content)> {
         if name.value.is_empty() || name.value.len() > 100 || name.value.contains(char::is_control)
         {
             let message = "a stream's name has 1 to 100 characters that can be printed";
@@ -87,65 +101,86 @@ impl Context<'_> {
             (Some(Ok(limit)), _) => Some(limit),
             _ => None,
         };
-        let (pacing, segments, named) = match file.model {
-            ModelFile::Open => self.open(name, file, limit, problems)?,
+        let (pacing, named, content) = match file.model {
+            ModelFile::Open => self.paced(number, (name, file), limit, problems)?,
             ModelFile::Closed => {
-                let pacing = sessions::closed(name, file, self.length, problems)?;
-                (pacing, Vec::new(), Vec::new())
+                let pacing = sessions::closed(name, file, (self.scale, self.length), problems)?;
+                (pacing, Vec::new(), Content::default())
             }
         };
         let name = name.value.clone();
         let batch = batching(file, problems);
         let late = late?;
-        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, segments))
+        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, content))
+    }
+
+    /// The profile of an open stream as it is played, when its named segments are, and what of it
+    /// decides the content.
+    fn open(
+        &self,
+        parts: Vec<Part>,
+        (file, place): (&StreamFile, Place),
+        number: usize,
+        problems: &mut Problems,
+    ) -> Option<(Pacing, Vec<NamedSegment>, Content)> {
+        let parts: Vec<Part> = parts.into_iter().map(|part| self.scale.part(part)).collect();
+        let highest = parts.iter().map(|part| part.segment.highest()).fold(0.0, f64::max);
+        if highest > RATE_MAX {
+            let message = "the profile has more than a thousand million a second";
+            problems.add(Problem::new(message).at(place));
+            return None;
+        }
+        let named = spans::named(&parts, self.length);
+        let segments: Vec<Segment> = parts.into_iter().map(|part| part.segment).collect();
+        let segments = match self.length {
+            Some(length) => lasting(segments, length),
+            None => segments,
+        };
+        let curve = Curve::new(segments.clone());
+        let arrival = arrival::arrival(file.arrival.as_ref(), &curve, problems)?;
+        let profile = curve.arriving(arrival, arrival_key(self.seed, number));
+        Some((Pacing::Open(profile), named, Content { segments, arrival: Some(arrival) }))
     }
 
     /// When the slots of an open stream are due.
-    fn open(
+    fn paced(
         &self,
-        name: &Spanned<String>,
-        file: &StreamFile,
+        number: usize,
+        (name, file): (&Spanned<String>, &StreamFile),
         limit: Option<u64>,
         problems: &mut Problems,
-    ) -> Option<(Pacing, Vec<Segment>, Vec<NamedSegment>)> {
+    ) -> Option<(Pacing, Vec<NamedSegment>, Content)> {
         let sessions = file.sessions.as_ref().map(|written| (written.place, "sessions"));
         let think = file.think.as_ref().map(|written| (written.place, "think"));
         for (place, word) in [sessions, think].into_iter().flatten() {
             let message = format!("`{word}` belongs to a closed stream, and this one is open");
             problems.add(Problem::new(message).at(place).help("write `model: closed` beside it"));
         }
-        let Some(written) = &file.profile else {
+        let Some(profile) = &file.profile else {
             if sessions.is_none() {
                 let problem = Problem::new("the stream has no `profile`").at(name.place);
                 problems.add(problem.help("write `profile: [ { hold: 100/s, for: 1m } ]`"));
             }
             return None;
         };
-        Some(match profile::profile(written, file.repeat.as_ref(), problems)? {
+        let read = profile::profile(profile, file.repeat.as_ref(), self.scenario, problems);
+        Some(match read? {
             Written::Unlimited(End::AtLimit, _) if limit.is_none() && self.length.is_none() => {
-                let problem = Problem::new("this stream would never end").at(written.place);
+                let problem = Problem::new("this stream would never end").at(profile.place);
                 let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
                 problems.add(problem.help(help));
                 return None;
             }
             Written::Unlimited(end, name) => {
+                arrival::refuse(file.arrival.as_ref(), problems);
                 let own = match end {
-                    End::After(length) => Some(length),
+                    End::After(length) => Some(self.scale.time(length)),
                     End::AtLimit => None,
                 };
                 let length = self.length.or(own);
-                let named = spans::whole(name, length);
-                (Pacing::Unlimited { length }, Vec::new(), named)
+                (Pacing::Unlimited { length }, spans::whole(name, length), Content::default())
             }
-            Written::Open(parts) => {
-                let named = spans::named(&parts, self.length);
-                let segments = parts.into_iter().map(|part| part.segment).collect();
-                let segments = match self.length {
-                    Some(length) => lasting(segments, length),
-                    None => segments,
-                };
-                (Pacing::Open(Arc::new(Curve::new(segments.clone()))), segments, named)
-            }
+            Written::Open(parts) => self.open(parts, (file, profile.place), number, problems)?,
         })
     }
 

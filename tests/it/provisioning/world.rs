@@ -6,6 +6,7 @@ use loadgen::scenario::Cdc;
 use loadgen::scenario::Domain;
 use loadgen::scenario::Load;
 use loadgen::scenario::PostgresTarget;
+use loadgen::scenario::Precision;
 use loadgen::scenario::Provision;
 use loadgen::scenario::Roles;
 use loadgen::scenario::Scenario;
@@ -53,7 +54,14 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             }),
         }],
         domains,
-        load: Load { warmup: Duration::ZERO, drain: Duration::ZERO, streams: Vec::new() },
+        load: Load {
+            warmup: Duration::ZERO,
+            drain: Duration::ZERO,
+            precision: Precision::Normal,
+            scale_rate: 1.0,
+            time_scale: 1.0,
+            streams: Vec::new(),
+        },
         cdc: Cdc {
             publication: "debezium".to_owned(),
             signal_table: true,

@@ -28,6 +28,8 @@ fn manifest(folder: &RunFolder, command: &[String]) -> Manifest {
         hash: "ab".repeat(32),
         seed: 42,
         start_us: 0,
+        scale_rate: 1.0,
+        time_scale: 1.0,
         taken: Vec::new(),
         files: vec![SourceFile { path: "scenarios/quickstart.yaml".to_owned(), text }],
         secrets: problems.secrets("--set"),
