@@ -5,20 +5,29 @@
 //! [`Lane`] takes its decisions one after the other ([`Decision`]: which action, which rows), and
 //! [`World::render`] turns a decision into the values to send, whenever that is.
 
+mod browser;
+mod chance;
 mod children;
 mod column;
 mod compile;
+mod dependent;
+mod derive;
 mod fingerprint;
 mod group;
+mod invent;
 mod key;
 mod lane;
 mod permute;
+mod place;
 mod population;
 mod render;
 mod seeding;
+mod sentence;
+mod unique;
 mod typed;
 mod words;
 mod world;
+mod zipf;
 
 pub use fingerprint::fingerprint;
 pub use lane::Decision;

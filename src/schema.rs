@@ -2,9 +2,15 @@
 //! [`Schema`] has passed `schema/check.rs`.
 
 pub mod order;
+pub mod places;
 pub(crate) mod check;
 pub(crate) mod expression;
 pub(crate) mod file;
+pub(crate) mod lines;
+pub(crate) mod pattern;
+mod dependent;
+mod distribution;
+mod drawn;
 mod find;
 mod kind;
 pub(crate) mod typed;
@@ -18,10 +24,31 @@ pub fn json_schema() -> serde_json::Value {
     yaml::json_schema_of::<file::SchemaFile>("loadgen schema")
 }
 
+pub use dependent::Dependent;
+pub(crate) use distribution::normal_at;
+pub(crate) use distribution::normal_below;
+pub use drawn::Address;
+pub use drawn::AddressPart;
+pub use drawn::Distribution;
+pub use drawn::Drawn;
+pub use drawn::Invented;
+pub use drawn::IpRange;
+pub(crate) use drawn::PHONES;
+pub(crate) use drawn::PUBLIC_V4;
+pub use drawn::PhoneForm;
+pub use drawn::Shape;
+pub use drawn::Size;
+pub use drawn::TextUnit;
+pub use expression::Expression;
+pub use expression::Function;
+pub use expression::Operator;
 pub use kind::ColumnType;
 pub use kind::Geometry;
 pub use kind::RangeType;
 pub use kind::named::EnumType;
+pub use lines::Lines;
+pub use pattern::Pattern;
+pub use pattern::Piece;
 pub use typed::TypedFill;
 
 /// A domain, checked.
@@ -216,6 +243,12 @@ pub enum Fill {
     State,
     /// 1, 2, 3, ... among the rows of one owner: see [`Table::owner`].
     Line,
+    /// Drawn by chance alone.
+    Drawn(Drawn),
+    /// Made from another column of the row.
+    Dependent(Dependent),
+    /// As this fill, but no two rows have the same: made from the row's shuffled number.
+    Unique(Box<Fill>),
     /// Made for one type, or of other fills.
     Typed(TypedFill),
 }
@@ -345,30 +378,4 @@ pub enum Set {
     Toggle,
     /// The value after the old one in this list, the first after the last.
     Next(Vec<Literal>),
-}
-
-/// A computed column. Numbers are decimals, exact; the result is rounded to the column's scale.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Expression {
-    /// Another column of the row.
-    Column(usize),
-    /// A number or a text.
-    Literal(Literal),
-    /// Two operands.
-    Binary(Operator, Box<Expression>, Box<Expression>),
-    /// `lower(text)`
-    Lower(Box<Expression>),
-}
-
-/// An operator of an [`Expression`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operator {
-    /// `+`
-    Add,
-    /// `-`
-    Subtract,
-    /// `*`
-    Multiply,
-    /// `||`
-    Concat,
 }

@@ -26,6 +26,7 @@ pub use types::ListOr;
 pub use types::OneOrMany;
 pub use types::Scalar;
 pub use types::ScalarOr;
+pub use types::SeveralOr;
 pub use types::Spanned;
 
 /// A node of the tree.

@@ -4,6 +4,8 @@
 use crate::action::Action;
 use crate::action::TableId;
 use crate::action::Value;
+use crate::generate::chance::Chance;
+use crate::generate::dependent::Dependent;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -52,6 +54,9 @@ pub(super) enum Filler {
     Derived(Expression),
     State { names: Vec<Constant> },
     Line,
+    Chance(Chance),
+    Dependent(Box<Dependent>),
+    Unique(Box<Filler>),
     Typed(Box<TypedFiller>),
 }
 
@@ -110,7 +115,7 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// What its draws are keyed by.
-    fn item(&self) -> u64 {
+    pub(super) fn item(&self) -> u64 {
         self.ordinal ^ u64::from(self.line) << 48 ^ self.change.rotate_left(40)
     }
 }
@@ -146,7 +151,14 @@ impl World {
         Draw::new(key).unit() < column.null_rate
     }
 
-    fn fill(&self, column: &Column, filler: &Filler, row: &Row<'_>, action: &mut Action) -> Value {
+    /// The value that a fill makes of a row.
+    pub(super) fn fill(
+        &self,
+        column: &Column,
+        filler: &Filler,
+        row: &Row<'_>,
+        action: &mut Action,
+    ) -> Value {
         let key = || key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
         match filler {
             Filler::Sequence { start } => {
@@ -196,9 +208,15 @@ impl World {
             }
             Filler::State { names } => names[row.state].value(action),
             Filler::Line => Value::Int(i64::from(row.line)),
+            Filler::Chance(chance) => {
+                let place =
+                    |name| self::key(self.seed, row.table.0, Purpose::Place, row.item() ^ name);
+                chance.value(column.kind, key(), place, action)
+            }
+            Filler::Unique(inner) => self.unique_value(column, inner, row, action),
             Filler::Typed(filler) => self.typed(column.kind, filler, (key(), row), action),
             // Filled after the others: see `render_row`.
-            Filler::Email { .. } | Filler::Derived(_) => Value::Null,
+            Filler::Email { .. } | Filler::Derived(_) | Filler::Dependent(_) => Value::Null,
         }
     }
 

@@ -24,6 +24,10 @@ pub(super) enum Purpose {
     Think,
     /// The half of a key that proves the other one.
     Proof,
+    /// The address that columns of a row share.
+    Place,
+    /// How row numbers are shuffled into a unique column's values; followed by its number.
+    Unique(u16),
 }
 
 impl Purpose {
@@ -36,8 +40,10 @@ impl Purpose {
             Self::Deal(number) => 5 << 32 | u64::from(number),
             Self::Shuffle => 6 << 32,
             Self::Proof => 7 << 32,
-            Self::FollowUp => 8 << 32,
-            Self::Think => 9 << 32,
+            Self::Place => 8 << 32,
+            Self::Unique(number) => 9 << 32 | u64::from(number),
+            Self::FollowUp => 10 << 32,
+            Self::Think => 11 << 32,
         }
     }
 }

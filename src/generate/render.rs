@@ -9,16 +9,13 @@ use crate::action::Shape;
 use crate::action::StatementId;
 use crate::action::TableId;
 use crate::action::Value;
-use crate::action::write_value;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
-use crate::generate::column::Column;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::column::as_held;
-use crate::generate::column::cut;
-use crate::generate::column::round_to;
+use crate::generate::derive::derived;
+use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -26,11 +23,6 @@ use crate::generate::lane::Turn;
 use crate::generate::world::SetValue;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
-use crate::schema::ColumnType;
-use crate::schema::Expression;
-use crate::schema::Literal;
-use crate::schema::Operator;
-use crate::units::Decimal;
 
 impl World {
     /// Fills `action` with what a decision sends; nothing, if it skips.
@@ -177,6 +169,9 @@ impl World {
                     let number = self.number(row.table, row.ordinal);
                     email(column, number, from.map(|at| first + at), action)
                 }
+                Filler::Dependent(dependent) => {
+                    self.dependent_value((column, dependent), row, first, action)
+                }
                 _ => self.column_value(column, row, action),
             };
             action.set(first + number, value);
@@ -237,150 +232,4 @@ impl World {
 
 fn shape(table: TableId, change: Change, statement: StatementId, rows: u32) -> Shape {
     Shape { table, change, statement, rows }
-}
-
-/// An address that is unique by the row's number, with as much of the name before it as fits.
-fn email(column: &Column, ordinal: u64, name: Option<usize>, action: &mut Action) -> Value {
-    const PLACES: [&str; 3] = ["example.com", "example.net", "example.org"];
-    let mut tail = String::new();
-    base36(ordinal, &mut tail);
-    tail.push('@');
-    tail.push_str(PLACES[usize::try_from(ordinal % 3).unwrap_or(0)]);
-    let mut local = String::new();
-    if let Some(Value::Text(span)) = name.map(|at| action.values_from(at)[0]) {
-        for word in action.text(span).split(|letter: char| !letter.is_ascii_alphanumeric()) {
-            if !word.is_empty() {
-                local.push_str(&word.to_ascii_lowercase());
-                local.push('.');
-            }
-        }
-    }
-    if let ColumnType::Varchar(Some(limit)) = column.kind {
-        local.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(tail.len()));
-    }
-    let start = action.arena().len();
-    action.arena().push_str(&local);
-    action.arena().push_str(&tail);
-    action.text_from(start)
-}
-
-fn base36(mut number: u64, out: &mut String) {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(char::from_digit(u32::try_from(number % 36).unwrap_or(0), 36).unwrap_or('0'));
-        number /= 36;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend(digits.iter().rev());
-}
-
-/// A computed column; NULL if an operand is. A number that would leave the column stops at the
-/// column's end.
-fn derived(kind: ColumnType, expression: &Expression, first: usize, action: &mut Action) -> Value {
-    let value = match evaluate(expression, first, action) {
-        Some(Operand::Text(text)) => {
-            let start = action.arena().len();
-            action.arena().push_str(&text);
-            cut(kind, start, action);
-            action.text_from(start)
-        }
-        Some(Operand::Number(number)) => exactly(kind, number),
-        Some(Operand::Real(number)) => round_to(kind, number),
-        None => Value::Null,
-    };
-    as_held(kind, value)
-}
-
-/// An exact number as a column holds it.
-fn exactly(kind: ColumnType, number: Decimal) -> Value {
-    let exact = match kind {
-        ColumnType::Numeric { .. } | ColumnType::Money => {
-            let (precision, scale) = kind.digits();
-            number
-                .rescale(scale)
-                .filter(|fits| fits.whole_digits() <= u32::from(precision - scale))
-                .map(Value::Decimal)
-        }
-        _ => kind.integer_range().and_then(|(least, greatest)| {
-            let whole = number.rescale(0)?.unscaled;
-            (least..=greatest).contains(&whole).then_some(Value::Int(whole))
-        }),
-    };
-    exact.unwrap_or_else(|| round_to(kind, number.to_f64()))
-}
-
-enum Operand {
-    Number(Decimal),
-    Real(f64),
-    Text(String),
-}
-
-impl Operand {
-    fn real(&self) -> Option<f64> {
-        match self {
-            Self::Number(number) => Some(number.to_f64()),
-            Self::Real(number) => Some(*number),
-            Self::Text(_) => None,
-        }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Real(number) => number.to_string(),
-            Self::Text(text) => text,
-        }
-    }
-}
-
-/// As deep as the expression is written; `check` limits that.
-fn evaluate(expression: &Expression, first: usize, action: &Action) -> Option<Operand> {
-    Some(match expression {
-        Expression::Column(column) => match action.values_from(first)[*column] {
-            Value::Null => return None,
-            Value::Int(unscaled) => Operand::Number(Decimal { unscaled, scale: 0 }),
-            Value::Decimal(number) => Operand::Number(number),
-            Value::Float(number) => Operand::Real(number),
-            other => {
-                let mut text = String::new();
-                write_value(other, action, &mut text);
-                Operand::Text(text)
-            }
-        },
-        Expression::Literal(Literal::Int(unscaled)) => {
-            Operand::Number(Decimal { unscaled: *unscaled, scale: 0 })
-        }
-        Expression::Literal(Literal::Decimal(number)) => Operand::Number(*number),
-        Expression::Literal(Literal::Text(text)) => Operand::Text(text.clone()),
-        Expression::Literal(_) => return None,
-        Expression::Lower(of) => Operand::Text(evaluate(of, first, action)?.text().to_lowercase()),
-        Expression::Binary(operator, left, right) => {
-            combine(*operator, evaluate(left, first, action)?, evaluate(right, first, action)?)?
-        }
-    })
-}
-
-fn combine(operator: Operator, left: Operand, right: Operand) -> Option<Operand> {
-    if operator == Operator::Concat {
-        return Some(Operand::Text(left.text() + &right.text()));
-    }
-    if let (Operand::Number(left), Operand::Number(right)) = (&left, &right) {
-        let number = match operator {
-            Operator::Add => left.checked_add(*right),
-            Operator::Subtract => left.checked_sub(*right),
-            _ => left.checked_mul(*right),
-        };
-        if let Some(number) = number {
-            return Some(Operand::Number(number));
-        }
-        // What has more than 18 digits is computed in floating point, as near as that comes.
-    }
-    let (left, right) = (left.real()?, right.real()?);
-    Some(Operand::Real(match operator {
-        Operator::Add => left + right,
-        Operator::Subtract => left - right,
-        _ => left * right,
-    }))
 }

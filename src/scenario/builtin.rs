@@ -2,6 +2,7 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
     ("orders-life", include_str!("../../scenarios/orders-life.yaml")),
@@ -16,10 +17,15 @@ pub const SCENARIOS: &[(&str, &str)] = &[
 
 /// The schemas: name and text.
 pub const SCHEMAS: &[(&str, &str)] = &[
+    ("fills", include_str!("../../schemas/fills.yaml")),
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
 ];
+
+/// The lists that schemas take lines from: path from the schemas' folder, and text.
+pub const LISTS: &[(&str, &str)] =
+    &[("lists/dishes.txt", include_str!("../../schemas/lists/dishes.txt"))];
 
 /// Recorded load that scenarios play: file and text.
 pub const TRACES: &[(&str, &str)] =
@@ -38,6 +44,11 @@ pub fn scenario(name: &str) -> Option<&'static str> {
 /// The text of a built-in schema.
 pub fn schema(name: &str) -> Option<&'static str> {
     find(SCHEMAS, name)
+}
+
+/// The text of a built-in list.
+pub fn list(name: &str) -> Option<&'static str> {
+    find(LISTS, name)
 }
 
 fn find(files: &[(&'static str, &'static str)], name: &str) -> Option<&'static str> {
@@ -69,9 +80,11 @@ mod tests {
             ("scenarios", "yaml", super::SCENARIOS),
             ("scenarios", "csv", super::TRACES),
             ("schemas", "yaml", super::SCHEMAS),
+            ("schemas/lists", "txt", super::LISTS),
         ] {
-            let named = |name: &str| {
-                if extension == "csv" { name.to_owned() } else { format!("{name}.{extension}") }
+            let named = |name: &str| match extension {
+                "yaml" => format!("{name}.yaml"),
+                _ => name.trim_start_matches("lists/").to_owned(),
             };
             let table: BTreeMap<String, String> =
                 table.iter().map(|(name, text)| (named(name), (*text).to_owned())).collect();

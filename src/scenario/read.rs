@@ -158,7 +158,9 @@ fn schema_alone(
 ) -> Option<Schema> {
     yaml::interpolate(&mut opened.node, environment, problems);
     let source = problems.clean_text(opened.file);
-    let checked = schema::check::check(&opened.node, source, problems)?;
+    // A built-in schema is called `@name` here, and its lists lie beside it too.
+    let beside = |name: &str| schemas::beside(opened.reference, name);
+    let checked = schema::check::check(&opened.node, source, &beside, problems)?;
     schema::check::relations(&[&checked], false, problems);
     Some(checked.schema)
 }

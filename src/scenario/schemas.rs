@@ -57,7 +57,8 @@ fn one(
     yaml::hide_secrets(&node, false, problems);
     problems.searched(file);
     yaml::interpolate(&mut node, environment, problems);
-    let checked = check::check(&node, problems.clean_text(file), problems)?;
+    let beside = |name: &str| beside(&shown, name);
+    let checked = check::check(&node, problems.clean_text(file), &beside, problems)?;
     // With a file of its own the domain may be called as it likes: the schema's name counts.
     if domain.schema.is_none() && checked.schema.name != name.value {
         let message = format!("`{shown}` is the schema `{}`", checked.schema.name);
@@ -103,6 +104,17 @@ fn find(
         Some(text) => Ok((format!("@schemas/{file}"), text.to_owned())),
         None => Err(missing(name, &folders)),
     }
+}
+
+/// Reads a list that a schema names: how it is shown, and its text.
+pub(super) fn beside(schema: &str, name: &str) -> Result<(String, String), String> {
+    if schema.starts_with('@') {
+        let text = builtin::list(name).ok_or_else(|| "there is no such file".to_owned())?;
+        return Ok((format!("@schemas/{name}"), text.to_owned()));
+    }
+    let folder = Path::new(schema).parent();
+    let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+    Ok((shown(&path), read_file(&path)?))
 }
 
 /// Where schemas are looked for.

@@ -1,15 +1,21 @@
 //! A schema file to what it means, or every mistake in it.
 
 mod action;
+mod address;
+mod chance;
+mod dependent;
+mod distribution;
 mod draw;
 mod fill;
 mod follow;
+mod lines;
 pub(crate) mod literal;
 mod outline;
 mod relation;
 mod set;
 mod shape;
 mod table;
+mod unique;
 mod typed;
 mod types;
 
@@ -24,6 +30,7 @@ use crate::schema::file::steps_of;
 use crate::yaml;
 use crate::yaml::Node;
 
+pub(crate) use lines::Beside;
 pub(crate) use literal::moment;
 pub(crate) use outline::identifier;
 pub(crate) use outline::unreserved;
@@ -103,8 +110,13 @@ impl Checked {
 }
 
 /// Checks a schema by itself; its mistakes go to `problems`. References are left to
-/// [`relations`]. None if the file's outermost structure is broken.
-pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Option<Checked> {
+/// [`relations`]. `beside` reads the lists that it names. None if the file's outermost structure is broken.
+pub(crate) fn check(
+    node: &Node,
+    source: String,
+    beside: Beside<'_>,
+    problems: &mut Problems,
+) -> Option<Checked> {
     let file: SchemaFile = yaml::decode(node, problems)?;
     identifier(&file.schema, "a domain's name", problems);
     if let Some(database) = &file.database {
@@ -121,5 +133,6 @@ pub(crate) fn check(node: &Node, source: String, problems: &mut Problems) -> Opt
     let (enums, domains) = (types.enums, types.domains);
     let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
     follow::all(&file, &mut schema, problems);
+    lines::load(&mut schema, beside, problems);
     Some(Checked { schema, file, kinds })
 }

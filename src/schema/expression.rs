@@ -1,13 +1,23 @@
 //! Reads the small language of derived columns: `price * quantity`, `'+1-555-' || id`,
 //! `lower(name)`. Operators bind as in PostgreSQL: `*`, then `+` and `-`, then `||`.
 
+mod call;
+mod meaning;
+mod tokens;
+
 use std::ops::Range;
 
 use crate::schema::ColumnType;
-use crate::schema::Expression;
 use crate::schema::Literal;
-use crate::schema::Operator;
+use crate::schema::expression::tokens::Symbol;
+use crate::schema::expression::tokens::Token;
+use crate::schema::expression::tokens::fault;
+use crate::schema::expression::tokens::tokens;
 use crate::units::Decimal;
+
+pub use meaning::Expression;
+pub use meaning::Function;
+pub use meaning::Operator;
 
 /// Parentheses within parentheses, at most.
 const DEPTH_MAX: usize = 32;
@@ -66,102 +76,20 @@ pub(crate) fn columns(expression: &Expression) -> Vec<usize> {
             Expression::Column(column) => found.push(*column),
             Expression::Literal(_) => {}
             Expression::Binary(_, left, right) => rest.extend([&**left, &**right]),
-            Expression::Lower(inner) => rest.push(inner),
+            Expression::Call(_, operands) => rest.extend(operands),
         }
     }
     found
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Symbol {
-    Name(String),
-    Text(String),
-    Number(Decimal),
-    Operator(Operator),
-    Open,
-    Close,
-}
-
-struct Token {
-    symbol: Symbol,
-    range: Range<usize>,
-}
-
-fn fault(message: String, range: Range<usize>) -> Fault {
-    Fault { message, range, unknown: None }
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(first) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let (symbol, length) = match first {
-            _ if first.is_whitespace() => {
-                at += first.len_utf8();
-                continue;
-            }
-            '(' => (Symbol::Open, 1),
-            ')' => (Symbol::Close, 1),
-            '+' => (Symbol::Operator(Operator::Add), 1),
-            '-' => (Symbol::Operator(Operator::Subtract), 1),
-            '*' => (Symbol::Operator(Operator::Multiply), 1),
-            '|' if rest.starts_with("||") => (Symbol::Operator(Operator::Concat), 2),
-            '\'' => quoted(rest, '\'')
-                .map(|(word, length)| (Symbol::Text(word), length))
-                .ok_or_else(|| fault("this text has no closing `'`".into(), at..text.len()))?,
-            '"' => quoted(rest, '"')
-                .map(|(word, length)| (Symbol::Name(word), length))
-                .ok_or_else(|| fault("this name has no closing `\"`".into(), at..text.len()))?,
-            _ if first.is_ascii_digit() || first == '.' => number(rest, at)?,
-            _ if first.is_alphabetic() || first == '_' => {
-                let length =
-                    rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-                (Symbol::Name(rest[..length].to_owned()), length)
-            }
-            _ => {
-                let message = format!("`{first}` has no meaning in an expression");
-                return Err(fault(message, at..at + first.len_utf8()));
-            }
-        };
-        tokens.push(Token { symbol, range: at..at + length });
-        at += length;
-    }
-    Ok(tokens)
-}
-
-/// A text in quotes, in which a doubled quote stands for one; and its length with the quotes.
-fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
-    let mut word = String::new();
-    let mut rest = text.char_indices().skip(1).peekable();
-    while let Some((at, character)) = rest.next() {
-        if character != quote {
-            word.push(character);
-        } else if rest.next_if(|(_, next)| *next == quote).is_some() {
-            word.push(quote);
-        } else {
-            return Some((word, at + 1));
-        }
-    }
-    None
-}
-
-fn number(text: &str, at: usize) -> Result<(Symbol, usize), Fault> {
-    let length = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    match text[..length].parse() {
-        Ok(number) => Ok((Symbol::Number(number), length)),
-        Err(reason) => Err(fault(reason, at..at + length)),
-    }
-}
-
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
     end: usize,
     columns: &'a [Known<'a>],
 }
 
-struct Parsed {
+pub(super) struct Parsed {
     expression: Expression,
     yields: Option<Yields>,
     range: Range<usize>,
@@ -216,7 +144,7 @@ impl Parser<'_> {
                 let is_call = self.tokens.get(self.at).is_some_and(|t| t.symbol == Symbol::Open);
                 if is_call { self.call(name, depth, &range) } else { self.column(name, range) }
             }
-            Symbol::Operator(_) | Symbol::Close => {
+            Symbol::Operator(_) | Symbol::Close | Symbol::Comma => {
                 Err(fault("a column, number or text is missing before this".into(), range))
             }
         }
@@ -234,25 +162,6 @@ impl Parser<'_> {
                 Ok(Parsed { range: start..range.end, ..inner })
             }
             _ => Err(fault("this `(` is not closed".into(), start..start + 1)),
-        }
-    }
-
-    fn call(&mut self, name: &str, depth: usize, range: &Range<usize>) -> Result<Parsed, Fault> {
-        if !name.eq_ignore_ascii_case("lower") {
-            let message = format!("there is no function `{name}`; there is `lower(…)`");
-            return Err(fault(message, range.clone()));
-        }
-        self.at += 1;
-        let inner = self.inner(depth, range.start)?;
-        match inner.yields {
-            Some(yields) if !is_text(yields) => {
-                Err(fault("`lower` needs text".into(), inner.range))
-            }
-            _ => Ok(Parsed {
-                expression: Expression::Lower(Box::new(inner.expression)),
-                yields: Some(Yields::Text),
-                range: inner.range,
-            }),
         }
     }
 
@@ -366,6 +275,7 @@ mod tests {
         same("price - quantity - 1", "(price - quantity) - 1");
         same("name || price + 1", "name || (price + 1)");
         same("lower(name)||'a'", "( lower ( \"name\" ) ) || 'a'");
+        same("round(price * 2, 1)", "ROUND((price*2), 1)");
         assert_ne!(parse("price*(1+2)", &COLUMNS).unwrap(), parse("price*1+2", &COLUMNS).unwrap());
     }
 
@@ -379,12 +289,28 @@ mod tests {
         assert_eq!(at("price * name").0, "name");
         assert_eq!(at("name || at").0, "at");
         assert_eq!(at("price || 1").0, "price || 1");
-        assert_eq!(at("upper(name)").0, "upper");
+        assert_eq!(at("uper(name)").0, "uper");
+        assert_eq!(at("round(price, quantity)").0, "quantity");
+        assert_eq!(at("substr(name, 1)").0, "substr");
+        assert_eq!(at("least(price, name)").0, "name");
+        assert_eq!(at("coalesce(price, name)").0, "name");
         assert_eq!(at("lower(price + 1)").0, "lower(price + 1)");
         assert_eq!(at("(price").0, "(");
         assert_eq!(at("price price").1, "an operator is missing before this");
         assert_eq!(at("'abc").0, "'abc");
-        for bad in ["", "price *", "* price", "price ; 1", "1e5", ")", "-price", "1.2.3"] {
+        for bad in [
+            "",
+            "price *",
+            "* price",
+            "price ; 1",
+            "1e5",
+            ")",
+            "-price",
+            "1.2.3",
+            "abs()",
+            "abs(1,)",
+            "1,2",
+        ] {
             assert!(parse(bad, &COLUMNS).is_err(), "{bad}");
         }
         assert!(parse(&"(".repeat(1_900), &COLUMNS).is_err());

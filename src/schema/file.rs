@@ -1,5 +1,6 @@
 //! A schema as it is written in YAML.
 
+mod fills;
 mod types;
 
 use schemars::JsonSchema;
@@ -15,6 +16,20 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use fills::AddressFile;
+pub(crate) use fills::AfterFile;
+pub(crate) use fills::CorrelatedFile;
+pub(crate) use fills::ExponentialFile;
+pub(crate) use fills::GivenFile;
+pub(crate) use fills::IpFile;
+pub(crate) use fills::IpRangeFile;
+pub(crate) use fills::LognormalFile;
+pub(crate) use fills::NormalFile;
+pub(crate) use fills::ParetoFile;
+pub(crate) use fills::PhoneFile;
+pub(crate) use fills::SizeFile;
+pub(crate) use fills::TextFile;
+pub(crate) use fills::ZipfFile;
 pub(crate) use types::ArrayFile;
 pub(crate) use types::JsonFile;
 pub(crate) use types::RangeFile;
@@ -124,6 +139,34 @@ pub(crate) struct FillFile {
     pub(crate) derived: Option<Spanned<String>>,
     /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,
+    /// Numbers, dates or times around a mean.
+    pub(crate) normal: Option<NormalFile>,
+    /// Numbers, dates or times that grow rarer from the least on.
+    pub(crate) exponential: Option<ExponentialFile>,
+    /// Numbers from the least on, with a tail that is heavier than any other.
+    pub(crate) pareto: Option<ParetoFile>,
+    /// Whole numbers by their rank: the first is the likeliest.
+    pub(crate) zipf: Option<ZipfFile>,
+    /// `true` in this share of rows: `0.3`.
+    pub(crate) boolean: Option<Spanned<f64>>,
+    /// Sentences of so many words or characters.
+    pub(crate) text: Option<TextFile>,
+    /// A part of an address: `city`. The parts of a row are of one place.
+    pub(crate) address: Option<Spanned<ScalarOr<AddressFile>>>,
+    /// A phone number that nobody has: `national` or `e164`.
+    pub(crate) phone: Option<PhoneFile>,
+    /// An internet address: `v4` or `v6`.
+    pub(crate) ip: Option<IpFile>,
+    /// Text of a pattern: `[A-Z]{3}-\d{4}`.
+    pub(crate) pattern: Option<Spanned<String>>,
+    /// A line of a file beside the schema; its weight stands behind a tab.
+    pub(crate) lines: Option<Spanned<String>>,
+    /// What the value of another column asks for.
+    pub(crate) given: Option<GivenFile>,
+    /// High where another column is high.
+    pub(crate) correlated: Option<CorrelatedFile>,
+    /// Later than another column.
+    pub(crate) after: Option<AfterFile>,
 
     /// Random bytes, so many: `16`, or from `[1, 200]`.
     pub(crate) bytes: Option<Spanned<OneOrMany<u32>>>,
@@ -163,6 +206,14 @@ fn meaning(word: &str) -> &'static str {
         }
         "line" => "With `per`: 1, 2, 3 among the rows of one owner.",
         "email" => "An address of its own for each row.",
+        "company" => "The name of a firm.",
+        "phone" => "A phone number that nobody has, in the form of the country.",
+        "ip" => "An internet address, of version 4 and a network at home.",
+        "user_agent" => "What a browser of today says of itself.",
+        "url" => "A page of an example domain.",
+        "slug" => "Words with hyphens between them.",
+        "username" => "A name to log in with.",
+        "color" => "A colour: `#a1b2c3`.",
         "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
         _ => "",
@@ -194,16 +245,6 @@ pub(crate) struct EventTimeFile {
 pub(crate) struct EmailFile {
     /// The column of this table that holds the name they are made from; a random name unless set.
     pub(crate) from: Option<Spanned<String>>,
-}
-
-/// A lognormal distribution.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LognormalFile {
-    /// Half of the values are below it; above 0.
-    pub(crate) median: Spanned<f64>,
-    /// 99 of 100 values are below it; above the median.
-    pub(crate) p99: Spanned<f64>,
 }
 
 /// Which part of a person's name.

@@ -1,12 +1,16 @@
 //! Finds things in a schema by their names and relations.
 
 use crate::schema::Action;
+use crate::schema::ColumnType;
+use crate::schema::Dependent;
 use crate::schema::Fill;
+use crate::schema::Literal;
 use crate::schema::Otherwise;
 use crate::schema::Reference;
 use crate::schema::Schema;
 use crate::schema::Step;
 use crate::schema::Table;
+use crate::schema::TypedFill;
 
 impl Schema {
     /// The index of a table.
@@ -91,6 +95,38 @@ impl Step {
 }
 
 impl Fill {
+    /// The fills within it, and the types that they fill; its own is `kind`.
+    pub(crate) fn inner_mut(&mut self, kind: ColumnType) -> Vec<(ColumnType, &mut Self)> {
+        match self {
+            Self::Listed { then: inner, .. } | Self::Unique(inner) => vec![(kind, inner)],
+            Self::Dependent(Dependent::Given { cases, otherwise, .. }) => {
+                let cases = cases.iter_mut().map(|(_, fill)| fill);
+                cases.chain([&mut **otherwise]).map(|fill| (kind, fill)).collect()
+            }
+            Self::Typed(TypedFill::Array(array)) => vec![(array.kind, &mut array.of)],
+            Self::Typed(TypedFill::Range { of, from, length, length_kind }) => {
+                vec![(*of, from), (*length_kind, length)]
+            }
+            Self::Typed(TypedFill::Json(json)) => json.fills_mut(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many different values it has in a unique column; `None` is without end.
+    pub(crate) fn count(&self, kind: ColumnType) -> Option<u64> {
+        let Self::Unique(inner) = self else { return None };
+        match &**inner {
+            Self::Uniform { min: Literal::Int(min), max: Literal::Int(max) } => {
+                Some(max.abs_diff(*min).saturating_add(1))
+            }
+            Self::Uniform { min: Literal::Decimal(min), max: Literal::Decimal(max) } => {
+                Some(max.unscaled.abs_diff(min.unscaled).saturating_add(1))
+            }
+            Self::Drawn(drawn) => drawn.count(kind),
+            _ => None,
+        }
+    }
+
     /// Whether the value follows from the row's number alone, so that it can be found without
     /// the row.
     pub fn is_pure(&self) -> bool {
@@ -102,7 +138,9 @@ impl Fill {
             | Self::Lognormal { .. }
             | Self::Weighted(_)
             | Self::Words { .. }
-            | Self::Name(_) => true,
+            | Self::Name(_)
+            | Self::Drawn(_)
+            | Self::Unique(_) => true,
             Self::Listed { then, .. } => then.is_pure(),
             Self::Typed(fill) => fill.is_pure(),
             _ => false,

@@ -53,6 +53,19 @@ impl TypedFill {
 }
 
 impl JsonFill {
+    /// The fills of its values, and their types.
+    pub(crate) fn fills_mut(&mut self) -> Vec<(ColumnType, &mut Fill)> {
+        let (mut found, mut rest) = (Vec::new(), vec![self]);
+        while let Some(part) = rest.pop() {
+            match part {
+                Self::Object(members) => rest.extend(members.iter_mut().map(|(_, part)| part)),
+                Self::Array { of, .. } => rest.push(of),
+                Self::Value { kind, fill } => found.push((*kind, &mut **fill)),
+            }
+        }
+        found
+    }
+
     fn is_pure(&self) -> bool {
         match self {
             Self::Object(members) => members.iter().all(|(_, member)| member.is_pure()),

@@ -156,7 +156,8 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             _ => Role::Plain,
         };
         let inner = Reader { role, ..self };
-        let is_list = name == types::LIST_OR && !matches!(self.value(), Value::Map(_));
+        let is_map = matches!(self.value(), Value::Map(_));
+        let is_list = [types::LIST_OR, types::SEVERAL_OR].contains(&name) && !is_map;
         if is_list || name == types::SCALAR_OR && self.scalar().is_some() {
             self.settle(visitor.visit_some(inner))
         } else {

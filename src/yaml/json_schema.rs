@@ -19,6 +19,7 @@ use crate::yaml::types::ListOr;
 use crate::yaml::types::OneOrMany;
 use crate::yaml::types::Scalar;
 use crate::yaml::types::ScalarOr;
+use crate::yaml::types::SeveralOr;
 use crate::yaml::types::Spanned;
 
 /// What a scalar with a variable looks like; it may stand wherever a word or a number may.
@@ -203,6 +204,22 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for SeveralOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("SeveralOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let several = generator.subschema_for::<OneOrMany<Spanned<Scalar>>>();
+        let settings = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [several, settings] })
     }
 }
 

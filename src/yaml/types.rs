@@ -17,6 +17,7 @@ pub(super) const SCALAR: &str = "loadgen::Scalar";
 pub(super) const SCALAR_OR: &str = "loadgen::ScalarOr";
 pub(super) const LIST_OR: &str = "loadgen::ListOr";
 pub(super) const ONE_OR_MANY: &str = "loadgen::OneOrMany";
+pub(super) const SEVERAL_OR: &str = "loadgen::SeveralOr";
 pub(super) const KEPT: &str = "loadgen::Kept";
 
 /// A value and where it is written.
@@ -85,6 +86,39 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ScalarOrVisitor<T> {
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
         T::deserialize(inner).map(|settings| ScalarOr::Other(Box::new(settings)))
+    }
+}
+
+/// One scalar or a list of them, or settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SeveralOr<T> {
+    /// A scalar, or a list.
+    Several(OneOrMany<Spanned<Scalar>>),
+    /// A map.
+    Settings(Box<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for SeveralOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(SEVERAL_OR, SeveralOrVisitor(PhantomData))
+    }
+}
+
+struct SeveralOrVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralOrVisitor<T> {
+    type Value = SeveralOr<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("values or settings")
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        OneOrMany::deserialize(deserializer).map(SeveralOr::Several)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+        T::deserialize(inner).map(|settings| SeveralOr::Settings(Box::new(settings)))
     }
 }
 

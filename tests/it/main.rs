@@ -15,6 +15,7 @@
 mod commands;
 mod embedded;
 mod faults;
+mod fills;
 mod fingerprints;
 mod layers;
 mod mistakes;

@@ -67,11 +67,26 @@ impl Prepared {
         feed.message(format!("`{}.{name}` holds {rows} rows; they are left alone", info.namespace));
     }
 
-    /// Numbers behind those of others may not fit into the key's type.
+    /// Numbers behind those of others may not fit into the key's type, or be more than a unique
+    /// column has values.
     pub(super) fn refuse_overflow(&self) -> Result<(), Refusal> {
         for number in 0..self.taken.len() {
             let table = TableId::of(number);
             let info = self.world.catalog.table(table);
+            let end = self.world.numbers_end(table);
+            if self.taken[number] > 0
+                && let Some(room) = self.world.unique_room(table).filter(|room| end > *room)
+            {
+                return Err(Refusal::setup(&format!(
+                    "a unique column of `{}.{}` has {} different values, and behind the rows that \
+                     are there this run needs {}: use a table with fewer rows, or a fill with \
+                     more values",
+                    info.namespace,
+                    info.name,
+                    format_count(room),
+                    format_count(end)
+                )));
+            }
             let room = info.key.iter().find_map(|column| info.columns[*column].1.integer_range());
             let (Some(key_max), Some((_, greatest))) = (self.world.key_max(table), room) else {
                 continue;

@@ -1,6 +1,8 @@
 //! Fills made ready: bounds scaled to the column, weights cumulated, references found.
 
 use crate::action::Value;
+use crate::generate::chance::Chance;
+use crate::generate::chance::Sampler;
 use crate::generate::column::Column;
 use crate::generate::column::Constant;
 use crate::generate::column::Filler;
@@ -8,12 +10,15 @@ use crate::generate::column::ParentRow;
 use crate::generate::compile::Names;
 use crate::generate::compile::parent_row;
 use crate::generate::compile::typed;
+use crate::generate::dependent::Dependent;
 use crate::generate::world::Parent;
 use crate::schema;
 use crate::schema::ColumnType;
+use crate::schema::Distribution;
 use crate::schema::Expression;
 use crate::schema::Fill;
 use crate::schema::Literal;
+use crate::schema::Shape;
 use crate::schema::check::literal;
 use crate::units::Decimal;
 
@@ -109,9 +114,47 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
                 .collect(),
         },
         Fill::Line => Filler::Line,
+        Fill::Drawn(drawn) => Filler::Chance(Chance::new(drawn, kind)),
+        Fill::Unique(inner) => Filler::Unique(Box::new(filler(inner, kind, table))),
+        Fill::Dependent(meant) => Filler::Dependent(Box::new(dependent(meant, kind, table))),
         Fill::Typed(fill) => Filler::Typed(Box::new(typed::made(fill, table))),
         Fill::Reference(_) | Fill::Lookup { .. } => Filler::Constant(Constant::Value(Value::Null)),
     }
+}
+
+fn dependent(meant: &schema::Dependent, kind: ColumnType, table: &schema::Table) -> Dependent {
+    match meant {
+        schema::Dependent::Given { column, cases, otherwise } => {
+            let seen = table.columns[*column].kind;
+            let case = |(value, fill): &(Literal, Fill)| {
+                (constant(value, seen), filler(fill, kind, table))
+            };
+            Dependent::Given {
+                column: *column,
+                cases: cases.iter().map(case).collect(),
+                otherwise: filler(otherwise, kind, table),
+            }
+        }
+        schema::Dependent::Correlated { with, other, correlation, own } => Dependent::Correlated {
+            with: *with,
+            other: Sampler::new(widened(*other, table.columns[*with].kind)),
+            correlation: *correlation,
+            own: Sampler::new(widened(*own, kind)),
+        },
+        schema::Dependent::After { column, by } => {
+            Dependent::After { column: *column, by: Sampler::new(*by) }
+        }
+    }
+}
+
+/// An even distribution over the steps of a column: each end has as much room as what lies between.
+fn widened(distribution: Distribution, kind: ColumnType) -> Distribution {
+    let Some(scale) = kind.scale().filter(|_| distribution.shape == Shape::Even) else {
+        return distribution;
+    };
+    // A bit less than half a step, so that rounding leads to neither side.
+    let half = 0.499_999 / libm::pow(10.0, f64::from(scale));
+    Distribution { min: distribution.min - half, max: distribution.max + half, ..distribution }
 }
 
 fn text(text: &str) -> Constant {
@@ -203,6 +246,7 @@ pub(super) fn order(columns: &[Column]) -> Vec<usize> {
     let needs = |column: &Column| match &column.filler {
         Filler::Derived(expression) => uses(expression),
         Filler::Email { from } => from.iter().copied().collect(),
+        Filler::Dependent(dependent) => vec![dependent.column()],
         _ => Vec::new(),
     };
     let mut order: Vec<usize> = Vec::new();
@@ -227,6 +271,6 @@ fn uses(expression: &Expression) -> Vec<usize> {
         Expression::Column(column) => vec![*column],
         Expression::Literal(_) => Vec::new(),
         Expression::Binary(_, left, right) => [uses(left), uses(right)].concat(),
-        Expression::Lower(of) => uses(of),
+        Expression::Call(_, operands) => operands.iter().flat_map(uses).collect(),
     }
 }

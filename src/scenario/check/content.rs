@@ -29,6 +29,7 @@ pub(super) fn check(
     checker.picks(problems);
     checker.deletes(problems);
     checker.keys(problems);
+    checker.unique_values(problems);
     checker.batches(problems);
 }
 
@@ -166,6 +167,28 @@ impl Checker<'_> {
                 let larger = if column.kind == ColumnType::Smallint { "integer" } else { "bigint" };
                 let problem = Problem::new(message).at(place).label(label);
                 problems.add(problem.help(format!("make it `{larger}`, or make fewer rows")));
+            }
+        }
+    }
+
+    /// A unique column has a value of its own for each row.
+    fn unique_values(&self, problems: &mut Problems) {
+        for (at, table) in self.tables.all() {
+            let rows = self.tables.numbers_max(at);
+            for (index, column) in table.columns.iter().enumerate() {
+                let Some(most) = column.fill.count(column.kind).filter(|most| rows > *most) else {
+                    continue;
+                };
+                let message = format!(
+                    "`{}.{}` is unique, and this run may make {} rows",
+                    table.name,
+                    column.name,
+                    format_count(rows)
+                );
+                let place = self.schemas[at.0].column_place(at.1, index);
+                let label = format!("has {} different values", format_count(most));
+                let problem = Problem::new(message).at(place).label(label);
+                problems.add(problem.help("make room for more values, or make fewer rows"));
             }
         }
     }

@@ -8,11 +8,11 @@ use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::NamePart;
+use crate::schema::check::chance;
 use crate::schema::check::literal;
 use crate::schema::check::typed;
 use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
-use crate::schema::file::LognormalFile;
 use crate::schema::file::NamePartFile;
 use crate::schema::file::WeightedFile;
 use crate::units::Decimal;
@@ -40,25 +40,26 @@ pub(super) fn drawn(
     shape: &str,
     problems: &mut Problems,
 ) -> Option<Fill> {
-    let FillFile { constant, uniform, lognormal, weighted, words, name, event_time, .. } = file;
+    let FillFile { constant, uniform, weighted, words, name, event_time, .. } = file;
     match shape {
         "constant" => {
             let value = literal_in(spot, constant.as_ref()?, problems)?;
             Some(Fill::Constant(value))
         }
         "uniform" => uniform_fill(spot, uniform.as_ref()?, problems),
-        "lognormal" => lognormal_fill(spot, lognormal.as_ref()?, problems),
         "weighted" => weighted_fill(spot, weighted.as_ref()?, problems),
         "words" => words_fill(spot, words.as_ref()?, problems),
         "name" => name_fill(spot, name.as_ref().copied()?, problems),
         "event_time" => event_time_fill(spot, event_time.as_ref()?, problems),
+        _ if chance::FILLS.contains(&shape) => chance::fill(spot, file, shape, problems),
         _ => typed::fill(spot, file, shape, problems),
     }
 }
 
 /// Whether [`drawn`] knows the shape.
 pub(super) fn is_drawn(shape: &str) -> bool {
-    ["constant", "uniform", "lognormal", "weighted", "words", "name", "event_time"].contains(&shape)
+    ["constant", "uniform", "weighted", "words", "name", "event_time"].contains(&shape)
+        || chance::FILLS.contains(&shape)
         || typed::FILLS.contains(&shape)
 }
 
@@ -100,7 +101,10 @@ fn uniform_fill(
     if typed::is_span(spot.kind) {
         return typed::span(spot, range, problems);
     }
-    wants(spot, spot.kind.is_number(), "`uniform` makes numbers", problems)?;
+    if spot.kind.is_time() {
+        return chance::between(spot, range, problems);
+    }
+    wants(spot, spot.kind.is_number(), "`uniform` makes numbers, dates and times", problems)?;
     let spot = Spot { is_nullable: false, ..spot };
     let (min, max) = &range.value;
     let min = literal_in(spot, min, problems);
@@ -122,30 +126,9 @@ fn decimal(literal: &Literal) -> Option<Decimal> {
     }
 }
 
-fn lognormal_fill(spot: Spot, file: &LognormalFile, problems: &mut Problems) -> Option<Fill> {
-    wants(spot, spot.kind.is_number(), "`lognormal` makes numbers", problems)?;
-    let (median, p99) = (file.median.value, file.p99.value);
-    if median <= 0.0 {
-        problems.add(Problem::new("the median must be above 0").at(file.median.place));
-        return None;
-    }
-    if p99 <= median {
-        let problem = Problem::new("the 99th percentile must be above the median");
-        problems.add(problem.at(file.p99.place));
-        return None;
-    }
-    let greatest = greatest(spot.kind);
-    if p99 > greatest {
-        let message = format!("values up to {p99} do not fit into `{}`", spot.kind);
-        problems.add(Problem::new(message).at(file.p99.place));
-        return None;
-    }
-    Some(Fill::Lognormal { median, p99 })
-}
-
 /// The greatest number of a type, nearly.
 #[expect(clippy::cast_precision_loss, reason = "a bound for a sanity check")]
-fn greatest(kind: ColumnType) -> f64 {
+pub(super) fn greatest(kind: ColumnType) -> f64 {
     match (kind, kind.integer_range()) {
         (_, Some((_, greatest))) => greatest as f64,
         (ColumnType::Numeric { precision, scale }, _) => {
@@ -271,6 +254,23 @@ pub(super) fn constant(
 ) -> Option<Fill> {
     let scalar = Spanned { value: Scalar(scalar.0, scalar.1.clone()), place };
     literal_in(spot, &scalar, problems).map(Fill::Constant)
+}
+
+/// The fill that a bare word names, or its mistakes; None if it names none of those drawn.
+#[expect(clippy::option_option, reason = "no such word, or its mistakes")]
+pub(super) fn bare(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Option<Fill>> {
+    if !is_bare(scalar) {
+        return None;
+    }
+    Some(match scalar.1.as_str() {
+        "event_time" => event_time_fill(spot, &EventTimeFile::default(), problems),
+        word => chance::fill(spot, &FillFile::default(), word, problems),
+    })
+}
+
+/// Whether a bare word names a fill that is drawn.
+pub(super) fn is_bare(scalar: &Scalar) -> bool {
+    scalar.0 == Kind::Word && (scalar.1 == "event_time" || chance::is_bare(&scalar.1))
 }
 
 /// Whether a bare word can only be meant as a name of a fill: text must be in quotes.

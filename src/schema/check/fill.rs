@@ -11,6 +11,7 @@ use crate::schema::Literal;
 use crate::schema::Pick;
 use crate::schema::Reference;
 use crate::schema::TypedFill;
+use crate::schema::check::dependent::Depends;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
@@ -20,7 +21,6 @@ use crate::schema::check::outline::TableOutline;
 use crate::schema::check::shape;
 use crate::schema::expression;
 use crate::schema::expression::Yields;
-use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
 use crate::schema::file::LookupFile;
 use crate::schema::file::PickFile;
@@ -69,10 +69,9 @@ impl Filler<'_> {
                 "uuid" => return self.uuid(problems),
                 "line" => return self.line(problems),
                 "random" => return Some(Fill::Typed(TypedFill::Random)),
-                "sequence" | "event_time" | "email" => {
+                "sequence" | "email" => {
                     let file = FillFile {
                         sequence: Some(SequenceFile::default()),
-                        event_time: Some(EventTimeFile::default()),
                         email: Some(crate::schema::file::EmailFile::default()),
                         ..FillFile::default()
                     };
@@ -80,6 +79,9 @@ impl Filler<'_> {
                 }
                 _ => {}
             }
+        }
+        if let Some(fill) = draw::bare(self.spot, scalar, problems) {
+            return fill;
         }
         if draw::is_bare_word(self.spot, scalar) {
             problems.add(unknown_word(word, place));
@@ -97,6 +99,9 @@ impl Filler<'_> {
     ) -> Option<Fill> {
         match shape {
             _ if is_drawn(shape) => drawn(self.spot, file, shape, problems),
+            "given" | "correlated" | "after" => {
+                Depends { table: self.table, spot: self.spot }.fill(file, shape, problems)
+            }
             "sequence" => self.sequence(file.sequence.as_ref()?, problems),
             "email" => self.email(file, problems),
             "listed" => self.listed(file, place, problems),
@@ -178,8 +183,8 @@ impl Filler<'_> {
             return None;
         };
         let then = match &then.value {
-            ScalarOr::Scalar(scalar) if scalar.1 == "event_time" && scalar.0 == Kind::Word => {
-                self.scalar(scalar, then.place, problems)
+            ScalarOr::Scalar(scalar) if draw::is_bare(scalar) => {
+                draw::bare(self.spot, scalar, problems).flatten()
             }
             ScalarOr::Scalar(Scalar(Kind::Word, word)) if word == "random" => {
                 Some(Fill::Typed(TypedFill::Random))
@@ -310,7 +315,7 @@ fn holds(kind: ColumnType, other: ColumnType) -> bool {
         || kind == ColumnType::Double && other == ColumnType::Real
 }
 
-fn unknown_word(word: &str, place: Place) -> Problem {
+pub(super) fn unknown_word(word: &str, place: Place) -> Problem {
     let names = shape::fill_names();
     let constant = format!("`{{ constant: {word} }}`");
     let help = match nearest(word, names.iter().copied()) {

@@ -18,7 +18,6 @@ use crate::schema::check::draw::literal_in;
 use crate::schema::check::literal;
 use crate::schema::check::shape;
 use crate::schema::check::table::unknown_state;
-use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
 use crate::units::Decimal;
 use crate::yaml::Kind;
@@ -27,7 +26,7 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What `set` may say, for messages.
-const SETS: [&str; 18] = [
+const SETS: [&str; 34] = [
     "event_time",
     "random",
     "bytes",
@@ -45,7 +44,23 @@ const SETS: [&str; 18] = [
     "weighted",
     "words",
     "name",
-    "listed",
+    "normal",
+    "exponential",
+    "pareto",
+    "zipf",
+    "boolean",
+    "text",
+    "address",
+    "company",
+    "phone",
+    "ip",
+    "user_agent",
+    "url",
+    "slug",
+    "username",
+    "color",
+    "pattern",
+    "lines",
 ];
 
 /// A column of a table that is updated.
@@ -138,10 +153,8 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
                 draw::wants(spot, is_boolean, "`toggle` needs booleans", problems)?;
                 return Some(Set::Toggle);
             }
-            "event_time" => {
-                let file =
-                    FillFile { event_time: Some(EventTimeFile::default()), ..FillFile::default() };
-                return drawn(spot, &file, word, problems).map(Set::Fill);
+            _ if draw::is_bare(scalar) => {
+                return draw::bare(spot, scalar, problems).flatten().map(Set::Fill);
             }
             "random" => return Some(Set::Fill(Fill::Typed(TypedFill::Random))),
             _ if shape::BARE.contains(&word) => {
@@ -164,7 +177,10 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
 
 fn not_here(shape: &str, place: Place) -> Problem {
     let problem = Problem::new(format!("`{shape}` belongs to new rows; an update cannot use it"));
-    problem.at(place).maybe_help(suggest("", "an update can use", &SETS[..17]))
+    let problem = problem.at(place);
+    problem.help(
+        "an update draws a value anew, or uses `add`, `multiply`, `append`, `next` or `toggle`",
+    )
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {

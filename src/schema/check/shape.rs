@@ -9,11 +9,25 @@ use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
 
 /// Words that fill a column by themselves.
-pub(in crate::schema) const BARE: [&str; 6] =
-    ["sequence", "uuid", "event_time", "line", "email", "random"];
+pub(in crate::schema) const BARE: [&str; 14] = [
+    "sequence",
+    "uuid",
+    "event_time",
+    "line",
+    "email",
+    "company",
+    "phone",
+    "ip",
+    "user_agent",
+    "url",
+    "slug",
+    "username",
+    "color",
+    "random",
+];
 
 /// Keys that fill a column.
-const FILLS: [&str; 18] = [
+const FILLS: [&str; 32] = [
     "sequence",
     "event_time",
     "email",
@@ -28,6 +42,20 @@ const FILLS: [&str; 18] = [
     "lookup",
     "derived",
     "state",
+    "normal",
+    "exponential",
+    "pareto",
+    "zipf",
+    "boolean",
+    "text",
+    "address",
+    "phone",
+    "ip",
+    "pattern",
+    "lines",
+    "given",
+    "correlated",
+    "after",
     "bytes",
     "json",
     "array",
@@ -54,6 +82,7 @@ pub(super) fn fill_shape(
     let shape = match keys.as_slice() {
         [] => {
             let problem = Problem::new("this says nothing about the value").at(place);
+            let problem = problem.help("write a fill, as `{ uniform: [1, 6] }`");
             problems.add(problem.maybe_help(suggest("", "the fills", &fill_names())));
             return None;
         }
@@ -107,6 +136,20 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.lookup.is_some(),
         fill.derived.is_some(),
         fill.state.is_some(),
+        fill.normal.is_some(),
+        fill.exponential.is_some(),
+        fill.pareto.is_some(),
+        fill.zipf.is_some(),
+        fill.boolean.is_some(),
+        fill.text.is_some(),
+        fill.address.is_some(),
+        fill.phone.is_some(),
+        fill.ip.is_some(),
+        fill.pattern.is_some(),
+        fill.lines.is_some(),
+        fill.given.is_some(),
+        fill.correlated.is_some(),
+        fill.after.is_some(),
         fill.bytes.is_some(),
         fill.json.is_some(),
         fill.array.is_some(),

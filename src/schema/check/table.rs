@@ -6,18 +6,21 @@ use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::schema::Column;
 use crate::schema::ColumnType;
+use crate::schema::Dependent;
 use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Owner;
 use crate::schema::ReplicaIdentity;
 use crate::schema::States;
 use crate::schema::Table;
+use crate::schema::check::address;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::fill::Filler;
 use crate::schema::check::outline::ColumnOutline;
 use crate::schema::check::outline::Outline;
 use crate::schema::check::outline::TableOutline;
+use crate::schema::check::unique;
 use crate::schema::expression;
 use crate::schema::file::ColumnFile;
 use crate::schema::file::ReplicaIdentityFile;
@@ -75,8 +78,9 @@ fn one(
     let is_whole = table.columns.iter().all(|column| column.kind.is_some());
     if is_whole {
         check_key(table, &result, problems);
-        check_unique(table, &result, problems);
         check_derived(table, &result, problems);
+        unique::check(table, &mut result, problems);
+        address::check(table, &result, problems);
     }
     check_ordered(table, &result, problems);
     once(table, "line", problems);
@@ -307,40 +311,6 @@ fn check_ordered(table: &TableOutline<'_>, meant: &Table, problems: &mut Problem
     }
 }
 
-/// UNIQUE must hold by the way a column is filled.
-fn check_unique(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
-    for (column, outline) in meant.columns.iter().zip(&table.columns) {
-        let numbered = match &column.fill {
-            Fill::Sequence { .. } => Some("sequence"),
-            Fill::Uuid => Some("uuid"),
-            Fill::Email { .. } => Some("email"),
-            _ => None,
-        };
-        if let Some(word) = numbered
-            && table.file.is_some_and(|file| file.per.is_some())
-        {
-            let message =
-                format!("`{word}` numbers the rows of a table, and owned rows have no number");
-            let problem = Problem::new(message).at(outline.name.place);
-            problems.add(problem.help("number them with `line`"));
-            continue;
-        }
-        let is_unique = match &column.fill {
-            _ if numbered.is_some() => true,
-            Fill::Derived(expression) => expression::columns(expression).iter().any(|&source| {
-                let source = &meant.columns[source].fill;
-                matches!(source, Fill::Sequence { .. } | Fill::Uuid | Fill::Email { .. })
-            }),
-            _ => false,
-        };
-        if column.unique && !is_unique {
-            let message = format!("`{}` is unique, but its values may repeat", column.name);
-            let problem = Problem::new(message).at(outline.name.place);
-            problems.add(problem.help("fill it with `sequence`, `uuid` or `email`"));
-        }
-    }
-}
-
 /// Columns computed from columns: in no circle, and NULL where their sources are.
 fn check_derived(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
     let place = |column: usize| table.columns[column].name.place;
@@ -356,12 +326,22 @@ fn check_derived(table: &TableOutline<'_>, meant: &Table, problems: &mut Problem
         problems.add(Problem::new(message).at(place(cycle[0])));
     }
     for (index, column) in meant.columns.iter().enumerate() {
-        let source = sources(meant, index).into_iter().find(|&at| meant.columns[at].nullable);
+        let source = null_source(meant, index);
         if let Some(source) = source.filter(|_| !column.nullable) {
             let source = &meant.columns[source].name;
             let message = format!("`{}` is NULL where `{source}` is", column.name);
             problems.add(Problem::new(message).at(place(index)).help("write `nullable: true`"));
         }
+    }
+}
+
+/// A column whose NULL makes this one NULL, if there is one.
+fn null_source(table: &Table, column: usize) -> Option<usize> {
+    let is_nullable = |at: usize| table.columns[at].nullable;
+    match &table.columns[column].fill {
+        Fill::Derived(expression) if !expression.may_be_null(&is_nullable) => None,
+        Fill::Dependent(Dependent::Given { .. } | Dependent::Correlated { .. }) => None,
+        _ => sources(table, column).into_iter().find(|&at| is_nullable(at)),
     }
 }
 
@@ -371,6 +351,7 @@ fn sources(table: &Table, column: usize) -> Vec<usize> {
         Fill::Derived(expression) => expression::columns(expression),
         Fill::Email { from: Some(column) } => vec![*column],
         Fill::Lookup { through, .. } => vec![*through],
+        Fill::Dependent(dependent) => vec![dependent.column()],
         _ => Vec::new(),
     }
 }

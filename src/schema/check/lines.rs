@@ -1,0 +1,85 @@
+//! Reads the lists that a schema's fills take lines from.
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::schema::ColumnType;
+use crate::schema::Drawn;
+use crate::schema::Fill;
+use crate::schema::Lines;
+use crate::schema::Schema;
+use crate::schema::Set;
+use crate::schema::Step;
+use crate::schema::lines;
+use crate::units::format_hex;
+
+/// Reads a file beside the schema: how it is shown, and its text; or why it cannot be read.
+pub(crate) type Beside<'a> = &'a dyn Fn(&str) -> Result<(String, String), String>;
+
+/// Reads all lists of a schema, makes them part of its content, and adds their mistakes.
+pub(super) fn load(schema: &mut Schema, beside: Beside<'_>, problems: &mut Problems) {
+    let mut texts = Vec::new();
+    let kinds: Vec<Vec<ColumnType>> = schema
+        .tables
+        .iter()
+        .map(|table| table.columns.iter().map(|column| column.kind).collect())
+        .collect();
+    let mut wanted: Vec<(ColumnType, &mut Lines)> = Vec::new();
+    for column in schema.tables.iter_mut().flat_map(|table| &mut table.columns) {
+        collect(column.kind, &mut column.fill, &mut wanted);
+    }
+    for step in schema.actions.iter_mut().flat_map(|action| &mut action.steps) {
+        let Step::Update { table, set, .. } = step else { continue };
+        for (column, change) in set {
+            if let Set::Fill(fill) = change {
+                collect(kinds[*table][*column], fill, &mut wanted);
+            }
+        }
+    }
+    for (kind, lines) in wanted {
+        match beside(&lines.file) {
+            Ok((shown, text)) => {
+                read(kind, lines, (&shown, &text), problems);
+                texts.push((lines.file.clone(), text));
+            }
+            Err(reason) => {
+                let message = format!("cannot read `{}`: {reason}", lines.file);
+                let problem = Problem::new(message).at(lines.place);
+                problems.add(problem.help("write its path from the schema's folder"));
+            }
+        }
+    }
+    texts.sort();
+    texts.dedup();
+    if !texts.is_empty() {
+        let mut hash = Sha256::new();
+        hash.update(&schema.content);
+        for (name, text) in texts {
+            hash.update(format!("{} {name} {} {text}", name.len(), text.len()));
+        }
+        schema.content = format_hex(&hash.finalize());
+    }
+}
+
+fn read(kind: ColumnType, list: &mut Lines, (shown, text): (&str, &str), problems: &mut Problems) {
+    let before = problems.len();
+    let file = problems.add_file(shown, text);
+    list.entries = lines::parse(text, file, kind, problems);
+    if list.entries.is_empty() && problems.len() == before {
+        let message = format!("`{}` has no lines", list.file);
+        problems.add(Problem::new(message).at(list.place));
+    }
+}
+
+/// The lists of a fill and of the fills within it.
+fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<(ColumnType, &'a mut Lines)>) {
+    let mut rest = vec![(kind, fill)];
+    while let Some((kind, fill)) = rest.pop() {
+        match fill {
+            Fill::Drawn(Drawn::Lines(lines)) => found.push((kind, lines)),
+            outer => rest.extend(outer.inner_mut(kind)),
+        }
+    }
+}
