@@ -2,6 +2,7 @@
 //! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,15 +10,18 @@ use tokio::sync::mpsc;
 use crate::generate::World;
 use crate::measure::End;
 use crate::measure::Feed;
-use crate::measure::LiveState;
-use crate::measure::Meter;
+use crate::measure::Gates;
+use crate::measure::Judgement;
 use crate::measure::Pace;
 use crate::measure::Phase;
 use crate::measure::Recorder;
+use crate::measure::Second;
+use crate::measure::Spans;
 use crate::measure::StreamFacts;
 use crate::pace::nanoseconds;
 use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
+use crate::scenario::Stream;
 use crate::units::format_duration;
 
 pub mod account;
@@ -30,23 +34,30 @@ mod connection;
 mod destination;
 mod flight;
 mod gate;
+mod lateness;
 mod mending;
 pub mod seed;
 mod session;
 pub mod stop;
+mod watch;
 mod worker;
 
 pub use account::Account;
 pub use destination::Destination;
 
-use backlog::Backlog;
-use backlog::Lateness;
 use breaker::Breaker;
 use clock::Clock;
 use gate::Gate;
+use lateness::Lateness;
+use lateness::Oldest;
 use session::Census;
 use stop::Stop;
+use watch::Watched;
+use watch::Watcher;
 use worker::WorkerReport;
+
+/// A second, in nanoseconds.
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// A run's load, ready to start: everything is set up and seeded.
 #[derive(Debug)]
@@ -63,6 +74,8 @@ pub struct Job {
     pub feed: Feed,
     /// Who may end it.
     pub stop: Stop,
+    /// Who keeps each second.
+    pub seconds: SyncSender<Second>,
 }
 
 /// What all workers share. Nothing of it is written on the hot path but the breaker's counters,
@@ -76,7 +89,7 @@ struct Shared {
     /// Opens when all have settled after the warm-up.
     warm: Gate,
     breaker: Breaker,
-    backlog: Backlog,
+    oldest: Oldest,
     census: Census,
 }
 
@@ -85,6 +98,10 @@ struct Shared {
 pub struct Finished {
     /// All workers' measurements.
     pub recorder: Recorder,
+    /// Thresholds that were judged each second, in the scenario's order.
+    pub judgements: Vec<Option<Judgement>>,
+    /// What is known of loadgen itself.
+    pub gates: Gates,
     /// Rows, by table.
     pub account: Account,
     /// How it ended.
@@ -106,67 +123,46 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         warm: Gate::new(connections),
         breaker: Breaker::default(),
         census: Census::new(job.scenario.load.streams.len()),
-        backlog: Backlog::new(connections, job.scenario.load.streams.len()),
+        oldest: Oldest::new(connections, job.scenario.load.streams.len()),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
     let mut windows = Vec::new();
+    let spans = shared.spans();
     for worker in 0..workers {
-        let recorder = Recorder::new(shared.job.world.series.len());
+        let recorder = Recorder::with_segments(spans.clone());
         windows.push(recorder.window());
         let mine = (worker..connections).step_by(workers).collect();
         worker::spawn(Arc::clone(&shared), recorder, mine, reports.clone())?;
     }
     drop(reports);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(watch(&shared, windows, &mut reported));
-    Ok(finish(&shared, &done, workers))
-}
-
-/// Waits for all workers, and tells the feed once a second how they do.
-async fn watch(
-    shared: &Shared,
-    windows: Vec<crate::measure::Window>,
-    reported: &mut mpsc::UnboundedReceiver<WorkerReport>,
-) -> Vec<WorkerReport> {
-    let mut meter = Meter::new(shared.job.world.series.clone(), windows);
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let (mut shown, mut lateness) = (None, Lateness::default());
-    let mut done = Vec::new();
-    let (mut ready, mut warm) = (shared.ready.watch(), shared.warm.watch());
-    loop {
-        shared.show_phase(&mut shown);
-        tokio::select! {
-            Ok(()) = ready.changed() => {}
-            Ok(()) = warm.changed() => {}
-            report = reported.recv() => match report {
-                Some(report) => done.push(report),
-                None => return done,
-            },
-            _ = tick.tick() => {
-                // Between two ticks it may have changed.
-                let phase = shared.show_phase(&mut shown);
-                let at_ns = shared.clock.now();
-                shared.end_of_patience(at_ns);
-                shared.judge_lateness(&mut lateness, at_ns);
-                let at = Duration::from_nanos(at_ns);
-                let streams = meter.look(at, &shared.targets(at_ns));
-                let left = shared.left(at_ns);
-                shared.job.feed.tick(LiveState { at_s: at.as_secs_f64(), phase, left, streams });
-            }
-        }
-    }
+    let mut watcher = Watcher::new(&shared, windows, spans);
+    let done = runtime.block_on(watcher.work(&mut reported));
+    let seen = watcher.end(&done);
+    Ok(finish(&shared, &done, seen, workers))
 }
 
 impl Shared {
-    /// Tells the feed of a phase that it has not been told of.
-    fn show_phase(&self, shown: &mut Option<Phase>) -> Phase {
-        let phase = self.phase();
-        if shown.replace(phase) != Some(phase) {
-            self.job.feed.phase(phase);
-        }
-        phase
+    /// When the second began that a moment is in: seconds are counted from the beginning of the
+    /// measured part, once it has begun.
+    fn second_began(&self, now: u64) -> u64 {
+        let zero = self.began().filter(|began| *began <= now).unwrap_or(0);
+        zero + (now - zero) / SECOND_NS * SECOND_NS
+    }
+
+    /// The named segments of each stream.
+    fn spans(&self) -> Vec<Spans> {
+        let of = |stream: &Stream| {
+            let segments = stream.segments.iter();
+            Spans::new(
+                segments.map(|it| (it.name.as_str(), nanoseconds(it.from), nanoseconds(it.to))),
+            )
+        };
+        let spans: Vec<Spans> = self.job.scenario.load.streams.iter().map(of).collect();
+        // What follows lies in the segments of its stream.
+        let series = 0..u16::try_from(self.job.world.series.len()).unwrap_or(u16::MAX);
+        series.map(|series| spans[self.job.world.stream_of(series)].clone()).collect()
     }
 
     fn phase(&self) -> Phase {
@@ -221,7 +217,7 @@ impl Shared {
     fn judge_lateness(&self, lateness: &mut Lateness, now: u64) {
         let streams = self.job.scenario.load.streams.iter();
         let streams = streams.map(|stream| (stream.name.as_str(), stream.late));
-        if let Some(reason) = lateness.look(&self.backlog, streams, now) {
+        if let Some(reason) = lateness.look(&self.oldest, streams, now) {
             self.job.stop.tell(stop::Level::Drain, End::Stopped(reason));
         }
     }
@@ -265,7 +261,7 @@ impl Shared {
     }
 
     /// The pace that each series should have now.
-    fn targets(&self, now: u64) -> Vec<Pace> {
+    fn paces(&self, now: u64) -> Vec<Pace> {
         let began = self.began();
         let warmup_began = self.ready.opened().unwrap_or(now);
         let pace = |stream: usize| {
@@ -286,19 +282,17 @@ impl Shared {
     }
 }
 
-fn finish(shared: &Shared, done: &[WorkerReport], workers: usize) -> Finished {
-    let mut recorder = Recorder::new(shared.job.world.series.len());
+fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usize) -> Finished {
     let mut account = Account::new(shared.job.world.table_count());
     for report in done {
-        if report.is_measuring {
-            recorder.merge(&report.recorder);
-        }
         account.merge(&report.account);
     }
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));
     let series = 0..u16::try_from(shared.job.world.series.len()).unwrap_or(u16::MAX);
     let streams = series.map(|series| shared.facts(series)).collect();
-    Finished { streams, recorder, account, end: shared.job.stop.end(), workers }
+    let Watched { recorder, judgements, gates } = watched;
+    let end = shared.job.stop.end();
+    Finished { streams, recorder, judgements, gates, account, end, workers }
 }
 
 impl Job {

@@ -2,22 +2,34 @@
 //! verdict. Knows no target; prints nothing.
 //!
 //! ```text
-//!   worker ── Recorder ──┬── publish, once a second ──> Window ──> Meter ──> Feed ──> report, live
-//!   worker ── Recorder ──┤
-//!                        └── merge, at the end ──────────────────> Summary ────────> report, closing
+//!   worker ── Recorder ── publish, once a second ──> Window ──> Meter ──┬── Second ──> Watch, Gates
+//!   worker ── Recorder ── publish, once a second ──> Window ──────┘     ├── Second ──> report: series, hlog
+//!                                                                       ├── Feed ────> report, live
+//!                                                                       └── at the end: Summary
 //! ```
 
+mod bound;
+mod cgroup;
 mod counters;
 mod failures;
 mod feed;
+mod gate;
 mod generator;
 mod histogram;
+mod judge;
 mod live;
 mod recorder;
+mod second;
+mod spans;
 mod summary;
 mod threshold;
 mod verdict;
+mod watch;
+mod window;
+mod worker;
 
+pub use bound::Bound;
+pub use cgroup::Periods;
 pub use counters::Counters;
 pub use counters::TableCounts;
 pub use failures::ErrorClass;
@@ -29,20 +41,31 @@ pub use feed::Feed;
 pub use feed::Phase;
 pub use feed::Unit;
 pub use feed::Work;
+pub use gate::Gate;
+pub use gate::GateState;
+pub use gate::Gates;
 pub use generator::Generator;
+pub use generator::Probe;
+pub use generator::Usage;
 pub use generator::cpu_quota;
+pub use generator::thread_usage;
 pub use histogram::Digest;
 pub use histogram::Histogram;
 pub use live::LiveState;
 pub use live::LiveStream;
 pub use live::Meter;
+pub use live::Moment;
 pub use live::Pace;
-pub use live::Window;
+pub use live::Timetable;
 pub use recorder::Outcome;
 pub use recorder::Recorder;
 pub use recorder::Stamps;
 pub use recorder::StreamRecorder;
+pub use second::Second;
+pub use second::StreamSecond;
+pub use spans::Spans;
 pub use summary::RunFacts;
+pub use summary::SegmentSummary;
 pub use summary::SessionCount;
 pub use summary::StreamFacts;
 pub use summary::StreamSummary;
@@ -51,6 +74,11 @@ pub use threshold::Judgement;
 pub use threshold::Observed;
 pub use verdict::End;
 pub use verdict::Verdict;
+pub use watch::Waiting;
+pub use watch::Watch;
+pub use window::Window;
+pub use worker::Faults;
+pub use worker::WorkerRecord;
 
 use crate::pace::real;
 

@@ -4,9 +4,13 @@
 
 mod closing;
 mod folder;
+mod judged;
+mod keeper;
+mod line_file;
 mod lines;
 mod manifest;
 mod progress;
+mod series;
 mod terminal;
 mod text;
 
@@ -14,6 +18,7 @@ pub use closing::Colour;
 pub use closing::closing;
 pub use folder::FolderError;
 pub use folder::RunFolder;
+pub use keeper::Keeper;
 pub use manifest::Machine;
 pub use manifest::Manifest;
 pub use manifest::ServerFacts;

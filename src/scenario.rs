@@ -6,6 +6,7 @@ mod check;
 mod file;
 mod follow;
 mod hash;
+mod judged;
 pub(crate) mod life;
 mod numbers;
 mod overrides;
@@ -23,6 +24,13 @@ use crate::schema::Schema;
 use crate::yaml;
 
 pub use follow::FollowUp;
+pub use judged::BreachAction;
+pub use judged::Comparison;
+pub use judged::Metric;
+pub use judged::Over;
+pub use judged::Statistic;
+pub use judged::Threshold;
+pub use judged::Validity;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
@@ -55,6 +63,8 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
+    /// When its numbers are worth anything.
+    pub validity: Validity,
     /// SHA-256 of what decides the content (seed, lanes, start, schemas with their
     /// variables, rows, mixes, warm-up, profiles), in hex.
     /// Targets, connections and thresholds are not part of it.
@@ -291,63 +301,4 @@ pub enum LatePolicy {
     Skip,
     /// Three seconds of that on end stop the run.
     Abort,
-}
-
-/// A condition on the whole run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Threshold {
-    /// What is looked at.
-    pub metric: Metric,
-    /// Only this stream, or all together.
-    pub stream: Option<String>,
-    /// Which statistic of it.
-    pub statistic: Statistic,
-    /// How it is compared.
-    pub comparison: Comparison,
-    /// With what: nanoseconds, a ratio (0 to 1), a count or a rate per second.
-    pub bound: f64,
-    /// As written, for the report: `p99 < 50ms`.
-    pub expr: String,
-}
-
-/// What a threshold looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "DESIGN §3 and the summary name them alike")]
-pub enum Metric {
-    Sched,
-    Queue,
-    Service,
-    Response,
-    FailedRatio,
-    AchievedRate,
-    Failed,
-    Unknown,
-    Missed,
-    Skipped,
-}
-
-/// Which number of a metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Statistic {
-    /// The metric is one number.
-    Value,
-    /// Least.
-    Min,
-    /// Mean.
-    Mean,
-    /// Greatest.
-    Max,
-    /// A percentile, 0 to 100.
-    Percentile(f64),
-}
-
-/// How a threshold compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are the operators")]
-pub enum Comparison {
-    Less,
-    LessOrEqual,
-    Equal,
-    GreaterOrEqual,
-    Greater,
 }

@@ -28,6 +28,7 @@ use crate::engine::stop::Stop;
 use crate::generate::World;
 use crate::measure::End;
 use crate::measure::Feed;
+use crate::measure::Gates;
 use crate::measure::Generator;
 use crate::measure::Phase;
 use crate::measure::Recorder;
@@ -36,6 +37,7 @@ use crate::measure::Summary;
 use crate::measure::TableCounts;
 use crate::report::Colour;
 use crate::report::FolderError;
+use crate::report::Keeper;
 use crate::report::Progress;
 use crate::report::closing;
 use crate::scenario::PostgresTarget;
@@ -43,6 +45,7 @@ use crate::scenario::Precision;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
+use crate::scenario::Validity;
 use crate::sink::postgres::mark::Stage;
 use crate::sink::postgres::worker::PostgresOptions;
 
@@ -96,7 +99,7 @@ fn whole(
     let workers = workers(arguments.workers, scenario.load.precision)?;
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
-    let finished = load(&prepared, workers, (feed, stop))?;
+    let (finished, mut unwritten) = load(&prepared, workers, (feed, stop))?;
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
     let facts = RunFacts {
@@ -112,13 +115,15 @@ fn whole(
         tables: tables(&prepared, &finished),
         streams: finished.streams.clone(),
         generator: Generator::now(),
+        watched: finished.judgements.clone(),
+        gates: finished.gates.clone(),
     };
     // A run that was stopped before its load has nothing to be judged by.
     let is_judged = finished.end == End::Complete || !finished.streams.is_empty();
     let thresholds = if is_judged { prepared.scenario.thresholds.as_slice() } else { &[] };
     let summary = Summary::new(facts, &finished.recorder, thresholds);
     let written = prepared.folder.write_summary(&summary);
-    let unwritten = [account, written].into_iter().filter_map(Result::err).collect();
+    unwritten.extend([account, written].into_iter().filter_map(Result::err));
     Ok(Ended { prepared, summary, unwritten })
 }
 
@@ -145,11 +150,11 @@ fn load(
     prepared: &Prepared,
     workers: usize,
     (feed, stop): (&Feed, &Stop),
-) -> Result<Finished, Refusal> {
+) -> Result<(Finished, Vec<FolderError>), Refusal> {
     let domains = 0..prepared.scenario.domains.len();
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {
-        return Ok(Finished::of_nothing(&prepared.world, stop.end()));
+        return Ok((Finished::of_nothing(&prepared.world, stop.end()), Vec::new()));
     }
     for domain in domains.clone() {
         let run = prepared.folder.run();
@@ -160,6 +165,9 @@ fn load(
             })
             .map_err(|error| Refusal::setup(&error))?;
     }
+    let streams = prepared.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
+    let keeper =
+        Keeper::start(&prepared.folder, streams).map_err(|error| Refusal::setup(&error))?;
     let job = Job {
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),
@@ -167,12 +175,14 @@ fn load(
         workers,
         feed: feed.clone(),
         stop: stop.clone(),
+        seconds: keeper.sender(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
+    let unkept = keeper.finish();
     for domain in domains {
         close_books(prepared, domain, &finished, feed);
     }
-    Ok(finished)
+    Ok((finished, unkept))
 }
 
 /// How far each lane got goes into the books, and sequences beyond our keys. A server that is gone
@@ -284,6 +294,8 @@ impl Finished {
             end,
             streams: Vec::new(),
             workers: 0,
+            judgements: Vec::new(),
+            gates: Gates::new(Validity::OFF, Vec::new(), 0.0, false),
         }
     }
 }

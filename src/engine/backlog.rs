@@ -1,100 +1,56 @@
-//! How far behind its schedule each stream is, for the late policy `abort`: also while nothing moves
-//! and no connection wakes.
+//! How many slots have come due, and how long they wait.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use crate::engine::Shared;
+use crate::pace::Plan;
 
-use crate::pace::nanoseconds;
-use crate::scenario::Late;
-use crate::scenario::LatePolicy;
-use crate::units::format_duration;
-
-/// For so long without a break a stream must be too late before the run is stopped.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// When the oldest slot that was not sent was due, on the run's clock: for each connection and stream.
-/// Each place is written by its connection alone, and read once a second.
-#[derive(Debug)]
-pub(super) struct Backlog {
-    streams: usize,
-    oldest: Vec<AtomicU64>,
-}
-
-impl Backlog {
-    /// Of so many connections and streams.
-    pub(super) fn new(connections: usize, streams: usize) -> Self {
-        let never = || AtomicU64::new(u64::MAX);
-        Self { streams, oldest: (0..connections * streams).map(|_| never()).collect() }
-    }
-
-    /// A connection's oldest slots, by stream; `u64::MAX` where none waits.
-    pub(super) fn note(&self, connection: usize, oldest: &[u64]) {
-        let places = self.oldest.iter().skip(connection * self.streams);
-        for (place, oldest) in places.zip(oldest) {
-            place.store(*oldest, Ordering::Relaxed);
+impl Shared {
+    /// Of a stream without regard to lanes: how many slots behind the first `taken` of this phase had
+    /// come due at a moment on the run's clock.
+    pub(super) fn backlog(&self, stream: usize, taken: u64, at_ns: u64) -> u64 {
+        if stream >= self.job.scenario.load.streams.len() {
+            // What follows has no slots of its own.
+            return 0;
         }
-    }
-
-    fn lag(&self, stream: usize, now: u64) -> Duration {
-        let places = self.oldest.iter().skip(stream).step_by(self.streams.max(1));
-        let oldest = places.map(|place| place.load(Ordering::Relaxed)).min().unwrap_or(u64::MAX);
-        Duration::from_nanos(now.saturating_sub(oldest))
-    }
-}
-
-/// Since when each stream has been later than its policy allows.
-#[derive(Debug, Default)]
-pub(super) struct Lateness(Vec<Option<u64>>);
-
-impl Lateness {
-    /// Looks once more. Returns why the run must stop, if it must.
-    pub(super) fn look<'a>(
-        &mut self,
-        backlog: &Backlog,
-        streams: impl Iterator<Item = (&'a str, Late)>,
-        now: u64,
-    ) -> Option<String> {
-        self.0.resize(backlog.streams, None);
-        let mut reason = None;
-        for (number, ((name, late), since)) in streams.zip(&mut self.0).enumerate() {
-            let lag = backlog.lag(number, now);
-            if late.policy != LatePolicy::Abort || lag <= late.max_lag {
-                *since = None;
-                continue;
-            }
-            let begun = *since.get_or_insert(now);
-            if now.saturating_sub(begun) >= nanoseconds(PATIENCE) {
-                let [lag, most, patience] = [lag, late.max_lag, PATIENCE].map(format_duration);
-                reason.get_or_insert(format!(
-                    "the stream `{name}` is {lag} late, and has been later than {most} for \
-                     {patience} (`late: abort`): the target does not keep up"
-                ));
-            }
+        let plan = self.job.world.plan(stream);
+        let at_ns = self.job.stop.at().map_or(at_ns, |stopped| at_ns.min(stopped));
+        if !plan.is_open() {
+            return 0;
         }
-        reason
+        if let Some(began) = self.began().filter(|began| *began <= at_ns) {
+            let next = plan.warmup_slots().saturating_add(taken);
+            let until = plan.boundary_ns().saturating_add(at_ns - began);
+            return count_due(plan, (next, 1), until);
+        }
+        let Some(began) = self.ready.opened().filter(|began| *began <= at_ns) else { return 0 };
+        let left = plan.warmup_slots().saturating_sub(taken);
+        count_due(plan, (taken, 1), at_ns - began).min(left)
+    }
+
+    /// When a slot of a stream's measured part is due on the run's clock.
+    pub(super) fn due_at(&self, stream: usize, slot: u64) -> Option<u64> {
+        let is_stream = stream < self.job.scenario.load.streams.len();
+        let began = self.began().filter(|_| is_stream)?;
+        let plan = self.job.world.plan(stream);
+        let planned = plan.due(plan.warmup_slots().checked_add(slot)?)?;
+        Some(began.saturating_add(planned.saturating_sub(plan.boundary_ns())))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn three_seconds_on_end_are_too_much_and_a_break_begins_anew() {
-        let backlog = Backlog::new(2, 1);
-        let late = Late { factor: 2.0, max_lag: Duration::from_secs(1), policy: LatePolicy::Abort };
-        let mut lateness = Lateness::default();
-        let mut look = |second: u64| {
-            lateness.look(&backlog, [("shop", late)].into_iter(), second * 1_000_000_000)
-        };
-        assert_eq!(look(1), None);
-        backlog.note(1, &[1_000_000_000]);
-        assert_eq!([look(2), look(3), look(5)], [None, None, None]);
-        backlog.note(1, &[u64::MAX]);
-        assert_eq!(look(6), None);
-        backlog.note(0, &[4_000_000_000]);
-        assert_eq!([look(7), look(9)], [None, None]);
-        assert!(look(10).is_some_and(|reason| reason.contains("`shop` is 6s late")));
+/// How many slots of a lane, from its next one on, are planned until a moment. Counted by halving:
+/// at high rates they are many.
+pub(super) fn count_due(plan: &Plan, (next, lanes): (u64, u32), until: u64) -> u64 {
+    let is_due = |count: u64| {
+        let slot = count.checked_mul(lanes.into()).and_then(|ahead| next.checked_add(ahead));
+        slot.and_then(|slot| plan.due(slot)).is_some_and(|due| due <= until)
+    };
+    let mut end = 1;
+    while is_due(end) {
+        end *= 2;
     }
+    let mut begin = 0;
+    while begin < end {
+        let middle = begin + (end - begin) / 2;
+        if is_due(middle) { begin = middle + 1 } else { end = middle }
+    }
+    begin
 }

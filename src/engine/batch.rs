@@ -55,6 +55,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// When it was due; in an unlimited stream, when it was picked.
+    pub(super) fn due(&self) -> u64 {
+        self.intended.unwrap_or(self.picked)
+    }
+
     /// Its four stamps, as part of a batch sent and answered then.
     pub(super) fn stamps(&self, sent: u64, acknowledged: u64) -> Stamps {
         Stamps {

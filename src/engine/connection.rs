@@ -289,7 +289,8 @@ impl Connection {
                 Unscheduled::Crowded => counters.crowded_out += 1,
             }
         }
-        let counters = &mut records.recorder.stream(usize::from(due.stream)).counters;
+        let stream = records.recorder.stream(usize::from(due.stream));
+        let counters = &mut stream.at(stamps.due()).counters;
         counters.scheduled += 1;
         if decision.turn == Turn::Fallback {
             counters.fallbacks += 1;
@@ -368,7 +369,8 @@ impl Connection {
         flight.effects.clear();
         flight.effects.extend(self.action.operations().iter().map(Effect::from));
         let mut records = self.records.borrow_mut();
-        let counters = &mut records.recorder.stream(usize::from(flight.decision.stream)).counters;
+        let stream = records.recorder.stream(usize::from(flight.decision.stream));
+        let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.bytes += bytes;
         if flight.tries == 0 {
             flight.stamps.sent = self.shared.clock.now();

@@ -27,8 +27,9 @@ pub(super) struct LaneRun {
     pub(super) release_ns: u64,
     /// When its last action settled, on the run's clock.
     pub(super) idle_since: u64,
-    /// How late its last slot was seen, by our own fault.
-    pub(super) our_lateness: u64,
+    /// How late its last slot was taken, and how much of that was our own fault.
+    lateness: u64,
+    our_lateness: u64,
     /// Of the last slot that was taken: when it was planned, and when it was taken.
     pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
@@ -107,6 +108,7 @@ impl LaneRun {
             is_noted: false,
             release_ns: 0,
             idle_since: 0,
+            lateness: 0,
             our_lateness: 0,
             last: None,
             absent: HashSet::new(),
@@ -120,14 +122,18 @@ impl LaneRun {
         }
     }
 
-    /// When a slot that is taken now, and was due at `intended`, counts as seen. One that found its
-    /// lane free is seen now. One that found it busy, or held back by the late policy, had to wait
-    /// for the target: it counts as seen when it was due; but for as long as our own lateness with
-    /// the slots before it is what it still waits behind.
+    /// When a slot that is taken now, and was due at `intended`, counts as seen. For as long as its
+    /// lane was busy, or held back by the late policy, it had to wait for the target; from then on
+    /// it waited for us. Where the slots before it waited for us, it waits behind that as well, and
+    /// where the lane falls further behind, we have a part in that.
     pub(super) fn seen_at(&mut self, intended: u64, now: u64) -> u64 {
         let late = now.saturating_sub(intended);
-        let was_free = self.idle_since.max(self.release_ns) <= intended;
-        self.our_lateness = if was_free { late } else { late.min(self.our_lateness) };
+        let possible = self.idle_since.max(self.release_ns).max(intended);
+        let own = now.saturating_sub(possible);
+        let grown = late.saturating_sub(self.lateness);
+        let behind = if possible == intended { 0 } else { self.our_lateness + own.min(grown) };
+        self.our_lateness = late.min(own.max(behind));
+        self.lateness = late;
         intended.saturating_add(self.our_lateness)
     }
 

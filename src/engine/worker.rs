@@ -9,19 +9,24 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::LocalSet;
 
 use crate::engine::Account;
+use crate::engine::SECOND_NS;
 use crate::engine::Shared;
 use crate::engine::connection::Connection;
 use crate::engine::stop::Level;
 use crate::measure::End;
 use crate::measure::Recorder;
+use crate::measure::thread_usage;
+
+/// How often a worker wakes to see whether it is late.
+const BEAT_NS: u64 = 50_000_000;
+/// Of a wake-up that comes late, so many missed ones are counted at most: ten minutes of them.
+const BEATS_MISSED_MAX: u64 = 12_000;
 
 /// What a worker's connections record into: shared by the tasks of one thread.
 #[derive(Debug)]
 pub(super) struct Records {
     pub(super) recorder: Recorder,
     pub(super) account: Account,
-    /// Whether the warm-up has been forgotten.
-    pub(super) is_measuring: bool,
 }
 
 /// What a worker leaves behind.
@@ -29,8 +34,6 @@ pub(super) struct Records {
 pub(super) struct WorkerReport {
     pub(super) recorder: Recorder,
     pub(super) account: Account,
-    /// Whether it came as far as the measurement: otherwise its records are of the warm-up.
-    pub(super) is_measuring: bool,
 }
 
 /// Starts a worker for the connections of these numbers.
@@ -44,12 +47,12 @@ pub(super) fn spawn(
     let name = format!("worker {}", connections.first().copied().unwrap_or(0));
     std::thread::Builder::new().name(name).spawn(move || {
         let account = Account::new(shared.job.world.table_count());
-        let records = Rc::new(RefCell::new(Records { recorder, account, is_measuring: false }));
+        let records = Rc::new(RefCell::new(Records { recorder, account }));
         LocalSet::new().block_on(&runtime, work(&shared, &records, connections));
         let Ok(records) = Rc::try_unwrap(records) else { return };
-        let Records { recorder, account, is_measuring } = records.into_inner();
+        let Records { recorder, account } = records.into_inner();
         // Nobody listens any more only if the run has been given up.
-        let _ = reports.send(WorkerReport { recorder, account, is_measuring });
+        let _ = reports.send(WorkerReport { recorder, account });
     })?;
     Ok(())
 }
@@ -65,7 +68,7 @@ async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections:
             }
         }
     }
-    let publisher = tokio::task::spawn_local(publish(Rc::clone(records)));
+    let publisher = tokio::task::spawn_local(publish(Arc::clone(shared), Rc::clone(records)));
     // In the order in which they end: the others may wait for one that will never come.
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -77,11 +80,32 @@ async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections:
     let _ = publisher.await;
 }
 
-/// Shows the records to the feed, twice a second.
-async fn publish(records: Rc<RefCell<Records>>) {
-    let mut tick = tokio::time::interval(Duration::from_millis(500));
+/// Hands the records over at the end of each second. Meanwhile it wakes twenty times a second, to see
+/// how late a wake-up comes: whatever holds it up holds up all that this thread does.
+async fn publish(shared: Arc<Shared>, records: Rc<RefCell<Records>>) {
+    let mut usage = thread_usage();
+    let mut last = shared.clock.now();
     loop {
-        tick.tick().await;
-        records.borrow_mut().recorder.publish();
+        let since = shared.second_began(last);
+        let next = since + ((last - since) / BEAT_NS + 1) * BEAT_NS;
+        let pause = next.saturating_sub(shared.clock.now());
+        tokio::time::sleep(Duration::from_nanos(pause)).await;
+        let now = shared.clock.now().max(next);
+        let mut records = records.borrow_mut();
+        let worker = records.recorder.worker();
+        // While it is late, the wake-ups that it misses are late as well, each by a beat less.
+        let late =
+            (0..BEATS_MISSED_MAX).map_while(|missed| (now - next).checked_sub(missed * BEAT_NS));
+        late.for_each(|late| worker.wake.record(late));
+        if now >= since + SECOND_NS {
+            let used = thread_usage();
+            worker.busiest_ns = used.0.saturating_sub(usage.0);
+            worker.run_delay_ns = used.1.saturating_sub(usage.1);
+            // What could not be handed over is of the next second.
+            if records.recorder.publish(now) {
+                usage = used;
+            }
+        }
+        last = now;
     }
 }

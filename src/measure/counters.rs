@@ -80,6 +80,11 @@ impl Counters {
         self.sent.saturating_sub(self.acknowledged + self.failed + self.unknown)
     }
 
+    /// Slots of which is known what became of them.
+    pub fn settled(&self) -> u64 {
+        self.acknowledged + self.failed + self.unknown + self.skipped + self.unfinished
+    }
+
     /// Slots that should have been acknowledged, and were not.
     pub fn fallen(&self) -> u64 {
         self.failed + self.unknown + self.missed + self.late + self.unfinished

@@ -1,57 +1,167 @@
-//! What the generator itself cost.
+//! What the generator itself cost, and what it was denied.
 
 use std::fs;
+use std::thread::available_parallelism;
+use std::time::Duration;
 
 use serde::Serialize;
 
-/// What this process used so far. 0 where the system does not tell.
+use crate::pace::nanoseconds;
+use crate::pace::real;
+
+use super::Digest;
+use super::cgroup::ControlGroup;
+use super::cgroup::Periods;
+
+/// What this process used. 0 where the system does not tell. The first two are of the whole run, all
+/// else is of the measured part.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Generator {
     /// Processor time of all threads, user and system, in seconds.
     pub cpu_seconds: f64,
     /// The most memory that was resident at once, in bytes.
     pub peak_rss_bytes: u64,
+    /// How many processors it may use at once: those of the machine, or fewer by its control group.
+    pub cpus: f64,
+    /// How much of them it used, 0 to 1.
+    pub cpu_share: f64,
+    /// How much of a processor its busiest worker used, 0 to 1.
+    pub busiest_worker: f64,
+    /// In how many periods of its control group it was held back, 0 to 1.
+    pub throttled: f64,
+    /// For how much of the time a worker was ready to run and had no processor, 0 to 1.
+    pub run_delay: f64,
+    /// How often a thread was put off its processor.
+    pub involuntary_switches: u64,
+    /// How much later than they were due its workers woke, in nanoseconds.
+    pub wake: Digest,
 }
 
 impl Generator {
-    /// As of now.
+    /// As of now, without anything of the measured part.
     pub fn now() -> Generator {
-        let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let elapsed = std::time::Duration::try_from(clock).unwrap_or_default();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         Generator {
-            cpu_seconds: elapsed.as_secs_f64(),
-            peak_rss_bytes: peak_rss(&status).unwrap_or(0),
+            cpu_seconds: cpu_time().as_secs_f64(),
+            peak_rss_bytes: memory(&status, "VmHWM:").unwrap_or(0),
+            ..Generator::default()
         }
     }
 }
 
-/// `VmHWM:  123456 kB`, in bytes.
-fn peak_rss(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-    kibibytes.checked_mul(1024)
+/// What the generator used in a while.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Usage {
+    /// Processors that it used on average.
+    pub cpu: f64,
+    /// Memory that was resident at the end, in bytes.
+    pub rss_bytes: u64,
+    /// Periods of its control group.
+    pub periods: Periods,
+    /// How often a thread was put off its processor.
+    pub involuntary_switches: u64,
+}
+
+impl Usage {
+    /// Of two whiles together, one after the other, of these lengths.
+    #[must_use]
+    pub(super) fn then(self, next: Usage, lengths: (Duration, Duration)) -> Usage {
+        let (first, second) = (lengths.0.as_secs_f64(), lengths.1.as_secs_f64());
+        let whole = first + second;
+        let cpu = if whole > 0.0 { (self.cpu * first + next.cpu * second) / whole } else { 0.0 };
+        Usage {
+            cpu,
+            rss_bytes: next.rss_bytes,
+            periods: Periods {
+                all: self.periods.all + next.periods.all,
+                throttled: self.periods.throttled + next.periods.throttled,
+            },
+            involuntary_switches: self.involuntary_switches + next.involuntary_switches,
+        }
+    }
+}
+
+/// Looks, now and then, what this process used since the last look.
+#[derive(Debug)]
+pub struct Probe {
+    group: ControlGroup,
+    cpu_ns: u64,
+    periods: Periods,
+    switches: u64,
+}
+
+impl Probe {
+    /// From now on.
+    pub fn start() -> Probe {
+        let group = ControlGroup::here();
+        let periods = group.periods();
+        Probe { periods, group, cpu_ns: nanoseconds(cpu_time()), switches: switches() }
+    }
+
+    /// Since the last look, which was so long ago.
+    pub fn look(&mut self, length: Duration) -> Usage {
+        let (cpu_ns, periods, switches) =
+            (nanoseconds(cpu_time()), self.group.periods(), switches());
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let length_ns = real(nanoseconds(length));
+        let used_ns = real(cpu_ns.saturating_sub(self.cpu_ns));
+        let usage = Usage {
+            cpu: if length_ns > 0.0 { used_ns / length_ns } else { 0.0 },
+            rss_bytes: memory(&status, "VmRSS:").unwrap_or(0),
+            periods: Periods {
+                all: periods.all.saturating_sub(self.periods.all),
+                throttled: periods.throttled.saturating_sub(self.periods.throttled),
+            },
+            involuntary_switches: switches.saturating_sub(self.switches),
+        };
+        (self.cpu_ns, self.periods, self.switches) = (cpu_ns, periods, switches);
+        usage
+    }
+
+    /// How many processors this process may use at once.
+    pub fn cpus(&self) -> f64 {
+        let machine = available_parallelism().map_or(1, usize::from);
+        let machine = real(u64::try_from(machine).unwrap_or(1));
+        self.group.quota().map_or(machine, |quota| quota.min(machine))
+    }
+}
+
+/// What the calling thread used so far: processor time, and the time in which it was ready to run
+/// and had no processor, both in nanoseconds.
+pub fn thread_usage() -> (u64, u64) {
+    let clock = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let used = nanoseconds(Duration::try_from(clock).unwrap_or_default());
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let delay = stat.split_ascii_whitespace().nth(1).and_then(|delay| delay.parse().ok());
+    (used, delay.unwrap_or(0))
 }
 
 /// How many processors the control group of this process may use at once; `None` without a limit.
 pub fn cpu_quota() -> Option<f64> {
-    let v2 = fs::read_to_string("/sys/fs/cgroup/cpu.max").ok().and_then(|text| quota_v2(&text));
-    v2.or_else(|| {
-        let read = |name| fs::read_to_string(format!("/sys/fs/cgroup/cpu/{name}")).ok();
-        quota(&read("cpu.cfs_quota_us")?, &read("cpu.cfs_period_us")?)
-    })
+    ControlGroup::here().quota()
 }
 
-/// `200000 100000`, or `max 100000` without a limit.
-fn quota_v2(text: &str) -> Option<f64> {
-    let (quota_us, period_us) = text.trim().split_once(' ')?;
-    quota(quota_us, period_us)
+fn cpu_time() -> Duration {
+    let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(clock).unwrap_or_default()
 }
 
-fn quota(quota_us: &str, period_us: &str) -> Option<f64> {
-    let quota_us: f64 = quota_us.trim().parse().ok()?;
-    let period_us: f64 = period_us.trim().parse().ok()?;
-    (quota_us > 0.0 && period_us > 0.0).then(|| quota_us / period_us)
+/// Of all threads that are there now.
+fn switches() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_task = |status: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse::<u64>().ok())
+    };
+    let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
+    statuses.filter_map(|status| of_task(&status)).sum()
+}
+
+/// `VmHWM:  123456 kB`, in bytes.
+fn memory(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -60,17 +170,32 @@ mod tests {
 
     #[test]
     fn the_process_has_used_something() {
-        let spent: u64 = (0..2_000_000_u64).map(std::hint::black_box).sum();
+        let mut probe = Probe::start();
+        let spent: u64 = (0..20_000_000_u64).map(std::hint::black_box).sum();
         let generator = Generator::now();
         assert!(spent > 0 && generator.cpu_seconds > 0.0);
         assert!(generator.peak_rss_bytes > 100_000, "{generator:?}");
+        let usage = probe.look(Duration::from_secs(1));
+        assert!(usage.cpu > 0.0 && usage.rss_bytes > 100_000, "{usage:?}");
+        assert!(probe.cpus() > 0.0 && thread_usage().0 > 0);
     }
 
     #[test]
-    fn quotas_are_read_in_both_forms() {
-        assert_eq!(quota_v2("150000 100000\n"), Some(1.5));
-        assert_eq!(quota_v2("max 100000\n"), None);
-        assert_eq!(quota("-1\n", "100000\n"), None);
-        assert_eq!(peak_rss("VmPeak:\t 9 kB\nVmHWM:\t    1024 kB\n"), Some(1_048_576));
+    fn memory_is_read_in_bytes() {
+        assert_eq!(memory("VmPeak:\t 9 kB\nVmHWM:\t    1024 kB\n", "VmHWM:"), Some(1_048_576));
+    }
+
+    #[test]
+    fn two_whiles_are_one() {
+        let usage = |cpu, all| Usage {
+            cpu,
+            periods: Periods { all, throttled: 1 },
+            involuntary_switches: 2,
+            rss_bytes: all,
+        };
+        let both =
+            usage(1.0, 10).then(usage(4.0, 5), (Duration::from_secs(2), Duration::from_secs(1)));
+        assert_eq!((both.cpu, both.rss_bytes, both.involuntary_switches), (2.0, 5, 4));
+        assert_eq!(both.periods, Periods { all: 15, throttled: 2 });
     }
 }

@@ -63,6 +63,48 @@ impl Histogram {
         }
     }
 
+    /// Counts a duration so often.
+    pub(super) fn record_many(&mut self, duration_ns: u64, times: u64) {
+        let value = duration_ns.min(LONGEST_NS);
+        if self.counts().is_some_and(|counts| counts.record_n(value, times).is_ok()) && times > 0 {
+            self.sum_ns += u128::from(value) * u128::from(times);
+            self.min_ns = self.min_ns.min(value);
+            self.max_ns = self.max_ns.max(value);
+        }
+    }
+
+    /// What it holds, in as little memory as that takes.
+    pub(super) fn packed(&self) -> Packed {
+        let counts = self.counts.iter().flat_map(hdrhistogram::Histogram::iter_recorded);
+        let counts = counts.map(|it| (it.value_iterated_to(), it.count_since_last_iteration()));
+        let Histogram { sum_ns, min_ns, max_ns, .. } = *self;
+        Packed { counts: counts.collect(), sum_ns, min_ns, max_ns }
+    }
+
+    /// Adds what was packed.
+    pub(super) fn merge_packed(&mut self, packed: &Packed) {
+        let before = (self.sum_ns, self.min_ns, self.max_ns);
+        for (value, count) in &packed.counts {
+            self.record_many(*value, *count);
+        }
+        // What was packed are the ends of its steps; these are exact.
+        self.sum_ns = before.0 + packed.sum_ns;
+        self.min_ns = before.1.min(packed.min_ns);
+        self.max_ns = before.2.max(packed.max_ns);
+    }
+
+    /// How many durations are longer than this one, to its digits.
+    pub(super) fn count_above(&self, duration_ns: u64) -> u64 {
+        self.counts
+            .as_ref()
+            .map_or(0, |counts| counts.count_between(duration_ns.saturating_add(1), LONGEST_NS))
+    }
+
+    /// The counts, for tools that read this kind of histogram; `None` without data.
+    pub fn raw(&self) -> Option<&hdrhistogram::Histogram<u64>> {
+        self.counts.as_ref().filter(|counts| !counts.is_empty())
+    }
+
     /// Forgets all, and keeps the memory.
     pub fn clear(&mut self) {
         if let Some(counts) = self.counts.as_mut().filter(|counts| !counts.is_empty()) {
@@ -129,6 +171,15 @@ impl Histogram {
     }
 }
 
+/// A histogram without its empty places.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    counts: Vec<(u64, u64)>,
+    sum_ns: u128,
+    min_ns: u64,
+    max_ns: u64,
+}
+
 /// A distribution in eight numbers; nanoseconds but for `count`. All are 0 without data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the statistics")]
@@ -171,6 +222,21 @@ mod tests {
         let [mut merged, other] = parts;
         merged.merge(&other);
         assert_eq!(merged.digest(), whole.digest());
+    }
+
+    #[test]
+    fn packed_is_the_same() {
+        let (mut whole, mut copy) = (Histogram::fine(), Histogram::fine());
+        copy.record(123_456_789);
+        whole.merge(&copy);
+        let mut part = Histogram::fine();
+        for n in 0..5_000_u64 {
+            part.record(n * n * 7);
+        }
+        whole.merge(&part);
+        copy.merge_packed(&part.packed());
+        assert_eq!(copy.digest(), whole.digest());
+        assert_eq!(whole.count_above(100_000_000), 1_221 + 1);
     }
 
     #[test]

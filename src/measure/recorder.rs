@@ -4,7 +4,9 @@ use super::Counters;
 use super::Failure;
 use super::Failures;
 use super::Histogram;
+use super::Spans;
 use super::Window;
+use super::worker::WorkerRecord;
 
 /// The four stamps of an action: nanoseconds on the run's monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +24,13 @@ pub struct Stamps {
     pub is_closed: bool,
 }
 
+impl Stamps {
+    /// When it was due; in an unlimited stream, when it was picked.
+    pub fn due(&self) -> u64 {
+        self.intended.unwrap_or(self.picked)
+    }
+}
+
 /// What became of an action that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome<'a> {
@@ -33,7 +42,7 @@ pub enum Outcome<'a> {
     Unknown,
 }
 
-/// A worker's measurements, a [`StreamRecorder`] for each stream.
+/// A worker's measurements since it last handed them over, a [`StreamRecorder`] for each stream.
 ///
 /// ```text
 ///   intended ──── picked ────── sent ─────── acknowledged
@@ -41,68 +50,121 @@ pub enum Outcome<'a> {
 ///   └────────────────── response ─────────────────┘
 /// ```
 ///
-/// Each stream takes at most 730 KiB (0.4 MiB if nothing takes longer than 100 ms), from its first
-/// action on; before that, a few hundred bytes.
+/// Each stream takes at most 730 KiB (0.4 MiB if nothing takes longer than 100 ms), twice, from its
+/// first action on; before that, a few hundred bytes.
 #[derive(Debug)]
 pub struct Recorder {
-    streams: Vec<StreamRecorder>,
+    pub(super) record: Record,
+    spans: Vec<Spans>,
     window: Window,
 }
 
+/// What was measured in a while: by one worker or, merged, by all.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Whether it is of the measured part: otherwise it is of the warm-up.
+    pub(super) is_measuring: bool,
+    pub(super) streams: Vec<StreamRecorder>,
+    pub(super) worker: WorkerRecord,
+    /// Until when, on the run's clock, if it was handed over.
+    pub(super) at_ns: u64,
+}
+
+impl Record {
+    /// Empty, for streams with so many named segments each.
+    pub(super) fn new(spans: &[Spans]) -> Record {
+        let streams = spans.iter().map(StreamRecorder::new).collect();
+        Record { is_measuring: false, streams, worker: WorkerRecord::default(), at_ns: 0 }
+    }
+
+    pub(super) fn merge(&mut self, other: &Record) {
+        for (ours, theirs) in self.streams.iter_mut().zip(&other.streams) {
+            ours.merge(theirs);
+        }
+        self.worker.merge(&other.worker);
+        self.is_measuring |= other.is_measuring;
+    }
+
+    /// Forgets all, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.streams.iter_mut().for_each(StreamRecorder::clear);
+        self.worker.clear();
+    }
+}
+
 impl Recorder {
-    /// For so many streams.
+    /// For so many streams without named segments.
     pub fn new(streams: usize) -> Recorder {
-        let streams: Vec<_> = (0..streams).map(|_| StreamRecorder::new()).collect();
-        Recorder { window: Window::new(streams.len()), streams }
+        Recorder::with_segments(vec![Spans::default(); streams])
+    }
+
+    /// For streams with these segments.
+    pub fn with_segments(spans: Vec<Spans>) -> Recorder {
+        Recorder { record: Record::new(&spans), spans, window: Window::default() }
     }
 
     /// What is recorded for a stream, by its index in the scenario. Panics beyond the last.
     pub fn stream(&mut self, index: usize) -> &mut StreamRecorder {
-        &mut self.streams[index]
+        &mut self.record.streams[index]
     }
 
     /// All streams, in the order of the scenario.
     pub fn streams(&self) -> &[StreamRecorder] {
-        &self.streams
+        &self.record.streams
     }
 
-    /// Forgets the warm-up: what is recorded from now on is the measurement. The memory is kept, so
-    /// that nothing grows while measuring.
-    pub fn begin_measuring(&mut self) {
-        self.streams.iter_mut().for_each(StreamRecorder::clear);
-        self.publish();
+    /// What befell the worker's connections, and when it woke.
+    pub fn worker(&mut self) -> &mut WorkerRecord {
+        &mut self.record.worker
     }
 
-    /// Where another thread sees, at any time, what was last published.
+    /// Whether the measurement has begun: otherwise what is recorded is of the warm-up.
+    pub fn is_measuring(&self) -> bool {
+        self.record.is_measuring
+    }
+
+    /// Forgets the warm-up: what is recorded from now on is the measurement, which began at
+    /// `began_ns` on the clock of the stamps. The memory is kept, so that little grows while measuring.
+    pub fn begin_measuring(&mut self, began_ns: u64) {
+        self.record.clear();
+        self.record.is_measuring = true;
+        self.record.streams.iter_mut().for_each(|stream| stream.began_ns = began_ns);
+    }
+
+    /// Where another thread finds what was last handed over.
     pub fn window(&self) -> Window {
         self.window.clone()
     }
 
-    /// Shows the counters and the distributions since last time; to be called about once a second.
-    /// Never waits: while somebody is looking nothing is published, and nothing is lost.
-    pub fn publish(&mut self) {
-        let Some(mut shown) = self.window.try_open() else { return };
-        for (shown, stream) in shown.iter_mut().zip(&mut self.streams) {
-            shown.counters = stream.counters;
-            shown.lag.merge(&stream.lag);
-            shown.response.merge(&stream.recent_response);
-            stream.lag.clear();
-            stream.recent_response.clear();
+    /// Hands over what was recorded until now, since last time; to be called once a second. Never waits: while
+    /// the last one has not been fetched, nothing is handed over, and nothing is lost.
+    /// Returns whether it was.
+    pub fn publish(&mut self, at_ns: u64) -> bool {
+        let Some(mut handover) = self.window.try_open() else { return false };
+        if handover.full.is_some() {
+            return false;
         }
+        let mut empty = handover.empty.take().unwrap_or_else(|| Record::new(&self.spans));
+        empty.is_measuring = self.record.is_measuring;
+        for (empty, full) in empty.streams.iter_mut().zip(&self.record.streams) {
+            empty.began_ns = full.began_ns;
+        }
+        self.record.at_ns = at_ns;
+        handover.full = Some(std::mem::replace(&mut self.record, empty));
+        true
     }
 
     /// Adds what another worker has recorded for the same streams.
     pub fn merge(&mut self, other: &Recorder) {
-        for (ours, theirs) in self.streams.iter_mut().zip(&other.streams) {
-            ours.merge(theirs);
-        }
+        self.record.merge(&other.record);
     }
 }
 
-/// A worker's measurements of one stream.
+/// Measurements of one stream.
 #[derive(Debug, Clone)]
 pub struct StreamRecorder {
-    /// What was counted. [`StreamRecorder::finished`] counts outcomes; the engine all else.
+    /// What was counted. [`StreamRecorder::finished`] counts outcomes; the engine all else, by
+    /// [`StreamRecorder::at`].
     pub counters: Counters,
     /// From intended to picked: lateness that is our fault.
     pub sched: Histogram,
@@ -114,20 +176,27 @@ pub struct StreamRecorder {
     pub response: Histogram,
     /// Like `response`, of what failed or stayed unknown.
     pub failed_response: Histogram,
+    /// From intended to sent.
+    pub lag: Histogram,
     /// Why what failed did fail.
     pub failures: Failures,
     /// The longest from intended to sent, in nanoseconds.
     pub lag_max_ns: u64,
     /// The latest outcome, in nanoseconds on the run's clock; 0 if there is none.
     pub last_ns: u64,
-    /// From intended to sent, since last published.
-    lag: Histogram,
-    /// Like `response`, since last published.
-    recent_response: Histogram,
+    /// What belongs to the named segments, each by its number. A worker records there *instead*;
+    /// merging adds it to both.
+    pub segments: Vec<StreamRecorder>,
+    /// Whether it has been merged, so that it holds what its segments hold.
+    is_whole: bool,
+    pub(super) spans: Spans,
+    /// When the measurement began.
+    began_ns: u64,
 }
 
 impl StreamRecorder {
-    fn new() -> StreamRecorder {
+    fn new(spans: &Spans) -> StreamRecorder {
+        let none = Spans::default();
         StreamRecorder {
             counters: Counters::default(),
             sched: Histogram::coarse(),
@@ -135,16 +204,38 @@ impl StreamRecorder {
             service: Histogram::fine(),
             response: Histogram::fine(),
             failed_response: Histogram::coarse(),
+            lag: Histogram::coarse(),
             failures: Failures::default(),
             lag_max_ns: 0,
             last_ns: 0,
-            lag: Histogram::coarse(),
-            recent_response: Histogram::coarse(),
+            segments: (0..spans.names().len()).map(|_| StreamRecorder::new(&none)).collect(),
+            is_whole: false,
+            spans: spans.clone(),
+            began_ns: 0,
+        }
+    }
+
+    /// Where named segments begin or end, in measured nanoseconds.
+    pub fn edges(&self) -> Vec<u64> {
+        self.spans.edges()
+    }
+
+    /// Where an action is recorded whose slot was due at a moment on the run's clock: with the named
+    /// segment in which it was due, or here.
+    pub fn at(&mut self, intended_ns: u64) -> &mut StreamRecorder {
+        let since = intended_ns.checked_sub(self.began_ns);
+        match since.and_then(|since| self.spans.find(since)) {
+            Some(segment) => &mut self.segments[segment],
+            None => self,
         }
     }
 
     /// Records the outcome of an action that was counted as sent.
     pub fn finished(&mut self, stamps: &Stamps, outcome: Outcome<'_>) {
+        self.at(stamps.due()).note(stamps, outcome);
+    }
+
+    fn note(&mut self, stamps: &Stamps, outcome: Outcome<'_>) {
         let Stamps { intended, picked, sent, acknowledged, is_closed } = *stamps;
         let from = intended.filter(|_| !is_closed).unwrap_or(sent);
         let response = acknowledged.saturating_sub(from);
@@ -163,7 +254,6 @@ impl StreamRecorder {
                 }
                 self.service.record(acknowledged.saturating_sub(sent));
                 self.response.record(response);
-                self.recent_response.record(response);
             }
             Outcome::Failed(failure) => {
                 self.counters.failed += 1;
@@ -177,25 +267,41 @@ impl StreamRecorder {
         }
     }
 
-    fn clear(&mut self) {
-        self.counters = Counters::default();
-        for histogram in [&mut self.sched, &mut self.queue, &mut self.service, &mut self.response] {
-            histogram.clear();
-        }
-        for histogram in [&mut self.failed_response, &mut self.lag, &mut self.recent_response] {
-            histogram.clear();
-        }
-        self.failures.clear();
-        (self.lag_max_ns, self.last_ns) = (0, 0);
+    fn histograms_mut(&mut self) -> [&mut Histogram; 6] {
+        let StreamRecorder { sched, queue, service, response, failed_response, lag, .. } = self;
+        [sched, queue, service, response, failed_response, lag]
     }
 
+    fn histograms(&self) -> [&Histogram; 6] {
+        let StreamRecorder { sched, queue, service, response, failed_response, lag, .. } = self;
+        [sched, queue, service, response, failed_response, lag]
+    }
+
+    fn clear(&mut self) {
+        self.counters = Counters::default();
+        self.histograms_mut().into_iter().for_each(Histogram::clear);
+        self.failures.clear();
+        (self.lag_max_ns, self.last_ns) = (0, 0);
+        self.segments.iter_mut().for_each(StreamRecorder::clear);
+    }
+
+    /// Adds another's, and to the whole what the other holds in its segments alone.
     fn merge(&mut self, other: &StreamRecorder) {
+        self.add(other);
+        for (ours, theirs) in self.segments.iter_mut().zip(&other.segments) {
+            ours.add(theirs);
+        }
+        if !other.is_whole {
+            other.segments.iter().for_each(|theirs| self.add(theirs));
+        }
+        self.is_whole = true;
+    }
+
+    fn add(&mut self, other: &StreamRecorder) {
         self.counters.add(&other.counters);
-        self.sched.merge(&other.sched);
-        self.queue.merge(&other.queue);
-        self.service.merge(&other.service);
-        self.response.merge(&other.response);
-        self.failed_response.merge(&other.failed_response);
+        for (ours, theirs) in self.histograms_mut().into_iter().zip(other.histograms()) {
+            ours.merge(theirs);
+        }
         self.failures.merge(&other.failures);
         self.lag_max_ns = self.lag_max_ns.max(other.lag_max_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
@@ -260,7 +366,7 @@ mod tests {
         let mut recorder = Recorder::new(1);
         recorder.stream(0).counters.sent += 1;
         recorder.stream(0).finished(&STAMPS, Outcome::Acknowledged);
-        recorder.begin_measuring();
+        recorder.begin_measuring(0);
         let stream = &recorder.streams()[0];
         assert_eq!(stream.counters, Counters::default());
         assert_eq!((stream.response.count(), stream.last_ns), (0, 0));

@@ -8,24 +8,24 @@ use crate::pace::nanoseconds;
 use crate::pace::real;
 use crate::scenario::Threshold;
 
+use super::Bound;
 use super::Digest;
 use super::End;
 use super::FailureCount;
+use super::Gate;
+use super::GateState;
+use super::Gates;
 use super::Generator;
 use super::Judgement;
 use super::Recorder;
 use super::StreamRecorder;
 use super::TableCounts;
 use super::Verdict;
+use super::judge::Whole;
 use super::rate;
-use super::threshold::Measured;
-use super::threshold::judge;
 
 /// The format's name and version.
 const FORMAT: &str = "loadgen.summary/1";
-
-/// From this 99th percentile of `sched` on, a generator may be blamed.
-const SCHED_MAX_NS: u64 = 100_000_000;
 
 /// All that a run comes to. Its fields are those of `summary.json`, in its order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,6 +48,12 @@ pub struct Summary {
     pub stopped_because: Option<String>,
     /// Streams of which nothing was acknowledged, in words: then it failed, whatever the thresholds.
     pub failed_because: Vec<String>,
+    /// What was the limit.
+    pub bound: Bound,
+    /// Why that is said.
+    pub bound_because: Vec<String>,
+    /// Where loadgen itself was late or short of processors for a moment: the run is valid.
+    pub degraded_because: Vec<String>,
     /// When it began: UTC, RFC 3339.
     pub started: String,
     /// How long it took, from set-up to drain.
@@ -68,6 +74,8 @@ pub struct Summary {
     pub verification: Option<()>,
     /// What became of the thresholds.
     pub thresholds: Vec<Judgement>,
+    /// What the gates of validity say.
+    pub gates: Vec<Gate>,
     /// What the generator used.
     pub generator: Generator,
 }
@@ -116,6 +124,28 @@ pub struct StreamSummary {
     /// Durations beyond an hour, counted as an hour.
     pub clamped: u64,
     pub failures: Vec<FailureCount>,
+    /// What came due in each named segment.
+    pub segments: Vec<SegmentSummary>,
+}
+
+/// What came due in the segments of a name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "as in `StreamSummary`")]
+pub struct SegmentSummary {
+    pub name: String,
+    pub scheduled: u64,
+    pub sent: u64,
+    pub acknowledged: u64,
+    pub failed: u64,
+    pub skipped: u64,
+    pub unfinished: u64,
+    pub retries: u64,
+    /// Scheduled a second, over the time in which it was played.
+    pub target_rate: f64,
+    pub sched: Digest,
+    pub queue: Digest,
+    pub service: Digest,
+    pub response: Digest,
 }
 
 /// The sessions of a closed stream, as they were.
@@ -144,7 +174,12 @@ pub struct RunFacts {
     pub tables: Vec<TableCounts>,
     /// One for each stream of the scenario, in its order.
     pub streams: Vec<StreamFacts>,
+    /// What loadgen used in the whole run.
     pub generator: Generator,
+    /// Thresholds that were judged each second, in the scenario's order; `None` where the end judges.
+    pub watched: Vec<Option<Judgement>>,
+    /// What is known of loadgen itself.
+    pub gates: Gates,
 }
 
 /// What is known of a stream beside what was recorded.
@@ -178,21 +213,20 @@ impl Summary {
         invalid_because.extend(mistakes(&facts.end, &facts.streams, &facts.tables, recorder));
         let of_stream = |(facts, record)| StreamSummary::new(facts, record);
         let streams: Vec<_> = facts.streams.iter().zip(recorder.streams()).map(of_stream).collect();
-        invalid_because.extend(streams.iter().filter_map(generator_bound));
-        let measured: Vec<_> = streams
-            .iter()
-            .zip(recorder.streams())
-            .map(|(stream, record)| Measured {
-                name: &stream.name,
-                record,
-                achieved_rate: stream.achieved_rate,
-            })
-            .collect();
-        let thresholds: Vec<_> =
-            thresholds.iter().map(|threshold| judge(threshold, &measured)).collect();
+        let generator = facts.gates.generator(facts.generator, facts.workers, recorder);
+        let gates = facts.gates.judge(&generator, recorder);
+        let (bound, bound_because) = facts.gates.bound(&gates, &streams);
+        if bound == Bound::Generator {
+            let reasons = bound_because.iter();
+            invalid_because.extend(reasons.map(|it| format!("the generator was the limit: {it}")));
+        }
+        let degraded = gates.iter().filter(|gate| gate.state == GateState::Degraded);
+        let degraded_because = degraded.map(|gate| gate.message.clone()).collect();
+        let whole = Whole { streams: &streams, facts: &facts.streams, recorder };
+        let thresholds = whole.judge(thresholds, &facts.watched);
         let mut verdict = facts.end.verdict();
         let failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
-        let is_failed = thresholds.iter().any(|threshold| !threshold.passed);
+        let is_failed = thresholds.iter().any(Judgement::is_failure);
         if is_failed || !failed_because.is_empty() && facts.end == End::Complete {
             verdict = verdict.max(Verdict::Failed);
         }
@@ -209,6 +243,9 @@ impl Summary {
             invalid_because,
             stopped_because: facts.end.reason(),
             failed_because,
+            bound,
+            bound_because,
+            degraded_because,
             started: facts.started,
             elapsed_ns: nanoseconds(facts.elapsed),
             workers: facts.workers,
@@ -219,7 +256,8 @@ impl Summary {
             lag: [],
             verification: None,
             thresholds,
-            generator: facts.generator,
+            gates,
+            generator,
         }
     }
 }
@@ -277,8 +315,40 @@ impl StreamSummary {
             degraded: Duration::from_nanos(record.lag_max_ns) > facts.max_lag,
             clamped: distributions.iter().map(|histogram| histogram.clamped()).sum(),
             failures: record.failures.kinds(),
+            segments: segments(facts, record),
         }
     }
+
+    /// Whether it has a schedule of its own.
+    pub fn is_open(&self) -> bool {
+        self.target_rate > 0.0
+    }
+}
+
+fn segments(facts: &StreamFacts, record: &StreamRecorder) -> Vec<SegmentSummary> {
+    let spans = &record.spans;
+    let named = spans.names().iter().zip(&record.segments);
+    named
+        .map(|(name, record)| {
+            let counters = record.counters;
+            let seconds = spans.played(name, facts.measured).as_secs_f64();
+            SegmentSummary {
+                name: name.clone(),
+                scheduled: counters.scheduled,
+                sent: counters.sent,
+                acknowledged: counters.acknowledged,
+                failed: counters.failed,
+                skipped: counters.skipped,
+                unfinished: counters.unfinished,
+                retries: counters.retries,
+                target_rate: rate(counters.scheduled, seconds),
+                sched: record.sched.digest(),
+                queue: record.queue.digest(),
+                service: record.service.digest(),
+                response: record.response.digest(),
+            }
+        })
+        .collect()
 }
 
 /// Everything that does not add up.
@@ -323,19 +393,4 @@ fn mismatches(record: &StreamRecorder, planned: Option<u64>) -> Vec<String> {
         mismatches.push(format!("{explained} failures are not {} failed", counters.failed));
     }
     mismatches
-}
-
-/// Whether lateness was rather ours than the target's: we saw that slots were due so late that it
-/// outweighs both the waiting for a free connection and the target's answer.
-fn generator_bound(stream: &StreamSummary) -> Option<String> {
-    let late_ns = stream.sched.p99;
-    let is_bound = late_ns > SCHED_MAX_NS.max(stream.queue.p99).max(stream.service.p99);
-    is_bound.then(|| {
-        format!(
-            "the generator was the limit: stream `{}` was {:.0} ms late before the target had a part \
-             in it (99th percentile); use more processors or a lower rate",
-            stream.name,
-            real(late_ns) / 1e6
-        )
-    })
 }

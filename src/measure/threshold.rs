@@ -1,16 +1,22 @@
-//! Whether thresholds hold. Judges the merged numbers of the whole run; without data none holds.
+//! Whether thresholds hold: what they look at, and what that comes to.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::pace::nanoseconds;
 use crate::pace::real;
-use crate::scenario::Comparison;
+use crate::scenario::BreachAction;
 use crate::scenario::Metric;
+use crate::scenario::Over;
 use crate::scenario::Statistic;
 use crate::scenario::Threshold;
+use crate::units::format_duration;
 
 use super::Counters;
 use super::Histogram;
 use super::StreamRecorder;
+use super::rate;
 
 /// What became of a threshold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,10 +27,30 @@ pub struct Judgement {
     pub stream: Option<String>,
     /// As written: `p99 < 50ms`.
     pub expr: String,
-    /// What was found; `None` without data.
+    /// What was found; `None` without data. Of a sliding window, what was found when it was first
+    /// breached, or else the nearest to the bound.
     pub observed: Option<Observed>,
     /// Whether it holds.
     pub passed: bool,
+    /// Its name, if it has one.
+    pub id: Option<String>,
+    /// Of which part of the run: `measure`, `segment:NAME`, `10s`.
+    pub over: String,
+    /// What a breach does: `fail`, `warn`, `abort`.
+    pub action: &'static str,
+    /// When it was first breached, in nanoseconds since the measurement began; `None` if it was not.
+    pub first_breach_ns: Option<u64>,
+    /// How often it was evaluated.
+    pub evaluations: u64,
+    /// In how many of them it did not hold.
+    pub breaches: u64,
+}
+
+impl Judgement {
+    /// Whether it fails the run.
+    pub fn is_failure(&self) -> bool {
+        !self.passed && self.action != "warn"
+    }
 }
 
 /// A number that was found.
@@ -42,7 +68,7 @@ pub enum Observed {
 }
 
 impl Observed {
-    fn value(self) -> f64 {
+    pub(super) fn value(self) -> f64 {
         match self {
             Observed::Nanoseconds(whole) | Observed::Count(whole) => real(whole),
             Observed::Ratio(value) | Observed::Rate(value) => value,
@@ -50,99 +76,153 @@ impl Observed {
     }
 }
 
-/// One stream, as thresholds see it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Measured<'a> {
-    pub(super) name: &'a str,
-    pub(super) record: &'a StreamRecorder,
-    pub(super) achieved_rate: f64,
-}
-
-/// Judges one threshold.
-pub(super) fn judge(threshold: &Threshold, streams: &[Measured<'_>]) -> Judgement {
-    let is_meant = |stream: &&Measured<'_>| {
-        threshold.stream.as_ref().is_none_or(|name| name.as_str() == stream.name)
-    };
-    let streams: Vec<_> = streams.iter().filter(is_meant).copied().collect();
-    let observed = observe(threshold, &streams);
-    let passed = observed.is_some_and(|observed| holds(threshold, observed.value()));
-    Judgement {
-        metric: name(threshold.metric),
-        stream: threshold.stream.clone(),
-        expr: threshold.expr.clone(),
-        observed,
-        passed,
-    }
-}
-
-fn observe(threshold: &Threshold, streams: &[Measured<'_>]) -> Option<Observed> {
-    let mut counters = Counters::default();
-    for stream in streams {
-        counters.add(&stream.record.counters);
-    }
-    let duration = |select: fn(&StreamRecorder) -> &Histogram| {
-        let mut all = Histogram::fine();
-        for stream in streams {
-            all.merge(select(stream.record));
+impl std::fmt::Display for Observed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Observed::Nanoseconds(duration) => {
+                formatter.write_str(&format_duration(Duration::from_nanos(duration)))
+            }
+            Observed::Count(count) => write!(formatter, "{count}"),
+            Observed::Ratio(ratio) => write!(formatter, "{:.3}%", ratio * 100.0),
+            Observed::Rate(rate) => write!(formatter, "{rate:.1}/s"),
         }
-        statistic(&all, threshold.statistic).map(Observed::Nanoseconds)
+    }
+}
+
+/// What a threshold looks at, added up.
+#[derive(Debug)]
+pub(super) struct Sample {
+    counters: Counters,
+    /// Of the metric, if that is a duration.
+    durations: Histogram,
+    /// Over how long it was measured.
+    seconds: f64,
+    /// Acknowledged a second, where that is not what `seconds` makes of it.
+    achieved_rate: Option<f64>,
+}
+
+impl Sample {
+    pub(super) fn over(length: Duration) -> Sample {
+        Sample {
+            counters: Counters::default(),
+            durations: Histogram::fine(),
+            seconds: length.as_secs_f64(),
+            achieved_rate: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, metric: Metric, record: &StreamRecorder) {
+        self.counters.add(&record.counters);
+        if let Some(durations) = durations(metric, record) {
+            self.durations.merge(durations);
+        }
+    }
+
+    /// The same, where it is in two parts.
+    pub(super) fn add_parts(&mut self, counters: &Counters) -> &mut Histogram {
+        self.counters.add(counters);
+        &mut self.durations
+    }
+
+    pub(super) fn add_rate(&mut self, achieved_rate: f64) {
+        *self.achieved_rate.get_or_insert(0.0) += achieved_rate;
+    }
+}
+
+/// The distribution that a metric is of, if it is of one.
+pub(super) fn durations(metric: Metric, record: &StreamRecorder) -> Option<&Histogram> {
+    match metric {
+        Metric::Sched => Some(&record.sched),
+        Metric::Queue => Some(&record.queue),
+        Metric::Service => Some(&record.service),
+        Metric::Response => Some(&record.response),
+        _ => None,
+    }
+}
+
+/// What a threshold finds in a sample; `None` with fewer data than it asks for.
+pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed> {
+    let Sample { counters, durations, seconds, achieved_rate } = sample;
+    let settled = counters.settled();
+    let is_counted = settled >= threshold.min_samples.max(1);
+    let of = |count: u64| match threshold.statistic {
+        Statistic::Rate => Observed::Rate(rate(count, *seconds)),
+        Statistic::Ratio => Observed::Ratio(real(count) / real(settled)),
+        _ => Observed::Count(count),
     };
-    let count = |count| (counters.scheduled > 0).then_some(Observed::Count(count));
     match threshold.metric {
-        Metric::Sched => duration(|record| &record.sched),
-        Metric::Queue => duration(|record| &record.queue),
-        Metric::Service => duration(|record| &record.service),
-        Metric::Response => duration(|record| &record.response),
+        Metric::Sched | Metric::Queue | Metric::Service | Metric::Response => {
+            let is_known = durations.count() >= threshold.min_samples.max(1);
+            is_known.then(|| statistic(durations, threshold.statistic, *seconds)).flatten()
+        }
         Metric::FailedRatio => {
-            let ratio = real(counters.fallen()) / real(counters.scheduled);
-            (counters.scheduled > 0).then_some(Observed::Ratio(ratio))
+            is_counted.then(|| Observed::Ratio(real(counters.fallen()) / real(settled)))
         }
-        Metric::AchievedRate => {
-            let rate = streams.iter().map(|stream| stream.achieved_rate).sum();
-            (counters.scheduled > 0).then_some(Observed::Rate(rate))
-        }
-        Metric::Failed => count(counters.failed),
-        Metric::Unknown => count(counters.unknown),
-        Metric::Missed => count(counters.missed),
-        Metric::Skipped => count(counters.skipped),
+        Metric::AchievedRate => is_counted.then(|| {
+            Observed::Rate(achieved_rate.unwrap_or_else(|| rate(counters.acknowledged, *seconds)))
+        }),
+        Metric::Failed => is_counted.then(|| of(counters.failed)),
+        Metric::Unknown => is_counted.then(|| of(counters.unknown)),
+        Metric::Missed => is_counted.then(|| of(counters.missed)),
+        Metric::Skipped => is_counted.then(|| of(counters.skipped)),
     }
 }
 
-fn statistic(histogram: &Histogram, statistic: Statistic) -> Option<u64> {
-    match statistic {
+fn statistic(histogram: &Histogram, statistic: Statistic, seconds: f64) -> Option<Observed> {
+    let duration = match statistic {
+        Statistic::Count => return Some(Observed::Count(histogram.count())),
+        Statistic::Rate => return Some(Observed::Rate(rate(histogram.count(), seconds))),
         // `check` asks for a statistic where there is a distribution.
-        Statistic::Value => None,
+        Statistic::Value | Statistic::Ratio => None,
         Statistic::Min => histogram.min(),
         Statistic::Mean => histogram.mean(),
         Statistic::Max => histogram.max(),
         Statistic::Percentile(percent) => histogram.percentile(percent),
+    };
+    duration.map(Observed::Nanoseconds)
+}
+
+/// Whether a threshold holds of a number.
+pub(super) fn holds(threshold: &Threshold, observed: Observed) -> bool {
+    threshold.comparison.holds(observed.value(), threshold.bound)
+}
+
+/// Judges a threshold by what its part of the run came to at its end, `at` after the beginning.
+pub(super) fn judge(threshold: &Threshold, sample: &Sample, at: Duration) -> Judgement {
+    let observed = observe(threshold, sample);
+    let passed = observed.map_or(threshold.passes_without_data, |it| holds(threshold, it));
+    Judgement {
+        observed,
+        passed,
+        first_breach_ns: (!passed && observed.is_some()).then(|| nanoseconds(at)),
+        evaluations: observed.is_some().into(),
+        breaches: (!passed && observed.is_some()).into(),
+        ..unjudged(threshold)
     }
 }
 
-fn holds(threshold: &Threshold, observed: f64) -> bool {
-    let bound = threshold.bound;
-    match threshold.comparison {
-        Comparison::Less => observed < bound,
-        Comparison::LessOrEqual => observed <= bound,
-        Comparison::Equal => (observed - bound).abs() <= bound.abs() * f64::EPSILON,
-        Comparison::GreaterOrEqual => observed >= bound,
-        Comparison::Greater => observed > bound,
-    }
-}
-
-/// As scenarios and summaries call it.
-fn name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Sched => "sched",
-        Metric::Queue => "queue",
-        Metric::Service => "service",
-        Metric::Response => "response",
-        Metric::FailedRatio => "failed_ratio",
-        Metric::AchievedRate => "achieved_rate",
-        Metric::Failed => "failed",
-        Metric::Unknown => "unknown",
-        Metric::Missed => "missed",
-        Metric::Skipped => "skipped",
+/// What is known of a threshold before it was looked at.
+pub(super) fn unjudged(threshold: &Threshold) -> Judgement {
+    Judgement {
+        metric: threshold.metric.name(),
+        stream: threshold.stream.clone(),
+        expr: threshold.expr.clone(),
+        observed: None,
+        passed: threshold.passes_without_data,
+        id: threshold.id.clone(),
+        over: match &threshold.over {
+            Over::Measure => "measure".to_owned(),
+            Over::Segment(name) => format!("segment:{name}"),
+            Over::Window(length) => format_duration(*length),
+        },
+        action: match threshold.action {
+            BreachAction::Fail => "fail",
+            BreachAction::Warn => "warn",
+            BreachAction::Abort => "abort",
+        },
+        first_breach_ns: None,
+        evaluations: 0,
+        breaches: 0,
     }
 }
 
@@ -152,6 +232,7 @@ mod tests {
     use super::super::Recorder;
     use super::super::Stamps;
     use super::*;
+    use crate::scenario::Comparison;
 
     fn threshold(
         metric: Metric,
@@ -159,10 +240,10 @@ mod tests {
         comparison: Comparison,
         bound: f64,
     ) -> Threshold {
-        Threshold { metric, stream: None, statistic, comparison, bound, expr: String::new() }
+        Threshold::new(metric, statistic, (comparison, bound), "")
     }
 
-    /// Two streams: 100 answers after 1 to 100 ms in one, 100 after 1 s in the other, one failed.
+    /// Two streams: 100 answers after 1 to 100 ms in one, 100 after 1 s in the other, two failed.
     fn recorder() -> Recorder {
         let mut recorder = Recorder::new(2);
         for n in 1..=100 {
@@ -174,13 +255,19 @@ mod tests {
             }
         }
         recorder.stream(1).counters.failed = 2;
+        recorder.stream(1).counters.acknowledged = 98;
         recorder
     }
 
     fn judged(recorder: &Recorder, threshold: &Threshold) -> (Option<Observed>, bool) {
-        let measured = |(record, name)| Measured { name, record, achieved_rate: 50.0 };
-        let streams: Vec<_> = recorder.streams().iter().zip(["a", "b"]).map(measured).collect();
-        let judgement = judge(threshold, &streams);
+        let mut sample = Sample::over(Duration::from_secs(4));
+        for (stream, name) in recorder.streams().iter().zip(["a", "b"]) {
+            if threshold.stream.as_ref().is_none_or(|meant| meant == name) {
+                sample.add(threshold.metric, stream);
+                sample.add_rate(50.0);
+            }
+        }
+        let judgement = judge(threshold, &sample, Duration::from_secs(4));
         (judgement.observed, judgement.passed)
     }
 
@@ -201,31 +288,40 @@ mod tests {
     #[test]
     fn counts_ratios_and_rates_are_compared_exactly() {
         let recorder = recorder();
-        let judge = |metric, comparison, bound| {
-            judged(&recorder, &threshold(metric, Statistic::Value, comparison, bound))
+        let judge = |metric, statistic, comparison, bound| {
+            judged(&recorder, &threshold(metric, statistic, comparison, bound))
         };
+        let value = Statistic::Value;
         let ratio = Some(Observed::Ratio(0.01));
-        assert_eq!(judge(Metric::FailedRatio, Comparison::Less, 0.01), (ratio, false));
-        assert_eq!(judge(Metric::FailedRatio, Comparison::LessOrEqual, 0.01), (ratio, true));
+        assert_eq!(judge(Metric::FailedRatio, value, Comparison::Less, 0.01), (ratio, false));
+        assert_eq!(judge(Metric::FailedRatio, value, Comparison::LessOrEqual, 0.01), (ratio, true));
+        let failed = judge(Metric::Failed, Statistic::Ratio, Comparison::LessOrEqual, 0.01);
+        assert_eq!(failed, (ratio, true));
         let rate = Some(Observed::Rate(100.0));
-        assert_eq!(judge(Metric::AchievedRate, Comparison::Greater, 100.0), (rate, false));
-        assert_eq!(judge(Metric::AchievedRate, Comparison::GreaterOrEqual, 100.0), (rate, true));
-        assert_eq!(
-            judge(Metric::Unknown, Comparison::Equal, 0.0),
-            (Some(Observed::Count(0)), true)
-        );
-        assert_eq!(
-            judge(Metric::Failed, Comparison::Equal, 0.0),
-            (Some(Observed::Count(2)), false)
-        );
+        assert_eq!(judge(Metric::AchievedRate, value, Comparison::Greater, 100.0), (rate, false));
+        let failed = judge(Metric::Failed, Statistic::Rate, Comparison::Less, 1.0);
+        assert_eq!(failed, (Some(Observed::Rate(0.5)), true));
+        let none = Some(Observed::Count(0));
+        assert_eq!(judge(Metric::Unknown, value, Comparison::Equal, 0.0), (none, true));
+        let two = Some(Observed::Count(2));
+        assert_eq!(judge(Metric::Failed, value, Comparison::Equal, 0.0), (two, false));
+        let all = Some(Observed::Count(200));
+        let answers = judge(Metric::Response, Statistic::Count, Comparison::GreaterOrEqual, 200.0);
+        assert_eq!(answers, (all, true));
+        let often = judge(Metric::Response, Statistic::Rate, Comparison::Greater, 50.0);
+        assert_eq!(often, (Some(Observed::Rate(50.0)), false));
     }
 
     #[test]
-    fn without_data_nothing_holds() {
+    fn without_data_nothing_holds_unless_it_says_so() {
         let recorder = Recorder::new(2);
         let response = threshold(Metric::Response, Statistic::Max, Comparison::Less, f64::MAX);
         assert_eq!(judged(&recorder, &response), (None, false));
         let failed = threshold(Metric::Failed, Statistic::Value, Comparison::Equal, 0.0);
         assert_eq!(judged(&recorder, &failed), (None, false));
+        let lenient = Threshold { passes_without_data: true, ..response };
+        assert_eq!(judged(&recorder, &lenient), (None, true));
+        let few = Threshold { min_samples: 101, stream: Some("a".to_owned()), ..failed };
+        assert_eq!(judged(&self::recorder(), &few), (None, false));
     }
 }

@@ -59,6 +59,8 @@ pub enum End {
     Interrupted,
     /// By the error or late policy: which, in words.
     Stopped(String),
+    /// By a threshold that says `action: abort`: which, in words.
+    Aborted(String),
     /// It could not begin: why, in words.
     SetUpFailed(String),
 }
@@ -69,6 +71,7 @@ impl End {
             End::Complete => Verdict::Passed,
             End::Interrupted => Verdict::Interrupted,
             End::Stopped(_) => Verdict::Stopped,
+            End::Aborted(_) => Verdict::Failed,
             End::SetUpFailed(_) => Verdict::SetUpFailed,
         }
     }
@@ -76,7 +79,7 @@ impl End {
     pub(super) fn reason(self) -> Option<String> {
         match self {
             End::Complete | End::Interrupted => None,
-            End::Stopped(reason) | End::SetUpFailed(reason) => Some(reason),
+            End::Stopped(reason) | End::Aborted(reason) | End::SetUpFailed(reason) => Some(reason),
         }
     }
 }

@@ -6,14 +6,15 @@ use std::io::stderr;
 use std::io::stdout;
 use std::path::Path;
 
+use crate::measure::Bound;
 use crate::measure::Judgement;
-use crate::measure::Observed;
 use crate::measure::StreamSummary;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
 use crate::measure::Verdict;
 use crate::units::format_bytes;
 
+use super::judged::threshold;
 use super::text::Align;
 use super::text::WIDTH;
 use super::text::columns;
@@ -25,6 +26,9 @@ use super::text::wrap;
 
 /// Kinds of failure that are shown of each stream; the summary file has them all.
 const KINDS_SHOWN: usize = 5;
+
+/// Limits that are shown, of each kind.
+const LIMITS_SHOWN: usize = 3;
 
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +69,16 @@ impl Colour {
         }
     }
 
-    fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub(super) fn bad(self, text: &str) -> String {
         self.paint("31", text)
+    }
+
+    pub(super) fn doubtful(self, text: &str) -> String {
+        self.paint("33", text)
     }
 
     fn verdict(self, verdict: Verdict) -> String {
@@ -100,7 +108,7 @@ pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
 }
 
 fn head(summary: &Summary, colour: Colour) -> Vec<String> {
-    let failed = summary.thresholds.iter().filter(|threshold| !threshold.passed).count();
+    let failed = summary.thresholds.iter().filter(|threshold| threshold.is_failure()).count();
     let thresholds = match (summary.thresholds.len(), failed) {
         (0, _) => "no thresholds were set".to_owned(),
         (1, 0) => "its threshold holds".to_owned(),
@@ -114,6 +122,7 @@ fn head(summary: &Summary, colour: Colour) -> Vec<String> {
     for reason in reasons.chain(&summary.failed_because) {
         lines.extend(paragraph("  because ", reason));
     }
+    lines.extend(limits(summary));
     let workers = if summary.workers == 1 {
         "1 worker".to_owned()
     } else {
@@ -126,6 +135,20 @@ fn head(summary: &Summary, colour: Colour) -> Vec<String> {
         format_bytes(summary.generator.peak_rss_bytes),
         summary.seed
     ));
+    lines
+}
+
+/// What limited a run that is valid, and for a moment only.
+fn limits(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    let because: &[String] =
+        if summary.bound == Bound::Target { &summary.bound_because } else { &[] };
+    for reason in because.iter().take(LIMITS_SHOWN) {
+        lines.extend(paragraph("  the target was the limit: ", reason));
+    }
+    for reason in summary.degraded_because.iter().take(LIMITS_SHOWN) {
+        lines.extend(paragraph("  degraded: ", reason));
+    }
     lines
 }
 
@@ -290,20 +313,6 @@ fn tables(tables: &[TableCounts]) -> Vec<String> {
     numbers(&rows)
 }
 
-fn threshold(threshold: &Judgement, colour: Colour) -> String {
-    let mark = if threshold.passed { colour.good("✓") } else { colour.bad("✗") };
-    let observed = match threshold.observed {
-        None => "no data".to_owned(),
-        Some(Observed::Nanoseconds(duration)) => duration_ns(duration),
-        Some(Observed::Count(count)) => exact(count),
-        Some(Observed::Rate(rate)) => exact_rate(rate),
-        Some(Observed::Ratio(ratio)) => format!("{:.3}%", ratio * 100.0),
-    };
-    let stream = threshold.stream.as_ref().map(|stream| format!("{stream}: ")).unwrap_or_default();
-    let condition = format!("{stream}{} {}", threshold.metric, threshold.expr);
-    format!("  {mark} {condition:<40}  {observed}")
-}
-
 fn failures(stream: &StreamSummary, colour: Colour) -> Vec<String> {
     let Some(most) = stream.failures.first() else { return Vec::new() };
     let width = exact(most.count).len();
@@ -324,7 +333,7 @@ fn failures(stream: &StreamSummary, colour: Colour) -> Vec<String> {
 
 /// What to do now, if anything.
 fn advice(summary: &Summary) -> Option<String> {
-    let failed = summary.thresholds.iter().find(|threshold| !threshold.passed);
+    let failed = summary.thresholds.iter().find(|threshold| threshold.is_failure());
     let text = match summary.verdict {
         Verdict::Passed | Verdict::ScenarioWrong => return None,
         Verdict::Interrupted => {

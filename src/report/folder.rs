@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::fs::DirBuilder;
+use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
@@ -33,6 +34,9 @@ const MANIFEST: &str = "manifest.json";
 const SUMMARY: &str = "summary.json";
 const ACCOUNT: &str = "account.json";
 const SECRETS: &str = "secrets";
+pub(super) const SERIES: &str = "series.csv";
+pub(super) const HISTOGRAMS: &str = "latency.hlog";
+const FILES: [&str; 6] = [MANIFEST, SUMMARY, ACCOUNT, SECRETS, SERIES, HISTOGRAMS];
 
 /// Readable by its owner only.
 const FOLDER_MODE: u32 = 0o700;
@@ -103,7 +107,7 @@ impl RunFolder {
         if !is_empty && started(path).is_none() && !holds_only_ours(path) {
             return Err(FolderError::Occupied(shown(path)));
         }
-        for file in [MANIFEST, SUMMARY, ACCOUNT, SECRETS] {
+        for file in FILES {
             match fs::remove_file(path.join(file)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
                 _ => {}
@@ -169,6 +173,24 @@ impl RunFolder {
         self.write(name, &bytes)
     }
 
+    /// Makes a file that grows as the run goes.
+    pub(super) fn open(&self, name: &'static str) -> Result<File, FolderError> {
+        let path = self.path.join(name);
+        // Only a killed run that had no manifest yet can have left one.
+        let removed = match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true).mode(FILE_MODE);
+        removed.and_then(|()| options.open(&path)).map_err(|source| self.cannot_write(name, source))
+    }
+
+    /// Says that a file of the folder cannot be written.
+    pub(super) fn cannot_write(&self, name: &str, source: io::Error) -> FolderError {
+        FolderError::Write { path: shown(&self.path.join(name)), source }
+    }
+
     /// All or nothing: whoever reads the file sees a whole one.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.path.join(name);
@@ -231,11 +253,8 @@ fn shown(path: &Path) -> String {
 }
 /// Whether a folder holds nothing but what a run leaves that was killed before it wrote its manifest.
 fn holds_only_ours(path: &Path) -> bool {
-    let is_ours = |name: &str| {
-        [MANIFEST, SUMMARY, ACCOUNT, SECRETS]
-            .iter()
-            .any(|file| name == *file || name == format!(".{file}.part"))
-    };
+    let is_ours =
+        |name: &str| FILES.iter().any(|file| name == *file || name == format!(".{file}.part"));
     fs::read_dir(path).is_ok_and(|entries| {
         entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_ours))
     })

@@ -102,7 +102,13 @@ mod tests {
     use super::*;
 
     fn live(at_s: f64) -> Change {
-        Change::Live(LiveState { at_s, phase: Phase::Measuring, left: None, streams: Vec::new() })
+        Change::Live(LiveState {
+            at_s,
+            phase: Phase::Measuring,
+            left: None,
+            streams: Vec::new(),
+            tripped: Vec::new(),
+        })
     }
 
     fn at(seconds: u64) -> Duration {

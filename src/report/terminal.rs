@@ -39,12 +39,14 @@ pub(super) struct Terminal {
     phase: Phase,
     phase_began: Duration,
     left: Option<(Duration, Duration)>,
+    /// Gates and thresholds that do not hold.
+    tripped: Vec<String>,
 }
 
 impl Terminal {
     pub(super) fn new() -> Terminal {
         let lines = MultiProgress::new();
-        let header = lines.add(ProgressBar::no_length().with_style(style("{spinner} {wide_msg}")));
+        let header = lines.add(ProgressBar::no_length().with_style(style(HEADER)));
         Terminal {
             lines,
             header,
@@ -53,6 +55,7 @@ impl Terminal {
             phase: Phase::SettingUp,
             phase_began: Duration::ZERO,
             left: None,
+            tripped: Vec::new(),
         }
     }
 
@@ -60,6 +63,7 @@ impl Terminal {
         match change {
             Change::Phase(phase) => {
                 (self.phase, self.phase_began, self.left) = (phase, at, None);
+                self.tripped.clear();
                 for (_, bar) in std::mem::take(&mut self.work) {
                     self.lines.remove(&bar);
                 }
@@ -81,7 +85,10 @@ impl Terminal {
             }
             None => String::new(),
         };
-        self.header.set_message(format!("{}  {since}{left}", self.phase.name()));
+        let alarm = alarm(&self.tripped);
+        let template = if alarm.is_empty() { HEADER } else { ALARMED };
+        self.header.set_style(style(template));
+        self.header.set_message(format!("{}  {since}{left}{alarm}", self.phase.name()));
         self.header.tick();
     }
 
@@ -121,6 +128,7 @@ impl Terminal {
 
     fn live(&mut self, live: &LiveState, at: Duration) {
         self.left = live.left.map(|left| (at, left));
+        self.tripped.clone_from(&live.tripped);
         let texts = stream_lines(&live.streams);
         while self.streams.len() < texts.len() {
             self.streams.push(self.lines.add(ProgressBar::no_length()));
@@ -129,7 +137,7 @@ impl Terminal {
             index
                 .checked_sub(1)
                 .and_then(|index| live.streams.get(index))
-                .is_some_and(|it| it.failed > 0)
+                .is_some_and(|it| it.failed > 0 || has_tripped(&it.name, &live.tripped))
         };
         for (index, (bar, text)) in self.streams.iter().zip(texts).enumerate() {
             bar.set_style(style(if is_failing(index) { "{wide_msg:.red}" } else { "{wide_msg}" }));
@@ -144,6 +152,23 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// What does not hold, behind the phase.
+fn alarm(tripped: &[String]) -> String {
+    if tripped.is_empty() {
+        String::new()
+    } else {
+        format!("  does not hold: {}", tripped.join(", "))
+    }
+}
+
+/// Whether something that does not hold is of this stream.
+fn has_tripped(stream: &str, tripped: &[String]) -> bool {
+    let (gate, threshold) = (format!("sched of {stream}"), format!("{stream}: "));
+    tripped.iter().any(|each| *each == gate || each.starts_with(&threshold))
+}
+
+const HEADER: &str = "{spinner} {wide_msg}";
+const ALARMED: &str = "{spinner} {wide_msg:.red}";
 const ROWS: &str =
     "  {prefix:24} {wide_bar:.green} {human_pos}/{human_len} rows {msg:>14} {eta:>4}";
 const BYTES: &str = "  {prefix:24} {wide_bar:.green} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec:>12} {eta:>4}";
@@ -205,9 +230,21 @@ mod tests {
 
     #[test]
     fn every_template_is_right() {
-        for template in ["{spinner} {wide_msg}", "{wide_msg:.red}", "{wide_msg}", ROWS, BYTES] {
+        for template in [HEADER, ALARMED, "{wide_msg:.red}", "{wide_msg}", ROWS, BYTES] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
+    }
+
+    #[test]
+    fn what_does_not_hold_is_named() {
+        let tripped = ["sched of shop", "clicks: response p99 < 5ms", "cpu"].map(str::to_owned);
+        assert_eq!(
+            alarm(&tripped),
+            "  does not hold: sched of shop, clicks: response p99 < 5ms, cpu"
+        );
+        assert_eq!(alarm(&[]), "");
+        let is_red = ["shop", "clicks", "cpu", "other"].map(|name| has_tripped(name, &tripped));
+        assert_eq!(is_red, [true, true, false, false]);
     }
 
     #[test]

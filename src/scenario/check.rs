@@ -12,6 +12,7 @@ mod spans;
 mod stream;
 mod target;
 mod threshold;
+mod validity;
 
 use std::time::Duration;
 
@@ -81,6 +82,7 @@ pub(super) fn check(
         length: overrides.length,
     };
     let (streams, contents) = context.streams(load_file, problems);
+    let validity = validity::validity(file, problems);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
         seed,
@@ -92,11 +94,12 @@ pub(super) fn check(
         load: load((load_file, scale), streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
         thresholds: Vec::new(),
+        validity,
         hash: String::new(),
         source: String::new(),
         secrets: Secrets::default(),
     };
-    scenario.thresholds = threshold::thresholds(file, &scenario.series(), problems);
+    scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
         group::check(&scenario, file, problems);

@@ -17,6 +17,7 @@ mod embedded;
 mod faults;
 mod fills;
 mod fingerprints;
+mod judging;
 mod layers;
 mod mistakes;
 mod odd_names;

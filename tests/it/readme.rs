@@ -18,12 +18,14 @@ const QUICKSTART: &[&str] = &[
     "--set=load.streams.shop.profile=[{ hold: 50/s, for: 1s }]",
     "--set=domains.orders.rows={ products: 20, customers: 200, orders: 500 }",
     "--set=thresholds=[]",
+    "--set=validity=off",
 ];
 const LIBRARY: &[&str] = &[
     "--set=load.warmup=0s",
     "--set=load.streams.visitors.limit={ ops: 50 }",
     "--set=domains.library.rows={ members: 200, loans: 500 }",
     "--set=thresholds=[]",
+    "--set=validity=off",
 ];
 
 /// What a test makes of a command of the README.

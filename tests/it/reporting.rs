@@ -7,9 +7,11 @@ mod live;
 use std::path::Path;
 use std::time::Duration;
 
+use loadgen::measure::Bound;
 use loadgen::measure::End;
 use loadgen::measure::ErrorClass;
 use loadgen::measure::Failure;
+use loadgen::measure::Gates;
 use loadgen::measure::Generator;
 use loadgen::measure::Outcome;
 use loadgen::measure::Recorder;
@@ -25,6 +27,7 @@ use loadgen::scenario::Comparison;
 use loadgen::scenario::Metric;
 use loadgen::scenario::Statistic;
 use loadgen::scenario::Threshold;
+use loadgen::scenario::Validity;
 use serde_json::Value;
 
 const MS: u64 = 1_000_000;
@@ -94,27 +97,28 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
             measured: Duration::from_secs(45),
             max_lag: Duration::from_secs(5),
         }],
-        generator: Generator { cpu_seconds: 12.34, peak_rss_bytes: 88_080_384 },
+        generator: Generator {
+            cpu_seconds: 12.34,
+            peak_rss_bytes: 88_080_384,
+            ..Generator::default()
+        },
+        watched: Vec::new(),
+        gates: gates(&["shop"]),
     };
     (facts, recorder)
 }
 
+/// The usual gates, for streams that go to a server.
+fn gates(streams: &[&str]) -> Gates {
+    let names = streams.iter().map(|name| (*name).to_owned()).collect();
+    Gates::new(Validity::default(), names, 2.0, true)
+}
+
 fn thresholds() -> [Threshold; 2] {
-    let response = Threshold {
-        metric: Metric::Response,
-        stream: None,
-        statistic: Statistic::Percentile(99.0),
-        comparison: Comparison::Less,
-        bound: 250e6,
-        expr: "p99 < 250ms".to_owned(),
-    };
-    let failed = Threshold {
-        metric: Metric::FailedRatio,
-        statistic: Statistic::Value,
-        bound: 0.001,
-        expr: "< 0.1%".to_owned(),
-        ..response.clone()
-    };
+    let below = |bound| (Comparison::Less, bound);
+    let p99 = Statistic::Percentile(99.0);
+    let response = Threshold::new(Metric::Response, p99, below(250e6), "p99 < 250ms");
+    let failed = Threshold::new(Metric::FailedRatio, Statistic::Value, below(0.001), "< 0.1%");
     [response, failed]
 }
 
@@ -220,6 +224,7 @@ fn a_run_of_several_streams_on_several_targets() {
         ..facts.streams[0].clone()
     };
     facts.streams.push(unlimited);
+    facts.gates = gates(&["shop", "flood"]);
     facts
         .tables
         .push(TableCounts { target: "second".to_owned(), ..table("events", 0, 9_999, 0, 0) });
@@ -257,6 +262,9 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "invalid_because",
         "stopped_because",
         "failed_because",
+        "bound",
+        "bound_because",
+        "degraded_because",
         "started",
         "elapsed_ns",
         "workers",
@@ -267,6 +275,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "lag",
         "verification",
         "thresholds",
+        "gates",
         "generator",
     ];
     assert_eq!(names, promised);
@@ -346,12 +355,18 @@ fn lateness_that_is_ours_makes_a_run_invalid_and_the_targets_does_not() {
         recorder.stream(0).counters.scheduled += 1;
         recorder.stream(0).counters.sent += 1;
         recorder.stream(0).finished(&stamps, Outcome::Acknowledged);
-        Summary::new(facts, &recorder, &[]).verdict
+        let summary = Summary::new(facts, &recorder, &[]);
+        (summary.verdict, summary.bound)
     };
-    assert_eq!(late(300 * MS, 0, 5 * MS), Verdict::Invalid);
-    assert_eq!(late(90 * MS, 0, 5 * MS), Verdict::Passed);
-    assert_eq!(late(300 * MS, 400 * MS, 5 * MS), Verdict::Passed);
-    assert_eq!(late(300 * MS, 0, 900 * MS), Verdict::Passed);
+    let (generator, target, none) = (
+        (Verdict::Invalid, Bound::Generator),
+        (Verdict::Passed, Bound::Target),
+        (Verdict::Passed, Bound::None),
+    );
+    assert_eq!(late(300 * MS, 0, 5 * MS), generator);
+    assert_eq!(late(40 * MS, 0, 5 * MS), none);
+    assert_eq!(late(300 * MS, 4_000 * MS, 5 * MS), target);
+    assert_eq!(late(90 * MS, 0, 900 * MS), none);
 }
 
 #[test]

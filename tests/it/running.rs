@@ -94,6 +94,7 @@ fn of_two_runs_that_begin_together_one_goes_on() {
 fn a_generator_that_stood_still_blames_nobody_else() {
     let mut place = place("[ { hold: 1k/s, for: 4s } ]");
     place.set("thresholds=[]");
+    place.set("validity={ sched_p99: 50ms }");
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let id = rustix::process::Pid::from_child(&child);
     wait_for_workers(&place);

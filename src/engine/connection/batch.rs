@@ -68,7 +68,8 @@ impl Connection {
             let picked = lane.seen_at(intended.unwrap_or(now), now);
             lane.last = Some((due.planned_ns, now));
             let mut records = self.records.borrow_mut();
-            let counters = &mut records.recorder.stream(usize::from(due.stream)).counters;
+            let stream = records.recorder.stream(usize::from(due.stream));
+            let counters = &mut stream.at(intended.unwrap_or(picked)).counters;
             counters.scheduled += 1;
             let is_late = self.is_late(due.stream, intended, now) && decision.turn != Turn::Skip;
             counters.skipped += u64::from(is_late || decision.turn == Turn::Skip);
@@ -121,19 +122,21 @@ impl Connection {
         batch.effects.extend(self.action.operations().iter().map(Effect::from));
         let rows = batch.rows.len() as u64;
         let mut records = self.records.borrow_mut();
-        let counters = &mut records.recorder.stream(usize::from(batch.stream)).counters;
-        counters.batches += 1;
-        counters.batched += rows;
+        let stream = records.recorder.stream(usize::from(batch.stream));
+        stream.counters.batches += 1;
+        stream.counters.batched += rows;
         if batch.tries == 0 {
             batch.sent = self.shared.clock.now();
-            counters.sent += rows;
-        } else {
-            counters.retries += rows;
+        }
+        for row in &batch.rows {
+            let counters = &mut stream.at(row.due()).counters;
+            counters.sent += u64::from(batch.tries == 0);
+            counters.retries += u64::from(batch.tries > 0);
         }
         batch.tries += 1;
         let sink = batch.sink;
         let ticket = self.batches.depart(batch);
-        counters.bytes += self.routes[sink].sink.submit(ticket, &self.action);
+        stream.counters.bytes += self.routes[sink].sink.submit(ticket, &self.action);
     }
 
     /// Settles the outcome of a batch. Returns how many rows settled, and how many were refused for
@@ -227,7 +230,9 @@ impl Connection {
             if batch.tries == 0 {
                 let mut records = self.records.borrow_mut();
                 let stream = records.recorder.stream(usize::from(batch.stream));
-                stream.counters.unfinished += batch.rows.len() as u64;
+                for row in &batch.rows {
+                    stream.at(row.due()).counters.unfinished += 1;
+                }
                 drop(records);
                 self.except_rows(&batch.rows, ExceptionKind::Unsent);
             } else if is_over {
@@ -294,7 +299,9 @@ impl Connection {
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&batch.effects);
             let stream = records.recorder.stream(usize::from(batch.stream));
-            stream.counters.lost_after_ack += batch.rows.len() as u64;
+            for row in &batch.rows {
+                stream.at(row.due()).counters.lost_after_ack += 1;
+            }
             drop(records);
             self.batches.again(batch);
             is_any = true;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use crate::engine::backlog::count_due;
 use crate::engine::connection::Connection;
 use crate::engine::connection::Period;
 use crate::engine::stop::Level;
-use crate::pace::Plan;
 use crate::sink::Sink;
 
 /// How long leave-taking may take.
@@ -121,40 +121,30 @@ impl Connection {
                 let plan = world.plan(*stream);
                 let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
                 let Some(next) = next.filter(|_| plan.is_open()) else { continue };
-                let count = count_due(plan, (next, lane.lane.lanes()), horizon);
-                let counters = &mut records.recorder.stream(*stream).counters;
-                counters.scheduled += count;
-                counters.unfinished += count;
+                let recorder = records.recorder.stream(*stream);
+                let mut before = 0;
+                // Each named segment counts its own.
+                for edge in recorder.edges().into_iter().chain([u64::MAX]) {
+                    let end =
+                        plan.boundary_ns().saturating_add(edge).saturating_sub(1).min(horizon);
+                    let count = count_due(plan, (next, lane.lane.lanes()), end);
+                    let counters = &mut recorder.at(began.saturating_add(edge - 1)).counters;
+                    counters.scheduled += count.saturating_sub(before);
+                    counters.unfinished += count.saturating_sub(before);
+                    before = before.max(count);
+                }
             }
             for due in lane.lane.waiting() {
                 let plan = world.plan_of(due.stream);
                 let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
                 if plan.is_open() && due.planned_ns <= horizon {
                     let stream = usize::from(due.stream);
-                    let counters = &mut records.recorder.stream(stream).counters;
+                    let intended = began + due.planned_ns.saturating_sub(plan.boundary_ns());
+                    let counters = &mut records.recorder.stream(stream).at(intended).counters;
                     counters.scheduled += 1;
                     counters.unfinished += 1;
                 }
             }
         }
     }
-}
-
-/// How many slots of a lane, from its next one on, are planned until a moment. Counted by halving:
-/// at high rates they are many.
-fn count_due(plan: &Plan, (next, lanes): (u64, u32), until: u64) -> u64 {
-    let is_due = |count: u64| {
-        let slot = count.checked_mul(lanes.into()).and_then(|ahead| next.checked_add(ahead));
-        slot.and_then(|slot| plan.due(slot)).is_some_and(|due| due <= until)
-    };
-    let mut end = 1;
-    while is_due(end) {
-        end *= 2;
-    }
-    let mut begin = 0;
-    while begin < end {
-        let middle = begin + (end - begin) / 2;
-        if is_due(middle) { begin = middle + 1 } else { end = middle }
-    }
-    begin
 }

@@ -35,7 +35,8 @@ impl Connection {
     pub(super) fn leave_out(&mut self, number: usize) {
         let Some(flight) = self.lanes[number].flight.take() else { return };
         let mut records = self.records.borrow_mut();
-        let counters = &mut records.recorder.stream(usize::from(flight.decision.stream)).counters;
+        let stream = records.recorder.stream(usize::from(flight.decision.stream));
+        let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.skipped += 1;
         counters.late += 1;
         drop(records);
@@ -71,6 +72,6 @@ impl Connection {
                 }
             }
         }
-        self.shared.backlog.note(self.index, &oldest);
+        self.shared.oldest.note(self.index, &oldest);
     }
 }

@@ -59,6 +59,7 @@ impl Connection {
 
     /// Begins to make a lost way again. What goes elsewhere goes on meanwhile.
     pub(super) fn mend(&mut self, route: usize, lost: Lost) {
+        self.records.borrow_mut().recorder.worker().faults.lost += 1;
         let within = self.routes[route].destination.reconnect();
         self.mend_within(route, lost.message, within);
     }
@@ -76,7 +77,10 @@ impl Connection {
     /// Takes a mended way back, or stops the run: what was in flight on it then stays unknown.
     pub(super) async fn take_way(&mut self, route: usize, sink: AnySink, made: Result<(), Lost>) {
         match self.mended(route, sink, made).await {
-            Mended::Ready => self.was_held_up(),
+            Mended::Ready => {
+                self.records.borrow_mut().recorder.worker().faults.mended += 1;
+                self.was_held_up();
+            }
             Mended::Again | Mended::Stopped => {}
             Mended::Failed(why) => {
                 let reason = format!("a connection was lost and not made again: {why}");
@@ -176,6 +180,9 @@ impl Connection {
         self.resolve_flights(route).await?;
         self.resolve_batches(route).await?;
         let sink = &self.routes[route].sink;
+        if sink.has_crashed() {
+            self.records.borrow_mut().recorder.worker().faults.crashed += 1;
+        }
         if let Some(lossy_for) = sink.lossy_for().filter(|_| sink.has_crashed()) {
             for number in 0..self.lanes.len() {
                 self.take_back(number, route, lossy_for).await?;
@@ -211,7 +218,8 @@ impl Connection {
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&flight.effects);
             let stream = usize::from(flight.decision.stream);
-            records.recorder.stream(stream).counters.lost_after_ack += 1;
+            let stream = records.recorder.stream(stream);
+            stream.at(flight.stamps.due()).counters.lost_after_ack += 1;
             drop(records);
             self.lanes[number].again.push_front(flight);
         }

@@ -148,7 +148,8 @@ impl Connection {
     pub(super) fn unsent(&mut self, number: usize) {
         let Some(flight) = self.lanes[number].flight.take() else { return };
         let mut records = self.records.borrow_mut();
-        records.recorder.stream(usize::from(flight.decision.stream)).counters.unfinished += 1;
+        let stream = records.recorder.stream(usize::from(flight.decision.stream));
+        stream.at(flight.stamps.due()).counters.unfinished += 1;
         drop(records);
         self.except(number, &flight, ExceptionKind::Unsent);
     }
@@ -175,7 +176,8 @@ impl Connection {
         }
         world.render(&flight.decision, &mut self.action);
         records.account.missed(&self.action);
-        let counters = &mut records.recorder.stream(usize::from(flight.decision.stream)).counters;
+        let stream = records.recorder.stream(usize::from(flight.decision.stream));
+        let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.skipped += 1;
         counters.missed += 1;
         drop(records);

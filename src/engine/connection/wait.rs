@@ -129,9 +129,8 @@ impl Connection {
 
     fn measure_from(&mut self, began: u64) {
         let mut records = self.records.borrow_mut();
-        if !records.is_measuring {
-            records.is_measuring = true;
-            records.recorder.begin_measuring();
+        if !records.recorder.is_measuring() {
+            records.recorder.begin_measuring(began);
         }
         drop(records);
         self.period = Period::Measuring(began);

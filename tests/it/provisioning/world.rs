@@ -70,6 +70,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             application_password: None,
         },
         thresholds: Vec::new(),
+        validity: loadgen::scenario::Validity::OFF,
         hash: "0123abcd".to_owned(),
         source: String::new(),
         secrets: loadgen::diagnostic::Secrets::default(),

@@ -65,7 +65,13 @@ fn an_output_that_is_stuck_holds_nobody_up() {
     for n in 0..10_000 {
         progress.message(format!("message {n}"));
         let (at_s, phase) = (f64::from(n), Phase::Measuring);
-        progress.tick(LiveState { at_s, phase, left: None, streams: Vec::new() });
+        progress.tick(LiveState {
+            at_s,
+            phase,
+            left: None,
+            streams: Vec::new(),
+            tripped: Vec::new(),
+        });
     }
     progress.finish();
     assert!(began.elapsed() < Duration::from_secs(30));
