@@ -292,7 +292,7 @@ fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usi
     let streams = series.map(|series| shared.facts(series)).collect();
     let Watched { recorder, judgements, gates } = watched;
     let end = shared.job.stop.end();
-    Finished { streams, recorder, judgements, gates, account, end, workers }
+    Finished { recorder, judgements, gates, account, end, workers, streams }
 }
 
 impl Job {
