@@ -130,6 +130,9 @@ pub struct Action {
     /// Whether its rows may look already as if it had been committed: what it leaves in them then
     /// proves nothing.
     pub is_doubtful: bool,
+    /// The transaction's number below which its telling row was before it was sent, as the sink said
+    /// then; 0 if it said none. See [`crate::sink::Receipt`].
+    pub horizon: u64,
     /// Whether it holds what many slots insert, which may go out in any way that makes these rows in
     /// one transaction.
     pub is_batch: bool,
@@ -144,6 +147,7 @@ impl Action {
         self.bytes.clear();
         self.elements.clear();
         self.is_doubtful = false;
+        self.horizon = 0;
         self.is_batch = false;
     }
 

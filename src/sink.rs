@@ -25,8 +25,8 @@ pub trait Sink {
     /// Whether one more action may be submitted now.
     fn has_room(&self) -> bool;
 
-    /// Takes an action. Only buffers; [`Sink::poll`] sends. Returns how many bytes it comes to.
-    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64;
+    /// Takes an action. Only buffers; [`Sink::poll`] sends.
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt;
 
     /// Sends and receives. Ready when at least one outcome was added, or when the way is lost.
     /// Must be polled again after each `submit`.
@@ -66,6 +66,15 @@ pub trait Sink {
 
     /// Takes leave in good order. What is in flight is given up.
     fn close(&mut self) -> impl Future<Output = ()>;
+}
+
+/// What is known of an action when it has been taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Receipt {
+    /// How many bytes it comes to.
+    pub bytes: u64,
+    /// What must stand in [`Action::horizon`] when [`Sink::resolve`] is asked about it.
+    pub horizon: u64,
 }
 
 /// What became of one action.

@@ -317,6 +317,7 @@ impl Connection {
             is_submitted: false,
             was_acknowledged: false,
             is_doubtful: false,
+            horizon: 0,
         };
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
@@ -365,13 +366,14 @@ impl Connection {
         let Some(flight) = &mut self.lanes[number].flight else { return };
         flight.render(&self.shared.job.world, &mut self.action);
         let ticket = u32::try_from(number).unwrap_or(u32::MAX);
-        let bytes = self.routes[route].sink.submit(ticket, &self.action);
+        let receipt = self.routes[route].sink.submit(ticket, &self.action);
+        flight.horizon = receipt.horizon;
         flight.effects.clear();
         flight.effects.extend(self.action.operations().iter().map(Effect::from));
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
-        counters.bytes += bytes;
+        counters.bytes += receipt.bytes;
         if flight.tries == 0 {
             flight.stamps.sent = self.shared.clock.now();
             counters.sent += 1;

@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::Outcome;
+use crate::sink::Receipt;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 use crate::sink::discard::Discard;
@@ -91,8 +92,8 @@ impl Sink for AnySink {
         each!(self, sink => sink.has_room(), false)
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
-        each!(self, sink => sink.submit(ticket, action), 0)
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt {
+        each!(self, sink => sink.submit(ticket, action), Receipt::default())
     }
 
     fn poll(

@@ -38,6 +38,8 @@ pub(super) struct LaneRun {
     pub(super) behind: HashSet<RowId>,
     /// Acknowledged actions that a crash of the server could still take back, oldest first.
     pub(super) fresh: VecDeque<(u64, Flight)>,
+    /// The rows that those made.
+    pub(super) born: HashSet<RowId>,
     /// When the newest was acknowledged of those that are not kept in mind, though a crash could
     /// still have taken them back.
     pub(super) forgotten: Option<u64>,
@@ -66,6 +68,8 @@ pub(super) struct Flight {
     pub(super) was_acknowledged: bool,
     /// A row of it missed an earlier update, and so may look already as this action leaves it.
     pub(super) is_doubtful: bool,
+    /// What the sink said of it when it was last sent: see [`crate::sink::Receipt`].
+    pub(super) horizon: u64,
 }
 
 impl Flight {
@@ -73,6 +77,7 @@ impl Flight {
     pub(super) fn render(&self, world: &World, action: &mut Action) {
         world.render(&self.decision, action);
         action.is_doubtful = self.is_doubtful;
+        action.horizon = self.horizon;
     }
 }
 
@@ -82,7 +87,13 @@ const FRESH_MIN: usize = 256;
 
 impl LaneRun {
     /// Keeps an acknowledged action in mind for as long as a crash may take it back.
-    pub(super) fn remember(&mut self, flight: Flight, now: u64, lossy_for: Duration) {
+    pub(super) fn remember(
+        &mut self,
+        flight: Flight,
+        now: u64,
+        lossy_for: Duration,
+        (world, rows): (&World, &mut Vec<RowId>),
+    ) {
         let most = (FRESH_MAX / self.lane.lanes() as usize).max(FRESH_MIN);
         let lossy_ns = crate::pace::nanoseconds(lossy_for);
         while let Some((at, _)) = self.fresh.front()
@@ -91,7 +102,20 @@ impl LaneRun {
             if now.saturating_sub(*at) <= lossy_ns {
                 self.forgotten = Some(*at);
             }
-            self.fresh.pop_front();
+            if let Some((_, settled)) = self.fresh.pop_front()
+                && !self.born.is_empty()
+            {
+                rows.clear();
+                world.makes(&settled.decision, rows);
+                for row in rows.iter() {
+                    self.born.remove(row);
+                }
+            }
+        }
+        if world.has_deletes() {
+            rows.clear();
+            world.makes(&flight.decision, rows);
+            self.born.extend(rows.drain(..));
         }
         self.fresh.push_back((now, flight));
     }
@@ -114,6 +138,7 @@ impl LaneRun {
             absent: HashSet::new(),
             behind: HashSet::new(),
             fresh: VecDeque::new(),
+            born: HashSet::new(),
             forgotten: None,
             again: VecDeque::new(),
             left: None,

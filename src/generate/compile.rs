@@ -21,9 +21,11 @@ use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
 use crate::generate::world::States;
+use crate::generate::world::StepKind;
 use crate::generate::world::Stream;
 use crate::generate::world::Table;
 use crate::generate::world::World;
+use crate::generate::world::actions_of;
 use crate::pace::Plan;
 use crate::scenario::Scenario;
 use crate::scenario::life::Tables;
@@ -62,9 +64,16 @@ impl World {
             .iter()
             .map(|it| (number(it.stream), number(names.action(it.domain, it.action))))
             .collect();
+        let has_deletes = (0..streams.len()).any(|stream| {
+            let mut all = actions_of(&actions, &streams, &follow_ups, stream);
+            all.any(|action| {
+                action.steps.iter().any(|step| matches!(step.kind, StepKind::Delete { .. }))
+            })
+        });
         catalog.ranks = seeding::ranks(&tables);
         Self {
             seed: scenario.seed,
+            has_deletes,
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),

@@ -98,6 +98,11 @@ impl World {
         self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
     }
 
+    /// Whether there is an action that deletes rows.
+    pub fn has_deletes(&self) -> bool {
+        self.has_deletes
+    }
+
     /// Whether an action deletes rows.
     pub fn deletes(&self, decision: &Decision) -> bool {
         let steps = &self.actions[usize::from(decision.action)].steps;

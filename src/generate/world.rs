@@ -40,6 +40,8 @@ pub struct World {
     pub(super) fallbacks: usize,
     /// Sets of streams that share rows, each with its own lanes.
     pub groups: Vec<Vec<usize>>,
+    /// Whether a stream has an action that deletes rows.
+    pub(super) has_deletes: bool,
 }
 
 /// A table and what the generator must know of it.

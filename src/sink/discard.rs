@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::Outcome;
+use crate::sink::Receipt;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 use crate::sink::postgres::encode::encode;
@@ -24,7 +25,7 @@ impl Sink for Discard {
         true
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt {
         self.scratch.clear();
         for operation in action.operations() {
             for value in action.values(operation) {
@@ -32,7 +33,7 @@ impl Sink for Discard {
             }
         }
         self.settled.push(ticket);
-        self.scratch.len() as u64
+        Receipt { bytes: self.scratch.len() as u64, horizon: 0 }
     }
 
     fn poll(&mut self, _: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> Poll<Result<(), Lost>> {

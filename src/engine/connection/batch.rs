@@ -136,7 +136,7 @@ impl Connection {
         batch.tries += 1;
         let sink = batch.sink;
         let ticket = self.batches.depart(batch);
-        stream.counters.bytes += self.routes[sink].sink.submit(ticket, &self.action);
+        stream.counters.bytes += self.routes[sink].sink.submit(ticket, &self.action).bytes;
     }
 
     /// Settles the outcome of a batch. Returns how many rows settled, and how many were refused for

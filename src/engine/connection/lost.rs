@@ -128,6 +128,9 @@ impl Connection {
                 Ok(()) => {
                     self.lanes.iter_mut().for_each(|lane| {
                         lane.fresh.retain(|(_, flight)| flight.sink != route);
+                        if lane.fresh.is_empty() {
+                            lane.born.clear();
+                        }
                     });
                     self.batches.forget(route);
                 }

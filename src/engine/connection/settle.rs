@@ -79,7 +79,8 @@ impl Connection {
         if let Some(lossy_for) = self.routes[flight.sink].sink.lossy_for()
             && shortfalls.is_empty()
         {
-            self.lanes[number].remember(flight, now, lossy_for);
+            let scratch = (&*self.shared.job.world, &mut self.rows);
+            self.lanes[number].remember(flight, now, lossy_for, scratch);
         }
         self.idle(number, now);
     }
@@ -231,12 +232,10 @@ impl Connection {
         self.rows.clear();
         world.changes(&flight.decision, &mut self.rows);
         flight.is_doubtful = self.rows.iter().any(|row| lane.behind.contains(row));
-        if flight.is_doubtful || lane.fresh.is_empty() || !world.deletes(&flight.decision) {
+        if flight.is_doubtful || lane.born.is_empty() || !world.deletes(&flight.decision) {
             return;
         }
-        let mut born = Vec::new();
-        lane.fresh.iter().for_each(|(_, fresh)| world.makes(&fresh.decision, &mut born));
-        flight.is_doubtful = self.rows.iter().any(|row| born.contains(row));
+        flight.is_doubtful = self.rows.iter().any(|row| lane.born.contains(row));
     }
 
     fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {

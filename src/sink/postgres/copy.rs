@@ -60,6 +60,21 @@ impl Rows {
         self.count
     }
 
+    /// Bytes that are not sent yet.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Forgets what is not sent yet.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+    }
+
     /// Whether it is time to send a piece.
     fn piece(&mut self) -> Option<Bytes> {
         (self.buffer.len() >= PIECE).then(|| self.rest())

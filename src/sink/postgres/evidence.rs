@@ -69,7 +69,7 @@ pub(super) struct Question {
 
 impl Question {
     /// `sql` with those of an operation's values that are at the places `used`.
-    fn new(
+    pub(super) fn new(
         catalog: &Catalog,
         (action, operation): (&Action, &Operation),
         sql: String,

@@ -14,7 +14,6 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
@@ -22,9 +21,6 @@ use std::task::ready;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
-use tokio::io::ReadBuf;
 
 use crate::action::Action;
 use crate::action::Catalog;
@@ -34,6 +30,7 @@ use crate::action::TableId;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::Outcome;
+use crate::sink::Receipt;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 use crate::sink::postgres::address::Address;
@@ -46,10 +43,13 @@ use crate::sink::postgres::frames::ServerError;
 use crate::sink::postgres::stream::Stream;
 
 mod copied;
+mod horizon;
 mod pending;
 mod pooled;
+mod traffic;
 mod way;
 
+use horizon::Horizon;
 use pending::Pending;
 use pending::Stranded;
 use pending::Transaction;
@@ -100,12 +100,15 @@ pub struct PostgresSink {
     lossy_for: Option<Duration>,
     /// The statements that are sent as text each time: all, or none.
     texts: HashMap<StatementId, Text>,
+    horizon: Horizon,
 }
 
 #[derive(Debug)]
 struct Open {
     stream: Stream,
     received: BytesMut,
+    /// Where the socket writes to.
+    space: Box<[u8]>,
     outgoing: Vec<u8>,
     written: usize,
     /// Whether actions may be sent: the statements are prepared, and nothing else was asked since.
@@ -123,6 +126,7 @@ impl PostgresSink {
     pub fn new(options: PostgresOptions) -> Self {
         Self {
             texts: pooled::texts(&options),
+            horizon: Horizon::new(&options),
             options,
             open: None,
             in_flight: VecDeque::new(),
@@ -139,6 +143,12 @@ impl PostgresSink {
     fn evidence_of(&self, action: &Action) -> Option<Evidence> {
         let is_free = !self.has_watched(action);
         is_free.then(|| evidence::of(&self.options.catalog, action)).flatten()
+    }
+
+    /// See [`Receipt`].
+    fn horizon_of(&mut self, action: &Action) -> u64 {
+        let number = self.horizon.of(&self.options.catalog, action);
+        if self.has_watched(action) { 0 } else { number }
     }
 
     fn has_watched(&self, action: &Action) -> bool {
@@ -160,6 +170,7 @@ impl PostgresSink {
             xid: pending.xid,
             pid: pending.pid,
         }));
+        self.horizon.forget();
         Lost { message, is_transient: true }
     }
 
@@ -216,6 +227,10 @@ impl PostgresSink {
                 Reply::Complete(rows) if pending.transaction != Transaction::Ending => {
                     pending.count(rows, &mut self.expected);
                 }
+                Reply::Row(text) if pending.asks => {
+                    pending.asks = false;
+                    self.horizon.answered(text.as_deref());
+                }
                 Reply::Row(text) => pending.number(text.as_deref().unwrap_or_default()),
                 Reply::Error(error) => {
                     if error.is_fatal {
@@ -247,62 +262,6 @@ impl PostgresSink {
         }
         Ok(None)
     }
-
-    /// Sends what is buffered. Pending only if the socket takes no more.
-    fn flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
-        let Some(open) = &mut self.open else { return Poll::Ready(Ok(())) };
-        while open.written < open.outgoing.len() {
-            let rest = &open.outgoing[open.written..];
-            match ready!(Pin::new(&mut open.stream).poll_write(context, rest)) {
-                Ok(0) => return Poll::Ready(Err("the server took no more".to_owned())),
-                Ok(count) => open.written += count,
-                Err(error) => return Poll::Ready(Err(error.to_string())),
-            }
-        }
-        open.outgoing.clear();
-        open.written = 0;
-        // What TLS has encrypted must also be sent.
-        Pin::new(&mut open.stream).poll_flush(context).map_err(|error| error.to_string())
-    }
-
-    /// Receives something.
-    fn fill(&mut self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
-        let Some(open) = &mut self.open else {
-            return Poll::Ready(Err("not connected".to_owned()));
-        };
-        let mut space = [0; 16 << 10];
-        let mut buffer = ReadBuf::new(&mut space);
-        match ready!(Pin::new(&mut open.stream).poll_read(context, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => {
-                Poll::Ready(Err("the server closed the connection".to_owned()))
-            }
-            Ok(()) => {
-                open.received.extend_from_slice(buffer.filled());
-                Poll::Ready(Ok(()))
-            }
-            Err(error) => Poll::Ready(Err(error.to_string())),
-        }
-    }
-
-    fn turn(
-        &mut self,
-        context: &mut Context<'_>,
-        outcomes: &mut Vec<Outcome>,
-    ) -> Poll<Result<(), String>> {
-        let before = outcomes.len();
-        // Bounded: each turn of the loop has received something.
-        loop {
-            while self.take(outcomes)?.is_some() {}
-            // Also when outcomes wait: COMMIT may have been written by `take`.
-            if let Poll::Ready(sent) = self.flush(context) {
-                sent?;
-            }
-            if outcomes.len() > before {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(self.fill(context))?;
-        }
-    }
 }
 
 impl Sink for PostgresSink {
@@ -311,14 +270,21 @@ impl Sink for PostgresSink {
             && self.in_flight.back().is_none_or(|last| last.transaction != Transaction::Begun)
     }
 
-    fn submit(&mut self, ticket: Ticket, action: &Action) -> u64 {
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt {
         let before = self.buffered();
-        let is_evident = self.evidence_of(action).is_some();
+        let has_evidence = self.evidence_of(action).is_some();
+        let asks = self.horizon.asks();
+        let horizon = self.horizon_of(action);
+        let is_evident = has_evidence || horizon > 0;
         let is_plain = is_evident && !self.options.is_pooled;
         let transaction = if is_plain { Transaction::Plain } else { Transaction::Begun };
         // What could not be found again after a crash must not be lost in one.
         let is_durable = self.lossy_for.is_some() && !is_evident;
-        let preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
+        let mut preamble = if is_plain { 0 } else { self.write_begin(is_durable) };
+        if asks {
+            self.write_own(horizon::QUESTION);
+            preamble += 1;
+        }
         let copies = if self.is_copied(action) {
             self.write_copies(action)
         } else {
@@ -344,8 +310,9 @@ impl Sink for PostgresSink {
             is_committing: false,
             xid: None,
             pid: None,
+            asks,
         });
-        (self.buffered() - before) as u64
+        Receipt { bytes: (self.buffered() - before) as u64, horizon }
     }
 
     fn poll(

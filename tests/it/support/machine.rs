@@ -65,7 +65,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// The server's programs, found or fetched as the product does it: the one place that knows.
-pub(super) fn binaries() -> &'static Binaries {
+pub(crate) fn binaries() -> &'static Binaries {
     static FOUND: OnceLock<Binaries> = OnceLock::new();
     FOUND.get_or_init(|| embedded::binaries(None, &mut |_| {}).unwrap())
 }

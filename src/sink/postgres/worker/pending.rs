@@ -28,6 +28,8 @@ pub(super) struct Pending {
     pub(super) xid: Option<u64>,
     /// The process that has the transaction, if that is not always the same.
     pub(super) pid: Option<i32>,
+    /// The question for the next number goes before it, and is not answered yet.
+    pub(super) asks: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use crate::sink::postgres::types;
 use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::PostgresSink;
 use crate::sink::postgres::worker::copied;
+use crate::sink::postgres::worker::horizon;
 use crate::sink::postgres::worker::pooled;
 
 /// How long a new connection may take, once it is made, until its predecessor is gone, and again
@@ -39,6 +40,9 @@ const ERA: &str =
 /// and has a number, without both of which a server waits for nothing.
 const FLUSH: &str = "BEGIN; SET LOCAL synchronous_commit = on; SELECT txid_current(), \
                      pg_logical_emit_message(true, 'loadgen', ''); COMMIT";
+
+/// Bytes taken from the socket at once.
+const SPACE: usize = 16 << 10;
 
 const NO_ANSWER: &str = "the server did not answer in time";
 
@@ -168,6 +172,7 @@ impl PostgresSink {
         self.open = Some(Open {
             stream: session.stream,
             received: session.read_ahead,
+            space: vec![0; SPACE].into_boxed_slice(),
             outgoing: Vec::new(),
             written: 0,
             is_prepared: false,
@@ -239,7 +244,7 @@ impl PostgresSink {
                 let sql = copy::sql(catalog.table(insert.table));
                 frames::parse(out, &copied::prepared_name(insert.table), &sql, &[]);
             }
-            for (name, sql) in [BEGIN, DURABLE, XID] {
+            for (name, sql) in [BEGIN, DURABLE, XID, horizon::QUESTION] {
                 frames::parse(out, name, sql, &[]);
             }
             frames::sync(out);
@@ -271,6 +276,10 @@ impl PostgresSink {
                     return self.outwait((xid, pid), &question).await;
                 }
                 (None, Some(evidence)) => evidence.question(&catalog, action),
+                (None, None) if action.horizon > 0 => {
+                    let question = horizon::question(&catalog, action);
+                    question.ok_or_else(|| self.lose("an action without an update".to_owned()))?
+                }
                 // Acknowledged, and without evidence: so it was committed durably, see `DURABLE`.
                 (None, None) if !was_in_flight => return Ok(Fate::Committed),
                 (None, None) => return Ok(Fate::Absent),

@@ -1,0 +1,199 @@
+//! One action, one commit: `pgbench -M prepared` and loadgen with the same statements, the same
+//! distribution of keys, the same number of clients, on tables of the same size.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::measure::Point;
+use super::measure::Reading;
+use super::measure::head;
+use super::process;
+use super::support::server::Options;
+use super::support::server::TestServer;
+
+/// Seconds that each side works at a point.
+const SECONDS: u32 = 3;
+
+/// A statement or a few, in both languages.
+struct Work {
+    name: &'static str,
+    /// The action's name in the schema.
+    action: &'static str,
+    /// pgbench's script.
+    script: &'static str,
+}
+
+const CREATED: &str = "\\set n :n + 1\n\\set id 1000000000000 + :client_id * 1000000000 + :n\n\\set price random(100, 99999)\n";
+
+/// As `insert.sql`: the values are what loadgen draws, the key counts up.
+const INSERT: &str = "INSERT INTO TABLE (id, product, price, created_at) VALUES (:id, :product, :price / 100.0, :created);\n";
+
+const WORKS: [Work; 5] = [
+    Work { name: "insert", action: "insert", script: INSERT },
+    Work {
+        name: "update",
+        action: "update",
+        script: "\\set price random(100, 99999)\n\\set id random(1, 400000)\nUPDATE orders SET price = :price / 100.0 WHERE id = :id;\n",
+    },
+    Work {
+        name: "delete",
+        action: "delete",
+        script: "\\set n :n + 1\n\\set id 1 + permute(:n * :clients + :client_id, 400000)\nDELETE FROM orders WHERE id = :id;\n",
+    },
+    Work {
+        name: "four statements, plain",
+        action: "transaction",
+        script: "\\set account random(1, 100000)\nBEGIN;\nINSERT\nITEM1ITEM2UPDATE accounts SET balance = balance + :price / 100.0 WHERE id = :account;\nCOMMIT;\n",
+    },
+    Work {
+        name: "four statements, pipelined",
+        action: "transaction",
+        script: "\\set account random(1, 100000)\n\\startpipeline\nBEGIN;\nINSERT\nITEM1ITEM2UPDATE accounts SET balance = balance + :price / 100.0 WHERE id = :account;\nCOMMIT;\n\\endpipeline\n",
+    },
+];
+
+/// All statements at 1 client (both sides on one processor), 8 and 32.
+pub(crate) fn all(rounds: usize) {
+    let settings = [
+        ("synchronous_commit", "off"),
+        ("shared_buffers", "1GB"),
+        ("max_wal_size", "8GB"),
+        ("checkpoint_timeout", "30min"),
+        ("max_connections", "150"),
+    ];
+    let everybody = ["host all all 127.0.0.1/32 trust", "local all all trust"];
+    let server = TestServer::with(&Options {
+        hba: everybody.iter().map(ToString::to_string).collect(),
+        settings: settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        ..Options::default()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+    let mut points = Vec::new();
+    for work in &WORKS {
+        for clients in [1, 8, 32] {
+            let name = format!(
+                "{}, {clients} {}",
+                work.name,
+                if clients == 1 { "client, pinned" } else { "clients" }
+            );
+            if name.contains(&only) {
+                points.push((work, clients, Point { name, rounds: Vec::new() }));
+            }
+        }
+    }
+    for round in 0..rounds {
+        for (work, clients, point) in &mut points {
+            let place = Place { server: &server, folder: folder.path(), clients: *clients };
+            let reading = if round % 2 == 0 {
+                let peer = place.pgbench(work);
+                (peer, place.loadgen(work))
+            } else {
+                let ours = place.loadgen(work);
+                (place.pgbench(work), ours)
+            };
+            eprintln!("{round} {} {reading:?}", point.name);
+            point.rounds.push(reading);
+        }
+    }
+    println!("{}", head("pgbench", "actions"));
+    for (_, _, point) in &points {
+        println!("{}", point.line());
+    }
+}
+
+/// Where a point is measured.
+struct Place<'a> {
+    server: &'a TestServer,
+    folder: &'a Path,
+    clients: u32,
+}
+
+impl Place<'_> {
+    /// A program, on one processor if there is one client: else half of the figure is the cost of waking
+    /// another processor, and by chance.
+    fn command(&self, program: &str) -> Command {
+        if self.clients > 1 {
+            return Command::new(program);
+        }
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0", program]);
+        command
+    }
+
+    /// The server's processes that are forked from now on keep to the same processors.
+    fn pin(&self) {
+        let processors = if self.clients > 1 { "0-1023" } else { "0" };
+        let file =
+            std::fs::read_to_string(self.server.folder().join("data/postmaster.pid")).unwrap();
+        let pid = file.lines().next().unwrap();
+        process::run(Command::new("taskset").args(["-pc", processors, pid]));
+    }
+
+    fn scenario(&self, work: &Work) -> std::path::PathBuf {
+        let schema = include_str!("../scenarios/statements.schema.yaml");
+        std::fs::write(self.folder.join("statements.schema.yaml"), schema).unwrap();
+        let text = include_str!("../scenarios/statements.yaml")
+            .replace("{clients}", &self.clients.to_string())
+            .replace("{action}", work.action)
+            .replace("{seconds}", &SECONDS.to_string());
+        let path = self.folder.join("statements.yaml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn loadgen(&self, work: &Work) -> Reading {
+        self.pin();
+        let scenario = self.scenario(work);
+        let out = self.folder.join("run");
+        let _ = std::fs::remove_dir_all(&out);
+        let mut command = self.command(env!("CARGO_BIN_EXE_loadgen"));
+        command.env("LOADGEN_POSTGRES", self.server.url());
+        command.args(["run", "--fresh", "--workers", if self.clients > 1 { "2" } else { "1" }]);
+        command.arg("--out").arg(&out).arg(&scenario);
+        let (summary, cpu) = process::run_loadgen(&mut command, &out);
+        let stream = &summary["streams"][0];
+        let count = stream["acknowledged"].as_f64().unwrap();
+        Reading { rate: stream["achieved_rate"].as_f64().unwrap(), cpu_us: cpu * 1e6 / count }
+    }
+
+    fn pgbench(&self, work: &Work) -> Reading {
+        self.pin();
+        let mut seed = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        seed.env("LOADGEN_POSTGRES", self.server.url()).args(["seed", "--fresh", "--out"]);
+        process::run(seed.arg(self.folder.join("seed")).arg(self.scenario(work)));
+        let script = self.folder.join("script.sql");
+        std::fs::write(&script, script_of(work)).unwrap();
+        let pgbench = super::support::machine::binaries().program("pgbench");
+        let mut command = self.command(pgbench.to_str().unwrap());
+        let (clients, port) = (self.clients.to_string(), self.server.port().to_string());
+        let jobs = if self.clients > 1 { "2" } else { "1" };
+        command.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
+        command.args(["-c", &clients, "-j", jobs, "-T", &SECONDS.to_string(), "-D", "n=0"]);
+        command.args(["-D", &format!("clients={clients}"), "-D", "product=Ergonomic Steel Chair"]);
+        command.args(["-D", "created=2026-01-01 00:00:00+00", "-f"]).arg(&script).arg("statements");
+        let (said, cpu) = process::run(&mut command);
+        let number = |before: &str| -> f64 {
+            let rest = said.split(before).nth(1).expect("pgbench tells it").trim_start();
+            rest.split([' ', '/', '\n']).next().unwrap().parse().unwrap()
+        };
+        let count = number("transactions actually processed:");
+        Reading { rate: number("tps ="), cpu_us: cpu * 1e6 / count }
+    }
+}
+
+fn script_of(work: &Work) -> String {
+    let mut script = String::new();
+    if work.script.contains("INSERT") {
+        script.push_str(CREATED);
+    }
+    let item = |line: u32| {
+        format!("INSERT INTO items (order_id, line, quantity) VALUES (:id, {line}, 3);\n")
+    };
+    let table = if work.action == "insert" { "orders" } else { "wide" };
+    let insert = INSERT.replace("TABLE", table);
+    let body = work.script.replace("INSERT\n", &insert).replace("TABLE", table);
+    let _ = write!(script, "{}", body.replace("ITEM1", &item(1)).replace("ITEM2", &item(2)));
+    script
+}
