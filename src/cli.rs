@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use clap::ValueHint;
 
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
@@ -19,6 +20,7 @@ mod clean;
 mod describe;
 mod output;
 mod place;
+mod plan;
 mod prepare;
 mod run;
 mod sample;
@@ -54,9 +56,11 @@ enum Command {
     /// Report every mistake in scenario or schema files; touch nothing
     Check {
         /// Files, or `@name` for built-in scenarios
-        #[arg(required = true, value_name = "FILE")]
+        #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
         files: Vec<String>,
     },
+    /// Tell what a run would make and send: rows, bytes, rates, connections; touch nothing
+    Plan(plan::PlanArguments),
     /// Print a few rows, or what the first slots would send; needs no server
     Sample(sample::SampleArguments),
     /// Print the hash of the first actions: equal on every machine, for any number of workers
@@ -72,12 +76,24 @@ enum Command {
         /// Which kind of file
         kind: describe::FileKind,
     },
+    /// Print what a shell needs to complete command lines
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all commands
+    Man {
+        /// A folder for the pages
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// The scenario, and what the command line says instead of it.
 #[derive(Debug, Args)]
 pub(crate) struct Subject {
     /// A scenario file, or `@name` for a built-in one
+    #[arg(value_hint = ValueHint::FilePath)]
     scenario: String,
     /// Override a value: `load.streams.shop.profile=[{ hold: 10/s, for: 5s }]` (repeatable)
     #[arg(long, value_name = "PATH=VALUE")]
@@ -191,9 +207,12 @@ fn dispatch(command: Command) -> u8 {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { files } => check::run(&files),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Fingerprint(arguments) => sample::fingerprint(&arguments),
         Command::JsonSchema { kind } => describe::json_schema(kind),
+        Command::Completions { shell } => describe::completions(shell),
+        Command::Man { folder } => describe::man(folder.as_deref()),
         Command::Setup(arguments) => seed::setup(&arguments),
         Command::Seed(arguments) => seed::seed(&arguments),
         Command::Clean(arguments) => {

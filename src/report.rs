@@ -12,7 +12,7 @@ mod manifest;
 mod progress;
 mod series;
 mod terminal;
-mod text;
+pub(crate) mod text;
 
 pub use closing::Colour;
 pub use closing::closing;

@@ -34,6 +34,7 @@ pub use judged::Validity;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
+pub use read::check_text;
 
 /// The JSON Schema of a scenario file.
 pub fn json_schema() -> serde_json::Value {

@@ -26,7 +26,7 @@ pub(super) const FINGERPRINT_ACTIONS: u64 = 100_000;
 const NOW_US: i64 = 1_767_225_600_000_000;
 
 /// A scenario's content as it is shown and compared, whenever and wherever that is.
-fn timeless(scenario: &Scenario) -> Arc<World> {
+pub(super) fn timeless(scenario: &Scenario) -> Arc<World> {
     let start_us = match scenario.start {
         Start::At(start_us) => start_us,
         Start::Now => NOW_US,

@@ -13,9 +13,11 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
     let renderer = if is_colored { Renderer::styled() } else { Renderer::plain() };
     let mut list: Vec<&Problem> = problems.list.iter().collect();
     list.sort_by_key(|problem| problem.place);
+    // Once for each file, not for each mistake: there may be thousands.
+    let files: Vec<String> = problems.files.iter().map(super::File::drawn).collect();
     let mut text = String::new();
     for problem in &list {
-        text.push_str(&draw_one(problems, problem, &renderer));
+        text.push_str(&draw_one((problems, &files), problem, &renderer));
         text.push_str("\n\n");
     }
     let noun = if list.len() == 1 { "mistake" } else { "mistakes" };
@@ -23,7 +25,11 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
     text + &format!("{count} {noun}; nothing was touched\n")
 }
 
-fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> String {
+fn draw_one(
+    (problems, drawn): (&Problems, &[String]),
+    problem: &Problem,
+    renderer: &Renderer,
+) -> String {
     let message = normalize_untrusted_str(&problem.message);
     let title = Level::ERROR.primary_title(message);
     let file = problem
@@ -35,9 +41,18 @@ fn draw_one(problems: &Problems, problem: &Problem, renderer: &Renderer) -> Stri
             let start = boundary(&file.text, place.start as usize);
             let end = boundary(&file.text, place.end as usize).max(start);
             let label = problem.label.as_deref().map(normalize_untrusted_str);
-            let annotation = AnnotationKind::Primary.span(start..end).label(label);
-            let snippet =
-                Snippet::source(file.drawn()).path(file.name.as_str()).annotation(annotation);
+            let text = &drawn[usize::from(place.file)];
+            // The lines that it is about are enough, and the drawing looks at all that it gets.
+            // Behind the last line there is nothing to show but that line.
+            let shown = start.min(text.trim_end_matches('\n').len());
+            let first = text[..shown].rfind('\n').map_or(0, |newline| newline + 1);
+            let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
+            let line = text[..first].matches('\n').count() + 1;
+            let annotation = AnnotationKind::Primary.span(start - first..end - first).label(label);
+            let snippet = Snippet::source(&text[first..last])
+                .line_start(line)
+                .path(file.name.as_str())
+                .annotation(annotation);
             groups.push(title.element(snippet));
         }
         None => groups.push(annotate_snippets::Group::with_title(title)),

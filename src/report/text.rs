@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::units::format_duration;
 
 /// How wide a report is at most, in characters.
-pub(super) const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// Rows as lines, each column as wide as its widest cell, two spaces between them.
-pub(super) fn columns(align: &[Align], rows: &[Vec<String>]) -> Vec<String> {
+pub(crate) fn columns(align: &[Align], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(move |row| row.get(column));
         cells.map(|cell| cell.chars().count()).max()
@@ -35,7 +35,7 @@ pub(super) fn columns(align: &[Align], rows: &[Vec<String>]) -> Vec<String> {
 }
 
 /// `1,234,567`
-pub(super) fn exact(count: u64) -> String {
+pub(crate) fn exact(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -48,7 +48,7 @@ pub(super) fn exact(count: u64) -> String {
 }
 
 /// `1,016.7/s`, and `0.200/s` where a tenth says too little.
-pub(super) fn exact_rate(per_second: f64) -> String {
+pub(crate) fn exact_rate(per_second: f64) -> String {
     if per_second < 10.0 {
         return format!("{per_second:.3}/s");
     }
@@ -61,13 +61,13 @@ pub(super) fn exact_rate(per_second: f64) -> String {
 }
 
 /// `12.3ms`
-pub(super) fn duration_ns(nanoseconds: u64) -> String {
+pub(crate) fn duration_ns(nanoseconds: u64) -> String {
     format_duration(Duration::from_nanos(nanoseconds))
 }
 
 /// `text`, or its beginning and `…` if it has more than `width` characters. One line, without
 /// control characters: it may come from a server.
-pub(super) fn shorten(text: &str, width: usize) -> String {
+pub(crate) fn shorten(text: &str, width: usize) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().count() <= width {
         return text;
@@ -77,7 +77,7 @@ pub(super) fn shorten(text: &str, width: usize) -> String {
 }
 
 /// `text` broken between words into lines of at most `width` characters (one word may be longer).
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

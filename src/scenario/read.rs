@@ -1,6 +1,7 @@
 //! Finds and reads a scenario, with everything it refers to.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use crate::diagnostic::Problem;
@@ -65,9 +66,35 @@ pub fn check_file(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Checked, Problems> {
     let mut problems = Problems::default();
-    let Some(opened) = open(reference, &mut problems) else {
-        return Err(problems);
-    };
+    match open(reference, &mut problems) {
+        Some(opened) => check_opened(opened, overrides, environment, problems),
+        None => Err(problems),
+    }
+}
+
+/// Checks a text as [`check_file`] checks a file; `reference` names it, and says where the files lie
+/// that it names.
+///
+/// The error is every semantic mistake, and the first structural one of each part.
+pub fn check_text(
+    reference: &str,
+    text: &str,
+    overrides: &Overrides,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Checked, Problems> {
+    let mut problems = Problems::default();
+    match parse(reference, text, &mut problems) {
+        Some(opened) => check_opened(opened, overrides, environment, problems),
+        None => Err(problems),
+    }
+}
+
+fn check_opened(
+    opened: Opened<'_>,
+    overrides: &Overrides,
+    environment: Environment<'_>,
+    mut problems: Problems,
+) -> Result<Checked, Problems> {
     if is_schema(&opened.node) {
         let schema = schema_alone(opened, environment, &mut problems);
         finish(schema, problems).map(|schema| Checked::Schema(Box::new(schema)))
@@ -92,7 +119,11 @@ fn open<'a>(reference: &'a str, problems: &mut Problems) -> Option<Opened<'a>> {
             return None;
         }
     };
-    let file = problems.add_file(reference, &text);
+    parse(reference, &text, problems)
+}
+
+fn parse<'a>(reference: &'a str, text: &str, problems: &mut Problems) -> Option<Opened<'a>> {
+    let file = problems.add_file(reference, text);
     match yaml::read(problems, file, 0) {
         Ok(node) => {
             yaml::hide_secrets(&node, false, problems);
@@ -138,10 +169,14 @@ pub(super) fn read_file(path: &Path) -> Result<String, String> {
     if about.is_dir() {
         return Err("it is a folder".to_owned());
     }
+    // What is no plain file, as a pipe, does not tell how long it is.
+    let mut text = String::new();
+    let mut file = fs::File::open(path).map_err(reason)?.take(BYTES_MAX + 1);
     if about.len() > BYTES_MAX {
         return Err("it is larger than 4 MiB".to_owned());
     }
-    fs::read_to_string(path).map_err(reason)
+    let length = file.read_to_string(&mut text).map_err(reason)? as u64;
+    if length > BYTES_MAX { Err("it is larger than 4 MiB".to_owned()) } else { Ok(text) }
 }
 
 fn is_schema(node: &Node) -> bool {

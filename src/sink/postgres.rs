@@ -17,6 +17,7 @@ pub mod preflight;
 pub mod provision;
 pub mod quote;
 pub mod script;
+pub mod size;
 mod search;
 pub mod startup;
 pub mod statement;

@@ -1,8 +1,8 @@
-//! The drills on outcomes in bad weather, long: not part of `cargo test`.
+//! The drills, long, not part of `cargo test`: outcomes in bad weather, and readers with broken files.
 //!
 //! ```text
-//!   cargo test --release --test drills                  all of them, some 40 minutes
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed, versions
+//!   cargo test --release --test drills                  all of them, an hour
+//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed, versions, fuzz
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -16,6 +16,7 @@
     reason = "the whole binary is drills, which fail by panicking and tell what they saw"
 )]
 
+mod fuzz;
 mod kill;
 mod pooler;
 mod proxy;
@@ -36,12 +37,13 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 5] = [
+    let drills: [(&str, fn()); 6] = [
         ("kill", kill::all),
         ("pooler", pooler::all),
         ("proxy", proxy::all),
         ("seed", seed::all),
         ("versions", versions::all),
+        ("fuzz", fuzz::all),
     ];
     for (name, drill) in drills {
         if wanted.is_empty() || wanted.iter().any(|each| each == name) {

@@ -22,6 +22,7 @@ mod layers;
 mod mistakes;
 mod odd_names;
 mod pacing;
+mod planning;
 mod provisioning;
 mod readme;
 mod reach;

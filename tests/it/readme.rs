@@ -42,10 +42,11 @@ enum Rule {
 }
 
 /// Every command of the README. One that is not here fails the test.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 17] = [
     ("cargo run --release -- run scenarios/quickstart.yaml", Rule::Run(QUICKSTART)),
     ("cargo test", Rule::Ourselves),
     ("loadgen check examples/library-day.yaml", Rule::Run(&[])),
+    ("loadgen plan examples/library-day.yaml", Rule::Run(&[])),
     ("loadgen sample examples/library-day.yaml -n 5", Rule::Run(&[])),
     ("loadgen sample examples/library-day.yaml --table loans -n 3 --format csv", Rule::Run(&[])),
     ("loadgen run examples/library-day.yaml", Rule::Run(LIBRARY)),

@@ -138,7 +138,7 @@ fn references(namespace: &str, parent: &Reference) -> String {
 }
 
 /// The reference that PostgreSQL is told of. It can be told only of columns that are unique.
-fn foreign_key<'a>(schema: &'a Schema, column: &'a Column) -> Option<&'a Reference> {
+pub(super) fn foreign_key<'a>(schema: &'a Schema, column: &'a Column) -> Option<&'a Reference> {
     let mut fill = &column.fill;
     while let Fill::Listed { then, .. } = fill {
         fill = then;

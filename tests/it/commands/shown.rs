@@ -16,7 +16,7 @@ fn done(arguments: &[&str]) -> Done {
 #[test]
 fn help_is_complete() {
     let mut all = String::new();
-    for command in ["", "run", "check", "sample", "fingerprint", "setup", "seed", "clean"] {
+    for command in ["", "run", "check", "plan", "sample", "fingerprint", "setup", "seed", "clean"] {
         let arguments: Vec<_> =
             [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let shown = done(&arguments);

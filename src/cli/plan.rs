@@ -1,0 +1,240 @@
+//! `loadgen plan`: what a run would make and send. Touches nothing.
+
+mod content;
+mod facts;
+mod load;
+mod makes;
+mod text;
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::action::TableId;
+use crate::cli::Subject;
+use crate::cli::output::Output;
+use crate::cli::plan::content::Changes;
+use crate::cli::plan::content::Content;
+use crate::cli::plan::facts::DatabaseNeeds;
+use crate::cli::plan::facts::Outlook;
+use crate::cli::plan::facts::StreamOutlook;
+use crate::cli::plan::facts::TableOutlook;
+use crate::cli::plan::facts::WalOutlook;
+use crate::cli::read;
+use crate::cli::sample::timeless;
+use crate::generate::World;
+use crate::pace::nanoseconds;
+use crate::pace::real;
+use crate::pace::whole;
+use crate::scenario::Overrides;
+use crate::scenario::Scenario;
+use crate::scenario::Start;
+use crate::sink::postgres::size::Layout;
+use crate::sink::postgres::size::PAGE;
+use crate::units::format_duration;
+use crate::units::format_rate;
+use crate::units::parse_duration;
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// How long each stream lasts, whatever its profile says
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    length: Option<Duration>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = As::Text)]
+    format: As,
+    /// How long the server may take for an action: from it follows what connections and lanes carry
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "2ms")]
+    service: Duration,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum As {
+    /// For people
+    Text,
+    /// For scripts: `"format": "loadgen.plan/1"`
+    Json,
+}
+
+/// `loadgen plan`.
+pub(super) fn plan(arguments: &PlanArguments) -> u8 {
+    let overrides = Overrides { length: arguments.length, ..arguments.subject.overrides() };
+    let scenario = match read(&arguments.subject.scenario, &overrides) {
+        Ok(scenario) => scenario,
+        Err(refusal) => return refusal.report(),
+    };
+    let outlook = outlook(&scenario, arguments.service);
+    let mut output = Output::default();
+    match arguments.format {
+        As::Text => output.say(&text::draw(&outlook)),
+        // What has only texts and numbers can be written.
+        As::Json => {
+            output.say(&(serde_json::to_string_pretty(&outlook).unwrap_or_default() + "\n"));
+        }
+    }
+    output.end(0)
+}
+
+fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
+    let world = timeless(scenario);
+    let layout = Layout::of(scenario, &world.catalog);
+    let content = content::look(&world, &layout);
+    let streams = (0..scenario.load.streams.len())
+        .map(|number| load::stream(scenario, (&world, number), &content))
+        .collect::<Vec<_>>();
+    let changes = changes(&content, &streams);
+    let tables = (0..world.table_count())
+        .map(|number| table(scenario, (&world, number), &content, changes.as_deref()))
+        .collect::<Vec<_>>();
+    let lasting = (0..streams.len()).map(|number| world.plan(number).length());
+    let lasting = lasting.map(|length| length.map(nanoseconds));
+    let connections = load::connections(scenario, &streams, service);
+    let lanes_needed = load::lanes(scenario, &world, (&streams, service));
+    let mut outlook = Outlook {
+        format: "loadgen.plan/1",
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        start: start(scenario.start),
+        lanes: scenario.lanes,
+        warmup_ns: nanoseconds(scenario.load.warmup),
+        duration_ns: lasting
+            .collect::<Option<Vec<_>>>()
+            .map(|all| all.into_iter().max().unwrap_or(0)),
+        exact: content.is_exact,
+        wal: wal(&world, &layout, &content, (&streams, &tables)),
+        connections,
+        lanes_needed,
+        creates: makes::creates(scenario, &world.catalog),
+        warnings: Vec::new(),
+        streams,
+        tables,
+    };
+    outlook.warnings = warnings(&outlook);
+    outlook
+}
+
+fn start(start: Start) -> String {
+    match start {
+        Start::Now => "now".to_owned(),
+        Start::At(micros) => chrono::DateTime::from_timestamp_micros(micros)
+            .map_or_else(|| micros.to_string(), |at| at.to_rfc3339()),
+    }
+}
+
+/// What all streams do to each table; `None` if only the clock decides how much that is.
+fn changes(content: &Content, streams: &[StreamOutlook]) -> Option<Vec<Changes>> {
+    let mut all = vec![Changes::default(); content.weights.len()];
+    for (seen, stream) in content.streams.iter().zip(streams) {
+        let factor = real(stream.slots?) / real(seen.slots.max(1));
+        for (sum, changes) in all.iter_mut().zip(&seen.changes) {
+            sum.inserted += changes.inserted * factor;
+            sum.updated += changes.updated * factor;
+            sum.deleted += changes.deleted * factor;
+        }
+    }
+    Some(all)
+}
+
+fn table(
+    scenario: &Scenario,
+    (world, number): (&World, usize),
+    content: &Content,
+    changes: Option<&[Changes]>,
+) -> TableOutlook {
+    let info = world.catalog.table(TableId::of(number));
+    let weight = &content.weights[number];
+    let seeded = content.seeded[number];
+    let changes = changes.map(|changes| changes[number]);
+    let rounded = |count: f64| whole(count.round());
+    let alive = changes
+        .map(|changes| rounded((real(seeded) + changes.inserted - changes.deleted).max(0.0)));
+    let bytes = |rows: u64, each: f64| (rounded(real(rows) * each)).div_ceil(PAGE) * PAGE;
+    TableOutlook {
+        target: scenario.targets[info.target].name.clone(),
+        database: info.database.clone(),
+        table: format!("{}.{}", info.namespace, info.name),
+        seeded,
+        inserted: changes.map(|changes| rounded(changes.inserted)),
+        updated: changes.map(|changes| rounded(changes.updated)),
+        deleted: changes.map(|changes| rounded(changes.deleted)),
+        alive,
+        row_bytes: rounded(weight.heap()),
+        index_row_bytes: rounded(weight.index()),
+        seeded_bytes: bytes(seeded, weight.heap()),
+        seeded_index_bytes: bytes(seeded, weight.index()),
+        bytes: alive.map(|alive| bytes(alive, weight.heap())),
+        index_bytes: alive.map(|alive| bytes(alive, weight.index())),
+    }
+}
+
+fn wal(
+    world: &World,
+    layout: &Layout,
+    content: &Content,
+    (streams, tables): (&[StreamOutlook], &[TableOutlook]),
+) -> WalOutlook {
+    let mut seed = 0.0;
+    for number in 0..world.table_count() {
+        let table = TableId::of(number);
+        let each = layout.copied(table, &content.weights[number], &content.seeded);
+        seed += real(content.seeded[number]) * each;
+    }
+    let run = content.streams.iter().zip(streams).map(|(seen, stream)| {
+        let mut sum = real(seen.slots - seen.skipped) * Layout::committed();
+        for (number, changes) in seen.changes.iter().enumerate() {
+            let (table, weight) = (TableId::of(number), &content.weights[number]);
+            sum += changes.inserted * layout.inserted(table, weight);
+            sum += changes.updated * layout.updated(table, weight);
+            sum += changes.deleted * layout.deleted(table, weight);
+        }
+        Some(sum * real(stream.slots?) / real(seen.slots.max(1)))
+    });
+    let run = run.sum::<Option<f64>>();
+    // No more pages than there are, and no more than there are changes.
+    let pages = tables.iter().map(|table| {
+        let changed = table.inserted? + table.updated? + table.deleted?;
+        Some((table.bytes? + table.index_bytes?).min(changed.saturating_mul(3 * PAGE)))
+    });
+    WalOutlook {
+        seed_bytes: whole(seed),
+        run_bytes: run.map(whole),
+        full_page_bytes_max: pages.sum::<Option<u64>>(),
+    }
+}
+
+/// What cannot carry the peak.
+fn warnings(outlook: &Outlook) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for DatabaseNeeds { database, target, peak_rate, service_ns, needed, connections, in_flight } in
+        &outlook.connections
+    {
+        let most = f64::from(*connections) * f64::from(*in_flight);
+        if *needed > most {
+            warnings.push(format!(
+                "the {connections} connections to `{database}` with {in_flight} in flight on each carry {} \
+                 actions at a time, and the peak of {} keeps {needed:.0} under way at {} each: raise \
+                 `connections` or `in_flight` of the target `{target}`",
+                most,
+                format_rate(*peak_rate),
+                format_duration(Duration::from_nanos(*service_ns)),
+            ));
+        }
+    }
+    for needs in &outlook.lanes_needed {
+        if needs.needed > f64::from(needs.lanes) {
+            warnings.push(format!(
+                "a lane has one action under way, and at its peak of {} `{}` keeps {:.0} under way on {} \
+                 lanes: raise `lanes` (other lanes are other content)",
+                format_rate(needs.peak_rate),
+                needs.streams.join("`, `"),
+                needs.needed,
+                needs.lanes,
+            ));
+        }
+    }
+    warnings
+}

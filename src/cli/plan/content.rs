@@ -1,0 +1,140 @@
+//! What a run would do to its tables: the slots of some lanes, or of all, are decided as the run
+//! would decide them, and counted.
+
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::action::Change;
+use crate::action::TableId;
+use crate::generate::Lane;
+use crate::generate::Turn;
+use crate::generate::World;
+use crate::pace::real;
+use crate::sink::postgres::size::Layout;
+use crate::sink::postgres::size::Weight;
+
+/// Slots that are decided, at most: a second's work.
+const SLOTS_MAX: u64 = 200_000;
+/// Seeded rows of each table that are weighed, at most.
+const ROWS_MAX: u64 = 500;
+
+/// Rows that are changed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changes {
+    pub(super) inserted: f64,
+    pub(super) updated: f64,
+    pub(super) deleted: f64,
+}
+
+/// What was seen of a stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    /// Slots that were decided.
+    pub(super) slots: u64,
+    /// Of them: those that found nothing to do.
+    pub(super) skipped: u64,
+    /// Rows that they changed, by table.
+    pub(super) changes: Vec<Changes>,
+    /// Log records that are a statement's: of each kind and table. Deletes of owned rows are one
+    /// statement of several rows.
+    last: Option<u64>,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub(super) struct Content {
+    /// By stream.
+    pub(super) streams: Vec<Seen>,
+    /// By table.
+    pub(super) weights: Vec<Weight>,
+    /// Rows that seeding makes, by table.
+    pub(super) seeded: Vec<u64>,
+    /// Whether every slot of every stream was decided.
+    pub(super) is_exact: bool,
+}
+
+/// Decides and weighs as much as shows what a run is.
+pub(super) fn look(world: &Arc<World>, layout: &Layout) -> Content {
+    let tables = world.table_count();
+    let streams: usize = world.groups.iter().map(Vec::len).sum();
+    let none = Seen { changes: vec![Changes::default(); tables], ..Seen::default() };
+    let mut content = Content {
+        streams: vec![none; streams],
+        weights: vec![Weight::default(); tables],
+        seeded: Vec::new(),
+        is_exact: true,
+    };
+    for table in 0..tables {
+        let rows = weigh_seeded(world, layout, TableId::of(table), &mut content.weights[table]);
+        content.seeded.push(rows);
+    }
+    for group in 0..world.groups.len() {
+        look_at(world, layout, group, &mut content);
+    }
+    content
+}
+
+/// Weighs some seeded rows, evenly over all of them; returns how many there will be.
+fn weigh_seeded(world: &World, layout: &Layout, table: TableId, weight: &mut Weight) -> u64 {
+    // Of an owned table these are the owners.
+    let numbers = world.seeded_rows(table);
+    let looked = numbers.min(ROWS_MAX);
+    let mut action = Action::default();
+    for nth in 0..looked {
+        world.render_seeded(table, nth * numbers / looked, &mut action);
+        for operation in action.operations() {
+            layout.weigh(table, action.values(operation), &action, weight);
+        }
+    }
+    if !world.is_owned(table) || numbers <= SLOTS_MAX {
+        return world.seeded_count(table);
+    }
+    // Counting the rows of each owner would take as long as seeding them.
+    let share = real(weight.rows) / real(looked.max(1));
+    crate::pace::whole(share * real(numbers))
+}
+
+/// Decides the slots of a group: all, or all of some lanes, or the first ones of each lane.
+fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Content) {
+    let streams = &world.groups[group];
+    let slots = streams.iter().map(|stream| world.plan(*stream).slots());
+    let slots = slots.sum::<Option<u64>>();
+    let lanes = u64::from(world.lanes);
+    let (looked_lanes, each) = match slots {
+        Some(slots) if slots <= SLOTS_MAX => (lanes, u64::MAX),
+        Some(slots) if slots / lanes <= SLOTS_MAX => ((SLOTS_MAX * lanes / slots).max(1), u64::MAX),
+        _ => (lanes, SLOTS_MAX / lanes),
+    };
+    content.is_exact &= looked_lanes == lanes && each == u64::MAX;
+    let mut action = Action::default();
+    for lane in 0..looked_lanes {
+        for stream in streams {
+            content.streams[*stream].last = None;
+        }
+        let mut lane = Lane::new(world, group, u32::try_from(lane).unwrap_or(0));
+        for _ in 0..each {
+            let Some(decision) = lane.decide() else { break };
+            let seen = &mut content.streams[usize::from(decision.stream)];
+            if seen.last.is_none_or(|last| decision.slot > last) {
+                seen.last = Some(decision.slot);
+                seen.slots += 1;
+                seen.skipped += u64::from(decision.turn == Turn::Skip);
+            }
+            world.render(&decision, &mut action);
+            for operation in action.operations() {
+                let table = usize::from(operation.table.0);
+                let changes = &mut seen.changes[table];
+                let rows = f64::from(operation.rows);
+                match operation.change {
+                    Change::Insert => {
+                        changes.inserted += rows;
+                        let weight = &mut content.weights[table];
+                        layout.weigh(operation.table, action.values(operation), &action, weight);
+                    }
+                    Change::Update => changes.updated += rows,
+                    Change::Delete => changes.deleted += rows,
+                }
+            }
+        }
+    }
+}
