@@ -12,12 +12,14 @@ use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Gates;
 use crate::measure::Judgement;
+use crate::measure::Pace;
 use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::Second;
 use crate::measure::Spans;
 use crate::measure::StreamFacts;
 use crate::pace::nanoseconds;
+use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
 use crate::units::format_duration;
@@ -32,9 +34,10 @@ mod connection;
 mod destination;
 mod flight;
 mod gate;
+mod lateness;
 mod mending;
 pub mod seed;
-
+mod session;
 pub mod stop;
 mod watch;
 mod worker;
@@ -45,6 +48,9 @@ pub use destination::Destination;
 use breaker::Breaker;
 use clock::Clock;
 use gate::Gate;
+use lateness::Lateness;
+use lateness::Oldest;
+use session::Census;
 use stop::Stop;
 use watch::Watched;
 use watch::Watcher;
@@ -83,6 +89,8 @@ struct Shared {
     /// Opens when all have settled after the warm-up.
     warm: Gate,
     breaker: Breaker,
+    oldest: Oldest,
+    census: Census,
 }
 
 /// What came of a load.
@@ -114,6 +122,8 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         ready: Gate::new(connections),
         warm: Gate::new(connections),
         breaker: Breaker::default(),
+        census: Census::new(job.scenario.load.streams.len()),
+        oldest: Oldest::new(connections, job.scenario.load.streams.len()),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
@@ -149,7 +159,10 @@ impl Shared {
                 segments.map(|it| (it.name.as_str(), nanoseconds(it.from), nanoseconds(it.to))),
             )
         };
-        self.job.scenario.load.streams.iter().map(of).collect()
+        let spans: Vec<Spans> = self.job.scenario.load.streams.iter().map(of).collect();
+        // What follows lies in the segments of its stream.
+        let series = 0..u16::try_from(self.job.world.series.len()).unwrap_or(u16::MAX);
+        series.map(|series| spans[self.job.world.stream_of(series)].clone()).collect()
     }
 
     fn phase(&self) -> Phase {
@@ -200,55 +213,86 @@ impl Shared {
         }
     }
 
+    /// Stops a run that has been too late for too long.
+    fn judge_lateness(&self, lateness: &mut Lateness, now: u64) {
+        let streams = self.job.scenario.load.streams.iter();
+        let streams = streams.map(|stream| (stream.name.as_str(), stream.late));
+        if let Some(reason) = lateness.look(&self.oldest, streams, now) {
+            self.job.stop.tell(stop::Level::Drain, End::Stopped(reason));
+        }
+    }
+
     fn left(&self, now: u64) -> Option<Duration> {
         let gone = Duration::from_nanos(now.saturating_sub(self.began()?));
         Some(self.length()?.saturating_sub(gone))
     }
 
-    /// The rate that each stream should have now.
-    fn targets(&self, now: u64) -> Vec<f64> {
+    /// What the summary must know of a stream, or of what follows in one.
+    fn facts(&self, series: u16) -> StreamFacts {
+        let stream = self.job.world.stream_of(series);
+        let (plan, late) =
+            (self.job.world.plan(stream), self.job.scenario.load.streams[stream].late);
+        let is_follow_up = stream != usize::from(series);
+        let began_ns = self.began().unwrap_or(0);
+        let now = self.clock.now().saturating_sub(began_ns);
+        // An unlimited stream may reach its limit long before its time is over.
+        let is_timed = plan.is_open() || plan.measured_slots().is_none();
+        let is_whole = self.job.stop.end() == End::Complete && is_timed;
+        let whole = plan.measured().filter(|_| is_whole);
+        let gone = self.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
+        let gone = Duration::from_nanos(gone);
+        StreamFacts {
+            name: self.job.world.series[usize::from(series)].clone(),
+            is_open: plan.is_open(),
+            // How much follows is drawn; and where both clock and limit may end it, either does.
+            planned: plan
+                .measured_slots()
+                .filter(|_| !is_follow_up && (plan.is_open() || plan.measured().is_none())),
+            began_ns,
+            measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
+            // Where what is later is not sent, or nothing has its time, nothing that is sent is late.
+            max_lag: match late.policy {
+                LatePolicy::CatchUp | LatePolicy::Abort if plan.is_open() => late.max_lag,
+                _ => Duration::MAX,
+            },
+            is_follow_up,
+            sessions: plan.sessions().map(|_| self.census.measured(stream)),
+        }
+    }
+
+    /// The pace that each series should have now.
+    fn paces(&self, now: u64) -> Vec<Pace> {
         let began = self.began();
         let warmup_began = self.ready.opened().unwrap_or(now);
-        (0..self.job.scenario.load.streams.len())
-            .map(|stream| {
-                let plan = self.job.world.plan(stream);
-                let planned = began.map_or(now.saturating_sub(warmup_began), |began| {
-                    plan.boundary_ns() + now.saturating_sub(began)
-                });
-                if plan.is_open() { plan.rate(planned) } else { f64::INFINITY }
-            })
-            .collect()
+        let pace = |stream: usize| {
+            let plan = self.job.world.plan(stream);
+            let planned = began.map_or(now.saturating_sub(warmup_began), |began| {
+                plan.boundary_ns() + now.saturating_sub(began)
+            });
+            match plan.sessions() {
+                Some(_) => Pace::Sessions(self.census.alive(stream)),
+                None if plan.is_open() => Pace::Rate(plan.rate(planned)),
+                None => Pace::Unlimited,
+            }
+        };
+        let streams = self.job.scenario.load.streams.len();
+        let follow_ups = self.job.world.series.len() - streams;
+        let follows = std::iter::repeat_n(Pace::Follows, follow_ups);
+        (0..streams).map(pace).chain(follows).collect()
     }
 }
 
 fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usize) -> Finished {
-    let scenario = &shared.job.scenario;
     let mut account = Account::new(shared.job.world.table_count());
     for report in done {
         account.merge(&report.account);
     }
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));
-    let began_ns = shared.began().unwrap_or(0);
-    let end = shared.job.stop.end();
-    let now = shared.clock.now().saturating_sub(began_ns);
-    let streams = scenario.load.streams.iter().enumerate().map(|(number, stream)| {
-        let plan = shared.job.world.plan(number);
-        // An unlimited stream may reach its limit long before its time is over.
-        let is_timed = plan.is_open() || plan.measured_slots().is_none();
-        let whole = plan.measured().filter(|_| end == End::Complete && is_timed);
-        let gone = shared.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
-        let gone = Duration::from_nanos(gone);
-        StreamFacts {
-            name: stream.name.clone(),
-            is_open: plan.is_open(),
-            planned: plan.measured_slots(),
-            began_ns,
-            measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
-            max_lag: stream.late.max_lag,
-        }
-    });
+    let series = 0..u16::try_from(shared.job.world.series.len()).unwrap_or(u16::MAX);
+    let streams = series.map(|series| shared.facts(series)).collect();
     let Watched { recorder, judgements, gates } = watched;
-    Finished { streams: streams.collect(), recorder, judgements, gates, account, end, workers }
+    let end = shared.job.stop.end();
+    Finished { recorder, judgements, gates, account, end, workers, streams }
 }
 
 impl Job {
@@ -260,7 +304,7 @@ impl Job {
     /// Over how many connections a group's lanes are dealt: as many as each of its destinations
     /// allows, but no more than there are lanes.
     fn spread(&self, group: usize) -> usize {
-        self.allowed(group).clamp(1, self.world.lanes.max(1) as usize)
+        self.allowed(group).clamp(1, self.world.lanes_of(group).max(1) as usize)
     }
 
     fn allowed(&self, group: usize) -> usize {
@@ -271,11 +315,15 @@ impl Job {
 
     /// Says so if connections were asked for that have no lane.
     fn warn_of_idle(&self) {
-        let lanes = self.world.lanes as usize;
-        let allowed = (0..self.world.groups.len()).map(|group| self.allowed(group)).max();
+        let groups = 0..self.world.groups.len();
+        let all = groups.map(|group| (self.allowed(group), self.world.lanes_of(group) as usize));
+        // The group that uses the most.
+        let most = all.max_by_key(|(allowed, lanes)| *allowed.min(lanes));
         let is_discarded =
             self.destinations.iter().all(|each| matches!(each, Destination::Discard));
-        if let Some(allowed) = allowed.filter(|allowed| *allowed > lanes && !is_discarded) {
+        if let Some((allowed, lanes)) =
+            most.filter(|(allowed, lanes)| allowed > lanes && !is_discarded)
+        {
             self.feed.message(format!(
                 "{lanes} of {allowed} connections are used: a lane has one action under way, so \
                  more need more `lanes`"

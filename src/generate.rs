@@ -37,6 +37,7 @@ pub use lane::Due;
 pub use lane::Lane;
 pub use lane::RowId;
 pub use lane::Turn;
+pub use lane::Unscheduled;
 pub use seeding::Chunk;
 pub use sums::Addition;
 pub use world::World;

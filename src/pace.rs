@@ -6,6 +6,7 @@ mod curve;
 mod plan;
 mod points;
 mod segment;
+mod sessions;
 mod slots;
 
 use std::fmt::Debug;
@@ -27,6 +28,9 @@ pub use segment::Segment;
 pub use segment::Stretch;
 pub use segment::WaveStart;
 pub use segment::lasting;
+pub use sessions::Line;
+pub use sessions::SESSIONS_MAX;
+pub use sessions::Sessions;
 pub use slots::Slots;
 
 /// A shape of load over time.
@@ -61,6 +65,49 @@ pub enum Pacing {
         /// How long, unless the limit comes first.
         length: Option<Duration>,
     },
+    /// So many sessions, each of which thinks between the answer and its next slot.
+    Closed {
+        /// How many.
+        sessions: Arc<Sessions>,
+        /// How long each thinks.
+        think: Think,
+    },
+}
+
+impl Pacing {
+    /// The sessions of a closed stream.
+    pub fn sessions(&self) -> Option<&Sessions> {
+        match self {
+            Pacing::Closed { sessions, .. } => Some(sessions),
+            Pacing::Open(_) | Pacing::Unlimited { .. } => None,
+        }
+    }
+}
+
+/// How long a session thinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Think {
+    /// Always so long.
+    Constant(Duration),
+    /// Evenly between the two.
+    Uniform(Duration, Duration),
+    /// Lognormal, by its median and its 99th percentile.
+    Lognormal {
+        /// Half of the times are shorter.
+        median: Duration,
+        /// 99 % of the times are shorter; longer than the median.
+        p99: Duration,
+    },
+    /// Exponential: what happens at random moments.
+    Exponential {
+        /// The mean.
+        mean: Duration,
+    },
+}
+
+impl Think {
+    /// Nobody thinks longer.
+    pub const MAX: Duration = Duration::from_hours(24);
 }
 
 /// Nanoseconds of a duration; beyond 584 years it stays there.

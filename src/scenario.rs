@@ -4,6 +4,7 @@
 pub mod builtin;
 mod check;
 mod file;
+mod follow;
 mod hash;
 mod judged;
 pub(crate) mod life;
@@ -22,6 +23,7 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use follow::FollowUp;
 pub use judged::BreachAction;
 pub use judged::Comparison;
 pub use judged::Metric;
@@ -304,11 +306,24 @@ pub struct MixEntry {
     pub weight: f64,
 }
 
-/// The late policy `catch_up`.
+/// What becomes of slots that cannot be sent when they are due.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Late {
     /// A backlog is worked off at no more than this many times the scheduled rate; at least 1.
     pub factor: f64,
-    /// Lag from which on the run is marked as degraded.
+    /// How late a slot may be.
     pub max_lag: Duration,
+    /// What happens beyond that.
+    pub policy: LatePolicy,
+}
+
+/// What happens to a slot that is later than [`Late::max_lag`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatePolicy {
+    /// It is sent all the same, and the stream counts as degraded.
+    CatchUp,
+    /// It is not sent, and counted.
+    Skip,
+    /// Three seconds of that on end stop the run.
+    Abort,
 }

@@ -312,6 +312,24 @@ pub struct Action {
     /// What it does, in order. A step on a table that an earlier step of the action inserted into
     /// or picked from works on, or refers to, that same row.
     pub steps: Vec<Step>,
+    /// What happens later to the row it worked on.
+    pub then: Vec<Then>,
+}
+
+/// An action that follows another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Then {
+    /// Index into [`Schema::actions`].
+    pub action: usize,
+    /// The table whose row it works on, or refers to: a step of the first action inserted or changed
+    /// that row.
+    pub table: usize,
+    /// It is due at least so many nanoseconds after the first was planned.
+    pub min_ns: u64,
+    /// It is due at most so many nanoseconds after the first was planned.
+    pub max_ns: u64,
+    /// How often it follows; above 0, at most 1.
+    pub share: f64,
 }
 
 /// One step of an action.

@@ -22,6 +22,7 @@ pub use secret::hide_secrets;
 pub use secret::note_secrets;
 pub use types::Entries;
 pub use types::Kept;
+pub use types::ListOr;
 pub use types::OneOrMany;
 pub use types::Scalar;
 pub use types::ScalarOr;

@@ -131,7 +131,7 @@ fn rows(world: &World, table: TableId, count: u64, (lines, output): (&mut Lines,
 /// What the first slots send, in the order in which they are due.
 fn actions(world: &Arc<World>, count: u64, (lines, output): (&mut Lines, &mut Output)) {
     let mut all: Vec<Lane> = (0..world.groups.len())
-        .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
+        .flat_map(|group| (0..world.lanes_of(group)).map(move |lane| (group, lane)))
         .map(|(group, lane)| Lane::new(world, group, lane))
         .collect();
     let mut sent = Action::default();

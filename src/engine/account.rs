@@ -51,6 +51,8 @@ pub struct LaneAccount {
     pub lane: u32,
     /// For each stream of the group: its next slot, `null` at its end.
     pub next: Vec<Option<u64>>,
+    /// How many decisions it took: slots, and what follows them.
+    pub decided: u64,
     /// Slots that were decided and did not take effect as decided, at most a lane's share of
     /// [`EXCEPTIONS_MAX`].
     pub exceptions: Vec<Exception>,
@@ -84,6 +86,8 @@ pub enum ExceptionKind {
     Failed,
     /// It was withheld.
     Missed,
+    /// It was not sent, as it was too late.
+    Late,
     /// It changed fewer rows than it should have.
     Short,
     /// Nobody can tell.

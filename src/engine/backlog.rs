@@ -7,6 +7,10 @@ impl Shared {
     /// Of a stream without regard to lanes: how many slots behind the first `taken` of this phase had
     /// come due at a moment on the run's clock.
     pub(super) fn backlog(&self, stream: usize, taken: u64, at_ns: u64) -> u64 {
+        if stream >= self.job.scenario.load.streams.len() {
+            // What follows has no slots of its own.
+            return 0;
+        }
         let plan = self.job.world.plan(stream);
         let at_ns = self.job.stop.at().map_or(at_ns, |stopped| at_ns.min(stopped));
         if !plan.is_open() {
@@ -24,7 +28,9 @@ impl Shared {
 
     /// When a slot of a stream's measured part is due on the run's clock.
     pub(super) fn due_at(&self, stream: usize, slot: u64) -> Option<u64> {
-        let (plan, began) = (self.job.world.plan(stream), self.began()?);
+        let is_stream = stream < self.job.scenario.load.streams.len();
+        let began = self.began().filter(|_| is_stream)?;
+        let plan = self.job.world.plan(stream);
         let planned = plan.due(plan.warmup_slots().checked_add(slot)?)?;
         Some(began.saturating_add(planned.saturating_sub(plan.boundary_ns())))
     }

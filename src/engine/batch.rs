@@ -65,7 +65,13 @@ impl Row {
 
     /// Its four stamps, as part of a batch sent and answered then.
     pub(super) fn stamps(&self, sent: u64, acknowledged: u64) -> Stamps {
-        Stamps { intended: self.intended, picked: self.picked, sent, acknowledged }
+        Stamps {
+            intended: self.intended,
+            picked: self.picked,
+            sent,
+            acknowledged,
+            is_closed: false,
+        }
     }
 }
 

@@ -28,18 +28,24 @@ use crate::engine::flight::LaneRun;
 use crate::engine::mending::Mending;
 use crate::engine::stop::Level;
 use crate::engine::worker::Records;
+use crate::generate::Decision;
 use crate::generate::Due;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::Turn;
+use crate::generate::Unscheduled;
 use crate::measure::Stamps;
+use crate::scenario::LatePolicy;
+use crate::scenario::Stream;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
 mod batch;
 mod end;
+mod late;
 mod lost;
 mod rest;
+mod sessions;
 mod settle;
 mod wait;
 
@@ -50,6 +56,10 @@ const TURN_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Connection {
     shared: Arc<Shared>,
+    /// Its number in the run.
+    index: usize,
+    /// Whether a stream's late policy wants to know how far behind it is.
+    is_watched: bool,
     records: Rc<RefCell<Records>>,
     lanes: Vec<LaneRun>,
     agenda: Agenda,
@@ -88,6 +98,11 @@ enum Period {
     Measuring(u64),
 }
 
+/// Whether somebody must know at any time how late a stream is.
+fn is_watched(stream: &Stream) -> bool {
+    stream.late.policy == LatePolicy::Abort
+}
+
 impl Connection {
     /// Connection number `index` of the run, with its share of the lanes.
     pub(super) fn new(
@@ -100,11 +115,10 @@ impl Connection {
         let mut is_needed = vec![false; shared.job.destinations.len()];
         for group in 0..world.groups.len() {
             let spread = shared.job.spread(group);
-            let mine = (0..world.lanes).filter(|lane| *lane as usize % spread == index);
+            let mine = (0..world.lanes_of(group)).filter(|lane| *lane as usize % spread == index);
             let before = lanes.len();
-            lanes.extend(
-                mine.map(|lane| LaneRun::new(Lane::new(world, group, lane), group, world.lanes)),
-            );
+            lanes
+                .extend(mine.map(|lane| LaneRun::new(world, Lane::new(world, group, lane), group)));
             if lanes.len() > before {
                 world.domains_of(group).into_iter().for_each(|domain| is_needed[domain] = true);
             }
@@ -130,6 +144,8 @@ impl Connection {
             action: Action::default(),
             rows: Vec::new(),
             records: Rc::clone(records),
+            index,
+            is_watched: shared.job.scenario.load.streams.iter().any(is_watched),
             shared: Arc::clone(shared),
         })
     }
@@ -184,23 +200,26 @@ impl Connection {
             return;
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
+        if self.lanes[number].session.is_some() {
+            return self.schedule_session(number, &due, now);
+        }
         let world = &self.shared.job.world;
-        let boundary = world.plan(usize::from(due.stream)).boundary_ns();
-        let Some(intended) = self.intended(&due) else {
+        let boundary = world.plan_of(due.stream).boundary_ns();
+        let Some(intended) = self.intended(&self.lanes[number], &due) else {
             return self.schedule_unlimited(number, due, now);
         };
         if matches!(self.period, Period::WarmUp(_)) && due.planned_ns >= boundary {
             // Its warm-up is over: it goes on when everybody's is.
             return;
         }
-        let factor = self.shared.job.scenario.load.streams[usize::from(due.stream)].late.factor;
+        let factor = self.late(due.stream).factor;
         let release = self.lanes[number].release(intended, due.planned_ns, factor);
         self.note(number, release, due.planned_ns);
     }
 
     /// An unlimited stream goes on until the clock, or its limit, says stop.
     fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
-        let plan = self.shared.job.world.plan(usize::from(due.stream));
+        let plan = self.shared.job.world.plan_of(due.stream);
         match self.period {
             Period::WarmUp(began) if now >= began + plan.boundary_ns() => return,
             Period::WarmUp(_) => {}
@@ -221,9 +240,12 @@ impl Connection {
         self.agenda.add(release, planned_ns, number);
     }
 
-    /// When a slot is due on the run's clock; `None` in an unlimited stream.
-    fn intended(&self, due: &Due) -> Option<u64> {
-        let plan = self.shared.job.world.plan(usize::from(due.stream));
+    /// When a slot of a lane is due on the run's clock; `None` in an unlimited stream.
+    fn intended(&self, lane: &LaneRun, due: &Due) -> Option<u64> {
+        if let Some(session) = &lane.session {
+            return Some(session.intended(due.planned_ns));
+        }
+        let plan = self.shared.job.world.plan_of(due.stream);
         let boundary = plan.boundary_ns();
         plan.is_open().then(|| match self.period {
             Period::WarmUp(began) => began + due.planned_ns,
@@ -248,19 +270,31 @@ impl Connection {
             return;
         }
         let Some(due) = self.lanes[number].lane.peek() else { return };
+        if !self.is_session_up(number, &due, now) {
+            return;
+        }
         if let Some(most) = self.batch_rows(due.stream) {
             return self.take_batched(number, most, now);
         }
-        let intended = self.intended(&due);
+        let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
         let Some(decision) = lane.lane.decide() else { return };
-        if let Some(left) = &mut lane.left {
-            *left = left.saturating_sub(1);
+        if self.shared.job.world.stream_of(due.stream) == usize::from(due.stream) {
+            lane.left = lane.left.map(|left| left.saturating_sub(1));
+            lane.session.iter_mut().for_each(|session| session.asks(due.planned_ns));
         }
         let picked = lane.seen_at(intended.unwrap_or(now), now);
         lane.last = Some((due.planned_ns, now));
-        let stamps = Stamps { intended, picked, sent: 0, acknowledged: 0 };
+        let is_closed = lane.session.is_some();
+        let stamps = Stamps { intended, picked, is_closed, ..Stamps::default() };
         let mut records = self.records.borrow_mut();
+        for (series, why) in lane.lane.unscheduled() {
+            let counters = &mut records.recorder.stream(usize::from(series)).counters;
+            match why {
+                Unscheduled::AfterEnd => counters.after_end += 1,
+                Unscheduled::Crowded => counters.crowded_out += 1,
+            }
+        }
         let stream = records.recorder.stream(usize::from(due.stream));
         let counters = &mut stream.at(stamps.due()).counters;
         counters.scheduled += 1;
@@ -270,9 +304,14 @@ impl Connection {
         if decision.turn == Turn::Skip {
             counters.skipped += 1;
             drop(records);
-            return self.schedule(number, now);
+            return self.go_on(number, now);
         }
         drop(records);
+        self.begin_flight(number, decision, stamps, now);
+    }
+
+    /// A decision that acts goes to its database, as soon as there is room.
+    fn begin_flight(&mut self, number: usize, decision: Decision, stamps: Stamps, now: u64) {
         let sink = self.shared.job.world.domain_of(&decision);
         let effects = Vec::new();
         let flight = Flight {
@@ -290,8 +329,12 @@ impl Connection {
         };
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
+        if self.is_too_late(number, now) {
+            self.leave_out(number);
+            return self.go_on(number, now);
+        }
         if self.withhold(number) {
-            return self.schedule(number, now);
+            return self.go_on(number, now);
         }
         self.doubt(number);
         let route = &mut self.routes[sink];
@@ -302,13 +345,27 @@ impl Connection {
         }
     }
 
+    /// Nothing of a slot was sent: what comes next does not wait for an answer.
+    fn go_on(&mut self, number: usize, now: u64) {
+        if let Some(session) = &mut self.lanes[number].session {
+            session.is_answered(now);
+        }
+        self.schedule(number, now);
+    }
+
     /// Submits what is queued, as far as there is room.
     fn fill(&mut self) {
         self.wake_rested();
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
                 let Some(number) = self.routes[route].queue.pop_front() else { break };
-                self.submit(route, number);
+                let now = self.shared.clock.now();
+                if self.is_too_late(number, now) {
+                    self.leave_out(number);
+                    self.idle(number, now);
+                } else {
+                    self.submit(route, number);
+                }
             }
         }
         self.fill_batches();

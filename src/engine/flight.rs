@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
+use crate::engine::session::Session;
 use crate::generate::Decision;
 use crate::generate::Lane;
 use crate::generate::RowId;
@@ -45,6 +46,9 @@ pub(super) struct LaneRun {
     pub(super) forgotten: Option<u64>,
     /// Actions that a crash took back, to be sent again before anything else.
     pub(super) again: VecDeque<Flight>,
+    /// Its stream, if it has a session, and the session.
+    pub(super) stream: usize,
+    pub(super) session: Option<Session>,
     /// Slots that an unlimited stream with a limit may still take here.
     pub(super) left: Option<u64>,
 }
@@ -95,7 +99,7 @@ impl LaneRun {
         lossy_for: Duration,
         (world, rows): (&World, &mut Vec<RowId>),
     ) {
-        let most = (FRESH_MAX / world.lanes as usize).max(FRESH_MIN);
+        let most = (FRESH_MAX / self.lane.lanes() as usize).max(FRESH_MIN);
         let lossy_ns = crate::pace::nanoseconds(lossy_for);
         while let Some((at, _)) = self.fresh.front()
             && (self.fresh.len() >= most || now.saturating_sub(*at) > lossy_ns)
@@ -121,9 +125,11 @@ impl LaneRun {
         self.fresh.push_back((now, flight));
     }
 
-    /// One of so many lanes.
-    pub(super) fn new(lane: Lane, group: usize, lanes: u32) -> Self {
-        let account = LaneAccount::new(group, lane.index(), lanes);
+    /// A lane of a group of streams.
+    pub(super) fn new(world: &World, lane: Lane, group: usize) -> Self {
+        let account = LaneAccount::new(group, lane.index(), lane.lanes());
+        let stream = world.groups[group].first().copied().unwrap_or(0);
+        let session = world.plan(stream).sessions().map(|_| Session::default());
         Self {
             lane,
             account,
@@ -141,6 +147,8 @@ impl LaneRun {
             forgotten: None,
             again: VecDeque::new(),
             left: None,
+            stream,
+            session,
         }
     }
 

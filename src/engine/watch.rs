@@ -9,14 +9,17 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::engine::Destination;
 use crate::engine::SECOND_NS;
 use crate::engine::Shared;
+use crate::engine::lateness::Lateness;
 use crate::engine::stop::Level;
 use crate::engine::worker::WorkerReport;
 use crate::measure::End;
 use crate::measure::Gates;
 use crate::measure::Judgement;
 use crate::measure::LiveState;
+use crate::measure::LiveStream;
 use crate::measure::Meter;
 use crate::measure::Moment;
+use crate::measure::Pace;
 use crate::measure::Phase;
 use crate::measure::Probe;
 use crate::measure::Recorder;
@@ -42,6 +45,7 @@ pub(super) struct Watcher<'a> {
     /// The named segment that each stream was in.
     segments: Vec<Option<String>>,
     was_stopped: bool,
+    lateness: Lateness,
     /// What could not be kept yet.
     unkept: Option<Second>,
 }
@@ -56,7 +60,7 @@ pub(super) struct Watched {
 impl<'a> Watcher<'a> {
     pub(super) fn new(shared: &'a Shared, windows: Vec<Window>, spans: Vec<Spans>) -> Self {
         let scenario = &shared.job.scenario;
-        let names: Vec<_> = scenario.load.streams.iter().map(|it| it.name.clone()).collect();
+        let names = shared.job.world.series.clone();
         let probe = Probe::start();
         let has_target =
             shared.job.destinations.iter().any(|it| !matches!(it, Destination::Discard));
@@ -69,6 +73,7 @@ impl<'a> Watcher<'a> {
             seen_ns: 0,
             shown: None,
             was_stopped: false,
+            lateness: Lateness::default(),
             unkept: None,
             shared,
         }
@@ -114,6 +119,7 @@ impl<'a> Watcher<'a> {
     fn look(&mut self, at_ns: u64) {
         let shared = self.shared;
         shared.end_of_patience(at_ns);
+        shared.judge_lateness(&mut self.lateness, at_ns);
         let moment = self.moment(at_ns);
         let timetable = Timetable {
             backlog: &|stream, taken, at| shared.backlog(stream, taken, at),
@@ -125,11 +131,20 @@ impl<'a> Watcher<'a> {
             at_s: Duration::from_nanos(at_ns).as_secs_f64(),
             phase: second.phase,
             left: shared.left(at_ns),
-            streams: self.meter.lines(&second),
+            streams: self.lines(&second, at_ns),
             tripped: self.gates.tripped().iter().cloned().chain(self.watch.breached()).collect(),
         };
         shared.job.feed.tick(live);
         self.keep(second);
+    }
+
+    /// The live lines, with what sets the pace of each stream.
+    fn lines(&self, second: &Second, at_ns: u64) -> Vec<LiveStream> {
+        let mut lines = self.meter.lines(second);
+        for (line, pace) in lines.iter_mut().zip(self.shared.paces(at_ns.saturating_sub(1))) {
+            line.pace = pace;
+        }
+        lines
     }
 
     fn moment(&mut self, at_ns: u64) -> Moment {
@@ -146,7 +161,7 @@ impl<'a> Watcher<'a> {
             at_ns,
             measured_ns,
             phase,
-            targets: self.shared.targets(at_ns.saturating_sub(1)),
+            targets: self.shared.paces(at_ns.saturating_sub(1)).iter().map(Pace::rate).collect(),
             usage,
         }
     }
@@ -178,6 +193,7 @@ impl<'a> Watcher<'a> {
         for (count, what) in faults.into_iter().filter(|(count, _)| *count > 0) {
             second.events.push(format!("{count} {what}"));
         }
+        // What follows is in the segments of its stream, which are told once.
         let names = self.shared.job.scenario.load.streams.iter().map(|stream| &stream.name);
         for ((known, now), name) in self.segments.iter_mut().zip(&second.streams).zip(names) {
             if *known == now.segment {

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use crate::generate::permute::Permutation;
-use crate::generate::population::Population;
 
 /// How a lane's seeded children are dealt to its seeded parents: evenly, in shuffled order, so that
 /// both directions are computed.
@@ -94,20 +93,20 @@ impl Born {
         self.newest.remove(&narrow32(parent));
     }
 
-    /// A child is dead; `alive` are those that are not.
-    pub(super) fn died(&mut self, alive: &Population) {
+    /// A child is dead; others are kept.
+    pub(super) fn died(&mut self, is_kept: impl Fn(u64) -> bool) {
         self.dead += 1;
         if self.dead >= DEAD_MIN && self.dead * 2 > self.nodes.len() {
-            self.purge(alive);
+            self.purge(is_kept);
         }
     }
 
-    fn purge(&mut self, alive: &Population) {
+    fn purge(&mut self, is_kept: impl Fn(u64) -> bool) {
         let before = std::mem::take(self);
         // The order of the map decides where nodes stand, and nothing that can be seen.
         for (parent, newest) in &before.newest {
             let mut children: Vec<u64> = before.list(*newest).collect();
-            children.retain(|child| alive.contains(*child));
+            children.retain(|child| is_kept(*child));
             children.iter().rev().for_each(|child| self.add(u64::from(*parent), *child));
         }
     }
@@ -121,6 +120,7 @@ fn narrow32(index: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::population::Population;
     use proptest::prelude::*;
 
     proptest! {
@@ -150,7 +150,7 @@ mod tests {
             born.add(child % 7, child);
             if child % 10 != 0 {
                 alive.set(child, false);
-                born.died(&alive);
+                born.died(|child| alive.contains(child));
             }
         }
         assert!(born.nodes.len() < 2 * 10_000 + 2 * DEAD_MIN, "{} kept", born.nodes.len());

@@ -298,7 +298,7 @@ fn uniform(filler: &Filler, draw: &mut Draw) -> Value {
 }
 
 /// A standard normal number, by Box and Muller's method (1958), with portable functions.
-fn standard_normal(draw: &mut Draw) -> f64 {
+pub(super) fn standard_normal(draw: &mut Draw) -> f64 {
     let radius = libm::sqrt(-2.0 * libm::log1p(-draw.unit()));
     radius * libm::cos(std::f64::consts::TAU * draw.unit())
 }

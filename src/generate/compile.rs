@@ -24,6 +24,7 @@ use crate::generate::world::StepKind;
 use crate::generate::world::Stream;
 use crate::generate::world::Table;
 use crate::generate::world::World;
+use crate::generate::world::actions_of;
 use crate::pace::Plan;
 use crate::scenario::Scenario;
 use crate::scenario::life::Tables;
@@ -31,7 +32,7 @@ use crate::schema;
 use crate::schema::ColumnType;
 
 pub(super) mod actions;
-pub(super) mod fills;
+pub(in crate::generate) mod fills;
 mod typed;
 
 impl World {
@@ -56,9 +57,17 @@ impl World {
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
-        let has_deletes = streams.iter().flat_map(|stream| &stream.mix).any(|(action, _)| {
-            let mut steps = actions[usize::from(*action)].steps.iter();
-            steps.any(|step| matches!(step.kind, StepKind::Delete { .. }))
+        let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let follow_ups: Vec<_> = scenario
+            .follow_ups()
+            .iter()
+            .map(|it| (number(it.stream), number(names.action(it.domain, it.action))))
+            .collect();
+        let has_deletes = (0..streams.len()).any(|stream| {
+            let mut all = actions_of(&actions, &streams, &follow_ups, stream);
+            all.any(|action| {
+                action.steps.iter().any(|step| matches!(step.kind, StepKind::Delete { .. }))
+            })
         });
         catalog.ranks = seeding::ranks(&tables);
         Self {
@@ -71,6 +80,8 @@ impl World {
             tables,
             actions,
             streams,
+            follow_ups,
+            series: scenario.series(),
             fallbacks,
         }
     }
@@ -110,7 +121,7 @@ impl<'a> Names<'a> {
         Some((self.table(domain, table), column))
     }
 
-    fn action(&self, domain: usize, action: usize) -> usize {
+    pub(super) fn action(&self, domain: usize, action: usize) -> usize {
         self.first[domain].1 + action
     }
 }
@@ -139,6 +150,7 @@ fn table(
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
         taken: 0,
+        lanes: Tables { scenario }.lanes((domain, number)),
         numbers_max: Tables { scenario }.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),

@@ -21,7 +21,7 @@ const SEEDED_ROWS: u64 = 1000;
 /// lanes; their number does not change the result.
 pub fn fingerprint(world: &Arc<World>, actions: u64, workers: usize) -> String {
     let parts: Vec<(usize, u32)> = (0..world.groups.len())
-        .flat_map(|group| (0..world.lanes).map(move |lane| (group, lane)))
+        .flat_map(|group| (0..world.lanes_of(group)).map(move |lane| (group, lane)))
         .collect();
     let shares = actions.div_ceil(parts.len().max(1) as u64);
     let mut digests = vec![[0; 32]; parts.len()];

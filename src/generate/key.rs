@@ -18,6 +18,10 @@ pub(super) enum Purpose {
     Deal(u16),
     /// How row numbers are shuffled into keys.
     Shuffle,
+    /// Whether an action follows a slot's, and when.
+    FollowUp,
+    /// How long a session thinks before a slot.
+    Think,
     /// The half of a key that proves the other one.
     Proof,
     /// The address that columns of a row share.
@@ -38,6 +42,8 @@ impl Purpose {
             Self::Proof => 7 << 32,
             Self::Place => 8 << 32,
             Self::Unique(number) => 9 << 32 | u64::from(number),
+            Self::FollowUp => 10 << 32,
+            Self::Think => 11 << 32,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! decision holds numbers only; values are computed when it is sent. Decisions follow from the
 //! scenario, the seed and the lane's number; what became of earlier ones is not asked.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::action::TableId;
@@ -13,8 +14,14 @@ use crate::generate::key::Purpose;
 use crate::generate::key::key;
 
 mod choose;
+mod follow;
+mod orphans;
 mod rows;
+mod think;
 
+pub use follow::Unscheduled;
+
+use follow::FollowUps;
 use rows::LaneTable;
 
 /// What one slot does: a cache line.
@@ -59,8 +66,8 @@ pub enum Turn {
     Skip,
 }
 
-/// A row that is deleted because its parent is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A row of a table with a life of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId {
     /// Its table.
     pub table: TableId,
@@ -115,10 +122,19 @@ pub struct Due {
 pub struct Lane {
     world: Arc<World>,
     index: u32,
+    /// How many lanes its group has.
+    lanes: u32,
     /// The next slot of each stream of the group.
     next: Vec<Option<Due>>,
     tables: Vec<LaneTable>,
     last_us: i64,
+    follow_ups: FollowUps,
+    /// How many decisions were taken.
+    decided: u64,
+    /// Rows that are dead here and stand in the database all the same.
+    undying: HashSet<RowId>,
+    /// Whether the last decision deletes a row to which one of those refers.
+    is_barred: bool,
 }
 
 impl Lane {
@@ -126,12 +142,23 @@ impl Lane {
     pub fn new(world: &Arc<World>, group: usize, index: u32) -> Self {
         let next = world.groups[group]
             .iter()
-            .map(|stream| due(world, u16::try_from(*stream).unwrap_or(u16::MAX), u64::from(index)))
+            .map(|stream| first(world, u16::try_from(*stream).unwrap_or(u16::MAX), index))
             .collect();
         let tables = (0..world.tables.len())
             .map(|table| LaneTable::new(world, TableId::of(table), index))
             .collect();
-        Self { world: Arc::clone(world), index, next, tables, last_us: i64::MIN }
+        Self {
+            world: Arc::clone(world),
+            index,
+            lanes: world.lanes_of(group),
+            next,
+            tables,
+            last_us: i64::MIN,
+            follow_ups: FollowUps::new(world.lanes_of(group)),
+            decided: 0,
+            undying: HashSet::new(),
+            is_barred: false,
+        }
     }
 
     /// Its number.
@@ -139,9 +166,34 @@ impl Lane {
         self.index
     }
 
-    /// The slot it decides next: the earliest, then the stream's order, then the slot's.
+    /// How many lanes its group has.
+    pub fn lanes(&self) -> u32 {
+        self.lanes
+    }
+
+    /// What it decides next: the earliest, then the stream's order, then the slot's.
     pub fn peek(&self) -> Option<Due> {
-        self.next.iter().flatten().min().copied()
+        self.upcoming().min()
+    }
+
+    /// The next slot of each stream, and the next follow-up.
+    pub fn upcoming(&self) -> impl Iterator<Item = Due> {
+        self.next.iter().flatten().copied().chain(self.follow_ups.next())
+    }
+
+    /// All follow-ups that wait, in no order.
+    pub fn waiting(&self) -> impl Iterator<Item = Due> {
+        self.follow_ups.all().map(|waiting| waiting.due)
+    }
+
+    /// Follow-ups of the last decision that will not be, by series.
+    pub fn unscheduled(&mut self) -> impl Iterator<Item = (u16, Unscheduled)> {
+        self.follow_ups.unscheduled()
+    }
+
+    /// How many decisions it has taken: that tells where it stands.
+    pub fn decided(&self) -> u64 {
+        self.decided
     }
 
     /// How far each stream has got: its next slot in this lane, `None` at its end.
@@ -151,28 +203,46 @@ impl Lane {
 
     /// Takes the next decision. `None` when all streams have ended.
     pub fn decide(&mut self) -> Option<Decision> {
-        let (at, due) = self
-            .next
-            .iter()
-            .enumerate()
-            .filter_map(|(at, due)| due.map(|due| (at, due)))
-            .min_by_key(|(_, due)| *due)?;
-        self.next[at] = self::due(&self.world, due.stream, due.slot + u64::from(self.world.lanes));
+        let due = self.peek()?;
+        let follow_up = self.follow_ups.take(due);
+        if follow_up.is_none() {
+            self.advance(due);
+        }
+        self.decided += 1;
         let planned_us = i64::try_from(due.planned_ns / 1000).unwrap_or(i64::MAX);
         // Two actions of a lane never share a time, so that a time tells them apart in the rows.
         self.last_us = self.world.start_us.saturating_add(planned_us).max(self.last_us + 1);
         let mut draw = Draw::new(key(self.world.seed, due.stream, Purpose::Slot, due.slot));
+        let action = match follow_up {
+            Some(follow_up) => follow_up.action,
+            None => self.mix(due.stream, &mut draw),
+        };
         let mut decision = Decision {
             slot: due.slot,
             at_us: self.last_us,
             picks: [NOBODY; PICKS],
             more: None,
             stream: due.stream,
-            action: self.mix(due.stream, &mut draw),
+            action,
             turn: Turn::Act,
         };
-        self.choose(&mut decision, &mut draw);
+        self.choose(&mut decision, follow_up.map(|it| it.row), &mut draw);
+        if decision.turn == Turn::Act {
+            let world = Arc::clone(&self.world);
+            self.follow_ups.add(&world, &decision, due.planned_ns);
+        }
         Some(decision)
+    }
+
+    /// A slot is taken: its stream goes on to its next one here.
+    fn advance(&mut self, taken: Due) {
+        let after = match self.world.plan_of(taken.stream).think() {
+            Some(think) => think::next(&self.world, think, taken, self.lanes),
+            None => due(&self.world, taken.stream, taken.slot + u64::from(self.lanes)),
+        };
+        if let Some(next) = self.next.iter_mut().find(|next| **next == Some(taken)) {
+            *next = after;
+        }
     }
 
     fn mix(&self, stream: u16, draw: &mut Draw) -> u16 {
@@ -180,6 +250,15 @@ impl Lane {
         let unit = draw.unit();
         let found = mix.iter().find(|(_, share)| unit < *share).or(mix.last());
         found.map_or(0, |(action, _)| *action)
+    }
+}
+
+/// The first slot of a lane.
+fn first(world: &World, stream: u16, lane: u32) -> Option<Due> {
+    let plan = world.plan_of(stream);
+    match plan.sessions() {
+        Some(sessions) => think::first(plan, sessions, stream, lane),
+        None => due(world, stream, u64::from(lane)),
     }
 }
 

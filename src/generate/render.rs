@@ -66,8 +66,7 @@ impl World {
 
     /// The numbers, in the scenario, of the domains that a group's actions belong to.
     pub fn domains_of(&self, group: usize) -> Vec<usize> {
-        let mixes = self.groups[group].iter().flat_map(|stream| &self.streams[*stream].mix);
-        let actions = mixes.map(|(action, _)| &self.actions[usize::from(*action)]);
+        let actions = self.groups[group].iter().flat_map(|stream| self.actions_of(*stream));
         let steps = actions.filter_map(|action| action.steps.first());
         let domains: BTreeSet<_> =
             steps.map(|step| self.catalog.table(step.table).domain).collect();

@@ -96,8 +96,8 @@ impl World {
 
     fn seeded_row(&self, table: TableId, ordinal: u64, parents: &mut Vec<u64>) -> Row<'static> {
         let of = self.table(table);
-        let lane = self.lane_of(ordinal);
-        let index = self.index(ordinal);
+        let lane = self.lane_of(table, ordinal);
+        let index = self.index(table, ordinal);
         for place in 0..of.decided.len() {
             parents.push(self.seeded_parent(table, place, (lane, index)));
         }
@@ -112,11 +112,12 @@ impl World {
     fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
         let parent = &self.table(table).decided[place];
         if let Some(deal) = self.deal(table, place, lane) {
-            return self.ordinal(lane, deal.parent(index));
+            return self.ordinal(parent.table, lane, deal.parent(index));
         }
         let count = self.table(parent.table).seeded;
         let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
-        let key = key(self.seed, table.0, Purpose::Column(column), self.ordinal(lane, index));
+        let key =
+            key(self.seed, table.0, Purpose::Column(column), self.ordinal(table, lane, index));
         if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
     }
 

@@ -11,6 +11,7 @@ use crate::generate::column::Constant;
 use crate::generate::lane::Decision;
 use crate::generate::permute::Permutation;
 use crate::pace::Plan;
+use crate::pace::Sessions;
 use crate::schema::Otherwise;
 use crate::schema::Pick;
 
@@ -19,7 +20,7 @@ use crate::schema::Pick;
 pub struct World {
     /// From which all content follows.
     pub seed: u64,
-    /// How many lanes share the work.
+    /// How many lanes share the work of a group of streams, unless it has sessions.
     pub lanes: u32,
     /// The run's start in the data, microseconds since 1970.
     pub start_us: i64,
@@ -31,6 +32,11 @@ pub struct World {
     pub(super) actions: Vec<Action>,
     /// In the order of the scenario.
     pub(super) streams: Vec<Stream>,
+    /// What follows in the streams: the stream, and the number of the action. Each is a series behind
+    /// those of the streams.
+    pub(super) follow_ups: Vec<(u16, u16)>,
+    /// What each series is called: streams, then what follows in them.
+    pub series: Vec<String>,
     /// The fall-back insert of the first table among `actions`.
     pub(super) fallbacks: usize,
     /// Sets of streams that share rows, each with its own lanes.
@@ -44,6 +50,8 @@ pub struct World {
 pub(super) struct Table {
     /// Rows made by seeding, over all lanes.
     pub(super) seeded: u64,
+    /// To how many lanes its rows are dealt.
+    pub(super) lanes: u32,
     /// Numbers that rows of others have: ours begin behind them.
     pub(super) taken: u64,
     /// Numbers that a run may use, from 0 on.
@@ -156,6 +164,22 @@ pub(super) struct Action {
     pub(super) name: String,
     /// Its steps.
     pub(super) steps: Vec<Step>,
+    /// What follows it.
+    pub(super) then: Vec<Then>,
+}
+
+/// An action that follows another, made ready.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Then {
+    /// The number of the action.
+    pub(super) action: u16,
+    /// Whose row is passed on, and where its number stands among the first one's picks.
+    pub(super) table: TableId,
+    pub(super) at: usize,
+    /// How often it follows, and when: nanoseconds after the first one's planned time.
+    pub(super) share: f64,
+    pub(super) min_ns: u64,
+    pub(super) max_ns: u64,
 }
 
 /// A step made ready.
@@ -251,14 +275,14 @@ pub(super) struct Stream {
 impl World {
     /// How many seeded rows of a table a lane has.
     pub(super) fn seeded_in_lane(&self, table: TableId, lane: u32) -> u64 {
-        let seeded = self.table(table).seeded;
-        let (lane, lanes) = (u64::from(lane), u64::from(self.lanes));
+        let Table { seeded, lanes, .. } = *self.table(table);
+        let (lane, lanes) = (u64::from(lane), u64::from(lanes));
         if seeded > lane { (seeded - lane).div_ceil(lanes) } else { 0 }
     }
 
     /// The run-wide number of row `index` of a lane: unique in its table.
-    pub(super) fn ordinal(&self, lane: u32, index: u64) -> u64 {
-        index * u64::from(self.lanes) + u64::from(lane)
+    pub(super) fn ordinal(&self, table: TableId, lane: u32, index: u64) -> u64 {
+        index * u64::from(self.table(table).lanes) + u64::from(lane)
     }
 
     /// What a row's unique values are made from: its run-wide number, behind those that are taken.
@@ -266,23 +290,54 @@ impl World {
         self.table(table).taken.wrapping_add(ordinal)
     }
 
-    /// The row's index in its lane.
-    pub(super) fn index(&self, ordinal: u64) -> u64 {
-        ordinal / u64::from(self.lanes)
+    /// A row's index in its lane.
+    pub(super) fn index(&self, table: TableId, ordinal: u64) -> u64 {
+        ordinal / u64::from(self.table(table).lanes)
     }
 
     /// The lane a row lives in.
-    pub(super) fn lane_of(&self, ordinal: u64) -> u32 {
-        u32::try_from(ordinal % u64::from(self.lanes)).unwrap_or(0)
+    pub(super) fn lane_of(&self, table: TableId, ordinal: u64) -> u32 {
+        u32::try_from(ordinal % u64::from(self.table(table).lanes)).unwrap_or(0)
+    }
+
+    /// How many lanes a group of streams has: the scenario's, or one for each session.
+    pub fn lanes_of(&self, group: usize) -> u32 {
+        let first = self.groups[group].first();
+        let sessions = first.and_then(|stream| self.plan(*stream).sessions());
+        sessions.map_or(self.lanes, Sessions::most)
     }
 
     pub(super) fn table(&self, id: TableId) -> &Table {
         &self.tables[usize::from(id.0)]
     }
 
+    /// The stream that a series belongs to: itself, or the one in which it follows.
+    pub fn stream_of(&self, series: u16) -> usize {
+        let followed = usize::from(series).checked_sub(self.streams.len());
+        let followed = followed.and_then(|number| self.follow_ups.get(number));
+        usize::from(followed.map_or(series, |(stream, _)| *stream))
+    }
+
+    /// The series of an action that follows others of a stream.
+    pub(super) fn series_of(&self, stream: usize, action: u16) -> Option<u16> {
+        let is_it = |it: &(u16, u16)| usize::from(it.0) == stream && it.1 == action;
+        let number = self.follow_ups.iter().position(is_it)?;
+        u16::try_from(self.streams.len() + number).ok()
+    }
+
     /// How a stream's slots are due.
     pub fn plan(&self, stream: usize) -> &Plan {
         &self.streams[stream].plan
+    }
+
+    /// The timetable that a series keeps: its stream's.
+    pub fn plan_of(&self, series: u16) -> &Plan {
+        self.plan(self.stream_of(series))
+    }
+
+    /// The actions that a stream leads to: those of its mix, and those that follow.
+    pub(super) fn actions_of(&self, stream: usize) -> impl Iterator<Item = &Action> {
+        actions_of(&self.actions, &self.streams, &self.follow_ups, stream)
     }
 
     /// The number of tables, over all domains.
@@ -302,4 +357,16 @@ impl World {
     pub fn is_owned(&self, table: TableId) -> bool {
         self.table(table).owner.is_some()
     }
+}
+
+/// As [`World::actions_of`], while the world is being made.
+pub(super) fn actions_of<'a>(
+    actions: &'a [Action],
+    streams: &'a [Stream],
+    follow_ups: &'a [(u16, u16)],
+    stream: usize,
+) -> impl Iterator<Item = &'a Action> {
+    let mixed = streams[stream].mix.iter().map(|(action, _)| *action);
+    let following = follow_ups.iter().filter(move |it| usize::from(it.0) == stream);
+    mixed.chain(following.map(|it| it.1)).map(|action| &actions[usize::from(action)])
 }

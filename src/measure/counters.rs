@@ -10,7 +10,7 @@ use crate::measure::ErrorClass;
 ///   scheduled ─┬─ sent ─┬─ acknowledged
 ///              │        ├─ failed
 ///              │        └─ unknown
-///              ├─ skipped (missed is a part of it)
+///              ├─ skipped (missed and late are parts of it)
 ///              └─ unfinished
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -27,10 +27,12 @@ pub struct Counters {
     /// Sent, and nobody can tell: the server never came back.
     pub unknown: u64,
     /// Not sent, on purpose: there was no row to work on and the action says `otherwise: skip`,
-    /// or the slot was withheld (`missed`).
+    /// or the slot was withheld (`missed`), or it was too `late`.
     pub skipped: u64,
     /// Of `skipped`: withheld, as an action that this one builds upon failed or was skipped.
     pub missed: u64,
+    /// Of `skipped`: later than the late policy `skip` allows.
+    pub late: u64,
     /// Came due, but the run ended before it was sent.
     pub unfinished: u64,
     /// Attempts beyond the first, of any slot.
@@ -42,6 +44,11 @@ pub struct Counters {
     /// Acknowledged commits that a crash of the server took back. What is sent again and
     /// acknowledged again counts once in `acknowledged`.
     pub lost_after_ack: u64,
+    /// Of a series that follows another: not scheduled, as it would have been due when its stream was
+    /// over.
+    pub after_end: u64,
+    /// Of a series that follows another: not scheduled, as too many waited already.
+    pub crowded_out: u64,
     /// Bytes of values sent, retries included.
     pub bytes: u64,
     /// Batches sent, retries included; 0 for a stream without.
@@ -84,6 +91,7 @@ impl Counters {
         self.unknown += other.unknown;
         self.skipped += other.skipped;
         self.missed += other.missed;
+        self.late += other.late;
         self.unfinished += other.unfinished;
         self.retries += other.retries;
         self.retries_after.deadlock += other.retries_after.deadlock;
@@ -91,6 +99,8 @@ impl Counters {
         self.retries_after.connection += other.retries_after.connection;
         self.fallbacks += other.fallbacks;
         self.lost_after_ack += other.lost_after_ack;
+        self.after_end += other.after_end;
+        self.crowded_out += other.crowded_out;
         self.bytes += other.bytes;
         self.batches += other.batches;
         self.batched += other.batched;
@@ -108,12 +118,12 @@ impl Counters {
 
     /// Slots that should have been acknowledged, and were not.
     pub fn fallen(&self) -> u64 {
-        self.failed + self.unknown + self.missed + self.unfinished
+        self.failed + self.unknown + self.missed + self.late + self.unfinished
     }
 
     /// What does not add up at the end of a run: a mistake of ours, in words.
     pub(super) fn mismatches(&self) -> Vec<String> {
-        let Counters { scheduled, sent, skipped, missed, unfinished, .. } = *self;
+        let Counters { scheduled, sent, skipped, missed, late, unfinished, .. } = *self;
         let Counters { acknowledged, failed, unknown, .. } = *self;
         let mut mismatches = Vec::new();
         if scheduled != sent + skipped + unfinished {
@@ -126,8 +136,9 @@ impl Counters {
                 "{sent} sent are not {acknowledged} acknowledged + {failed} failed + {unknown} unknown"
             ));
         }
-        if missed > skipped {
-            mismatches.push(format!("{missed} missed are more than {skipped} skipped"));
+        if missed + late > skipped {
+            mismatches
+                .push(format!("{missed} missed and {late} late are more than {skipped} skipped"));
         }
         mismatches
     }
@@ -199,7 +210,7 @@ mod tests {
         let silent = Counters { acknowledged: 2, ..right }.mismatches();
         assert_eq!(silent, ["6 sent are not 2 acknowledged + 2 failed + 1 unknown"]);
         let strange = Counters { missed: 4, ..right }.mismatches();
-        assert_eq!(strange, ["4 missed are more than 3 skipped"]);
+        assert_eq!(strange, ["4 missed and 0 late are more than 3 skipped"]);
     }
 
     #[test]

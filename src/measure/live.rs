@@ -179,6 +179,7 @@ impl Meter {
             LiveStream {
                 name: self.names[stream].clone(),
                 target: known.target_rate,
+                pace: known.target_rate.map_or(Pace::Unlimited, Pace::Rate),
                 achieved: super::rate(record.counters.acknowledged, seconds),
                 acknowledged,
                 failed,
@@ -224,13 +225,39 @@ pub struct LiveState {
     pub tripped: Vec<String>,
 }
 
+/// What sets the pace of a stream, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// So many slots a second.
+    Rate(f64),
+    /// Nothing but the target.
+    Unlimited,
+    /// So many sessions, and how long they think.
+    Sessions(u64),
+    /// The actions that it follows.
+    Follows,
+}
+
+impl Pace {
+    /// Slots a second; infinite if none sets it.
+    pub fn rate(&self) -> f64 {
+        match self {
+            Pace::Rate(rate) => *rate,
+            Pace::Unlimited | Pace::Sessions(_) | Pace::Follows => f64::INFINITY,
+        }
+    }
+}
+
 /// One stream at one moment. Rates and percentiles are those since the last look.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LiveStream {
     /// Its name.
     pub name: String,
-    /// Slots a second that should come due; `None` if it is unlimited.
+    /// Slots a second that should come due; `None` if there is no such rate.
     pub target: Option<f64>,
+    /// What there is instead.
+    #[serde(skip)]
+    pub pace: Pace,
     /// Acknowledged a second.
     pub achieved: f64,
     /// Acknowledged since the phase began.
@@ -257,8 +284,12 @@ mod tests {
         for _ in 0..count {
             recorder.stream(0).counters.scheduled += 1;
             recorder.stream(0).counters.sent += 1;
-            let stamps =
-                Stamps { intended: Some(0), picked: 0, sent: 10, acknowledged: response_ns };
+            let stamps = Stamps {
+                intended: Some(0),
+                sent: 10,
+                acknowledged: response_ns,
+                ..Stamps::default()
+            };
             recorder.stream(0).finished(&stamps, Outcome::Acknowledged);
         }
     }

@@ -11,7 +11,8 @@ use super::worker::WorkerRecord;
 /// The four stamps of an action: nanoseconds on the run's monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamps {
-    /// When its slot was due; `None` in an unlimited stream.
+    /// When its slot was due; `None` in an unlimited stream. In a closed one: when its session had
+    /// thought.
     pub intended: Option<u64>,
     /// When the pacer saw that it was due.
     pub picked: u64,
@@ -19,6 +20,8 @@ pub struct Stamps {
     pub sent: u64,
     /// When its outcome was known: of the last attempt.
     pub acknowledged: u64,
+    /// Whether a session of a closed stream sends it: nobody waits for it before that.
+    pub is_closed: bool,
 }
 
 impl Stamps {
@@ -169,7 +172,7 @@ pub struct StreamRecorder {
     pub queue: Histogram,
     /// From sent to acknowledged.
     pub service: Histogram,
-    /// From intended to acknowledged; from sent in an unlimited stream.
+    /// From intended to acknowledged; from sent in an unlimited or closed stream.
     pub response: Histogram,
     /// Like `response`, of what failed or stayed unknown.
     pub failed_response: Histogram,
@@ -233,8 +236,9 @@ impl StreamRecorder {
     }
 
     fn note(&mut self, stamps: &Stamps, outcome: Outcome<'_>) {
-        let Stamps { intended, picked, sent, acknowledged } = *stamps;
-        let response = acknowledged.saturating_sub(intended.unwrap_or(sent));
+        let Stamps { intended, picked, sent, acknowledged, is_closed } = *stamps;
+        let from = intended.filter(|_| !is_closed).unwrap_or(sent);
+        let response = acknowledged.saturating_sub(from);
         self.last_ns = self.last_ns.max(acknowledged);
         if let Some(intended) = intended {
             let lag = sent.saturating_sub(intended);
@@ -309,8 +313,13 @@ mod tests {
     use super::super::ErrorClass;
     use super::*;
 
-    const STAMPS: Stamps =
-        Stamps { intended: Some(1_000), picked: 1_010, sent: 1_110, acknowledged: 2_110 };
+    const STAMPS: Stamps = Stamps {
+        intended: Some(1_000),
+        picked: 1_010,
+        sent: 1_110,
+        acknowledged: 2_110,
+        is_closed: false,
+    };
 
     #[test]
     fn four_stamps_make_four_durations() {
@@ -329,6 +338,15 @@ mod tests {
         recorder.stream(0).finished(&Stamps { intended: None, ..STAMPS }, Outcome::Acknowledged);
         let stream = &recorder.streams()[0];
         assert_eq!((stream.sched.count(), stream.queue.count()), (0, 0));
+        assert_eq!(stream.response.digest(), stream.service.digest());
+    }
+
+    #[test]
+    fn of_a_session_response_is_service_and_lateness_is_known() {
+        let mut recorder = Recorder::new(1);
+        recorder.stream(0).finished(&Stamps { is_closed: true, ..STAMPS }, Outcome::Acknowledged);
+        let stream = &recorder.streams()[0];
+        assert_eq!((stream.sched.max(), stream.queue.max()), (Some(10), Some(100)));
         assert_eq!(stream.response.digest(), stream.service.digest());
     }
 

@@ -98,7 +98,11 @@ pub struct StreamSummary {
     pub skipped: u64,
     pub unfinished: u64,
     pub retries: u64,
-    /// Scheduled a second, over the time in which slots came due; 0 for an unlimited stream.
+    /// Of a closed stream: how many sessions there were.
+    pub sessions: Option<SessionCount>,
+    /// Whether it is no stream, but what follows the actions of one.
+    pub follows: bool,
+    /// Scheduled a second, over the time in which slots came due; 0 for an unlimited or closed stream.
     pub target_rate: f64,
     /// Acknowledged a second, over that time or until the last outcome, whichever is longer.
     pub achieved_rate: f64,
@@ -109,8 +113,11 @@ pub struct StreamSummary {
     pub failed_response: Digest,
     pub retries_after: Retries,
     pub missed: u64,
+    pub late: u64,
     pub fallbacks: u64,
     pub lost_after_ack: u64,
+    pub after_end: u64,
+    pub crowded_out: u64,
     pub bytes: u64,
     /// Batches sent; 0 without `batch`.
     pub batches: u64,
@@ -147,6 +154,15 @@ pub struct SegmentSummary {
     pub response: Digest,
 }
 
+/// The sessions of a closed stream, as they were.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SessionCount {
+    /// When the most lived.
+    pub most: u64,
+    /// On average over the measured time.
+    pub mean: f64,
+}
+
 /// What is known of a run beside what its workers recorded.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "as in `Summary`")]
@@ -178,8 +194,12 @@ pub struct RunFacts {
 pub struct StreamFacts {
     /// Its name.
     pub name: String,
-    /// Whether it has a schedule; otherwise it is unlimited.
+    /// Whether it has a schedule; otherwise it is unlimited or closed.
     pub is_open: bool,
+    /// Whether it follows the actions of a stream.
+    pub is_follow_up: bool,
+    /// Of a closed stream: how many sessions lived when the most did, and how long all together.
+    pub sessions: Option<(u64, Duration)>,
     /// How many slots must have come due when the run is complete; `None` if the clock decides.
     pub planned: Option<u64>,
     /// When its measurement began, on the clock of the stamps.
@@ -279,6 +299,12 @@ impl StreamSummary {
             skipped: counters.skipped,
             unfinished: counters.unfinished,
             retries: counters.retries,
+            sessions: facts.sessions.filter(|_| !facts.is_follow_up).map(|(most, lived)| {
+                let measured = facts.measured.as_secs_f64();
+                let mean = if measured > 0.0 { lived.as_secs_f64() / measured } else { 0.0 };
+                SessionCount { most, mean }
+            }),
+            follows: facts.is_follow_up,
             target_rate: if facts.is_open { target_rate } else { 0.0 },
             achieved_rate: rate(counters.acknowledged, achieved_over),
             sched: record.sched.digest(),
@@ -288,8 +314,11 @@ impl StreamSummary {
             failed_response: record.failed_response.digest(),
             retries_after: counters.retries_after,
             missed: counters.missed,
+            late: counters.late,
             fallbacks: counters.fallbacks,
             lost_after_ack: counters.lost_after_ack,
+            after_end: counters.after_end,
+            crowded_out: counters.crowded_out,
             bytes: counters.bytes,
             batches: counters.batches,
             batch_rows_mean: real(counters.batched) / real(counters.batches.max(1)),

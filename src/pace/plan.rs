@@ -7,7 +7,9 @@ use super::Curve;
 use super::Pacing;
 use super::Profile;
 use super::Segment;
+use super::Sessions;
 use super::Slots;
+use super::Think;
 use super::nanoseconds;
 use super::real;
 
@@ -109,6 +111,16 @@ pub struct Plan {
     measured_slots: Option<u64>,
     /// `None`: until the limit is reached.
     measured: Option<Duration>,
+    closed: Option<Closed>,
+}
+
+/// What a closed stream has instead of a timetable.
+#[derive(Debug, Clone)]
+struct Closed {
+    sessions: Arc<Sessions>,
+    think: Think,
+    /// Sessions in the warm-up.
+    warm: u32,
 }
 
 impl Plan {
@@ -128,6 +140,7 @@ impl Plan {
                     measured_slots: Some(slots),
                     measured: Some(end),
                     profile: Arc::new(with_warmup),
+                    closed: None,
                 }
             }
             Pacing::Unlimited { length } => Plan {
@@ -137,6 +150,21 @@ impl Plan {
                 warmup_slots: 0,
                 measured_slots: limit,
                 measured: *length,
+                closed: None,
+            },
+            Pacing::Closed { sessions, think } => Plan {
+                profile: Arc::new(Unpaced),
+                is_open: false,
+                warmup,
+                warmup_slots: 0,
+                measured_slots: limit,
+                measured: Some(sessions.length()),
+                closed: Some(Closed {
+                    // As with rates: what is warm is what the measurement begins with.
+                    warm: if warmup.is_zero() { 0 } else { sessions.mean(warmup) },
+                    sessions: Arc::clone(sessions),
+                    think: *think,
+                }),
             },
         }
     }
@@ -145,6 +173,21 @@ impl Plan {
     /// [`Plan::due`] tells only which time its data shows.
     pub fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    /// How many sessions there are when, if slots are sent by sessions.
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.closed.as_ref().map(|closed| closed.sessions.as_ref())
+    }
+
+    /// How long sessions think.
+    pub fn think(&self) -> Option<&Think> {
+        self.closed.as_ref().map(|closed| &closed.think)
+    }
+
+    /// How many sessions there are in the warm-up.
+    pub fn warm_sessions(&self) -> u32 {
+        self.closed.as_ref().map_or(0, |closed| closed.warm)
     }
 
     /// How many slots the warm-up has. 0 for an unlimited stream: there the clock ends it.

@@ -181,10 +181,9 @@ fn rates(summary: &Summary) -> Vec<String> {
     let mut rows =
         vec![row(["stream", "target", "achieved", "scheduled", "sent", "acknowledged", "failed"])];
     for stream in &summary.streams {
-        let is_open = stream.target_rate > 0.0;
         rows.push(vec![
             shorten(&stream.name, 24),
-            if is_open { exact_rate(stream.target_rate) } else { "unlimited".to_owned() },
+            target(stream),
             exact_rate(stream.achieved_rate),
             exact(stream.scheduled),
             exact(stream.sent),
@@ -202,6 +201,16 @@ fn rates(summary: &Summary) -> Vec<String> {
     lines
 }
 
+/// What a stream was to do.
+fn target(stream: &StreamSummary) -> String {
+    match stream.sessions {
+        Some(sessions) if sessions.most == 1 => "1 session".to_owned(),
+        Some(sessions) => format!("{} sessions", exact(sessions.most)),
+        None if stream.target_rate > 0.0 || stream.follows => exact_rate(stream.target_rate),
+        None => "unlimited".to_owned(),
+    }
+}
+
 /// What is out of the ordinary in a stream.
 fn remarks(stream: &StreamSummary) -> Vec<String> {
     let counts = [
@@ -209,15 +218,21 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
         ("unfinished", stream.unfinished),
         ("skipped", stream.skipped),
         ("of them missed", stream.missed),
+        ("of them too late", stream.late),
         ("retries", stream.retries),
         ("inserts instead of other changes", stream.fallbacks),
         ("lost after acknowledgement", stream.lost_after_ack),
+        ("not scheduled, as due after the end", stream.after_end),
+        ("not scheduled, as too many waited", stream.crowded_out),
         ("longer than an hour", stream.clamped),
     ];
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     let mut remarks: Vec<_> =
         counts.map(|(name, count)| format!("{} {name}", exact(*count))).collect();
     remarks.extend(retries(&stream.retries_after));
+    if let Some(sessions) = stream.sessions {
+        remarks.push(format!("{:.1} sessions on average", sessions.mean));
+    }
     if stream.batches > 0 {
         let (count, mean) = (exact(stream.batches), stream.batch_rows_mean);
         remarks.push(format!("{count} batches of {mean:.1} on average"));
@@ -246,7 +261,8 @@ fn latencies(summary: &Summary) -> Vec<String> {
             row.extend(
                 [digest.p50, digest.p90, digest.p99, digest.p999, digest.max].map(duration_ns),
             );
-            row.push(if index == 0 { format!(" {meaning}") } else { String::new() });
+            let meaning = if index == 0 { format!(" {meaning}") } else { String::new() };
+            row.push(if stream.late > 0 { left_out(stream) } else { meaning });
             rows.push(row);
         }
     }
@@ -256,6 +272,13 @@ fn latencies(summary: &Summary) -> Vec<String> {
     let mut align = [Align::Right; 8];
     (align[0], align[1], align[7]) = (Align::Left, Align::Left, Align::Left);
     columns(&align, &rows).into_iter().map(|line| format!("  {line}")).collect()
+}
+
+/// Beside percentiles of those that were not left out.
+fn left_out(stream: &StreamSummary) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a share, shown with one digit")]
+    let share = stream.late as f64 / stream.scheduled.max(1) as f64 * 100.0;
+    format!(" without {share:.1}% that were too late")
 }
 
 fn tables(tables: &[TableCounts]) -> Vec<String> {

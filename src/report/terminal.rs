@@ -11,6 +11,7 @@ use indicatif::ProgressStyle;
 use crate::measure::Change;
 use crate::measure::LiveState;
 use crate::measure::LiveStream;
+use crate::measure::Pace;
 use crate::measure::Phase;
 use crate::measure::Unit;
 use crate::measure::Work;
@@ -179,6 +180,17 @@ fn bar_style(unit: Unit) -> ProgressStyle {
     }
 }
 
+/// What a stream should do.
+fn pace(pace: Pace) -> String {
+    match pace {
+        Pace::Rate(rate) => exact_rate(rate),
+        Pace::Unlimited => "unlimited".to_owned(),
+        Pace::Sessions(1) => "1 session".to_owned(),
+        Pace::Sessions(alive) => format!("{} sessions", exact(alive)),
+        Pace::Follows => "follows".to_owned(),
+    }
+}
+
 /// A line of titles, and one for each stream.
 fn stream_lines(streams: &[LiveStream]) -> Vec<String> {
     let titles = [
@@ -198,7 +210,7 @@ fn stream_lines(streams: &[LiveStream]) -> Vec<String> {
         rows.push(vec![
             String::new(),
             shorten(&stream.name, NAME_MAX),
-            stream.target.map_or_else(|| "unlimited".to_owned(), exact_rate),
+            pace(stream.pace),
             exact_rate(stream.achieved),
             duration(stream.lag_p99_ns),
             duration(stream.response_p99_ns),
@@ -240,6 +252,7 @@ mod tests {
         let shop = LiveStream {
             name: "shop".to_owned(),
             target: Some(1_016.7),
+            pace: Pace::Rate(1_016.7),
             achieved: 1_016.0,
             acknowledged: 5_000,
             failed: 0,
@@ -251,6 +264,7 @@ mod tests {
         let clicks = LiveStream {
             name: "clicks".to_owned(),
             target: None,
+            pace: Pace::Unlimited,
             lag_p99_ns: None,
             ..shop.clone()
         };

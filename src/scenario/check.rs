@@ -4,8 +4,10 @@ mod arrival;
 mod batch;
 mod content;
 mod domain;
+mod group;
 mod profile;
 mod scale;
+mod sessions;
 mod spans;
 mod stream;
 mod target;
@@ -80,7 +82,6 @@ pub(super) fn check(
         length: overrides.length,
     };
     let (streams, contents) = context.streams(load_file, problems);
-    let thresholds = threshold::thresholds(file, &streams, problems);
     let validity = validity::validity(file, problems);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
@@ -92,14 +93,16 @@ pub(super) fn check(
         domains,
         load: load((load_file, scale), streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
-        thresholds,
+        thresholds: Vec::new(),
         validity,
         hash: String::new(),
         source: String::new(),
         secrets: Secrets::default(),
     };
+    scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
+        group::check(&scenario, file, problems);
         content::check(&scenario, file, &whole, problems);
     }
     scenario.hash = hash(&scenario, &contents);

@@ -193,8 +193,16 @@ pub(super) enum PrecisionFile {
 pub(super) struct StreamFile {
     /// Which actions, how often: `domain.action: weight`.
     pub(super) mix: Spanned<Entries<Spanned<f64>>>,
-    /// When: segments, played one after the other.
-    pub(super) profile: Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
+    /// Who sets the pace; `open` unless set.
+    #[serde(default)]
+    pub(super) model: ModelFile,
+    /// When, in an open stream: segments, played one after the other.
+    pub(super) profile: Option<Spanned<Vec<Kept<Spanned<SegmentFile>>>>>,
+    /// How many sessions a closed stream has: segments, played one after the other.
+    pub(super) sessions: Option<Spanned<Vec<Kept<Spanned<SessionsFile>>>>>,
+    /// How long a session of a closed stream thinks between an answer and its next action; 0s unless
+    /// set.
+    pub(super) think: Option<Spanned<ScalarOr<ThinkFile>>>,
     /// How often the profile is played, one time after the other; 1 unless set.
     pub(super) repeat: Option<Spanned<u32>>,
     /// Ends the stream early.
@@ -202,10 +210,73 @@ pub(super) struct StreamFile {
     /// Rows of many slots go out in one transaction: for streams that only insert.
     pub(super) batch: Option<Spanned<BatchFile>>,
     /// What becomes of slots that could not be sent when they were due; `catch_up` unless set.
-    #[serde(default)]
-    pub(super) late: LateFile,
+    pub(super) late: Option<Spanned<LateFile>>,
     /// How its slots lie about the moments that the rate says: `uniform` unless set.
     pub(super) arrival: Option<Spanned<ArrivalFile>>,
+}
+
+/// Who sets the pace.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ModelFile {
+    /// Slots come due at their time, whatever became of those before.
+    #[default]
+    Open,
+    /// Sessions wait for the answer, think, and go on.
+    Closed,
+}
+
+/// A part of a number of sessions over time: exactly one of `hold` and `ramp`, and `for`.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionsFile {
+    /// So many sessions.
+    pub(super) hold: Option<Spanned<String>>,
+    /// From one number of sessions to another, evenly.
+    pub(super) ramp: Option<Spanned<SessionsRampFile>>,
+    /// How long.
+    #[serde(rename = "for")]
+    pub(super) length: Option<Spanned<String>>,
+}
+
+/// From one number of sessions to another, evenly.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionsRampFile {
+    /// How many at first; as many as the segment before ended with unless set.
+    pub(super) from: Option<Spanned<String>>,
+    /// How many at last.
+    pub(super) to: Spanned<String>,
+}
+
+/// How long a session thinks: exactly one of these, or a duration by itself.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThinkFile {
+    /// `[1s, 3s]`: evenly between the two.
+    pub(super) uniform: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
+    /// By its median and its 99th percentile.
+    pub(super) lognormal: Option<Spanned<ThinkLognormalFile>>,
+    /// By its mean.
+    pub(super) exponential: Option<ThinkExponentialFile>,
+}
+
+/// Thinking that mostly takes about as long, and now and then much longer.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThinkLognormalFile {
+    /// Half of the times are shorter.
+    pub(super) median: Spanned<String>,
+    /// 99 % of the times are shorter.
+    pub(super) p99: Spanned<String>,
+}
+
+/// Thinking that ends at a random moment.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThinkExponentialFile {
+    /// The mean of the times.
+    pub(super) mean: Spanned<String>,
 }
 
 /// Where a stream ends whatever its profile says.
@@ -232,12 +303,10 @@ pub(super) struct BatchFile {
 pub(super) enum LateFile {
     /// They are sent, faster than scheduled, until the backlog is worked off.
     CatchUp(CatchUpFile),
-}
-
-impl Default for LateFile {
-    fn default() -> Self {
-        Self::CatchUp(CatchUpFile::default())
-    }
+    /// A slot later than `max_lag` is not sent.
+    Skip(MaxLagFile),
+    /// The run ends once slots have been later than `max_lag` for three seconds on end.
+    Abort(MaxLagFile),
 }
 
 /// How a backlog is worked off.
@@ -247,6 +316,14 @@ pub(super) struct CatchUpFile {
     /// At no more than so many times the scheduled rate, at least 1; 2 unless set.
     pub(super) factor: Option<Spanned<f64>>,
     /// Slots that are sent later than this mark the stream as degraded; 5s unless set.
+    pub(super) max_lag: Option<Spanned<String>>,
+}
+
+/// How late slots may be.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaxLagFile {
+    /// Slots later than this are too late; 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
 }
 
@@ -353,5 +430,11 @@ pub(super) struct ValidityFile {
 impl BareWords for ValidityFile {
     fn words() -> Vec<(&'static str, &'static str)> {
         vec![("off", "No gate: a run is valid whatever loadgen did wrong.")]
+    }
+}
+
+impl BareWords for ThinkFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
     }
 }

@@ -7,6 +7,8 @@ use sha2::Sha256;
 
 use crate::pace::Arrival;
 use crate::pace::Bend;
+use crate::pace::Line;
+use crate::pace::Pacing;
 use crate::pace::Segment;
 use crate::pace::Stretch;
 use crate::scenario::Domain;
@@ -44,6 +46,12 @@ pub(super) fn hash(scenario: &Scenario, contents: &[Content]) -> String {
         }
         for segment in &content.segments {
             write_segment(&mut text, segment);
+        }
+        if let Pacing::Closed { sessions, think } = &stream.pacing {
+            let _ = writeln!(text, "closed {think:?}");
+            for Line { from, to, length } in sessions.lines() {
+                let _ = writeln!(text, "sessions {from} {to} {}", length.as_nanos());
+            }
         }
         // Even arrivals are not written: they were the only ones once.
         if let Some(arrival) = content.arrival.filter(|arrival| *arrival != Arrival::Uniform) {

@@ -1,5 +1,6 @@
 //! Which rows come and go in a run.
 
+use crate::pace::Sessions;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
 use crate::schema::Fill;
@@ -98,20 +99,73 @@ impl<'a> Tables<'a> {
 
     /// The tables of which a stream's actions work on rows of their lane.
     fn touched(&self, stream: &Stream) -> Vec<At> {
-        let actions = stream.mix.iter().flat_map(|entry| {
-            let action = &self.scenario.domains[entry.domain].schema.actions[entry.action];
-            action.steps.iter().map(|step| (entry.domain, step.table()))
-        });
-        actions.filter(|at| !self.is_shared(*at)).collect()
+        let all = self.steps_of(stream).map(|(domain, step)| (domain, step.table()));
+        all.filter(|at| !self.is_shared(*at)).collect()
     }
 
-    /// The steps of the actions that the streams mix, with their domains.
+    /// The steps of the actions that the streams mix, and of those that follow, with their domains.
     pub(crate) fn mixed(&self) -> impl Iterator<Item = (usize, &'a Step)> {
-        let entries = self.scenario.load.streams.iter().flat_map(|stream| &stream.mix);
-        entries.flat_map(|entry| {
-            let action = &self.scenario.domains[entry.domain].schema.actions[entry.action];
-            action.steps.iter().map(move |step| (entry.domain, step))
+        self.scenario.load.streams.iter().flat_map(|stream| self.steps_of(stream))
+    }
+
+    /// The same of one stream.
+    pub(crate) fn steps_of(&self, stream: &'a Stream) -> impl Iterator<Item = (usize, &'a Step)> {
+        let scenario = self.scenario;
+        stream.mix.iter().flat_map(move |entry| {
+            let actions = scenario.leading_to(entry).into_iter();
+            let schema = &scenario.domains[entry.domain].schema;
+            actions
+                .flat_map(move |action| &schema.actions[action].steps)
+                .map(move |step| (entry.domain, step))
         })
+    }
+
+    /// All tables that hang together with those that a stream touches.
+    pub(crate) fn reach(&self, stream: &Stream) -> Vec<At> {
+        let mut reached = self.touched(stream);
+        let mut next = 0;
+        while let Some(&at) = reached.get(next) {
+            next += 1;
+            let neighbours = self.all().filter(|(other, _)| self.is_tied(at, *other));
+            let new: Vec<At> = neighbours
+                .map(|(other, _)| other)
+                .filter(|other| !reached.contains(other))
+                .collect();
+            reached.extend(new);
+        }
+        reached
+    }
+
+    /// Whether one table refers to the other, and rows of the other come and go.
+    fn is_tied(&self, one: At, other: At) -> bool {
+        let refers = |child: At, parent: At| {
+            let owner = self.table(child).owner.as_ref();
+            let is_owned = owner.is_some_and(|owner| (child.0, owner.table) == parent);
+            is_owned || self.parents(child).contains(&parent) && !self.is_still(parent)
+        };
+        refers(one, other) || refers(other, one)
+    }
+
+    /// To how many lanes the rows of a table are dealt: to those of the sessions that work on them,
+    /// or else to the scenario's.
+    pub(crate) fn lanes(&self, at: At) -> u32 {
+        self.sessions(at).map_or(self.scenario.lanes, Sessions::most)
+    }
+
+    /// What decides that, as a scenario writes it.
+    pub(crate) fn lanes_word(&self, at: At) -> &'static str {
+        if self.sessions(at).is_some() {
+            "`sessions`: each has a lane of its own"
+        } else {
+            "`lanes`"
+        }
+    }
+
+    /// The sessions that work on a table.
+    fn sessions(&self, at: At) -> Option<&'a Sessions> {
+        let streams = self.scenario.load.streams.iter();
+        let mut closed = streams.filter(|stream| stream.pacing.sessions().is_some());
+        closed.find(|stream| self.reach(stream).contains(&at))?.pacing.sessions()
     }
 
     /// Whether an action that some stream mixes may make rows of a table.

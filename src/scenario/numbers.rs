@@ -37,7 +37,7 @@ impl Tables<'_> {
         if born == 0 || self.table(at).owner.is_some() {
             return seeded;
         }
-        let lanes = u64::from(self.scenario.lanes);
+        let lanes = u64::from(self.lanes(at));
         seeded.div_ceil(lanes).saturating_add(born).saturating_mul(lanes)
     }
 
@@ -53,8 +53,12 @@ impl Tables<'_> {
                 let most = length.map(|length| whole(length.as_secs_f64() * UNLIMITED_RATE));
                 stream.limit.or(most)
             }
+            Pacing::Closed { sessions, .. } => {
+                let length = sessions.length() + self.scenario.load.warmup;
+                Some(whole(length.as_secs_f64() * UNLIMITED_RATE))
+            }
         };
-        let slots = real(slots.unwrap_or(0).div_ceil(u64::from(self.scenario.lanes)));
+        let slots = real(slots.unwrap_or(0).div_ceil(u64::from(self.lanes(at))));
         let variance = (births.square - births.mean * births.mean).max(0.0);
         let margin = (2.0 * CERTAINTY * slots * variance).sqrt() + births.most * CERTAINTY / 1.5;
         whole((slots * births.mean + margin).min(slots * births.most).ceil())
@@ -64,8 +68,10 @@ impl Tables<'_> {
         let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
         let mut births = Births::default();
         for entry in stream.mix.iter().filter(|entry| entry.domain == at.0) {
-            let action = &self.scenario.domains[at.0].schema.actions[entry.action];
-            let rows = real(made_by(action, at.1));
+            let actions = &self.scenario.domains[at.0].schema.actions;
+            // What follows is reckoned to follow always.
+            let all = self.scenario.leading_to(entry);
+            let rows = real(all.iter().map(|action| made_by(&actions[*action], at.1)).sum());
             births.most = births.most.max(rows);
             births.mean += entry.weight / total * rows;
             births.square += entry.weight / total * rows * rows;

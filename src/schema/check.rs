@@ -7,6 +7,7 @@ mod dependent;
 mod distribution;
 mod draw;
 mod fill;
+mod follow;
 mod lines;
 pub(crate) mod literal;
 mod outline;
@@ -25,6 +26,7 @@ use crate::schema::Schema;
 use crate::schema::check::outline::Outline;
 use crate::schema::file::FillFile;
 use crate::schema::file::SchemaFile;
+use crate::schema::file::steps_of;
 use crate::yaml;
 use crate::yaml::Node;
 
@@ -89,14 +91,15 @@ impl Checked {
 
     /// Where a step of an action is written.
     pub(crate) fn step_place(&self, action: usize, step: usize) -> Place {
-        let Some((name, steps)) =
+        let Some((name, file)) =
             self.file.actions.0.as_ref().and_then(|actions| actions.0.get(action))
         else {
             return self.file.schema.place;
         };
         // Broken steps are not in the schema, so the numbers behind them would be off.
-        let is_whole = |steps: &&Vec<_>| steps.len() == self.schema.actions[action].steps.len();
-        let step = steps.as_ref().filter(is_whole).and_then(|steps| steps.get(step)?.0.as_ref());
+        let is_whole = |steps: &&[_]| steps.len() == self.schema.actions[action].steps.len();
+        let steps = file.as_ref().map(steps_of).filter(is_whole);
+        let step = steps.and_then(|steps| steps.get(step)?.0.as_ref());
         step.map_or(name.place, |step| step.value.place().unwrap_or(step.place))
     }
 
@@ -129,6 +132,7 @@ pub(crate) fn check(
     let types = outline.types;
     let (enums, domains) = (types.enums, types.domains);
     let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
+    follow::all(&file, &mut schema, problems);
     lines::load(&mut schema, beside, problems);
     Some(Checked { schema, file, kinds })
 }

@@ -10,6 +10,7 @@ use crate::schema::check::BARE;
 use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
+use crate::yaml::ListOr;
 use crate::yaml::OneOrMany;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
@@ -49,7 +50,7 @@ pub(crate) struct SchemaFile {
     pub(crate) tables: Spanned<Entries<TableFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.
     #[serde(default)]
-    pub(crate) actions: Kept<Entries<Vec<Kept<Spanned<StepFile>>>>>,
+    pub(crate) actions: Kept<Entries<ActionFile>>,
 }
 
 /// A table.
@@ -302,6 +303,41 @@ pub(crate) enum PickFile {
     Zipf(Option<Spanned<f64>>),
     /// The oldest row of the lane, as in a queue; of those in these states, if any are given.
     Oldest(Option<OneOrMany<Spanned<String>>>),
+}
+
+/// An action: its steps, or settings with what follows it.
+pub(crate) type ActionFile = ListOr<Kept<Spanned<StepFile>>, FollowedFile>;
+
+/// The steps of an action.
+pub(crate) fn steps_of(file: &ActionFile) -> &[Kept<Spanned<StepFile>>] {
+    match file {
+        ListOr::List(steps) => steps,
+        ListOr::Settings(file) => &file.steps,
+    }
+}
+
+/// An action that others follow.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FollowedFile {
+    /// What it does.
+    pub(crate) steps: Vec<Kept<Spanned<StepFile>>>,
+    /// What happens later to the same row.
+    #[serde(default)]
+    pub(crate) then: Vec<Kept<Spanned<ThenFile>>>,
+}
+
+/// An action that follows another, on the same row.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ThenFile {
+    /// The action, of the same schema.
+    pub(crate) action: Spanned<String>,
+    /// How long after the moment for which the first one was planned: `3s`, or `[2s, 5s]`, drawn
+    /// evenly between the two.
+    pub(crate) after: Spanned<OneOrMany<Spanned<String>>>,
+    /// How often it follows, 0 to 1; always unless set.
+    pub(crate) share: Option<Spanned<f64>>,
 }
 
 /// A step of an action: exactly one of `insert`, `update`, `upsert` and `delete`.

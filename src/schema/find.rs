@@ -1,9 +1,11 @@
 //! Finds things in a schema by their names and relations.
 
+use crate::schema::Action;
 use crate::schema::ColumnType;
 use crate::schema::Dependent;
 use crate::schema::Fill;
 use crate::schema::Literal;
+use crate::schema::Otherwise;
 use crate::schema::Reference;
 use crate::schema::Schema;
 use crate::schema::Step;
@@ -19,6 +21,17 @@ impl Schema {
     /// The index of an action.
     pub fn action(&self, name: &str) -> Option<usize> {
         self.actions.iter().position(|action| action.name == name)
+    }
+
+    /// Whether an action of the schema makes or deletes rows of a table, so that a lane decides which
+    /// of them new rows refer to.
+    pub(crate) fn is_moving(&self, table: usize) -> bool {
+        self.actions.iter().flat_map(|action| &action.steps).any(|step| match step {
+            Step::Insert { table: of } | Step::Delete { table: of, .. } => *of == table,
+            Step::Update { table: of, otherwise, .. } => {
+                *of == table && *otherwise == Otherwise::Insert
+            }
+        })
     }
 
     /// The tables whose rows belong to rows of this one.
@@ -42,6 +55,32 @@ impl Table {
         columns.filter_map(|(index, column)| match &column.fill {
             Fill::Reference(reference) => Some((index, reference)),
             _ => None,
+        })
+    }
+}
+
+impl Action {
+    /// The table whose row an action passes on to one that follows it, if they share one: the first
+    /// on which the follower works, or to whose rows its new rows refer.
+    pub(crate) fn shared_table(&self, follower: &Action, schema: &Schema) -> Option<usize> {
+        let is_passed_on = |table: usize| {
+            let is_kept =
+                |step: &Step| step.table() == table && !matches!(step, Step::Delete { .. });
+            // Rows that all lanes change belong to no lane.
+            let of = &schema.tables[table];
+            self.steps.iter().any(is_kept) && of.owner.is_none() && !of.shared
+        };
+        follower.steps.iter().find_map(|step| match step {
+            Step::Insert { table } => {
+                let references = schema.tables[*table].references();
+                let mut parents = references
+                    .filter(|(_, reference)| reference.schema == schema.name)
+                    .filter_map(|(_, reference)| schema.table(&reference.table));
+                parents.find(|parent| is_passed_on(*parent) && schema.is_moving(*parent))
+            }
+            Step::Update { table, .. }
+            | Step::Upsert { table, .. }
+            | Step::Delete { table, .. } => Some(*table).filter(|table| is_passed_on(*table)),
         })
     }
 }

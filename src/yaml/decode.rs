@@ -157,9 +157,8 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         };
         let inner = Reader { role, ..self };
         let is_map = matches!(self.value(), Value::Map(_));
-        if name == types::SCALAR_OR && self.scalar().is_some()
-            || name == types::SEVERAL_OR && !is_map
-        {
+        let is_list = [types::LIST_OR, types::SEVERAL_OR].contains(&name) && !is_map;
+        if is_list || name == types::SCALAR_OR && self.scalar().is_some() {
             self.settle(visitor.visit_some(inner))
         } else {
             self.settle(visitor.visit_newtype_struct(inner))

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::yaml::types::Entries;
 use crate::yaml::types::Kept;
+use crate::yaml::types::ListOr;
 use crate::yaml::types::OneOrMany;
 use crate::yaml::types::Scalar;
 use crate::yaml::types::ScalarOr;
@@ -234,8 +235,27 @@ impl<T: JsonSchema + BareWords> JsonSchema for ScalarOr<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let scalar = generator.subschema_for::<Scalar>();
         let settings = generator.subschema_for::<T>();
+        if T::words().is_empty() {
+            return json_schema!({ "anyOf": [scalar, settings] });
+        }
         let words = generator.subschema_for::<Bare<T>>();
         json_schema!({ "anyOf": [words, scalar, settings] })
+    }
+}
+
+impl<L: JsonSchema, T: JsonSchema> JsonSchema for ListOr<L, T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("ListOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let list = generator.subschema_for::<Vec<L>>();
+        let settings = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [list, settings] })
     }
 }
 

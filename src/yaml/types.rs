@@ -15,6 +15,7 @@ use crate::yaml::Kind;
 pub(super) const SPANNED: &str = "loadgen::Spanned";
 pub(super) const SCALAR: &str = "loadgen::Scalar";
 pub(super) const SCALAR_OR: &str = "loadgen::ScalarOr";
+pub(super) const LIST_OR: &str = "loadgen::ListOr";
 pub(super) const ONE_OR_MANY: &str = "loadgen::OneOrMany";
 pub(super) const SEVERAL_OR: &str = "loadgen::SeveralOr";
 pub(super) const KEPT: &str = "loadgen::Kept";
@@ -118,6 +119,39 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralOrVisitor<T> {
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
         T::deserialize(inner).map(|settings| SeveralOr::Settings(Box::new(settings)))
+    }
+}
+
+/// A list, or settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListOr<L, T> {
+    /// A list.
+    List(Vec<L>),
+    /// A map.
+    Settings(Box<T>),
+}
+
+impl<'de, L: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for ListOr<L, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(LIST_OR, ListOrVisitor(PhantomData))
+    }
+}
+
+struct ListOrVisitor<L, T>(PhantomData<(L, T)>);
+
+impl<'de, L: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for ListOrVisitor<L, T> {
+    type Value = ListOr<L, T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list or settings")
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        Vec::deserialize(deserializer).map(ListOr::List)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+        T::deserialize(inner).map(|settings| ListOr::Settings(Box::new(settings)))
     }
 }
 

@@ -67,7 +67,8 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         let failure = Failure { class: ErrorClass::Constraint, code: "23505", message };
         let has_failed = n < failed;
         let outcome = if has_failed { Outcome::Failed(failure) } else { Outcome::Acknowledged };
-        let stamps = Stamps { intended: Some(intended), picked, sent, acknowledged };
+        let stamps =
+            Stamps { intended: Some(intended), picked, sent, acknowledged, is_closed: false };
         stream.finished(&stamps, outcome);
     }
     let facts = RunFacts {
@@ -90,6 +91,8 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         streams: vec![StreamFacts {
             name: "shop".to_owned(),
             is_open: true,
+            is_follow_up: false,
+            sessions: None,
             planned: Some(25_500),
             began_ns: 3_000 * MS,
             measured: Duration::from_secs(45),
@@ -167,8 +170,12 @@ fn a_run_that_the_error_policy_stopped() {
                 "could not extend file \"base/16384/2619\":\nNo space left",
             ),
         };
-        let stamps =
-            Stamps { intended: Some(0), picked: 0, sent: 6_000 * MS, acknowledged: 6_100 * MS };
+        let stamps = Stamps {
+            intended: Some(0),
+            sent: 6_000 * MS,
+            acknowledged: 6_100 * MS,
+            ..Stamps::default()
+        };
         stream.finished(&stamps, Outcome::Failed(Failure { class, code, message }));
     }
     stream.counters.scheduled += 300;
@@ -206,7 +213,7 @@ fn a_run_of_several_streams_on_several_targets() {
     let mut recorder = Recorder::new(2);
     recorder.merge(&one);
     for n in 0..9_999 {
-        let stamps = Stamps { intended: None, picked: n, sent: n, acknowledged: n + 30_000 };
+        let stamps = Stamps { picked: n, sent: n, acknowledged: n + 30_000, ..Stamps::default() };
         recorder.stream(1).counters.scheduled += 1;
         recorder.stream(1).counters.sent += 1;
         recorder.stream(1).finished(&stamps, Outcome::Acknowledged);
@@ -340,7 +347,13 @@ fn lateness_that_is_ours_makes_a_run_invalid_and_the_targets_does_not() {
         facts.streams[0].planned = None;
         let mut recorder = Recorder::new(1);
         let (picked, sent) = (sched, sched + queue);
-        let stamps = Stamps { intended: Some(0), picked, sent, acknowledged: sent + service };
+        let stamps = Stamps {
+            intended: Some(0),
+            picked,
+            sent,
+            acknowledged: sent + service,
+            is_closed: false,
+        };
         recorder.stream(0).counters.scheduled += 1;
         recorder.stream(0).counters.sent += 1;
         recorder.stream(0).finished(&stamps, Outcome::Acknowledged);

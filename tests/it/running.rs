@@ -1,6 +1,8 @@
 //! A run keeps its schedule, counts what the server holds, and says so in its files.
 
+mod closed;
 mod files;
+mod follow;
 mod secrets;
 mod shapes;
 

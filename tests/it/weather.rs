@@ -14,6 +14,7 @@ use crate::support::replay::assert_exact;
 use crate::support::server::TestServer;
 
 mod batches;
+mod late;
 mod neighbours;
 mod numbers;
 mod pooled;

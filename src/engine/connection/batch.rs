@@ -29,7 +29,9 @@ const BURST: usize = 64;
 impl Connection {
     /// Whether a lane's next slot goes into a batch, of how many rows at most.
     pub(super) fn batch_rows(&self, stream: u16) -> Option<usize> {
-        self.shared.job.scenario.load.streams[usize::from(stream)].batch.map(|batch| batch.rows)
+        // What follows an action is no stream, and is never batched.
+        let stream = self.shared.job.scenario.load.streams.get(usize::from(stream))?;
+        stream.batch.map(|batch| batch.rows)
     }
 
     fn linger(&self) -> impl Fn(u16) -> Duration + use<> {
@@ -54,7 +56,7 @@ impl Connection {
         }
         for _ in 0..BURST {
             let Some(due) = self.lanes[number].lane.peek() else { break };
-            let intended = self.intended(&due);
+            let intended = self.intended(&self.lanes[number], &due);
             let lane = &mut self.lanes[number];
             if lane.left == Some(0) {
                 break;
@@ -69,9 +71,16 @@ impl Connection {
             let stream = records.recorder.stream(usize::from(due.stream));
             let counters = &mut stream.at(intended.unwrap_or(picked)).counters;
             counters.scheduled += 1;
-            counters.skipped += u64::from(decision.turn == Turn::Skip);
+            let is_late = self.is_late(due.stream, intended, now) && decision.turn != Turn::Skip;
+            counters.skipped += u64::from(is_late || decision.turn == Turn::Skip);
+            counters.late += u64::from(is_late);
             drop(records);
-            if decision.turn != Turn::Skip {
+            if is_late {
+                // Nothing in the run refers to its rows, so nothing is to be withheld.
+                let account = &mut self.lanes[number].account;
+                account.except(due.stream, due.slot, ExceptionKind::Late);
+                self.lanes[number].last = None;
+            } else if decision.turn != Turn::Skip {
                 let sink = self.shared.job.world.domain_of(&decision);
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);

@@ -23,13 +23,20 @@ impl Connection {
             self.drop_queues();
             self.drain().await;
         }
+        let now = self.shared.clock.now();
+        (0..self.lanes.len()).for_each(|number| self.end_session(number, now));
         self.count_unfinished();
         for route in &mut self.routes {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, route.sink.close()).await;
         }
         let mut records = self.records.borrow_mut();
         for lane in &mut self.lanes {
+            // What was to follow in a session is not begun when the session has ended.
+            for due in lane.lane.waiting().filter(|_| lane.session.is_some()) {
+                records.recorder.stream(usize::from(due.stream)).counters.after_end += 1;
+            }
             lane.account.next = lane.lane.position().collect();
+            lane.account.decided = lane.lane.decided();
             records.account.lanes.push(std::mem::take(&mut lane.account));
         }
     }
@@ -120,11 +127,22 @@ impl Connection {
                 for edge in recorder.edges().into_iter().chain([u64::MAX]) {
                     let end =
                         plan.boundary_ns().saturating_add(edge).saturating_sub(1).min(horizon);
-                    let count = count_due(plan, (next, world.lanes), end);
+                    let count = count_due(plan, (next, lane.lane.lanes()), end);
                     let counters = &mut recorder.at(began.saturating_add(edge - 1)).counters;
                     counters.scheduled += count.saturating_sub(before);
                     counters.unfinished += count.saturating_sub(before);
                     before = before.max(count);
+                }
+            }
+            for due in lane.lane.waiting() {
+                let plan = world.plan_of(due.stream);
+                let horizon = plan.boundary_ns().saturating_add(stopped.saturating_sub(began));
+                if plan.is_open() && due.planned_ns <= horizon {
+                    let stream = usize::from(due.stream);
+                    let intended = began + due.planned_ns.saturating_sub(plan.boundary_ns());
+                    let counters = &mut records.recorder.stream(stream).at(intended).counters;
+                    counters.scheduled += 1;
+                    counters.unfinished += 1;
                 }
             }
         }

@@ -127,9 +127,7 @@ impl Connection {
         }
         records.account.failed(&flight.effects);
         drop(records);
-        self.except(number, &flight, ExceptionKind::Failed);
-        self.made_nothing(number, &flight);
-        self.changed_nothing(number, &flight);
+        self.came_to_nothing(number, &flight, ExceptionKind::Failed);
         self.idle(number, now);
     }
 
@@ -158,11 +156,13 @@ impl Connection {
         self.except(number, &flight, ExceptionKind::Unsent);
     }
 
-    /// Withholds the lane's action if a row it needs is not there; rows of a cascade that are not
+    /// Withholds the lane's action if a row it needs is not there, or one that refers to what it
+    /// deletes is still there; rows of a cascade that are not
     /// there are left out. Returns whether it was withheld.
     pub(super) fn withhold(&mut self, number: usize) -> bool {
         let lane = &mut self.lanes[number];
-        if lane.absent.is_empty() {
+        let is_barred = lane.lane.is_barred();
+        if lane.absent.is_empty() && !is_barred {
             return false;
         }
         let world = &self.shared.job.world;
@@ -173,7 +173,7 @@ impl Connection {
         }
         self.rows.clear();
         world.needs(&flight.decision, &mut self.rows);
-        if !self.rows.iter().any(|row| lane.absent.contains(row)) {
+        if !is_barred && !self.rows.iter().any(|row| lane.absent.contains(row)) {
             return false;
         }
         world.render(&flight.decision, &mut self.action);
@@ -184,11 +184,16 @@ impl Connection {
         counters.missed += 1;
         drop(records);
         if let Some(flight) = self.lanes[number].flight.take() {
-            self.except(number, &flight, ExceptionKind::Missed);
-            self.made_nothing(number, &flight);
-            self.changed_nothing(number, &flight);
+            self.came_to_nothing(number, &flight, ExceptionKind::Missed);
         }
         true
+    }
+
+    /// What was decided did not take effect: that is kept in mind for what builds on it.
+    pub(super) fn came_to_nothing(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
+        self.except(number, flight, kind);
+        self.made_nothing(number, flight);
+        self.changed_nothing(number, flight);
     }
 
     /// The rows that an action was to make do not exist.
@@ -201,11 +206,13 @@ impl Connection {
     /// The rows that an action was to change are as they were.
     fn changed_nothing(&mut self, number: usize, flight: &Flight) {
         self.rows.clear();
+        self.shared.job.world.ends(&flight.decision, &mut self.rows);
+        self.lanes[number].lane.survived(self.rows.drain(..));
         self.shared.job.world.changes(&flight.decision, &mut self.rows);
-        let most = (WRONG_MAX / self.shared.job.world.lanes as usize).max(WRONG_MIN);
         let lane = &mut self.lanes[number];
+        let most = (WRONG_MAX / lane.lane.lanes() as usize).max(WRONG_MIN);
         lane.behind.extend(self.rows.drain(..));
-        if lane.absent.len().max(lane.behind.len()) > most {
+        if lane.absent.len().max(lane.behind.len()).max(lane.lane.survivors()) > most {
             let reason = format!(
                 "too much went wrong: {most} rows of one lane were not made or not changed, and no \
                  more are kept in mind"
@@ -236,13 +243,16 @@ impl Connection {
         self.lanes[number].account.except(flight.decision.stream, flight.decision.slot, kind);
     }
 
-    fn idle(&mut self, number: usize, now: u64) {
+    pub(super) fn idle(&mut self, number: usize, now: u64) {
         if let Some(flight) = self.lanes[number].again.pop_front() {
             self.routes[flight.sink].queue.push_back(number);
             self.lanes[number].flight = Some(flight);
             return;
         }
         self.lanes[number].idle_since = now;
+        if let Some(session) = &mut self.lanes[number].session {
+            session.is_answered(now);
+        }
         if self.shared.job.stop.level() == Level::Run {
             self.schedule(number, now);
         }

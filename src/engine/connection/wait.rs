@@ -45,6 +45,7 @@ enum Event {
 impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
+        self.tell_backlog();
         let has_work = self.has_work();
         let wake_min = wake_min_ns(self.shared.job.scenario.load.precision);
         let next = [self.agenda.next(), self.linger_until(), self.next_rested()];
@@ -112,7 +113,10 @@ impl Connection {
             self.measure_from(began);
         } else {
             self.period = Period::WarmUp(began);
-            (0..self.lanes.len()).for_each(|lane| self.schedule(lane, began));
+            for number in 0..self.lanes.len() {
+                self.begin_session_period(number);
+                self.schedule(number, began);
+            }
         }
     }
 
@@ -134,6 +138,7 @@ impl Connection {
         for number in 0..self.lanes.len() {
             self.lanes[number].last = None;
             self.lanes[number].left = self.share_of_limit(number);
+            self.begin_session_period(number);
             self.schedule(number, began);
         }
     }
@@ -150,12 +155,12 @@ impl Connection {
         let _ = tokio::time::timeout(left, stop.wait_for(|level| *level != Level::Run)).await;
     }
 
-    /// An unlimited stream's limit, dealt to the lanes.
+    /// The limit of an unlimited or closed stream, dealt to the lanes.
     fn share_of_limit(&self, number: usize) -> Option<u64> {
         let lane = &self.lanes[number].lane;
-        let plan = self.shared.job.world.plan(usize::from(lane.peek()?.stream));
+        let plan = self.shared.job.world.plan_of(lane.peek()?.stream);
         let limit = plan.measured_slots().filter(|_| !plan.is_open())?;
-        let (index, lanes) = (u64::from(lane.index()), u64::from(self.shared.job.world.lanes));
+        let (index, lanes) = (u64::from(lane.index()), u64::from(lane.lanes()));
         Some(limit.saturating_sub(index).div_ceil(lanes))
     }
 

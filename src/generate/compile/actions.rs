@@ -17,6 +17,7 @@ use crate::generate::world::SetValue;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
 use crate::generate::world::Table;
+use crate::generate::world::Then;
 use crate::scenario::Scenario;
 use crate::schema;
 use crate::schema::ColumnType;
@@ -41,7 +42,9 @@ pub(super) fn all(
             for step in &action.steps {
                 maker.add(step, &each.schema);
             }
-            actions.push(Action { name, steps: maker.steps });
+            let steps = maker.steps;
+            let then = action.then.iter().filter_map(|then| follow_up(names, domain, then, &steps));
+            actions.push(Action { name, then: then.collect(), steps });
         }
     }
     let fallbacks = actions.len();
@@ -52,9 +55,27 @@ pub(super) fn all(
         actions.push(Action {
             name: format!("insert {}", catalog.table(table).name),
             steps: vec![step],
+            then: Vec::new(),
         });
     }
     (actions, fallbacks)
+}
+
+fn follow_up(
+    names: &Names<'_>,
+    domain: usize,
+    then: &schema::Then,
+    steps: &[Step],
+) -> Option<Then> {
+    let table = names.table(domain, then.table);
+    Some(Then {
+        action: u16::try_from(names.action(domain, then.action)).ok()?,
+        table,
+        at: steps.iter().find(|step| step.table == table)?.at,
+        share: then.share,
+        min_ns: then.min_ns,
+        max_ns: then.max_ns,
+    })
 }
 
 struct Maker<'a> {

@@ -23,7 +23,7 @@ use crate::schema::check::literal;
 use crate::units::Decimal;
 
 /// The 99th percentile of the standard normal distribution.
-const NORMAL_P99: f64 = 2.326_347_874_040_841;
+pub(in crate::generate) const NORMAL_P99: f64 = 2.326_347_874_040_841;
 
 /// All columns of a table, and the references that a lane decides.
 pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>, Vec<Parent>) {

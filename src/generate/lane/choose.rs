@@ -36,19 +36,27 @@ struct NoRow {
 
 impl Lane {
     /// Finds the rows of a decision and changes the lane accordingly.
-    pub(super) fn choose(&mut self, decision: &mut Decision, draw: &mut Draw) {
+    /// What follows another action works on the row that is `given`.
+    pub(super) fn choose(
+        &mut self,
+        decision: &mut Decision,
+        given: Option<RowId>,
+        draw: &mut Draw,
+    ) {
         let world = Arc::clone(&self.world);
-        if let Err(NoRow { table, otherwise }) = self.find_all(&world, decision, draw) {
+        if let Err(NoRow { table, otherwise }) = self.find_all(&world, given, (decision, draw)) {
             decision.turn = Turn::Skip;
             decision.more = None;
-            if otherwise == Otherwise::Insert {
+            // A life that has ended is not made up for by a new row.
+            if otherwise == Otherwise::Insert && given.is_none() {
                 decision.action =
                     u16::try_from(world.fallbacks + usize::from(table.0)).unwrap_or(0);
-                if self.find_all(&world, decision, draw).is_ok() {
+                if self.find_all(&world, None, (decision, draw)).is_ok() {
                     decision.turn = Turn::Fallback;
                 }
             }
         }
+        self.is_barred = self.leaves_orphans(&world, decision);
         if decision.turn != Turn::Skip {
             self.apply(&world, decision);
         }
@@ -57,27 +65,28 @@ impl Lane {
     fn find_all(
         &self,
         world: &World,
-        decision: &mut Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
+        let given = given.map(|row| self.present(row)).transpose()?;
         let steps = &world.actions[usize::from(decision.action)].steps;
         for (number, step) in steps.iter().enumerate() {
             match &step.kind {
                 StepKind::Insert { parents, earlier } => {
                     self.begin_row(step, *earlier, decision);
-                    self.find_parents(step, parents, decision, draw)?;
+                    self.find_parents(step, parents, given, (decision, draw))?;
                 }
                 StepKind::Upsert { parents, pick, existing, .. } => {
-                    self.find_or_begin(step, (pick, *existing), decision, draw);
-                    self.find_parents(step, parents, decision, draw)?;
+                    self.find_or_begin(step, (pick, *existing), given, (decision, draw));
+                    self.find_parents(step, parents, given, (decision, draw))?;
                 }
                 StepKind::Update { choice, .. } => {
-                    let row = self.find_row(step, choice, decision, draw)?;
+                    let row = self.find_row(step, choice, given, (decision, draw))?;
                     decision.set_pick(step.at, row);
                 }
                 StepKind::Delete { choice } => {
                     let held = self.held(&steps[..number], decision);
-                    self.find_doomed(step, choice, &held, (decision, draw))?;
+                    self.find_doomed(step, choice, (given, &held), (decision, draw))?;
                 }
             }
         }
@@ -106,7 +115,7 @@ impl Lane {
     /// The number of a row to be made.
     fn begin_row(&self, step: &Step, earlier: u64, decision: &mut Decision) {
         let index = self.tables[usize::from(step.table.0)].alive.len() + earlier;
-        decision.set_pick(step.at, self.world.ordinal(self.index, index));
+        decision.set_pick(step.at, self.world.ordinal(step.table, self.index, index));
     }
 
     /// A living row, or the number of one to be made: as the draw says, and a new one if none lives.
@@ -114,24 +123,27 @@ impl Lane {
         &self,
         step: &Step,
         (pick, existing): (&Pick, f64),
-        decision: &mut Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&mut Decision, &mut Draw),
     ) {
-        let wants_existing = draw.unit() < existing;
-        let row = wants_existing.then(|| self.pick_staying(step.table, pick, decision, draw));
-        match row.flatten() {
+        let row = match given.filter(|given| given.table == step.table) {
+            Some(given) => Some(given.ordinal),
+            None if draw.unit() < existing => self.pick_staying(step.table, pick, decision, draw),
+            None => None,
+        };
+        match row {
             Some(row) => decision.set_pick(step.at, row),
             None => self.begin_row(step, 0, decision),
         }
-        decision.set_pick(step.at + 1, u64::from(row.flatten().is_some()));
+        decision.set_pick(step.at + 1, u64::from(row.is_some()));
     }
 
     fn find_parents(
         &self,
         step: &Step,
         choices: &[ParentChoice],
-        decision: &mut Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
         let ordinal = decision.pick(step.at);
         let decided = &self.world.table(step.table).decided;
@@ -139,6 +151,9 @@ impl Lane {
             let row = match choice {
                 _ if self.world.refers_to_nobody(step.table, place, ordinal) => Some(NOBODY),
                 ParentChoice::Same(at) => Some(decision.pick(*at)),
+                ParentChoice::AsDeclared if given.is_some_and(|it| it.table == parent.table) => {
+                    given.map(|row| row.ordinal)
+                }
                 ParentChoice::AsDeclared => self.find_parent(parent, decision, draw),
             };
             let none = NoRow { table: step.table, otherwise: Otherwise::Skip };
@@ -157,7 +172,7 @@ impl Lane {
         }
         if !table.mortal {
             let born = rows.alive.len() - rows.seeded;
-            let number = draw.below(table.seeded + born * u64::from(self.world.lanes));
+            let number = draw.below(table.seeded + born * u64::from(table.lanes));
             let is_recent = matches!(parent.pick, Pick::Recent { .. });
             if table.seeded > 0 && number < table.seeded && (!is_recent || rows.alive.is_empty()) {
                 return Some(number);
@@ -237,25 +252,48 @@ impl Lane {
             Pick::Oldest(states) => rows.oldest(states, u64::from(tries))?,
             pick => rows.alive.select(rank(pick, rows.alive.count(), draw))?,
         };
-        Some(self.world.ordinal(self.index, index))
+        Some(self.world.ordinal(table, self.index, index))
     }
 
     fn find_row(
         &self,
         step: &Step,
         choice: &Choice,
-        decision: &Decision,
-        draw: &mut Draw,
+        given: Option<RowId>,
+        (decision, draw): (&Decision, &mut Draw),
     ) -> Result<u64, NoRow> {
-        match choice {
-            Choice::Same(at) => Ok(decision.pick(*at)),
+        let (pick, otherwise) = match choice {
+            Choice::Same(at) => return Ok(decision.pick(*at)),
             Choice::Shared(pick, earlier) => {
-                Ok(self.pick_shared(step, (pick, earlier), decision, draw))
+                return Ok(self.pick_shared(step, (pick, earlier), decision, draw));
             }
-            Choice::Pick(pick, otherwise) => self
-                .pick_staying(step.table, pick, decision, draw)
-                .ok_or(NoRow { table: step.table, otherwise: *otherwise }),
-        }
+            Choice::Pick(pick, otherwise) => (pick, *otherwise),
+        };
+        let row = match given.filter(|given| given.table == step.table) {
+            Some(given) => Some(given.ordinal).filter(|_| self.is_eligible(given, pick)),
+            None => self.pick_staying(step.table, pick, decision, draw),
+        };
+        row.ok_or(NoRow { table: step.table, otherwise })
+    }
+
+    /// A row that was passed on, if it still lives.
+    fn present(&self, row: RowId) -> Result<RowId, NoRow> {
+        let rows = &self.tables[usize::from(row.table.0)];
+        let lives = rows.alive.contains(self.world.index(row.table, row.ordinal));
+        lives.then_some(row).ok_or(NoRow { table: row.table, otherwise: Otherwise::Skip })
+    }
+
+    /// Whether a living row is in one of the states from which is picked.
+    fn is_eligible(&self, row: RowId, pick: &Pick) -> bool {
+        let states = match pick {
+            Pick::State(states) => states,
+            Pick::Oldest(states) if !states.is_empty() => states,
+            _ => return true,
+        };
+        let rows = &self.tables[usize::from(row.table.0)];
+        let index = self.world.index(row.table, row.ordinal);
+        let is_in = |state: &usize| rows.states.get(*state).is_some_and(|it| it.contains(index));
+        states.iter().any(is_in)
     }
 
     /// A row to be deleted, and those that go with it; `held` do not.
@@ -263,16 +301,17 @@ impl Lane {
         &self,
         step: &Step,
         choice: &Choice,
-        held: &HashSet<RowId>,
+        (given, held): (Option<RowId>, &HashSet<RowId>),
         (decision, draw): (&mut Decision, &mut Draw),
     ) -> Result<(), NoRow> {
+        let is_given = given.is_some_and(|given| given.table == step.table);
         let (tries, otherwise) = match choice {
             // The row stands; it is in the way or it is not.
             Choice::Same(_) | Choice::Shared(..) => (1, Otherwise::Skip),
-            Choice::Pick(_, otherwise) => (TRIES_MAX, *otherwise),
+            Choice::Pick(_, otherwise) => (if is_given { 1 } else { TRIES_MAX }, *otherwise),
         };
         for _ in 0..tries {
-            let row = self.find_row(step, choice, decision, draw)?;
+            let row = self.find_row(step, choice, given, (decision, draw))?;
             let victims = self.victims(step.table, row, decision);
             if victims.len() > VICTIMS_MAX {
                 break;
@@ -295,7 +334,7 @@ impl Lane {
     fn victims(&self, table: TableId, ordinal: u64, decision: &Decision) -> Vec<RowId> {
         let mut victims = Vec::new();
         let mut seen: HashSet<RowId> = decision.victims().iter().copied().collect();
-        self.descend(table, self.world.index(ordinal), &mut seen, &mut victims);
+        self.descend(table, self.world.index(table, ordinal), &mut seen, &mut victims);
         victims
     }
 
@@ -314,7 +353,7 @@ impl Lane {
             let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
             let born = family.born.children(index);
             for row in seeded.chain(born) {
-                let ordinal = self.world.ordinal(self.index, row);
+                let ordinal = self.world.ordinal(relation.child, self.index, row);
                 let victim = RowId { table: relation.child, ordinal };
                 let is_child = child.alive.contains(row)
                     && !self.world.refers_to_nobody(relation.child, relation.place, ordinal);
@@ -328,10 +367,10 @@ impl Lane {
 
     fn apply(&mut self, world: &World, decision: &Decision) {
         for victim in decision.victims() {
-            self.delete(world, victim.table, world.index(victim.ordinal));
+            self.delete(world, victim.table, world.index(victim.table, victim.ordinal));
         }
         for step in &world.actions[usize::from(decision.action)].steps {
-            let index = world.index(decision.pick(step.at));
+            let index = world.index(step.table, decision.pick(step.at));
             match &step.kind {
                 _ if step.makes(decision) => self.insert(world, step, index, decision),
                 StepKind::Update { state: Some(state), .. }
@@ -352,13 +391,16 @@ impl Lane {
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.parent_at(place));
             if row != NOBODY && world.table(parent.table).mortal {
-                rows.families[place].born.add(world.index(row), index);
+                rows.families[place].born.add(world.index(parent.table, row), index);
             }
         }
     }
 
     fn delete(&mut self, world: &World, table: TableId, index: u64) {
-        self.tables[usize::from(table.0)].delete(index);
+        let (lane, undying) = (self.index, &self.undying);
+        let is_undying =
+            |index| undying.contains(&RowId { table, ordinal: world.ordinal(table, lane, index) });
+        self.tables[usize::from(table.0)].delete(index, is_undying);
         for relation in &world.table(table).relations {
             let child = &mut self.tables[usize::from(relation.child.0)];
             child.families[relation.place].born.forget(index);

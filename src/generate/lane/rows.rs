@@ -71,11 +71,13 @@ impl LaneTable {
         }
     }
 
-    pub(super) fn delete(&mut self, index: u64) {
+    /// A row dies. What is `undying` stays listed with its parents, dead or not.
+    pub(super) fn delete(&mut self, index: u64, is_undying: impl Fn(u64) -> bool) {
         self.alive.set(index, false);
         self.states.iter_mut().for_each(|rows| rows.set(index, false));
         if index >= self.seeded {
-            self.families.iter_mut().for_each(|family| family.born.died(&self.alive));
+            let is_kept = |child| self.alive.contains(child) || is_undying(child);
+            self.families.iter_mut().for_each(|family| family.born.died(is_kept));
         }
     }
 }

@@ -4,7 +4,6 @@
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
-use crate::pace::Pacing;
 use crate::scenario::Scenario;
 use crate::scenario::check::domain_place;
 use crate::scenario::file::ScenarioFile;
@@ -31,7 +30,6 @@ pub(super) fn check(
     checker.deletes(problems);
     checker.keys(problems);
     checker.unique_values(problems);
-    checker.unlimited(problems);
     checker.batches(problems);
 }
 
@@ -52,14 +50,15 @@ impl Checker<'_> {
                 };
                 let has_seeds = self.tables.seeded(at) > 0;
                 let seeded = self.tables.seeded(parent);
-                let lanes = u64::from(self.tables.scenario.lanes);
+                let lanes = u64::from(self.tables.lanes(parent));
                 if has_seeds && seeded > 0 && seeded < lanes && self.tables.is_mortal(parent) {
                     let (child, name) = (&table.name, &reference.table);
                     let message = format!(
                         "{seeded} rows of `{name}` for {lanes} lanes: in some lanes the seeded \
                          rows of `{child}` would have nobody to refer to"
                     );
-                    let help = format!("seed {lanes} or more, or write fewer `lanes`");
+                    let fewer = self.tables.lanes_word(parent);
+                    let help = format!("seed {lanes} or more, or write fewer {fewer}");
                     problems.add(Problem::new(message).at(self.place(parent)).help(help));
                 }
                 if seeded > 0 {
@@ -114,8 +113,8 @@ impl Checker<'_> {
 
     /// A row that is updated or deleted must be there, in each lane.
     fn picks(&self, problems: &mut Problems) {
-        let lanes = u64::from(self.tables.scenario.lanes);
         for (at, table) in self.tables.all() {
+            let lanes = u64::from(self.tables.lanes(at));
             if table.owner.is_some() || self.tables.is_inserted(at) {
                 continue;
             }
@@ -138,7 +137,8 @@ impl Checker<'_> {
                     "{seeded} rows of `{name}` for {lanes} lanes leave lanes without any, and \
                      nothing makes new ones"
                 );
-                let help = format!("seed {lanes} or more, or write fewer `lanes`");
+                let fewer = self.tables.lanes_word(at);
+                let help = format!("seed {lanes} or more, or write fewer {fewer}");
                 problems.add(Problem::new(message).at(self.place(at)).help(help));
             }
         }
@@ -189,30 +189,6 @@ impl Checker<'_> {
                 let label = format!("has {} different values", format_count(most));
                 let problem = Problem::new(message).at(place).label(label);
                 problems.add(problem.help("make room for more values, or make fewer rows"));
-            }
-        }
-    }
-
-    /// An unlimited stream shares its rows with no other: whose turn it is would not be known
-    /// beforehand.
-    fn unlimited(&self, problems: &mut Problems) {
-        let streams = &self.tables.scenario.load.streams;
-        let groups = self.tables.groups();
-        for (number, stream) in streams.iter().enumerate() {
-            if !matches!(stream.pacing, Pacing::Unlimited { .. }) {
-                continue;
-            }
-            let mut groups = groups.iter().filter(|group| group.contains(&number));
-            let other = groups.find_map(|group| group.iter().find(|&&other| other != number));
-            if let Some(other) = other {
-                let other = &streams[*other].name;
-                let message = format!(
-                    "the unlimited stream `{}` works on the same tables as `{other}`, or on tables \
-                     that refer to them",
-                    stream.name
-                );
-                let help = "pace both, or let them work on tables of their own";
-                problems.add(Problem::new(message).at(self.stream_place(&stream.name)).help(help));
             }
         }
     }

@@ -11,7 +11,6 @@ use crate::pace::Bend;
 use crate::pace::Segment;
 use crate::scenario::check::positive;
 use crate::scenario::file::SegmentFile;
-use crate::scenario::file::StreamFile;
 use crate::yaml::Kept;
 use crate::yaml::Kind;
 use crate::yaml::Scalar;
@@ -47,11 +46,11 @@ pub(super) enum End {
 
 /// Reads the profile of a stream, played `repeat` times. None if some of it is broken.
 pub(super) fn profile(
-    stream: &StreamFile,
+    file: &Spanned<Vec<Kept<Spanned<SegmentFile>>>>,
+    repeat: Option<&Spanned<u32>>,
     scenario: &str,
     problems: &mut Problems,
 ) -> Option<Written> {
-    let (file, repeat) = (&stream.profile, stream.repeat.as_ref());
     let mut parts = Vec::new();
     let mut is_whole = names_differ(file, problems);
     let mut unlimited = None;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::pace::Line;
 use crate::pace::nanoseconds;
 use crate::pace::real;
 use crate::pace::whole;
@@ -32,6 +33,12 @@ impl Scale {
             return part;
         }
         Part { segment: part.segment.scaled(self.rates_by, self.speed), ..part }
+    }
+
+    /// A part of a number of sessions, scaled: as many fewer, for as much shorter.
+    pub(super) fn line(self, line: Line) -> Line {
+        let Line { from, to, length } = line;
+        Line { from: from * self.rates_by, to: to * self.rates_by, length: self.time(length) }
     }
 
     pub(super) fn time(self, length: Duration) -> Duration {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
@@ -11,6 +12,7 @@ use crate::pace::Segment;
 use crate::pace::arrival_key;
 use crate::pace::lasting;
 use crate::scenario::Late;
+use crate::scenario::LatePolicy;
 use crate::scenario::MixEntry;
 use crate::scenario::NamedSegment;
 use crate::scenario::Stream;
@@ -22,9 +24,11 @@ use crate::scenario::check::profile::End;
 use crate::scenario::check::profile::Part;
 use crate::scenario::check::profile::Written;
 use crate::scenario::check::scale::Scale;
+use crate::scenario::check::sessions;
 use crate::scenario::check::spans;
 use crate::scenario::file::LateFile;
 use crate::scenario::file::LoadFile;
+use crate::scenario::file::ModelFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::StreamFile;
 use crate::scenario::hash::Content;
@@ -84,7 +88,7 @@ impl Context<'_> {
             problems.add(Problem::new(message).at(name.place));
         }
         let mix = self.mix(file, problems);
-        let late = late(&file.late, problems);
+        let late = late(file.late.as_ref().map(|late| &late.value), problems);
         let limit = file.limit.as_ref().map(|limit| match parse_count(&limit.ops.value) {
             Ok(0) => Err("a limit of 0 means that nothing is sent".to_owned()),
             other => other,
@@ -97,10 +101,72 @@ impl Context<'_> {
             (Some(Ok(limit)), _) => Some(limit),
             _ => None,
         };
-        let written = profile::profile(file, self.scenario, problems);
-        let (pacing, named, content) = match written? {
+        let (pacing, named, content) = match file.model {
+            ModelFile::Open => self.paced(number, (name, file), limit, problems)?,
+            ModelFile::Closed => {
+                let pacing = sessions::closed(name, file, (self.scale, self.length), problems)?;
+                (pacing, Vec::new(), Content::default())
+            }
+        };
+        let name = name.value.clone();
+        let batch = batching(file, problems);
+        let late = late?;
+        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, content))
+    }
+
+    /// The profile of an open stream as it is played, when its named segments are, and what of it
+    /// decides the content.
+    fn open(
+        &self,
+        parts: Vec<Part>,
+        (file, place): (&StreamFile, Place),
+        number: usize,
+        problems: &mut Problems,
+    ) -> Option<(Pacing, Vec<NamedSegment>, Content)> {
+        let parts: Vec<Part> = parts.into_iter().map(|part| self.scale.part(part)).collect();
+        let highest = parts.iter().map(|part| part.segment.highest()).fold(0.0, f64::max);
+        if highest > RATE_MAX {
+            let message = "the profile has more than a thousand million a second";
+            problems.add(Problem::new(message).at(place));
+            return None;
+        }
+        let named = spans::named(&parts, self.length);
+        let segments: Vec<Segment> = parts.into_iter().map(|part| part.segment).collect();
+        let segments = match self.length {
+            Some(length) => lasting(segments, length),
+            None => segments,
+        };
+        let curve = Curve::new(segments.clone());
+        let arrival = arrival::arrival(file.arrival.as_ref(), &curve, problems)?;
+        let profile = curve.arriving(arrival, arrival_key(self.seed, number));
+        Some((Pacing::Open(profile), named, Content { segments, arrival: Some(arrival) }))
+    }
+
+    /// When the slots of an open stream are due.
+    fn paced(
+        &self,
+        number: usize,
+        (name, file): (&Spanned<String>, &StreamFile),
+        limit: Option<u64>,
+        problems: &mut Problems,
+    ) -> Option<(Pacing, Vec<NamedSegment>, Content)> {
+        let sessions = file.sessions.as_ref().map(|written| (written.place, "sessions"));
+        let think = file.think.as_ref().map(|written| (written.place, "think"));
+        for (place, word) in [sessions, think].into_iter().flatten() {
+            let message = format!("`{word}` belongs to a closed stream, and this one is open");
+            problems.add(Problem::new(message).at(place).help("write `model: closed` beside it"));
+        }
+        let Some(profile) = &file.profile else {
+            if sessions.is_none() {
+                let problem = Problem::new("the stream has no `profile`").at(name.place);
+                problems.add(problem.help("write `profile: [ { hold: 100/s, for: 1m } ]`"));
+            }
+            return None;
+        };
+        let read = profile::profile(profile, file.repeat.as_ref(), self.scenario, problems);
+        Some(match read? {
             Written::Unlimited(End::AtLimit, _) if limit.is_none() && self.length.is_none() => {
-                let problem = Problem::new("this stream would never end").at(file.profile.place);
+                let problem = Problem::new("this stream would never end").at(profile.place);
                 let help = "write `unlimited: 60s`, or `limit: { ops: 1M }` beside `profile`";
                 problems.add(problem.help(help));
                 return None;
@@ -114,40 +180,8 @@ impl Context<'_> {
                 let length = self.length.or(own);
                 (Pacing::Unlimited { length }, spans::whole(name, length), Content::default())
             }
-            Written::Open(parts) => self.open(parts, file, number, problems)?,
-        };
-        let name = name.value.clone();
-        let batch = batching(file, problems);
-        let late = late?;
-        Some((Stream { name, mix: mix?, pacing, segments: named, late, limit, batch }, content))
-    }
-
-    /// The profile of an open stream as it is played, when its named segments are, and what of it
-    /// decides the content.
-    fn open(
-        &self,
-        parts: Vec<Part>,
-        file: &StreamFile,
-        number: usize,
-        problems: &mut Problems,
-    ) -> Option<(Pacing, Vec<NamedSegment>, Content)> {
-        let parts: Vec<Part> = parts.into_iter().map(|part| self.scale.part(part)).collect();
-        let highest = parts.iter().map(|part| part.segment.highest()).fold(0.0, f64::max);
-        if highest > RATE_MAX {
-            let message = "the profile has more than a thousand million a second";
-            problems.add(Problem::new(message).at(file.profile.place));
-            return None;
-        }
-        let named = spans::named(&parts, self.length);
-        let segments: Vec<Segment> = parts.into_iter().map(|part| part.segment).collect();
-        let segments = match self.length {
-            Some(length) => lasting(segments, length),
-            None => segments,
-        };
-        let curve = Curve::new(segments.clone());
-        let arrival = arrival::arrival(file.arrival.as_ref(), &curve, problems)?;
-        let profile = curve.arriving(arrival, arrival_key(self.seed, number));
-        Some((Pacing::Open(profile), named, Content { segments, arrival: Some(arrival) }))
+            Written::Open(parts) => self.open(parts, (file, profile.place), number, problems)?,
+        })
     }
 
     fn mix(&self, file: &StreamFile, problems: &mut Problems) -> Option<Vec<MixEntry>> {
@@ -230,19 +264,24 @@ impl Context<'_> {
     }
 }
 
-fn late(file: &LateFile, problems: &mut Problems) -> Option<Late> {
-    let LateFile::CatchUp(file) = file;
-    let factor = file.factor.as_ref().map_or(FACTOR, |factor| factor.value);
-    if let Some(written) = &file.factor
-        && !(1.0..=1e6).contains(&factor)
+fn late(file: Option<&LateFile>, problems: &mut Problems) -> Option<Late> {
+    let (policy, factor, max_lag) = match file {
+        None => (LatePolicy::CatchUp, None, &None),
+        Some(LateFile::CatchUp(file)) => (LatePolicy::CatchUp, file.factor.as_ref(), &file.max_lag),
+        Some(LateFile::Skip(file)) => (LatePolicy::Skip, None, &file.max_lag),
+        Some(LateFile::Abort(file)) => (LatePolicy::Abort, None, &file.max_lag),
+    };
+    if let Some(written) = factor
+        && !(1.0..=1e6).contains(&written.value)
     {
         let problem = Problem::new("a factor below 1 never catches up").at(written.place);
         problems.add(problem.help("1 keeps the distance; 2 works a backlog off at twice the rate"));
         return None;
     }
-    let max_lag = match &file.max_lag {
+    let factor = factor.map_or(FACTOR, |factor| factor.value);
+    let max_lag = match max_lag {
         Some(lag) => positive(lag, problems)?,
         None => MAX_LAG,
     };
-    Some(Late { factor, max_lag })
+    Some(Late { factor, max_lag, policy })
 }

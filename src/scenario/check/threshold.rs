@@ -9,6 +9,7 @@ use crate::scenario::BreachAction;
 use crate::scenario::Comparison;
 use crate::scenario::Metric;
 use crate::scenario::Over;
+use crate::scenario::Scenario;
 use crate::scenario::Statistic;
 use crate::scenario::Stream;
 use crate::scenario::Threshold;
@@ -62,10 +63,10 @@ const CONSECUTIVE_MAX: u32 = 3_600;
 /// Most thresholds.
 const THRESHOLDS_MAX: usize = 256;
 
-/// All thresholds. `streams` are those that could be read.
+/// All thresholds. The scenario has the streams that could be read.
 pub(super) fn thresholds(
     file: &ScenarioFile,
-    streams: &[Stream],
+    scenario: &Scenario,
     problems: &mut Problems,
 ) -> Vec<Threshold> {
     let written = file.thresholds.0.iter().flatten();
@@ -86,19 +87,24 @@ pub(super) fn thresholds(
         }
         known.push(&id.value);
     }
-    written.iter().filter_map(|threshold| one(file, streams, threshold, problems)).collect()
+    written.iter().filter_map(|threshold| one(file, scenario, threshold, problems)).collect()
 }
 
 fn one(
     file: &ScenarioFile,
-    streams: &[Stream],
+    scenario: &Scenario,
     written: &ThresholdFile,
     problems: &mut Problems,
 ) -> Option<Threshold> {
     let metric = metric(written, problems);
-    let stream = stream(file, written, problems);
+    let stream = stream(file, scenario, written, problems);
     let over = written.over.as_ref().map_or(Some(Over::Measure), |over| {
-        self::over(over, streams, stream.map(|stream| stream.value.as_str()), problems)
+        self::over(
+            over,
+            &scenario.load.streams,
+            stream.map(|stream| stream.value.as_str()),
+            problems,
+        )
     });
     let grace = written.grace.as_ref().map_or(Some(Duration::ZERO), |it| duration(it, problems));
     let consecutive = written
@@ -144,6 +150,7 @@ fn action(written: &ThresholdFile) -> BreachAction {
 /// The stream that is meant, by either word.
 fn stream<'a>(
     file: &ScenarioFile,
+    scenario: &Scenario,
     written: &'a ThresholdFile,
     problems: &mut Problems,
 ) -> Option<&'a Spanned<String>> {
@@ -154,7 +161,12 @@ fn stream<'a>(
     }
     let stream = written.stream.as_ref().or(selected)?;
     if let Some(load) = file.load.0.as_ref() {
-        let names: Vec<&str> = load.streams.names().map(|name| name.value.as_str()).collect();
+        // Also those that could not be read, and what follows in the others.
+        let mut names: Vec<&str> = load.streams.names().map(|name| name.value.as_str()).collect();
+        let series = scenario.series();
+        let further: Vec<&str> =
+            series.iter().map(String::as_str).filter(|name| !names.contains(name)).collect();
+        names.extend(further);
         if !names.contains(&stream.value.as_str()) {
             let message = format!("there is no stream `{}`", stream.value);
             let help = suggest(&stream.value, "the streams", &names);
@@ -180,7 +192,8 @@ fn over(
         return Some(Over::Measure);
     }
     if let Some(name) = text.strip_prefix("segment:").map(str::trim) {
-        let meant = streams.iter().filter(|each| stream.is_none_or(|stream| each.name == stream));
+        let meant =
+            streams.iter().filter(|each| stream.is_none_or(|stream| is_meant(each, stream)));
         let names = meant.flat_map(|each| &each.segments).map(|segment| segment.name.as_str());
         let mut names: Vec<&str> = names.collect();
         names.dedup();
@@ -210,6 +223,12 @@ fn over(
             refuse(format!("`{text}` is no part of a run"), Some(help))
         }
     }
+}
+
+/// Whether a stream has a name, or what follows in it has.
+fn is_meant(stream: &Stream, name: &str) -> bool {
+    let behind = name.strip_prefix(stream.name.as_str());
+    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
 }
 
 /// Words that would do nothing, and conditions that cannot hold before the end.

@@ -26,6 +26,7 @@ use crate::schema::file::OtherwiseFile;
 use crate::schema::file::PickFile;
 use crate::schema::file::SchemaFile;
 use crate::schema::file::StepFile;
+use crate::schema::file::steps_of;
 use crate::yaml::Kept;
 use crate::yaml::Spanned;
 
@@ -40,13 +41,13 @@ pub(super) fn all(
     problems: &mut Problems,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    for (name, steps) in file.actions.0.iter().flat_map(|actions| &actions.0) {
+    for (name, action) in file.actions.0.iter().flat_map(|actions| &actions.0) {
         identifier(name, "an action's name", problems);
-        let steps = match steps {
-            Some(steps) => one(name, steps, outline, tables, problems),
+        let steps = match action {
+            Some(action) => one(name, steps_of(action), outline, tables, problems),
             None => Vec::new(),
         };
-        actions.push(Action { name: name.value.clone(), steps });
+        actions.push(Action { name: name.value.clone(), steps, then: Vec::new() });
     }
     actions
 }

@@ -151,7 +151,7 @@ fn schema(name: &str) -> Schema {
         enums: Vec::new(),
         domains: Vec::new(),
         tables: vec![items, orders, customers, log],
-        actions: vec![Action { name: "close".to_owned(), steps }],
+        actions: vec![Action { name: "close".to_owned(), steps, then: Vec::new() }],
         source: String::new(),
         content: String::new(),
     }

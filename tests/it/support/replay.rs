@@ -106,8 +106,6 @@ impl Replay {
         let world = Arc::clone(&self.world);
         let group = usize::try_from(group).unwrap();
         let mut lane = Lane::new(&world, group, u32::try_from(index).unwrap());
-        let until: Vec<Option<u64>> =
-            account["next"].as_array().unwrap().iter().map(Value::as_u64).collect();
         let exceptions: HashMap<(u64, u64), &str> = account["exceptions"]
             .as_array()
             .unwrap()
@@ -118,12 +116,12 @@ impl Replay {
             })
             .collect();
         let mut action = Action::default();
-        while !lane.position().eq(until.iter().copied()) {
+        while lane.decided() < number("decided") {
             let decision = lane.decide().expect("a lane ends before its account does");
             world.render(&decision, &mut action);
             match exceptions.get(&(u64::from(decision.stream), decision.slot)).copied() {
                 None | Some("short") => self.apply(&action),
-                Some("failed" | "missed" | "unsent") => {}
+                Some("failed" | "missed" | "unsent" | "late") => {}
                 Some("unknown") => self.doubt(&action),
                 Some(other) => panic!("nobody knows `{other}`"),
             }
