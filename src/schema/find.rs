@@ -27,7 +27,9 @@ impl Schema {
     /// of them new rows refer to.
     pub(crate) fn is_moving(&self, table: usize) -> bool {
         self.actions.iter().flat_map(|action| &action.steps).any(|step| match step {
-            Step::Insert { table: of } | Step::Delete { table: of, .. } => *of == table,
+            Step::Insert { table: of }
+            | Step::Upsert { table: of, .. }
+            | Step::Delete { table: of, .. } => *of == table,
             Step::Update { table: of, otherwise, .. } => {
                 *of == table && *otherwise == Otherwise::Insert
             }

@@ -185,16 +185,14 @@ impl Lane {
     /// lane: so all lanes find the same rows hot. The others' young rows are stood for by its own.
     fn pick_by_age(&self, parent: &Parent, draw: &mut Draw) -> Option<u64> {
         let rows = &self.tables[usize::from(parent.table.0)];
-        let seeded = self.world.table(parent.table).seeded;
-        let lanes = u64::from(self.world.lanes);
+        let table = self.world.table(parent.table);
+        let (seeded, lanes) = (table.seeded, u64::from(table.lanes));
         let count = seeded + (rows.alive.len() - rows.seeded) * lanes;
         let number = (count > 0).then(|| rank(&parent.pick, count, draw))?;
         let young = number.checked_sub(seeded);
-        Some(
-            young.map_or(number, |young| {
-                self.world.ordinal(self.index, rows.seeded + young / lanes)
-            }),
-        )
+        Some(young.map_or(number, |young| {
+            self.world.ordinal(parent.table, self.index, rows.seeded + young / lanes)
+        }))
     }
 
     /// A row of a shared table, of whichever lane. Drawn anew while it is one that an earlier step
