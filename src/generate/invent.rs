@@ -200,7 +200,7 @@ const LOCAL_MAX: usize = 128;
 /// there is room for. Returns how many bytes that is.
 fn dotted(name: &[u8], out: &mut [u8; LOCAL_MAX]) -> usize {
     let (mut length, mut is_open) = (0, false);
-    for letter in name.iter().chain(&[b' ']) {
+    for letter in name.iter().chain(b" ") {
         let is_kept = letter.is_ascii_alphanumeric();
         if (is_kept || is_open) && length < LOCAL_MAX {
             out[length] = if is_kept { letter.to_ascii_lowercase() } else { b'.' };
