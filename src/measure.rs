@@ -23,6 +23,7 @@ mod second;
 mod shared;
 mod spans;
 mod summary;
+mod sums;
 mod threshold;
 mod verdict;
 mod watch;

@@ -13,6 +13,7 @@ mod distribution;
 mod drawn;
 mod find;
 mod kind;
+mod set;
 pub(crate) mod typed;
 pub(crate) mod written;
 
@@ -49,6 +50,7 @@ pub use kind::named::EnumType;
 pub use lines::Lines;
 pub use pattern::Pattern;
 pub use pattern::Piece;
+pub use set::Set;
 pub use typed::TypedFill;
 
 /// A domain, checked.
@@ -381,24 +383,4 @@ pub enum Otherwise {
     Skip,
     /// A row (and the rows it owns) is inserted into the table instead; it is counted.
     Insert,
-}
-
-/// What an update makes of a column. The dependent ones are a closed set that we and the server
-/// evaluate alike.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Set {
-    /// A value drawn anew.
-    Fill(Fill),
-    /// The row enters this state.
-    State(usize),
-    /// Old value plus this.
-    Add(Literal),
-    /// Old value times this, rounded half away from zero to the column's scale.
-    Multiply(Decimal),
-    /// Old text and this behind it (cut to the column's length).
-    Append(String),
-    /// NOT old value.
-    Toggle,
-    /// The value after the old one in this list, the first after the last.
-    Next(Vec<Literal>),
 }
