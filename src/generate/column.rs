@@ -9,6 +9,7 @@ use crate::generate::dependent::Dependent;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
+use crate::generate::key::key_of;
 use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
@@ -143,6 +144,14 @@ impl World {
         self.is_null(column, &row)
     }
 
+    /// What the draws of a row's column are keyed by.
+    fn column_key(&self, column: &Column, row: &Row<'_>) -> u64 {
+        match self.table(row.table).stems.get(usize::from(column.number)) {
+            Some(stem) => key_of(*stem, row.item()),
+            None => key(self.seed, row.table.0, Purpose::Column(column.number), row.item()),
+        }
+    }
+
     /// Whether a column of a row is among those that are NULL.
     pub(super) fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
         if column.null_rate <= 0.0 {
@@ -160,7 +169,7 @@ impl World {
         row: &Row<'_>,
         action: &mut Action,
     ) -> Value {
-        let key = || key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+        let key = || self.column_key(column, row);
         match filler {
             Filler::Sequence { start } => {
                 Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
@@ -233,7 +242,7 @@ impl World {
             ParentRow::Owner => row.ordinal,
             ParentRow::Decided(place) => row.parents[*place],
             ParentRow::Still(pick) => {
-                let key = key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+                let key = self.column_key(column, row);
                 let count = self.table(table).seeded;
                 rank(pick, count, &mut Draw::new(key))
             }
@@ -263,7 +272,7 @@ impl World {
     }
 
     fn uuid_check(&self, table: TableId, high: u64) -> u64 {
-        key(self.seed, table.0, Purpose::Proof, high)
+        key_of(self.table(table).proof, high)
     }
 
     /// The row number that a UUID of a table stands for; `None` if it is not one of ours.

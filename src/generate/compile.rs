@@ -54,6 +54,7 @@ impl World {
             }
         }
         tables.iter_mut().zip(taken).for_each(|(table, taken)| table.taken = *taken);
+        tables.iter_mut().zip(0..).for_each(|(table, number)| table.root(scenario.seed, number));
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
@@ -150,6 +151,8 @@ fn table(
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
         taken: 0,
+        stems: Vec::new(),
+        proof: 0,
         lanes: Tables { scenario }.lanes((domain, number)),
         numbers_max: Tables { scenario }.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },

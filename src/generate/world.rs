@@ -8,6 +8,8 @@ use crate::action::StatementId;
 use crate::action::TableId;
 use crate::generate::column::Column;
 use crate::generate::column::Constant;
+use crate::generate::key::Purpose;
+use crate::generate::key::stem;
 use crate::generate::lane::Decision;
 use crate::generate::permute::Permutation;
 use crate::pace::Plan;
@@ -56,6 +58,10 @@ pub(super) struct Table {
     pub(super) taken: u64,
     /// Numbers that a run may use, from 0 on.
     pub(super) numbers_max: u64,
+    /// For each column, what its keys have in common: it saves two mixes for each value.
+    pub(super) stems: Vec<u64>,
+    /// The same for the half of a UUID that proves the other one.
+    pub(super) proof: u64,
     /// How to fill each column.
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
@@ -82,6 +88,15 @@ pub(super) struct Table {
     pub(super) mortal: bool,
     /// Whether all lanes change its rows.
     pub(super) shared: bool,
+}
+
+impl Table {
+    /// Works out what the keys of its values have in common. `number` is the table's.
+    pub(super) fn root(&mut self, seed: u64, number: u16) {
+        let columns = (0..).take(self.columns.len());
+        self.stems = columns.map(|column| stem(seed, number, Purpose::Column(column))).collect();
+        self.proof = stem(seed, number, Purpose::Proof);
+    }
 }
 
 /// To whom an owned table's rows belong.
