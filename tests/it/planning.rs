@@ -42,6 +42,18 @@ fn plans_are_what_they_always_were() {
 }
 
 #[test]
+fn sessions_and_what_follows_are_in_a_plan() {
+    let sessions = plan(&["@orders-sessions"]);
+    assert!(sessions.contains("200 sessions, as fast as they think"), "{sessions}");
+    let life = json(&["@orders-life"]);
+    let orders = life["tables"].as_array().unwrap();
+    let orders = orders.iter().find(|table| table["table"] == "public.orders").unwrap();
+    // Most orders are paid for, and most of those are shipped: two updates for each that is placed.
+    let number = |key: &str| orders[key].as_f64().unwrap();
+    assert!(number("updated") > number("inserted"), "{orders}");
+}
+
+#[test]
 fn every_slot_is_in_a_plan_and_counts_add_up() {
     let plan = json(&["@quickstart"]);
     assert_eq!(plan["format"], "loadgen.plan/1");

@@ -99,7 +99,7 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
     let streams = &world.groups[group];
     let slots = streams.iter().map(|stream| world.plan(*stream).slots());
     let slots = slots.sum::<Option<u64>>();
-    let lanes = u64::from(world.lanes);
+    let lanes = u64::from(world.lanes_of(group));
     let (looked_lanes, each) = match slots {
         Some(slots) if slots <= SLOTS_MAX => (lanes, u64::MAX),
         Some(slots) if slots / lanes <= SLOTS_MAX => ((SLOTS_MAX * lanes / slots).max(1), u64::MAX),
@@ -114,8 +114,11 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
         let mut lane = Lane::new(world, group, u32::try_from(lane).unwrap_or(0));
         for _ in 0..each {
             let Some(decision) = lane.decide() else { break };
-            let seen = &mut content.streams[usize::from(decision.stream)];
-            if seen.last.is_none_or(|last| decision.slot > last) {
+            // What follows is a part of what its stream comes to, and no slot of it.
+            let stream = world.stream_of(decision.stream);
+            let is_slot = stream == usize::from(decision.stream);
+            let seen = &mut content.streams[stream];
+            if is_slot && seen.last.is_none_or(|last| decision.slot > last) {
                 seen.last = Some(decision.slot);
                 seen.slots += 1;
                 seen.skipped += u64::from(decision.turn == Turn::Skip);

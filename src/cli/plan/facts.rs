@@ -40,6 +40,9 @@ pub(super) struct StreamOutlook {
     /// A second; `null` if it has no schedule.
     pub(super) peak_rate: Option<f64>,
     pub(super) mean_rate: Option<f64>,
+    /// How many sessions a closed stream has when it has the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sessions: Option<u32>,
     /// Mean rates of equal parts of the measured time.
     pub(super) profile: Vec<f64>,
     pub(super) segments: Vec<SegmentOutlook>,

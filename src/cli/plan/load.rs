@@ -11,6 +11,7 @@ use crate::cli::plan::facts::StreamOutlook;
 use crate::generate::World;
 use crate::pace::Pacing;
 use crate::pace::Profile;
+use crate::pace::Sessions;
 use crate::pace::nanoseconds;
 use crate::pace::real;
 use crate::pace::whole;
@@ -57,6 +58,7 @@ pub(super) fn stream(
         skipped: share(seen.skipped),
         peak_rate,
         mean_rate,
+        sessions: plan.sessions().map(Sessions::most),
         profile,
         segments,
         actions: actions(scenario, stream, slots),

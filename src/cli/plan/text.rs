@@ -11,6 +11,7 @@ use crate::report::text::columns;
 use crate::report::text::exact;
 use crate::report::text::wrap;
 use crate::units::format_bytes;
+use crate::units::format_count;
 use crate::units::format_duration;
 use crate::units::format_rate;
 
@@ -96,6 +97,9 @@ fn streams(outlook: &Outlook) -> Vec<Vec<String>> {
 fn sparkline(stream: &StreamOutlook) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let highest = stream.profile.iter().copied().fold(0.0, f64::max);
+    if let Some(sessions) = stream.sessions {
+        return format!("{} sessions, as fast as they think", format_count(sessions.into()));
+    }
     if stream.profile.is_empty() {
         return "as fast as the target takes it".to_owned();
     }
