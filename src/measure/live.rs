@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Counters;
+use super::Pace;
 use super::Phase;
 use super::Recorder;
 use super::Second;
@@ -223,29 +224,6 @@ pub struct LiveState {
     /// Gates and thresholds that do not hold now, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tripped: Vec<String>,
-}
-
-/// What sets the pace of a stream, at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
-    /// So many slots a second.
-    Rate(f64),
-    /// Nothing but the target.
-    Unlimited,
-    /// So many sessions, and how long they think.
-    Sessions(u64),
-    /// The actions that it follows.
-    Follows,
-}
-
-impl Pace {
-    /// Slots a second; infinite if none sets it.
-    pub fn rate(&self) -> f64 {
-        match self {
-            Pace::Rate(rate) => *rate,
-            Pace::Unlimited | Pace::Sessions(_) | Pace::Follows => f64::INFINITY,
-        }
-    }
 }
 
 /// One stream at one moment. Rates and percentiles are those since the last look.

@@ -1,6 +1,7 @@
 //! A scenario as it is written in YAML.
 
 mod profile;
+mod sessions;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +24,9 @@ pub(super) use profile::SpikeFile;
 pub(super) use profile::StartFile;
 pub(super) use profile::StepsFile;
 pub(super) use profile::TraceFile;
+pub(super) use sessions::ModelFile;
+pub(super) use sessions::SessionsFile;
+pub(super) use sessions::ThinkFile;
 
 /// One run: which domains, on which targets, under which load, judged how.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -212,70 +216,6 @@ pub(super) struct StreamFile {
     pub(super) arrival: Option<Spanned<ArrivalFile>>,
 }
 
-/// Who sets the pace.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ModelFile {
-    /// Slots come due at their time, whatever became of those before.
-    #[default]
-    Open,
-    /// Sessions wait for the answer, think, and go on.
-    Closed,
-}
-
-/// A part of a number of sessions over time: exactly one of `hold` and `ramp`, and `for`.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SessionsFile {
-    /// So many sessions.
-    pub(super) hold: Option<Spanned<String>>,
-    /// From one number of sessions to another, evenly.
-    pub(super) ramp: Option<Spanned<SessionsRampFile>>,
-    /// How long.
-    #[serde(rename = "for")]
-    pub(super) length: Option<Spanned<String>>,
-}
-
-/// From one number of sessions to another, evenly.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SessionsRampFile {
-    /// How many at first; as many as the segment before ended with unless set.
-    pub(super) from: Option<Spanned<String>>,
-    /// How many at last.
-    pub(super) to: Spanned<String>,
-}
-
-/// How long a session thinks: exactly one of these, or a duration by itself.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ThinkFile {
-    /// `[1s, 3s]`: evenly between the two.
-    pub(super) uniform: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
-    /// By its median and its 99th percentile.
-    pub(super) lognormal: Option<Spanned<ThinkLognormalFile>>,
-    /// By its mean.
-    pub(super) exponential: Option<ThinkExponentialFile>,
-}
-
-/// Thinking that mostly takes about as long, and now and then much longer.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ThinkLognormalFile {
-    /// Half of the times are shorter.
-    pub(super) median: Spanned<String>,
-    /// 99 % of the times are shorter.
-    pub(super) p99: Spanned<String>,
-}
-
-/// Thinking that ends at a random moment.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ThinkExponentialFile {
-    /// The mean of the times.
-    pub(super) mean: Spanned<String>,
-}
-
 /// Where a stream ends whatever its profile says.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -427,11 +367,5 @@ pub(super) struct ValidityFile {
 impl BareWords for ValidityFile {
     fn words() -> Vec<(&'static str, &'static str)> {
         vec![("off", "No gate: a run is valid whatever loadgen did wrong.")]
-    }
-}
-
-impl BareWords for ThinkFile {
-    fn words() -> Vec<(&'static str, &'static str)> {
-        Vec::new()
     }
 }
