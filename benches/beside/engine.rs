@@ -36,10 +36,10 @@ pub(crate) fn pacing(rounds: usize) {
     println!("| precision | rate error, ppm | sched p50 | p99 |\n|---|---|---|---|");
     for (precision, workers) in [("eco", "2"), ("normal", "2"), ("precise", "1")] {
         let set = format!("load.precision={precision}");
-        let runs: Vec<Value> = (0..rounds)
-            .map(|_| run("hold.yaml", &["--workers", workers, "--set", &set]))
-            .collect();
-        let of = |pick: fn(&Value) -> f64| spread(runs.iter().map(|run| pick(&run["streams"][0]))).1;
+        let runs: Vec<Value> =
+            (0..rounds).map(|_| run("hold.yaml", &["--workers", workers, "--set", &set])).collect();
+        let of =
+            |pick: fn(&Value) -> f64| spread(runs.iter().map(|run| pick(&run["streams"][0]))).1;
         let error = of(|stream| {
             let rate = |name: &str| stream[name].as_f64().unwrap();
             (rate("achieved_rate") / rate("target_rate") - 1.0) * 1e6

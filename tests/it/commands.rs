@@ -238,7 +238,7 @@ fn every_shipped_scenario_runs() {
         assert_eq!(summary["verdict"], "passed", "{name}: {}", done.out);
         place.assert_counted(&summary);
         let streams = summary["streams"].as_array().unwrap();
-        assert_eq!(streams.len(), scenario.load.streams.len(), "{name}");
+        assert_eq!(streams.len(), scenario.series().len(), "{name}");
         if let Some(stream) = streams.first() {
             assert!(stream["acknowledged"].as_u64().unwrap() >= 4, "{name}");
         }
