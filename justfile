@@ -25,6 +25,10 @@ test *WORDS:
 drills:
     cargo test --release --test drills -- --nocapture
 
+# loadgen beside its peers, in interleaved rounds: just bench, just bench statements 3
+bench *PARTS:
+    cargo bench --bench beside -- {{PARTS}}
+
 # seeding a million orders, beside \copy of the same rows, on a server that may be filled: just bench-seed postgres://…
 bench-seed URL *ROUNDS:
     cargo build --release
