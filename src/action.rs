@@ -305,6 +305,8 @@ pub struct TableInfo {
     pub columns: Vec<(String, ColumnType)>,
     /// Its primary key, as indexes into `columns`.
     pub key: Vec<usize>,
+    /// Whether all lanes change its rows, by adding.
+    pub shared: bool,
 }
 
 /// The shape of a statement.
@@ -329,6 +331,14 @@ pub enum StatementKind {
         set: Vec<Assignment>,
         /// The assignment, if there is one, whose parameter is certain to differ from what stood
         /// there before: reading the column then tells whether the update was committed.
+        evidence: Option<usize>,
+    },
+    /// One new row, or assignments to the one that has its key; the parameters are all columns, then
+    /// those of the assignments.
+    Upsert {
+        /// What becomes of which column, if the row exists.
+        set: Vec<Assignment>,
+        /// As of an update.
         evidence: Option<usize>,
     },
     /// One row goes; the parameters are the key.

@@ -12,6 +12,7 @@ mod manifest;
 mod progress;
 mod series;
 mod terminal;
+mod sums;
 pub(crate) mod text;
 
 pub use closing::Colour;

@@ -134,8 +134,32 @@ pub struct PostgresTarget {
     pub synchronous_commit: Option<String>,
     /// `statement_timeout` of our sessions, if the scenario sets it.
     pub statement_timeout: Option<Duration>,
+    /// The isolation level of our transactions, if the scenario sets it.
+    pub isolation: Option<Isolation>,
     /// How long a lost connection is tried again before the run gives up.
     pub reconnect: Duration,
+}
+
+/// How far transactions are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Each statement sees what is committed before it.
+    ReadCommitted,
+    /// The whole transaction does; who changes a row that has changed since is refused.
+    RepeatableRead,
+    /// As if they came one after the other.
+    Serializable,
+}
+
+impl Isolation {
+    /// As `default_transaction_isolation` has it.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::ReadCommitted => "read committed",
+            Self::RepeatableRead => "repeatable read",
+            Self::Serializable => "serializable",
+        }
+    }
 }
 
 /// Which PostgreSQL server.

@@ -13,6 +13,7 @@ mod distribution;
 mod drawn;
 mod find;
 mod kind;
+mod set;
 pub(crate) mod typed;
 pub(crate) mod written;
 
@@ -49,6 +50,7 @@ pub use kind::named::EnumType;
 pub use lines::Lines;
 pub use pattern::Pattern;
 pub use pattern::Piece;
+pub use set::Set;
 pub use typed::TypedFill;
 
 /// A domain, checked.
@@ -99,6 +101,9 @@ pub struct Table {
     pub owner: Option<Owner>,
     /// Set for rows whose life has states.
     pub states: Option<States>,
+    /// Whether the rows belong to all lanes: they are seeded, they stay, and all that changes them
+    /// is adding, whose order does not matter.
+    pub shared: bool,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -291,6 +296,14 @@ pub enum Pick {
     },
     /// Evenly among the rows in one of these states (indexes into [`States::names`]).
     State(Vec<usize>),
+    /// The older the likelier: the row at place `k` by age, counted from 1, as often as
+    /// `k^-exponent` says. So the oldest rows are the hot ones.
+    Zipf {
+        /// Above 0; the greater, the hotter.
+        exponent: f64,
+    },
+    /// Always the oldest, of those in one of these states; of all, if none is given.
+    Oldest(Vec<usize>),
 }
 
 /// The unit of business: steps that commit together.
@@ -340,6 +353,18 @@ pub enum Step {
         /// When there is none.
         otherwise: Otherwise,
     },
+    /// A new row, or a change to a row that exists: one statement, `INSERT … ON CONFLICT`. There is
+    /// a new one wherever there is none to change.
+    Upsert {
+        /// Where.
+        table: usize,
+        /// Which row, if one that exists.
+        pick: Pick,
+        /// The share of steps that take a row that exists, 0 to 1.
+        existing: f64,
+        /// Column and what becomes of it, if the row exists.
+        set: Vec<(usize, Set)>,
+    },
     /// The end of one row, after that of its children.
     Delete {
         /// Where.
@@ -358,24 +383,4 @@ pub enum Otherwise {
     Skip,
     /// A row (and the rows it owns) is inserted into the table instead; it is counted.
     Insert,
-}
-
-/// What an update makes of a column. The dependent ones are a closed set that we and the server
-/// evaluate alike.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Set {
-    /// A value drawn anew.
-    Fill(Fill),
-    /// The row enters this state.
-    State(usize),
-    /// Old value plus this.
-    Add(Literal),
-    /// Old value times this, rounded half away from zero to the column's scale.
-    Multiply(Decimal),
-    /// Old text and this behind it (cut to the column's length).
-    Append(String),
-    /// NOT old value.
-    Toggle,
-    /// The value after the old one in this list, the first after the last.
-    Next(Vec<Literal>),
 }

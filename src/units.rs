@@ -5,6 +5,7 @@ mod hex;
 mod interval;
 mod network;
 mod people;
+mod total;
 mod written;
 
 pub use decimal::Decimal;
@@ -18,6 +19,7 @@ pub use people::format_bytes;
 pub use people::format_count;
 pub use people::format_duration;
 pub use people::format_rate;
+pub use total::Total;
 pub use written::parse_count;
 pub use written::parse_duration;
 pub use written::parse_rate;

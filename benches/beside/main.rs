@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo bench --bench beside                        everything, half an hour on a quiet machine
-//!   cargo bench --bench beside -- statements 3        one part, three rounds: statements, …
+//!   cargo bench --bench beside -- statements 3        one part, three rounds: statements, render, engine, pacing, memory
 //! ```
 //!
 //! Each point of a round runs the peer and loadgen one after the other, and in turn who goes first; the
@@ -18,6 +18,7 @@
     reason = "the whole binary is a bench, which fails by panicking and tells what it saw"
 )]
 
+mod engine;
 mod measure;
 mod process;
 mod render;
@@ -41,7 +42,13 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 2] = [("statements", statements::all), ("render", render::all)];
+    let parts: [Part; 5] = [
+        ("statements", statements::all),
+        ("render", render::all),
+        ("engine", engine::actions),
+        ("pacing", engine::pacing),
+        ("memory", engine::memory),
+    ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
             part(rounds);

@@ -66,12 +66,14 @@ const CITY: [&str; 8] =
     ["Lisbon", "Porto", "Madrid", "Seville", "Toulouse", "Marseille", "Geneva", "Turin"];
 
 /// Who writes, and what writes all rows and counts their bytes.
-type Writer = (&'static str, fn() -> u64);
+type Writer<'a> = (&'static str, &'a dyn Fn() -> u64);
 
 /// Medians of rows a second, and what each comes to beside the writer tuned by hand.
 pub(crate) fn all(rounds: usize) {
-    let writers: [Writer; 3] =
-        [("tuned by hand", tuned), ("loadgen", ours), ("fake, naively", naive)];
+    let world = world();
+    let ours = || ours(&world);
+    let writers: [Writer<'_>; 3] =
+        [("tuned by hand", &tuned), ("loadgen", &ours), ("fake, naively", &naive)];
     let mut rates = vec![Vec::new(); writers.len()];
     for _ in 0..rounds {
         for (at, (_, writer)) in writers.iter().enumerate() {
@@ -95,8 +97,8 @@ pub(crate) fn all(rounds: usize) {
     }
 }
 
-/// As seeding makes them.
-fn ours() -> u64 {
+/// The schema, ready to give rows.
+fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let schema = include_str!("../scenarios/people.schema.yaml");
     std::fs::write(folder.path().join("people.schema.yaml"), schema).unwrap();
@@ -107,7 +109,11 @@ fn ours() -> u64 {
     let overrides = loadgen::scenario::Overrides::default();
     let checked = loadgen::scenario::check_file(path.to_str().unwrap(), &overrides, &|_| None);
     let Ok(Checked::Scenario(scenario)) = checked else { panic!("the bench's scenario is right") };
-    let world = World::new(&scenario, 1_767_225_600_000_000);
+    World::new(&scenario, 1_767_225_600_000_000)
+}
+
+/// As seeding makes them.
+fn ours(world: &World) -> u64 {
     let table = TableId::of(0);
     let mut action = Action::default();
     let mut bytes = 0;

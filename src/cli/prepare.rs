@@ -3,6 +3,7 @@
 
 mod books;
 mod others;
+mod sums;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -47,6 +47,7 @@ use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::scenario::Validity;
 use crate::sink::postgres::mark::Stage;
+use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::worker::PostgresOptions;
 
 /// `loadgen run`.
@@ -99,7 +100,9 @@ fn whole(
     let workers = workers(arguments.workers, scenario.load.precision)?;
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
+    let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let (finished, mut unwritten) = load(&prepared, workers, (feed, stop))?;
+    let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
     let facts = RunFacts {
@@ -111,8 +114,9 @@ fn whole(
         workers: u32::try_from(finished.workers).unwrap_or(u32::MAX),
         fingerprint,
         end: finished.end.clone(),
-        invalid_because: Vec::new(),
+        invalid_because: unread(&finished, after.as_ref().err()),
         tables: tables(&prepared, &finished),
+        shared: prepared.shared(&before, after.as_ref().ok(), &finished.account),
         streams: finished.streams.clone(),
         generator: Generator::now(),
         watched: finished.judgements.clone(),
@@ -125,6 +129,15 @@ fn whole(
     let written = prepared.folder.write_summary(&summary);
     unwritten.extend([account, written].into_iter().filter_map(Result::err));
     Ok(Ended { prepared, summary, unwritten })
+}
+
+/// A run that came to its end is no proof of anything if its sums could not be read.
+fn unread(finished: &Finished, error: Option<&SetupError>) -> Vec<String> {
+    let error = error.filter(|_| finished.end == End::Complete);
+    error
+        .map(|error| format!("the sums of shared tables could not be read: {error}"))
+        .into_iter()
+        .collect()
 }
 
 /// How many worker threads there are. Those that wait awake need a processor each, and one must be
@@ -246,10 +259,13 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
 fn settings(target: &PostgresTarget) -> Vec<(String, String)> {
     let timeout = target.statement_timeout.map(|timeout| timeout.as_millis().to_string());
     let commit = target.synchronous_commit.clone();
-    [("statement_timeout", timeout), ("synchronous_commit", commit)]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+    let isolation = target.isolation.map(|level| level.setting().to_owned());
+    let settings = [
+        ("statement_timeout", timeout),
+        ("synchronous_commit", commit),
+        ("default_transaction_isolation", isolation),
+    ];
+    settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// The first of the advisory locks of a run in a domain's database; connections count up from it.

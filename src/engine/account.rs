@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::action::Action;
 use crate::action::Change;
 use crate::action::Operation;
+use crate::action::StatementId;
 use crate::action::TableId;
 
 /// A run's account.
@@ -18,6 +19,10 @@ pub struct Account {
     pub resolved_committed: u64,
     /// Actions that were in flight on a lost connection, proved absent, and were sent again.
     pub resolved_absent: u64,
+    /// Rows that the server acknowledged as changed, by statement; it ends with the last that
+    /// changed any.
+    #[serde(skip)]
+    changed: Vec<u64>,
 }
 
 /// What became of a table's rows, warm-up included.
@@ -97,11 +102,13 @@ pub(super) struct Effect {
     pub(super) table: TableId,
     pub(super) change: Change,
     pub(super) rows: u32,
+    pub(super) statement: StatementId,
 }
 
 impl From<&Operation> for Effect {
     fn from(operation: &Operation) -> Self {
-        Self { table: operation.table, change: operation.change, rows: operation.rows }
+        let Operation { table, change, rows, statement, .. } = *operation;
+        Self { table, change, rows, statement }
     }
 }
 
@@ -124,6 +131,21 @@ impl Account {
         self.lanes.extend(other.lanes.iter().cloned());
         self.resolved_committed += other.resolved_committed;
         self.resolved_absent += other.resolved_absent;
+        for (statement, rows) in other.changed.iter().enumerate() {
+            *self.changed_at(statement) += rows;
+        }
+    }
+
+    /// How many rows a statement changed, a row each time, as far as the server acknowledged it.
+    pub fn changed_by(&self, statement: StatementId) -> u64 {
+        self.changed.get(usize::from(statement.0)).copied().unwrap_or(0)
+    }
+
+    fn changed_at(&mut self, statement: usize) -> &mut u64 {
+        if self.changed.len() <= statement {
+            self.changed.resize(statement + 1, 0);
+        }
+        &mut self.changed[statement]
     }
 
     fn rows(&mut self, table: TableId) -> &mut Rows {
@@ -152,10 +174,12 @@ impl Account {
 
     fn change(&mut self, effect: Effect, rows: u32) {
         *self.counter(effect) += u64::from(rows);
+        *self.changed_at(effect.statement.0.into()) += u64::from(rows);
     }
 
     fn unchange(&mut self, effect: Effect, rows: u32) {
         *self.counter(effect) -= u64::from(rows);
+        *self.changed_at(effect.statement.0.into()) -= u64::from(rows);
     }
 
     fn counter(&mut self, effect: Effect) -> &mut u64 {

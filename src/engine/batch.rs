@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::generate::Decision;
 use crate::generate::World;
+use crate::measure::ErrorClass;
 use crate::measure::Stamps;
 use crate::pace::nanoseconds;
 use crate::sink::Ticket;
@@ -38,6 +39,8 @@ pub(super) struct Batch {
     pub(super) tries: u32,
     /// How often it lost against another transaction.
     pub(super) losses: u32,
+    /// What its last attempt ended by, if the server refused it.
+    pub(super) refusal: Option<ErrorClass>,
     /// When its rows were first sent.
     pub(super) sent: u64,
     /// A crash took it back after it had been acknowledged and recorded.
@@ -145,6 +148,7 @@ impl Batches {
                 order: 0,
                 tries: 0,
                 losses: 0,
+                refusal: None,
                 sent: 0,
                 was_acknowledged: false,
             });

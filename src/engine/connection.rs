@@ -7,6 +7,8 @@
 //! ```
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ mod batch;
 mod end;
 mod late;
 mod lost;
+mod rest;
 mod sessions;
 mod settle;
 mod wait;
@@ -66,6 +69,8 @@ pub(super) struct Connection {
     woken: u64,
     stop: watch::Receiver<Level>,
     period: Period,
+    /// Lanes whose action rests before it is tried again, by the end of the rest.
+    resting: BinaryHeap<Reverse<(u64, usize)>>,
     outcomes: Vec<Outcome>,
     batches: Batches,
     action: Action,
@@ -133,6 +138,7 @@ impl Connection {
             woken: 0,
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),
+            resting: BinaryHeap::new(),
             outcomes: Vec::new(),
             batches: Batches::default(),
             action: Action::default(),
@@ -316,6 +322,8 @@ impl Connection {
             sink,
             is_submitted: false,
             was_acknowledged: false,
+            refusal: None,
+            rests_until: None,
             is_doubtful: false,
             horizon: 0,
         };
@@ -347,6 +355,7 @@ impl Connection {
 
     /// Submits what is queued, as far as there is room.
     fn fill(&mut self) {
+        self.wake_rested();
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
                 let Some(number) = self.routes[route].queue.pop_front() else { break };
@@ -379,6 +388,7 @@ impl Connection {
             counters.sent += 1;
         } else {
             counters.retries += 1;
+            counters.retries_after.count(flight.refusal.take(), 1);
         }
         flight.tries += 1;
         flight.is_submitted = true;

@@ -12,6 +12,7 @@ use crate::generate::Decision;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::World;
+use crate::measure::ErrorClass;
 use crate::measure::Stamps;
 
 /// A lane of a connection. It has one action under way at a time: so no two actions in flight
@@ -66,6 +67,10 @@ pub(super) struct Flight {
     pub(super) is_submitted: bool,
     /// A crash took it back after it had been acknowledged and recorded.
     pub(super) was_acknowledged: bool,
+    /// What its last attempt ended by, if it is to be made again.
+    pub(super) refusal: Option<ErrorClass>,
+    /// Until when it rests, on the run's clock, before it is tried again: it is in no queue then.
+    pub(super) rests_until: Option<u64>,
     /// A row of it missed an earlier update, and so may look already as this action leaves it.
     pub(super) is_doubtful: bool,
     /// What the sink said of it when it was last sent: see [`crate::sink::Receipt`].

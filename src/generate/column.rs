@@ -9,6 +9,8 @@ use crate::generate::dependent::Dependent;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
+use crate::generate::key::key_of;
+use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
 use crate::generate::words::Words;
@@ -142,6 +144,14 @@ impl World {
         self.is_null(column, &row)
     }
 
+    /// What the draws of a row's column are keyed by.
+    fn column_key(&self, column: &Column, row: &Row<'_>) -> u64 {
+        match self.table(row.table).stems.get(usize::from(column.number)) {
+            Some(stem) => key_of(*stem, row.item()),
+            None => key(self.seed, row.table.0, Purpose::Column(column.number), row.item()),
+        }
+    }
+
     /// Whether a column of a row is among those that are NULL.
     pub(super) fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
         if column.null_rate <= 0.0 {
@@ -159,7 +169,7 @@ impl World {
         row: &Row<'_>,
         action: &mut Action,
     ) -> Value {
-        let key = || key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+        let key = || self.column_key(column, row);
         match filler {
             Filler::Sequence { start } => {
                 Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
@@ -232,7 +242,7 @@ impl World {
             ParentRow::Owner => row.ordinal,
             ParentRow::Decided(place) => row.parents[*place],
             ParentRow::Still(pick) => {
-                let key = key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+                let key = self.column_key(column, row);
                 let count = self.table(table).seeded;
                 rank(pick, count, &mut Draw::new(key))
             }
@@ -262,7 +272,7 @@ impl World {
     }
 
     fn uuid_check(&self, table: TableId, high: u64) -> u64 {
-        key(self.seed, table.0, Purpose::Proof, high)
+        key_of(self.table(table).proof, high)
     }
 
     /// The row number that a UUID of a table stands for; `None` if it is not one of ours.
@@ -277,29 +287,6 @@ impl World {
         let ordinal = number.checked_sub(self.table(table).taken)?;
         (self.uuid(table, ordinal) == uuid).then_some(ordinal)
     }
-}
-
-/// An index below `count`: evenly, or near the end.
-pub(super) fn rank(pick: &Pick, count: u64, draw: &mut Draw) -> u64 {
-    match pick {
-        Pick::Uniform | Pick::State(_) => draw.below(count),
-        Pick::Recent { mean } => {
-            count.saturating_sub(1 + geometric(*mean, draw).min(count.saturating_sub(1)))
-        }
-    }
-}
-
-/// A whole number from 0 on, geometric with this mean: ⌊ln(1 − u) / ln(1 − 1/(mean + 1))⌋.
-fn geometric(mean: f64, draw: &mut Draw) -> u64 {
-    let step = libm::log1p(-1.0 / (mean + 1.0));
-    let number = libm::floor(libm::log1p(-draw.unit()) / step);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and `as` saturates"
-    )]
-    let number = number as u64;
-    number
 }
 
 /// The first share above `unit`.

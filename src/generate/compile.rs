@@ -12,7 +12,6 @@ use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::generate::column::ParentRow;
-use crate::generate::group;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
@@ -55,6 +54,7 @@ impl World {
             }
         }
         tables.iter_mut().zip(taken).for_each(|(table, taken)| table.taken = *taken);
+        tables.iter_mut().zip(0..).for_each(|(table, number)| table.root(scenario.seed, number));
         relate(&mut tables);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
@@ -77,7 +77,7 @@ impl World {
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),
-            groups: group::groups(&tables, &actions, &streams, &follow_ups),
+            groups: Tables { scenario }.groups(),
             tables,
             actions,
             streams,
@@ -146,10 +146,13 @@ fn table(
         name: written.name.clone(),
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
         key: written.key.clone(),
+        shared: written.shared,
     });
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
         taken: 0,
+        stems: Vec::new(),
+        proof: 0,
         lanes: Tables { scenario }.lanes((domain, number)),
         numbers_max: Tables { scenario }.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
@@ -169,6 +172,7 @@ fn table(
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),
         mortal,
+        shared: written.shared,
     }
 }
 
@@ -209,13 +213,27 @@ pub(super) fn update_statement(
     evidence: Option<usize>,
 ) -> StatementId {
     let info = catalog.table(table);
-    let kind_of = |column: usize| info.columns[column].1;
-    let mut parameters: Vec<_> = set
-        .iter()
-        .filter_map(|assignment| parameter(&assignment.how, kind_of(assignment.column)))
-        .collect();
-    parameters.extend(info.key.iter().map(|column| kind_of(*column)));
+    let mut parameters = parameters(info, &set);
+    parameters.extend(info.key.iter().map(|column| info.columns[*column].1));
     add_statement(catalog, table, StatementKind::Update { set, evidence }, parameters)
+}
+
+/// An upsert's statement.
+pub(super) fn upsert_statement(
+    catalog: &mut Catalog,
+    table: TableId,
+    set: Vec<Assignment>,
+    evidence: Option<usize>,
+) -> StatementId {
+    let info = catalog.table(table);
+    let mut kinds: Vec<_> = info.columns.iter().map(|(_, kind)| *kind).collect();
+    kinds.extend(parameters(info, &set));
+    add_statement(catalog, table, StatementKind::Upsert { set, evidence }, kinds)
+}
+
+fn parameters(info: &TableInfo, set: &[Assignment]) -> Vec<ColumnType> {
+    let kind_of = |assignment: &Assignment| info.columns[assignment.column].1;
+    set.iter().filter_map(|each| parameter(&each.how, kind_of(each))).collect()
 }
 
 /// The type of an assignment's parameter, if it has one.
@@ -284,14 +302,16 @@ fn streams(scenario: &Scenario, names: &Names<'_>) -> Vec<Stream> {
         .collect()
 }
 
-/// Whether the rows of a reference's table come and go, so that a lane must pick one.
+/// Whether a lane must pick the row of a reference: the rows of the table come and go, or an action
+/// that refers to one may have changed it.
 pub(super) fn parent_row(
     names: &Names<'_>,
     reference: &schema::Reference,
     place: usize,
 ) -> ParentRow {
     let tables = Tables { scenario: names.scenario };
-    if tables.target(reference).is_none_or(|parent| tables.is_still(parent)) {
+    let is_free = |parent| tables.is_still(parent) && !tables.is_shared(parent);
+    if tables.target(reference).is_none_or(is_free) {
         ParentRow::Still(reference.pick.clone())
     } else {
         ParentRow::Decided(place)

@@ -174,18 +174,10 @@ pub(super) fn email(
     let digits = base36(number, &mut buffer);
     let start = action.arena().len();
     if let Some(Value::Text(span)) = name.map(|at| action.values_from(at)[0]) {
-        let (from, end) = (span.start as usize, (span.start + span.len) as usize);
-        let mut is_open = false;
-        for at in from..=end {
-            // The name stands in the same arena, so it is read byte by byte.
-            let letter = action.arena().as_bytes().get(at).copied().filter(|_| at < end);
-            match letter.filter(u8::is_ascii_alphanumeric) {
-                Some(letter) => action.arena().push(letter.to_ascii_lowercase().into()),
-                None if is_open => action.arena().push('.'),
-                None => {}
-            }
-            is_open = letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
-        }
+        let mut local = [0; LOCAL_MAX];
+        let length = dotted(action.text(span).as_bytes(), &mut local);
+        // It is ASCII, every byte of it.
+        action.arena().push_str(str::from_utf8(&local[..length]).unwrap_or_default());
     }
     if let ColumnType::Varchar(Some(limit)) = column.kind {
         let behind = digits.len() + 1 + place.len();
@@ -199,6 +191,24 @@ pub(super) fn email(
     arena.push('@');
     arena.push_str(place);
     action.text_from(start)
+}
+
+/// The most bytes of a name that an address begins with.
+const LOCAL_MAX: usize = 128;
+
+/// Writes the letters and digits of a name in lower case, a dot behind each run of them; as much as
+/// there is room for. Returns how many bytes that is.
+fn dotted(name: &[u8], out: &mut [u8; LOCAL_MAX]) -> usize {
+    let (mut length, mut is_open) = (0, false);
+    for letter in name.iter().chain(b" ") {
+        let is_kept = letter.is_ascii_alphanumeric();
+        if (is_kept || is_open) && length < LOCAL_MAX {
+            out[length] = if is_kept { letter.to_ascii_lowercase() } else { b'.' };
+            length += 1;
+        }
+        is_open = is_kept;
+    }
+    length
 }
 
 /// A number in digits 0 to 9 and a to z, written to the end of the buffer.

@@ -50,9 +50,18 @@ impl Purpose {
 
 /// The key of one draw: `place` is a table or stream, `item` a row or slot.
 pub(super) fn key(seed: u64, place: u16, purpose: Purpose, item: u64) -> u64 {
+    key_of(stem(seed, place, purpose), item)
+}
+
+/// What the keys of all items of one place and purpose have in common.
+pub(super) fn stem(seed: u64, place: u16, purpose: Purpose) -> u64 {
     let place = mix64(seed.wrapping_add(GOLDEN.wrapping_mul(u64::from(place) + 1)));
-    let purpose = mix64(place ^ purpose.code().wrapping_mul(GOLDEN));
-    mix64(purpose ^ item.wrapping_mul(GOLDEN).rotate_left(17))
+    mix64(place ^ purpose.code().wrapping_mul(GOLDEN))
+}
+
+/// The key of one item.
+pub(super) fn key_of(stem: u64, item: u64) -> u64 {
+    mix64(stem ^ item.wrapping_mul(GOLDEN).rotate_left(17))
 }
 
 /// A short sequence of draws from one key (SplitMix64).

@@ -13,6 +13,7 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 
+mod apply;
 mod choose;
 mod follow;
 mod orphans;

@@ -45,6 +45,9 @@ impl World {
                     let shape = shape(step.table, Change::Update, *statement, 1);
                     self.render_update((shape, row), set, decision, action);
                 }
+                StepKind::Upsert { statement, set, .. } => {
+                    self.render_upsert((step, *statement), set, decision, action);
+                }
                 StepKind::Delete { .. } => {
                     // The victims of all deletes stand in one list, and the first delete takes it.
                     for victim in victims.by_ref() {
@@ -76,69 +79,10 @@ impl World {
         step.map_or(0, |step| self.catalog.table(step.table).domain)
     }
 
-    /// The rows an action needs to exist: those it changes, and the parents of those it makes.
-    pub fn needs(&self, decision: &Decision, rows: &mut Vec<RowId>) {
-        self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
-        for step in &self.actions[usize::from(decision.action)].steps {
-            if matches!(step.kind, StepKind::Insert { .. }) {
-                for (place, parent) in self.table(step.table).decided.iter().enumerate() {
-                    let ordinal = decision.pick(step.at + 1 + place);
-                    rows.push(RowId { table: parent.table, ordinal });
-                }
-            }
-        }
-        // A row that the action makes itself need not exist before.
-        let mut made = Vec::new();
-        self.makes(decision, &mut made);
-        rows.retain(|row| !made.contains(row));
-    }
-
-    /// The rows an action changes or deletes, without the children of those it deletes.
-    pub fn changes(&self, decision: &Decision, rows: &mut Vec<RowId>) {
-        self.touched(decision, |step| !matches!(step.kind, StepKind::Insert { .. }), rows);
-    }
-
-    /// Whether there is an action that deletes rows.
-    pub fn has_deletes(&self) -> bool {
-        self.has_deletes
-    }
-
-    /// Whether an action deletes rows.
-    pub fn deletes(&self, decision: &Decision) -> bool {
-        let steps = &self.actions[usize::from(decision.action)].steps;
-        steps.iter().any(|step| matches!(step.kind, StepKind::Delete { .. }))
-    }
-
-    /// The rows an action makes, without those they own.
-    pub fn makes(&self, decision: &Decision, rows: &mut Vec<RowId>) {
-        self.touched(decision, |step| matches!(step.kind, StepKind::Insert { .. }), rows);
-    }
-
-    fn touched(&self, decision: &Decision, which: impl Fn(&Step) -> bool, rows: &mut Vec<RowId>) {
-        if decision.turn == Turn::Skip {
-            return;
-        }
-        let steps = self.actions[usize::from(decision.action)].steps.iter();
-        rows.extend(
-            steps
-                .filter(|step| which(step))
-                .map(|step| RowId { table: step.table, ordinal: decision.pick(step.at) }),
-        );
-    }
-
     fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {
         let table = self.table(step.table);
-        let parents: Vec<u64> =
-            (0..table.decided.len()).map(|place| decision.pick(step.at + 1 + place)).collect();
-        let row = Row {
-            table: step.table,
-            ordinal: decision.pick(step.at),
-            line: 0,
-            at_us: decision.at_us,
-            parents: &parents,
-            state: 0,
-            change: 0,
-        };
+        let parents = self.parents_of_new(step, decision);
+        let row = new_row(step, decision, &parents);
         self.render_row(&row, action);
         for owned in &table.owned {
             self.render_owned(*owned, &row, action);
@@ -160,8 +104,20 @@ impl World {
         of.min + u32::try_from(more).unwrap_or(0)
     }
 
+    /// The numbers of a new row's decided parents.
+    fn parents_of_new(&self, step: &Step, decision: &Decision) -> Vec<u64> {
+        let decided = &self.table(step.table).decided;
+        (0..decided.len()).map(|place| decision.pick(step.parent_at(place))).collect()
+    }
+
     /// One inserted row.
     pub(super) fn render_row(&self, row: &Row<'_>, action: &mut Action) {
+        let first = self.push_row(row, action);
+        action.finish(first, shape(row.table, Change::Insert, self.table(row.table).insert, 1));
+    }
+
+    /// The values of a new row; the result is the place of the first.
+    fn push_row(&self, row: &Row<'_>, action: &mut Action) -> usize {
         let table = self.table(row.table);
         let first = action.value_count();
         (0..table.columns.len()).for_each(|_| action.push(Value::Null));
@@ -181,7 +137,7 @@ impl World {
             };
             action.set(first + number, value);
         }
-        action.finish(first, shape(row.table, Change::Insert, table.insert, 1));
+        first
     }
 
     fn render_update(
@@ -192,15 +148,22 @@ impl World {
         action: &mut Action,
     ) {
         let first = action.value_count();
-        let row = Row {
-            table: shape.table,
-            ordinal,
-            line: 0,
-            at_us: decision.at_us,
-            parents: &[],
-            state: 0,
-            change: (u64::from(decision.stream) << 48 | decision.slot) + 1,
-        };
+        self.push_set((shape.table, ordinal), set, decision, action);
+        self.push_key(shape.table, ordinal, action);
+        action.finish(first, shape);
+    }
+
+    /// The values of assignments to a row.
+    fn push_set(
+        &self,
+        (table, ordinal): (TableId, u64),
+        set: &[SetValue],
+        decision: &Decision,
+        action: &mut Action,
+    ) {
+        let change = (u64::from(decision.stream) << 48 | decision.slot) + 1;
+        let at_us = decision.at_us;
+        let row = Row { table, ordinal, line: 0, at_us, parents: &[], state: 0, change };
         for each in set {
             let value = match each {
                 SetValue::Draw(column) => self.column_value(column, &row, action),
@@ -209,8 +172,21 @@ impl World {
             };
             action.push(value);
         }
-        self.push_key(shape.table, ordinal, action);
-        action.finish(first, shape);
+    }
+
+    /// A row as if it were new, and what becomes of it if it is not.
+    fn render_upsert(
+        &self,
+        (step, statement): (&Step, StatementId),
+        set: &[SetValue],
+        decision: &Decision,
+        action: &mut Action,
+    ) {
+        let parents = self.parents_of_new(step, decision);
+        let first = self.push_row(&new_row(step, decision, &parents), action);
+        self.push_set((step.table, decision.pick(step.at)), set, decision, action);
+        let change = if step.makes(decision) { Change::Insert } else { Change::Update };
+        action.finish(first, shape(step.table, change, statement, 1));
     }
 
     fn push_key(&self, table: TableId, ordinal: u64, action: &mut Action) {
@@ -233,6 +209,11 @@ impl World {
         self.push_key(row.table, row.ordinal, action);
         action.finish(first, shape(row.table, Change::Delete, table.delete, 1));
     }
+}
+
+fn new_row<'a>(step: &Step, decision: &Decision, parents: &'a [u64]) -> Row<'a> {
+    let (ordinal, at_us) = (decision.pick(step.at), decision.at_us);
+    Row { table: step.table, ordinal, line: 0, at_us, parents, state: 0, change: 0 }
 }
 
 fn shape(table: TableId, change: Change, statement: StatementId, rows: u32) -> Shape {

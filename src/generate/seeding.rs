@@ -6,11 +6,11 @@ use crate::action::TableId;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::column::rank;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
+use crate::generate::pick::rank;
 use crate::generate::world::Table;
 use crate::schema::order::parents_first;
 
@@ -18,7 +18,7 @@ use crate::schema::order::parents_first;
 const CHUNK_ROWS: u64 = 20_000;
 
 /// Seeded rows get times over this long before the start: 30 days.
-const PAST_US: i64 = 30 * 86_400_000_000;
+const PAST_US: u64 = 30 * 86_400_000_000;
 
 /// A range of a table's seeded rows: what one COPY loads and one marker vouches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,16 @@ pub(super) fn ranks(tables: &[Table]) -> Vec<usize> {
     let mut ranks = vec![0; tables.len()];
     order.iter().enumerate().for_each(|(rank, table)| ranks[*table] = rank);
     ranks
+}
+
+/// ⌊whole · part / of⌋, for `part` up to `of`; without the slow division of long numbers where it can be.
+fn share(whole: u64, part: u64, of: u64) -> u64 {
+    let (each, rest) = (whole / of, whole % of);
+    let more = match rest.checked_mul(part) {
+        Some(product) => product / of,
+        None => u64::try_from(u128::from(rest) * u128::from(part) / u128::from(of)).unwrap_or(0),
+    };
+    each * part + more
 }
 
 impl World {
@@ -103,9 +113,8 @@ impl World {
         }
         let seeded = self.seeded_in_lane(table, lane);
         let state = of.states.as_ref().map_or(0, |states| states.seeded_state(index, seeded));
-        let back =
-            i128::from(PAST_US) * i128::from(of.seeded - ordinal) / i128::from(of.seeded.max(1));
-        let at_us = self.start_us - i64::try_from(back).unwrap_or(0) - 1;
+        let back = share(PAST_US, of.seeded - ordinal, of.seeded.max(1));
+        let at_us = self.start_us.saturating_sub_unsigned(back) - 1;
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }
 

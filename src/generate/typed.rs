@@ -160,7 +160,7 @@ pub(super) fn written(value: &Written, action: &mut Action) -> Value {
 
 /// A time with no more digits of seconds than its type keeps, so that the server has none to round.
 pub(super) fn to_digits(kind: ColumnType, value: Value) -> Value {
-    let digits = kind.second_digits().unwrap_or(6).min(6);
+    let Some(digits @ 0..6) = kind.second_digits() else { return value };
     let step = 10_i64.pow(u32::from(6 - digits));
     match value {
         Value::Timestamp(us) if us != i64::MAX && us != i64::MIN => {

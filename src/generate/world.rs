@@ -8,6 +8,9 @@ use crate::action::StatementId;
 use crate::action::TableId;
 use crate::generate::column::Column;
 use crate::generate::column::Constant;
+use crate::generate::key::Purpose;
+use crate::generate::key::stem;
+use crate::generate::lane::Decision;
 use crate::generate::permute::Permutation;
 use crate::pace::Plan;
 use crate::pace::Sessions;
@@ -55,6 +58,10 @@ pub(super) struct Table {
     pub(super) taken: u64,
     /// Numbers that a run may use, from 0 on.
     pub(super) numbers_max: u64,
+    /// For each column, what its keys have in common: it saves two mixes for each value.
+    pub(super) stems: Vec<u64>,
+    /// The same for the half of a UUID that proves the other one.
+    pub(super) proof: u64,
     /// How to fill each column.
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
@@ -79,6 +86,17 @@ pub(super) struct Table {
     pub(super) shuffle: Permutation,
     /// Whether some action deletes its rows.
     pub(super) mortal: bool,
+    /// Whether all lanes change its rows.
+    pub(super) shared: bool,
+}
+
+impl Table {
+    /// Works out what the keys of its values have in common. `number` is the table's.
+    pub(super) fn root(&mut self, seed: u64, number: u16) {
+        let columns = (0..).take(self.columns.len());
+        self.stems = columns.map(|column| stem(seed, number, Purpose::Column(column))).collect();
+        self.proof = stem(seed, number, Purpose::Proof);
+    }
 }
 
 /// To whom an owned table's rows belong.
@@ -198,8 +216,35 @@ pub(super) enum StepKind {
     Insert { parents: Vec<ParentChoice>, earlier: u64 },
     /// A change of the row.
     Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
+    /// A new row or a change of one, as the number behind its own among the picks says: 0 or 1. Its
+    /// parents' numbers follow that.
+    Upsert {
+        statement: StatementId,
+        state: Option<usize>,
+        set: Vec<SetValue>,
+        parents: Vec<ParentChoice>,
+        pick: Pick,
+        existing: f64,
+    },
     /// The end of the row.
     Delete { choice: Choice },
+}
+
+impl Step {
+    /// Where the number of a new row's parent stands among the picks.
+    pub(super) fn parent_at(&self, place: usize) -> usize {
+        let is_upsert = matches!(self.kind, StepKind::Upsert { .. });
+        self.at + 1 + usize::from(is_upsert) + place
+    }
+
+    /// Whether it makes a row of its own, as far as `decision` says.
+    pub(super) fn makes(&self, decision: &Decision) -> bool {
+        match self.kind {
+            StepKind::Insert { .. } => true,
+            StepKind::Upsert { .. } => decision.pick(self.at + 1) == 0,
+            StepKind::Update { .. } | StepKind::Delete { .. } => false,
+        }
+    }
 }
 
 /// How an insert finds a parent.
@@ -218,6 +263,8 @@ pub(super) enum Choice {
     Same(usize),
     /// One of the living.
     Pick(Pick, Otherwise),
+    /// One of all lanes' rows, other than those that stand at these picks.
+    Shared(Pick, Vec<usize>),
 }
 
 /// How an update's parameter comes about.

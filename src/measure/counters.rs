@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::measure::ErrorClass;
+
 /// What became of a stream's slots. This is where each count is defined.
 ///
 /// ```text
@@ -35,6 +37,8 @@ pub struct Counters {
     pub unfinished: u64,
     /// Attempts beyond the first, of any slot.
     pub retries: u64,
+    /// What these came after.
+    pub retries_after: Retries,
     /// Slots that found no row to work on and inserted one: `otherwise: insert`.
     pub fallbacks: u64,
     /// Acknowledged commits that a crash of the server took back. What is sent again and
@@ -53,6 +57,30 @@ pub struct Counters {
     pub batched: u64,
 }
 
+/// Attempts beyond the first, by what became of the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Retries {
+    /// It waited for another transaction that waited for it (40P01).
+    pub deadlock: u64,
+    /// Another transaction had changed what it read or wrote (40001).
+    pub serialization: u64,
+    /// Its connection was lost, and it proved absent.
+    pub connection: u64,
+}
+
+impl Retries {
+    /// Counts attempts after one that ended by `refusal`; by none if its connection was lost.
+    pub fn count(&mut self, refusal: Option<ErrorClass>, attempts: u64) {
+        match refusal {
+            Some(ErrorClass::Deadlock) => self.deadlock += attempts,
+            Some(ErrorClass::Serialization) => self.serialization += attempts,
+            None => self.connection += attempts,
+            // Half of a batch that was refused for one of its rows.
+            Some(_) => {}
+        }
+    }
+}
+
 impl Counters {
     /// Adds those of another worker.
     pub fn add(&mut self, other: &Counters) {
@@ -66,6 +94,9 @@ impl Counters {
         self.late += other.late;
         self.unfinished += other.unfinished;
         self.retries += other.retries;
+        self.retries_after.deadlock += other.retries_after.deadlock;
+        self.retries_after.serialization += other.retries_after.serialization;
+        self.retries_after.connection += other.retries_after.connection;
         self.fallbacks += other.fallbacks;
         self.lost_after_ack += other.lost_after_ack;
         self.after_end += other.after_end;

@@ -1,11 +1,9 @@
 //! The run as it goes: what workers hand over, second by second, and what that comes to.
 
 use std::ops::Range;
-use std::time::Duration;
-
-use serde::Serialize;
 
 use super::Counters;
+use super::LiveStream;
 use super::Pace;
 use super::Phase;
 use super::Recorder;
@@ -207,49 +205,6 @@ fn waiting(slots: Range<u64>, at_ns: u64, due_at: impl Fn(u64) -> Option<u64>) -
         slot = next;
     }
     waiting
-}
-
-/// All streams at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LiveState {
-    /// Since the run began, in seconds.
-    pub at_s: f64,
-    /// What is going on.
-    pub phase: Phase,
-    /// How long this phase will still last, if it is known.
-    #[serde(skip)]
-    pub left: Option<Duration>,
-    /// In the order of the scenario.
-    pub streams: Vec<LiveStream>,
-    /// Gates and thresholds that do not hold now, by name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tripped: Vec<String>,
-}
-
-/// One stream at one moment. Rates and percentiles are those since the last look.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LiveStream {
-    /// Its name.
-    pub name: String,
-    /// Slots a second that should come due; `None` if there is no such rate.
-    pub target: Option<f64>,
-    /// What there is instead.
-    #[serde(skip)]
-    pub pace: Pace,
-    /// Acknowledged a second.
-    pub achieved: f64,
-    /// Acknowledged since the phase began.
-    pub acknowledged: u64,
-    /// Failed since the phase began.
-    pub failed: u64,
-    /// Sent, and nothing heard of it yet.
-    pub in_flight: u64,
-    /// Attempts beyond the first since the phase began.
-    pub retries: u64,
-    /// From intended to sent, 99th percentile; `None` if nothing was sent.
-    pub lag_p99_ns: Option<u64>,
-    /// From intended to acknowledged, 99th percentile; `None` if nothing was acknowledged.
-    pub response_p99_ns: Option<u64>,
 }
 
 #[cfg(test)]

@@ -18,11 +18,14 @@ use super::Gates;
 use super::Generator;
 use super::Judgement;
 use super::Recorder;
+use super::Retries;
+use super::SharedSum;
 use super::StreamRecorder;
 use super::TableCounts;
 use super::Verdict;
 use super::judge::Whole;
 use super::rate;
+use super::sums::mistakes;
 
 /// The format's name and version.
 const FORMAT: &str = "loadgen.summary/1";
@@ -46,7 +49,8 @@ pub struct Summary {
     pub invalid_because: Vec<String>,
     /// Why it ended early, if it was stopped or could not be set up.
     pub stopped_because: Option<String>,
-    /// Streams of which nothing was acknowledged, in words: then it failed, whatever the thresholds.
+    /// Streams of which nothing was acknowledged, and sums that are not what was acknowledged, in
+    /// words: then it failed, whatever the thresholds.
     pub failed_because: Vec<String>,
     /// What was the limit.
     pub bound: Bound,
@@ -64,6 +68,8 @@ pub struct Summary {
     pub fingerprint: String,
     /// The account of each table.
     pub tables: Vec<TableCounts>,
+    /// The sums of the tables that all lanes change.
+    pub shared: Vec<SharedSum>,
     /// The measured part of each stream.
     pub streams: Vec<StreamSummary>,
     /// Events sent; always empty, as no target takes events yet.
@@ -106,6 +112,7 @@ pub struct StreamSummary {
     pub service: Digest,
     pub response: Digest,
     pub failed_response: Digest,
+    pub retries_after: Retries,
     pub missed: u64,
     pub late: u64,
     pub fallbacks: u64,
@@ -172,6 +179,7 @@ pub struct RunFacts {
     /// Reasons that the engine already knows; usually none.
     pub invalid_because: Vec<String>,
     pub tables: Vec<TableCounts>,
+    pub shared: Vec<SharedSum>,
     /// One for each stream of the scenario, in its order.
     pub streams: Vec<StreamFacts>,
     /// What loadgen used in the whole run.
@@ -225,11 +233,13 @@ impl Summary {
         let whole = Whole { streams: &streams, facts: &facts.streams, recorder };
         let thresholds = whole.judge(thresholds, &facts.watched);
         let mut verdict = facts.end.verdict();
-        let failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
-        let is_failed = thresholds.iter().any(Judgement::is_failure);
+        let mut failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
+        let wrong: Vec<_> = facts.shared.iter().filter_map(SharedSum::mismatch).collect();
+        let is_failed = thresholds.iter().any(Judgement::is_failure) || !wrong.is_empty();
         if is_failed || !failed_because.is_empty() && facts.end == End::Complete {
             verdict = verdict.max(Verdict::Failed);
         }
+        failed_because.extend(wrong);
         if !invalid_because.is_empty() {
             verdict = verdict.max(Verdict::Invalid);
         }
@@ -251,6 +261,7 @@ impl Summary {
             workers: facts.workers,
             fingerprint: facts.fingerprint,
             tables: facts.tables,
+            shared: facts.shared,
             streams,
             events: [],
             lag: [],
@@ -302,6 +313,7 @@ impl StreamSummary {
             service: record.service.digest(),
             response: record.response.digest(),
             failed_response: record.failed_response.digest(),
+            retries_after: counters.retries_after,
             missed: counters.missed,
             late: counters.late,
             fallbacks: counters.fallbacks,
@@ -349,48 +361,4 @@ fn segments(facts: &StreamFacts, record: &StreamRecorder) -> Vec<SegmentSummary>
             }
         })
         .collect()
-}
-
-/// Everything that does not add up.
-fn mistakes(
-    end: &End,
-    streams: &[StreamFacts],
-    tables: &[TableCounts],
-    recorder: &Recorder,
-) -> Vec<String> {
-    let mut mistakes = Vec::new();
-    if streams.len() != recorder.streams().len() {
-        let (known, found) = (streams.len(), recorder.streams().len());
-        mistakes.push(format!("internal error: {found} streams were recorded, not {known}"));
-    }
-    for (facts, record) in streams.iter().zip(recorder.streams()) {
-        let planned = facts.planned.filter(|_| *end == End::Complete);
-        for mismatch in mismatches(record, planned) {
-            mistakes.push(format!("internal error: stream `{}`: {mismatch}", facts.name));
-        }
-    }
-    for table in tables {
-        if let Some(mismatch) = table.mismatch() {
-            mistakes.push(format!("internal error: table `{}`: {mismatch}", table.table));
-        }
-    }
-    mistakes
-}
-
-/// What a stream's records say that cannot be.
-fn mismatches(record: &StreamRecorder, planned: Option<u64>) -> Vec<String> {
-    let counters = record.counters;
-    let mut mismatches = counters.mismatches();
-    if let Some(planned) = planned.filter(|planned| *planned != counters.scheduled) {
-        mismatches.push(format!("{} scheduled are not {planned} planned", counters.scheduled));
-    }
-    let timed = record.response.count();
-    if timed != counters.acknowledged {
-        mismatches.push(format!("{timed} timed are not {} acknowledged", counters.acknowledged));
-    }
-    let explained: u64 = record.failures.kinds().iter().map(|kind| kind.count).sum();
-    if explained != counters.failed {
-        mismatches.push(format!("{explained} failures are not {} failed", counters.failed));
-    }
-    mismatches
 }

@@ -15,6 +15,8 @@ use crate::measure::Verdict;
 use crate::units::format_bytes;
 
 use super::judged::threshold;
+use super::sums::retries;
+use super::sums::sums;
 use super::text::Align;
 use super::text::WIDTH;
 use super::text::columns;
@@ -96,6 +98,7 @@ impl Colour {
 pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
     let mut sections = vec![head(summary, colour), rates(summary), latencies(summary)];
     sections.push(tables(&summary.tables));
+    sections.push(sums(&summary.shared, colour));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());
     let mut last: Vec<_> =
@@ -226,6 +229,7 @@ fn remarks(stream: &StreamSummary) -> Vec<String> {
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     let mut remarks: Vec<_> =
         counts.map(|(name, count)| format!("{} {name}", exact(*count))).collect();
+    remarks.extend(retries(&stream.retries_after));
     if let Some(sessions) = stream.sessions {
         remarks.push(format!("{:.1} sessions on average", sessions.mean));
     }

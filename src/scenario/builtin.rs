@@ -3,6 +3,7 @@
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
+    ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
     ("orders-life", include_str!("../../scenarios/orders-life.yaml")),
@@ -20,6 +21,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("fills", include_str!("../../schemas/fills.yaml")),
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
+    ("stock", include_str!("../../schemas/stock.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
 ];
 

@@ -1,17 +1,21 @@
 //! A scenario as it is written in YAML.
 
+mod judge;
 mod profile;
-mod sessions;
+mod session;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(super) use judge::BreachActionFile;
+pub(super) use judge::NoDataFile;
+pub(super) use judge::ThresholdFile;
+pub(super) use judge::ValidityFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
 pub(super) use profile::CountFile;
@@ -24,9 +28,8 @@ pub(super) use profile::SpikeFile;
 pub(super) use profile::StartFile;
 pub(super) use profile::StepsFile;
 pub(super) use profile::TraceFile;
-pub(super) use sessions::ModelFile;
-pub(super) use sessions::SessionsFile;
-pub(super) use sessions::ThinkFile;
+pub(super) use session::SessionsFile;
+pub(super) use session::ThinkFile;
 
 /// One run: which domains, on which targets, under which load, judged how.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -107,6 +110,9 @@ pub(super) struct PostgresFile {
     pub(super) synchronous_commit: Option<Spanned<String>>,
     /// `statement_timeout` of our sessions, a duration; the server's own unless set.
     pub(super) statement_timeout: Option<Spanned<String>>,
+    /// `read_committed`, `repeatable_read` or `serializable`, for all our transactions; the server's
+    /// own unless set.
+    pub(super) isolation: Option<Spanned<String>>,
     /// How long a lost connection is tried again before the run stops; 60s unless set.
     pub(super) reconnect: Option<Spanned<String>>,
 }
@@ -216,6 +222,17 @@ pub(super) struct StreamFile {
     pub(super) arrival: Option<Spanned<ArrivalFile>>,
 }
 
+/// Who sets the pace.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ModelFile {
+    /// Slots come due at their time, whatever became of those before.
+    #[default]
+    Open,
+    /// Sessions wait for the answer, think, and go on.
+    Closed,
+}
+
 /// Where a stream ends whatever its profile says.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -280,92 +297,4 @@ pub(super) struct CdcFile {
     pub(super) signal_table: Option<bool>,
     /// Whether the table `debezium_heartbeat` is made; `true` unless set.
     pub(super) heartbeat_table: Option<bool>,
-}
-
-/// A condition on the whole run.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ThresholdFile {
-    /// Its name in messages and in the summary.
-    pub(super) id: Option<Spanned<String>>,
-    /// What is looked at: `sched`, `queue`, `service`, `response`, `failed_ratio`, `achieved_rate`,
-    /// `failed`, `unknown`, `missed` or `skipped`.
-    pub(super) metric: Spanned<String>,
-    /// Of which stream; all together unless set.
-    pub(super) stream: Option<Spanned<String>>,
-    /// The same, as some write it: `where: { stream: orders }`.
-    #[serde(rename = "where")]
-    pub(super) selection: Option<SelectionFile>,
-    /// `p99 < 50ms`: a statistic (`min`, `mean`, `max`, `p50`, `p99.9`, `count`, `rate`, `ratio`),
-    /// a comparison, a number with its unit.
-    pub(super) expr: Spanned<String>,
-    /// Of which part of the run: `measure` (all that is measured), `segment:NAME` (what came due in
-    /// it), or a duration such as `10s` (what settled in the last ten seconds, looked at each
-    /// second). `measure` unless set.
-    pub(super) over: Option<Spanned<String>>,
-    /// So many evaluations in a row must not hold before it counts as breached; 1 unless set.
-    #[serde(rename = "for")]
-    pub(super) consecutive: Option<Spanned<u32>>,
-    /// From the beginning of the measured part on, so long nothing is evaluated; 0s unless set.
-    pub(super) grace: Option<Spanned<String>>,
-    /// With fewer samples there is no evaluation; 1 unless set.
-    pub(super) min_samples: Option<Spanned<String>>,
-    /// What a breach does: `fail` the run, `warn` only, or `abort` it at once. `fail` unless set.
-    pub(super) action: Option<Spanned<BreachActionFile>>,
-    /// What becomes of it if it could never be evaluated: `fail` or `pass`. `fail` unless set.
-    #[serde(default)]
-    pub(super) on_no_data: NoDataFile,
-}
-
-/// What a threshold is about.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SelectionFile {
-    /// Of which stream.
-    pub(super) stream: Spanned<String>,
-}
-
-/// What a breach of a threshold does.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum BreachActionFile {
-    /// The run goes on, and fails: exit code 99.
-    Fail,
-    /// It is shown, and the run may pass.
-    Warn,
-    /// The run ends at once, drains, and fails: exit code 99.
-    Abort,
-}
-
-/// What becomes of a threshold that could never be evaluated.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum NoDataFile {
-    /// It does not hold.
-    #[default]
-    Fail,
-    /// It holds.
-    Pass,
-}
-
-/// Limits of what loadgen itself may do wrong before a run is invalid; each may be `off`.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ValidityFile {
-    /// Of the slots of a stream, so many must be taken within a second of when loadgen could have
-    /// taken them; 99% unless set.
-    pub(super) achieved: Option<Spanned<String>>,
-    /// The 99th percentile of `sched`, and of the lateness of the workers, must not be more than
-    /// this, or than a tenth of the median response if that is more; 50ms unless set.
-    pub(super) sched_p99: Option<Spanned<String>>,
-    /// How much of its processors loadgen may use, and how much of one a worker; 85% unless set.
-    pub(super) cpu: Option<Spanned<String>>,
-    /// In how many periods its control group may be held back; 1% unless set.
-    pub(super) throttled: Option<Spanned<String>>,
-}
-
-impl BareWords for ValidityFile {
-    fn words() -> Vec<(&'static str, &'static str)> {
-        vec![("off", "No gate: a run is valid whatever loadgen did wrong.")]
-    }
 }

@@ -55,6 +55,54 @@ impl<'a> Tables<'a> {
         references.collect()
     }
 
+    /// Whether all lanes change a table's rows.
+    pub(crate) fn is_shared(&self, at: At) -> bool {
+        self.table(at).shared
+    }
+
+    /// Sets of streams that share rows, each in the order of its streams: those that touch the same
+    /// tables, or tables that refer to each other. What all lanes share ties nobody.
+    pub(crate) fn groups(&self) -> Vec<Vec<usize>> {
+        let all: Vec<At> = self.all().map(|(at, _)| at).collect();
+        let number = |at: At| all.iter().position(|each| *each == at).unwrap_or(0);
+        // Union by relabelling: there are few tables.
+        let mut label: Vec<usize> = (0..all.len()).collect();
+        let mut join = |left: At, right: At| {
+            let (from, to) = (label[number(left)], label[number(right)]);
+            label.iter_mut().filter(|each| **each == from).for_each(|each| *each = to);
+        };
+        for &at in &all {
+            self.ties(at).into_iter().for_each(|parent| join(at, parent));
+        }
+        let streams = self.scenario.load.streams.iter();
+        let touched: Vec<Vec<At>> = streams.map(|stream| self.touched(stream)).collect();
+        for tables in &touched {
+            tables.windows(2).for_each(|pair| join(pair[0], pair[1]));
+        }
+        let mut groups: Vec<(Option<usize>, Vec<usize>)> = Vec::new();
+        for (stream, tables) in touched.iter().enumerate() {
+            let label = tables.first().map(|at| label[number(*at)]);
+            match groups.iter_mut().find(|(of, _)| of.is_some() && *of == label) {
+                Some((_, group)) => group.push(stream),
+                None => groups.push((label, vec![stream])),
+            }
+        }
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+
+    /// The tables that a table refers to and whose rows come and go.
+    fn ties(&self, at: At) -> Vec<At> {
+        let owner = self.table(at).owner.as_ref().map(|owner| (at.0, owner.table));
+        let parents = self.parents(at).into_iter().filter(|parent| !self.is_still(*parent));
+        parents.chain(owner).collect()
+    }
+
+    /// The tables of which a stream's actions work on rows of their lane.
+    fn touched(&self, stream: &Stream) -> Vec<At> {
+        let all = self.steps_of(stream).map(|(domain, step)| (domain, step.table()));
+        all.filter(|at| !self.is_shared(*at)).collect()
+    }
+
     /// The steps of the actions that the streams mix, and of those that follow, with their domains.
     pub(crate) fn mixed(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         self.scenario.load.streams.iter().flat_map(|stream| self.steps_of(stream))
@@ -74,8 +122,7 @@ impl<'a> Tables<'a> {
 
     /// All tables that hang together with those that a stream touches.
     pub(crate) fn reach(&self, stream: &Stream) -> Vec<At> {
-        let mut reached: Vec<At> = Vec::new();
-        reached.extend(self.steps_of(stream).map(|(domain, step)| (domain, step.table())));
+        let mut reached = self.touched(stream);
         let mut next = 0;
         while let Some(&at) = reached.get(next) {
             next += 1;
@@ -169,6 +216,7 @@ impl<'a> Tables<'a> {
 pub(crate) fn inserts(step: &Step) -> Option<usize> {
     match step {
         Step::Insert { table }
+        | Step::Upsert { table, .. }
         | Step::Update { table, otherwise: Otherwise::Insert, .. }
         | Step::Delete { table, otherwise: Otherwise::Insert, .. } => Some(*table),
         _ => None,

@@ -82,7 +82,7 @@ impl Tables<'_> {
 
 /// How many rows an action makes of a table, or makes of it instead of what it should.
 fn made_by(action: &Action, table: usize) -> u64 {
-    let is_made = |step: &&Step| matches!(step, Step::Insert { table: of } if *of == table);
+    let is_made = |step: &&Step| matches!(step, Step::Insert { table: of } | Step::Upsert { table: of, .. } if *of == table);
     let made = action.steps.iter().filter(is_made).count() as u64;
     let falls_back = action.steps.iter().any(|step| {
         matches!(step, Step::Update { table: of, otherwise: Otherwise::Insert, .. }

@@ -64,6 +64,11 @@ pub(crate) struct TableFile {
     /// What the write-ahead log carries of an old row; `default` unless set.
     #[serde(default)]
     pub(crate) replica_identity: ReplicaIdentityFile,
+    /// Whether its rows belong to all lanes: seeded, never inserted or deleted by an action, and
+    /// changed by `add` alone. Real lock contention comes from such tables; they are judged by the
+    /// sums of their columns.
+    #[serde(default)]
+    pub(crate) shared: bool,
     /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
 }
@@ -292,6 +297,12 @@ pub(crate) enum PickFile {
     Recent(Option<Spanned<f64>>),
     /// Any row in this state, or in one of these.
     State(OneOrMany<Spanned<String>>),
+    /// The older the hotter: the k-th oldest row comes as often as `1 / k^exponent` says; the exponent
+    /// is 1.1 unless set. References to a table that nothing is deleted from have the same hot rows in
+    /// all lanes; elsewhere each lane has its own.
+    Zipf(Option<Spanned<f64>>),
+    /// The oldest row of the lane, as in a queue; of those in these states, if any are given.
+    Oldest(Option<OneOrMany<Spanned<String>>>),
 }
 
 /// An action: its steps, or settings with what follows it.
@@ -329,7 +340,7 @@ pub(crate) struct ThenFile {
     pub(crate) share: Option<Spanned<f64>>,
 }
 
-/// A step of an action: exactly one of `insert`, `update` and `delete`.
+/// A step of an action: exactly one of `insert`, `update`, `upsert` and `delete`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFile {
@@ -337,12 +348,18 @@ pub(crate) struct StepFile {
     pub(crate) insert: Option<Spanned<String>>,
     /// Updates a row of this table: `set` says how.
     pub(crate) update: Option<Spanned<String>>,
+    /// Inserts a row into this table, or changes one that is there, as `set` says, in one statement:
+    /// `INSERT … ON CONFLICT (key) DO UPDATE`.
+    pub(crate) upsert: Option<Spanned<String>>,
     /// Deletes a row of this table, first what refers to it.
     pub(crate) delete: Option<Spanned<String>>,
-    /// With `update` and `delete`: which row; `uniform` unless set.
+    /// With `update`, `upsert` and `delete`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
-    /// With `update`: the new value of each column, a fill or a change of the old value.
+    /// With `update` and `upsert`: the new value of each column, a fill or a change of the old value.
     pub(crate) set: Option<Spanned<Entries<Spanned<ScalarOr<FillFile>>>>>,
+    /// With `upsert`: the share of steps that take a row that is there already, 0 to 1; 0.5 unless
+    /// set. Where there is none to take, a new one is inserted.
+    pub(crate) existing: Option<Spanned<f64>>,
     /// With `update` and `delete`: what to do if there is no such row; `skip` unless set.
     pub(crate) otherwise: Option<Spanned<OtherwiseFile>>,
 }

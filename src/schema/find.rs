@@ -27,7 +27,9 @@ impl Schema {
     /// of them new rows refer to.
     pub(crate) fn is_moving(&self, table: usize) -> bool {
         self.actions.iter().flat_map(|action| &action.steps).any(|step| match step {
-            Step::Insert { table: of } | Step::Delete { table: of, .. } => *of == table,
+            Step::Insert { table: of }
+            | Step::Upsert { table: of, .. }
+            | Step::Delete { table: of, .. } => *of == table,
             Step::Update { table: of, otherwise, .. } => {
                 *of == table && *otherwise == Otherwise::Insert
             }
@@ -66,7 +68,9 @@ impl Action {
         let is_passed_on = |table: usize| {
             let is_kept =
                 |step: &Step| step.table() == table && !matches!(step, Step::Delete { .. });
-            self.steps.iter().any(is_kept) && schema.tables[table].owner.is_none()
+            // Rows that all lanes change belong to no lane.
+            let of = &schema.tables[table];
+            self.steps.iter().any(is_kept) && of.owner.is_none() && !of.shared
         };
         follower.steps.iter().find_map(|step| match step {
             Step::Insert { table } => {
@@ -76,9 +80,9 @@ impl Action {
                     .filter_map(|(_, reference)| schema.table(&reference.table));
                 parents.find(|parent| is_passed_on(*parent) && schema.is_moving(*parent))
             }
-            Step::Update { table, .. } | Step::Delete { table, .. } => {
-                Some(*table).filter(|table| is_passed_on(*table))
-            }
+            Step::Update { table, .. }
+            | Step::Upsert { table, .. }
+            | Step::Delete { table, .. } => Some(*table).filter(|table| is_passed_on(*table)),
         })
     }
 }
@@ -87,9 +91,10 @@ impl Step {
     /// The table it works on.
     pub fn table(&self) -> usize {
         match self {
-            Self::Insert { table } | Self::Update { table, .. } | Self::Delete { table, .. } => {
-                *table
-            }
+            Self::Insert { table }
+            | Self::Update { table, .. }
+            | Self::Upsert { table, .. }
+            | Self::Delete { table, .. } => *table,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::action::Assignment;
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
@@ -85,22 +86,33 @@ impl Lines {
         written
     }
 
-    /// The columns that an operation's values stand for.
-    fn columns(&self, operation: &Operation) -> Vec<&str> {
+    /// An operation's values and the columns that they stand for.
+    fn values(&self, action: &Action, operation: &Operation) -> Vec<(&str, Value, ColumnType)> {
         let table = self.catalog.table(operation.table);
+        let values = action.values(operation);
+        let kinds = &self.catalog.statement(operation.statement).parameters;
         let name = |column: usize| table.columns[column].0.as_str();
-        match &self.catalog.statement(operation.statement).kind {
-            StatementKind::Insert => table.columns.iter().map(|(name, _)| name.as_str()).collect(),
-            StatementKind::Delete => table.key.iter().map(|column| name(*column)).collect(),
-            StatementKind::DeleteOwned { column } => vec![name(*column)],
-            StatementKind::Update { set, .. } => set
-                .iter()
-                .filter(|each| each.how.has_parameter())
-                .map(|each| each.column)
-                .chain(table.key.iter().copied())
-                .map(name)
-                .collect(),
-        }
+        let changed = |set: &[Assignment]| -> Vec<usize> {
+            set.iter().filter(|each| each.how.has_parameter()).map(|each| each.column).collect()
+        };
+        let key = || table.key.iter().copied();
+        let all = 0..table.columns.len();
+        let columns: Vec<usize> = match &self.catalog.statement(operation.statement).kind {
+            StatementKind::Upsert { set, .. } if operation.change == Change::Update => {
+                // What a new row would hold does not matter, as there is one.
+                let places = changed(set).into_iter().enumerate();
+                let new = places.map(|(place, column)| (column, all.end + place));
+                let both = new.chain(key().map(|column| (column, column)));
+                return both.map(|(column, at)| (name(column), values[at], kinds[at])).collect();
+            }
+            StatementKind::Insert | StatementKind::Upsert { .. } => all.collect(),
+            StatementKind::Delete => key().collect(),
+            StatementKind::DeleteOwned { column } => vec![*column],
+            StatementKind::Update { set, .. } => changed(set).into_iter().chain(key()).collect(),
+        };
+        let values = values.iter().zip(kinds);
+        let named = columns.into_iter().zip(values);
+        named.map(|(column, (value, kind))| (name(column), *value, *kind)).collect()
     }
 
     fn json(&self, head: Option<(u64, &str)>, action: &Action, operation: &Operation) -> String {
@@ -115,10 +127,8 @@ impl Lines {
             );
         }
         let mut row = serde_json::Map::new();
-        let kinds = &self.catalog.statement(operation.statement).parameters;
-        let values = action.values(operation).iter().zip(kinds);
-        for (column, (value, kind)) in self.columns(operation).iter().zip(values) {
-            row.insert((*column).to_owned(), json_value(*value, *kind, action));
+        for (column, value, kind) in self.values(action, operation) {
+            row.insert(column.to_owned(), json_value(value, kind, action));
         }
         if head.is_some() {
             object.insert("values".to_owned(), row.into());
@@ -135,7 +145,9 @@ impl Lines {
             let table = self.catalog.table(operation.table);
             let _ = writeln!(line, "# {}", table.name);
         }
-        let columns = self.columns(operation);
+        let shown = self.values(action, operation).into_iter();
+        let (columns, values): (Vec<_>, Vec<_>) =
+            shown.map(|(column, value, _)| (column, value)).unzip();
         if operation.change == Change::Insert {
             if !line.is_empty() {
                 let _ = writeln!(
@@ -147,8 +159,7 @@ impl Lines {
         } else {
             let _ = writeln!(line, "# {} by {}", change_name(operation.change), columns.join(","));
         }
-        let fields: Vec<_> = action
-            .values(operation)
+        let fields: Vec<_> = values
             .iter()
             .map(|value| {
                 let mut text = String::new();

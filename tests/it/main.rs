@@ -13,6 +13,7 @@
 )]
 
 mod commands;
+mod contention;
 mod embedded;
 mod faults;
 mod fills;
@@ -22,6 +23,7 @@ mod layers;
 mod mistakes;
 mod odd_names;
 mod pacing;
+mod picks;
 mod planning;
 mod provisioning;
 mod readme;

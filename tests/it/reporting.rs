@@ -87,6 +87,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
             table("orders", 50_000, 10_200, 13_005, 1_275),
             table("order_items", 150_112, 30_621, 0, 3_840),
         ],
+        shared: Vec::new(),
         streams: vec![StreamFacts {
             name: "shop".to_owned(),
             is_open: true,
@@ -270,6 +271,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "workers",
         "fingerprint",
         "tables",
+        "shared",
         "streams",
         "events",
         "lag",

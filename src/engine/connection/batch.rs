@@ -128,10 +128,15 @@ impl Connection {
         if batch.tries == 0 {
             batch.sent = self.shared.clock.now();
         }
+        let refusal = batch.refusal.take();
         for row in &batch.rows {
             let counters = &mut stream.at(row.due()).counters;
-            counters.sent += u64::from(batch.tries == 0);
-            counters.retries += u64::from(batch.tries > 0);
+            if batch.tries == 0 {
+                counters.sent += 1;
+            } else {
+                counters.retries += 1;
+                counters.retries_after.count(refusal, 1);
+            }
         }
         batch.tries += 1;
         let sink = batch.sink;
@@ -153,6 +158,7 @@ impl Connection {
         };
         let passes = matches!(failure.class, ErrorClass::Serialization | ErrorClass::Deadlock);
         batch.losses += u32::from(passes);
+        batch.refusal = Some(failure.class);
         // What is refused to one is refused to all.
         let is_anyones = matches!(
             failure.class,

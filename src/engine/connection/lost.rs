@@ -246,8 +246,9 @@ impl Connection {
         if lane.again.is_empty() || is_away {
             return;
         }
-        let waiting = lane.flight.take();
-        let is_queued = waiting.is_some();
+        let mut waiting = lane.flight.take();
+        let rested = waiting.as_mut().and_then(|flight| flight.rests_until.take());
+        let is_queued = waiting.is_some() && rested.is_none();
         lane.again.extend(waiting);
         lane.flight = lane.again.pop_front();
         if !is_queued {

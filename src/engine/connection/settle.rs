@@ -93,7 +93,8 @@ impl Connection {
             return false;
         }
         flight.is_submitted = false;
-        self.routes[flight.sink].queue.push_back(number);
+        flight.refusal = Some(failure.class);
+        self.rest_lane(number);
         true
     }
 

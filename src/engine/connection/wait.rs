@@ -48,7 +48,8 @@ impl Connection {
         self.tell_backlog();
         let has_work = self.has_work();
         let wake_min = wake_min_ns(self.shared.job.scenario.load.precision);
-        let next = [self.agenda.next(), self.linger_until()].into_iter().flatten().min();
+        let next = [self.agenda.next(), self.linger_until(), self.next_rested()];
+        let next = next.into_iter().flatten().min();
         let next = next.map(|at| at.max(self.woken + wake_min).min(at + wake_min));
         if !has_work && next.is_none() {
             return;

@@ -3,13 +3,13 @@
 use crate::action::Assign;
 use crate::action::Assignment;
 use crate::action::Catalog;
-use crate::action::StatementId;
 use crate::action::TableId;
 use crate::action::Value;
 use crate::generate::column::Constant;
 use crate::generate::compile::Names;
 use crate::generate::compile::fills;
 use crate::generate::compile::update_statement;
+use crate::generate::compile::upsert_statement;
 use crate::generate::world::Action;
 use crate::generate::world::Choice;
 use crate::generate::world::ParentChoice;
@@ -93,9 +93,21 @@ impl Maker<'_> {
             schema::Step::Insert { table } => self.insert(self.names.table(self.domain, *table)),
             schema::Step::Update { table, pick, set, otherwise } => {
                 let id = self.names.table(self.domain, *table);
-                let (statement, set, state) = self.update(id, &schema.tables[*table], pick, set);
+                let Changes { assignments, set, state, evidence } =
+                    changes(&schema.tables[*table], pick, set);
+                let statement = update_statement(self.catalog, id, assignments, evidence);
                 let choice = self.choice(id, pick, *otherwise);
                 self.push(id, StepKind::Update { statement, state, set, choice }, 1);
+            }
+            schema::Step::Upsert { table, pick, existing, set } => {
+                let id = self.names.table(self.domain, *table);
+                let Changes { assignments, set, state, evidence } =
+                    changes(&schema.tables[*table], pick, set);
+                let statement = upsert_statement(self.catalog, id, assignments, evidence);
+                let (parents, pick, existing) = (self.parents(id), pick.clone(), *existing);
+                let places = 2 + parents.len();
+                let kind = StepKind::Upsert { statement, state, set, parents, pick, existing };
+                self.push(id, kind, places);
             }
             schema::Step::Delete { table, pick, otherwise } => {
                 let id = self.names.table(self.domain, *table);
@@ -111,10 +123,7 @@ impl Maker<'_> {
         if table.owner.is_some() {
             return;
         }
-        let parents = table.decided.iter().map(|parent| {
-            self.row_of(parent.table).map_or(ParentChoice::AsDeclared, ParentChoice::Same)
-        });
-        let parents: Vec<_> = parents.collect();
+        let parents = self.parents(id);
         let places = 1 + parents.len();
         let is_insert =
             |step: &&Step| step.table == id && matches!(step.kind, StepKind::Insert { .. });
@@ -122,49 +131,68 @@ impl Maker<'_> {
         self.push(id, StepKind::Insert { parents, earlier }, places);
     }
 
+    /// Each is the row of an earlier step, if there is one on its table. Of a shared table, the n-th
+    /// reference names the row of the n-th step on it.
+    fn parents(&self, id: TableId) -> Vec<ParentChoice> {
+        let decided = &self.tables[usize::from(id.0)].decided;
+        let row_of = |place: usize| {
+            let table = decided[place].table;
+            let before = decided[..place].iter().filter(|parent| parent.table == table).count();
+            let nth = if self.tables[usize::from(table.0)].shared { before } else { 0 };
+            self.rows_of(table).nth(nth)
+        };
+        let places = 0..decided.len();
+        places.map(|at| row_of(at).map_or(ParentChoice::AsDeclared, ParentChoice::Same)).collect()
+    }
+
     fn push(&mut self, table: TableId, kind: StepKind, places: usize) {
         self.steps.push(Step { table, at: self.next, kind });
         self.next += places;
     }
 
-    /// Where the row of an earlier step on a table stands.
-    fn row_of(&self, table: TableId) -> Option<usize> {
-        self.steps.iter().find(|step| step.table == table).map(|step| step.at)
+    /// Where the rows of earlier steps on a table stand.
+    fn rows_of(&self, table: TableId) -> impl Iterator<Item = usize> {
+        self.steps.iter().filter(move |step| step.table == table).map(|step| step.at)
     }
 
     fn choice(&self, table: TableId, pick: &Pick, otherwise: Otherwise) -> Choice {
-        match self.row_of(table) {
+        if self.tables[usize::from(table.0)].shared {
+            return Choice::Shared(pick.clone(), self.rows_of(table).collect());
+        }
+        match self.rows_of(table).next() {
             Some(at) => Choice::Same(at),
             None => Choice::Pick(pick.clone(), otherwise),
         }
     }
+}
 
-    fn update(
-        &mut self,
-        id: TableId,
-        table: &schema::Table,
-        pick: &Pick,
-        set: &[(usize, Set)],
-    ) -> (StatementId, Vec<SetValue>, Option<usize>) {
-        let made: Vec<(Assignment, SetValue)> =
-            set.iter().map(|(column, set)| assignment(table, *column, set)).collect();
-        let state = set.iter().find_map(|(_, set)| match set {
-            Set::State(state) => Some(*state),
-            _ => None,
-        });
-        let evidence = set
-            .iter()
-            .position(|(column, set)| is_evidence(set, table.columns[*column].kind, pick));
-        let (assignments, columns) = made.into_iter().unzip();
-        (update_statement(self.catalog, id, assignments, evidence), columns, state)
-    }
+/// What `set` comes to.
+struct Changes {
+    assignments: Vec<Assignment>,
+    set: Vec<SetValue>,
+    state: Option<usize>,
+    evidence: Option<usize>,
+}
+
+fn changes(table: &schema::Table, pick: &Pick, set: &[(usize, Set)]) -> Changes {
+    let made = set.iter().map(|(column, set)| assignment(table, *column, set));
+    let (assignments, values) = made.unzip();
+    let state = set.iter().find_map(|(_, set)| match set {
+        Set::State(state) => Some(*state),
+        _ => None,
+    });
+    let is_evident =
+        |(column, set): &(usize, Set)| is_evidence(set, table.columns[*column].kind, pick);
+    Changes { assignments, set: values, state, evidence: set.iter().position(is_evident) }
 }
 
 /// Whether the new value is certain to differ from the old: the row leaves one state for another,
 /// or gets the action's own time, which rises from action to action of a lane.
 fn is_evidence(set: &Set, kind: ColumnType, pick: &Pick) -> bool {
     match (set, pick) {
-        (Set::State(state), Pick::State(from)) => !from.contains(state),
+        (Set::State(state), Pick::State(from) | Pick::Oldest(from)) => {
+            !from.is_empty() && !from.contains(state)
+        }
         (Set::Fill(Fill::EventTime { offset_min: 0, offset_max: 0 }), _) => {
             matches!(kind, ColumnType::Timestamp | ColumnType::Timestamptz)
         }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::action::TableId;
 use crate::generate::World;
-use crate::generate::column::rank;
 use crate::generate::key::Draw;
 use crate::generate::lane::Decision;
 use crate::generate::lane::Lane;
 use crate::generate::lane::NOBODY;
 use crate::generate::lane::RowId;
 use crate::generate::lane::Turn;
+use crate::generate::pick::rank;
 use crate::generate::population::Population;
 use crate::generate::world::Choice;
 use crate::generate::world::Parent;
@@ -76,6 +76,10 @@ impl Lane {
                     self.begin_row(step, *earlier, decision);
                     self.find_parents(step, parents, given, (decision, draw))?;
                 }
+                StepKind::Upsert { parents, pick, existing, .. } => {
+                    self.find_or_begin(step, (pick, *existing), given, (decision, draw));
+                    self.find_parents(step, parents, given, (decision, draw))?;
+                }
                 StepKind::Update { choice, .. } => {
                     let row = self.find_row(step, choice, given, (decision, draw))?;
                     decision.set_pick(step.at, row);
@@ -95,16 +99,14 @@ impl Lane {
         let mut held = HashSet::new();
         for step in steps {
             let mut add = |table, at| held.insert(RowId { table, ordinal: decision.pick(at) });
-            match &step.kind {
-                StepKind::Insert { .. } => {
-                    let decided = &self.world.table(step.table).decided;
-                    for (place, parent) in decided.iter().enumerate() {
-                        add(parent.table, step.at + 1 + place);
-                    }
+            if matches!(step.kind, StepKind::Insert { .. } | StepKind::Upsert { .. }) {
+                let decided = &self.world.table(step.table).decided;
+                for (place, parent) in decided.iter().enumerate() {
+                    add(parent.table, step.parent_at(place));
                 }
-                StepKind::Update { .. } | StepKind::Delete { .. } => {
-                    add(step.table, step.at);
-                }
+            }
+            if !matches!(step.kind, StepKind::Insert { .. }) {
+                add(step.table, step.at);
             }
         }
         held
@@ -114,6 +116,26 @@ impl Lane {
     fn begin_row(&self, step: &Step, earlier: u64, decision: &mut Decision) {
         let index = self.tables[usize::from(step.table.0)].alive.len() + earlier;
         decision.set_pick(step.at, self.world.ordinal(step.table, self.index, index));
+    }
+
+    /// A living row, or the number of one to be made: as the draw says, and a new one if none lives.
+    fn find_or_begin(
+        &self,
+        step: &Step,
+        (pick, existing): (&Pick, f64),
+        given: Option<RowId>,
+        (decision, draw): (&mut Decision, &mut Draw),
+    ) {
+        let row = match given.filter(|given| given.table == step.table) {
+            Some(given) => Some(given.ordinal),
+            None if draw.unit() < existing => self.pick_staying(step.table, pick, decision, draw),
+            None => None,
+        };
+        match row {
+            Some(row) => decision.set_pick(step.at, row),
+            None => self.begin_row(step, 0, decision),
+        }
+        decision.set_pick(step.at + 1, u64::from(row.is_some()));
     }
 
     fn find_parents(
@@ -135,7 +157,7 @@ impl Lane {
                 ParentChoice::AsDeclared => self.find_parent(parent, decision, draw),
             };
             let none = NoRow { table: step.table, otherwise: Otherwise::Skip };
-            decision.set_pick(step.at + 1 + place, row.ok_or(none)?);
+            decision.set_pick(step.parent_at(place), row.ok_or(none)?);
         }
         Ok(())
     }
@@ -145,6 +167,9 @@ impl Lane {
     fn find_parent(&self, parent: &Parent, decision: &Decision, draw: &mut Draw) -> Option<u64> {
         let rows = &self.tables[usize::from(parent.table.0)];
         let table = self.world.table(parent.table);
+        if !table.mortal && matches!(parent.pick, Pick::Zipf { .. } | Pick::Oldest(_)) {
+            return self.pick_by_age(parent, draw);
+        }
         if !table.mortal {
             let born = rows.alive.len() - rows.seeded;
             let number = draw.below(table.seeded + born * u64::from(table.lanes));
@@ -156,6 +181,40 @@ impl Lane {
         self.pick_staying(parent.table, &parent.pick, decision, draw)
     }
 
+    /// By age among the seeded rows of all lanes, which are the oldest, and the younger ones of this
+    /// lane: so all lanes find the same rows hot. The others' young rows are stood for by its own.
+    fn pick_by_age(&self, parent: &Parent, draw: &mut Draw) -> Option<u64> {
+        let rows = &self.tables[usize::from(parent.table.0)];
+        let table = self.world.table(parent.table);
+        let (seeded, lanes) = (table.seeded, u64::from(table.lanes));
+        let count = seeded + (rows.alive.len() - rows.seeded) * lanes;
+        let number = (count > 0).then(|| rank(&parent.pick, count, draw))?;
+        let young = number.checked_sub(seeded);
+        Some(young.map_or(number, |young| {
+            self.world.ordinal(parent.table, self.index, rows.seeded + young / lanes)
+        }))
+    }
+
+    /// A row of a shared table, of whichever lane. Drawn anew while it is one that an earlier step
+    /// has; where there are hardly others, it may be the same.
+    fn pick_shared(
+        &self,
+        step: &Step,
+        (pick, earlier): (&Pick, &[usize]),
+        decision: &Decision,
+        draw: &mut Draw,
+    ) -> u64 {
+        let count = self.world.table(step.table).seeded;
+        let mut number = 0;
+        for _ in 0..TRIES_MAX {
+            number = rank(pick, count, draw);
+            if earlier.iter().all(|at| decision.pick(*at) != number) {
+                break;
+            }
+        }
+        number
+    }
+
     /// As `pick`, but none of those that an earlier step of the action deletes with their parents.
     fn pick_staying(
         &self,
@@ -164,8 +223,8 @@ impl Lane {
         decision: &Decision,
         draw: &mut Draw,
     ) -> Option<u64> {
-        for _ in 0..TRIES_MAX {
-            let ordinal = self.pick(table, pick, draw)?;
+        for tries in 0..TRIES_MAX {
+            let ordinal = self.pick(table, (pick, tries), draw)?;
             if !decision.victims().contains(&RowId { table, ordinal }) {
                 return Some(ordinal);
             }
@@ -173,8 +232,8 @@ impl Lane {
         None
     }
 
-    /// The run-wide number of a living row of this lane.
-    fn pick(&self, table: TableId, pick: &Pick, draw: &mut Draw) -> Option<u64> {
+    /// The run-wide number of a living row of this lane; `tries` have been made before.
+    fn pick(&self, table: TableId, (pick, tries): (&Pick, u32), draw: &mut Draw) -> Option<u64> {
         let rows = &self.tables[usize::from(table.0)];
         let index = match pick {
             Pick::State(states) => {
@@ -188,6 +247,7 @@ impl Lane {
                 })?;
                 rows.states[*state].select(number)?
             }
+            Pick::Oldest(states) => rows.oldest(states, u64::from(tries))?,
             pick => rows.alive.select(rank(pick, rows.alive.count(), draw))?,
         };
         Some(self.world.ordinal(table, self.index, index))
@@ -202,6 +262,9 @@ impl Lane {
     ) -> Result<u64, NoRow> {
         let (pick, otherwise) = match choice {
             Choice::Same(at) => return Ok(decision.pick(*at)),
+            Choice::Shared(pick, earlier) => {
+                return Ok(self.pick_shared(step, (pick, earlier), decision, draw));
+            }
             Choice::Pick(pick, otherwise) => (pick, *otherwise),
         };
         let row = match given.filter(|given| given.table == step.table) {
@@ -220,7 +283,11 @@ impl Lane {
 
     /// Whether a living row is in one of the states from which is picked.
     fn is_eligible(&self, row: RowId, pick: &Pick) -> bool {
-        let Pick::State(states) = pick else { return true };
+        let states = match pick {
+            Pick::State(states) => states,
+            Pick::Oldest(states) if !states.is_empty() => states,
+            _ => return true,
+        };
         let rows = &self.tables[usize::from(row.table.0)];
         let index = self.world.index(row.table, row.ordinal);
         let is_in = |state: &usize| rows.states.get(*state).is_some_and(|it| it.contains(index));
@@ -238,7 +305,7 @@ impl Lane {
         let is_given = given.is_some_and(|given| given.table == step.table);
         let (tries, otherwise) = match choice {
             // The row stands; it is in the way or it is not.
-            Choice::Same(_) => (1, Otherwise::Skip),
+            Choice::Same(_) | Choice::Shared(..) => (1, Otherwise::Skip),
             Choice::Pick(_, otherwise) => (if is_given { 1 } else { TRIES_MAX }, *otherwise),
         };
         for _ in 0..tries {
@@ -293,45 +360,6 @@ impl Lane {
                     victims.push(victim);
                 }
             }
-        }
-    }
-
-    fn apply(&mut self, world: &World, decision: &Decision) {
-        for victim in decision.victims() {
-            self.delete(world, victim.table, world.index(victim.table, victim.ordinal));
-        }
-        for step in &world.actions[usize::from(decision.action)].steps {
-            let index = world.index(step.table, decision.pick(step.at));
-            match &step.kind {
-                StepKind::Insert { .. } => self.insert(world, step, index, decision),
-                StepKind::Update { state: Some(state), .. } => {
-                    self.tables[usize::from(step.table.0)].enter(index, *state);
-                }
-                StepKind::Update { state: None, .. } => {}
-                StepKind::Delete { .. } => self.delete(world, step.table, index),
-            }
-        }
-    }
-
-    fn insert(&mut self, world: &World, step: &Step, index: u64, decision: &Decision) {
-        let rows = &mut self.tables[usize::from(step.table.0)];
-        rows.insert();
-        for (place, parent) in world.table(step.table).decided.iter().enumerate() {
-            let row = decision.pick(step.at + 1 + place);
-            if row != NOBODY && world.table(parent.table).mortal {
-                rows.families[place].born.add(world.index(parent.table, row), index);
-            }
-        }
-    }
-
-    fn delete(&mut self, world: &World, table: TableId, index: u64) {
-        let (lane, undying) = (self.index, &self.undying);
-        let is_undying =
-            |index| undying.contains(&RowId { table, ordinal: world.ordinal(table, lane, index) });
-        self.tables[usize::from(table.0)].delete(index, is_undying);
-        for relation in &world.table(table).relations {
-            let child = &mut self.tables[usize::from(relation.child.0)];
-            child.families[relation.place].born.forget(index);
         }
     }
 }

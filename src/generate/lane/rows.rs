@@ -47,6 +47,16 @@ impl LaneTable {
         }
     }
 
+    /// The oldest living row in one of these states (of all, if none are given); with `older`, that
+    /// behind so many older ones of its state.
+    pub(super) fn oldest(&self, states: &[usize], older: u64) -> Option<u64> {
+        if states.is_empty() {
+            return self.alive.select(older);
+        }
+        let of_state = |state: &usize| self.states.get(*state)?.select(older);
+        states.iter().filter_map(of_state).min()
+    }
+
     /// A row is born, in the first state.
     pub(super) fn insert(&mut self) {
         self.alive.push(true);

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
+use crate::scenario::Isolation;
 use crate::scenario::Overrides;
 use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
@@ -33,6 +34,13 @@ const VERSIONS: std::ops::RangeInclusive<u16> = 12..=18;
 
 /// The values of `synchronous_commit`.
 const COMMITS: [&str; 5] = ["on", "off", "local", "remote_write", "remote_apply"];
+
+/// The values of `isolation`.
+const ISOLATIONS: [(&str, Isolation); 3] = [
+    ("read_committed", Isolation::ReadCommitted),
+    ("repeatable_read", Isolation::RepeatableRead),
+    ("serializable", Isolation::Serializable),
+];
 
 /// All targets. A broken one is `discard` here, so that the indexes hold.
 pub(super) fn targets(
@@ -80,6 +88,7 @@ fn postgres(file: &PostgresFile, is_allowed: bool, problems: &mut Problems) -> P
         },
         synchronous_commit: synchronous_commit(file, problems),
         statement_timeout,
+        isolation: file.isolation.as_ref().and_then(|word| isolation(word, problems)),
         reconnect: reconnect.unwrap_or(RECONNECT),
     }
 }
@@ -92,6 +101,16 @@ fn synchronous_commit(file: &PostgresFile, problems: &mut Problems) -> Option<St
         problems.add(Problem::new(message).at(word.place).maybe_help(help));
     }
     Some(word.value.clone())
+}
+
+fn isolation(word: &Spanned<String>, problems: &mut Problems) -> Option<Isolation> {
+    let found = ISOLATIONS.iter().find(|(name, _)| *name == word.value);
+    if found.is_none() {
+        let message = format!("`{}` is no isolation level", word.value);
+        let help = suggest(&word.value, "the levels", &ISOLATIONS.map(|(name, _)| name));
+        problems.add(Problem::new(message).at(word.place).maybe_help(help));
+    }
+    found.map(|(_, level)| *level)
 }
 
 /// Where set-up goes if not to `url`.

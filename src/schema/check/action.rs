@@ -1,5 +1,8 @@
 //! Actions: steps that commit together.
 
+pub(super) mod shared;
+mod upsert;
+
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
@@ -71,8 +74,14 @@ fn one(
 #[derive(Clone, Copy, PartialEq)]
 enum Touch {
     Inserted,
+    Upserted,
     Picked,
     Deleted,
+}
+
+/// Whether a row may be new.
+fn is_made(touch: Touch) -> bool {
+    matches!(touch, Touch::Inserted | Touch::Upserted)
 }
 
 struct Steps<'a> {
@@ -96,10 +105,22 @@ impl Steps<'_> {
         self.outline.tables[table].file?;
         let earlier = self.touched.iter().rev().find(|(other, _)| *other == table);
         let earlier = earlier.map(|(_, touch)| *touch);
+        if self.tables[table].shared {
+            self.touched.push((table, Touch::Picked));
+            return self.shared(table, shape, file);
+        }
         match shape {
             StepShape::Insert(_) => {
                 self.touched.push((table, Touch::Inserted));
+                if earlier == Some(Touch::Upserted) {
+                    let message = format!("an earlier step upserts a row of `{}`", name.value);
+                    return self.refuse(name.place, message, "make it an action of its own");
+                }
                 self.insert(table, name)
+            }
+            StepShape::Upsert(_) => {
+                self.touched.push((table, Touch::Upserted));
+                self.upsert(table, shape, earlier, file)
             }
             StepShape::Update(_) => {
                 self.touched.push((table, Touch::Picked));
@@ -172,8 +193,7 @@ impl Steps<'_> {
                 && self.tables[child].references().any(|(_, to)| to.table == *name)
         };
         let later = self.touched[chosen + 1..].iter();
-        let mut children =
-            later.filter(|(child, touch)| *touch == Touch::Inserted && refers(*child));
+        let mut children = later.filter(|(child, touch)| is_made(*touch) && refers(*child));
         children.next().map(|(child, _)| *child)
     }
 
@@ -222,7 +242,10 @@ impl Steps<'_> {
         let pick = match &file.pick {
             None => Pick::Uniform,
             Some(Spanned { value: PickFile::State(states), place }) => {
-                self.state_pick(table, &states.0, *place)?
+                Pick::State(self.states(table, &states.0, *place)?)
+            }
+            Some(Spanned { value: PickFile::Oldest(Some(states)), place }) => {
+                Pick::Oldest(self.states(table, &states.0, *place)?)
             }
             Some(pick) => row_pick(pick, self.problems)?,
         };
@@ -233,12 +256,13 @@ impl Steps<'_> {
         Some((pick, otherwise))
     }
 
-    fn state_pick(
+    /// The states to pick from.
+    fn states(
         &mut self,
         table: usize,
         states: &[Spanned<String>],
         place: Place,
-    ) -> Option<Pick> {
+    ) -> Option<Vec<usize>> {
         let Some(known) = &self.tables[table].states else {
             let message = format!("the rows of `{}` have no states", self.tables[table].name);
             return self.refuse(place, message, "fill a column with `state` first");
@@ -257,7 +281,7 @@ impl Steps<'_> {
         if states.is_empty() {
             return self.refuse(place, "this picks from no state".to_owned(), "");
         }
-        (found.len() == states.len()).then_some(Pick::State(found))
+        (found.len() == states.len()).then_some(found)
     }
 
     fn sets(&mut self, table: usize, file: &Spanned<StepFile>) -> Option<Vec<(usize, Set)>> {

@@ -33,6 +33,9 @@ use crate::yaml::Spanned;
 /// Mean distance from the newest row where `recent` says none.
 const RECENT_MEAN: f64 = 64.0;
 
+/// The exponent of `pick: zipf`, unless set.
+const ZIPF_EXPONENT: f64 = 1.1;
+
 /// Shortest text type that holds every address that `email` makes.
 const EMAIL_LENGTH: u32 = 32;
 
@@ -216,9 +219,9 @@ impl Filler<'_> {
     fn reference(&self, file: &FillFile, problems: &mut Problems) -> Option<Fill> {
         let name = file.reference.as_ref()?;
         let pick = file.pick.as_ref().map_or(Some(Pick::Uniform), |pick| {
-            if matches!(pick.value, PickFile::State(_)) {
+            if matches!(pick.value, PickFile::State(_) | PickFile::Oldest(Some(_))) {
                 let problem = Problem::new("a reference cannot pick by state").at(pick.place);
-                problems.add(problem.help("use `uniform` or `recent`"));
+                problems.add(problem.help("use `uniform`, `recent`, `zipf` or `oldest`"));
                 return None;
             }
             row_pick(pick, problems)
@@ -303,7 +306,17 @@ pub(super) fn row_pick(pick: &Spanned<PickFile>, problems: &mut Problems) -> Opt
             problems.add(Problem::new(message).at(mean.place));
             None
         }
-        PickFile::State(_) => None,
+        PickFile::Zipf(None) => Some(Pick::Zipf { exponent: ZIPF_EXPONENT }),
+        PickFile::Zipf(Some(exponent)) if (0.01..=10.0).contains(&exponent.value) => {
+            Some(Pick::Zipf { exponent: exponent.value })
+        }
+        PickFile::Zipf(Some(exponent)) => {
+            let problem = Problem::new("the exponent is between 0.01 and 10").at(exponent.place);
+            problems.add(problem.help("0.5 is mild, 1.1 is what web traffic shows, 2 is harsh"));
+            None
+        }
+        PickFile::Oldest(None) => Some(Pick::Oldest(Vec::new())),
+        PickFile::State(_) | PickFile::Oldest(Some(_)) => None,
     }
 }
 

@@ -253,6 +253,8 @@ impl<'a> World<'a> {
                     table.owner.is_some() && table.replica_identity == ReplicaIdentity::Full;
                 let reason = if table.key.is_empty() && !is_found {
                     "it has no key"
+                } else if table.shared {
+                    "it is shared"
                 } else if table.replica_identity == ReplicaIdentity::Nothing {
                     "it has `replica_identity: nothing`"
                 } else {

@@ -168,6 +168,7 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
 pub(super) enum StepShape<'a> {
     Insert(&'a Spanned<String>),
     Update(&'a Spanned<String>),
+    Upsert(&'a Spanned<String>),
     Delete(&'a Spanned<String>),
 }
 
@@ -175,7 +176,10 @@ impl<'a> StepShape<'a> {
     /// The name of the table.
     pub(super) fn table(self) -> &'a Spanned<String> {
         match self {
-            Self::Insert(table) | Self::Update(table) | Self::Delete(table) => table,
+            Self::Insert(table)
+            | Self::Update(table)
+            | Self::Upsert(table)
+            | Self::Delete(table) => table,
         }
     }
 
@@ -184,6 +188,7 @@ impl<'a> StepShape<'a> {
         match self {
             Self::Insert(_) => "insert",
             Self::Update(_) => "update",
+            Self::Upsert(_) => "upsert",
             Self::Delete(_) => "delete",
         }
     }
@@ -192,7 +197,8 @@ impl<'a> StepShape<'a> {
 impl StepFile {
     /// Where it names its table.
     pub(super) fn place(&self) -> Option<Place> {
-        let table = self.insert.as_ref().or(self.update.as_ref()).or(self.delete.as_ref());
+        let Self { insert, update, upsert, delete, .. } = self;
+        let table = [insert, update, upsert, delete].into_iter().flatten().next();
         table.map(|table| table.place)
     }
 }
@@ -203,14 +209,20 @@ pub(super) fn step_shape<'a>(
     step: &'a Spanned<StepFile>,
     problems: &mut Problems,
 ) -> Option<StepShape<'a>> {
-    let StepFile { insert, update, delete, pick, set, otherwise } = &step.value;
-    let shape = match (insert, update, delete) {
-        (Some(table), None, None) => StepShape::Insert(table),
-        (None, Some(table), None) => StepShape::Update(table),
-        (None, None, Some(table)) => StepShape::Delete(table),
-        (None, None, None) => {
+    let StepFile { insert, update, upsert, delete, pick, set, existing, otherwise } = &step.value;
+    let shapes = [
+        insert.as_ref().map(StepShape::Insert),
+        update.as_ref().map(StepShape::Update),
+        upsert.as_ref().map(StepShape::Upsert),
+        delete.as_ref().map(StepShape::Delete),
+    ];
+    let mut shapes = shapes.into_iter().flatten();
+    let shape = match (shapes.next(), shapes.next()) {
+        (Some(shape), None) => shape,
+        (None, _) => {
             let problem = Problem::new("the step does nothing").at(step.place);
-            problems.add(problem.help("write `insert`, `update` or `delete`, and a table"));
+            let help = "write `insert`, `update`, `upsert` or `delete`, and a table";
+            problems.add(problem.help(help));
             return None;
         }
         _ => {
@@ -225,14 +237,21 @@ pub(super) fn step_shape<'a>(
             problems.add(Problem::new(message).at(place));
         }
     };
+    let verb = shape.verb();
+    if !matches!(shape, StepShape::Upsert(_)) {
+        refuse(existing.as_ref().map(|share| share.place), "existing", verb);
+    }
     match shape {
         StepShape::Insert(_) => {
-            refuse(pick.as_ref().map(|pick| pick.place), "pick", "insert");
-            refuse(set.as_ref().map(|set| set.place), "set", "insert");
-            refuse(otherwise.as_ref().map(|word| word.place), "otherwise", "insert");
+            refuse(pick.as_ref().map(|pick| pick.place), "pick", verb);
+            refuse(set.as_ref().map(|set| set.place), "set", verb);
+            refuse(otherwise.as_ref().map(|word| word.place), "otherwise", verb);
         }
         StepShape::Update(_) => {}
-        StepShape::Delete(_) => refuse(set.as_ref().map(|set| set.place), "set", "delete"),
+        StepShape::Upsert(_) => {
+            refuse(otherwise.as_ref().map(|word| word.place), "otherwise", verb);
+        }
+        StepShape::Delete(_) => refuse(set.as_ref().map(|set| set.place), "set", verb),
     }
     Some(shape)
 }

@@ -13,6 +13,7 @@ use crate::schema::Owner;
 use crate::schema::ReplicaIdentity;
 use crate::schema::States;
 use crate::schema::Table;
+use crate::schema::check::action::shared::shared_table;
 use crate::schema::check::address;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
@@ -62,10 +63,12 @@ fn one(
         replica_identity: ReplicaIdentity::Default,
         owner: None,
         states: None,
+        shared: false,
     };
     let Some(file) = table.file else {
         return result;
     };
+    result.shared = file.shared;
     result.replica_identity = match file.replica_identity {
         ReplicaIdentityFile::Default => ReplicaIdentity::Default,
         ReplicaIdentityFile::Full => ReplicaIdentity::Full,
@@ -82,6 +85,7 @@ fn one(
         unique::check(table, &mut result, problems);
         address::check(table, &result, problems);
     }
+    shared_table(table, &result, problems);
     check_ordered(table, &result, problems);
     once(table, "line", problems);
     once(table, "state", problems);

@@ -10,6 +10,7 @@ use crate::schema::Reference;
 use crate::schema::ReplicaIdentity;
 use crate::schema::Schema;
 use crate::schema::Table;
+use crate::schema::order;
 use crate::sink::postgres::quote;
 use crate::sink::postgres::types::type_name;
 
@@ -152,22 +153,16 @@ pub(super) fn foreign_key<'a>(schema: &'a Schema, column: &'a Column) -> Option<
     (parent.key == [index] || parent.columns[index].unique).then_some(reference)
 }
 
-/// Table indexes, each after those it refers to; tables in a circle stay in the schema's order.
+/// Table indexes, each after those it refers to; tables of a schema with a circle stay in its order.
 pub(super) fn parents_first(schema: &Schema) -> Vec<usize> {
-    let mut order: Vec<usize> = Vec::new();
-    let mut waiting: Vec<usize> = (0..schema.tables.len()).collect();
-    while !waiting.is_empty() {
-        let is_ready = |&index: &usize| {
-            let table = &schema.tables[index];
-            table.columns.iter().filter_map(|column| foreign_key(schema, column)).all(|parent| {
-                parent.table == table.name
-                    || !waiting.iter().any(|&other| schema.tables[other].name == parent.table)
-            })
-        };
-        let next = waiting.iter().position(is_ready).unwrap_or(0);
-        order.push(waiting.remove(next));
-    }
-    order
+    let parents = |index: usize| {
+        let columns = schema.tables[index].columns.iter();
+        let parents =
+            columns.filter_map(|column| schema.table(&foreign_key(schema, column)?.table));
+        parents.filter(|parent| *parent != index).collect()
+    };
+    let count = schema.tables.len();
+    order::parents_first(count, parents).unwrap_or_else(|_| (0..count).collect())
 }
 
 #[cfg(test)]
@@ -204,6 +199,7 @@ mod tests {
             replica_identity: ReplicaIdentity::Default,
             owner: None,
             states: None,
+            shared: false,
         }
     }
 
@@ -225,7 +221,7 @@ mod tests {
         let tree = schema(vec![table("c", &["b", "a"]), table("b", &["a"]), table("a", &["a"])]);
         assert_eq!(parents_first(&tree), [2, 1, 0]);
         let circle = schema(vec![table("a", &["b"]), table("b", &["a"]), table("c", &[])]);
-        assert_eq!(parents_first(&circle), [2, 0, 1]);
+        assert_eq!(parents_first(&circle), [0, 1, 2]);
     }
 
     #[test]

@@ -108,13 +108,19 @@ fn decimal(value: Decimal, kind: ColumnType, out: &mut Vec<u8>) {
 /// A `numeric`: number of digits, weight of the first, sign and scale as i16, then digits of base
 /// 10,000, the decimal point between two of them.
 fn numeric(value: Decimal, out: &mut Vec<u8>) {
-    let magnitude = u128::from(value.unscaled.unsigned_abs());
     // Align the point to a digit of base 10,000.
-    let padding = (4 - value.scale % 4) % 4;
-    let mut rest = magnitude * 10_u128.pow(u32::from(padding));
+    let padding = [1, 1000, 100, 10][usize::from(value.scale % 4)];
+    let mut large = u128::from(value.unscaled.unsigned_abs()) * padding;
     let fraction_digits = i16::from(value.scale.div_ceil(4));
     let mut digits = [0_i16; 12];
     let mut first = digits.len();
+    while large > u128::from(u64::MAX) {
+        first -= 1;
+        digits[first] = i16::try_from(large % 10_000).unwrap_or(0);
+        large /= 10_000;
+    }
+    // Nearly all numbers are small from the start, and are divided much faster as such.
+    let mut rest = u64::try_from(large).unwrap_or(0);
     while rest > 0 {
         first -= 1;
         digits[first] = i16::try_from(rest % 10_000).unwrap_or(0);

@@ -39,7 +39,9 @@ pub(super) fn of(catalog: &Catalog, action: &Action) -> Option<Evidence> {
         let statement = catalog.statement(operation.statement);
         let has_key = !catalog.table(operation.table).key.is_empty();
         match &statement.kind {
-            StatementKind::Insert if has_key => {
+            StatementKind::Insert | StatementKind::Upsert { .. }
+                if has_key && operation.change == Change::Insert =>
+            {
                 // Each insert is of another row.
                 let is_untouched = is_last || only_inserts(action, operation.table);
                 is_untouched.then_some(Evidence { operation: *operation, assignment: None })
@@ -47,7 +49,10 @@ pub(super) fn of(catalog: &Catalog, action: &Action) -> Option<Evidence> {
             StatementKind::Delete if has_key && is_last => {
                 Some(Evidence { operation: *operation, assignment: None })
             }
-            StatementKind::Update { evidence: Some(assignment), .. } if is_last => {
+            StatementKind::Update { evidence: Some(assignment), .. }
+            | StatementKind::Upsert { evidence: Some(assignment), .. }
+                if is_last && operation.change == Change::Update =>
+            {
                 Some(Evidence { operation: *operation, assignment: Some(*assignment) })
             }
             _ => None,
@@ -92,20 +97,36 @@ impl Question {
     }
 }
 
+/// `next_xid` reads `epoch:number`, both of 32 bits.
+const FIRST_AFTER_RECOVERY: &str = "(SELECT split_part(next_xid, ':', 1)::bigint * 4294967296 \
+                                    + split_part(next_xid, ':', 2)::bigint \
+                                    FROM pg_control_checkpoint())";
+
 /// Asks whether the transaction of this number was committed and was this action's: `t`, or `p` if
 /// it is still in progress.
 ///
 /// After a crash a server gives out again the numbers that it had not written to disk. So a number
 /// speaks for an action only if the last row that the action changed looks like it: written since
 /// the number was given out, or gone. Nobody but the action's lane changes that row, and the lane
-/// waits for the answer. Where no row can be found again, as its table has no key, the number alone
-/// must do.
-pub(super) fn of_transaction(catalog: &Catalog, action: &Action, xid: u64) -> Question {
+/// waits for the answer.
+///
+/// Where no such row can be found again, as its table has no key or is shared by all lanes, a number
+/// speaks for the action if it was on disk when the server came back from its crash: at the end of
+/// its recovery it notes the first number that it gives out afterwards.
+pub(super) fn of_transaction(
+    catalog: &Catalog,
+    action: &Action,
+    xid: u64,
+    has_crashed: bool,
+) -> Question {
     let last = action.operations().iter().rev().find_map(|operation| {
         let key = key_places(catalog, action, operation);
-        (!key.is_empty()).then_some((operation, key))
+        let is_own = !key.is_empty() && !catalog.table(operation.table).shared;
+        is_own.then_some((operation, key))
     });
-    let row = last.as_ref().map_or_else(String::new, |(operation, _)| {
+    let noted =
+        if has_crashed { format!(" AND {xid} < {FIRST_AFTER_RECOVERY}") } else { String::new() };
+    let row = last.as_ref().map_or(noted, |(operation, _)| {
         let table = catalog.table(operation.table);
         let row = format!("SELECT FROM {} WHERE {}", table_name(table), key_is(table, 1));
         match operation.change {
@@ -132,11 +153,11 @@ pub(super) fn of_transaction(catalog: &Catalog, action: &Action, xid: u64) -> Qu
 
 /// Where the key of the row that an operation changes stands among its values; nothing if it does
 /// not stand there.
-fn key_places(catalog: &Catalog, action: &Action, operation: &Operation) -> Vec<usize> {
+pub(super) fn key_places(catalog: &Catalog, action: &Action, operation: &Operation) -> Vec<usize> {
     let key = &catalog.table(operation.table).key;
     let count = action.values(operation).len();
     match catalog.statement(operation.statement).kind {
-        StatementKind::Insert => key.clone(),
+        StatementKind::Insert | StatementKind::Upsert { .. } => key.clone(),
         StatementKind::Update { .. } | StatementKind::Delete => {
             (count - key.len()..count).collect()
         }
@@ -154,7 +175,8 @@ impl Evidence {
         let column = |at: usize| identifier(&table.columns[at].0);
         let (sql, used): (String, Vec<usize>) = match (self.operation.change, self.assignment) {
             (Change::Insert, _) => {
-                let same: Vec<_> = (0..values.len())
+                let count = table.columns.len();
+                let same: Vec<_> = (0..count)
                     .map(|at| {
                         let kind = table.columns[at].1;
                         types::is_same(&column(at), kind, at + 1, &table.namespace)
@@ -166,28 +188,25 @@ impl Evidence {
                 let (key, same) = (key.join(" AND "), same.join(" AND "));
                 (
                     format!("SELECT EXISTS (SELECT FROM {name} WHERE {key} AND {same})"),
-                    (0..values.len()).collect(),
+                    (0..count).collect(),
                 )
             }
             (Change::Update, Some(assignment)) => {
-                let StatementKind::Update { set, .. } =
-                    &catalog.statement(self.operation.statement).kind
-                else {
-                    return Question {
-                        sql: "SELECT false".to_owned(),
-                        types: Vec::new(),
-                        values: Vec::new(),
-                    };
+                // Assignments stand before the key of an update, and behind the row of an upsert.
+                let (set, first) = match &catalog.statement(self.operation.statement).kind {
+                    StatementKind::Update { set, .. } => (set.as_slice(), 0),
+                    StatementKind::Upsert { set, .. } => (set.as_slice(), table.columns.len()),
+                    _ => (&[][..], 0),
                 };
                 // Evidence stands among the assignments that have a parameter.
-                let at = set[..assignment].iter().filter(|each| each.how.has_parameter()).count();
+                let before = set.iter().take(assignment);
+                let at = first + before.filter(|each| each.how.has_parameter()).count();
+                let column = set.get(assignment).map_or(String::new(), |each| column(each.column));
                 let key_is = key_is(table, 2);
-                let column = column(set[assignment].column);
-                let first_key = values.len() - table.key.len();
-                let used = std::iter::once(at).chain(first_key..values.len()).collect();
+                let key = key_places(catalog, action, &self.operation);
                 (
                     format!("SELECT EXISTS (SELECT FROM {name} WHERE {column} = $1 AND {key_is})"),
-                    used,
+                    std::iter::once(at).chain(key).collect(),
                 )
             }
             _ => {

@@ -124,7 +124,9 @@ impl Changes {
         let mut changes = Self { updates: false, deletes: false };
         for step in schema.actions.iter().flat_map(|action| &action.steps) {
             match step {
-                Step::Update { table: target, .. } => changes.updates |= *target == table,
+                Step::Update { table: target, .. } | Step::Upsert { table: target, .. } => {
+                    changes.updates |= *target == table;
+                }
                 // Owned rows go with their owner.
                 Step::Delete { table: target, .. } => {
                     let owner = schema.tables[table].owner.as_ref().map(|owner| owner.table);

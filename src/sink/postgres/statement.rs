@@ -22,15 +22,24 @@ pub fn sql(catalog: &Catalog, statement: &Statement) -> String {
     let table = catalog.table(statement.table);
     let name = table_name(table);
     match &statement.kind {
-        StatementKind::Insert => {
-            let columns: Vec<_> = table.columns.iter().map(|(name, _)| identifier(name)).collect();
-            let places: Vec<_> = (1..=columns.len()).map(|place| format!("${place}")).collect();
-            format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), places.join(", "))
+        StatementKind::Insert => format!("INSERT INTO {name} {}", new_row(table)),
+        StatementKind::Upsert { set, .. } => {
+            let key: Vec<_> =
+                table.key.iter().map(|at| identifier(&table.columns[*at].0)).collect();
+            let mut place = table.columns.len();
+            let changes: Vec<_> =
+                set.iter().map(|each| change(table, each, "present.", &mut place)).collect();
+            format!(
+                "INSERT INTO {name} AS present {} ON CONFLICT ({}) DO UPDATE SET {}",
+                new_row(table),
+                key.join(", "),
+                changes.join(", ")
+            )
         }
         StatementKind::Update { set, .. } => {
             let mut place = 0;
             let changes: Vec<_> =
-                set.iter().map(|assignment| change(table, assignment, &mut place)).collect();
+                set.iter().map(|each| change(table, each, "", &mut place)).collect();
             format!("UPDATE {name} SET {} WHERE {}", changes.join(", "), key_is(table, place + 1))
         }
         StatementKind::Delete => format!("DELETE FROM {name} WHERE {}", key_is(table, 1)),
@@ -38,6 +47,13 @@ pub fn sql(catalog: &Catalog, statement: &Statement) -> String {
             format!("DELETE FROM {name} WHERE {} = $1", identifier(&table.columns[*column].0))
         }
     }
+}
+
+/// `("a", "b") VALUES ($1, $2)`: all columns.
+fn new_row(table: &TableInfo) -> String {
+    let columns: Vec<_> = table.columns.iter().map(|(name, _)| identifier(name)).collect();
+    let places: Vec<_> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    format!("({}) VALUES ({})", columns.join(", "), places.join(", "))
 }
 
 /// `"a" = $1 AND "b" = $2`: the row with this key.
@@ -51,15 +67,19 @@ pub fn key_is(table: &TableInfo, first: usize) -> String {
     parts.join(" AND ")
 }
 
-fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> String {
+/// `"a" = "a" + $1`; the old value stands behind the prefix `of`.
+fn change(table: &TableInfo, assignment: &Assignment, of: &str, place: &mut usize) -> String {
     let (name, kind) = &table.columns[assignment.column];
-    let column = identifier(name);
+    let target = identifier(name);
+    let column = format!("{of}{target}");
     if assignment.how.has_parameter() {
         *place += 1;
     }
     let parameter = format!("${place}");
     let value = match (&assignment.how, kind) {
         (Assign::Value, _) => parameter,
+        // What stopped at the end of the column would be no sum any more: it fails, and is counted.
+        (Assign::Add, _) if table.shared => format!("{column} + {parameter}::numeric"),
         (Assign::Add, ColumnType::Money) => {
             within(*kind, &format!("{column}::numeric + {parameter}::numeric"))
         }
@@ -78,7 +98,7 @@ fn change(table: &TableInfo, assignment: &Assignment, place: &mut usize) -> Stri
         (Assign::Toggle, _) => format!("NOT {column}"),
         (Assign::Next(list), _) => next(&column, &type_name(*kind, &table.namespace), list),
     };
-    format!("{column} = {value}")
+    format!("{target} = {value}")
 }
 
 /// A number that would leave its column stops at the column's end: an update must not fail because

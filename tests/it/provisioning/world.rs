@@ -47,6 +47,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
                 is_pooled: false,
                 connections: 2,
                 in_flight: 1,
+                isolation: None,
                 provision,
                 synchronous_commit: None,
                 statement_timeout: None,
@@ -164,6 +165,7 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
         replica_identity: ReplicaIdentity::Default,
         owner: None,
         states: None,
+        shared: false,
     }
 }
 

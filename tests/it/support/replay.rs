@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use loadgen::action::Action;
 use loadgen::action::Assign;
+use loadgen::action::Assignment;
 use loadgen::action::Change;
 use loadgen::action::Operation;
 use loadgen::action::StatementKind;
@@ -152,13 +153,18 @@ impl Replay {
                 let key = values[values.len() - info.key.len()..].join("\t");
                 let rows = &mut self.tables[usize::from(operation.table.0)];
                 let Some(row) = rows.rows.get_mut(&key) else { return };
-                for (assignment, value) in set.iter().zip(values) {
-                    let column = &mut row[assignment.column];
-                    *column = match assignment.how {
-                        Assign::Value => value,
-                        Assign::Add => sum(column, &value),
-                        _ => panic!("the drills' schemas have no such assignment"),
-                    };
+                assign(row, set, values);
+            }
+            StatementKind::Upsert { set, .. } => {
+                let rows = &mut self.tables[usize::from(operation.table.0)];
+                let (row, changes) = values.split_at(info.columns.len());
+                let key = key(info, row);
+                let found = rows.rows.get_mut(&key);
+                let is_new = operation.change == Change::Insert;
+                assert_eq!(found.is_none(), is_new, "{} {key}", info.name);
+                match found {
+                    Some(row) => assign(row, set, changes.to_vec()),
+                    None => drop(rows.rows.insert(key, row.to_vec())),
                 }
             }
             StatementKind::Delete => {
@@ -180,7 +186,9 @@ impl Replay {
             let values = texts(action, operation);
             let rows = &mut self.tables[usize::from(operation.table.0)];
             match &self.world.catalog.statement(operation.statement).kind {
-                StatementKind::Insert => rows.doubtful.extend([key(info, &values)]),
+                StatementKind::Insert | StatementKind::Upsert { .. } => {
+                    rows.doubtful.extend([key(info, &values)]);
+                }
                 StatementKind::DeleteOwned { .. } => {
                     let owned = rows.owned.get(&values[0]).cloned();
                     rows.doubtful.extend(owned.unwrap_or_default());
@@ -246,6 +254,18 @@ pub(crate) fn assert_exact(server: &TestServer, file: &str, set: &[&str], ended:
     }
     let replay = Replay::of_run(file, set, &ended.account);
     replay.compare(server).unwrap_or_else(|differences| panic!("{differences}\n{}", ended.said))
+}
+
+/// Makes of a row what assignments say.
+fn assign(row: &mut [String], set: &[Assignment], values: Vec<String>) {
+    for (assignment, value) in set.iter().zip(values) {
+        let column = &mut row[assignment.column];
+        *column = match assignment.how {
+            Assign::Value => value,
+            Assign::Add => sum(column, &value),
+            _ => panic!("the drills' schemas have no such assignment"),
+        };
+    }
 }
 
 fn texts(action: &Action, operation: &Operation) -> Vec<String> {

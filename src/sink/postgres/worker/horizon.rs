@@ -9,7 +9,7 @@
 //! Only its lane changes a row, and a connection executes in order: so a row that was not changed since
 //! the question was sent carries a number below the answer, and one that carries the answer or more was
 //! changed by the update. That holds across a crash as well: what the row carried before was below, and
-//! nobody else writes to it before the look.
+//! nobody else writes to it before the look. (Rows of tables that all lanes share tell nothing.)
 //!
 //! The question rides in front of an action now and then, and costs no round trip of its own.
 
@@ -28,6 +28,7 @@ use crate::action::StatementKind;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::sink::postgres::evidence::Question;
+use crate::sink::postgres::evidence::key_places;
 use crate::sink::postgres::statement::key_is;
 use crate::sink::postgres::statement::table_name;
 use crate::sink::postgres::worker::PostgresOptions;
@@ -60,9 +61,15 @@ pub(super) struct Horizon {
 impl Horizon {
     /// Of a connection with such statements.
     pub(super) fn new(options: &PostgresOptions) -> Self {
-        let mut kinds = options.statements.iter().map(|id| &options.catalog.statement(*id).kind);
-        let is_needed =
-            kinds.any(|kind| matches!(kind, StatementKind::Update { evidence: None, .. }));
+        let statements = options.statements.iter().map(|id| options.catalog.statement(*id));
+        let mut own = statements.filter(|each| !options.catalog.table(each.table).shared);
+        let is_needed = own.any(|statement| {
+            matches!(
+                statement.kind,
+                StatementKind::Update { evidence: None, .. }
+                    | StatementKind::Upsert { evidence: None, .. }
+            )
+        });
         Self { is_needed: is_needed && !options.is_pooled, ..Self::default() }
     }
 
@@ -117,7 +124,8 @@ impl Horizon {
 fn telling<'a>(catalog: &Catalog, action: &'a Action) -> Option<&'a Operation> {
     let mut operations = action.operations().iter().enumerate().rev();
     let (at, last) = operations.find(|(_, each)| {
-        each.change == Change::Update && !catalog.table(each.table).key.is_empty()
+        let table = catalog.table(each.table);
+        each.change == Change::Update && !table.key.is_empty() && !table.shared
     })?;
     let mut later = action.operations()[at + 1..].iter();
     (!later.any(|each| each.table == last.table)).then_some(last)
@@ -134,8 +142,7 @@ pub(super) fn question(catalog: &Catalog, action: &Action) -> Option<Question> {
         table_name(table),
         key_is(table, 1)
     );
-    let count = action.values(operation).len();
-    let key: Vec<usize> = (count - table.key.len()..count).collect();
+    let key = key_places(catalog, action, operation);
     Some(Question::new(catalog, (action, operation), sql, &key))
 }
 
@@ -147,7 +154,7 @@ fn row(catalog: &Catalog, action: &Action, operation: &Operation) -> Option<u64>
     operation.table.hash(&mut hasher);
     match catalog.statement(operation.statement).kind {
         _ if key.is_empty() => return None,
-        StatementKind::Insert => {
+        StatementKind::Insert | StatementKind::Upsert { .. } => {
             for at in key {
                 hash(values[*at], action, &mut hasher);
             }

@@ -91,7 +91,11 @@ impl PostgresSink {
             if is_durable && name == "synchronous_commit" {
                 continue;
             }
-            let sql = format!("SET LOCAL {} = {}", identifier(name), literal(value));
+            // The default is for transactions to come; this one has begun.
+            let name = name
+                .strip_prefix("default_transaction_")
+                .map_or_else(|| identifier(name), |rest| format!("transaction_{rest}"));
+            let sql = format!("SET LOCAL {name} = {}", literal(value));
             frames::parse(&mut open.outgoing, "", &sql, &[]);
             frames::execute(&mut open.outgoing, "", 0, |_| {});
             count += 1;

@@ -272,7 +272,8 @@ impl PostgresSink {
             };
             let question = match (xid, evidence) {
                 (Some(xid), _) => {
-                    let question = evidence::of_transaction(&catalog, action, xid);
+                    let question =
+                        evidence::of_transaction(&catalog, action, xid, self.has_crashed);
                     return self.outwait((xid, pid), &question).await;
                 }
                 (None, Some(evidence)) => evidence.question(&catalog, action),

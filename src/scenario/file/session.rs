@@ -1,21 +1,10 @@
-//! The sessions of a closed stream, as they are written.
+//! Closed streams, as they are written.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::yaml::BareWords;
 use crate::yaml::Spanned;
-
-/// Who sets the pace.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::scenario) enum ModelFile {
-    /// Slots come due at their time, whatever became of those before.
-    #[default]
-    Open,
-    /// Sessions wait for the answer, think, and go on.
-    Closed,
-}
 
 /// A part of a number of sessions over time: exactly one of `hold` and `ramp`, and `for`.
 #[derive(Clone, Default, Deserialize, JsonSchema)]

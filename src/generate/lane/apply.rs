@@ -1,0 +1,54 @@
+//! What a decision changes in the lane: rows come, enter states, and go.
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::generate::lane::Decision;
+use crate::generate::lane::Lane;
+use crate::generate::lane::NOBODY;
+use crate::generate::lane::RowId;
+use crate::generate::world::Step;
+use crate::generate::world::StepKind;
+
+impl Lane {
+    pub(super) fn apply(&mut self, world: &World, decision: &Decision) {
+        for victim in decision.victims() {
+            self.delete(world, victim.table, world.index(victim.table, victim.ordinal));
+        }
+        for step in &world.actions[usize::from(decision.action)].steps {
+            let index = world.index(step.table, decision.pick(step.at));
+            match &step.kind {
+                _ if step.makes(decision) => self.insert(world, step, index, decision),
+                StepKind::Update { state: Some(state), .. }
+                | StepKind::Upsert { state: Some(state), .. } => {
+                    self.tables[usize::from(step.table.0)].enter(index, *state);
+                }
+                StepKind::Insert { .. }
+                | StepKind::Update { state: None, .. }
+                | StepKind::Upsert { state: None, .. } => {}
+                StepKind::Delete { .. } => self.delete(world, step.table, index),
+            }
+        }
+    }
+
+    fn insert(&mut self, world: &World, step: &Step, index: u64, decision: &Decision) {
+        let rows = &mut self.tables[usize::from(step.table.0)];
+        rows.insert();
+        for (place, parent) in world.table(step.table).decided.iter().enumerate() {
+            let row = decision.pick(step.parent_at(place));
+            if row != NOBODY && world.table(parent.table).mortal {
+                rows.families[place].born.add(world.index(parent.table, row), index);
+            }
+        }
+    }
+
+    fn delete(&mut self, world: &World, table: TableId, index: u64) {
+        let (lane, undying) = (self.index, &self.undying);
+        let is_undying =
+            |index| undying.contains(&RowId { table, ordinal: world.ordinal(table, lane, index) });
+        self.tables[usize::from(table.0)].delete(index, is_undying);
+        for relation in &world.table(table).relations {
+            let child = &mut self.tables[usize::from(relation.child.0)];
+            child.families[relation.place].born.forget(index);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Tables that all lanes change are judged by the sums of their columns.
+
+use serde::Serialize;
+
+use crate::units::Total;
+
+/// What became of the sum of a column. Numbers are text, exact, as the server prints them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SharedSum {
+    /// The target's name in the scenario.
+    pub target: String,
+    /// Its database.
+    pub database: String,
+    /// Namespace and name: `public.products`.
+    pub table: String,
+    /// The column that updates add to.
+    pub column: String,
+    /// The sum when the load began.
+    pub before: Option<String>,
+    /// What the server acknowledged as added, warm-up included.
+    pub added: String,
+    /// The sum when the load had ended; `null` if it could not be read.
+    pub after: Option<String>,
+    /// Whether `after` is `before` + `added`; `null` where that cannot be known: a sum could not be
+    /// read, or nobody can tell what became of an action.
+    pub exact: Option<bool>,
+}
+
+/// Where a column is: target, database, table, column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedPlace {
+    /// As in [`SharedSum`].
+    pub target: String,
+    /// As in [`SharedSum`].
+    pub database: String,
+    /// As in [`SharedSum`].
+    pub table: String,
+    /// As in [`SharedSum`].
+    pub column: String,
+}
+
+impl SharedSum {
+    /// Holds what is there against what must be. `is_known` says that no action on the table has an
+    /// unknown fate.
+    pub fn new(
+        place: SharedPlace,
+        (before, after): (Option<Total>, Option<Total>),
+        added: Total,
+        is_known: bool,
+    ) -> Self {
+        let expected = before.and_then(|before| before.checked_add(added));
+        let exact = expected.zip(after).filter(|_| is_known);
+        let SharedPlace { target, database, table, column } = place;
+        Self {
+            target,
+            database,
+            table,
+            column,
+            before: before.map(|total| total.to_string()),
+            added: added.to_string(),
+            after: after.map(|total| total.to_string()),
+            exact: exact.map(|(expected, after)| expected == after),
+        }
+    }
+
+    /// What does not add up, in words.
+    pub(super) fn mismatch(&self) -> Option<String> {
+        let Self { table, column, before, added, after, .. } = self;
+        let (before, after) = (before.as_deref()?, after.as_deref()?);
+        (self.exact == Some(false)).then(|| {
+            format!(
+                "the sum of `{table}.{column}` is {after}, and {before} before the load with \
+                 {added} acknowledged as added is not that"
+            )
+        })
+    }
+}
