@@ -48,7 +48,7 @@ pub(super) fn bound(
 /// before them, for longer than what loadgen's own lateness may be.
 fn of_stream(stream: &StreamSummary, validity: &Validity) -> Option<String> {
     let name = &stream.name;
-    if !stream.is_open() {
+    if !stream.is_open() && stream.sessions.is_none() && !stream.follows {
         let is_used = stream.acknowledged > 0;
         return is_used.then(|| format!("stream `{name}` has no rate of its own"));
     }
