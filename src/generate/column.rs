@@ -145,7 +145,7 @@ impl World {
     }
 
     /// What the draws of a row's column are keyed by.
-    fn column_key(&self, column: &Column, row: &Row<'_>) -> u64 {
+    pub(super) fn column_key(&self, column: &Column, row: &Row<'_>) -> u64 {
         match self.table(row.table).stems.get(usize::from(column.number)) {
             Some(stem) => key_of(*stem, row.item()),
             None => key(self.seed, row.table.0, Purpose::Column(column.number), row.item()),

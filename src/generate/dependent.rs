@@ -11,8 +11,6 @@ use crate::generate::column::as_held;
 use crate::generate::column::moment;
 use crate::generate::column::round_to;
 use crate::generate::key::Draw;
-use crate::generate::key::Purpose;
-use crate::generate::key::key;
 use crate::generate::world::World;
 use crate::schema::normal_at;
 use crate::schema::normal_below;
@@ -48,10 +46,7 @@ impl World {
         action: &mut Action,
     ) -> Value {
         let seen = action.values_from(first)[dependent.column()];
-        let draw = || {
-            let purpose = Purpose::Column(column.number);
-            Draw::new(key(self.seed, row.table.0, purpose, row.item()))
-        };
+        let draw = || Draw::new(self.column_key(column, row));
         let value = match dependent {
             Dependent::Given { cases, otherwise, .. } => {
                 let case = cases.iter().find(|(value, _)| is_same(value, seen, action));

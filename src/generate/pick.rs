@@ -1,6 +1,7 @@
 //! Which of so many rows: evenly, near one end, or as Zipf's law has it.
 
 use crate::generate::key::Draw;
+use crate::generate::zipf::Zipf;
 use crate::schema::Pick;
 
 /// An index below `count`, from the oldest on.
@@ -21,57 +22,9 @@ fn geometric(mean: f64, draw: &mut Draw) -> u64 {
     whole(libm::floor(libm::log1p(-draw.unit()) / step))
 }
 
-/// More numbers are never drawn for one sample; one is rejected about as often as a coin falls on
-/// its edge, and at worst three times in ten.
-const DRAWS_MAX: u32 = 64;
-
-/// An index below `count`: `k` as often as `(k + 1)^-exponent` says. By rejection-inversion (Hörmann
-/// and Derflinger, "Rejection-inversion to generate variates from monotone discrete distributions",
-/// 1996): no table, and the same time for any count.
-#[expect(clippy::cast_precision_loss, reason = "rows are fewer than 2^53")]
+/// An index below `count`: `k` as often as `(k + 1)^-exponent` says.
 fn zipf(exponent: f64, count: u64, draw: &mut Draw) -> u64 {
-    if count <= 1 {
-        return 0;
-    }
-    let law = Law { exponent };
-    let all = count as f64;
-    // The area under the law, from a little left of the first bar to the end of the last.
-    let (left, right) = (law.area(1.5) - 1.0, law.area(all + 0.5));
-    // Nearer than this to the middle of its bar, a point is under it in any case.
-    let near = 2.0 - law.inverse(law.area(2.5) - law.height(2.0));
-    for _ in 0..DRAWS_MAX {
-        let at = right + draw.unit() * (left - right);
-        let place = law.inverse(at);
-        let bar = libm::floor(place + 0.5).clamp(1.0, all);
-        if bar - place <= near || at >= law.area(bar + 0.5) - law.height(bar) {
-            return whole(bar) - 1;
-        }
-    }
-    0
-}
-
-/// The curve x^-exponent, the area under it from 1 on, and the place up to which an area reaches.
-struct Law {
-    exponent: f64,
-}
-
-impl Law {
-    fn height(&self, place: f64) -> f64 {
-        libm::exp(-self.exponent * libm::log(place))
-    }
-
-    /// (x^(1-s) - 1) / (1 - s), and ln x where s is 1.
-    fn area(&self, place: f64) -> f64 {
-        let log = libm::log(place);
-        let power = (1.0 - self.exponent) * log;
-        if power == 0.0 { log } else { libm::expm1(power) / power * log }
-    }
-
-    fn inverse(&self, area: f64) -> f64 {
-        // Rounding may lead just outside of what the logarithm knows.
-        let power = ((1.0 - self.exponent) * area).max(-1.0);
-        libm::exp(if power == 0.0 { area } else { libm::log1p(power) / power * area })
-    }
+    if count <= 1 { 0 } else { Zipf::new(count, exponent).rank(draw) - 1 }
 }
 
 /// The whole number that a float is, which is not negative.

@@ -47,7 +47,7 @@ impl World {
             }
             _ => {}
         }
-        let chance = key(self.seed, row.table.0, Purpose::Column(column.number), row.item());
+        let chance = self.column_key(column, row);
         let start = action.arena().len();
         match filler {
             Filler::Chance(Chance::Pattern(pattern)) => {

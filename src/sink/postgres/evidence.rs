@@ -120,7 +120,7 @@ pub(super) fn of_transaction(
     has_crashed: bool,
 ) -> Question {
     let last = action.operations().iter().rev().find_map(|operation| {
-        let key = key_places(catalog, action, operation);
+        let key: Vec<usize> = key_places(catalog, action, operation).collect();
         let is_own = !key.is_empty() && !catalog.table(operation.table).shared;
         is_own.then_some((operation, key))
     });
@@ -153,16 +153,18 @@ pub(super) fn of_transaction(
 
 /// Where the key of the row that an operation changes stands among its values; nothing if it does
 /// not stand there.
-pub(super) fn key_places(catalog: &Catalog, action: &Action, operation: &Operation) -> Vec<usize> {
+pub(super) fn key_places(
+    catalog: &Catalog,
+    action: &Action,
+    operation: &Operation,
+) -> impl Iterator<Item = usize> {
     let key = &catalog.table(operation.table).key;
-    let count = action.values(operation).len();
-    match catalog.statement(operation.statement).kind {
-        StatementKind::Insert | StatementKind::Upsert { .. } => key.clone(),
-        StatementKind::Update { .. } | StatementKind::Delete => {
-            (count - key.len()..count).collect()
-        }
-        StatementKind::DeleteOwned { .. } => Vec::new(),
-    }
+    let behind = action.values(operation).len().saturating_sub(key.len());
+    let kind = &catalog.statement(operation.statement).kind;
+    let is_row = matches!(kind, StatementKind::Insert | StatementKind::Upsert { .. });
+    let stands = !matches!(kind, StatementKind::DeleteOwned { .. });
+    let places = key.iter().enumerate().filter(move |_| stands);
+    places.map(move |(at, column)| if is_row { *column } else { behind + at })
 }
 
 impl Evidence {

@@ -14,8 +14,6 @@
 //! The question rides in front of an action now and then, and costs no round trip of its own.
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
-use std::hash::BuildHasherDefault;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
@@ -51,9 +49,9 @@ pub(super) struct Horizon {
     number: u64,
     /// Rows changed since the question that `number` answers, by hash: a row that is taken for another
     /// is told in two phases without need, no more.
-    touched: HashSet<u64, BuildHasherDefault<Same>>,
+    touched: HashSet<u64>,
     /// Rows changed since a question that is not answered yet.
-    meanwhile: Option<HashSet<u64, BuildHasherDefault<Same>>>,
+    meanwhile: Option<HashSet<u64>>,
     /// Actions since the last question.
     since: u32,
 }
@@ -104,7 +102,7 @@ impl Horizon {
         let asks = self.is_needed && is_due && self.meanwhile.is_none();
         if asks {
             self.since = 0;
-            self.meanwhile = Some(HashSet::default());
+            self.meanwhile = Some(HashSet::new());
         }
         asks
     }
@@ -142,30 +140,19 @@ pub(super) fn question(catalog: &Catalog, action: &Action) -> Option<Question> {
         table_name(table),
         key_is(table, 1)
     );
-    let key = key_places(catalog, action, operation);
+    let key: Vec<usize> = key_places(catalog, action, operation).collect();
     Some(Question::new(catalog, (action, operation), sql, &key))
 }
 
-/// The row that an operation changes, if it has a key.
+/// The row that an operation changes, by hash, if its key stands among the values.
 fn row(catalog: &Catalog, action: &Action, operation: &Operation) -> Option<u64> {
-    let key = &catalog.table(operation.table).key;
     let values = action.values(operation);
+    let mut places = key_places(catalog, action, operation).peekable();
+    places.peek()?;
     let mut hasher = DefaultHasher::new();
     operation.table.hash(&mut hasher);
-    match catalog.statement(operation.statement).kind {
-        _ if key.is_empty() => return None,
-        StatementKind::Insert | StatementKind::Upsert { .. } => {
-            for at in key {
-                hash(values[*at], action, &mut hasher);
-            }
-        }
-        StatementKind::Update { .. } | StatementKind::Delete => {
-            let first = values.len() - key.len();
-            for value in &values[first..] {
-                hash(*value, action, &mut hasher);
-            }
-        }
-        StatementKind::DeleteOwned { .. } => return None,
+    for at in places {
+        hash(values[at], action, &mut hasher);
     }
     Some(hasher.finish())
 }
@@ -180,23 +167,5 @@ fn hash(value: Value, action: &Action, hasher: &mut DefaultHasher) {
             write_value(other, action, &mut text);
             text.hash(hasher);
         }
-    }
-}
-
-/// What is hashed already is not hashed again.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = std::hash::RandomState::new().hash_one(bytes);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
     }
 }
