@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use crate::action::Action;
@@ -313,7 +314,7 @@ impl Connection {
     /// A decision that acts goes to its database, as soon as there is room.
     fn begin_flight(&mut self, number: usize, decision: Decision, stamps: Stamps, now: u64) {
         let sink = self.shared.job.world.domain_of(&decision);
-        let effects = Vec::new();
+        let effects = SmallVec::new();
         let flight = Flight {
             decision,
             stamps,

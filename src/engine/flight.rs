@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
@@ -61,7 +63,7 @@ pub(super) struct Flight {
     /// Attempts so far.
     pub(super) tries: u32,
     /// What it does, noted when it was last sent.
-    pub(super) effects: Vec<Effect>,
+    pub(super) effects: SmallVec<[Effect; 2]>,
     /// Which of the connection's sinks it goes to.
     pub(super) sink: usize,
     pub(super) is_submitted: bool,

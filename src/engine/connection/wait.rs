@@ -46,12 +46,11 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
-        let has_work = self.has_work();
         let wake_min = wake_min_ns(self.shared.job.scenario.load.precision);
         let next = [self.agenda.next(), self.linger_until(), self.next_rested()];
         let next = next.into_iter().flatten().min();
         let next = next.map(|at| at.max(self.woken + wake_min).min(at + wake_min));
-        if !has_work && next.is_none() {
+        if next.is_none() && !self.has_work() {
             return;
         }
         let Self { routes, timer, outcomes, stop, .. } = self;
