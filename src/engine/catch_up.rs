@@ -66,14 +66,14 @@ mod tests {
         let mut slots = 0;
         lane.note(0);
         let wake = |now: u64| {
-            let mut late = Vec::new();
+            let mut delays = Vec::new();
             while lane.released() <= now {
-                late.push(now - slots * distance);
+                delays.push(now - slots * distance);
                 lane.took(slots * distance, now, wake_ns);
                 slots += 1;
                 lane.note(lane.release(slots * distance, slots * distance, 2.0));
             }
-            late
+            delays
         };
         wakes.map(wake).collect()
     }

@@ -60,7 +60,9 @@ pub(super) const XID: Own = ("xid", "SELECT concat(txid_current(), ' ', pg_backe
 pub(super) fn prepared_names(statements: &[StatementId]) -> Vec<String> {
     let count = statements.iter().map(|id| usize::from(id.0) + 1).max().unwrap_or(0);
     let mut names = vec![String::new(); count];
-    statements.iter().for_each(|id| names[usize::from(id.0)] = prepared_name(*id));
+    for id in statements {
+        names[usize::from(id.0)] = prepared_name(*id);
+    }
     names
 }
 
