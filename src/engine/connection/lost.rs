@@ -166,7 +166,7 @@ impl Connection {
     pub(super) fn settle_unfinished(&mut self, number: usize, now: u64) {
         match &self.lanes[number].flight {
             Some(flight) if flight.is_submitted => self.unknown(number, now),
-            Some(flight) if flight.tries == 0 => self.unsent(number),
+            Some(flight) if !flight.is_begun => self.unsent(number),
             Some(_) => self.abandoned(number, now),
             None => {}
         }
