@@ -334,7 +334,9 @@ impl Connection {
     /// A lane's action, or its next part, is to be sent as soon as there is room.
     fn queue(&mut self, number: usize) {
         self.doubt(number);
-        let Some(sink) = self.lanes[number].flight.as_ref().map(|flight| flight.sink) else { return };
+        let Some(sink) = self.lanes[number].flight.as_ref().map(|flight| flight.sink) else {
+            return;
+        };
         let route = &mut self.routes[sink];
         if route.queue.is_empty() && route.sink.has_room() && !route.is_dead {
             self.submit(sink, number);
@@ -381,15 +383,15 @@ impl Connection {
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.bytes += receipt.bytes;
-        if !flight.is_begun {
+        if !flight.is_begun() {
             flight.stamps.sent = self.shared.clock.now();
-            flight.is_begun = true;
             counters.sent += 1;
         } else if flight.tries > 0 {
             counters.retries += 1;
             counters.retries_after.count(flight.refusal.take(), 1);
         }
         flight.tries += 1;
+        flight.attempts += 1;
         flight.is_submitted = true;
     }
 }

@@ -60,8 +60,8 @@ pub(super) struct Flight {
     /// The part: see [`World::part_from`]. Those before it were acknowledged.
     pub(super) part: usize,
     pub(super) stamps: Stamps,
-    /// Whether it has been sent at all.
-    pub(super) is_begun: bool,
+    /// Attempts at all parts so far.
+    pub(super) attempts: u32,
     /// Attempts at this part so far.
     pub(super) tries: u32,
     /// What the part does, noted when it was last sent.
@@ -88,7 +88,7 @@ impl Flight {
             decision,
             part: 0,
             stamps,
-            is_begun: false,
+            attempts: 0,
             tries: 0,
             effects: Vec::new(),
             sink: 0,
@@ -99,6 +99,11 @@ impl Flight {
             is_doubtful: false,
             horizon: 0,
         }
+    }
+
+    /// Whether anything of it has been sent.
+    pub(super) fn is_begun(&self) -> bool {
+        self.attempts > 0
     }
 
     /// Goes over to another part.

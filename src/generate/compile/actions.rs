@@ -47,7 +47,7 @@ pub(super) fn all(
             let then = action.then.iter().filter_map(|then| follow_up(names, domain, then, &steps));
             let then = then.collect();
             let parts = parts::of(&steps, tables, catalog);
-            actions.push(Action { name, then, steps, parts });
+            actions.push(Action { name, steps, then, parts });
         }
     }
     let fallbacks = actions.len();
@@ -58,7 +58,7 @@ pub(super) fn all(
         let name = format!("insert {}", catalog.table(table).name);
         let steps = vec![step];
         let parts = parts::of(&steps, tables, catalog);
-        actions.push(Action { name, then: Vec::new(), steps, parts });
+        actions.push(Action { name, steps, then: Vec::new(), parts });
     }
     (actions, fallbacks)
 }

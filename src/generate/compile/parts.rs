@@ -46,9 +46,13 @@ fn touched(steps: &[Step], tables: &[Table]) -> Vec<TableId> {
             let is_end = matches!(step.kind, StepKind::Delete { .. });
             let children = relations.iter().filter(|_| is_end).map(|relation| relation.child);
             let more: Vec<TableId> = children.chain(owned.iter().copied()).collect();
-            more.into_iter().for_each(|table| add(table, &mut own));
+            for table in more {
+                add(table, &mut own);
+            }
         }
-        own.into_iter().for_each(|table| add(table, &mut all));
+        for table in own {
+            add(table, &mut all);
+        }
     }
     all
 }
