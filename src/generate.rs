@@ -17,6 +17,7 @@ mod invent;
 mod involved;
 mod key;
 mod lane;
+mod parts;
 mod permute;
 mod pick;
 mod place;
