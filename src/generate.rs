@@ -13,6 +13,7 @@ mod compile;
 mod dependent;
 mod derive;
 mod fingerprint;
+mod identity;
 mod invent;
 mod involved;
 mod key;

@@ -104,6 +104,8 @@ pub struct Table {
     /// Whether the rows belong to all lanes: they are seeded, they stay, and all that changes them
     /// is adding, whose order does not matter.
     pub shared: bool,
+    /// How many rows it has at `scale: 1`; 0 if it does not say.
+    pub rows: u64,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -156,6 +158,8 @@ pub struct Column {
     pub null_rate: f64,
     /// Whether the table declares it UNIQUE (beside the primary key).
     pub unique: bool,
+    /// A condition on it, in SQL.
+    pub check: Option<String>,
     /// How it gets its value.
     pub fill: Fill,
 }
@@ -185,6 +189,8 @@ pub enum Fill {
     },
     /// A random-looking UUID (version 4), unique, and invertible to its row number.
     Uuid,
+    /// 22 characters of base64url that look random, unique: 16 bytes made from the row number.
+    Id,
     /// Always the same.
     Constant(Literal),
     /// Evenly between two values, both included; both are Int or Decimal (scaled to the column).

@@ -40,6 +40,7 @@ pub(super) struct Column {
 pub(super) enum Filler {
     Sequence { start: i64 },
     Uuid,
+    Id,
     Constant(Constant),
     Whole { min: i64, count: u64 },
     Decimal { min: i64, count: u64, scale: u8 },
@@ -175,6 +176,7 @@ impl World {
                 Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
             }
             Filler::Uuid => Value::Uuid(self.uuid(row.table, row.ordinal)),
+            Filler::Id => self.id(row.table, row.ordinal, action),
             Filler::Constant(constant) => constant.value(action),
             Filler::Whole { .. } | Filler::Decimal { .. } | Filler::Real { .. } => {
                 uniform(filler, &mut Draw::new(key()))
@@ -259,33 +261,6 @@ impl World {
     ) -> Value {
         let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
         self.column_value(&self.table(table).columns[column], &row, action)
-    }
-
-    /// A UUID (version 4 by its bits) of 60 + 4 bits of the shuffled row number and 58 bits of its
-    /// hash: unique, and [`World::uuid_ordinal`] reads the number back.
-    fn uuid(&self, table: TableId, ordinal: u64) -> [u8; 16] {
-        let high = self.table(table).shuffle.forward(self.number(table, ordinal));
-        let displaced = high >> 12 & 0xf;
-        let low = self.uuid_check(table, high) & !0xf & !(3 << 62) | displaced | 2 << 62;
-        let high = high & !0xf000 | 0x4000;
-        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
-    }
-
-    fn uuid_check(&self, table: TableId, high: u64) -> u64 {
-        key_of(self.table(table).proof, high)
-    }
-
-    /// The row number that a UUID of a table stands for; `None` if it is not one of ours.
-    pub fn uuid_ordinal(&self, table: TableId, uuid: [u8; 16]) -> Option<u64> {
-        let [high, low] = [0, 8].map(|at| {
-            let mut half = [0; 8];
-            half.copy_from_slice(&uuid[at..at + 8]);
-            u64::from_be_bytes(half)
-        });
-        let shuffled = high & !0xf000 | (low & 0xf) << 12;
-        let number = self.table(table).shuffle.backward(shuffled);
-        let ordinal = number.checked_sub(self.table(table).taken)?;
-        (self.uuid(table, ordinal) == uuid).then_some(ordinal)
     }
 }
 

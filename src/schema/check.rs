@@ -12,6 +12,7 @@ mod lines;
 pub(crate) mod literal;
 mod outline;
 mod relation;
+mod scale;
 mod set;
 mod shape;
 mod table;

@@ -21,6 +21,7 @@ pub(crate) use fills::AfterFile;
 pub(crate) use fills::CorrelatedFile;
 pub(crate) use fills::ExponentialFile;
 pub(crate) use fills::GivenFile;
+pub(crate) use fills::IdFile;
 pub(crate) use fills::IpFile;
 pub(crate) use fills::IpRangeFile;
 pub(crate) use fills::LognormalFile;
@@ -69,6 +70,8 @@ pub(crate) struct TableFile {
     /// sums of their columns.
     #[serde(default)]
     pub(crate) shared: bool,
+    /// How many rows it has at `scale: 1` of its domain, `2M`.
+    pub(crate) rows: Option<Spanned<String>>,
     /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
 }
@@ -103,6 +106,8 @@ pub(crate) struct ColumnFile {
     pub(crate) nullable: Option<Spanned<bool>>,
     /// The share of rows in which it is NULL, 0 to 1; 0 unless set.
     pub(crate) null_rate: Option<Spanned<f64>>,
+    /// What the table asks of its values, in SQL: `stars BETWEEN 0 AND 5`. Tried when it is made.
+    pub(crate) check: Option<Spanned<String>>,
     /// How it gets its value: a fill, or a value that is always the same.
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
@@ -114,6 +119,8 @@ pub(crate) struct ColumnFile {
 pub(crate) struct FillFile {
     /// Whole numbers, one after the other. A bare `sequence` begins at 1.
     pub(crate) sequence: Option<SequenceFile>,
+    /// A text that no other row has: `base64url`, 22 characters that hold 16 bytes.
+    pub(crate) id: Option<Spanned<IdFile>>,
     /// When the action was due; of seeded rows a time in the 30 days before the start.
     pub(crate) event_time: Option<EventTimeFile>,
     /// Addresses at `example.com` and the like, each of them once.

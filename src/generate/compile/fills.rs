@@ -83,6 +83,7 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
     match fill {
         Fill::Sequence { start } => Filler::Sequence { start: *start },
         Fill::Uuid => Filler::Uuid,
+        Fill::Id => Filler::Id,
         Fill::Constant(literal) => Filler::Constant(constant(literal, kind)),
         Fill::Uniform { min, max } => uniform(min, max, kind),
         Fill::Lognormal { median, p99 } => {

@@ -39,6 +39,9 @@ const ZIPF_EXPONENT: f64 = 1.1;
 /// Shortest text type that holds every address that `email` makes.
 const EMAIL_LENGTH: u32 = 32;
 
+/// Characters of what `id` makes.
+const ID_LENGTH: u32 = 22;
+
 /// Most characters of a row number in an expression: a `bigint`.
 const LISTED_MAX: usize = 10_000;
 
@@ -106,6 +109,7 @@ impl Filler<'_> {
                 Depends { table: self.table, spot: self.spot }.fill(file, shape, problems)
             }
             "sequence" => self.sequence(file.sequence.as_ref()?, problems),
+            "id" => self.id(problems),
             "email" => self.email(file, problems),
             "listed" => self.listed(file, place, problems),
             "reference" => self.reference(file, problems),
@@ -138,6 +142,17 @@ impl Filler<'_> {
     fn uuid(&self, problems: &mut Problems) -> Option<Fill> {
         wants(self.spot, self.spot.kind == ColumnType::Uuid, "`uuid` makes UUIDs", problems)?;
         Some(Fill::Uuid)
+    }
+
+    fn id(&self, problems: &mut Problems) -> Option<Fill> {
+        wants(self.spot, self.spot.kind.is_text(), "`id` makes text", problems)?;
+        if self.spot.kind.length_max().is_some_and(|length| length < ID_LENGTH) {
+            let message = format!("`{}` is too short for what `id` makes", self.spot.kind);
+            let problem = Problem::new(message).at(self.spot.place);
+            problems.add(problem.help(format!("use `varchar({ID_LENGTH})` or more")));
+            return None;
+        }
+        Some(Fill::Id)
     }
 
     fn line(&self, problems: &mut Problems) -> Option<Fill> {

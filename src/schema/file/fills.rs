@@ -103,6 +103,14 @@ pub(crate) struct SizeFile {
     pub(crate) pareto: Option<ParetoFile>,
 }
 
+/// How a text that no other row has is written.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IdFile {
+    /// `2Qk0b9zVnT4mXa-Wc_7Rlg`: 16 bytes in 22 characters.
+    Base64url,
+}
+
 /// A part of an address, and of which.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
