@@ -5,6 +5,7 @@
 //! [`Lane`] takes its decisions one after the other ([`Decision`]: which action, which rows), and
 //! [`World::render`] turns a decision into the values to send, whenever that is.
 
+mod bank;
 mod browser;
 mod chance;
 mod children;
@@ -18,6 +19,7 @@ mod invent;
 mod involved;
 mod key;
 mod lane;
+mod moment;
 mod permute;
 mod pick;
 mod place;

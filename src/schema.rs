@@ -13,6 +13,7 @@ mod distribution;
 mod drawn;
 mod find;
 mod kind;
+mod moment;
 mod set;
 pub(crate) mod typed;
 pub(crate) mod written;
@@ -48,6 +49,10 @@ pub use kind::Geometry;
 pub use kind::RangeType;
 pub use kind::named::EnumType;
 pub use lines::Lines;
+pub use moment::Moment;
+pub use moment::PAST_US;
+pub use moment::Through;
+pub use moment::Week;
 pub use pattern::Pattern;
 pub use pattern::Piece;
 pub use set::Set;
@@ -238,6 +243,8 @@ pub enum Fill {
         /// Greatest offset.
         offset_max: i64,
     },
+    /// When the action was due, with more to it.
+    Moment(Box<Moment>),
     /// A key column of a row of another table (or of the owner's).
     Reference(Reference),
     /// A column of the row that the reference in column `through` names. That row's table is

@@ -10,6 +10,7 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::key::key_of;
+use crate::generate::moment::Moment;
 use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
@@ -52,6 +53,7 @@ pub(super) enum Filler {
     Name(NamePart),
     Email { from: Option<usize> },
     EventTime { offset_min: i64, offset_count: u64 },
+    Moment(Box<Moment>),
     Reference { table: TableId, column: usize, parent: ParentRow },
     Lookup { through: usize, table: TableId, column: usize },
     Derived(Expression),
@@ -203,6 +205,7 @@ impl World {
                     row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset),
                 )
             }
+            Filler::Moment(meant) => self.moment_value(column, meant, row, action),
             Filler::Reference { table, column: target, parent } => {
                 let parent = self.parent_ordinal(column, parent, *table, row);
                 self.pure_value(*table, *target, parent, action)
@@ -233,7 +236,7 @@ impl World {
     }
 
     /// The run-wide number of the row that a reference names.
-    fn parent_ordinal(
+    pub(super) fn parent_ordinal(
         &self,
         column: &Column,
         parent: &ParentRow,

@@ -1,5 +1,6 @@
 //! A schema as it is written in YAML.
 
+mod event_time;
 mod fills;
 mod types;
 
@@ -16,6 +17,8 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use event_time::EventTimeFile;
+pub(crate) use event_time::WeekFile;
 pub(crate) use fills::AddressFile;
 pub(crate) use fills::AfterFile;
 pub(crate) use fills::CorrelatedFile;
@@ -241,14 +244,6 @@ pub(crate) type WeightedFile = Entries<Spanned<f64>, Scalar>;
 pub(crate) struct SequenceFile {
     /// The first number; 1 unless set.
     pub(crate) start: Option<Spanned<i64>>,
-}
-
-/// When the action was due, or a time near it.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EventTimeFile {
-    /// Added to it: a duration drawn evenly between two, `[-30d, 0s]`; none unless set.
-    pub(crate) offset: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
 }
 
 /// Addresses, each of them once.

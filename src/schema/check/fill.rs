@@ -17,6 +17,8 @@ use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
 use crate::schema::check::draw::is_drawn;
 use crate::schema::check::draw::wants;
+use crate::schema::check::moment;
+use crate::schema::check::moment::Moments;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::shape;
 use crate::schema::expression;
@@ -104,6 +106,10 @@ impl Filler<'_> {
         problems: &mut Problems,
     ) -> Option<Fill> {
         match shape {
+            "event_time" if moment::is_meant(file.event_time.as_ref()) => {
+                let moments = Moments { table: self.table, spot: self.spot };
+                moments.fill(file.event_time.as_ref()?, problems)
+            }
             _ if is_drawn(shape) => drawn(self.spot, file, shape, problems),
             "given" | "correlated" | "after" => {
                 Depends { table: self.table, spot: self.spot }.fill(file, shape, problems)

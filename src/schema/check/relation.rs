@@ -1,5 +1,7 @@
 //! What holds between tables, within one schema and across the schemas of a run.
 
+mod through;
+
 use std::collections::BTreeSet;
 
 use crate::diagnostic::Place;
@@ -35,6 +37,7 @@ pub(crate) fn relations(schemas: &[&Checked], is_complete: bool, problems: &mut 
             }
         }
     }
+    world.throughs(problems);
     world.circles(problems);
     world.deletes(problems);
 }

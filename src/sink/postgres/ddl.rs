@@ -182,6 +182,7 @@ mod tests {
             nullable: false,
             null_rate: 0.0,
             unique: false,
+            check: None,
             fill,
         };
         let mut columns = vec![column("id", Fill::Sequence { start: 1 })];
@@ -203,6 +204,7 @@ mod tests {
             owner: None,
             states: None,
             shared: false,
+            rows: 0,
         }
     }
 
