@@ -20,6 +20,7 @@ mod involved;
 mod key;
 mod lane;
 mod moment;
+mod parts;
 mod permute;
 mod pick;
 mod place;

@@ -293,8 +293,10 @@ pub struct Reference {
     pub column: String,
     /// Which row.
     pub pick: Pick,
-    /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema.
+    /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema, and if the row does not stay.
     pub enforced: bool,
+    /// Whether the row stays when the row that it names is deleted.
+    pub stays: bool,
 }
 
 /// Which of the living rows.

@@ -44,6 +44,7 @@ mod batch;
 mod end;
 mod late;
 mod lost;
+mod parts;
 mod rest;
 mod sessions;
 mod settle;
@@ -312,21 +313,7 @@ impl Connection {
 
     /// A decision that acts goes to its database, as soon as there is room.
     fn begin_flight(&mut self, number: usize, decision: Decision, stamps: Stamps, now: u64) {
-        let sink = self.shared.job.world.domain_of(&decision);
-        let effects = Vec::new();
-        let flight = Flight {
-            decision,
-            stamps,
-            tries: 0,
-            effects,
-            sink,
-            is_submitted: false,
-            was_acknowledged: false,
-            refusal: None,
-            rests_until: None,
-            is_doubtful: false,
-            horizon: 0,
-        };
+        let flight = Flight::new(decision, stamps);
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
         if self.is_too_late(number, now) {
@@ -336,7 +323,20 @@ impl Connection {
         if self.withhold(number) {
             return self.go_on(number, now);
         }
+        let world = &self.shared.job.world;
+        let Some(flight) = &mut self.lanes[number].flight else { return };
+        // What is left of it may have no first part.
+        let first = world.part_from(&flight.decision, 0).unwrap_or(0);
+        flight.turn_to(first, world);
+        self.queue(number);
+    }
+
+    /// A lane's action, or its next part, is to be sent as soon as there is room.
+    fn queue(&mut self, number: usize) {
         self.doubt(number);
+        let Some(sink) = self.lanes[number].flight.as_ref().map(|flight| flight.sink) else {
+            return;
+        };
         let route = &mut self.routes[sink];
         if route.queue.is_empty() && route.sink.has_room() && !route.is_dead {
             self.submit(sink, number);
@@ -383,14 +383,15 @@ impl Connection {
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.bytes += receipt.bytes;
-        if flight.tries == 0 {
+        if !flight.is_begun() {
             flight.stamps.sent = self.shared.clock.now();
             counters.sent += 1;
-        } else {
+        } else if flight.tries > 0 {
             counters.retries += 1;
             counters.retries_after.count(flight.refusal.take(), 1);
         }
         flight.tries += 1;
+        flight.attempts += 1;
         flight.is_submitted = true;
     }
 }

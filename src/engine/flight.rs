@@ -53,16 +53,20 @@ pub(super) struct LaneRun {
     pub(super) left: Option<u64>,
 }
 
-/// An action on its way.
-#[derive(Debug)]
+/// An action on its way: of one that goes to several databases, the part that is under way.
+#[derive(Debug, Clone)]
 pub(super) struct Flight {
     pub(super) decision: Decision,
+    /// The part: see [`World::part_from`]. Those before it were acknowledged.
+    pub(super) part: usize,
     pub(super) stamps: Stamps,
-    /// Attempts so far.
+    /// Attempts at all parts so far.
+    pub(super) attempts: u32,
+    /// Attempts at this part so far.
     pub(super) tries: u32,
-    /// What it does, noted when it was last sent.
+    /// What the part does, noted when it was last sent.
     pub(super) effects: Vec<Effect>,
-    /// Which of the connection's sinks it goes to.
+    /// Which of the connection's sinks the part goes to.
     pub(super) sink: usize,
     pub(super) is_submitted: bool,
     /// A crash took it back after it had been acknowledged and recorded.
@@ -78,9 +82,44 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// A decision that is to be sent.
+    pub(super) fn new(decision: Decision, stamps: Stamps) -> Self {
+        Self {
+            decision,
+            part: 0,
+            stamps,
+            attempts: 0,
+            tries: 0,
+            effects: Vec::new(),
+            sink: 0,
+            is_submitted: false,
+            was_acknowledged: false,
+            refusal: None,
+            rests_until: None,
+            is_doubtful: false,
+            horizon: 0,
+        }
+    }
+
+    /// Whether anything of it has been sent.
+    pub(super) fn is_begun(&self) -> bool {
+        self.attempts > 0
+    }
+
+    /// Goes over to another part.
+    pub(super) fn turn_to(&mut self, part: usize, world: &World) {
+        self.part = part;
+        self.sink = world.domain_of(&self.decision, part);
+        self.tries = 0;
+        self.effects.clear();
+        self.is_submitted = false;
+        self.is_doubtful = false;
+        self.horizon = 0;
+    }
+
     /// Fills `action` with what is to be sent, or looked for.
     pub(super) fn render(&self, world: &World, action: &mut Action) {
-        world.render(&self.decision, action);
+        world.render_part(&self.decision, self.part, action);
         action.is_doubtful = self.is_doubtful;
         action.horizon = self.horizon;
     }

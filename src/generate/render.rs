@@ -1,8 +1,6 @@
 //! From a decision to the values to send. May be done by anyone at any time: it reads the world and
 //! the decision only.
 
-use std::collections::BTreeSet;
-
 use crate::action::Action;
 use crate::action::Change;
 use crate::action::Shape;
@@ -33,11 +31,30 @@ impl World {
 
     /// Adds to `action` what a decision sends: to be committed together with what it holds.
     pub fn render_more(&self, decision: &Decision, action: &mut Action) {
+        self.render_tables(decision, |_| true, action);
+    }
+
+    /// Adds what a decision does in some of its tables.
+    pub(super) fn render_tables(
+        &self,
+        decision: &Decision,
+        is_in: impl Fn(TableId) -> bool,
+        action: &mut Action,
+    ) {
         if decision.turn == Turn::Skip {
             return;
         }
         let mut victims = decision.victims().iter();
         for step in &self.actions[usize::from(decision.action)].steps {
+            if matches!(step.kind, StepKind::Delete { .. }) {
+                // The victims of all deletes stand in one list, and the first delete takes it.
+                for victim in victims.by_ref().filter(|victim| is_in(victim.table)) {
+                    self.render_delete(*victim, action);
+                }
+            }
+            if !is_in(step.table) {
+                continue;
+            }
             let row = decision.pick(step.at);
             match &step.kind {
                 StepKind::Insert { .. } => self.render_insert(step, decision, action),
@@ -49,10 +66,6 @@ impl World {
                     self.render_upsert((step, *statement), set, decision, action);
                 }
                 StepKind::Delete { .. } => {
-                    // The victims of all deletes stand in one list, and the first delete takes it.
-                    for victim in victims.by_ref() {
-                        self.render_delete(*victim, action);
-                    }
                     self.render_delete(RowId { table: step.table, ordinal: row }, action);
                 }
             }
@@ -62,21 +75,6 @@ impl World {
     /// What an action is called: `orders.pay`.
     pub fn action_name(&self, decision: &Decision) -> &str {
         &self.actions[usize::from(decision.action)].name
-    }
-
-    /// The numbers, in the scenario, of the domains that a group's actions belong to.
-    pub fn domains_of(&self, group: usize) -> Vec<usize> {
-        let actions = self.groups[group].iter().flat_map(|stream| self.actions_of(*stream));
-        let steps = actions.filter_map(|action| action.steps.first());
-        let domains: BTreeSet<_> =
-            steps.map(|step| self.catalog.table(step.table).domain).collect();
-        domains.into_iter().collect()
-    }
-
-    /// The number, in the scenario, of the domain an action belongs to.
-    pub fn domain_of(&self, decision: &Decision) -> usize {
-        let step = self.actions[usize::from(decision.action)].steps.first();
-        step.map_or(0, |step| self.catalog.table(step.table).domain)
     }
 
     fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {

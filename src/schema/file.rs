@@ -115,6 +115,16 @@ pub(crate) struct ColumnFile {
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
 
+/// What becomes of a row when the row that it refers to is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnParentDeleteFile {
+    /// It is deleted first, in whichever database it is.
+    Go,
+    /// It stays, and names a row that is gone.
+    Stay,
+}
+
 /// What `fill` and the values of `set` may be, beside a scalar: exactly one of these, and `pick`
 /// beside `reference`. The last group is for `set` only.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -148,6 +158,9 @@ pub(crate) struct FillFile {
     pub(crate) reference: Option<Spanned<String>>,
     /// Beside `reference`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
+    /// Beside `reference`: whether the row goes with the row that it names; `go` unless set. With
+    /// `stay` PostgreSQL is told no foreign key.
+    pub(crate) on_parent_delete: Option<Spanned<OnParentDeleteFile>>,
     /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
     /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.

@@ -12,6 +12,7 @@
     reason = "the whole binary is tests; clippy excuses only the functions marked as such"
 )]
 
+mod across;
 mod commands;
 mod contention;
 mod embedded;

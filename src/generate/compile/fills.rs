@@ -63,7 +63,8 @@ fn reference(
     let parent =
         if is_owner { ParentRow::Owner } else { parent_row(names, reference, decided.len()) };
     if matches!(parent, ParentRow::Decided(_)) {
-        decided.push(Parent { table, column: number, pick: reference.pick.clone() });
+        let (pick, stays) = (reference.pick.clone(), reference.stays);
+        decided.push(Parent { table, column: number, pick, stays });
     }
     Filler::Reference { table, column, parent }
 }

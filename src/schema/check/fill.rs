@@ -25,6 +25,7 @@ use crate::schema::expression;
 use crate::schema::expression::Yields;
 use crate::schema::file::FillFile;
 use crate::schema::file::LookupFile;
+use crate::schema::file::OnParentDeleteFile;
 use crate::schema::file::PickFile;
 use crate::schema::file::SequenceFile;
 use crate::yaml::Kind;
@@ -247,6 +248,8 @@ impl Filler<'_> {
             }
             row_pick(pick, problems)
         });
+        let stays = file.on_parent_delete.as_ref().map(|word| word.value);
+        let stays = stays == Some(OnParentDeleteFile::Stay);
         let parts = path(&name.value);
         let (schema, table, column) = match parts.as_slice() {
             [table, column] => (self.schema, table, column),
@@ -263,7 +266,8 @@ impl Filler<'_> {
             table: table.clone(),
             column: column.clone(),
             pick: pick?,
-            enforced: schema == self.schema,
+            enforced: schema == self.schema && !stays,
+            stays,
         }))
     }
 

@@ -250,7 +250,8 @@ impl<'a> World<'a> {
         let mut rest = vec![parent];
         while let Some(parent) = rest.pop() {
             for (at, table) in self.tables() {
-                let refers = table.references().any(|(_, r)| self.target(r) == Some(parent));
+                let refers = |r: &Reference| !r.stays && self.target(r) == Some(parent);
+                let refers = table.references().any(|(_, reference)| refers(reference));
                 if !refers || !seen.insert(at) {
                     continue;
                 }

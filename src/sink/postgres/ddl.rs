@@ -193,6 +193,7 @@ mod tests {
                 column: "id".to_owned(),
                 pick: Pick::Uniform,
                 enforced: true,
+                stays: false,
             };
             column(parent, Fill::Reference(reference))
         }));

@@ -194,5 +194,6 @@ fn to(schema: &str, table: &str, column: &str) -> Fill {
         column: column.to_owned(),
         pick: Pick::Uniform,
         enforced: true,
+        stays: false,
     })
 }
