@@ -13,6 +13,7 @@ mod distribution;
 mod drawn;
 mod find;
 mod kind;
+mod moment;
 mod set;
 pub(crate) mod typed;
 pub(crate) mod written;
@@ -48,6 +49,10 @@ pub use kind::Geometry;
 pub use kind::RangeType;
 pub use kind::named::EnumType;
 pub use lines::Lines;
+pub use moment::Moment;
+pub use moment::PAST_US;
+pub use moment::Through;
+pub use moment::Week;
 pub use pattern::Pattern;
 pub use pattern::Piece;
 pub use set::Set;
@@ -104,6 +109,8 @@ pub struct Table {
     /// Whether the rows belong to all lanes: they are seeded, they stay, and all that changes them
     /// is adding, whose order does not matter.
     pub shared: bool,
+    /// How many rows it has at `scale: 1`; 0 if it does not say.
+    pub rows: u64,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -156,6 +163,8 @@ pub struct Column {
     pub null_rate: f64,
     /// Whether the table declares it UNIQUE (beside the primary key).
     pub unique: bool,
+    /// A condition on it, in SQL.
+    pub check: Option<String>,
     /// How it gets its value.
     pub fill: Fill,
 }
@@ -185,6 +194,8 @@ pub enum Fill {
     },
     /// A random-looking UUID (version 4), unique, and invertible to its row number.
     Uuid,
+    /// 22 characters of base64url that look random, unique: 16 bytes made from the row number.
+    Id,
     /// Always the same.
     Constant(Literal),
     /// Evenly between two values, both included; both are Int or Decimal (scaled to the column).
@@ -232,6 +243,8 @@ pub enum Fill {
         /// Greatest offset.
         offset_max: i64,
     },
+    /// When the action was due, with more to it.
+    Moment(Box<Moment>),
     /// A key column of a row of another table (or of the owner's).
     Reference(Reference),
     /// A column of the row that the reference in column `through` names. That row's table is

@@ -143,7 +143,9 @@ pub(super) struct DomainFile {
     pub(super) database: Option<Spanned<String>>,
     /// The PostgreSQL schema; `public` unless set, or the domain's name with `provision: schemas`.
     pub(super) namespace: Option<Spanned<String>>,
-    /// How many rows are seeded into each table, `250k`; 0 unless set.
+    /// How many rows are seeded: so many times the `rows` that the schema says of each table.
+    pub(super) scale: Option<Spanned<f64>>,
+    /// How many rows are seeded into each table, `250k`; by `scale`, or 0, unless set.
     #[serde(default)]
     pub(super) rows: Entries<Spanned<String>>,
     /// The names of its roles, which are made with `provision: databases` only.

@@ -26,6 +26,7 @@ mod odd_names;
 mod pacing;
 mod picks;
 mod planning;
+mod platform;
 mod provisioning;
 mod readme;
 mod reach;

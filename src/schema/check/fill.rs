@@ -17,6 +17,8 @@ use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
 use crate::schema::check::draw::is_drawn;
 use crate::schema::check::draw::wants;
+use crate::schema::check::moment;
+use crate::schema::check::moment::Moments;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::shape;
 use crate::schema::expression;
@@ -39,6 +41,9 @@ const ZIPF_EXPONENT: f64 = 1.1;
 
 /// Shortest text type that holds every address that `email` makes.
 const EMAIL_LENGTH: u32 = 32;
+
+/// Characters of what `id` makes.
+const ID_LENGTH: u32 = 22;
 
 /// Most characters of a row number in an expression: a `bigint`.
 const LISTED_MAX: usize = 10_000;
@@ -102,11 +107,16 @@ impl Filler<'_> {
         problems: &mut Problems,
     ) -> Option<Fill> {
         match shape {
+            "event_time" if moment::is_meant(file.event_time.as_ref()) => {
+                let moments = Moments { table: self.table, spot: self.spot };
+                moments.fill(file.event_time.as_ref()?, problems)
+            }
             _ if is_drawn(shape) => drawn(self.spot, file, shape, problems),
             "given" | "correlated" | "after" => {
                 Depends { table: self.table, spot: self.spot }.fill(file, shape, problems)
             }
             "sequence" => self.sequence(file.sequence.as_ref()?, problems),
+            "id" => self.id(problems),
             "email" => self.email(file, problems),
             "listed" => self.listed(file, place, problems),
             "reference" => self.reference(file, problems),
@@ -139,6 +149,17 @@ impl Filler<'_> {
     fn uuid(&self, problems: &mut Problems) -> Option<Fill> {
         wants(self.spot, self.spot.kind == ColumnType::Uuid, "`uuid` makes UUIDs", problems)?;
         Some(Fill::Uuid)
+    }
+
+    fn id(&self, problems: &mut Problems) -> Option<Fill> {
+        wants(self.spot, self.spot.kind.is_text(), "`id` makes text", problems)?;
+        if self.spot.kind.length_max().is_some_and(|length| length < ID_LENGTH) {
+            let message = format!("`{}` is too short for what `id` makes", self.spot.kind);
+            let problem = Problem::new(message).at(self.spot.place);
+            problems.add(problem.help(format!("use `varchar({ID_LENGTH})` or more")));
+            return None;
+        }
+        Some(Fill::Id)
     }
 
     fn line(&self, problems: &mut Problems) -> Option<Fill> {
