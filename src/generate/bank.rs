@@ -102,7 +102,8 @@ mod tests {
     use super::*;
 
     fn bank() -> Bank {
-        let lines = ["One two three.", "Alpha beta gamma delta epsilon.", "No.", "So it was, then?"];
+        let lines =
+            ["One two three.", "Alpha beta gamma delta epsilon.", "No.", "So it was, then?"];
         Bank::new(&lines.map(|line| (line.into(), 1.0)))
     }
 

@@ -85,13 +85,7 @@ impl World {
     }
 
     /// A time, in microseconds since 1970.
-    fn moment(
-        &self,
-        column: &Column,
-        meant: &Moment,
-        row: &Row<'_>,
-        action: &mut Action,
-    ) -> i64 {
+    fn moment(&self, column: &Column, meant: &Moment, row: &Row<'_>, action: &mut Action) -> i64 {
         let mut draw = Draw::new(self.column_key(column, row));
         let bound = meant.since.map_or(Bound::None, |since| self.bound(since, row));
         let is_seeded = row.line == 0 && row.ordinal < self.table(row.table).seeded;
@@ -104,7 +98,7 @@ impl World {
             _ => self.seeded_at(row.table, row.ordinal, meant.past_us),
         };
         match &meant.week {
-            Some(week) => self.in_week(week, (at, bound), row, &mut draw, action),
+            Some(week) => self.in_week(week, (at, bound), (row, &mut draw), action),
             None => at,
         }
     }
@@ -136,8 +130,7 @@ impl World {
         &self,
         week: &Week,
         (at, bound): (i64, Bound),
-        row: &Row<'_>,
-        draw: &mut Draw,
+        (row, draw): (&Row<'_>, &mut Draw),
         action: &mut Action,
     ) -> i64 {
         let hours = week.within.and_then(|within| self.hours(within, row, action));

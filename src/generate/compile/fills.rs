@@ -70,12 +70,11 @@ fn reference(
 }
 
 fn moment(names: &Names<'_>, table: &schema::Table, meant: &schema::Moment) -> Filler {
-    let led = |through: &schema::Through| {
-        match lookup(names, table, through.through, &through.column) {
+    let led =
+        |through: &schema::Through| match lookup(names, table, through.through, &through.column) {
             Filler::Lookup { through, table, column } => Some(Led { through, table, column }),
             _ => None,
-        }
-    };
+        };
     let week = meant.week.as_ref().map(|week| Week {
         shares: shares(week.hours.iter().copied()),
         within: week.within.as_ref().and_then(led),
@@ -139,7 +138,9 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
         Fill::Unique(inner) => Filler::Unique(Box::new(filler(inner, kind, table))),
         Fill::Dependent(meant) => Filler::Dependent(Box::new(dependent(meant, kind, table))),
         Fill::Typed(fill) => Filler::Typed(Box::new(typed::made(fill, table))),
-        Fill::Reference(_) | Fill::Lookup { .. } | Fill::Moment(_) => Filler::Constant(Constant::Value(Value::Null)),
+        Fill::Reference(_) | Fill::Lookup { .. } | Fill::Moment(_) => {
+            Filler::Constant(Constant::Value(Value::Null))
+        }
     }
 }
 

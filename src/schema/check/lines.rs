@@ -80,9 +80,9 @@ fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<(ColumnType
     let mut rest = vec![(kind, fill)];
     while let Some((kind, fill)) = rest.pop() {
         match fill {
-            Fill::Drawn(
-                Drawn::Lines(lines) | Drawn::Sentences { from: Some(lines), .. },
-            ) => found.push((kind, lines)),
+            Fill::Drawn(Drawn::Lines(lines) | Drawn::Sentences { from: Some(lines), .. }) => {
+                found.push((kind, lines));
+            }
             outer => rest.extend(outer.inner_mut(kind)),
         }
     }

@@ -291,7 +291,9 @@ fn check_key(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
             "the key of an owned table is its reference to the owner and a column filled with `line`"
         }
         None if table.file.is_some_and(|file| file.per.is_some()) => return,
-        None if fills().any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid | Fill::Id)) => {
+        None if fills()
+            .any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid | Fill::Id)) =>
+        {
             if let Some(&changing) =
                 meant.key.iter().find(|&&column| !meant.columns[column].fill.is_pure())
             {

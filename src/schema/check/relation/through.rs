@@ -89,7 +89,7 @@ fn is_plain_time(column: &Column) -> bool {
             Fill::EventTime { offset_max, .. } => *offset_max <= 0,
             Fill::Moment(moment) => {
                 moment.since.is_none() && moment.week.is_none() && !moment.is_year
-            },
+            }
             _ => false,
         }
 }
