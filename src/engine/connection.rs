@@ -20,8 +20,9 @@ use crate::engine::Destination;
 use crate::engine::Shared;
 use crate::engine::account::Effect;
 use crate::engine::agenda::Agenda;
+use crate::engine::alarm::Alarm;
+use crate::engine::alarm::Sleeper;
 use crate::engine::batch::Batches;
-use crate::engine::clock::Timer;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
@@ -65,9 +66,9 @@ pub(super) struct Connection {
     lanes: Vec<LaneRun>,
     agenda: Agenda,
     routes: Vec<Route>,
-    timer: Timer,
-    /// When the timer woke it last: it does not wake again at once.
-    woken: u64,
+    /// Wakes it, some time after its time has come at most.
+    sleeper: Sleeper,
+    wake_ns: u64,
     stop: watch::Receiver<Level>,
     period: Period,
     /// Lanes whose action rests before it is tried again, by the end of the rest.
@@ -109,8 +110,9 @@ impl Connection {
     pub(super) fn new(
         shared: &Arc<Shared>,
         records: &Rc<RefCell<Records>>,
+        alarm: &Rc<Alarm>,
         index: usize,
-    ) -> std::io::Result<Self> {
+    ) -> Self {
         let world = &shared.job.world;
         let mut lanes: Vec<LaneRun> = Vec::new();
         let mut is_needed = vec![false; shared.job.destinations.len()];
@@ -131,12 +133,12 @@ impl Connection {
             let sink = destination.sink(index);
             Route { sink, destination, queue: VecDeque::new(), mending: None, is_dead: false }
         });
-        Ok(Self {
+        Self {
             lanes,
             agenda: Agenda::default(),
             routes: routes.collect(),
-            timer: Timer::new(shared.clock, wait::awake_ns(shared.job.scenario.load.precision))?,
-            woken: 0,
+            sleeper: alarm.sleeper(),
+            wake_ns: alarm.wake_ns(),
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),
             resting: BinaryHeap::new(),
@@ -148,7 +150,7 @@ impl Connection {
             index,
             is_watched: shared.job.scenario.load.streams.iter().any(is_watched),
             shared: Arc::clone(shared),
-        })
+        }
     }
 
     /// Runs it to its end.
@@ -214,7 +216,7 @@ impl Connection {
             return;
         }
         let factor = self.late(due.stream).factor;
-        let release = self.lanes[number].release(intended, due.planned_ns, factor);
+        let release = self.lanes[number].catch_up.release(intended, due.planned_ns, factor);
         self.note(number, release, due.planned_ns);
     }
 
@@ -236,7 +238,7 @@ impl Connection {
     }
 
     fn note(&mut self, number: usize, release: u64, planned_ns: u64) {
-        self.lanes[number].release_ns = release;
+        self.lanes[number].catch_up.note(release);
         self.lanes[number].is_noted = true;
         self.agenda.add(release, planned_ns, number);
     }
@@ -285,7 +287,7 @@ impl Connection {
             lane.session.iter_mut().for_each(|session| session.asks(due.planned_ns));
         }
         let picked = lane.seen_at(intended.unwrap_or(now), now);
-        lane.last = Some((due.planned_ns, now));
+        lane.catch_up.took(due.planned_ns, now, self.wake_ns);
         let is_closed = lane.session.is_some();
         let stamps = Stamps { intended, picked, is_closed, ..Stamps::default() };
         let mut records = self.records.borrow_mut();

@@ -148,6 +148,7 @@ impl World {
     }
 
     /// What the draws of a row's column are keyed by.
+    #[inline]
     pub(super) fn column_key(&self, column: &Column, row: &Row<'_>) -> u64 {
         match self.table(row.table).stems.get(usize::from(column.number)) {
             Some(stem) => key_of(*stem, row.item()),
@@ -156,6 +157,7 @@ impl World {
     }
 
     /// Whether a column of a row is among those that are NULL.
+    #[inline]
     pub(super) fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
         if column.null_rate <= 0.0 {
             return false;
@@ -267,9 +269,9 @@ impl World {
     }
 }
 
-/// The first share above `unit`.
+/// The first share above `unit`, of shares that rise.
 pub(super) fn pick_share(shares: &[f64], unit: f64) -> usize {
-    shares.iter().position(|share| unit < *share).unwrap_or(shares.len() - 1)
+    shares.partition_point(|share| *share <= unit).min(shares.len() - 1)
 }
 
 fn uniform(filler: &Filler, draw: &mut Draw) -> Value {
@@ -332,7 +334,13 @@ pub(super) fn as_held(kind: ColumnType, value: Value) -> Value {
     match (kind, value) {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
         (ColumnType::Real, Value::Float(number)) => Value::Float(f64::from(number as f32)),
-        (_, Value::Timestamp(_) | Value::Time(_)) => typed::to_digits(kind, value),
+        (
+            ColumnType::TimestampTo(_)
+            | ColumnType::TimestamptzTo(_)
+            | ColumnType::Time(_)
+            | ColumnType::Timetz(_),
+            _,
+        ) => typed::to_digits(kind, value),
         _ => value,
     }
 }

@@ -12,6 +12,7 @@ use crate::generate::RowId;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
+use crate::generate::column::as_held;
 use crate::generate::derive::derived;
 use crate::generate::invent::email;
 use crate::generate::key::Draw;
@@ -117,8 +118,7 @@ impl World {
     /// The values of a new row; the result is the place of the first.
     fn push_row(&self, row: &Row<'_>, action: &mut Action) -> usize {
         let table = self.table(row.table);
-        let first = action.value_count();
-        (0..table.columns.len()).for_each(|_| action.push(Value::Null));
+        let first = action.push_nulls(table.columns.len());
         for number in &table.order {
             let column = &table.columns[*number];
             let value = match &column.filler {
@@ -131,7 +131,7 @@ impl World {
                 Filler::Dependent(dependent) => {
                     self.dependent_value((column, dependent), row, first, action)
                 }
-                _ => self.column_value(column, row, action),
+                filler => as_held(column.kind, self.fill(column, filler, row, action)),
             };
             action.set(first + number, value);
         }

@@ -111,13 +111,15 @@ impl World {
 
     fn seeded_row(&self, table: TableId, ordinal: u64, parents: &mut Vec<u64>) -> Row<'static> {
         let of = self.table(table);
-        let lane = self.lane_of(table, ordinal);
-        let index = self.index(table, ordinal);
+        // Worked out only where it is needed: it takes two divisions.
+        let home = || (self.lane_of(table, ordinal), self.index(table, ordinal));
         for place in 0..of.decided.len() {
-            parents.push(self.seeded_parent(table, place, (lane, index)));
+            parents.push(self.seeded_parent(table, place, home()));
         }
-        let seeded = self.seeded_in_lane(table, lane);
-        let state = of.states.as_ref().map_or(0, |states| states.seeded_state(index, seeded));
+        let state = of.states.as_ref().map_or(0, |states| {
+            let (lane, index) = home();
+            states.seeded_state(index, self.seeded_in_lane(table, lane))
+        });
         let at_us = self.seeded_at(table, ordinal, PAST_US);
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }

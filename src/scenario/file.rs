@@ -186,9 +186,9 @@ pub(super) struct LoadFile {
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PrecisionFile {
-    /// A connection wakes at most once a millisecond: for small machines and modest rates.
+    /// A worker wakes at most once a millisecond: for small machines and modest rates.
     Eco,
-    /// A connection wakes at most every 200 µs.
+    /// A worker wakes at most every 200 µs.
     #[default]
     Normal,
     /// A connection waits awake for its next slot: takes a processor for each worker thread, and

@@ -41,7 +41,7 @@ impl Connection {
         counters.late += 1;
         drop(records);
         // What comes next is not held back behind what was not sent.
-        self.lanes[number].last = None;
+        self.lanes[number].catch_up.forget();
         self.came_to_nothing(number, &flight, ExceptionKind::Late);
     }
 
