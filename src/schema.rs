@@ -7,6 +7,7 @@ pub(crate) mod expression;
 pub(crate) mod file;
 pub(crate) mod lines;
 pub(crate) mod pattern;
+mod declared;
 mod dependent;
 mod distribution;
 mod drawn;
@@ -25,6 +26,7 @@ pub fn json_schema() -> serde_json::Value {
     yaml::json_schema_of::<file::SchemaFile>("loadgen schema")
 }
 
+pub use declared::DomainType;
 pub use dependent::Dependent;
 pub(crate) use distribution::normal_at;
 pub(crate) use distribution::normal_below;
@@ -77,17 +79,6 @@ pub struct Schema {
     /// SHA-256 of what the text says once variables stand for their values, in hex: part of the
     /// scenario's hash. Places and comments are no part of it.
     pub content: String,
-}
-
-/// A type with a name of its own, made of another: `CREATE DOMAIN`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DomainType {
-    /// Its name.
-    pub name: String,
-    /// What it is made of.
-    pub base: ColumnType,
-    /// A condition on `VALUE`, in SQL.
-    pub check: Option<String>,
 }
 
 /// A table.

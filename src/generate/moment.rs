@@ -98,7 +98,7 @@ impl World {
             _ => self.seeded_at(row.table, row.ordinal, meant.past_us),
         };
         match &meant.week {
-            Some(week) => self.in_week(week, (at, bound), row, &mut draw, action),
+            Some(week) => self.in_week(week, (at, bound), (row, &mut draw), action),
             None => at,
         }
     }
@@ -130,8 +130,7 @@ impl World {
         &self,
         week: &Week,
         (at, bound): (i64, Bound),
-        row: &Row<'_>,
-        draw: &mut Draw,
+        (row, draw): (&Row<'_>, &mut Draw),
         action: &mut Action,
     ) -> i64 {
         let hours = week.within.and_then(|within| self.hours(within, row, action));

@@ -33,6 +33,11 @@ fn four_domains_name_rows_of_each_other_and_nothing_is_amiss() {
     let summary = place.summary("run");
     place.assert_counted(&summary);
     assert_eq!(summary["streams"][0]["acknowledged"], 2500, "{summary}");
+    for (table, least) in [("public.users", 20), ("public.checkins", 50), ("public.friends", 100)] {
+        let tables = summary["tables"].as_array().unwrap();
+        let found = tables.iter().find(|found| found["table"] == table).unwrap();
+        assert!(found["deleted"].as_u64().unwrap() >= least, "accounts are closed: {found}");
+    }
 
     for domain in DOMAINS {
         let checks = place.query(domain, &sql(&format!("{domain}.sql")));

@@ -81,7 +81,7 @@ fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<(ColumnType
     while let Some((kind, fill)) = rest.pop() {
         match fill {
             Fill::Drawn(Drawn::Lines(lines) | Drawn::Sentences { from: Some(lines), .. }) => {
-                found.push((kind, lines))
+                found.push((kind, lines));
             }
             outer => rest.extend(outer.inner_mut(kind)),
         }

@@ -49,9 +49,10 @@ impl Moments<'_> {
     pub(super) fn fill(&self, file: &EventTimeFile, problems: &mut Problems) -> Option<Fill> {
         let is_year = file.part.is_some();
         let is_whole = self.spot.kind.integer_range().is_some();
-        let (is_right, says) = match is_year {
-            true => (is_whole, "a year is a whole number"),
-            false => (self.spot.kind.is_time(), "`event_time` makes dates and times"),
+        let (is_right, says) = if is_year {
+            (is_whole, "a year is a whole number")
+        } else {
+            (self.spot.kind.is_time(), "`event_time` makes dates and times")
         };
         wants(self.spot, is_right, says, problems)?;
         if let Some(offset) = &file.offset {
@@ -59,7 +60,7 @@ impl Moments<'_> {
             problems.add(Problem::new(message).at(offset.place).help("keep one of them"));
         }
         let past_us = match &file.past {
-            Some(past) => self.past(past, problems),
+            Some(past) => self::past(past, problems),
             None => Some(PAST_US),
         };
         let since = match &file.since {
@@ -71,18 +72,6 @@ impl Moments<'_> {
             None => None,
         };
         Some(Fill::Moment(Box::new(Moment { past_us: past_us?, since, week, is_year })))
-    }
-
-    fn past(&self, past: &Spanned<String>, problems: &mut Problems) -> Option<u64> {
-        let message = match parse_duration(&past.value) {
-            Ok(past) => match u64::try_from(past.as_micros()) {
-                Ok(us) if (1..=PAST_MAX_US).contains(&us) => return Some(us),
-                _ => "seeded rows begin at most 200 years before the start".to_owned(),
-            },
-            Err(message) => message,
-        };
-        problems.add(Problem::new(message).at(past.place));
-        None
     }
 
     /// The reference that it goes through; what it leads to is checked when all schemas are known.
@@ -136,4 +125,17 @@ fn weights(
         is_good = false;
     }
     is_good.then(|| written.value.iter().map(|weight| weight.value).collect())
+}
+
+/// How long before the start seeded rows begin, in microseconds.
+fn past(past: &Spanned<String>, problems: &mut Problems) -> Option<u64> {
+    let message = match parse_duration(&past.value) {
+        Ok(past) => match u64::try_from(past.as_micros()) {
+            Ok(us) if (1..=PAST_MAX_US).contains(&us) => return Some(us),
+            _ => "seeded rows begin at most 200 years before the start".to_owned(),
+        },
+        Err(message) => message,
+    };
+    problems.add(Problem::new(message).at(past.place));
+    None
 }
