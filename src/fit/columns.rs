@@ -74,7 +74,9 @@ pub fn columns(world: &World, declared: &Scenario, rows: u64) -> Vec<Finding> {
         });
         let mut watches: Vec<Watch> = watches.collect();
         look(world, TableId::of(at), rows, &mut watches);
-        watches.iter_mut().for_each(|watch| watch.judge(&mut findings));
+        for watch in &mut watches {
+            watch.judge(&mut findings);
+        }
     }
     findings
 }
@@ -89,7 +91,9 @@ fn look(world: &World, table: TableId, rows: u64, watches: &mut [Watch]) {
         for operation in action.operations() {
             let values = action.values(operation);
             let row = SeededRow { number: number.unwrap_or(step), values, action: &action };
-            watches.iter_mut().for_each(|watch| watch.take(&row));
+            for watch in &mut *watches {
+                watch.take(&row);
+            }
         }
     }
 }

@@ -247,7 +247,9 @@ fn shares(weighted: impl IntoIterator<Item = (String, f64)>) -> BTreeMap<String,
         *shares.entry(value).or_insert(0.0) += weight;
     }
     let total: f64 = shares.values().sum();
-    shares.values_mut().for_each(|share| *share /= total);
+    for share in shares.values_mut() {
+        *share /= total;
+    }
     shares.retain(|_, share| *share > 0.0);
     shares
 }

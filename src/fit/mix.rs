@@ -37,7 +37,7 @@ pub fn mix(world: &Arc<World>, declared: &Scenario, slots: u64) -> Vec<Finding> 
                         has_missed[stream] = true;
                         SEARCHING
                     }
-                    _ => world.action_name(&decision),
+                    Turn::Act => world.action_name(&decision),
                 };
                 *seen.entry(name.to_owned()).or_default() += 1;
             }

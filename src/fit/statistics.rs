@@ -132,7 +132,9 @@ mod tests {
         let even = |edge: f64| edge;
         let mut values: Vec<f64> = (0..10_000).map(|at| (f64::from(at) + 0.5) / 1e4).collect();
         assert!(numbers(&mut values, (0.0, 0.0), &even).of_limit < 0.01);
-        values.iter_mut().for_each(|value| *value *= *value);
+        for value in &mut values {
+            *value *= *value;
+        }
         assert!(numbers(&mut values, (0.0, 0.0), &even).of_limit > 1.0);
         assert!(numbers(&mut values, (0.0, 0.3), &even).of_limit < 0.01);
         // Rounded to tenths they are judged at the edges.

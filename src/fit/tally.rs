@@ -117,7 +117,9 @@ impl Tally {
                 let names = cases.iter().map(|(value, _)| value.as_str()).chain(["otherwise"]);
                 for (name, inner) in names.zip(&mut self.inner) {
                     let place = format!("{place} given {name}");
-                    inner.iter_mut().for_each(|inner| inner.judge(&place, findings));
+                    if let Some(inner) = inner {
+                        inner.judge(&place, findings);
+                    }
                 }
             }
             Law::Pairs { .. } => {
