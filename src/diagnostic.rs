@@ -3,13 +3,17 @@
 mod draw;
 mod nearest;
 mod secret;
+mod silent;
 
+use std::collections::HashMap;
 use std::fmt;
 
 pub use nearest::nearest;
 pub use nearest::suggest;
 pub use secret::Secrets;
 pub use secret::passwords;
+
+use silent::Silent;
 
 /// A stretch of a file that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,31 +96,15 @@ struct Hidden {
     shown: String,
 }
 
-/// A place of which enough has been said.
-#[derive(Debug, Clone, Copy)]
-enum Silent {
-    Inside(Place),
-    Whole(Place),
-}
-
-impl Silent {
-    fn covers(self, place: Place) -> bool {
-        match self {
-            Self::Whole(whole) => whole == place,
-            Self::Inside(outer) => {
-                place.file == outer.file && outer.start <= place.start && place.end <= outer.end
-            }
-        }
-    }
-}
-
 /// All mistakes of the files of a run, and the files themselves.
 #[derive(Default, Clone)]
 pub struct Problems {
     files: Vec<File>,
     list: Vec<Problem>,
     hidden: Vec<Hidden>,
-    silent: Vec<Silent>,
+    /// Numbers in the list, by place: a file may have thousands of mistakes.
+    by_place: HashMap<Option<Place>, Vec<usize>>,
+    silent: Silent,
     secrets: Box<Secrets>,
 }
 
@@ -183,17 +171,17 @@ impl Problems {
 
     /// Drops all further mistakes inside a place: they could only follow from one that was found.
     pub fn silence(&mut self, place: Place) {
-        self.silent.push(Silent::Inside(place));
+        self.silent.inside(place);
     }
 
     /// Drops all further mistakes that are about a place as a whole, but not those about its parts.
     pub fn silence_whole(&mut self, place: Place) {
-        self.silent.push(Silent::Whole(place));
+        self.silent.whole(place);
     }
 
     /// Adds a mistake, unless the same was found at the same place before.
     pub fn add(&mut self, problem: Problem) {
-        if problem.place.is_some_and(|place| self.silent.iter().any(|each| each.covers(place))) {
+        if problem.place.is_some_and(|place| self.silent.covers(place)) {
             return;
         }
         let problem = Problem {
@@ -202,7 +190,9 @@ impl Problems {
             help: problem.help.map(|help| self.redact(&help, problem.place)),
             place: problem.place,
         };
-        if !self.list.contains(&problem) {
+        let there = self.by_place.entry(problem.place).or_default();
+        if !there.iter().any(|at| self.list[*at] == problem) {
+            there.push(self.list.len());
             self.list.push(problem);
         }
     }
