@@ -29,11 +29,6 @@ drills:
 bench *PARTS:
     cargo bench --bench beside -- {{PARTS}}
 
-# seeding a million orders, beside \copy of the same rows, on a server that may be filled: just bench-seed postgres://…
-bench-seed URL *ROUNDS:
-    cargo build --release
-    benches/seed.sh {{URL}} {{ROUNDS}}
-
 # write the JSON Schemas and the tables of docs/scenario.md anew, from the comments in src/*/file.rs
 words:
     LOADGEN_UPDATE=1 cargo test --test it -- reference

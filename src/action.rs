@@ -171,6 +171,11 @@ impl Action {
         &self.arena[span.start as usize..(span.start + span.len) as usize]
     }
 
+    /// The same as bytes.
+    pub fn letters(&self, span: Span) -> &[u8] {
+        &self.arena.as_bytes()[span.start as usize..(span.start + span.len) as usize]
+    }
+
     /// What a [`Value::Bytes`] or [`Value::Bits`] stands for.
     pub fn bytes(&self, span: Span) -> &[u8] {
         &self.bytes[span.start as usize..(span.start + span.len) as usize]
@@ -210,6 +215,13 @@ impl Action {
     pub fn return_draft(&mut self, mut draft: String) {
         draft.clear();
         self.draft = draft;
+    }
+
+    /// Appends so many NULLs, to be replaced by [`Action::set`]; returns the place of the first.
+    pub fn push_nulls(&mut self, count: usize) -> usize {
+        let first = self.values.len();
+        self.values.resize(first + count, Value::Null);
+        first
     }
 
     /// Appends a value to the operation being written.

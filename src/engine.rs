@@ -26,9 +26,11 @@ use crate::units::format_duration;
 
 pub mod account;
 mod agenda;
+mod alarm;
 mod backlog;
 mod batch;
 mod breaker;
+mod catch_up;
 mod clock;
 mod connection;
 mod destination;

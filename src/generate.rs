@@ -5,6 +5,7 @@
 //! [`Lane`] takes its decisions one after the other ([`Decision`]: which action, which rows), and
 //! [`World::render`] turns a decision into the values to send, whenever that is.
 
+mod bank;
 mod browser;
 mod chance;
 mod children;
@@ -13,10 +14,13 @@ mod compile;
 mod dependent;
 mod derive;
 mod fingerprint;
+mod identity;
 mod invent;
 mod involved;
 mod key;
 mod lane;
+mod moment;
+mod parts;
 mod permute;
 mod pick;
 mod place;

@@ -247,9 +247,9 @@ pub struct Load {
 /// How exactly slots are sent when they are due, and what that costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
-    /// A connection wakes at most once a millisecond.
+    /// A worker wakes at most once a millisecond.
     Eco,
-    /// A connection wakes at most every 200 µs.
+    /// A worker wakes at most every 200 µs.
     Normal,
     /// A connection waits awake for its next slot.
     Precise,

@@ -8,11 +8,13 @@ pub(crate) mod expression;
 pub(crate) mod file;
 pub(crate) mod lines;
 pub(crate) mod pattern;
+mod declared;
 mod dependent;
 mod distribution;
 mod drawn;
 mod find;
 mod kind;
+mod moment;
 mod set;
 pub(crate) mod typed;
 pub(crate) mod written;
@@ -25,6 +27,7 @@ pub fn json_schema() -> serde_json::Value {
     yaml::json_schema_of::<file::SchemaFile>("loadgen schema")
 }
 
+pub use declared::DomainType;
 pub use dependent::Dependent;
 pub(crate) use distribution::normal_at;
 pub(crate) use distribution::normal_below;
@@ -48,6 +51,10 @@ pub use kind::Geometry;
 pub use kind::RangeType;
 pub use kind::named::EnumType;
 pub use lines::Lines;
+pub use moment::Moment;
+pub use moment::PAST_US;
+pub use moment::Through;
+pub use moment::Week;
 pub use pattern::Pattern;
 pub use pattern::Piece;
 pub use set::Set;
@@ -75,17 +82,6 @@ pub struct Schema {
     pub content: String,
 }
 
-/// A type with a name of its own, made of another: `CREATE DOMAIN`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DomainType {
-    /// Its name.
-    pub name: String,
-    /// What it is made of.
-    pub base: ColumnType,
-    /// A condition on `VALUE`, in SQL.
-    pub check: Option<String>,
-}
-
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
@@ -104,6 +100,8 @@ pub struct Table {
     /// Whether the rows belong to all lanes: they are seeded, they stay, and all that changes them
     /// is adding, whose order does not matter.
     pub shared: bool,
+    /// How many rows it has at `scale: 1`; 0 if it does not say.
+    pub rows: u64,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -156,6 +154,8 @@ pub struct Column {
     pub null_rate: f64,
     /// Whether the table declares it UNIQUE (beside the primary key).
     pub unique: bool,
+    /// A condition on it, in SQL.
+    pub check: Option<String>,
     /// How it gets its value.
     pub fill: Fill,
 }
@@ -185,6 +185,8 @@ pub enum Fill {
     },
     /// A random-looking UUID (version 4), unique, and invertible to its row number.
     Uuid,
+    /// 22 characters of base64url that look random, unique: 16 bytes made from the row number.
+    Id,
     /// Always the same.
     Constant(Literal),
     /// Evenly between two values, both included; both are Int or Decimal (scaled to the column).
@@ -232,6 +234,8 @@ pub enum Fill {
         /// Greatest offset.
         offset_max: i64,
     },
+    /// When the action was due, with more to it.
+    Moment(Box<Moment>),
     /// A key column of a row of another table (or of the owner's).
     Reference(Reference),
     /// A column of the row that the reference in column `through` names. That row's table is
@@ -280,8 +284,10 @@ pub struct Reference {
     pub column: String,
     /// Which row.
     pub pick: Pick,
-    /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema.
+    /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema, and if the row does not stay.
     pub enforced: bool,
+    /// Whether the row stays when the row that it names is deleted.
+    pub stays: bool,
 }
 
 /// Which of the living rows.

@@ -1,5 +1,5 @@
-//! The engine by itself, with nothing behind it: how many actions it makes, how exactly it holds a rate, what
-//! memory it takes.
+//! The engine by itself, with nothing behind it: how many actions it makes, and what memory it
+//! takes.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::measure::thousands;
 use super::process;
 
 /// Runs a scenario of `benches/scenarios` and gives its summary.
-fn run(name: &str, arguments: &[&str]) -> Value {
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scenarios").join(name);
@@ -29,25 +29,6 @@ pub(crate) fn actions(rounds: usize) {
     let (least, median, most) = spread(rates);
     let [least, median, most] = [least, median, most].map(thousands);
     println!("actions/s into nothing, 2 workers: median {median} ({least}–{most})");
-}
-
-/// Lateness and rate of 100,000 slots a second, for each precision.
-pub(crate) fn pacing(rounds: usize) {
-    println!("| precision | rate error, ppm | sched p50 | p99 |\n|---|---|---|---|");
-    for (precision, workers) in [("eco", "2"), ("normal", "2"), ("precise", "1")] {
-        let set = format!("load.precision={precision}");
-        let runs: Vec<Value> =
-            (0..rounds).map(|_| run("hold.yaml", &["--workers", workers, "--set", &set])).collect();
-        let of =
-            |pick: fn(&Value) -> f64| spread(runs.iter().map(|run| pick(&run["streams"][0]))).1;
-        let error = of(|stream| {
-            let rate = |name: &str| stream[name].as_f64().unwrap();
-            (rate("achieved_rate") / rate("target_rate") - 1.0) * 1e6
-        });
-        let p50 = of(|stream| stream["sched"]["p50"].as_f64().unwrap() / 1e3);
-        let p99 = of(|stream| stream["sched"]["p99"].as_f64().unwrap() / 1e3);
-        println!("| {precision} | {error:.0} | {p50:.1} µs | {p99:.1} µs |");
-    }
 }
 
 /// Peak memory with rows seeded on paper and a million actions of churn.

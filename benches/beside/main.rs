@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo bench --bench beside                        everything, half an hour on a quiet machine
-//!   cargo bench --bench beside -- statements 3        one part, three rounds: statements, render, engine, pacing, memory
+//!   cargo bench --bench beside -- statements 3        one part, three rounds; see `main` for their names
 //! ```
 //!
 //! Each point of a round runs the peer and loadgen one after the other, and in turn who goes first; the
@@ -18,10 +18,14 @@
     reason = "the whole binary is a bench, which fails by panicking and tells what it saw"
 )]
 
+mod batch;
 mod engine;
 mod measure;
+mod pacing;
 mod process;
 mod render;
+mod seed;
+mod server;
 mod statements;
 #[expect(
     dead_code,
@@ -42,11 +46,13 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 5] = [
+    let parts: [Part; 7] = [
         ("statements", statements::all),
+        ("seed", seed::all),
+        ("batch", batch::all),
         ("render", render::all),
         ("engine", engine::actions),
-        ("pacing", engine::pacing),
+        ("pacing", pacing::all),
         ("memory", engine::memory),
     ];
     for (name, part) in parts {

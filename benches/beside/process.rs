@@ -17,7 +17,7 @@ pub(crate) fn cpu_of(pid: &str) -> f64 {
 }
 
 /// Processor seconds of the children that this process has waited for.
-fn cpu_of_children() -> f64 {
+pub(crate) fn cpu_of_children() -> f64 {
     stat("self", 15)
 }
 

@@ -13,7 +13,7 @@ use loadgen::action::Action;
 use loadgen::action::TableId;
 use loadgen::generate::World;
 use loadgen::scenario::Checked;
-use loadgen::sink::postgres::copy::Rows;
+use loadgen::sink::postgres::rows::Rows;
 use rand::Rng;
 use rand::RngExt;
 use rand::SeedableRng;

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use super::measure::Point;
 use super::measure::Reading;
-use super::measure::head;
+use super::measure::compare;
 use super::process;
-use super::support::server::Options;
+use super::server::Told;
 use super::support::server::TestServer;
 
 /// Seconds that each side works at a point.
@@ -55,19 +55,7 @@ const WORKS: [Work; 5] = [
 
 /// All statements at 1 client (both sides on one processor), 8 and 32.
 pub(crate) fn all(rounds: usize) {
-    let settings = [
-        ("synchronous_commit", "off"),
-        ("shared_buffers", "1GB"),
-        ("max_wal_size", "8GB"),
-        ("checkpoint_timeout", "30min"),
-        ("max_connections", "150"),
-    ];
-    let everybody = ["host all all 127.0.0.1/32 trust", "local all all trust"];
-    let server = TestServer::with(&Options {
-        hba: everybody.iter().map(ToString::to_string).collect(),
-        settings: settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-        ..Options::default()
-    });
+    let server = super::server::start();
     let folder = tempfile::tempdir().unwrap();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
     let mut points = Vec::new();
@@ -79,28 +67,18 @@ pub(crate) fn all(rounds: usize) {
                 if clients == 1 { "client, pinned" } else { "clients" }
             );
             if name.contains(&only) {
-                points.push((work, clients, Point { name, rounds: Vec::new() }));
+                points.push(((work, clients), Point::new(name)));
             }
         }
     }
-    for round in 0..rounds {
-        for (work, clients, point) in &mut points {
-            let place = Place { server: &server, folder: folder.path(), clients: *clients };
-            let reading = if round % 2 == 0 {
-                let peer = place.pgbench(work);
-                (peer, place.loadgen(work))
-            } else {
-                let ours = place.loadgen(work);
-                (place.pgbench(work), ours)
-            };
-            eprintln!("{round} {} {reading:?}", point.name);
-            point.rounds.push(reading);
-        }
-    }
-    println!("{}", head("pgbench", "actions"));
-    for (_, _, point) in &points {
-        println!("{}", point.line());
-    }
+    let at = |clients: u32| Place { server: &server, folder: folder.path(), clients };
+    compare(
+        ("pgbench", "actions"),
+        rounds,
+        points,
+        |(work, clients)| at(*clients).pgbench(work),
+        |(work, clients)| at(*clients).loadgen(work),
+    );
 }
 
 /// Where a point is measured.
@@ -174,12 +152,9 @@ impl Place<'_> {
         command.args(["-D", &format!("clients={clients}"), "-D", "product=Ergonomic Steel Chair"]);
         command.args(["-D", "created=2026-01-01 00:00:00+00", "-f"]).arg(&script).arg("statements");
         let (said, cpu) = process::run(&mut command);
-        let number = |before: &str| -> f64 {
-            let rest = said.split(before).nth(1).expect("pgbench tells it").trim_start();
-            rest.split([' ', '/', '\n']).next().unwrap().parse().unwrap()
-        };
-        let count = number("transactions actually processed:");
-        Reading { rate: number("tps ="), cpu_us: cpu * 1e6 / count }
+        let told = Told(&said);
+        let count = told.number("transactions actually processed:");
+        Reading { rate: told.number("tps ="), cpu_us: cpu * 1e6 / count }
     }
 }
 

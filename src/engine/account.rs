@@ -7,6 +7,7 @@ use crate::action::Change;
 use crate::action::Operation;
 use crate::action::StatementId;
 use crate::action::TableId;
+use crate::generate::Decision;
 
 /// A run's account.
 #[derive(Debug, Default, Clone, Serialize)]
@@ -72,10 +73,18 @@ const EXCEPTIONS_MIN: usize = 256;
 pub struct Exception {
     /// Its stream.
     pub stream: u16,
+    /// Of an action that goes to several databases: how many of its parts took effect before.
+    #[serde(skip_serializing_if = "is_none")]
+    pub parts: u16,
     /// Its number.
     pub slot: u64,
     /// What became of it.
     pub fate: ExceptionKind,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_none(parts: &u16) -> bool {
+    *parts == 0
 }
 
 /// What became of a slot that did not take effect as decided.
@@ -225,9 +234,12 @@ impl LaneAccount {
         Self { group, lane, room, ..Self::default() }
     }
 
-    pub(super) fn except(&mut self, stream: u16, slot: u64, fate: ExceptionKind) {
+    /// Notes what became of a slot, of which so many `parts` had taken effect.
+    pub(super) fn except(&mut self, decision: &Decision, parts: usize, fate: ExceptionKind) {
+        let Decision { stream, slot, .. } = *decision;
+        let parts = u16::try_from(parts).unwrap_or(u16::MAX);
         if self.exceptions.len() < self.room {
-            self.exceptions.push(Exception { stream, slot, fate });
+            self.exceptions.push(Exception { stream, parts, slot, fate });
         } else {
             self.more += 1;
         }

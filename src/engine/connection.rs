@@ -20,8 +20,9 @@ use crate::engine::Destination;
 use crate::engine::Shared;
 use crate::engine::account::Effect;
 use crate::engine::agenda::Agenda;
+use crate::engine::alarm::Alarm;
+use crate::engine::alarm::Sleeper;
 use crate::engine::batch::Batches;
-use crate::engine::clock::Timer;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
@@ -44,6 +45,7 @@ mod batch;
 mod end;
 mod late;
 mod lost;
+mod parts;
 mod rest;
 mod sessions;
 mod settle;
@@ -64,9 +66,9 @@ pub(super) struct Connection {
     lanes: Vec<LaneRun>,
     agenda: Agenda,
     routes: Vec<Route>,
-    timer: Timer,
-    /// When the timer woke it last: it does not wake again at once.
-    woken: u64,
+    /// Wakes it, some time after its time has come at most.
+    sleeper: Sleeper,
+    wake_ns: u64,
     stop: watch::Receiver<Level>,
     period: Period,
     /// Lanes whose action rests before it is tried again, by the end of the rest.
@@ -108,8 +110,9 @@ impl Connection {
     pub(super) fn new(
         shared: &Arc<Shared>,
         records: &Rc<RefCell<Records>>,
+        alarm: &Rc<Alarm>,
         index: usize,
-    ) -> std::io::Result<Self> {
+    ) -> Self {
         let world = &shared.job.world;
         let mut lanes: Vec<LaneRun> = Vec::new();
         let mut is_needed = vec![false; shared.job.destinations.len()];
@@ -130,12 +133,12 @@ impl Connection {
             let sink = destination.sink(index);
             Route { sink, destination, queue: VecDeque::new(), mending: None, is_dead: false }
         });
-        Ok(Self {
+        Self {
             lanes,
             agenda: Agenda::default(),
             routes: routes.collect(),
-            timer: Timer::new(shared.clock, wait::awake_ns(shared.job.scenario.load.precision))?,
-            woken: 0,
+            sleeper: alarm.sleeper(),
+            wake_ns: alarm.wake_ns(),
             stop: shared.job.stop.watch(),
             period: Period::WarmUp(0),
             resting: BinaryHeap::new(),
@@ -147,7 +150,7 @@ impl Connection {
             index,
             is_watched: shared.job.scenario.load.streams.iter().any(is_watched),
             shared: Arc::clone(shared),
-        })
+        }
     }
 
     /// Runs it to its end.
@@ -213,7 +216,7 @@ impl Connection {
             return;
         }
         let factor = self.late(due.stream).factor;
-        let release = self.lanes[number].release(intended, due.planned_ns, factor);
+        let release = self.lanes[number].catch_up.release(intended, due.planned_ns, factor);
         self.note(number, release, due.planned_ns);
     }
 
@@ -235,7 +238,7 @@ impl Connection {
     }
 
     fn note(&mut self, number: usize, release: u64, planned_ns: u64) {
-        self.lanes[number].release_ns = release;
+        self.lanes[number].catch_up.note(release);
         self.lanes[number].is_noted = true;
         self.agenda.add(release, planned_ns, number);
     }
@@ -284,7 +287,7 @@ impl Connection {
             lane.session.iter_mut().for_each(|session| session.asks(due.planned_ns));
         }
         let picked = lane.seen_at(intended.unwrap_or(now), now);
-        lane.last = Some((due.planned_ns, now));
+        lane.catch_up.took(due.planned_ns, now, self.wake_ns);
         let is_closed = lane.session.is_some();
         let stamps = Stamps { intended, picked, is_closed, ..Stamps::default() };
         let mut records = self.records.borrow_mut();
@@ -312,21 +315,7 @@ impl Connection {
 
     /// A decision that acts goes to its database, as soon as there is room.
     fn begin_flight(&mut self, number: usize, decision: Decision, stamps: Stamps, now: u64) {
-        let sink = self.shared.job.world.domain_of(&decision);
-        let effects = Vec::new();
-        let flight = Flight {
-            decision,
-            stamps,
-            tries: 0,
-            effects,
-            sink,
-            is_submitted: false,
-            was_acknowledged: false,
-            refusal: None,
-            rests_until: None,
-            is_doubtful: false,
-            horizon: 0,
-        };
+        let flight = Flight::new(decision, stamps);
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
         if self.is_too_late(number, now) {
@@ -336,7 +325,20 @@ impl Connection {
         if self.withhold(number) {
             return self.go_on(number, now);
         }
+        let world = &self.shared.job.world;
+        let Some(flight) = &mut self.lanes[number].flight else { return };
+        // What is left of it may have no first part.
+        let first = world.part_from(&flight.decision, 0).unwrap_or(0);
+        flight.turn_to(first, world);
+        self.queue(number);
+    }
+
+    /// A lane's action, or its next part, is to be sent as soon as there is room.
+    fn queue(&mut self, number: usize) {
         self.doubt(number);
+        let Some(sink) = self.lanes[number].flight.as_ref().map(|flight| flight.sink) else {
+            return;
+        };
         let route = &mut self.routes[sink];
         if route.queue.is_empty() && route.sink.has_room() && !route.is_dead {
             self.submit(sink, number);
@@ -383,14 +385,15 @@ impl Connection {
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.bytes += receipt.bytes;
-        if flight.tries == 0 {
+        if !flight.is_begun() {
             flight.stamps.sent = self.shared.clock.now();
             counters.sent += 1;
-        } else {
+        } else if flight.tries > 0 {
             counters.retries += 1;
             counters.retries_after.count(flight.refusal.take(), 1);
         }
         flight.tries += 1;
+        flight.attempts += 1;
         flight.is_submitted = true;
     }
 }

@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
+use crate::engine::catch_up::CatchUp;
 use crate::engine::session::Session;
 use crate::generate::Decision;
 use crate::generate::Lane;
@@ -25,14 +28,12 @@ pub(super) struct LaneRun {
     pub(super) flight: Option<Flight>,
     /// Whether it is on the agenda, and from when on its next slot may be sent.
     pub(super) is_noted: bool,
-    pub(super) release_ns: u64,
+    pub(super) catch_up: CatchUp,
     /// When its last action settled, on the run's clock.
     pub(super) idle_since: u64,
     /// How late its last slot was taken, and how much of that was our own fault.
     lateness: u64,
     our_lateness: u64,
-    /// Of the last slot that was taken: when it was planned, and when it was taken.
-    pub(super) last: Option<(u64, u64)>,
     /// Rows whose insert failed or was withheld: as many as went wrong.
     pub(super) absent: HashSet<RowId>,
     /// Rows that missed an update because it failed: as many as went wrong.
@@ -53,16 +54,20 @@ pub(super) struct LaneRun {
     pub(super) left: Option<u64>,
 }
 
-/// An action on its way.
-#[derive(Debug)]
+/// An action on its way: of one that goes to several databases, the part that is under way.
+#[derive(Debug, Clone)]
 pub(super) struct Flight {
     pub(super) decision: Decision,
+    /// The part: see [`World::part_from`]. Those before it were acknowledged.
+    pub(super) part: usize,
     pub(super) stamps: Stamps,
-    /// Attempts so far.
+    /// Attempts at all parts so far.
+    pub(super) attempts: u32,
+    /// Attempts at this part so far.
     pub(super) tries: u32,
-    /// What it does, noted when it was last sent.
-    pub(super) effects: Vec<Effect>,
-    /// Which of the connection's sinks it goes to.
+    /// What the part does, noted when it was last sent.
+    pub(super) effects: SmallVec<[Effect; 2]>,
+    /// Which of the connection's sinks the part goes to.
     pub(super) sink: usize,
     pub(super) is_submitted: bool,
     /// A crash took it back after it had been acknowledged and recorded.
@@ -78,9 +83,44 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// A decision that is to be sent.
+    pub(super) fn new(decision: Decision, stamps: Stamps) -> Self {
+        Self {
+            decision,
+            part: 0,
+            stamps,
+            attempts: 0,
+            tries: 0,
+            effects: SmallVec::new(),
+            sink: 0,
+            is_submitted: false,
+            was_acknowledged: false,
+            refusal: None,
+            rests_until: None,
+            is_doubtful: false,
+            horizon: 0,
+        }
+    }
+
+    /// Whether anything of it has been sent.
+    pub(super) fn is_begun(&self) -> bool {
+        self.attempts > 0
+    }
+
+    /// Goes over to another part.
+    pub(super) fn turn_to(&mut self, part: usize, world: &World) {
+        self.part = part;
+        self.sink = world.domain_of(&self.decision, part);
+        self.tries = 0;
+        self.effects.clear();
+        self.is_submitted = false;
+        self.is_doubtful = false;
+        self.horizon = 0;
+    }
+
     /// Fills `action` with what is to be sent, or looked for.
     pub(super) fn render(&self, world: &World, action: &mut Action) {
-        world.render(&self.decision, action);
+        world.render_part(&self.decision, self.part, action);
         action.is_doubtful = self.is_doubtful;
         action.horizon = self.horizon;
     }
@@ -135,11 +175,10 @@ impl LaneRun {
             account,
             flight: None,
             is_noted: false,
-            release_ns: 0,
+            catch_up: CatchUp::default(),
             idle_since: 0,
             lateness: 0,
             our_lateness: 0,
-            last: None,
             absent: HashSet::new(),
             behind: HashSet::new(),
             fresh: VecDeque::new(),
@@ -158,28 +197,12 @@ impl LaneRun {
     /// where the lane falls further behind, we have a part in that.
     pub(super) fn seen_at(&mut self, intended: u64, now: u64) -> u64 {
         let late = now.saturating_sub(intended);
-        let possible = self.idle_since.max(self.release_ns).max(intended);
+        let possible = self.idle_since.max(self.catch_up.released()).max(intended);
         let own = now.saturating_sub(possible);
         let grown = late.saturating_sub(self.lateness);
         let behind = if possible == intended { 0 } else { self.our_lateness + own.min(grown) };
         self.our_lateness = late.min(own.max(behind));
         self.lateness = late;
         intended.saturating_add(self.our_lateness)
-    }
-
-    /// When the next slot, due at `intended` and planned for `planned`, may be sent: when it is
-    /// due; after a stall, each slot at the `factor`-th part of its planned distance from the one
-    /// before it, so that a backlog is worked off at no more than `factor` times the schedule.
-    pub(super) fn release(&self, intended: u64, planned: u64, factor: f64) -> u64 {
-        let Some((last_planned, last_taken)) = self.last else { return intended };
-        let distance = planned.saturating_sub(last_planned);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a distance between slots, in nanoseconds; the factor is at least 1"
-        )]
-        let shortened = (distance as f64 / factor.max(1.0)) as u64;
-        intended.max(last_taken.saturating_add(shortened))
     }
 }

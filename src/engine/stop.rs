@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
@@ -23,6 +25,8 @@ pub enum Level {
 #[derive(Debug, Clone)]
 pub struct Stop {
     level: watch::Sender<Level>,
+    /// The same as a number: it is read with each action, and a read of the channel takes a lock.
+    current: Arc<AtomicU8>,
     told: Arc<Mutex<Told>>,
 }
 
@@ -34,7 +38,8 @@ struct Told {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { level: watch::channel(Level::Run).0, told: Arc::default() }
+        let current = Arc::new(AtomicU8::new(Level::Run as u8));
+        Self { level: watch::channel(Level::Run).0, current, told: Arc::default() }
     }
 }
 
@@ -42,6 +47,7 @@ impl Stop {
     /// Ends the run for a reason. The first reason stands; the level only rises.
     pub fn tell(&self, level: Level, end: End) {
         self.told().end.get_or_insert(end);
+        self.current.fetch_max(level as u8, Ordering::SeqCst);
         self.level.send_if_modified(|current| {
             let rises = level > *current;
             *current = level.max(*current);
@@ -61,7 +67,11 @@ impl Stop {
 
     /// How urgent it is now.
     pub fn level(&self) -> Level {
-        *self.level.borrow()
+        match self.current.load(Ordering::SeqCst) {
+            0 => Level::Run,
+            1 => Level::Drain,
+            _ => Level::Cancel,
+        }
     }
 
     /// Why the run ended: complete, if nobody told it to.

@@ -11,6 +11,8 @@ use tokio::task::LocalSet;
 use crate::engine::Account;
 use crate::engine::SECOND_NS;
 use crate::engine::Shared;
+use crate::engine::alarm::Alarm;
+use crate::engine::alarm::ring;
 use crate::engine::connection::Connection;
 use crate::engine::stop::Level;
 use crate::measure::End;
@@ -59,15 +61,19 @@ pub(super) fn spawn(
 
 async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections: Vec<usize>) {
     let mut tasks = tokio::task::JoinSet::new();
+    let precision = shared.job.scenario.load.precision;
+    let alarm = Alarm::new(shared.clock, precision);
     for index in connections {
-        match Connection::new(shared, records, index) {
-            Ok(connection) => drop(tasks.spawn_local(connection.work())),
-            Err(error) => {
-                let reason = format!("no timer for connection {index}: {error}");
-                shared.job.stop.tell(Level::Cancel, End::SetUpFailed(reason));
+        tasks.spawn_local(Connection::new(shared, records, &alarm, index).work());
+    }
+    let ringing = tokio::task::spawn_local({
+        let stop = shared.job.stop.clone();
+        async move {
+            if let Err(error) = ring(alarm, precision).await {
+                stop.tell(Level::Cancel, End::SetUpFailed(format!("no timer: {error}")));
             }
         }
-    }
+    });
     let publisher = tokio::task::spawn_local(publish(Arc::clone(shared), Rc::clone(records)));
     // In the order in which they end: the others may wait for one that will never come.
     while let Some(ended) = tasks.join_next().await {
@@ -76,6 +82,7 @@ async fn work(shared: &Arc<Shared>, records: &Rc<RefCell<Records>>, connections:
             shared.job.stop.tell(Level::Cancel, End::Stopped(reason));
         }
     }
+    ringing.abort();
     publisher.abort();
     let _ = publisher.await;
 }

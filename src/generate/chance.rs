@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::action::Action;
 use crate::action::Value;
+use crate::generate::bank::Bank;
 use crate::generate::column::cut;
 use crate::generate::column::moment;
 use crate::generate::column::round_to;
@@ -33,7 +34,7 @@ pub(super) enum Chance {
     Zipf { zipf: Zipf, from: i64 },
     Between(Between),
     Share(f64),
-    Sentences { unit: TextUnit, size: Sizes },
+    Sentences { unit: TextUnit, size: Sizes, bank: Option<Arc<Bank>> },
     Place(Box<Place>),
     Invented(Invented),
     Pattern(Pattern),
@@ -159,12 +160,13 @@ impl Chance {
             }
             Drawn::Between { min, max } => Self::Between(Between::new(*min, *max, kind)),
             Drawn::Chance(share) => Self::Share(*share),
-            Drawn::Sentences { unit, size } => {
+            Drawn::Sentences { unit, size, from } => {
                 let size = match size {
                     Size::Between(min, max) => Sizes::Between(*min, *max),
                     Size::Distributed(distribution) => Sizes::Drawn(Sampler::new(*distribution)),
                 };
-                Self::Sentences { unit: *unit, size }
+                let bank = from.as_ref().map(|lines| Arc::new(Bank::new(&lines.entries)));
+                Self::Sentences { unit: *unit, size, bank }
             }
             Drawn::Address(address) => Self::Place(Box::new(Place::new(address))),
             Drawn::Invented(invented) => Self::Invented(*invented),
@@ -205,12 +207,16 @@ impl Chance {
         let limit = kind.length_max().unwrap_or(u32::MAX);
         let out = action.arena();
         match self {
-            Self::Sentences { unit: TextUnit::Words, size } => {
+            Self::Sentences { size, bank: Some(bank), .. } => {
+                let count = size.draw(draw);
+                bank.write(count, limit as usize, draw, out);
+            }
+            Self::Sentences { unit: TextUnit::Words, size, .. } => {
                 let count = size.draw(draw);
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 sentence::words(count, limit, draw, out);
             }
-            Self::Sentences { unit: TextUnit::Characters, size } => {
+            Self::Sentences { unit: TextUnit::Characters, size, .. } => {
                 let count = size.draw(draw).min(limit);
                 sentence::characters(count, draw, out);
             }

@@ -10,6 +10,7 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::key::key_of;
+use crate::generate::moment::Moment;
 use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
@@ -40,6 +41,7 @@ pub(super) struct Column {
 pub(super) enum Filler {
     Sequence { start: i64 },
     Uuid,
+    Id,
     Constant(Constant),
     Whole { min: i64, count: u64 },
     Decimal { min: i64, count: u64, scale: u8 },
@@ -51,6 +53,7 @@ pub(super) enum Filler {
     Name(NamePart),
     Email { from: Option<usize> },
     EventTime { offset_min: i64, offset_count: u64 },
+    Moment(Box<Moment>),
     Reference { table: TableId, column: usize, parent: ParentRow },
     Lookup { through: usize, table: TableId, column: usize },
     Derived(Expression),
@@ -145,6 +148,7 @@ impl World {
     }
 
     /// What the draws of a row's column are keyed by.
+    #[inline]
     pub(super) fn column_key(&self, column: &Column, row: &Row<'_>) -> u64 {
         match self.table(row.table).stems.get(usize::from(column.number)) {
             Some(stem) => key_of(*stem, row.item()),
@@ -153,6 +157,7 @@ impl World {
     }
 
     /// Whether a column of a row is among those that are NULL.
+    #[inline]
     pub(super) fn is_null(&self, column: &Column, row: &Row<'_>) -> bool {
         if column.null_rate <= 0.0 {
             return false;
@@ -175,6 +180,7 @@ impl World {
                 Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
             }
             Filler::Uuid => Value::Uuid(self.uuid(row.table, row.ordinal)),
+            Filler::Id => self.id(row.table, row.ordinal, action),
             Filler::Constant(constant) => constant.value(action),
             Filler::Whole { .. } | Filler::Decimal { .. } | Filler::Real { .. } => {
                 uniform(filler, &mut Draw::new(key()))
@@ -201,6 +207,7 @@ impl World {
                     row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset),
                 )
             }
+            Filler::Moment(meant) => self.moment_value(column, meant, row, action),
             Filler::Reference { table, column: target, parent } => {
                 let parent = self.parent_ordinal(column, parent, *table, row);
                 self.pure_value(*table, *target, parent, action)
@@ -231,7 +238,7 @@ impl World {
     }
 
     /// The run-wide number of the row that a reference names.
-    fn parent_ordinal(
+    pub(super) fn parent_ordinal(
         &self,
         column: &Column,
         parent: &ParentRow,
@@ -260,38 +267,11 @@ impl World {
         let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
         self.column_value(&self.table(table).columns[column], &row, action)
     }
-
-    /// A UUID (version 4 by its bits) of 60 + 4 bits of the shuffled row number and 58 bits of its
-    /// hash: unique, and [`World::uuid_ordinal`] reads the number back.
-    fn uuid(&self, table: TableId, ordinal: u64) -> [u8; 16] {
-        let high = self.table(table).shuffle.forward(self.number(table, ordinal));
-        let displaced = high >> 12 & 0xf;
-        let low = self.uuid_check(table, high) & !0xf & !(3 << 62) | displaced | 2 << 62;
-        let high = high & !0xf000 | 0x4000;
-        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
-    }
-
-    fn uuid_check(&self, table: TableId, high: u64) -> u64 {
-        key_of(self.table(table).proof, high)
-    }
-
-    /// The row number that a UUID of a table stands for; `None` if it is not one of ours.
-    pub fn uuid_ordinal(&self, table: TableId, uuid: [u8; 16]) -> Option<u64> {
-        let [high, low] = [0, 8].map(|at| {
-            let mut half = [0; 8];
-            half.copy_from_slice(&uuid[at..at + 8]);
-            u64::from_be_bytes(half)
-        });
-        let shuffled = high & !0xf000 | (low & 0xf) << 12;
-        let number = self.table(table).shuffle.backward(shuffled);
-        let ordinal = number.checked_sub(self.table(table).taken)?;
-        (self.uuid(table, ordinal) == uuid).then_some(ordinal)
-    }
 }
 
-/// The first share above `unit`.
+/// The first share above `unit`, of shares that rise.
 pub(super) fn pick_share(shares: &[f64], unit: f64) -> usize {
-    shares.iter().position(|share| unit < *share).unwrap_or(shares.len() - 1)
+    shares.partition_point(|share| *share <= unit).min(shares.len() - 1)
 }
 
 fn uniform(filler: &Filler, draw: &mut Draw) -> Value {
@@ -354,7 +334,13 @@ pub(super) fn as_held(kind: ColumnType, value: Value) -> Value {
     match (kind, value) {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
         (ColumnType::Real, Value::Float(number)) => Value::Float(f64::from(number as f32)),
-        (_, Value::Timestamp(_) | Value::Time(_)) => typed::to_digits(kind, value),
+        (
+            ColumnType::TimestampTo(_)
+            | ColumnType::TimestamptzTo(_)
+            | ColumnType::Time(_)
+            | ColumnType::Timetz(_),
+            _,
+        ) => typed::to_digits(kind, value),
         _ => value,
     }
 }

@@ -33,6 +33,7 @@ use crate::schema::ColumnType;
 
 pub(super) mod actions;
 pub(in crate::generate) mod fills;
+mod parts;
 mod typed;
 
 impl World {
@@ -273,7 +274,7 @@ fn relate(tables: &mut [Table]) {
             tables[usize::from(owner.table.0)].owned.push(id);
         }
         let parents: Vec<Parent> = tables[child].decided.clone();
-        for (place, parent) in parents.iter().enumerate() {
+        for (place, parent) in parents.iter().enumerate().filter(|(_, parent)| !parent.stays) {
             let parent = &mut tables[usize::from(parent.table.0)];
             if parent.mortal {
                 parent.relations.push(Relation { child: id, place });

@@ -14,6 +14,7 @@ use crate::generate::key::Draw;
 use crate::generate::world::World;
 use crate::schema::normal_at;
 use crate::schema::normal_below;
+use crate::schema::written::Written;
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
@@ -82,6 +83,12 @@ fn is_same(constant: &Constant, value: Value, action: &Action) -> bool {
     match (constant, value) {
         (Constant::Text(text), Value::Text(span)) => **text == *action.text(span),
         (Constant::Value(constant), value) => *constant == value,
+        (Constant::Written(written), value) => match (&**written, value) {
+            (Written::Text(text), Value::Text(span)) => *text == *action.text(span),
+            (Written::Date(days), Value::Date(seen)) => *days == seen,
+            (Written::Timestamp(us), Value::Timestamp(seen)) => *us == seen,
+            _ => false,
+        },
         _ => false,
     }
 }

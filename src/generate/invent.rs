@@ -169,42 +169,54 @@ pub(super) fn email(
     name: Option<usize>,
     action: &mut Action,
 ) -> Value {
-    let place = EXAMPLES[usize::try_from(number % 3).unwrap_or(0)];
     let mut buffer = [0; 13];
     let digits = base36(number, &mut buffer);
-    let start = action.arena().len();
+    let place = EXAMPLES[usize::try_from(number % 3).unwrap_or(0)].as_bytes();
+    let mut text = [0; LOCAL_MAX + 13 + 1 + 11];
+    let mut end = 0;
     if let Some(Value::Text(span)) = name.map(|at| action.values_from(at)[0]) {
-        let mut local = [0; LOCAL_MAX];
-        let length = dotted(action.text(span).as_bytes(), &mut local);
-        // It is ASCII, every byte of it.
-        action.arena().push_str(str::from_utf8(&local[..length]).unwrap_or_default());
+        end = dotted(action.letters(span), &mut text);
     }
     if let ColumnType::Varchar(Some(limit)) = column.kind {
         let behind = digits.len() + 1 + place.len();
-        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(behind);
-        if action.arena().len() - start > room {
-            action.arena().truncate(start + room);
-        }
+        end = end.min(usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(behind));
     }
-    let arena = action.arena();
-    arena.extend(digits.iter().map(|digit| char::from(*digit)));
-    arena.push('@');
-    arena.push_str(place);
+    for piece in [digits, b"@", place] {
+        text[end..end + piece.len()].copy_from_slice(piece);
+        end += piece.len();
+    }
+    let start = action.arena().len();
+    // It is ASCII, every byte of it.
+    action.arena().push_str(str::from_utf8(&text[..end]).unwrap_or_default());
     action.text_from(start)
 }
 
 /// The most bytes of a name that an address begins with.
 const LOCAL_MAX: usize = 128;
 
+/// Each letter in lower case and each digit as it is; 0 for all that an address leaves out of a name.
+const KEPT: [u8; 256] = {
+    let mut kept = [0; 256];
+    let mut letter = 0_u8;
+    while letter < 128 {
+        if letter.is_ascii_alphanumeric() {
+            kept[letter as usize] = letter.to_ascii_lowercase();
+        }
+        letter += 1;
+    }
+    kept
+};
+
 /// Writes the letters and digits of a name in lower case, a dot behind each run of them; as much as
 /// there is room for. Returns how many bytes that is.
-fn dotted(name: &[u8], out: &mut [u8; LOCAL_MAX]) -> usize {
+fn dotted(name: &[u8], out: &mut [u8]) -> usize {
     let (mut length, mut is_open) = (0, false);
     for letter in name.iter().chain(b" ") {
-        let is_kept = letter.is_ascii_alphanumeric();
-        if (is_kept || is_open) && length < LOCAL_MAX {
-            out[length] = if is_kept { letter.to_ascii_lowercase() } else { b'.' };
-            length += 1;
+        let kept = KEPT[usize::from(*letter)];
+        let is_kept = kept != 0;
+        if length < LOCAL_MAX {
+            out[length] = if is_kept { kept } else { b'.' };
+            length += usize::from(is_kept | is_open);
         }
         is_open = is_kept;
     }

@@ -26,7 +26,7 @@ use follow::FollowUps;
 use rows::LaneTable;
 
 /// What one slot does: a cache line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decision {
     /// The number of the slot in its stream.
     pub slot: u64,
@@ -50,7 +50,7 @@ const PICKS: usize = 3;
 /// "No row": the reference is NULL.
 pub(super) const NOBODY: u64 = u64::MAX;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct More {
     picks: Vec<u64>,
     victims: Vec<RowId>,

@@ -1,8 +1,6 @@
 //! From a decision to the values to send. May be done by anyone at any time: it reads the world and
 //! the decision only.
 
-use std::collections::BTreeSet;
-
 use crate::action::Action;
 use crate::action::Change;
 use crate::action::Shape;
@@ -14,6 +12,7 @@ use crate::generate::RowId;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
+use crate::generate::column::as_held;
 use crate::generate::derive::derived;
 use crate::generate::invent::email;
 use crate::generate::key::Draw;
@@ -33,11 +32,30 @@ impl World {
 
     /// Adds to `action` what a decision sends: to be committed together with what it holds.
     pub fn render_more(&self, decision: &Decision, action: &mut Action) {
+        self.render_tables(decision, |_| true, action);
+    }
+
+    /// Adds what a decision does in some of its tables.
+    pub(super) fn render_tables(
+        &self,
+        decision: &Decision,
+        is_in: impl Fn(TableId) -> bool,
+        action: &mut Action,
+    ) {
         if decision.turn == Turn::Skip {
             return;
         }
         let mut victims = decision.victims().iter();
         for step in &self.actions[usize::from(decision.action)].steps {
+            if matches!(step.kind, StepKind::Delete { .. }) {
+                // The victims of all deletes stand in one list, and the first delete takes it.
+                for victim in victims.by_ref().filter(|victim| is_in(victim.table)) {
+                    self.render_delete(*victim, action);
+                }
+            }
+            if !is_in(step.table) {
+                continue;
+            }
             let row = decision.pick(step.at);
             match &step.kind {
                 StepKind::Insert { .. } => self.render_insert(step, decision, action),
@@ -49,10 +67,6 @@ impl World {
                     self.render_upsert((step, *statement), set, decision, action);
                 }
                 StepKind::Delete { .. } => {
-                    // The victims of all deletes stand in one list, and the first delete takes it.
-                    for victim in victims.by_ref() {
-                        self.render_delete(*victim, action);
-                    }
                     self.render_delete(RowId { table: step.table, ordinal: row }, action);
                 }
             }
@@ -62,21 +76,6 @@ impl World {
     /// What an action is called: `orders.pay`.
     pub fn action_name(&self, decision: &Decision) -> &str {
         &self.actions[usize::from(decision.action)].name
-    }
-
-    /// The numbers, in the scenario, of the domains that a group's actions belong to.
-    pub fn domains_of(&self, group: usize) -> Vec<usize> {
-        let actions = self.groups[group].iter().flat_map(|stream| self.actions_of(*stream));
-        let steps = actions.filter_map(|action| action.steps.first());
-        let domains: BTreeSet<_> =
-            steps.map(|step| self.catalog.table(step.table).domain).collect();
-        domains.into_iter().collect()
-    }
-
-    /// The number, in the scenario, of the domain an action belongs to.
-    pub fn domain_of(&self, decision: &Decision) -> usize {
-        let step = self.actions[usize::from(decision.action)].steps.first();
-        step.map_or(0, |step| self.catalog.table(step.table).domain)
     }
 
     fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {
@@ -119,8 +118,7 @@ impl World {
     /// The values of a new row; the result is the place of the first.
     fn push_row(&self, row: &Row<'_>, action: &mut Action) -> usize {
         let table = self.table(row.table);
-        let first = action.value_count();
-        (0..table.columns.len()).for_each(|_| action.push(Value::Null));
+        let first = action.push_nulls(table.columns.len());
         for number in &table.order {
             let column = &table.columns[*number];
             let value = match &column.filler {
@@ -133,7 +131,7 @@ impl World {
                 Filler::Dependent(dependent) => {
                     self.dependent_value((column, dependent), row, first, action)
                 }
-                _ => self.column_value(column, row, action),
+                filler => as_held(column.kind, self.fill(column, filler, row, action)),
             };
             action.set(first + number, value);
         }

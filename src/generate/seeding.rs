@@ -12,13 +12,11 @@ use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
 use crate::generate::pick::rank;
 use crate::generate::world::Table;
+use crate::schema::PAST_US;
 use crate::schema::order::parents_first;
 
 /// Rows of a chunk (of an owned table: owners).
 const CHUNK_ROWS: u64 = 20_000;
-
-/// Seeded rows get times over this long before the start: 30 days.
-const PAST_US: u64 = 30 * 86_400_000_000;
 
 /// A range of a table's seeded rows: what one COPY loads and one marker vouches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,17 +102,25 @@ impl World {
         }
     }
 
+    /// When a seeded row was made, if they are spread over so long before the start.
+    pub(super) fn seeded_at(&self, table: TableId, ordinal: u64, past_us: u64) -> i64 {
+        let seeded = self.table(table).seeded;
+        let back = share(past_us, seeded - ordinal, seeded.max(1));
+        self.start_us.saturating_sub_unsigned(back) - 1
+    }
+
     fn seeded_row(&self, table: TableId, ordinal: u64, parents: &mut Vec<u64>) -> Row<'static> {
         let of = self.table(table);
-        let lane = self.lane_of(table, ordinal);
-        let index = self.index(table, ordinal);
+        // Worked out only where it is needed: it takes two divisions.
+        let home = || (self.lane_of(table, ordinal), self.index(table, ordinal));
         for place in 0..of.decided.len() {
-            parents.push(self.seeded_parent(table, place, (lane, index)));
+            parents.push(self.seeded_parent(table, place, home()));
         }
-        let seeded = self.seeded_in_lane(table, lane);
-        let state = of.states.as_ref().map_or(0, |states| states.seeded_state(index, seeded));
-        let back = share(PAST_US, of.seeded - ordinal, of.seeded.max(1));
-        let at_us = self.start_us.saturating_sub_unsigned(back) - 1;
+        let state = of.states.as_ref().map_or(0, |states| {
+            let (lane, index) = home();
+            states.seeded_state(index, self.seeded_in_lane(table, lane))
+        });
+        let at_us = self.seeded_at(table, ordinal, PAST_US);
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }
 

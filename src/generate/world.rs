@@ -11,6 +11,7 @@ use crate::generate::column::Constant;
 use crate::generate::key::Purpose;
 use crate::generate::key::stem;
 use crate::generate::lane::Decision;
+use crate::generate::parts::Part;
 use crate::generate::permute::Permutation;
 use crate::pace::Plan;
 use crate::pace::Sessions;
@@ -128,6 +129,8 @@ pub(super) struct Parent {
     pub(super) column: usize,
     /// Which of its rows.
     pub(super) pick: Pick,
+    /// Whether the row that refers stays when the other is deleted.
+    pub(super) stays: bool,
 }
 
 /// The states of a table's rows.
@@ -181,6 +184,9 @@ pub(super) struct Action {
     pub(super) steps: Vec<Step>,
     /// What follows it.
     pub(super) then: Vec<Then>,
+    /// What of it commits together, in the order in which it is sent: one part, unless it goes to
+    /// several databases.
+    pub(super) parts: Vec<Part>,
 }
 
 /// An action that follows another, made ready.

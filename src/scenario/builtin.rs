@@ -14,20 +14,33 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
+    ("yelp-small", include_str!("../../scenarios/yelp-small.yaml")),
 ];
 
 /// The schemas: name and text.
 pub const SCHEMAS: &[(&str, &str)] = &[
+    ("business", include_str!("../../schemas/business.yaml")),
+    ("checkin", include_str!("../../schemas/checkin.yaml")),
+    ("evaluations", include_str!("../../schemas/evaluations.yaml")),
     ("fills", include_str!("../../schemas/fills.yaml")),
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
     ("stock", include_str!("../../schemas/stock.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
+    ("user", include_str!("../../schemas/user.yaml")),
 ];
 
 /// The lists that schemas take lines from: path from the schemas' folder, and text.
-pub const LISTS: &[(&str, &str)] =
-    &[("lists/dishes.txt", include_str!("../../schemas/lists/dishes.txt"))];
+pub const LISTS: &[(&str, &str)] = &[
+    ("lists/dishes.txt", include_str!("../../schemas/lists/dishes.txt")),
+    ("lists/review_bad.txt", include_str!("../../schemas/lists/review_bad.txt")),
+    ("lists/review_good.txt", include_str!("../../schemas/lists/review_good.txt")),
+    ("lists/review_later.txt", include_str!("../../schemas/lists/review_later.txt")),
+    ("lists/review_mixed.txt", include_str!("../../schemas/lists/review_mixed.txt")),
+    ("lists/review_poor.txt", include_str!("../../schemas/lists/review_poor.txt")),
+    ("lists/review_praise.txt", include_str!("../../schemas/lists/review_praise.txt")),
+    ("lists/tips.txt", include_str!("../../schemas/lists/tips.txt")),
+];
 
 /// Recorded load that scenarios play: file and text.
 pub const TRACES: &[(&str, &str)] =

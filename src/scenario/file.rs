@@ -143,7 +143,9 @@ pub(super) struct DomainFile {
     pub(super) database: Option<Spanned<String>>,
     /// The PostgreSQL schema; `public` unless set, or the domain's name with `provision: schemas`.
     pub(super) namespace: Option<Spanned<String>>,
-    /// How many rows are seeded into each table, `250k`; 0 unless set.
+    /// How many rows are seeded: so many times the `rows` that the schema says of each table.
+    pub(super) scale: Option<Spanned<f64>>,
+    /// How many rows are seeded into each table, `250k`; by `scale`, or 0, unless set.
     #[serde(default)]
     pub(super) rows: Entries<Spanned<String>>,
     /// The names of its roles, which are made with `provision: databases` only.
@@ -184,9 +186,9 @@ pub(super) struct LoadFile {
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PrecisionFile {
-    /// A connection wakes at most once a millisecond: for small machines and modest rates.
+    /// A worker wakes at most once a millisecond: for small machines and modest rates.
     Eco,
-    /// A connection wakes at most every 200 µs.
+    /// A worker wakes at most every 200 µs.
     #[default]
     Normal,
     /// A connection waits awake for its next slot: takes a processor for each worker thread, and

@@ -55,6 +55,12 @@ impl<'a> Tables<'a> {
         references.collect()
     }
 
+    /// Those of them whose rows take the table's rows along when they go.
+    pub(crate) fn ends(&self, at: At) -> Vec<At> {
+        let references = self.table(at).references().filter(|(_, reference)| !reference.stays);
+        references.filter_map(|(_, reference)| self.target(reference)).collect()
+    }
+
     /// Whether all lanes change a table's rows.
     pub(crate) fn is_shared(&self, at: At) -> bool {
         self.table(at).shared
@@ -197,7 +203,7 @@ impl<'a> Tables<'a> {
             if self.steps(next).any(deletes) {
                 return true;
             }
-            for parent in self.parents(next) {
+            for parent in self.ends(next) {
                 if !seen.contains(&parent) {
                     seen.push(parent);
                     rest.push(parent);

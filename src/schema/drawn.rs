@@ -34,6 +34,8 @@ pub enum Drawn {
         unit: TextUnit,
         /// How many; rounded, and at least 1.
         size: Size,
+        /// The sentences; Latin if there are none.
+        from: Option<Lines>,
     },
     /// A part of an address.
     Address(Address),

@@ -1,5 +1,6 @@
 //! A schema as it is written in YAML.
 
+mod event_time;
 mod fills;
 mod types;
 
@@ -16,11 +17,14 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use event_time::EventTimeFile;
+pub(crate) use event_time::WeekFile;
 pub(crate) use fills::AddressFile;
 pub(crate) use fills::AfterFile;
 pub(crate) use fills::CorrelatedFile;
 pub(crate) use fills::ExponentialFile;
 pub(crate) use fills::GivenFile;
+pub(crate) use fills::IdFile;
 pub(crate) use fills::IpFile;
 pub(crate) use fills::IpRangeFile;
 pub(crate) use fills::LognormalFile;
@@ -69,6 +73,8 @@ pub(crate) struct TableFile {
     /// sums of their columns.
     #[serde(default)]
     pub(crate) shared: bool,
+    /// How many rows it has at `scale: 1` of its domain, `2M`.
+    pub(crate) rows: Option<Spanned<String>>,
     /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
 }
@@ -103,8 +109,20 @@ pub(crate) struct ColumnFile {
     pub(crate) nullable: Option<Spanned<bool>>,
     /// The share of rows in which it is NULL, 0 to 1; 0 unless set.
     pub(crate) null_rate: Option<Spanned<f64>>,
+    /// What the table asks of its values, in SQL: `stars BETWEEN 0 AND 5`. Tried when it is made.
+    pub(crate) check: Option<Spanned<String>>,
     /// How it gets its value: a fill, or a value that is always the same.
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
+}
+
+/// What becomes of a row when the row that it refers to is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnParentDeleteFile {
+    /// It is deleted first, in whichever database it is.
+    Go,
+    /// It stays, and names a row that is gone.
+    Stay,
 }
 
 /// What `fill` and the values of `set` may be, beside a scalar: exactly one of these, and `pick`
@@ -114,6 +132,8 @@ pub(crate) struct ColumnFile {
 pub(crate) struct FillFile {
     /// Whole numbers, one after the other. A bare `sequence` begins at 1.
     pub(crate) sequence: Option<SequenceFile>,
+    /// A text that no other row has: `base64url`, 22 characters that hold 16 bytes.
+    pub(crate) id: Option<Spanned<IdFile>>,
     /// When the action was due; of seeded rows a time in the 30 days before the start.
     pub(crate) event_time: Option<EventTimeFile>,
     /// Addresses at `example.com` and the like, each of them once.
@@ -138,6 +158,9 @@ pub(crate) struct FillFile {
     pub(crate) reference: Option<Spanned<String>>,
     /// Beside `reference`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
+    /// Beside `reference`: whether the row goes with the row that it names; `go` unless set. With
+    /// `stay` PostgreSQL is told no foreign key.
+    pub(crate) on_parent_delete: Option<Spanned<OnParentDeleteFile>>,
     /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
     /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.
@@ -234,14 +257,6 @@ pub(crate) type WeightedFile = Entries<Spanned<f64>, Scalar>;
 pub(crate) struct SequenceFile {
     /// The first number; 1 unless set.
     pub(crate) start: Option<Spanned<i64>>,
-}
-
-/// When the action was due, or a time near it.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EventTimeFile {
-    /// Added to it: a duration drawn evenly between two, `[-30d, 0s]`; none unless set.
-    pub(crate) offset: Option<Spanned<(Spanned<String>, Spanned<String>)>>,
 }
 
 /// Addresses, each of them once.

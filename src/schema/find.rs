@@ -138,6 +138,7 @@ impl Fill {
         match self {
             Self::Sequence { .. }
             | Self::Uuid
+            | Self::Id
             | Self::Constant(_)
             | Self::Uniform { .. }
             | Self::Lognormal { .. }

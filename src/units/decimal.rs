@@ -133,13 +133,23 @@ fn shortened(unscaled: i128, digits: u32) -> Option<i128> {
     Some(unscaled.checked_add(away)? / divisor)
 }
 
+/// The powers of ten, from the 0th on.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
 fn power(exponent: u32) -> Option<i128> {
-    10_i128.checked_pow(exponent)
+    POWERS.get(exponent as usize).copied()
 }
 
 fn fit(unscaled: i128, scale: u8) -> Option<Decimal> {
-    let limit = power(u32::from(DIGITS_MAX))?;
-    if unscaled.abs() >= limit {
+    if unscaled.abs() >= POWERS[DIGITS_MAX as usize] {
         return None;
     }
     Some(Decimal { unscaled: i64::try_from(unscaled).ok()?, scale })

@@ -12,6 +12,7 @@
     reason = "the whole binary is tests; clippy excuses only the functions marked as such"
 )]
 
+mod across;
 mod commands;
 mod contention;
 mod embedded;
@@ -25,6 +26,7 @@ mod odd_names;
 mod pacing;
 mod picks;
 mod planning;
+mod platform;
 mod provisioning;
 mod readme;
 mod reach;

@@ -66,7 +66,7 @@ impl Connection {
                 *left -= 1;
             }
             let picked = lane.seen_at(intended.unwrap_or(now), now);
-            lane.last = Some((due.planned_ns, now));
+            lane.catch_up.took(due.planned_ns, now, self.wake_ns);
             let mut records = self.records.borrow_mut();
             let stream = records.recorder.stream(usize::from(due.stream));
             let counters = &mut stream.at(intended.unwrap_or(picked)).counters;
@@ -78,10 +78,10 @@ impl Connection {
             if is_late {
                 // Nothing in the run refers to its rows, so nothing is to be withheld.
                 let account = &mut self.lanes[number].account;
-                account.except(due.stream, due.slot, ExceptionKind::Late);
-                self.lanes[number].last = None;
+                account.except(&decision, 0, ExceptionKind::Late);
+                self.lanes[number].catch_up.forget();
             } else if decision.turn != Turn::Skip {
-                let sink = self.shared.job.world.domain_of(&decision);
+                let sink = self.shared.job.world.domain_of(&decision, 0);
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
             }
@@ -210,7 +210,7 @@ impl Connection {
     fn except_rows(&mut self, rows: &[Row], kind: ExceptionKind) {
         for row in rows {
             let account = &mut self.lanes[row.lane as usize].account;
-            account.except(row.decision.stream, row.decision.slot, kind);
+            account.except(&row.decision, 0, kind);
         }
     }
 

@@ -46,7 +46,7 @@ impl Connection {
         self.agenda.clear();
         self.drop_batches(None, false);
         for number in 0..self.lanes.len() {
-            if self.lanes[number].flight.as_ref().is_some_and(|flight| flight.tries == 0) {
+            if self.lanes[number].flight.as_ref().is_some_and(|flight| !flight.is_begun()) {
                 self.unsent(number);
             }
         }

@@ -17,7 +17,7 @@ impl Connection {
 
     /// Whether a lane's action, which has not been sent, is too late to be sent at all.
     pub(super) fn is_too_late(&self, number: usize, now: u64) -> bool {
-        let Some(flight) = self.lanes[number].flight.as_ref().filter(|flight| flight.tries == 0)
+        let Some(flight) = self.lanes[number].flight.as_ref().filter(|flight| !flight.is_begun())
         else {
             return false;
         };
@@ -41,7 +41,7 @@ impl Connection {
         counters.late += 1;
         drop(records);
         // What comes next is not held back behind what was not sent.
-        self.lanes[number].last = None;
+        self.lanes[number].catch_up.forget();
         self.came_to_nothing(number, &flight, ExceptionKind::Late);
     }
 
@@ -57,7 +57,7 @@ impl Connection {
                 let place = &mut oldest[world.stream_of(series)];
                 *place = intended.min(*place);
             };
-            if let Some(flight) = lane.flight.as_ref().filter(|flight| flight.tries == 0)
+            if let Some(flight) = lane.flight.as_ref().filter(|flight| !flight.is_begun())
                 && let Some(intended) = flight.stamps.intended
             {
                 note(flight.decision.stream, intended);

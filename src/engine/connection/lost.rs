@@ -166,7 +166,7 @@ impl Connection {
     pub(super) fn settle_unfinished(&mut self, number: usize, now: u64) {
         match &self.lanes[number].flight {
             Some(flight) if flight.is_submitted => self.unknown(number, now),
-            Some(flight) if flight.tries == 0 => self.unsent(number),
+            Some(flight) if !flight.is_begun() => self.unsent(number),
             Some(_) => self.abandoned(number, now),
             None => {}
         }
@@ -248,12 +248,16 @@ impl Connection {
         }
         let mut waiting = lane.flight.take();
         let rested = waiting.as_mut().and_then(|flight| flight.rests_until.take());
-        let is_queued = waiting.is_some() && rested.is_none();
+        let queued_at = waiting.as_ref().filter(|_| rested.is_none()).map(|flight| flight.sink);
         lane.again.extend(waiting);
         lane.flight = lane.again.pop_front();
-        if !is_queued {
-            self.routes[route].queue.push_back(number);
+        if queued_at == Some(route) {
+            return;
         }
+        if let Some(elsewhere) = queued_at {
+            self.routes[elsewhere].queue.retain(|other| *other != number);
+        }
+        self.routes[route].queue.push_back(number);
     }
 
     async fn resolve_flights(&mut self, route: usize) -> Result<(), Lost> {

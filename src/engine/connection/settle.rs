@@ -4,6 +4,7 @@ use crate::engine::account::ExceptionKind;
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
 use crate::engine::stop::Level;
+use crate::generate::RowId;
 use crate::measure;
 use crate::measure::End;
 use crate::measure::ErrorClass;
@@ -60,6 +61,9 @@ impl Connection {
 
     /// Committed.
     pub(super) fn acknowledged(&mut self, number: usize, shortfalls: &[(u32, u32)], now: u64) {
+        if self.is_followed_by_part(number, shortfalls, now) {
+            return;
+        }
         let Some(mut flight) = self.lanes[number].flight.take() else { return };
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
@@ -127,6 +131,7 @@ impl Connection {
         }
         records.account.failed(&flight.effects);
         drop(records);
+        self.miss_rest(&flight);
         self.came_to_nothing(number, &flight, ExceptionKind::Failed);
         self.idle(number, now);
     }
@@ -142,6 +147,7 @@ impl Connection {
         }
         records.account.unknown(&flight.effects);
         drop(records);
+        self.miss_rest(&flight);
         self.except(number, &flight, ExceptionKind::Unknown);
         self.idle(number, now);
     }
@@ -199,16 +205,21 @@ impl Connection {
     /// The rows that an action was to make do not exist.
     fn made_nothing(&mut self, number: usize, flight: &Flight) {
         self.rows.clear();
-        self.shared.job.world.makes(&flight.decision, &mut self.rows);
-        self.lanes[number].absent.extend(self.rows.drain(..));
+        let world = &self.shared.job.world;
+        world.makes(&flight.decision, &mut self.rows);
+        let is_open = |row: &RowId| world.part_of(&flight.decision, row.table) >= flight.part;
+        self.lanes[number].absent.extend(self.rows.drain(..).filter(is_open));
     }
 
     /// The rows that an action was to change are as they were.
     fn changed_nothing(&mut self, number: usize, flight: &Flight) {
         self.rows.clear();
-        self.shared.job.world.ends(&flight.decision, &mut self.rows);
-        self.lanes[number].lane.survived(self.rows.drain(..));
-        self.shared.job.world.changes(&flight.decision, &mut self.rows);
+        let world = &self.shared.job.world;
+        let is_open = |row: &RowId| world.part_of(&flight.decision, row.table) >= flight.part;
+        world.ends(&flight.decision, &mut self.rows);
+        self.lanes[number].lane.survived(self.rows.drain(..).filter(is_open));
+        world.changes(&flight.decision, &mut self.rows);
+        self.rows.retain(is_open);
         let lane = &mut self.lanes[number];
         let most = (WRONG_MAX / lane.lane.lanes() as usize).max(WRONG_MIN);
         lane.behind.extend(self.rows.drain(..));
@@ -231,7 +242,7 @@ impl Connection {
             return;
         }
         self.rows.clear();
-        world.changes(&flight.decision, &mut self.rows);
+        world.tells(&flight.decision, flight.part, &mut self.rows);
         flight.is_doubtful = self.rows.iter().any(|row| lane.behind.contains(row));
         if flight.is_doubtful || lane.born.is_empty() || !world.deletes(&flight.decision) {
             return;
@@ -240,7 +251,7 @@ impl Connection {
     }
 
     fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
-        self.lanes[number].account.except(flight.decision.stream, flight.decision.slot, kind);
+        self.lanes[number].account.except(&flight.decision, flight.part, kind);
     }
 
     pub(super) fn idle(&mut self, number: usize, now: u64) {

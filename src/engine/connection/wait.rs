@@ -10,28 +10,8 @@ use crate::engine::destination::AnySink;
 use crate::engine::stop::Level;
 use crate::pace::Plan;
 use crate::pace::nanoseconds;
-use crate::scenario::Precision;
 use crate::sink::Lost;
 use crate::sink::Sink;
-
-/// Timers do not wake a connection more often than this, in nanoseconds: at high rates several slots
-/// then share a wake-up. It bounds what pacing adds to lateness.
-fn wake_min_ns(precision: Precision) -> u64 {
-    match precision {
-        Precision::Eco => 1_000_000,
-        Precision::Normal => 200_000,
-        Precision::Precise => 0,
-    }
-}
-
-/// How long before its next slot a connection stays awake, in nanoseconds: a processor that sleeps
-/// takes about so long to wake.
-pub(super) fn awake_ns(precision: Precision) -> u64 {
-    match precision {
-        Precision::Eco | Precision::Normal => 0,
-        Precision::Precise => 80_000,
-    }
-}
 
 /// Why a connection woke.
 enum Event {
@@ -46,15 +26,12 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
-        let has_work = self.has_work();
-        let wake_min = wake_min_ns(self.shared.job.scenario.load.precision);
         let next = [self.agenda.next(), self.linger_until(), self.next_rested()];
         let next = next.into_iter().flatten().min();
-        let next = next.map(|at| at.max(self.woken + wake_min).min(at + wake_min));
-        if !has_work && next.is_none() {
+        if next.is_none() && !self.has_work() {
             return;
         }
-        let Self { routes, timer, outcomes, stop, .. } = self;
+        let Self { routes, sleeper, outcomes, stop, .. } = self;
         let event = poll_fn(|context| {
             let before = outcomes.len();
             for (number, route) in routes.iter_mut().enumerate().filter(|(_, route)| !route.is_dead)
@@ -72,7 +49,7 @@ impl Connection {
             if outcomes.len() > before {
                 return Poll::Ready(Event::Outcomes);
             }
-            timer.poll(next, context).map(|()| Event::Due)
+            sleeper.poll(next, context).map(|()| Event::Due)
         });
         let event = tokio::select! {
             biased;
@@ -83,8 +60,7 @@ impl Connection {
         match event {
             Some(Event::Lost(route, lost)) => self.mend(route, lost),
             Some(Event::Mended(route, sink, made)) => self.take_way(route, sink, made).await,
-            Some(Event::Due) => self.woken = self.shared.clock.now(),
-            Some(Event::Outcomes) | None => {}
+            Some(Event::Due | Event::Outcomes) | None => {}
         }
     }
 
@@ -136,7 +112,7 @@ impl Connection {
         drop(records);
         self.period = Period::Measuring(began);
         for number in 0..self.lanes.len() {
-            self.lanes[number].last = None;
+            self.lanes[number].catch_up.forget();
             self.lanes[number].left = self.share_of_limit(number);
             self.begin_session_period(number);
             self.schedule(number, began);

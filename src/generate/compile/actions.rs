@@ -8,6 +8,7 @@ use crate::action::Value;
 use crate::generate::column::Constant;
 use crate::generate::compile::Names;
 use crate::generate::compile::fills;
+use crate::generate::compile::parts;
 use crate::generate::compile::update_statement;
 use crate::generate::compile::upsert_statement;
 use crate::generate::world::Action;
@@ -44,7 +45,9 @@ pub(super) fn all(
             }
             let steps = maker.steps;
             let then = action.then.iter().filter_map(|then| follow_up(names, domain, then, &steps));
-            actions.push(Action { name, then: then.collect(), steps });
+            let then = then.collect();
+            let parts = parts::of(&steps, tables, catalog);
+            actions.push(Action { name, steps, then, parts });
         }
     }
     let fallbacks = actions.len();
@@ -52,11 +55,10 @@ pub(super) fn all(
         let table = TableId::of(number);
         let parents = vec![ParentChoice::AsDeclared; made.decided.len()];
         let step = Step { table, at: 0, kind: StepKind::Insert { parents, earlier: 0 } };
-        actions.push(Action {
-            name: format!("insert {}", catalog.table(table).name),
-            steps: vec![step],
-            then: Vec::new(),
-        });
+        let name = format!("insert {}", catalog.table(table).name);
+        let steps = vec![step];
+        let parts = parts::of(&steps, tables, catalog);
+        actions.push(Action { name, steps, then: Vec::new(), parts });
     }
     (actions, fallbacks)
 }

@@ -11,6 +11,9 @@ use crate::generate::compile::Names;
 use crate::generate::compile::parent_row;
 use crate::generate::compile::typed;
 use crate::generate::dependent::Dependent;
+use crate::generate::moment::Led;
+use crate::generate::moment::Moment;
+use crate::generate::moment::Week;
 use crate::generate::world::Parent;
 use crate::schema;
 use crate::schema::ColumnType;
@@ -34,6 +37,7 @@ pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>,
                 let owner = table.owner.as_ref().is_some_and(|owner| owner.column == number);
                 self::reference(names, reference, owner, (number, &mut decided))
             }
+            Fill::Moment(moment) => self::moment(names, table, moment),
             Fill::Lookup { through, column } => lookup(names, table, *through, column),
             fill => filler(fill, column.kind, table),
         };
@@ -59,9 +63,24 @@ fn reference(
     let parent =
         if is_owner { ParentRow::Owner } else { parent_row(names, reference, decided.len()) };
     if matches!(parent, ParentRow::Decided(_)) {
-        decided.push(Parent { table, column: number, pick: reference.pick.clone() });
+        let (pick, stays) = (reference.pick.clone(), reference.stays);
+        decided.push(Parent { table, column: number, pick, stays });
     }
     Filler::Reference { table, column, parent }
+}
+
+fn moment(names: &Names<'_>, table: &schema::Table, meant: &schema::Moment) -> Filler {
+    let led =
+        |through: &schema::Through| match lookup(names, table, through.through, &through.column) {
+            Filler::Lookup { through, table, column } => Some(Led { through, table, column }),
+            _ => None,
+        };
+    let week = meant.week.as_ref().map(|week| Week {
+        shares: shares(week.hours.iter().copied()),
+        within: week.within.as_ref().and_then(led),
+    });
+    let since = meant.since.as_ref().and_then(led);
+    Filler::Moment(Box::new(Moment { past_us: meant.past_us, since, week, is_year: meant.is_year }))
 }
 
 fn lookup(names: &Names<'_>, table: &schema::Table, through: usize, wanted: &str) -> Filler {
@@ -83,6 +102,7 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
     match fill {
         Fill::Sequence { start } => Filler::Sequence { start: *start },
         Fill::Uuid => Filler::Uuid,
+        Fill::Id => Filler::Id,
         Fill::Constant(literal) => Filler::Constant(constant(literal, kind)),
         Fill::Uniform { min, max } => uniform(min, max, kind),
         Fill::Lognormal { median, p99 } => {
@@ -118,7 +138,9 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
         Fill::Unique(inner) => Filler::Unique(Box::new(filler(inner, kind, table))),
         Fill::Dependent(meant) => Filler::Dependent(Box::new(dependent(meant, kind, table))),
         Fill::Typed(fill) => Filler::Typed(Box::new(typed::made(fill, table))),
-        Fill::Reference(_) | Fill::Lookup { .. } => Filler::Constant(Constant::Value(Value::Null)),
+        Fill::Reference(_) | Fill::Lookup { .. } | Fill::Moment(_) => {
+            Filler::Constant(Constant::Value(Value::Null))
+        }
     }
 }
 

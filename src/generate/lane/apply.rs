@@ -35,7 +35,7 @@ impl Lane {
         rows.insert();
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.parent_at(place));
-            if row != NOBODY && world.table(parent.table).mortal {
+            if row != NOBODY && world.has_children(parent) {
                 rows.families[place].born.add(world.index(parent.table, row), index);
             }
         }

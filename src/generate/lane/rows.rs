@@ -7,6 +7,7 @@ use crate::generate::children::Deal;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::population::Population;
+use crate::generate::world::Parent;
 
 /// A lane's share of a table.
 #[derive(Debug)]
@@ -83,8 +84,14 @@ impl LaneTable {
 }
 
 impl World {
+    /// Whether the rows that a reference names take those that refer to them along when they go.
+    pub(super) fn has_children(&self, parent: &Parent) -> bool {
+        self.table(parent.table).mortal && !parent.stays
+    }
+
     /// How a lane's seeded rows were dealt to the seeded parents of one reference; `None` if the
-    /// parents are not mortal (then any seeded row may be named) or there are none.
+    /// parents are not mortal, or their end is none of the children's business: then any seeded row
+    /// may be named.
     pub(in crate::generate) fn deal(
         &self,
         child: TableId,
@@ -92,7 +99,7 @@ impl World {
         lane: u32,
     ) -> Option<Deal> {
         let parent = &self.table(child).decided[place];
-        if !self.table(parent.table).mortal {
+        if !self.has_children(parent) {
             return None;
         }
         let parents = self.seeded_in_lane(parent.table, lane);

@@ -27,7 +27,6 @@ pub(super) fn check(
     let checker = Checker { tables, file, schemas };
     checker.parents(problems);
     checker.picks(problems);
-    checker.deletes(problems);
     checker.keys(problems);
     checker.unique_values(problems);
     checker.batches(problems);
@@ -51,7 +50,8 @@ impl Checker<'_> {
                 let has_seeds = self.tables.seeded(at) > 0;
                 let seeded = self.tables.seeded(parent);
                 let lanes = u64::from(self.tables.lanes(parent));
-                if has_seeds && seeded > 0 && seeded < lanes && self.tables.is_mortal(parent) {
+                let is_dealt = self.tables.is_mortal(parent) && !reference.stays;
+                if has_seeds && seeded > 0 && seeded < lanes && is_dealt {
                     let (child, name) = (&table.name, &reference.table);
                     let message = format!(
                         "{seeded} rows of `{name}` for {lanes} lanes: in some lanes the seeded \
@@ -78,35 +78,6 @@ impl Checker<'_> {
                 let problem = Problem::new(message).at(self.place(parent));
                 let help = format!("seed it: `rows: {{ {name}: 1k }}`");
                 problems.add(problem.help(help));
-            }
-        }
-    }
-
-    /// A row that is deleted takes its children with it, in the same transaction.
-    fn deletes(&self, problems: &mut Problems) {
-        for (at, table) in self.tables.all().filter(|(at, _)| self.tables.is_deleted(*at)) {
-            let mut family = vec![at];
-            let mut next = 0;
-            while let Some(parent) = family.get(next).copied() {
-                next += 1;
-                for (child, _) in self.tables.all() {
-                    if !family.contains(&child) && self.tables.parents(child).contains(&parent) {
-                        family.push(child);
-                    }
-                }
-            }
-            if let Some(child) = family.iter().find(|child| child.0 != at.0) {
-                let (parent, child) = (&table.name, &self.tables.table(*child).name);
-                let message = format!(
-                    "rows of `{parent}` are deleted, and the rows of `{child}` that refer to them \
-                     would have to go first: but they are in another domain, and a transaction \
-                     does not span domains"
-                );
-                let help = format!(
-                    "leave what deletes `{parent}` out of the mix, or let `{child}` refer to rows \
-                     that stay"
-                );
-                problems.add(Problem::new(message).at(self.place(at)).help(help));
             }
         }
     }

@@ -28,6 +28,9 @@ use crate::yaml::Spanned;
 /// Most rows of a table.
 const ROWS_MAX: u64 = 1 << 40;
 
+/// The greatest scale of a domain.
+const SCALE_MAX: f64 = 10_000.0;
+
 /// All domains whose schema could be read, and the schemas by the number of the domain in the file,
 /// now with the names that the domains have in this run.
 pub(super) fn domains(
@@ -151,9 +154,35 @@ impl Maker<'_> {
         }
     }
 
+    /// How many rows `scale` says are seeded into each table; none where it does not stand.
+    fn scaled(&self, problems: &mut Problems) -> Vec<u64> {
+        let tables = &self.schema.tables;
+        let none = vec![0; tables.len()];
+        let Some(scale) = &self.domain.scale else { return none };
+        let problem = if !(scale.value > 0.0 && scale.value <= SCALE_MAX) {
+            Problem::new(format!("a scale is above 0 and at most {SCALE_MAX}"))
+        } else if tables.iter().all(|table| table.rows == 0) {
+            let message = format!("no table of `{}` says how many rows it has", self.name.value);
+            Problem::new(message).help("write `rows` at its tables, or here `rows: { table: 1k }`")
+        } else {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "not negative, and below 2^53"
+            )]
+            let times = |rows: u64| libm::round(rows as f64 * scale.value) as u64;
+            // A table that has rows keeps one at the smallest scale.
+            let scaled = tables.iter().map(|table| times(table.rows).max(table.rows.min(1)));
+            return scaled.map(|rows| rows.min(ROWS_MAX)).collect();
+        };
+        problems.add(problem.at(scale.place));
+        none
+    }
+
     /// How many rows are seeded, for each table of the schema.
     fn rows(&self, problems: &mut Problems) -> Vec<u64> {
-        let mut rows = vec![0; self.schema.tables.len()];
+        let mut rows = self.scaled(problems);
         for (name, count) in self.domain.rows.iter() {
             let Some(table) = self.schema.table(&name.value) else {
                 let names: Vec<&str> =

@@ -15,23 +15,20 @@ use crate::schema::Lines;
 use crate::schema::Pattern;
 use crate::schema::PhoneForm;
 use crate::schema::Shape;
-use crate::schema::Size;
-use crate::schema::TextUnit;
 use crate::schema::check::distribution::Measure;
 use crate::schema::check::distribution::Written;
 use crate::schema::check::distribution::distribution;
 use crate::schema::check::distribution::noted;
-use crate::schema::check::distribution::several;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::literal_in;
 use crate::schema::check::draw::wants;
 use crate::schema::check::literal;
+use crate::schema::check::text::sentences;
 use crate::schema::file::AddressFile;
 use crate::schema::file::FillFile;
 use crate::schema::file::IpFile;
 use crate::schema::file::IpRangeFile;
 use crate::schema::file::PhoneFile;
-use crate::schema::file::TextFile;
 use crate::schema::file::ZipfFile;
 use crate::schema::places::COUNTRIES;
 use crate::units::Decimal;
@@ -61,12 +58,6 @@ pub(super) const FILLS: [&str; 18] = [
     "pattern",
     "lines",
 ];
-
-/// Most words of a text.
-const WORDS_MAX: u32 = 10_000;
-
-/// Most characters of a text.
-const CHARACTERS_MAX: u32 = 1_000_000;
 
 /// Most numbers of a Zipf distribution: what a double counts exactly, rounded down.
 const RANKS_MAX: u64 = 1_000_000_000_000_000;
@@ -291,35 +282,6 @@ fn boolean(spot: Spot, share: &Spanned<f64>, problems: &mut Problems) -> Option<
         return None;
     }
     Some(Drawn::Chance(share.value))
-}
-
-fn sentences(spot: Spot, file: &TextFile, problems: &mut Problems) -> Option<Drawn> {
-    wants(spot, spot.kind.is_text(), "`text` makes text", problems)?;
-    let (unit, size, limit) = match (&file.words, &file.characters) {
-        (Some(words), None) => (TextUnit::Words, words, WORDS_MAX),
-        (None, Some(characters)) => (TextUnit::Characters, characters, CHARACTERS_MAX),
-        (Some(_), Some(characters)) => {
-            let message = "`words` and `characters` cannot stand together";
-            problems.add(Problem::new(message).at(characters.place).help("keep one of them"));
-            return None;
-        }
-        (None, None) => {
-            let problem = Problem::new("how long is the text?").at(spot.place);
-            problems.add(problem.help("write `text: { words: [5, 20] }`, or `characters`"));
-            return None;
-        }
-    };
-    let meant = several(size, Measure::Count(limit), problems)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a size is 1 to a million"
-    )]
-    let size = match meant.shape {
-        Shape::Even => Size::Between(meant.min as u32, meant.max as u32),
-        _ => Size::Distributed(meant),
-    };
-    Some(Drawn::Sentences { unit, size })
 }
 
 fn pattern(spot: Spot, text: &Spanned<String>, problems: &mut Problems) -> Option<Drawn> {

@@ -10,6 +10,7 @@ use crate::schema::Literal;
 use crate::schema::NamePart;
 use crate::schema::check::chance;
 use crate::schema::check::literal;
+use crate::schema::check::moment;
 use crate::schema::check::typed;
 use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
@@ -226,6 +227,7 @@ fn name_fill(spot: Spot, part: NamePartFile, problems: &mut Problems) -> Option<
 
 fn event_time_fill(spot: Spot, file: &EventTimeFile, problems: &mut Problems) -> Option<Fill> {
     wants(spot, spot.kind.is_time(), "`event_time` makes dates and times", problems)?;
+    moment::refuse(spot, file, problems)?;
     let Some(offset) = &file.offset else {
         return Some(Fill::EventTime { offset_min: 0, offset_max: 0 });
     };

@@ -17,12 +17,15 @@ use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
 use crate::schema::check::draw::is_drawn;
 use crate::schema::check::draw::wants;
+use crate::schema::check::moment;
+use crate::schema::check::moment::Moments;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::shape;
 use crate::schema::expression;
 use crate::schema::expression::Yields;
 use crate::schema::file::FillFile;
 use crate::schema::file::LookupFile;
+use crate::schema::file::OnParentDeleteFile;
 use crate::schema::file::PickFile;
 use crate::schema::file::SequenceFile;
 use crate::yaml::Kind;
@@ -38,6 +41,9 @@ const ZIPF_EXPONENT: f64 = 1.1;
 
 /// Shortest text type that holds every address that `email` makes.
 const EMAIL_LENGTH: u32 = 32;
+
+/// Characters of what `id` makes.
+const ID_LENGTH: u32 = 22;
 
 /// Most characters of a row number in an expression: a `bigint`.
 const LISTED_MAX: usize = 10_000;
@@ -101,11 +107,16 @@ impl Filler<'_> {
         problems: &mut Problems,
     ) -> Option<Fill> {
         match shape {
+            "event_time" if moment::is_meant(file.event_time.as_ref()) => {
+                let moments = Moments { table: self.table, spot: self.spot };
+                moments.fill(file.event_time.as_ref()?, problems)
+            }
             _ if is_drawn(shape) => drawn(self.spot, file, shape, problems),
             "given" | "correlated" | "after" => {
                 Depends { table: self.table, spot: self.spot }.fill(file, shape, problems)
             }
             "sequence" => self.sequence(file.sequence.as_ref()?, problems),
+            "id" => self.id(problems),
             "email" => self.email(file, problems),
             "listed" => self.listed(file, place, problems),
             "reference" => self.reference(file, problems),
@@ -138,6 +149,17 @@ impl Filler<'_> {
     fn uuid(&self, problems: &mut Problems) -> Option<Fill> {
         wants(self.spot, self.spot.kind == ColumnType::Uuid, "`uuid` makes UUIDs", problems)?;
         Some(Fill::Uuid)
+    }
+
+    fn id(&self, problems: &mut Problems) -> Option<Fill> {
+        wants(self.spot, self.spot.kind.is_text(), "`id` makes text", problems)?;
+        if self.spot.kind.length_max().is_some_and(|length| length < ID_LENGTH) {
+            let message = format!("`{}` is too short for what `id` makes", self.spot.kind);
+            let problem = Problem::new(message).at(self.spot.place);
+            problems.add(problem.help(format!("use `varchar({ID_LENGTH})` or more")));
+            return None;
+        }
+        Some(Fill::Id)
     }
 
     fn line(&self, problems: &mut Problems) -> Option<Fill> {
@@ -226,6 +248,8 @@ impl Filler<'_> {
             }
             row_pick(pick, problems)
         });
+        let stays = file.on_parent_delete.as_ref().map(|word| word.value);
+        let stays = stays == Some(OnParentDeleteFile::Stay);
         let parts = path(&name.value);
         let (schema, table, column) = match parts.as_slice() {
             [table, column] => (self.schema, table, column),
@@ -242,7 +266,8 @@ impl Filler<'_> {
             table: table.clone(),
             column: column.clone(),
             pick: pick?,
-            enforced: schema == self.schema,
+            enforced: schema == self.schema && !stays,
+            stays,
         }))
     }
 

@@ -31,7 +31,9 @@ pub(super) fn load(schema: &mut Schema, beside: Beside<'_>, problems: &mut Probl
         collect(column.kind, &mut column.fill, &mut wanted);
     }
     for step in schema.actions.iter_mut().flat_map(|action| &mut action.steps) {
-        let Step::Update { table, set, .. } = step else { continue };
+        let (Step::Update { table, set, .. } | Step::Upsert { table, set, .. }) = step else {
+            continue;
+        };
         for (column, change) in set {
             if let Set::Fill(fill) = change {
                 collect(kinds[*table][*column], fill, &mut wanted);
@@ -78,7 +80,9 @@ fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<(ColumnType
     let mut rest = vec![(kind, fill)];
     while let Some((kind, fill)) = rest.pop() {
         match fill {
-            Fill::Drawn(Drawn::Lines(lines)) => found.push((kind, lines)),
+            Fill::Drawn(Drawn::Lines(lines) | Drawn::Sentences { from: Some(lines), .. }) => {
+                found.push((kind, lines));
+            }
             outer => rest.extend(outer.inner_mut(kind)),
         }
     }

@@ -1,5 +1,7 @@
 //! What holds between tables, within one schema and across the schemas of a run.
 
+mod through;
+
 use std::collections::BTreeSet;
 
 use crate::diagnostic::Place;
@@ -7,6 +9,7 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::schema::Column;
+use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Reference;
 use crate::schema::ReplicaIdentity;
@@ -34,6 +37,7 @@ pub(crate) fn relations(schemas: &[&Checked], is_complete: bool, problems: &mut 
             }
         }
     }
+    world.throughs(problems);
     world.circles(problems);
     world.deletes(problems);
 }
@@ -126,7 +130,9 @@ impl<'a> World<'a> {
         let theirs = self.schemas[to.0].kinds[to.1][found];
         let ours = self.schemas[at.0].kinds[at.1][column];
         match (ours, theirs) {
-            (Some(ours), Some(theirs)) if ours != theirs => {
+            (Some(ours), Some(theirs))
+                if ours != theirs && !(at.0 != to.0 && holds(ours, &parent.columns[found])) =>
+            {
                 let message =
                     format!("the column is `{ours}`, and `{table}.{wanted}` is `{theirs}`");
                 Err(Problem::new(message).help(format!("make the column `{theirs}`")))
@@ -244,7 +250,8 @@ impl<'a> World<'a> {
         let mut rest = vec![parent];
         while let Some(parent) = rest.pop() {
             for (at, table) in self.tables() {
-                let refers = table.references().any(|(_, r)| self.target(r) == Some(parent));
+                let refers = |r: &Reference| !r.stays && self.target(r) == Some(parent);
+                let refers = table.references().any(|(_, reference)| refers(reference));
                 if !refers || !seen.insert(at) {
                     continue;
                 }
@@ -270,4 +277,18 @@ impl<'a> World<'a> {
         }
         None
     }
+}
+
+/// Whether a text column of another database holds every key of the column.
+fn holds(ours: ColumnType, key: &Column) -> bool {
+    let longest = match key.fill {
+        Fill::Id => Some(22),
+        _ => key.kind.length_max(),
+    };
+    let is_long_enough = match (ours.length_max(), longest) {
+        (Some(ours), Some(longest)) => ours >= longest,
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    ours.is_text() && key.kind.is_text() && is_long_enough
 }

@@ -27,8 +27,9 @@ pub(in crate::schema) const BARE: [&str; 14] = [
 ];
 
 /// Keys that fill a column.
-const FILLS: [&str; 32] = [
+const FILLS: [&str; 33] = [
     "sequence",
+    "id",
     "event_time",
     "email",
     "constant",
@@ -100,6 +101,8 @@ pub(super) fn fill_shape(
     }
     stray(fill.then.as_ref(), "then", "listed", shape, problems);
     stray(fill.pick.as_ref(), "pick", "reference", shape, problems);
+    let word = fill.on_parent_delete.as_ref();
+    stray(word, "on_parent_delete", "reference", shape, problems);
     Some(shape)
 }
 
@@ -123,6 +126,7 @@ fn stray<T>(
 fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
     let given = [
         fill.sequence.is_some(),
+        fill.id.is_some(),
         fill.event_time.is_some(),
         fill.email.is_some(),
         fill.constant.is_some(),

@@ -21,6 +21,7 @@ use crate::schema::check::fill::Filler;
 use crate::schema::check::outline::ColumnOutline;
 use crate::schema::check::outline::Outline;
 use crate::schema::check::outline::TableOutline;
+use crate::schema::check::scale;
 use crate::schema::check::unique;
 use crate::schema::expression;
 use crate::schema::file::ColumnFile;
@@ -64,11 +65,13 @@ fn one(
         owner: None,
         states: None,
         shared: false,
+        rows: 0,
     };
     let Some(file) = table.file else {
         return result;
     };
     result.shared = file.shared;
+    result.rows = scale::rows(table, problems);
     result.replica_identity = match file.replica_identity {
         ReplicaIdentityFile::Default => ReplicaIdentity::Default,
         ReplicaIdentityFile::Full => ReplicaIdentity::Full,
@@ -106,12 +109,14 @@ fn column(
         nullable: true,
         null_rate: 0.0,
         unique: false,
+        check: None,
         fill: Fill::Constant(Literal::Null),
     };
     let (Some(file), Some(kind)) = (column.file, column.kind) else {
         return result;
     };
     result.unique = file.unique;
+    result.check = file.check.as_ref().map(|check| check.value.clone());
     (result.nullable, result.null_rate) = nulls(file, problems);
     let spot = Spot { kind, is_nullable: result.nullable, place: file.fill.place };
     let filler = Filler { schema, table, spot };
@@ -286,7 +291,9 @@ fn check_key(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
             "the key of an owned table is its reference to the owner and a column filled with `line`"
         }
         None if table.file.is_some_and(|file| file.per.is_some()) => return,
-        None if fills().any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid)) => {
+        None if fills()
+            .any(|fill| matches!(fill, Fill::Sequence { .. } | Fill::Uuid | Fill::Id)) =>
+        {
             if let Some(&changing) =
                 meant.key.iter().find(|&&column| !meant.columns[column].fill.is_pure())
             {
@@ -298,7 +305,7 @@ fn check_key(table: &TableOutline<'_>, meant: &Table, problems: &mut Problems) {
             }
             return;
         }
-        None => "fill one of its columns with `sequence` or `uuid`",
+        None => "fill one of its columns with `sequence`, `uuid` or `id`",
     };
     let message = format!("the key of `{}` does not tell its rows apart", meant.name);
     problems.add(Problem::new(message).at(table.columns[first].name.place).help(help));

@@ -22,6 +22,7 @@ pub(super) fn check(table: &TableOutline<'_>, meant: &mut Table, problems: &mut 
         let numbered = match &column.fill {
             Fill::Sequence { .. } => Some("sequence"),
             Fill::Uuid => Some("uuid"),
+            Fill::Id => Some("id"),
             Fill::Email { .. } => Some("email"),
             fill if is_unique && can_differ(fill, kind) => Some("unique"),
             _ => None,
@@ -65,7 +66,7 @@ fn help(fill: &Fill) -> &'static str {
         Fill::Drawn(Drawn::Number(_) | Drawn::Zipf { .. }) | Fill::Lognormal { .. } => {
             "fill it with `sequence`, or with `uniform`, which can be shuffled instead of drawn"
         }
-        _ => "fill it with `sequence`, `uuid` or `email`",
+        _ => "fill it with `sequence`, `uuid`, `id` or `email`",
     }
 }
 
@@ -114,7 +115,11 @@ fn differs_by_source(fill: &Fill, table: &Table) -> bool {
     expression::columns(expression).iter().any(|&source| {
         let column = &table.columns[source];
         match &column.fill {
-            Fill::Sequence { .. } | Fill::Uuid | Fill::Email { .. } | Fill::Unique(_) => true,
+            Fill::Sequence { .. }
+            | Fill::Uuid
+            | Fill::Id
+            | Fill::Email { .. }
+            | Fill::Unique(_) => true,
             fill => column.unique && can_differ(fill, column.kind),
         }
     })

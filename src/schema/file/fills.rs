@@ -79,7 +79,7 @@ pub(crate) struct ZipfFile {
     pub(crate) s: Option<Spanned<f64>>,
 }
 
-/// Sentences: exactly one of the two.
+/// Sentences: exactly one of `words` and `characters`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TextFile {
@@ -87,6 +87,9 @@ pub(crate) struct TextFile {
     pub(crate) words: Option<Spanned<SeveralOr<SizeFile>>>,
     /// How many characters: `200`, `[100, 500]`, or a distribution.
     pub(crate) characters: Option<Spanned<SeveralOr<SizeFile>>>,
+    /// Beside `words`: the file, from the schema's folder, whose lines are the sentences. The text ends
+    /// with one of them, so it has some words more or less. Latin unless set.
+    pub(crate) from: Option<Spanned<String>>,
 }
 
 /// A distribution of sizes or durations: exactly one of these.
@@ -101,6 +104,14 @@ pub(crate) struct SizeFile {
     pub(crate) exponential: Option<ExponentialFile>,
     /// With a heavy tail.
     pub(crate) pareto: Option<ParetoFile>,
+}
+
+/// How a text that no other row has is written.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IdFile {
+    /// `2Qk0b9zVnT4mXa-Wc_7Rlg`: 16 bytes in 22 characters.
+    Base64url,
 }
 
 /// A part of an address, and of which.

@@ -118,9 +118,12 @@ fn create_table(schema: &Schema, namespace: &str, table: &Table, made: &BTreeSet
         if column.unique {
             part.push_str(" UNIQUE");
         }
+        if let Some(check) = &column.check {
+            // Writing to a String cannot fail.
+            let _ = write!(part, " CHECK ({check})");
+        }
         let parent = foreign_key(schema, column);
         if let Some(parent) = parent.filter(|parent| made.contains(parent.table.as_str())) {
-            // Writing to a String cannot fail.
             let _ = write!(part, " {}", references(namespace, parent));
         }
         parts.push(part);
@@ -179,6 +182,7 @@ mod tests {
             nullable: false,
             null_rate: 0.0,
             unique: false,
+            check: None,
             fill,
         };
         let mut columns = vec![column("id", Fill::Sequence { start: 1 })];
@@ -189,6 +193,7 @@ mod tests {
                 column: "id".to_owned(),
                 pick: Pick::Uniform,
                 enforced: true,
+                stays: false,
             };
             column(parent, Fill::Reference(reference))
         }));
@@ -200,6 +205,7 @@ mod tests {
             owner: None,
             states: None,
             shared: false,
+            rows: 0,
         }
     }
 

@@ -18,21 +18,21 @@ const EPOCH_DAYS: i32 = 10_957;
 pub fn encode(value: Value, kind: ColumnType, action: &Action, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(&(-1_i32).to_be_bytes()),
-        Value::Bool(value) => field(out, &[u8::from(value)]),
+        Value::Bool(value) => fixed(out, [u8::from(value)]),
         Value::Int(value) => integer(value, kind, out),
         Value::Float(value) => real(value, kind, out),
         Value::Decimal(value) => decimal(value, kind, out),
-        Value::Uuid(value) => field(out, &value),
-        Value::Timestamp(value) => field(out, &timestamp(value).to_be_bytes()),
-        Value::Date(value) => field(out, &date(value).to_be_bytes()),
-        Value::Text(span) if kind == ColumnType::Jsonb => {
+        Value::Uuid(value) => fixed(out, value),
+        Value::Timestamp(value) => fixed(out, timestamp(value).to_be_bytes()),
+        Value::Date(value) => fixed(out, date(value).to_be_bytes()),
+        Value::Text(span) if matches!(kind, ColumnType::Jsonb) => {
             // The version of the format stands before the text.
             nested(out, |out| {
                 out.push(1);
-                out.extend_from_slice(action.text(span).as_bytes());
+                out.extend_from_slice(action.letters(span));
             });
         }
-        Value::Text(span) => field(out, action.text(span).as_bytes()),
+        Value::Text(span) => field(out, action.letters(span)),
         Value::Bytes(span) => field(out, action.bytes(span)),
         _ => nested(out, |out| composite::encode(value, kind, action, out)),
     }
@@ -68,40 +68,50 @@ fn field(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// A value of a width that its type has: written at once, with its length.
+#[inline]
+fn fixed<const WIDTH: usize>(out: &mut Vec<u8>, bytes: [u8; WIDTH]) {
+    let mut field = [0; 4 + 16];
+    field[..4].copy_from_slice(&i32::try_from(WIDTH).unwrap_or(i32::MAX).to_be_bytes());
+    field[4..4 + WIDTH].copy_from_slice(&bytes);
+    out.extend_from_slice(&field[..4 + WIDTH]);
+}
+
 /// Integers as wide as the column. `check` has seen that they fit; beyond it they saturate, and the
 /// server's own checks speak.
 fn integer(value: i64, kind: ColumnType, out: &mut Vec<u8>) {
     match kind {
         ColumnType::Smallint => {
             let narrow = value.clamp(i16::MIN.into(), i16::MAX.into());
-            field(out, &i16::try_from(narrow).unwrap_or(i16::MAX).to_be_bytes());
+            fixed(out, i16::try_from(narrow).unwrap_or(i16::MAX).to_be_bytes());
         }
         ColumnType::Integer => {
             let narrow = value.clamp(i32::MIN.into(), i32::MAX.into());
-            field(out, &i32::try_from(narrow).unwrap_or(i32::MAX).to_be_bytes());
+            fixed(out, i32::try_from(narrow).unwrap_or(i32::MAX).to_be_bytes());
         }
         ColumnType::Numeric { .. } | ColumnType::Money => {
             decimal(Decimal { unscaled: value, scale: 0 }, kind, out);
         }
         #[expect(clippy::cast_precision_loss, reason = "the column is a double")]
         ColumnType::Real | ColumnType::Double => real(value as f64, kind, out),
-        _ => field(out, &value.to_be_bytes()),
+        _ => fixed(out, value.to_be_bytes()),
     }
 }
 
 fn real(value: f64, kind: ColumnType, out: &mut Vec<u8>) {
     match kind {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]
-        ColumnType::Real => field(out, &(value as f32).to_be_bytes()),
-        _ => field(out, &value.to_be_bytes()),
+        ColumnType::Real => fixed(out, (value as f32).to_be_bytes()),
+        _ => fixed(out, value.to_be_bytes()),
     }
 }
 
 /// An exact number; `money` is a count of cents.
 fn decimal(value: Decimal, kind: ColumnType, out: &mut Vec<u8>) {
-    match (kind, value.rescale(2)) {
-        (ColumnType::Money, Some(cents)) => field(out, &cents.unscaled.to_be_bytes()),
-        _ => numeric(value, out),
+    let cents = matches!(kind, ColumnType::Money).then(|| value.rescale(2)).flatten();
+    match cents {
+        Some(cents) => fixed(out, cents.unscaled.to_be_bytes()),
+        None => numeric(value, out),
     }
 }
 
@@ -133,11 +143,13 @@ fn numeric(value: Decimal, out: &mut Vec<u8>) {
     let count = i16::try_from(written.len()).unwrap_or(0);
     let sign: u16 = if value.unscaled < 0 { 0x4000 } else { 0 };
     let weight = if count == 0 { 0 } else { weight };
-    out.extend_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
-    out.extend_from_slice(&count.to_be_bytes());
-    out.extend_from_slice(&weight.to_be_bytes());
-    out.extend_from_slice(&sign.to_be_bytes());
-    out.extend_from_slice(&i16::from(value.scale).to_be_bytes());
+    let mut head = [0; 12];
+    head[..4].copy_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
+    head[4..6].copy_from_slice(&count.to_be_bytes());
+    head[6..8].copy_from_slice(&weight.to_be_bytes());
+    head[8..10].copy_from_slice(&sign.to_be_bytes());
+    head[10..].copy_from_slice(&i16::from(value.scale).to_be_bytes());
+    out.extend_from_slice(&head);
     for digit in written {
         out.extend_from_slice(&digit.to_be_bytes());
     }

@@ -115,15 +115,16 @@ pub(super) fn take(received: &mut BytesMut) -> Result<Option<Reply>, String> {
         received.reserve(len + 1 - received.len());
         return Ok(None);
     }
-    let mut body = received.split_to(len + 1);
-    body.advance(5);
-    Ok(Some(match kind {
-        b'C' => Reply::Complete(rows_of(&body)),
-        b'D' => Reply::Row(first_column(&body)),
-        b'E' => Reply::Error(error_of(&body)),
+    let body = &received[5..=len];
+    let reply = match kind {
+        b'C' => Reply::Complete(rows_of(body)),
+        b'D' => Reply::Row(first_column(body)),
+        b'E' => Reply::Error(error_of(body)),
         b'Z' => Reply::Ready,
         _ => Reply::Other,
-    }))
+    };
+    received.advance(len + 1);
+    Ok(Some(reply))
 }
 
 /// The last word of `INSERT 0 1`, `UPDATE 3`; 0 for `COMMIT`.

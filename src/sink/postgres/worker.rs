@@ -100,6 +100,8 @@ pub struct PostgresSink {
     lossy_for: Option<Duration>,
     /// The statements that are sent as text each time: all, or none.
     texts: HashMap<StatementId, Text>,
+    /// The names of prepared statements, by number.
+    names: Vec<String>,
     horizon: Horizon,
 }
 
@@ -126,6 +128,7 @@ impl PostgresSink {
     pub fn new(options: PostgresOptions) -> Self {
         Self {
             texts: pooled::texts(&options),
+            names: way::prepared_names(&options.statements),
             horizon: Horizon::new(&options),
             options,
             open: None,
@@ -203,9 +206,9 @@ impl PostgresSink {
         let values = action.values(operation);
         let name = match self.texts.get(&operation.statement) {
             Some(text) => text.parse(&mut open.outgoing),
-            None => way::prepared_name(operation.statement),
+            None => self.names.get(usize::from(operation.statement.0)).map_or("", String::as_str),
         };
-        frames::execute(&mut open.outgoing, &name, values.len(), |out| {
+        frames::execute(&mut open.outgoing, name, values.len(), |out| {
             for (value, kind) in values.iter().zip(&statement.parameters) {
                 encode(*value, *kind, action, out);
             }

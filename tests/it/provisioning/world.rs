@@ -166,6 +166,7 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
         owner: None,
         states: None,
         shared: false,
+        rows: 0,
     }
 }
 
@@ -177,6 +178,7 @@ pub(crate) fn column(name: &str, kind: ColumnType, fill: Fill) -> Column {
         nullable: false,
         null_rate: 0.0,
         unique: false,
+        check: None,
         fill,
     }
 }
@@ -192,5 +194,6 @@ fn to(schema: &str, table: &str, column: &str) -> Fill {
         column: column.to_owned(),
         pick: Pick::Uniform,
         enforced: true,
+        stays: false,
     })
 }

@@ -22,6 +22,7 @@ const STREAM: [(&str, &str); 2] = [
 ];
 
 const PEOPLE: &str = "  people:
+    rows: 100k
     columns:
       id: { type: bigint, key: true, fill: sequence }
       name: { type: varchar(80), fill: { name: full } }

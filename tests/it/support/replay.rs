@@ -106,24 +106,34 @@ impl Replay {
         let world = Arc::clone(&self.world);
         let group = usize::try_from(group).unwrap();
         let mut lane = Lane::new(&world, group, u32::try_from(index).unwrap());
-        let exceptions: HashMap<(u64, u64), &str> = account["exceptions"]
+        let exceptions: HashMap<(u64, u64), (&str, u64)> = account["exceptions"]
             .as_array()
             .unwrap()
             .iter()
             .map(|each| {
                 let slot = (each["stream"].as_u64().unwrap(), each["slot"].as_u64().unwrap());
-                (slot, each["fate"].as_str().unwrap())
+                (slot, (each["fate"].as_str().unwrap(), each["parts"].as_u64().unwrap_or(0)))
             })
             .collect();
         let mut action = Action::default();
         while lane.decided() < number("decided") {
             let decision = lane.decide().expect("a lane ends before its account does");
-            world.render(&decision, &mut action);
-            match exceptions.get(&(u64::from(decision.stream), decision.slot)).copied() {
-                None | Some("short") => self.apply(&action),
-                Some("failed" | "missed" | "unsent" | "late") => {}
-                Some("unknown") => self.doubt(&action),
-                Some(other) => panic!("nobody knows `{other}`"),
+            let exception = exceptions.get(&(u64::from(decision.stream), decision.slot)).copied();
+            let Some((fate, parts)) = exception else {
+                world.render(&decision, &mut action);
+                self.apply(&action);
+                continue;
+            };
+            for part in 0..usize::try_from(parts).unwrap() {
+                world.render_part(&decision, part, &mut action);
+                self.apply(&action);
+            }
+            world.render_from(&decision, usize::try_from(parts).unwrap(), &mut action);
+            match fate {
+                "short" => self.apply(&action),
+                "failed" | "missed" | "unsent" | "late" => {}
+                "unknown" => self.doubt(&action),
+                other => panic!("nobody knows `{other}`"),
             }
         }
     }

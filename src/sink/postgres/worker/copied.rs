@@ -8,9 +8,9 @@
 use crate::action::Action;
 use crate::action::Operation;
 use crate::action::TableId;
-use crate::sink::postgres::copy;
 use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::frames;
+use crate::sink::postgres::rows;
 use crate::sink::postgres::worker::PostgresSink;
 
 /// Fewer rows than these are sent as inserts.
@@ -49,7 +49,7 @@ impl PostgresSink {
             frames::execute(&mut open.outgoing, &prepared_name(*table), 0, |_| {});
             let mut rows = 0;
             frames::message(&mut open.outgoing, b'd', |out| {
-                out.extend_from_slice(copy::HEADER);
+                out.extend_from_slice(rows::HEADER);
                 for operation in action.operations().iter().filter(is_its) {
                     rows += operation.rows;
                     out.extend_from_slice(&columns);
@@ -57,7 +57,7 @@ impl PostgresSink {
                         encode(*value, *kind, action, out);
                     }
                 }
-                out.extend_from_slice(&copy::TRAILER);
+                out.extend_from_slice(&rows::TRAILER);
             });
             frames::message(&mut open.outgoing, b'c', |_| {});
             self.expected.push_back(rows);

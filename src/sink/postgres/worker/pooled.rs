@@ -46,9 +46,9 @@ pub(super) struct Text {
 
 impl Text {
     /// Writes it as the statement without a name, which is returned.
-    pub(super) fn parse(&self, out: &mut Vec<u8>) -> String {
+    pub(super) fn parse(&self, out: &mut Vec<u8>) -> &'static str {
         frames::parse(out, "", &self.sql, &self.types);
-        String::new()
+        ""
     }
 }
 

@@ -56,8 +56,17 @@ pub(super) const DURABLE: Own = ("durable", "SET LOCAL synchronous_commit = on")
 /// PostgreSQL 10 and still there in 18.)
 pub(super) const XID: Own = ("xid", "SELECT concat(txid_current(), ' ', pg_backend_pid())");
 
-/// The name under which a statement is prepared.
-pub(super) fn prepared_name(statement: StatementId) -> String {
+/// The names under which statements are prepared, by number; those of others are empty.
+pub(super) fn prepared_names(statements: &[StatementId]) -> Vec<String> {
+    let count = statements.iter().map(|id| usize::from(id.0) + 1).max().unwrap_or(0);
+    let mut names = vec![String::new(); count];
+    for id in statements {
+        names[usize::from(id.0)] = prepared_name(*id);
+    }
+    names
+}
+
+fn prepared_name(statement: StatementId) -> String {
     format!("s{}", statement.0)
 }
 

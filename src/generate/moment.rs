@@ -1,0 +1,268 @@
+//! Times that follow another row's, or the hours of a week: see [`crate::schema::Moment`].
+
+use crate::action::Action;
+use crate::action::TableId;
+use crate::action::Value;
+use crate::generate::column::Column;
+use crate::generate::column::Filler;
+use crate::generate::column::Row;
+use crate::generate::column::moment;
+use crate::generate::key::Draw;
+use crate::generate::lane::NOBODY;
+use crate::generate::world::World;
+use crate::schema::PAST_US;
+
+/// Microseconds of a second, an hour, a day and a week.
+const SECOND_US: i64 = 1_000_000;
+const HOUR_US: i64 = 3_600 * SECOND_US;
+const DAY_US: i64 = 24 * HOUR_US;
+const WEEK_US: i64 = 7 * DAY_US;
+
+/// Seconds of a day.
+const DAY_S: u32 = 86_400;
+
+/// How often a time is drawn anew that lies outside the opening hours.
+const TRIES_MAX: u32 = 32;
+
+/// The days as opening hours name them, with the quotes of JSON.
+const DAYS: [&str; 7] = [
+    "\"Monday\"",
+    "\"Tuesday\"",
+    "\"Wednesday\"",
+    "\"Thursday\"",
+    "\"Friday\"",
+    "\"Saturday\"",
+    "\"Sunday\"",
+];
+
+/// A time, made ready.
+#[derive(Debug, Clone)]
+pub(super) struct Moment {
+    pub(super) past_us: u64,
+    pub(super) since: Option<Led>,
+    pub(super) week: Option<Week>,
+    pub(super) is_year: bool,
+}
+
+/// A column of the row that a reference of this row names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Led {
+    /// The reference.
+    pub(super) through: usize,
+    pub(super) table: TableId,
+    pub(super) column: usize,
+}
+
+/// Which hours of a week are likely.
+#[derive(Debug, Clone)]
+pub(super) struct Week {
+    /// Of the 168 hours, cumulated.
+    pub(super) shares: Vec<f64>,
+    pub(super) within: Option<Led>,
+}
+
+/// What is known of the time before which nothing may lie.
+#[derive(Clone, Copy)]
+enum Bound {
+    None,
+    /// Not before this time.
+    At(i64),
+    /// Some time in the run, before the action that is under way.
+    InRun,
+}
+
+impl World {
+    /// A time as the column holds it, or its year.
+    pub(super) fn moment_value(
+        &self,
+        column: &Column,
+        meant: &Moment,
+        row: &Row<'_>,
+        action: &mut Action,
+    ) -> Value {
+        let at = self.moment(column, meant, row, action);
+        if meant.is_year { Value::Int(year(at)) } else { moment(column.kind, at) }
+    }
+
+    /// A time, in microseconds since 1970.
+    fn moment(&self, column: &Column, meant: &Moment, row: &Row<'_>, action: &mut Action) -> i64 {
+        let mut draw = Draw::new(self.column_key(column, row));
+        let bound = meant.since.map_or(Bound::None, |since| self.bound(since, row));
+        let is_seeded = row.line == 0 && row.ordinal < self.table(row.table).seeded;
+        let at = match bound {
+            _ if !is_seeded => row.at_us,
+            Bound::At(from) => {
+                let life = self.start_us.saturating_sub(from).max(1);
+                from.saturating_add_unsigned(draw.below(life.unsigned_abs()))
+            }
+            _ => self.seeded_at(row.table, row.ordinal, meant.past_us),
+        };
+        match &meant.week {
+            Some(week) => self.in_week(week, (at, bound), (row, &mut draw), action),
+            None => at,
+        }
+    }
+
+    /// The number of the row that is led to, if there is one.
+    fn led_to(&self, led: Led, row: &Row<'_>) -> Option<u64> {
+        let via = &self.table(row.table).columns[led.through];
+        let Filler::Reference { parent, .. } = &via.filler else { return None };
+        let is_null = self.is_null(via, row);
+        let ordinal = (!is_null).then(|| self.parent_ordinal(via, parent, led.table, row));
+        ordinal.filter(|ordinal| *ordinal != NOBODY)
+    }
+
+    fn bound(&self, since: Led, row: &Row<'_>) -> Bound {
+        let Some(ordinal) = self.led_to(since, row) else { return Bound::None };
+        let table = self.table(since.table);
+        if ordinal >= table.seeded {
+            return Bound::InRun;
+        }
+        let past_us = match &table.columns[since.column].filler {
+            Filler::Moment(meant) => meant.past_us,
+            _ => PAST_US,
+        };
+        Bound::At(self.seeded_at(since.table, ordinal, past_us))
+    }
+
+    /// Moves a time to a likely hour.
+    fn in_week(
+        &self,
+        week: &Week,
+        (at, bound): (i64, Bound),
+        (row, draw): (&Row<'_>, &mut Draw),
+        action: &mut Action,
+    ) -> i64 {
+        let hours = week.within.and_then(|within| self.hours(within, row, action));
+        let mut second = 0;
+        for _ in 0..TRIES_MAX {
+            let unit = draw.unit();
+            let hour = week.shares.partition_point(|share| *share <= unit).min(167);
+            let rest = draw.below(3_600);
+            second = u32::try_from(hour as u64 * 3_600 + rest).unwrap_or(0);
+            if hours.as_ref().is_none_or(|hours| hours.is_open(second)) {
+                break;
+            }
+        }
+        if let Some(hours) = hours.filter(|hours| !hours.is_open(second)) {
+            second = hours.after(second, draw);
+        }
+        // The first of January 1970 was a Thursday.
+        let monday = (at + 3 * DAY_US).div_euclid(WEEK_US) * WEEK_US - 3 * DAY_US;
+        let found = monday + i64::from(second) * SECOND_US;
+        let last = if found > at { found - WEEK_US } else { found };
+        match bound {
+            Bound::At(from) if last < from => last + WEEK_US,
+            Bound::InRun => last + WEEK_US,
+            _ => last,
+        }
+    }
+
+    /// The opening hours of a row; `None` if it says nothing.
+    fn hours(&self, within: Led, row: &Row<'_>, action: &mut Action) -> Option<Hours> {
+        let ordinal = self.led_to(within, row)?;
+        let start = action.arena().len();
+        let value = self.pure_value(within.table, within.column, ordinal, action);
+        let hours = match value {
+            Value::Text(span) => Hours::read(action.text(span)),
+            _ => None,
+        };
+        action.arena().truncate(start);
+        hours
+    }
+}
+
+/// The year of a time. Counted from a first of March, a leap day ends its year, so that the length of
+/// all years before it follows from their number.
+fn year(us: i64) -> i64 {
+    // From 1 March of the year 0 to 1970, and in 400 years.
+    let days = us.div_euclid(DAY_US) + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * of_era + of_era / 4 - of_era / 100);
+    // The 306 days from March on; what lies behind them is of the next year.
+    era * 400 + of_era + i64::from(day_of_year >= 306)
+}
+
+/// From which second of each day until which it is open: from Monday on; beyond 86,400 on the next day.
+struct Hours([Option<(u32, u32)>; 7]);
+
+impl Hours {
+    /// What stands in JSON: `{"Monday": "9:0-17:30"}`. `None` if no day has hours.
+    fn read(text: &str) -> Option<Self> {
+        let mut days = [None; 7];
+        for (day, name) in days.iter_mut().zip(DAYS) {
+            *day = text.find(name).and_then(|at| {
+                let value = text[at + name.len()..].trim_start().strip_prefix(':')?;
+                span(value.trim_start().strip_prefix('"')?.split('"').next()?)
+            });
+        }
+        days.iter().any(Option::is_some).then_some(Self(days))
+    }
+
+    fn is_open(&self, second: u32) -> bool {
+        let (day, time) = (second / DAY_S, second % DAY_S);
+        let is_within = |day: u32, time: u32| {
+            let hours = self.0.get(day as usize).copied().flatten();
+            hours.is_some_and(|(open, close)| (open..close).contains(&time))
+        };
+        is_within(day, time) || is_within((day + 6) % 7, time + DAY_S)
+    }
+
+    /// A second of the first opening hours that begin on this day or behind it.
+    fn after(&self, second: u32, draw: &mut Draw) -> u32 {
+        let first = second / DAY_S;
+        let days = (first..first + 7).map(|day| day % 7);
+        let open = days.filter_map(|day| Some((day, self.0[day as usize]?)));
+        let found = open.map(|(day, (open, close))| {
+            let length = draw.below(u64::from(close - open));
+            (day * DAY_S + open + u32::try_from(length).unwrap_or(0)) % (7 * DAY_S)
+        });
+        found.into_iter().next().unwrap_or(second)
+    }
+}
+
+/// `9:0-17:30`, in seconds; the end lies behind the beginning.
+fn span(text: &str) -> Option<(u32, u32)> {
+    let (open, close) = text.split_once('-')?;
+    let (open, close) = (time(open)?, time(close)?);
+    Some((open, if close > open { close } else { close + DAY_S }))
+}
+
+fn time(text: &str) -> Option<u32> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour <= 24 && minute < 60).then_some(hour * 3_600 + minute * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_begin_on_the_first_of_january() {
+        let day = |text: &str| {
+            let date: chrono::NaiveDate = text.parse().unwrap();
+            date.signed_duration_since(chrono::NaiveDate::default()).num_microseconds().unwrap()
+        };
+        for of in 1890..2110_i64 {
+            assert_eq!(year(day(&format!("{of}-01-01"))), of);
+            assert_eq!(year(day(&format!("{of}-12-31")) + DAY_US - 1), of);
+        }
+    }
+
+    #[test]
+    fn opening_hours_are_read_and_kept() {
+        let text = r#"{"Monday": "9:0-17:30", "Friday":"18:0-2:0", "Sunday": null}"#;
+        let hours = Hours::read(text).unwrap();
+        let at = |day: u32, hour: u32| day * DAY_S + hour * 3_600;
+        assert!(hours.is_open(at(0, 9)) && hours.is_open(at(0, 17)) && !hours.is_open(at(0, 18)));
+        assert!(hours.is_open(at(4, 23)) && hours.is_open(at(5, 1)) && !hours.is_open(at(5, 2)));
+        assert!(!hours.is_open(at(6, 12)) && !hours.is_open(at(1, 12)));
+        let mut draw = Draw::new(1);
+        for second in (0..7 * DAY_S).step_by(1_000) {
+            assert!(hours.is_open(hours.after(second, &mut draw)), "{second}");
+        }
+        assert!(Hours::read("{}").is_none() && Hours::read(r#"{"Monday": "late"}"#).is_none());
+    }
+}
