@@ -1,6 +1,7 @@
 //! A mistake in a file: what, where, what to do. Draws the file, the line, the caret and the help.
 
 mod draw;
+mod hidden;
 mod nearest;
 mod secret;
 mod silent;
@@ -13,6 +14,7 @@ pub use nearest::suggest;
 pub use secret::Secrets;
 pub use secret::passwords;
 
+use hidden::Hidden;
 use silent::Silent;
 
 /// A stretch of a file that was read.
@@ -88,20 +90,12 @@ struct File {
     covered: Vec<std::ops::Range<usize>>,
 }
 
-/// A value that came from the environment and must not be shown.
-#[derive(Debug, Clone)]
-struct Hidden {
-    place: Place,
-    value: String,
-    shown: String,
-}
-
 /// All mistakes of the files of a run, and the files themselves.
 #[derive(Default, Clone)]
 pub struct Problems {
     files: Vec<File>,
     list: Vec<Problem>,
-    hidden: Vec<Hidden>,
+    hidden: Hidden,
     /// Numbers in the list, by place: a file may have thousands of mistakes.
     by_place: HashMap<Option<Place>, Vec<usize>>,
     silent: Silent,
@@ -125,9 +119,7 @@ impl Problems {
     /// Notes that the value at a place came from the environment: wherever a message would quote
     /// it, `shown` stands instead.
     pub fn hide(&mut self, place: Place, value: String, shown: String) {
-        if !value.is_empty() {
-            self.hidden.push(Hidden { place, value, shown });
-        }
+        self.hidden.add(place, value, shown);
     }
 
     /// Notes that a password stands at a place: no drawing shows it, and it is kept nowhere.
@@ -230,21 +222,8 @@ impl Problems {
     }
 
     fn redact(&self, text: &str, place: Option<Place>) -> String {
-        let mut text = self.secrets.redact(&secret::replace(text, &secret::guess(text)));
-        for Hidden { place: origin, value, shown } in &self.hidden {
-            // A short value may be part of many innocent words; as a whole it is always quoted.
-            if value.len() >= 4 {
-                text = text.replace(value.as_str(), shown);
-            }
-            text = text.replace(&format!("`{value}`"), &format!("`{shown}`"));
-            let is_about = place.is_some_and(|place| {
-                place.file == origin.file && place.start < origin.end && origin.start < place.end
-            });
-            if is_about {
-                text = redact_pieces(&text, value, shown);
-            }
-        }
-        text
+        let text = self.secrets.redact(&secret::replace(text, &secret::guess(text)));
+        self.hidden.redact(&text, place)
     }
 }
 
@@ -277,19 +256,6 @@ impl fmt::Debug for Problems {
 }
 
 impl std::error::Error for Problems {}
-
-/// Replaces whatever stands in backticks and is a piece of the value.
-fn redact_pieces(text: &str, value: &str, shown: &str) -> String {
-    let mut pieces: Vec<&str> = text.split('`').collect();
-    let is_closed = pieces.len() % 2 == 1;
-    for (index, piece) in pieces.iter_mut().enumerate() {
-        let is_quoted = is_closed && index % 2 == 1;
-        if is_quoted && !piece.is_empty() && value.contains(*piece) && !shown.contains(*piece) {
-            *piece = shown;
-        }
-    }
-    pieces.join("`")
-}
 
 #[cfg(test)]
 mod tests {

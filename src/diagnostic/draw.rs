@@ -1,8 +1,9 @@
 //! Draws mistakes as rustc does.
 
+use std::borrow::Cow;
+
 use annotate_snippets::AnnotationKind;
 use annotate_snippets::Level;
-use annotate_snippets::Origin;
 use annotate_snippets::Renderer;
 use annotate_snippets::Snippet;
 use annotate_snippets::normalize_untrusted_str;
@@ -17,6 +18,10 @@ const BEFORE: usize = 40;
 const BEHIND: usize = 80;
 /// Lines of a mistake that are shown.
 const LINES_MAX: usize = 20;
+/// Mistakes that are drawn: nobody mends more at once.
+const SHOWN_MAX: usize = 100;
+/// What stands for what is left out of a line.
+const CUT: &str = "...";
 /// Bytes in a block of a file.
 const BLOCK: usize = 1_024;
 
@@ -50,9 +55,12 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
     // Once for each file, not for each mistake: there may be thousands.
     let files: Vec<Shown<'_>> = problems.files.iter().map(Shown::of).collect();
     let mut text = String::new();
-    for problem in &list {
+    for problem in list.iter().take(SHOWN_MAX) {
         text.push_str(&draw_one(&files, problem, &renderer));
         text.push_str("\n\n");
+    }
+    if let Some(more) = list.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+        text.push_str(&format!("and {more} more\n\n"));
     }
     let noun = if list.len() == 1 { "mistake" } else { "mistakes" };
     let count = list.len();
@@ -61,31 +69,32 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
 
 fn draw_one(files: &[Shown<'_>], problem: &Problem, renderer: &Renderer) -> String {
     let message = normalize_untrusted_str(&problem.message);
-    let title = Level::ERROR.primary_title(message);
+    let title = Level::ERROR.primary_title(message.as_str());
     let label = problem.label.as_deref().map(normalize_untrusted_str);
     let place = problem.place;
     let file = place.and_then(|place| Some((place, files.get(usize::from(place.file))?)));
     let mut groups = Vec::new();
+    let mut place_mended = None;
     match file {
         Some((place, file)) => {
-            let cutting = file.cut(place.start as usize, place.end as usize);
-            let Cutting { from, to, start, end, line, .. } = cutting;
-            if cutting.is_in_part {
-                let column = file.character(start) - file.character(file.lines[line]) + 1;
-                let origin = Origin::path(file.name).line(line + 1).char_column(column);
-                let text = format!("...{}...", &file.text[from..to]);
-                let span = start - from + 3..end - from + 3;
-                let annotation = AnnotationKind::Primary.span(span).label(label);
-                let snippet = Snippet::source(text).line_start(line + 1).annotation(annotation);
-                groups.push(title.element(origin).element(snippet));
-            } else {
-                let annotation = AnnotationKind::Primary.span(start - from..end - from);
-                let snippet = Snippet::source(&file.text[from..to])
-                    .line_start(line + 1)
-                    .path(file.name)
-                    .annotation(annotation.label(label));
-                groups.push(title.element(snippet));
+            let Cutting { from, to, start, end, line, is_in_part } =
+                file.cut(place.start as usize, place.end as usize);
+            let mut shown = Cow::Borrowed(&file.text[from..to]);
+            let mut before = 0;
+            if is_in_part {
+                shown = Cow::Owned(format!("{CUT}{shown}{CUT}"));
+                before = CUT.len();
+                let column = |from| file.character(start) - file.character(from) + 1;
+                let place = |column| format!("{}:{}:{column}", file.name, line + 1);
+                place_mended =
+                    Some((place(before + column(from)), place(column(file.lines[line]))));
             }
+            let span = before + start - from..before + end - from;
+            let snippet = Snippet::source(shown)
+                .line_start(line + 1)
+                .path(file.name)
+                .annotation(AnnotationKind::Primary.span(span).label(label));
+            groups.push(title.element(snippet));
         }
         None => groups.push(annotate_snippets::Group::with_title(title)),
     }
@@ -93,7 +102,15 @@ fn draw_one(files: &[Shown<'_>], problem: &Problem, renderer: &Renderer) -> Stri
         let title = Level::HELP.secondary_title(normalize_untrusted_str(help));
         groups.push(annotate_snippets::Group::with_title(title));
     }
-    renderer.render(&groups)
+    let drawn = renderer.render(&groups);
+    // The library counts columns from where the line was cut.
+    let Some((wrong, right)) = place_mended else { return drawn };
+    // What the title says stays as it is.
+    let mut found = drawn.match_indices(&wrong).filter(|(at, _)| *at > message.len());
+    match found.next() {
+        Some((at, _)) => [&drawn[..at], &right, &drawn[at + wrong.len()..]].concat(),
+        None => drawn,
+    }
 }
 
 impl<'a> Shown<'a> {
@@ -176,11 +193,25 @@ mod tests {
         let long =
             format!("a: 1\nß: [ {}wrong{} ]\nb: 2\n", "äh, ".repeat(99_999), ", 1".repeat(999));
         let drawn = drawn(&long, "wrong", 5);
-        assert!(drawn.contains("a.yaml:2:400003\n"), "{drawn}");
+        assert!(drawn.contains("a.yaml:2:400002\n"), "{drawn}");
         let lines: Vec<&str> = drawn.lines().collect();
         let at = lines[3].find("wrong").map(|at| lines[3][..at].chars().count());
         assert_eq!(at, lines[4].find("^^^^^ here"), "{drawn}");
-        assert!(drawn.len() < 500, "{drawn}");
+        assert!(drawn.len() < 500 && !drawn.contains(":::"), "{drawn}");
+    }
+
+    #[test]
+    fn of_many_mistakes_the_first_are_shown() {
+        let mut problems = Problems::default();
+        let file = problems.add_file("a.yaml", &"a: 1\n".repeat(2_000));
+        for start in (0..10_000).step_by(5).rev() {
+            problems.add(Problem::new("no").at(Place { file, start, end: start + 1 }));
+        }
+        let drawn = problems.to_string();
+        assert_eq!(drawn.matches("error: ").count(), 100);
+        assert!(drawn.contains("a.yaml:100:1") && !drawn.contains("a.yaml:101:1"), "{drawn}");
+        let end = "\n\nand 1900 more\n\n2000 mistakes; nothing was touched\n";
+        assert!(drawn.ends_with(end), "{drawn}");
     }
 
     #[test]
