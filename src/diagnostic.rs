@@ -95,10 +95,10 @@ struct File {
 pub struct Problems {
     files: Vec<File>,
     list: Vec<Problem>,
-    hidden: Hidden,
+    hidden: Box<Hidden>,
     /// Numbers in the list, by place: a file may have thousands of mistakes.
     by_place: HashMap<Option<Place>, Vec<usize>>,
-    silent: Silent,
+    silent: Box<Silent>,
     secrets: Box<Secrets>,
 }
 

@@ -55,11 +55,11 @@ fn distance(one: &[char], other: &[char], allowed: usize) -> Option<usize> {
         for column in columns {
             let (mine, yours) = (one[row - 1], other[column - 1]);
             let changed = last[column - 1] + usize::from(mine != yours);
-            let mut least = changed.min(last[column] + 1).min(next[column - 1] + 1);
+            let mut cheapest = changed.min(last[column] + 1).min(next[column - 1] + 1);
             if row > 1 && column > 1 && mine == other[column - 2] && yours == one[row - 2] {
-                least = least.min(before_last[column - 2] + 1);
+                cheapest = cheapest.min(before_last[column - 2] + 1);
             }
-            next[column] = least.min(far);
+            next[column] = cheapest.min(far);
         }
         (before_last, last) = (last, next);
     }

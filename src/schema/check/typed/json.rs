@@ -5,7 +5,7 @@ use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Literal;
-use crate::schema::check::shape;
+use crate::schema::check::names;
 use crate::schema::check::typed::elements;
 use crate::schema::check::typed::part;
 use crate::schema::file::ArrayFile;
@@ -58,7 +58,7 @@ fn value(written: &Spanned<ScalarOr<FillFile>>, problems: &mut Problems) -> Opti
             return Some(JsonFill::Value { kind: ColumnType::Text, fill });
         }
         // What is no fill is the text itself.
-        ScalarOr::Scalar(Scalar(Kind::Word, word)) if !shape::BARE.contains(&word.as_str()) => {
+        ScalarOr::Scalar(Scalar(Kind::Word, word)) if !names::is_bare(word) => {
             let fill = Box::new(Fill::Constant(Literal::Text(word.clone())));
             return Some(JsonFill::Value { kind: ColumnType::Text, fill });
         }
