@@ -243,7 +243,9 @@ fn parameters(info: &TableInfo, set: &[Assignment]) -> Vec<ColumnType> {
 fn parameter(how: &Assign, kind: ColumnType) -> Option<ColumnType> {
     match (how, kind) {
         _ if !how.has_parameter() => None,
-        (Assign::Multiply, _) => Some(ColumnType::Numeric { precision: 18, scale: 9 }),
+        (Assign::Multiply, _) => {
+            Some(ColumnType::Numeric { precision: 18, scale: 9, is_bare: false })
+        }
         (Assign::Append, _) => Some(ColumnType::Text),
         _ => Some(kind),
     }

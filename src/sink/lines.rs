@@ -144,8 +144,9 @@ impl Lines {
         }
         for Assignment { column, how } in self.relative(operation) {
             let (name, _) = &self.catalog.table(operation.table).columns[*column];
-            let by = row.remove(name).unwrap_or_default();
-            row.insert(name.clone(), change_of(how, by));
+            // Where its value stands, if it has one: the order is that of the file.
+            let place = row.entry(name.as_str()).or_insert(serde_json::Value::Null);
+            *place = change_of(how, place.take());
         }
         if head.is_some() {
             object.insert("values".to_owned(), row.into());
@@ -248,9 +249,9 @@ fn json_value(value: Value, kind: ColumnType, action: &Action) -> serde_json::Va
 /// What is done to a value, in the words of the schema: `{"add": 1}`.
 fn change_of(how: &Assign, by: serde_json::Value) -> serde_json::Value {
     // A number is one here, if JSON's readers do not round it.
-    let number = by.as_str().and_then(|text| {
+    let number = by.as_str().filter(|text| text.len() <= 16).and_then(|text| {
         let number: serde_json::Value = serde_json::from_str(text).ok()?;
-        (number.is_number() && number.to_string() == text).then_some(number)
+        number.is_number().then_some(number)
     });
     match how {
         Assign::Value => by,

@@ -248,9 +248,10 @@ pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
             Value::Decimal(decimal(number, kind.digits().1))
         }
         (number, ColumnType::Real | ColumnType::Double) => Value::Float(real(number)),
-        (Literal::Int(number), ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint) => {
-            Value::Int(*number)
-        }
+        (
+            Literal::Int(number),
+            ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid,
+        ) => Value::Int(*number),
         (Literal::Text(text), ColumnType::Uuid) => {
             uuid::Uuid::parse_str(text).map_or(Value::Null, |uuid| Value::Uuid(uuid.into_bytes()))
         }

@@ -298,7 +298,7 @@ fn address(
         let says = format!("`{word}` is a number of degrees");
         wants(spot, spot.kind.is_number(), &says, problems)?;
         let fits = match spot.kind {
-            ColumnType::Numeric { precision, scale } => precision - scale >= 3,
+            ColumnType::Numeric { precision, scale, .. } => precision - scale >= 3,
             _ => true,
         };
         if !fits {

@@ -129,7 +129,7 @@ fn decimal(literal: &Literal) -> Option<Decimal> {
 pub(super) fn greatest(kind: ColumnType) -> f64 {
     match (kind, kind.integer_range()) {
         (_, Some((_, greatest))) => greatest as f64,
-        (ColumnType::Numeric { precision, scale }, _) => {
+        (ColumnType::Numeric { precision, scale, .. }, _) => {
             10_i64.pow(u32::from(precision - scale)) as f64
         }
         _ => f64::from(f32::MAX),

@@ -147,13 +147,13 @@ fn not_here(shape: &str, place: Place) -> Problem {
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_exact(), "`add` needs exact numbers", problems)?;
+    draw::wants(spot, spot.kind.is_computed(), "`add` needs exact numbers", problems)?;
     let spot = Spot { is_nullable: false, ..spot };
     literal_in(spot, scalar, problems).map(Set::Add)
 }
 
 fn multiply(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_exact(), "`multiply` needs exact numbers", problems)?;
+    draw::wants(spot, spot.kind.is_computed(), "`multiply` needs exact numbers", problems)?;
     let factor: Option<Decimal> = literal::number(&scalar.value);
     if factor.is_none() {
         let message = format!("`{}` is not a number", scalar.value.1);

@@ -89,6 +89,10 @@ fn integer(value: i64, kind: ColumnType, out: &mut Vec<u8>) {
             let narrow = value.clamp(i32::MIN.into(), i32::MAX.into());
             fixed(out, i32::try_from(narrow).unwrap_or(i32::MAX).to_be_bytes());
         }
+        ColumnType::Oid => {
+            let narrow = value.clamp(0, u32::MAX.into());
+            fixed(out, u32::try_from(narrow).unwrap_or(u32::MAX).to_be_bytes());
+        }
         ColumnType::Numeric { .. } | ColumnType::Money => {
             decimal(Decimal { unscaled: value, scale: 0 }, kind, out);
         }

@@ -20,8 +20,8 @@ use crate::yaml::Spanned;
 /// The types that a value inside JSON may be of, in the order in which they are tried.
 const KINDS: [ColumnType; 6] = [
     ColumnType::Bigint,
-    ColumnType::Numeric { precision: 18, scale: 2 },
-    ColumnType::Numeric { precision: 18, scale: 9 },
+    ColumnType::Numeric { precision: 18, scale: 2, is_bare: false },
+    ColumnType::Numeric { precision: 18, scale: 9, is_bare: false },
     ColumnType::Boolean,
     ColumnType::Timestamptz,
     ColumnType::Text,
