@@ -60,7 +60,7 @@ pub(super) fn draw(problems: &Problems, is_colored: bool) -> String {
         text.push_str("\n\n");
     }
     if let Some(more) = list.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
-        text = text + &format!("and {more} more\n\n");
+        text.extend(["and ", &more.to_string(), " more\n\n"]);
     }
     let noun = if list.len() == 1 { "mistake" } else { "mistakes" };
     let count = list.len();

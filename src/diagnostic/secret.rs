@@ -66,8 +66,8 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
     } else {
         found.extend(in_urls(scalar));
         let is_url = scalar.contains("://");
-        let in_url: fn(char) -> bool = |c| c.is_whitespace() || c == '&';
-        let is_end = if is_url { in_url } else { char::is_whitespace };
+        let ends_parameter: fn(char) -> bool = |c| c.is_whitespace() || c == '&';
+        let is_end = if is_url { ends_parameter } else { char::is_whitespace };
         let mut end = Next::of(scalar, is_end);
         let lower = scalar.to_ascii_lowercase();
         for (at, word) in lower.match_indices("password") {
