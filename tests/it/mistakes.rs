@@ -308,7 +308,7 @@ fn large_wrong_files_are_looked_at_once() {
     for text in files {
         let problems = check_text("@wrong", &text, &Overrides::default(), &environment).err();
         let drawn = problems.map(|problems| problems.to_string()).unwrap_or_default();
-        assert!(drawn.contains("nothing was touched"), "{:.200}", text);
+        assert!(drawn.contains("nothing was touched"), "{text:.200}");
         assert!(drawn.len() < 3_000_000, "{}", drawn.len());
     }
 }
