@@ -113,29 +113,3 @@ fn a_sum_that_somebody_else_changed_fails_the_run() {
     let why = ended.summary["failed_because"][0].as_str().unwrap();
     assert!(why.contains("`public.products.sold`"), "{why}");
 }
-
-/// Rows that are made or changed, and rows that all change, in a stream by rate and in sessions,
-/// each with actions that follow.
-#[test]
-fn upserts_and_shared_rows_are_exact_in_sessions_and_in_what_follows() {
-    const TOGETHER: &str = "together.yaml";
-    let server = quick_to_see_deadlocks();
-    let ended = Loadgen::start("run", TOGETHER, &server.url(), &[]).finish(PATIENCE);
-    assert_eq!((ended.code, ended.rows("unknown")), (Some(0), 0), "{}", ended.said);
-    assert_exact(&server, TOGETHER, &[], &ended);
-    let sums = ended.summary["shared"].as_array().unwrap();
-    assert!(!sums.is_empty() && sums.iter().all(|sum| sum["exact"] == true), "{sums:?}");
-    let series = ended.summary["streams"].as_array().unwrap();
-    let acknowledged = |name: &str| {
-        let one = series.iter().find(|each| each["name"].as_str().unwrap().ends_with(name));
-        one.unwrap()["acknowledged"].as_u64().unwrap()
-    };
-    let [fill, visit] = ["shop", "guests"].map(acknowledged);
-    let [paid, left] = ["check_out", "leave"].map(acknowledged);
-    assert!(fill > 300 && visit > 300 && paid > 50 && left > 50, "{}", ended.summary);
-    let seen = server.query("together", "SELECT sum(seen)::text FROM stock");
-    assert_eq!(seen, [[visit.to_string()]]);
-    // Each purchase is in exactly one cart, of those that were not dropped.
-    let bought = server.query("together", "SELECT 20000 - sum(\"left\") FROM stock");
-    assert!(bought[0][0].parse::<u64>().unwrap() > paid, "{bought:?}");
-}

@@ -14,7 +14,6 @@ use loadgen::action::StatementId;
 use loadgen::generate::Lane;
 use loadgen::generate::World;
 use loadgen::sink::Fate;
-use loadgen::sink::Outcome;
 use loadgen::sink::Sink;
 use loadgen::sink::postgres::address::Address;
 use loadgen::sink::postgres::worker::PostgresOptions;
@@ -105,63 +104,6 @@ fn a_number_that_the_crash_took_back_is_not_committed() {
 fn a_number_that_somebody_else_got_after_the_crash_does_not_speak_for_us() {
     assert_eq!(fate_after_crash(Change::Update, true), Fate::Absent);
     assert_eq!(fate_after_crash(Change::Delete, true), Fate::Absent);
-}
-
-/// Sends an action and waits for what becomes of it; None if the connection is lost.
-async fn settled(worker: &mut PostgresSink, action: &mut Action) -> Option<Outcome> {
-    action.horizon = worker.submit(TICKET, action).horizon;
-    let mut outcomes = Vec::new();
-    let polled = poll_fn(|context| worker.poll(context, &mut outcomes)).await;
-    polled.ok().and_then(|()| outcomes.pop())
-}
-
-/// What a worker finds out about an update that sets what stands there already, when its connection
-/// is cut between its sending and its acknowledgement: nothing but the number in its row can tell.
-fn fate_of_an_update_to_the_same(fault: Fault) -> Fate {
-    let server = TestServer::start();
-    let seeded = Loadgen::start("seed", ORIGINAL, &server.url(), &REPRICE).finish(PATIENCE);
-    assert_eq!(seeded.code, Some(0), "{}", seeded.said);
-    let world = Replay::seeded(ORIGINAL, &REPRICE).world();
-    let proxy = Proxy::start(server.port(), "loadgen/numbers");
-    let row = |what: &str| {
-        let sql = format!("SELECT md5(string_agg({what}, ' ' ORDER BY order_id)) FROM orders");
-        server.query("orders_original", &sql)
-    };
-    let mut update = change(&world, Change::Update);
-    let mut insert = change(&world, Change::Insert);
-    for action in [&mut update, &mut insert] {
-        action.is_doubtful = false;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut first = worker(&world, proxy.port());
-        first.recover().await.unwrap();
-        first.prepare().await.unwrap();
-        let outcome = settled(&mut first, &mut update).await.unwrap();
-        assert!(outcome.result.unwrap().is_empty(), "the row was there");
-        drop(first);
-        // Its successor asks, in front of its first action, what number comes next.
-        let mut worker = worker(&world, proxy.port());
-        worker.recover().await.unwrap();
-        worker.prepare().await.unwrap();
-        assert!(settled(&mut worker, &mut insert).await.unwrap().result.is_ok());
-        let (values, versions) = (row("orders::text"), row("xmin::text"));
-        proxy.arm(1, fault);
-        assert!(settled(&mut worker, &mut update).await.is_none(), "the connection was cut");
-        assert!(update.horizon > 0, "it was sent in one round trip");
-        worker.recover().await.unwrap();
-        let fate = worker.resolve(TICKET, &update).await.unwrap();
-        assert_eq!(row("orders::text"), values);
-        assert_eq!(row("xmin::text") == versions, fate == Fate::Absent);
-        fate
-    })
-}
-
-#[test]
-fn an_update_to_the_same_is_told_by_the_number_in_its_row() {
-    assert_eq!(fate_of_an_update_to_the_same(Fault::LoseReply), Fate::Committed);
-    assert_eq!(fate_of_an_update_to_the_same(Fault::LoseCommit), Fate::Absent);
-    assert_eq!(fate_of_an_update_to_the_same(Fault::DelayCommit), Fate::Absent);
 }
 
 /// A message of a server.
