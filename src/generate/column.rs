@@ -17,6 +17,7 @@ use crate::generate::moment::Moment;
 use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
+use crate::generate::words;
 use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
@@ -256,7 +257,7 @@ impl World {
                 let normal = standard_normal(&mut Draw::new(key()));
                 round_to(column.kind, libm::exp(mu + sigma * normal))
             }
-            Filler::Words { min, max } => words(column.kind, (*min, *max), key(), action),
+            Filler::Words { min, max } => words::text(column.kind, (*min, *max), key(), action),
             Filler::Moment(meant) => self.moment_value(column, meant, row, action),
             Filler::Lookup { through, table, column: target } => {
                 let via = &self.table(row.table).columns[*through];
@@ -330,16 +331,6 @@ pub(super) fn pick_share(shares: &[f64], unit: f64) -> usize {
 pub(super) fn standard_normal(draw: &mut Draw) -> f64 {
     let radius = libm::sqrt(-2.0 * libm::log1p(-draw.unit()));
     radius * libm::cos(std::f64::consts::TAU * draw.unit())
-}
-
-/// So many words, as many of their characters as the column holds.
-fn words(kind: ColumnType, (min, max): (u32, u32), key: u64, action: &mut Action) -> Value {
-    let start = action.arena().len();
-    let more = Draw::new(!key).below(u64::from(max - min) + 1);
-    let count = min + u32::try_from(more).unwrap_or(0);
-    Words::new(key).words(count, action.arena());
-    cut(kind, start, action);
-    action.text_from(start)
 }
 
 /// Shortens the text from `start` on to what the column holds, in characters.

@@ -9,6 +9,11 @@ use rand::RngExt;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use crate::action::Action;
+use crate::action::Value;
+use crate::generate::column::cut;
+use crate::generate::key::Draw;
+use crate::schema::ColumnType;
 use crate::schema::NamePart;
 
 const FIRST: &[&str] = EN::NAME_FIRST_NAME;
@@ -92,4 +97,19 @@ impl Words {
             LAST_NAMES[self.rng.random_range(..LAST.len())].append(out);
         }
     }
+}
+
+/// So many words, as many of their characters as the column holds.
+pub(super) fn text(
+    kind: ColumnType,
+    (min, max): (u32, u32),
+    key: u64,
+    action: &mut Action,
+) -> Value {
+    let start = action.arena().len();
+    let more = Draw::new(!key).below(u64::from(max - min) + 1);
+    let count = min + u32::try_from(more).unwrap_or(0);
+    Words::new(key).words(count, action.arena());
+    cut(kind, start, action);
+    action.text_from(start)
 }

@@ -187,3 +187,32 @@ fn four_digits(number: u64) -> u64 {
 fn narrow(count: u32) -> i16 {
     i16::try_from(count).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LARGEST: i64 = 999_999_999_999_999_999;
+
+    proptest! {
+        #[test]
+        fn a_numeric_is_its_digits(unscaled in -LARGEST..=LARGEST, less in 0_u32..19, scale in 0_u8..19) {
+            let unscaled = unscaled / 10_i64.pow(less);
+            let mut out = Vec::new();
+            numeric(Decimal { unscaled, scale }, &mut out);
+            let of = |at: usize| i16::from_be_bytes([out[at], out[at + 1]]);
+            prop_assert_eq!(usize::try_from(of(2)).unwrap(), out.len() - 4);
+            let digits: Vec<i16> = (12..out.len()).step_by(2).map(of).collect();
+            prop_assert_eq!(usize::try_from(of(4)).unwrap(), digits.len());
+            prop_assert_eq!(of(10), i16::from(scale));
+            prop_assert!(digits.first() != Some(&0) && digits.last() != Some(&0));
+            // In units of 10^-20.
+            let unit = |at: usize| 10_i128.pow(u32::try_from(4 * (i32::from(of(6)) - i32::try_from(at).unwrap()) + 20).unwrap());
+            let sum: i128 = digits.iter().enumerate().map(|(at, digit)| i128::from(*digit) * unit(at)).sum();
+            let sign = if of(8) == 0 { 1 } else { -1 };
+            prop_assert_eq!(sign * sum, i128::from(unscaled) * 10_i128.pow(u32::from(20 - scale)));
+        }
+    }
+}

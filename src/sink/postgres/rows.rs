@@ -148,3 +148,35 @@ impl Take for Rows {
         text.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+    use crate::action::Take;
+    use crate::action::TakeRows;
+    use crate::generate::World;
+    use crate::scenario::Checked;
+    use crate::scenario::Overrides;
+    use crate::scenario::builtin::SCENARIOS;
+    use crate::scenario::check_file;
+
+    #[test]
+    fn rows_written_straight_are_those_that_actions_hold() {
+        for (name, _) in SCENARIOS {
+            let checked = check_file(&format!("@{name}"), &Overrides::default(), &|_| None);
+            let Ok(Checked::Scenario(scenario)) = checked else { panic!("{name}: {checked:?}") };
+            let world = World::new(&scenario, 1_767_225_600_000_000);
+            for table in world.seeding_order() {
+                let info = world.catalog.table(table);
+                let (mut straight, mut held) = (Rows::of(info), Rows::of(info));
+                for number in 0..world.seeded_rows(table).min(300) {
+                    world.write_seeded(table, number, &mut straight);
+                    world.render_seeded(table, number, held.scratch());
+                    held.take_rows();
+                }
+                assert_eq!(straight.count(), held.count());
+                assert!(straight.rest() == held.rest(), "{name}: {}", info.name);
+            }
+        }
+    }
+}
