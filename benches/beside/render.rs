@@ -214,10 +214,12 @@ fn alike(lists: &Lists, numbers: Range<u64>) -> u64 {
         let (mut digits, mut at, mut rest) = ([0; 13], 13, number);
         while at == 13 || rest > 0 {
             at -= 1;
-            digits[at] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize];
+            digits[at] =
+                b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::try_from(rest % 36).unwrap()];
             rest /= 36;
         }
-        let place = ["@example.com", "@example.net", "@example.org"][(number % 3) as usize];
+        let place =
+            ["@example.com", "@example.net", "@example.org"][usize::try_from(number % 3).unwrap()];
         out.extend_from_slice(&length(first_dotted.len() + last_dotted.len() + 13 - at + 12));
         out.extend_from_slice(first_dotted.as_bytes());
         out.extend_from_slice(last_dotted.as_bytes());

@@ -181,15 +181,12 @@ pub(super) fn email(kind: ColumnType, number: u64, name: Option<usize>, out: &mu
     // It is ASCII, every byte of it.
     out.take_letters(|out| {
         let start = out.len();
-        let length = match &short {
-            Some((letters, length)) => {
-                out.extend_from_slice(letters);
-                *length
-            }
-            None => {
-                out.extend_from_slice(&long);
-                long.len()
-            }
+        let length = if let Some((letters, length)) = &short {
+            out.extend_from_slice(letters);
+            *length
+        } else {
+            out.extend_from_slice(&long);
+            long.len()
         };
         out.truncate(start + length.min(room));
         out.extend_from_slice(digits);

@@ -102,7 +102,9 @@ impl World {
         if self.table(table).is_straight {
             self.each_seeded(table, number, |row| {
                 out.begin_row();
-                columns.iter().for_each(|column| self.put_column(column, row, out));
+                for column in columns {
+                    self.put_column(column, row, out);
+                }
             });
         } else {
             self.render_seeded(table, number, out.scratch());

@@ -180,7 +180,7 @@ fn split(number: u128) -> (u64, u64) {
 #[inline]
 fn four_digits(number: u64) -> u64 {
     let (upper, lower) = (number / 100_000_000, number % 100_000_000);
-    (upper / 10_000) << 48 | (upper % 10_000) << 32 | (lower / 10_000) << 16 | lower % 10_000
+    (upper / 10_000) << 48 | (upper % 10_000) << 32 | (lower / 10_000) << 16 | (lower % 10_000)
 }
 
 /// A count of digits.
