@@ -160,6 +160,7 @@ fn table(
         numbers_max: names.tables.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
+        is_straight: fills::is_straight(&columns),
         columns,
         key: written.key.clone(),
         owner: written.owner.as_ref().map(|owner| Owner {

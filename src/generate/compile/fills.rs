@@ -289,6 +289,15 @@ pub(super) fn order(columns: &[Column]) -> Vec<usize> {
     order
 }
 
+/// Whether no column needs more of its row than the text of a column before it.
+pub(super) fn is_straight(columns: &[Column]) -> bool {
+    columns.iter().enumerate().all(|(number, column)| match &column.filler {
+        Filler::Derived(_) | Filler::Dependent(_) => false,
+        Filler::Email { from } => from.is_none_or(|from| from < number),
+        _ => true,
+    })
+}
+
 fn uses(expression: &Expression) -> Vec<usize> {
     match expression {
         Expression::Column(column) => vec![*column],
