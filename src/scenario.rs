@@ -84,9 +84,11 @@ impl Scenario {
         self.targets.iter().position(|target| target.name == name)
     }
 
-    /// Whether the changes of a domain are observed.
-    pub fn is_observed(&self, domain: usize) -> bool {
-        self.observers.iter().any(|observer| observer.target == self.domains[domain].target)
+    /// How many actions may be in flight on a connection to a target; one where it is observed, so that
+    /// the time between sending and acknowledgement, in which the commit lies, is as short as can be.
+    pub fn in_flight(&self, target: usize, settings: &PostgresTarget) -> u32 {
+        let is_observed = self.observers.iter().any(|observer| observer.target == target);
+        if is_observed { 1 } else { settings.in_flight }
     }
 
     /// The index of a domain, by its name.

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use sha2::Digest;
-use sha2::Sha256;
-
 use crate::cli::prepare::Prepared;
+use crate::embedded::random_hex;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Clock;
@@ -16,7 +14,6 @@ use crate::observe::Options;
 use crate::observe::Source;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::provision::SetupError;
-use crate::units::format_hex;
 
 /// Begins to observe, if the scenario says so: from now on, everything is.
 pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observing>, SetupError> {
@@ -24,14 +21,15 @@ pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observ
     if sources.is_empty() {
         return Ok(None);
     }
-    let mark = format_hex(&Sha256::digest(prepared.folder.run()));
+    // Slots of a server share their names, and runs may begin in the same second.
+    let mark = random_hex(6).map_err(|error| SetupError::Local(error.to_string()))?;
     Observing::start(Options {
         world: Arc::clone(&prepared.world),
         clock,
         sources,
         publication: prepared.scenario.cdc.publication.clone(),
         application: prepared.application_name(),
-        mark: mark.get(..12).unwrap_or_default().to_owned(),
+        mark,
         late_p99: prepared.scenario.validity.sched_p99,
     })
     .map(Some)

@@ -267,8 +267,7 @@ fn destination(prepared: &Prepared, number: usize) -> Destination {
         settings: settings(target),
         catalog: Arc::clone(catalog),
         statements: Arc::new(statements.collect()),
-        // One at a time, so that what is between sending and acknowledgement is as short as can be.
-        in_flight_max: if scenario.is_observed(number) { 1 } else { target.in_flight as usize },
+        in_flight_max: scenario.in_flight(domain.target, target) as usize,
         is_pooled: target.is_pooled,
         address,
     };

@@ -189,7 +189,9 @@ impl Judge {
     pub(super) fn take_back(&mut self, change: &RowChange) {
         let Some(place) = self.place(change.table, &change.key) else { return };
         if place.expected.back().is_some_and(|last| last.change == change.change) {
-            place.expected.pop_back();
+            let taken = place.expected.pop_back();
+            let bytes = change.key.len() + taken.map_or(0, |it| it.row.len()) + CHANGE_BYTES;
+            self.bytes = self.bytes.saturating_sub(bytes);
             self.forget_if_empty(change.table, &change.key);
             self.outstanding -= 1;
             self.verification.expected -= 1;

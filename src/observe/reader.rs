@@ -94,7 +94,7 @@ impl SlotReader {
     pub(super) async fn work(mut self) -> bool {
         let mut lost_at: Option<Instant> = None;
         loop {
-            let begun = self.begin(lost_at.is_some()).await;
+            let begun = self.begin().await;
             let stopped = match begun {
                 Ok(mut reader) => {
                     lost_at = None;
@@ -130,19 +130,17 @@ impl SlotReader {
         }
     }
 
-    /// Connects; after a loss, looks first whether the slot is as it was left.
-    async fn begin(&mut self, is_again: bool) -> Result<Reader, Stopped> {
+    /// Connects, and looks whether the slot is as it was left: before, as a slot that is gone cannot be
+    /// read, and behind, when nobody else can move it any more.
+    async fn begin(&mut self) -> Result<Reader, Stopped> {
         let mut orders = self.orders.clone();
         let begun = timeout(STEP, async {
-            if is_again {
-                self.look().await?;
-            }
-            let reader = Reader::start(
-                &self.source.address,
-                &self.application,
-                (&self.slot, &self.publication),
-            );
-            reader.await.map_err(Stopped::Broken)
+            self.look().await?;
+            let names = (self.slot.as_str(), self.publication.as_str());
+            let reader = Reader::start(&self.source.address, &self.application, names).await;
+            let reader = reader.map_err(Stopped::Broken)?;
+            self.look().await?;
+            Ok(reader)
         });
         tokio::select! {
             begun = begun => begun.unwrap_or_else(|_| Err(broken("the server did not answer"))),
@@ -150,7 +148,7 @@ impl SlotReader {
         }
     }
 
-    async fn look(&self) -> Result<(), Stopped> {
+    async fn look(&mut self) -> Result<(), Stopped> {
         let client = control(&self.source.address, &self.application).await;
         let client = client.map_err(|error| broken(&error.to_string()))?;
         let found = slot::confirmed(&client, &self.slot).await;
@@ -160,14 +158,17 @@ impl SlotReader {
                  it up (`max_slot_wal_keep_size`)",
                 self.slot, self.source.surface
             ))),
-            // The server may have forgotten what we confirmed, and never know more.
-            Some(confirmed) if confirmed > self.confirmed && self.confirmed > Lsn::default() => {
-                Err(Stopped::Spoilt(format!(
-                    "the slot `{}` of the observer `{}` was moved to {confirmed} by somebody else; we \
-                     had read it up to {}",
-                    self.slot, self.source.surface, self.confirmed
-                )))
+            // A new one stands where it was made.
+            Some(confirmed) if self.confirmed == Lsn::default() => {
+                self.confirmed = confirmed;
+                Ok(())
             }
+            // The server may have forgotten what we confirmed, and never knows more.
+            Some(confirmed) if confirmed > self.confirmed => Err(Stopped::Spoilt(format!(
+                "the slot `{}` of the observer `{}` was moved to {confirmed} by somebody else; we \
+                 had confirmed it up to {}",
+                self.slot, self.source.surface, self.confirmed
+            ))),
             Some(_) => Ok(()),
         }
     }
@@ -203,8 +204,7 @@ impl SlotReader {
             match received {
                 Ok(false) => {}
                 Ok(true) => match self.take(reader).await {
-                    Ok(has_data) if self.stream.is_past_fence() => {
-                        let _ = has_data;
+                    Ok(_) if self.stream.is_past_fence() => {
                         // What is confirmed now is not kept for a slot that goes.
                         let _ = self.confirm(reader).await;
                         return Stopped::AtEnd;

@@ -42,7 +42,7 @@ fn lags(lags: &[LagSummary]) -> Vec<String> {
         return Vec::new();
     }
     let titles =
-        ["observed", "", "changes", "p50", "p99 at least", "at most", "max", "freshness p99"];
+        ["observed", "", "changes", "p50", "p99 at least", "p99 at most", "max", "freshness p99"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     for lag in lags {
         rows.push(vec![

@@ -22,6 +22,7 @@ mod fingerprints;
 mod judging;
 mod layers;
 mod mistakes;
+mod observing;
 mod odd_names;
 mod pacing;
 mod picks;
