@@ -185,7 +185,7 @@ impl Observing {
             Witness { facts, is_observed: is_observed.into(), shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name("observer".to_owned())
-            .spawn(move || work::work(options, told, ordered, &shared, &ready))
+            .spawn(move || work::work(&options, (&told, &ordered), &shared, &ready))
             .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
         let observing = Self { witness, orders, thread: Some(thread) };
         match is_ready.recv() {

@@ -246,24 +246,16 @@ fn new_row<'a>(step: &Step, decision: &Decision, parents: &'a [u64]) -> Row<'a> 
 
 impl World {
     /// The end of the rows of an owned table that belong to a row, one by one.
-    fn render_owned_delete(&self, owned: TableId, owner: u64, action: &mut Action) {
-        let table = self.table(owned);
-        for line in 1..=self.owned_count(owned, owner) {
-            let row = Row {
-                table: owned,
-                ordinal: owner,
-                line,
-                at_us: 0,
-                parents: &[],
-                state: 0,
-                change: 0,
-            };
+    fn render_owned_delete(&self, of: TableId, ordinal: u64, action: &mut Action) {
+        let table = self.table(of);
+        for line in 1..=self.owned_count(of, ordinal) {
+            let row = Row { table: of, ordinal, line, at_us: 0, parents: &[], state: 0, change: 0 };
             let first = action.value_count();
             for column in &table.key {
                 let value = self.column_value(&table.columns[*column], &row, action);
                 action.push(value);
             }
-            action.finish(first, shape(owned, Change::Delete, table.delete, 1));
+            action.finish(first, shape(of, Change::Delete, table.delete, 1));
         }
     }
 }

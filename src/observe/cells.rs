@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn numbers_are_the_same_whatever_digits_are_shown() {
-        let kind = ColumnType::Numeric { precision: 10, scale: 2 };
+        let kind = ColumnType::Numeric { precision: 10, scale: 2, is_bare: false };
         let of = |unscaled, scale| row(&[(Value::Decimal(Decimal { unscaled, scale }), kind)]);
         assert!(agree(&of(150, 2), &of(15, 1)));
         assert!(!agree(&of(150, 2), &of(151, 2)));

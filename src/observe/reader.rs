@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long one attempt to look at a slot, to begin reading it or to write the fence may take.
 const STEP: Duration = Duration::from_secs(15);
 /// When nothing more is sent: so long nothing may come before the end is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Messages taken before others have their turn.
 const TURN: usize = 256;
 
@@ -222,7 +222,7 @@ impl SlotReader {
     async fn take(&mut self, reader: &mut Reader) -> Result<bool, Stopped> {
         let at = self.clock.now();
         let (mut has_data, mut taken) = (false, 0);
-        while let Some(sent) = reader.next().map_err(Stopped::Broken)? {
+        while let Some(sent) = reader.take().map_err(Stopped::Broken)? {
             match sent {
                 Sent::Data(data) => {
                     has_data = true;

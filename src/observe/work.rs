@@ -41,23 +41,22 @@ const LOOK_NS: u64 = 1_000_000_000;
 /// Of a wake-up that comes late, so many missed ones are counted at most.
 const TURNS_MISSED_MAX: u64 = 120_000;
 /// How long making or dropping the slots of one database may take.
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_mins(1);
 
 /// What the thread does, from its beginning to its end.
 pub(super) fn work(
-    options: Options,
-    facts: Receiver<Fact>,
-    orders: watch::Receiver<Order>,
+    options: &Options,
+    (facts, orders): (&Receiver<Fact>, &watch::Receiver<Order>),
     shared: &Shared,
     ready: &SyncSender<Result<(), SetupError>>,
 ) -> Done {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut notes = Vec::new();
     let made = match &runtime {
-        Ok(runtime) => runtime.block_on(make(&options, &mut notes)),
+        Ok(runtime) => runtime.block_on(make(options, &mut notes)),
         Err(error) => Err(SetupError::Local(error.to_string())),
     };
-    let judge = judge(&options);
+    let judge = judge(options);
     let (Ok(runtime), Ok(())) = (&runtime, &made) else {
         let _ = ready.send(made);
         return Done { findings: judge.finish(&options.world.catalog, false), notes };
@@ -65,10 +64,10 @@ pub(super) fn work(
     let _ = ready.send(Ok(()));
     let judge = Rc::new(RefCell::new(judge));
     let local = LocalSet::new();
-    let is_complete = local.block_on(runtime, observe(&options, (&facts, &orders), shared, &judge));
-    runtime.block_on(remove(&options, &mut notes));
+    let is_complete = local.block_on(runtime, observe(options, (facts, orders), shared, &judge));
+    runtime.block_on(remove(options, &mut notes));
     let judge = Rc::try_unwrap(judge).map(RefCell::into_inner);
-    let judge = judge.unwrap_or_else(|_| self::judge(&options));
+    let judge = judge.unwrap_or_else(|_| self::judge(options));
     Done { findings: judge.finish(&options.world.catalog, is_complete), notes }
 }
 

@@ -81,10 +81,7 @@ fn verdict(verification: &Verification, colour: Colour) -> String {
     } else {
         colour.bad(&faults.join(", "))
     };
-    let others: String = others.iter().map(|other| format!(", {other}")).collect();
-    format!(
-        "  {} changes of rows expected, {} observed: {verdict}{others}",
-        exact(*expected),
-        exact(*observed)
-    )
+    let said = [vec![verdict], others].concat().join(", ");
+    let (expected, observed) = (exact(*expected), exact(*observed));
+    format!("  {expected} changes of rows expected, {observed} observed: {said}")
 }

@@ -49,7 +49,10 @@ pub(super) fn observers(
                 help,
             );
         }
-        if !domains.is_empty() && !domains.iter().any(|domain| domain.target == target) {
+        if !is_discard
+            && !domains.is_empty()
+            && !domains.iter().any(|domain| domain.target == target)
+        {
             let help = "let a domain be `on` it, or observe another target";
             refuse(format!("no domain is on the target `{}`", slot.on.value), help);
         }

@@ -122,7 +122,7 @@ impl Reader {
     }
 
     /// The next message among those that have come.
-    pub fn next(&mut self) -> Result<Option<Sent>, Broken> {
+    pub fn take(&mut self) -> Result<Option<Sent>, Broken> {
         while let Some((kind, mut body)) = self.frame()? {
             if kind != b'd' || body.is_empty() {
                 continue;
