@@ -102,8 +102,28 @@ fn sorted(json: Json) -> Json {
             Json::Object(fields.into_iter().collect())
         }
         Json::Array(elements) => Json::Array(elements.into_iter().map(sorted).collect()),
+        // No text in a document holds a NUL.
+        Json::Number(number) => Json::String(format!("\0{}", plain(&number.to_string()))),
         other => other,
     }
+}
+
+/// The one way to write a number, of `6e+16`, `60000000000000000` and `6.0e16`: its digits without
+/// zeros at their ends, and where the point is.
+fn plain(number: &str) -> String {
+    let (sign, number) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let ended = all.trim_end_matches('0');
+    let significant = ended.trim_start_matches('0');
+    if significant.is_empty() {
+        return "0".to_owned();
+    }
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    let zeros = i64::try_from(all.len() - ended.len()).unwrap_or(0);
+    let behind = i64::try_from(fraction.len()).unwrap_or(0);
+    format!("{sign}{significant}e{}", exponent + zeros - behind)
 }
 
 /// The cells of a row; `None` is one that is not compared.
@@ -279,5 +299,15 @@ mod tests {
             of("{\"a\": [1, {\"c\": 2, \"d\": 1}], \"b\": 1}")
         );
         assert_ne!(of("{\"a\":1}"), of("{\"a\":2}"));
+        for (one, other) in [
+            ("6e+16", "60000000000000000"),
+            ("10.0", "10"),
+            ("-0.0", "0"),
+            ("5e-19", "0.0000000000000000005"),
+        ] {
+            assert_eq!(of(one), of(other), "{one}");
+        }
+        assert_ne!(of("10"), of("1"));
+        assert_ne!(of("1"), of("\"1\""));
     }
 }

@@ -108,6 +108,27 @@ fn all_that_is_acknowledged_is_observed_and_the_lag_has_its_bounds() {
     assert_eq!(slots(&place), Vec::<String>::new());
 }
 
+/// Four databases with a slot each, values of every type, and rows that all lanes change: nothing is
+/// made up.
+#[test]
+fn nothing_is_named_where_nothing_is_wrong() {
+    let scenarios: [(&str, &[&str]); 3] = [
+        ("@yelp-small", &["user", "business", "checkin", "evaluations"]),
+        ("@type-zoo", &["type_zoo"]),
+        ("@orders-contention", &["stock"]),
+    ];
+    for (scenario, domains) in scenarios {
+        let mut place = Place::on(TestServer::shared(), domains);
+        place.set("thresholds=[]");
+        place.set("observe={ changes: { slot: { on: operational } } }");
+        let done = place.run(&["run", scenario, "--for", "2s", "--out", "run"]);
+        assert_eq!(done.code, 0, "{scenario}: {}{}", done.out, done.err);
+        let summary = place.summary("run");
+        assert!(changes(&summary) > 100, "{scenario}");
+        assert_exact(&summary);
+    }
+}
+
 #[test]
 fn what_others_do_is_found_and_named() {
     let place = place(TestServer::shared(), "[ { hold: 200/s, for: 5s } ]");
