@@ -23,6 +23,7 @@ mod fitting;
 mod judging;
 mod layers;
 mod mistakes;
+mod observing;
 mod odd_names;
 mod pacing;
 mod picks;
