@@ -2,6 +2,8 @@
 //! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -99,6 +101,8 @@ struct Shared {
     breaker: Breaker,
     oldest: Oldest,
     census: Census,
+    /// Ways that are lost and not made again yet.
+    away: AtomicUsize,
 }
 
 /// What came of a load.
@@ -132,6 +136,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         breaker: Breaker::default(),
         census: Census::new(job.scenario.load.streams.len()),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
+        away: AtomicUsize::new(0),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
@@ -223,10 +228,13 @@ impl Shared {
         let drain = self.job.scenario.load.drain;
         if now > last_due.saturating_add(nanoseconds(drain)) {
             let drain = format_duration(drain);
-            let reason = format!(
-                "what was due had not settled {drain} after {part} (`drain`): the target did not \
-                 keep up"
-            );
+            let why = match self.away.load(Ordering::Relaxed) {
+                0 => "the target did not keep up".to_owned(),
+                1 => "a connection was lost and not made again".to_owned(),
+                away => format!("{away} connections were lost and not made again"),
+            };
+            let reason =
+                format!("what was due had not settled {drain} after {part} (`drain`): {why}");
             self.job.stop.tell(stop::Level::Cancel, End::Stopped(reason));
         }
     }

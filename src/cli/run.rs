@@ -192,9 +192,8 @@ fn load(
             })
             .map_err(|error| Refusal::setup(&error))?;
     }
-    let streams = prepared.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
-    let keeper =
-        Keeper::start(&prepared.folder, streams).map_err(|error| Refusal::setup(&error))?;
+    let series = prepared.world.series.clone();
+    let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
     let clock = Clock::start();
     let observing = observe(prepared, clock).map_err(|error| Refusal::setup(&error))?;
     let job = Job {

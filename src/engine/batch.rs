@@ -195,6 +195,13 @@ impl Batches {
         self.open.iter().map(until).chain(rested).min()
     }
 
+    /// Nothing more can come: all are ready to be sent as they are.
+    pub(super) fn shut_all(&mut self) {
+        while !self.open.is_empty() {
+            self.shut(0);
+        }
+    }
+
     /// Those that have lingered long enough are ready to be sent.
     pub(super) fn shut_lingering(&mut self, linger: impl Fn(u16) -> Duration, now: u64) {
         while let Some(at) = self.open.iter().position(|batch| {

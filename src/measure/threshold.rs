@@ -99,6 +99,8 @@ pub(super) struct Sample {
     seconds: f64,
     /// Acknowledged a second, where that is not what `seconds` makes of it.
     achieved_rate: Option<f64>,
+    /// Whether something is due and not answered.
+    pub(super) is_waiting: bool,
 }
 
 impl Sample {
@@ -108,6 +110,7 @@ impl Sample {
             durations: Histogram::fine(),
             seconds: length.as_secs_f64(),
             achieved_rate: None,
+            is_waiting: false,
         }
     }
 
@@ -142,7 +145,7 @@ pub(super) fn durations(metric: Metric, record: &StreamRecorder) -> Option<&Hist
 
 /// What a threshold finds in a sample; `None` with fewer data than it asks for.
 pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed> {
-    let Sample { counters, durations, seconds, achieved_rate } = sample;
+    let Sample { counters, durations, seconds, achieved_rate, is_waiting } = sample;
     let settled = counters.settled();
     let is_counted = settled >= threshold.min_samples.max(1);
     let of = |count: u64| match threshold.statistic {
@@ -158,7 +161,8 @@ pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed
         Metric::FailedRatio => {
             is_counted.then(|| Observed::Ratio(real(counters.fallen()) / real(settled)))
         }
-        Metric::AchievedRate => is_counted.then(|| {
+        // Where nothing came while something was due, that is a rate as well: none.
+        Metric::AchievedRate => (is_counted || *is_waiting && settled == 0).then(|| {
             Observed::Rate(achieved_rate.unwrap_or_else(|| rate(counters.acknowledged, *seconds)))
         }),
         Metric::Failed => is_counted.then(|| of(counters.failed)),

@@ -116,8 +116,11 @@ fn head(summary: &Summary, colour: Colour) -> Vec<String> {
     let failed = summary.thresholds.iter().filter(|threshold| threshold.is_failure()).count();
     let thresholds = match (summary.thresholds.len(), failed) {
         (0, _) => "no thresholds were set".to_owned(),
-        (1, 0) => "its threshold holds".to_owned(),
-        (all, 0) => format!("{all} of {all} thresholds hold"),
+        (1, 0) if summary.thresholds[0].passed => "its threshold holds".to_owned(),
+        (all, 0) => match summary.thresholds.iter().filter(|threshold| !threshold.passed).count() {
+            0 => format!("{all} of {all} thresholds hold"),
+            warned => format!("{} of {all} thresholds hold, {warned} only warn", all - warned),
+        },
         (1, _) => "its threshold does not hold".to_owned(),
         (all, failed) => format!("{failed} of {all} thresholds failed"),
     };

@@ -9,6 +9,7 @@ use crate::action::TableId;
 use crate::generate::Lane;
 use crate::generate::Turn;
 use crate::generate::World;
+use crate::pace::Plan;
 use crate::pace::real;
 use crate::sink::postgres::size::Layout;
 use crate::sink::postgres::size::Weight;
@@ -94,6 +95,13 @@ fn weigh_seeded(world: &World, layout: &Layout, table: TableId, weight: &mut Wei
     crate::pace::whole(share * real(numbers))
 }
 
+/// How many slots a lane may take: of a closed stream, its share of the limit, which it need not reach.
+fn limit_of(world: &World, streams: &[usize], (lane, lanes): (u64, u64)) -> u64 {
+    let plans = streams.iter().map(|stream| world.plan(*stream));
+    let limits = plans.filter(|plan| !plan.is_open()).filter_map(Plan::slots);
+    limits.map(|limit| limit.saturating_sub(lane).div_ceil(lanes)).min().unwrap_or(u64::MAX)
+}
+
 /// Decides the slots of a group: all, or all of some lanes, or the first ones of each lane.
 fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Content) {
     let streams = &world.groups[group];
@@ -111,12 +119,17 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
         for stream in streams {
             content.streams[*stream].last = None;
         }
+        let mut left = limit_of(world, streams, (lane, lanes));
         let mut lane = Lane::new(world, group, u32::try_from(lane).unwrap_or(0));
         for _ in 0..each {
+            if left == 0 {
+                break;
+            }
             let Some(decision) = lane.decide() else { break };
             // What follows is a part of what its stream comes to, and no slot of it.
             let stream = world.stream_of(decision.stream);
             let is_slot = stream == usize::from(decision.stream);
+            left -= u64::from(is_slot);
             let seen = &mut content.streams[stream];
             if is_slot && seen.last.is_none_or(|last| decision.slot > last) {
                 seen.last = Some(decision.slot);

@@ -113,6 +113,9 @@ impl Connection {
             return;
         }
         let now = self.shared.clock.now();
+        if self.agenda.is_empty() && self.batches.held.is_empty() {
+            self.batches.shut_all();
+        }
         self.batches.shut_lingering(self.linger(), now);
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {

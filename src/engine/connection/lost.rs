@@ -2,6 +2,7 @@
 //! resolved, and what proves absent is sent again before anything later of its lane.
 
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -62,6 +63,7 @@ impl Connection {
     /// Begins to make a lost way again. What goes elsewhere goes on meanwhile.
     pub(super) fn mend(&mut self, route: usize, lost: Lost) {
         self.records.borrow_mut().recorder.worker().faults.lost += 1;
+        self.shared.away.fetch_add(1, Ordering::Relaxed);
         let within = self.routes[route].destination.reconnect();
         self.mend_within(route, lost.message, within);
     }
@@ -81,6 +83,7 @@ impl Connection {
         match self.mended(route, sink, made).await {
             Mended::Ready => {
                 self.records.borrow_mut().recorder.worker().faults.mended += 1;
+                self.shared.away.fetch_sub(1, Ordering::Relaxed);
                 self.was_held_up();
             }
             Mended::Again | Mended::Stopped => {}
