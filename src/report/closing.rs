@@ -117,6 +117,7 @@ fn head(summary: &Summary, colour: Colour) -> Vec<String> {
     let thresholds = match (summary.thresholds.len(), failed) {
         (0, _) => "no thresholds were set".to_owned(),
         (1, 0) if summary.thresholds[0].passed => "its threshold holds".to_owned(),
+        (1, 0) => "its threshold does not hold, and only warns".to_owned(),
         (all, 0) => match summary.thresholds.iter().filter(|threshold| !threshold.passed).count() {
             0 => format!("{all} of {all} thresholds hold"),
             warned => format!("{} of {all} thresholds hold, {warned} only warn", all - warned),

@@ -83,7 +83,7 @@ fn rows_that_a_trigger_drops_while_seeding_are_no_rows() {
 
 #[test]
 fn the_last_rows_of_a_batch_do_not_linger_when_no_more_can_come() {
-    let stream = "{ mix: { odd.put: 1 }, batch: { rows: 1k, linger: 50s }, profile: [ { hold: 300/s, for: 1s } ] }";
+    let stream = "{ mix: { odd.put: 1 }, batch: { rows: 1000, linger: 50s }, profile: [ { hold: 300/s, for: 1s } ] }";
     let mut place = place(ID, "  put: [ { insert: things } ]\n", stream);
     place.set("load.drain=20s");
     let done = place.must(&["run", "run.yaml", "--out", "run"]);
