@@ -102,6 +102,15 @@ pub struct Table {
     pub shared: bool,
     /// How many rows it has at `scale: 1`; 0 if it does not say.
     pub rows: u64,
+    /// Set if its rows are events: they are sent by `emit`, and stored by nobody.
+    pub event: Option<Event>,
+}
+
+/// What the rows of a table are as events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// The column whose value is the key of the record.
+    pub key: Option<usize>,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.

@@ -9,6 +9,7 @@ use crate::action::Action;
 use crate::measure::ErrorClass;
 
 pub mod discard;
+pub(crate) mod event;
 pub mod lines;
 pub mod postgres;
 
@@ -85,6 +86,8 @@ pub struct Outcome {
     /// Committed, with the operations (by index) that changed another number of rows than they
     /// should have; or refused as a whole.
     pub result: Result<Vec<(u32, u32)>, Failure>,
+    /// Of an action whose events were refused in part: how many were acknowledged all the same.
+    pub delivered: u32,
 }
 
 /// The destination refused an action; nothing of it took effect.

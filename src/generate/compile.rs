@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::action::Assign;
 use crate::action::Assignment;
 use crate::action::Catalog;
+use crate::action::EventInfo;
 use crate::action::Statement;
 use crate::action::StatementId;
 use crate::action::StatementKind;
@@ -148,6 +149,7 @@ fn table(
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
         key: written.key.clone(),
         shared: written.shared,
+        event: written.event.map(|event| EventInfo { key: event.key }),
     });
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {

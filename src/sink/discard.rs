@@ -40,9 +40,11 @@ impl Sink for Discard {
         if self.settled.is_empty() {
             return Poll::Pending;
         }
-        outcomes.extend(
-            self.settled.drain(..).map(|ticket| Outcome { ticket, result: Ok(Vec::new()) }),
-        );
+        outcomes.extend(self.settled.drain(..).map(|ticket| Outcome {
+            ticket,
+            result: Ok(Vec::new()),
+            delivered: 0,
+        }));
         Poll::Ready(Ok(()))
     }
 

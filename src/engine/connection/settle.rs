@@ -33,7 +33,7 @@ impl Connection {
                 (settled, broken) = (settled + done, broken + refused);
                 continue;
             }
-            let Outcome { ticket, result } = outcome;
+            let Outcome { ticket, result, .. } = outcome;
             let number = ticket as usize;
             if let Err(failure) = &result
                 && self.is_tried_again(number, failure)

@@ -65,6 +65,7 @@ fn one(
         owner: None,
         states: None,
         shared: false,
+        event: None,
         rows: 0,
     };
     let Some(file) = table.file else {
