@@ -336,6 +336,8 @@ pub struct TableInfo {
     pub key: Vec<usize>,
     /// Whether all lanes change its rows, by adding.
     pub shared: bool,
+    /// Whether its rows are sent at all: not where only events are, and this is a table.
+    pub is_sent: bool,
     /// Set if its rows are events: they are sent, and stored by nobody.
     pub event: Option<EventInfo>,
 }

@@ -22,6 +22,7 @@ mod output;
 mod place;
 mod plan;
 mod prepare;
+mod publish;
 mod run;
 mod sample;
 mod seed;

@@ -149,6 +149,7 @@ fn table(
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
         key: written.key.clone(),
         shared: written.shared,
+        is_sent: written.event.is_some() || scenario.is_stored(place),
         event: written.event.map(|event| EventInfo { key: event.key }),
     });
     let mortal = Tables { scenario }.is_mortal((domain, number));

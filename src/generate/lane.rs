@@ -47,6 +47,12 @@ pub struct Decision {
 /// Picks that fit into a decision itself.
 const PICKS: usize = 3;
 
+/// Where in the number of a slot stands how often an action has followed itself; below it there is
+/// room for 76 hours of a million slots a second.
+const HOP_SHIFT: u32 = 38;
+/// An action follows itself so often at most.
+const HOPS_MAX: u64 = (1 << 10) - 1;
+
 /// "No row": the reference is NULL.
 pub(super) const NOBODY: u64 = u64::MAX;
 
@@ -90,6 +96,11 @@ impl Decision {
             picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
             picks[at - PICKS] = row;
         }
+    }
+
+    /// The slot that led to it, and how many actions of its own kind did.
+    pub fn led_by(&self) -> (u64, u16) {
+        (self.slot & ((1 << HOP_SHIFT) - 1), u16::try_from(self.slot >> HOP_SHIFT).unwrap_or(u16::MAX))
     }
 
     /// Rows to be deleted first, children before parents.

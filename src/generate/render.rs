@@ -3,6 +3,7 @@
 
 use crate::action::Action;
 use crate::action::Change;
+use crate::action::Origin;
 use crate::action::Shape;
 use crate::action::StatementId;
 use crate::action::TableId;
@@ -45,15 +46,17 @@ impl World {
         if decision.turn == Turn::Skip {
             return;
         }
+        action.origin = self.origin(decision);
         let mut victims = decision.victims().iter();
         for step in &self.actions[usize::from(decision.action)].steps {
             if matches!(step.kind, StepKind::Delete { .. }) {
                 // The victims of all deletes stand in one list, and the first delete takes it.
-                for victim in victims.by_ref().filter(|victim| is_in(victim.table)) {
+                let is_meant = |victim: &&RowId| is_in(victim.table) && self.is_sent(victim.table);
+                for victim in victims.by_ref().filter(is_meant) {
                     self.render_delete(*victim, action);
                 }
             }
-            if !is_in(step.table) {
+            if !is_in(step.table) || !self.is_sent(step.table) {
                 continue;
             }
             let row = decision.pick(step.at);
@@ -71,6 +74,17 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What is told of a decision beside its events.
+    fn origin(&self, decision: &Decision) -> Origin {
+        let stream = u16::try_from(self.stream_of(decision.stream)).unwrap_or(u16::MAX);
+        let (slot, hop) = decision.led_by();
+        Origin { series: decision.stream, stream, slot, hop, at_us: decision.at_us }
+    }
+
+    fn is_sent(&self, table: TableId) -> bool {
+        self.catalog.table(table).is_sent
     }
 
     /// What an action is called: `orders.pay`.

@@ -1,5 +1,6 @@
 //! A schema as it is written in YAML.
 
+mod event;
 mod event_time;
 mod fills;
 mod types;
@@ -17,6 +18,8 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use event::EventFile;
+pub(crate) use event::with_events;
 pub(crate) use event_time::EventTimeFile;
 pub(crate) use event_time::WeekFile;
 pub(crate) use fills::AddressFile;
@@ -52,6 +55,9 @@ pub(crate) struct SchemaFile {
     pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
+    /// The events, by name: what is sent to Kafka, and stored by nobody.
+    #[serde(default)]
+    pub(crate) events: Kept<Entries<EventFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.
     #[serde(default)]
     pub(crate) actions: Kept<Entries<ActionFile>>,
@@ -77,6 +83,9 @@ pub(crate) struct TableFile {
     pub(crate) rows: Option<Spanned<String>>,
     /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
+    /// Set for what was written among `events`: the name of the key's column, if it says one.
+    #[serde(skip)]
+    pub(crate) event: Option<Option<Spanned<String>>>,
 }
 
 /// PostgreSQL's `REPLICA IDENTITY` of a table.
@@ -355,7 +364,7 @@ pub(crate) struct ThenFile {
     pub(crate) share: Option<Spanned<f64>>,
 }
 
-/// A step of an action: exactly one of `insert`, `update`, `upsert` and `delete`.
+/// A step of an action: exactly one of `insert`, `update`, `upsert`, `delete` and `emit`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFile {
@@ -368,6 +377,8 @@ pub(crate) struct StepFile {
     pub(crate) upsert: Option<Spanned<String>>,
     /// Deletes a row of this table, first what refers to it.
     pub(crate) delete: Option<Spanned<String>>,
+    /// Sends an event of this name.
+    pub(crate) emit: Option<Spanned<String>>,
     /// With `update`, `upsert` and `delete`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
     /// With `update` and `upsert`: the new value of each column, a fill or a change of the old value.

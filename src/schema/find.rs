@@ -18,6 +18,11 @@ impl Schema {
         self.tables.iter().position(|table| table.name == name)
     }
 
+    /// Whether it has events.
+    pub fn has_events(&self) -> bool {
+        self.tables.iter().any(|table| table.event.is_some())
+    }
+
     /// The index of an action.
     pub fn action(&self, name: &str) -> Option<usize> {
         self.actions.iter().position(|action| action.name == name)

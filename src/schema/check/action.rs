@@ -103,6 +103,7 @@ impl Steps<'_> {
         };
         // Nothing can be said of a table that could not be read.
         self.outline.tables[table].file?;
+        self.kind(table, shape)?;
         let earlier = self.touched.iter().rev().find(|(other, _)| *other == table);
         let earlier = earlier.map(|(_, touch)| *touch);
         if self.tables[table].shared {
@@ -110,7 +111,7 @@ impl Steps<'_> {
             return self.shared(table, shape, file);
         }
         match shape {
-            StepShape::Insert(_) => {
+            StepShape::Insert(_) | StepShape::Emit(_) => {
                 self.touched.push((table, Touch::Inserted));
                 if earlier == Some(Touch::Upserted) {
                     let message = format!("an earlier step upserts a row of `{}`", name.value);
@@ -152,6 +153,27 @@ impl Steps<'_> {
         let problem = Problem::new(message).at(place);
         self.problems.add(if help.is_empty() { problem } else { problem.help(help) });
         None
+    }
+
+    /// Rows are inserted and the like, events are emitted.
+    fn kind(&mut self, table: usize, shape: StepShape<'_>) -> Option<()> {
+        let name = shape.table();
+        let (message, help) = match (shape, self.tables[table].event) {
+            (StepShape::Emit(_), None) => (
+                format!("`{}` is a table, and only events are emitted", name.value),
+                format!("write `{{ insert: {} }}`", name.value),
+            ),
+            (StepShape::Insert(_), Some(_)) => (
+                format!("`{}` is an event, and nobody stores events", name.value),
+                format!("write `{{ emit: {} }}`", name.value),
+            ),
+            (StepShape::Update(_) | StepShape::Upsert(_) | StepShape::Delete(_), Some(_)) => (
+                format!("`{}` is an event: what was sent stays as it is", name.value),
+                "emit another one".to_owned(),
+            ),
+            _ => return Some(()),
+        };
+        self.refuse(name.place, message, &help)
     }
 
     fn insert(&mut self, table: usize, name: &Spanned<String>) -> Option<Step> {

@@ -104,6 +104,10 @@ impl<'a> World<'a> {
     fn parent(&self, at: At, column: usize, to: At, found: usize) -> Result<(), Problem> {
         let (parent, child) = (self.table(to), self.table(at));
         let (table, wanted) = (&parent.name, &parent.columns[found].name);
+        if parent.event.is_some() {
+            let message = format!("`{table}` is an event, and nobody keeps events");
+            return Err(Problem::new(message).help("refer to a table"));
+        }
         if parent.owner.is_some() {
             let message = format!("rows of `{table}` belong to an owner and are not picked");
             return Err(Problem::new(message).help("refer to the owner instead"));

@@ -17,6 +17,7 @@ use crate::schema::check::action::shared::shared_table;
 use crate::schema::check::address;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
+use crate::schema::check::event;
 use crate::schema::check::fill::Filler;
 use crate::schema::check::outline::ColumnOutline;
 use crate::schema::check::outline::Outline;
@@ -82,6 +83,7 @@ fn one(
     result.key = (0..table.columns.len()).filter(|&at| is_key(&table.columns[at])).collect();
     result.owner = owner(outline, table, file, &result, problems);
     result.states = states(table, problems);
+    result.event = event::event(table, &result, problems);
     let is_whole = table.columns.iter().all(|column| column.kind.is_some());
     if is_whole {
         check_key(table, &result, problems);

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::action::Action;
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
+use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
 use crate::sink::Lost;
@@ -47,11 +49,16 @@ pub(crate) struct Topic {
     pub(crate) form: Form,
 }
 
-/// Where the events of a domain's tables go.
-pub(crate) fn topics(catalog: &Catalog, domain: usize, name: &Arc<str>) -> Arc<[Option<Topic>]> {
+/// Where the events of a domain go, each of them by its name.
+pub(crate) fn topics(
+    catalog: &Catalog,
+    domain: usize,
+    name: impl Fn(&str) -> String,
+) -> Arc<[Option<Topic>]> {
     let tables = catalog.tables.iter().map(|table| {
         let event = table.event.as_ref().filter(|_| table.domain == domain)?;
-        Some(Topic { name: Arc::clone(name), form: Form::new(&table.columns, event.key) })
+        let form = Form::new(&table.columns, event.key);
+        Some(Topic { name: name(&table.name).into(), form })
     });
     tables.collect()
 }
@@ -142,7 +149,7 @@ impl EventSink {
             match self.options.publisher.publish(record, &self.mailbox) {
                 Ok(()) => return,
                 Err(Refused::Full) => {}
-                Err(Refused::Failed(failure)) => return self.settle(record.ticket, Err(failure)),
+                Err(Refused::Failed(failure)) => return self.settle(record.ticket, Err(failure), 0),
             }
         }
         let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
@@ -173,17 +180,17 @@ impl EventSink {
             match self.options.publisher.publish(&record, &self.mailbox) {
                 Ok(()) => {}
                 Err(Refused::Full) => return,
-                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure)),
+                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), 0),
             }
             self.kept.pop_front();
         }
     }
 
     /// One of an action's events has come to its end; with the last of them the action has.
-    fn settle(&mut self, ticket: Ticket, result: Result<(), Failure>) {
+    fn settle(&mut self, ticket: Ticket, result: Result<(), Failure>, waited_ns: u64) {
         let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
             let result = result.map(|()| Vec::new());
-            return self.settled.push(Outcome { ticket, result, delivered: 0 });
+            return self.settled.push(Outcome { waited_ns, ..Outcome::new(ticket, result) });
         };
         let several = &mut self.several[at];
         several.left -= 1;
@@ -194,7 +201,7 @@ impl EventSink {
         if several.left == 0 {
             let Several { failed, delivered, .. } = self.several.swap_remove(at);
             let result = failed.map_or(Ok(Vec::new()), Err);
-            self.settled.push(Outcome { ticket, result, delivered });
+            self.settled.push(Outcome { ticket, result, delivered, waited_ns });
         }
     }
 }
@@ -214,7 +221,7 @@ impl Sink for EventSink {
     fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt {
         let events = action.operations().iter().filter(|each| self.topic(each).is_some()).count();
         match events {
-            0 => self.settled.push(Outcome { ticket, result: Ok(Vec::new()), delivered: 0 }),
+            0 => self.settled.push(Outcome::new(ticket, Ok(Vec::new()))),
             1 => {}
             _ => self.several.push(Several { ticket, left: events, delivered: 0, failed: None }),
         }
@@ -229,8 +236,9 @@ impl Sink for EventSink {
     ) -> Poll<Result<(), Lost>> {
         let mut deliveries = std::mem::take(&mut self.deliveries);
         let has_room = self.mailbox.poll(context, &mut deliveries);
-        for Delivery { ticket, result, .. } in deliveries.drain(..) {
-            self.settle(ticket, result);
+        let now = Instant::now();
+        for Delivery { ticket, result, at } in deliveries.drain(..) {
+            self.settle(ticket, result, nanoseconds(now.saturating_duration_since(at)));
         }
         self.deliveries = deliveries;
         if has_room {
