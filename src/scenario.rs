@@ -25,6 +25,7 @@ use crate::schema::Schema;
 use crate::yaml;
 
 pub use follow::FollowUp;
+pub(crate) use follow::HOPS_MAX;
 pub use judged::BreachAction;
 pub use judged::Comparison;
 pub use judged::Metric;

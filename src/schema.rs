@@ -17,6 +17,7 @@ mod kind;
 mod moment;
 mod set;
 pub(crate) mod typed;
+mod walk;
 pub(crate) mod written;
 
 use crate::units::Decimal;
@@ -59,6 +60,7 @@ pub use pattern::Pattern;
 pub use pattern::Piece;
 pub use set::Set;
 pub use typed::TypedFill;
+pub use walk::Walk;
 
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +137,8 @@ pub struct States {
     pub names: Vec<String>,
     /// In which states seeded rows stand, by weight: one weight for each name.
     pub seeded: Vec<f64>,
+    /// Set if the row walks from state to state by chance.
+    pub walk: Option<Walk>,
 }
 
 /// What the write-ahead log carries of a row that is updated or deleted.

@@ -58,6 +58,8 @@ pub(super) enum Filler {
     Lookup { through: usize, table: TableId, column: usize },
     Derived(Expression),
     State { names: Vec<Constant> },
+    /// Where the row of a decided reference is on its walk: this place among the row's parents.
+    Watched { at: usize, names: Vec<Constant> },
     Line,
     Chance(Chance),
     Dependent(Box<Dependent>),
@@ -224,6 +226,11 @@ impl World {
                 }
             }
             Filler::State { names } => names[row.state].value(action),
+            Filler::Watched { at, names } => {
+                let state = row.parents.get(*at).and_then(|state| usize::try_from(*state).ok());
+                let name = state.and_then(|state| names.get(state));
+                name.map_or(Value::Null, |name| name.value(action))
+            }
             Filler::Line => Value::Int(i64::from(row.line)),
             Filler::Chance(chance) => {
                 let place =

@@ -17,6 +17,7 @@ use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
 use crate::generate::seeding;
+use crate::generate::walk::Walk;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -114,6 +115,14 @@ impl<'a> Names<'a> {
         TableId::of(self.first[domain].0 + table)
     }
 
+    /// The states of a table, if this column of it shows where a row is on its walk.
+    pub(super) fn walk(&self, table: TableId, column: usize) -> Option<&'a schema::States> {
+        let number = usize::from(table.0);
+        let domain = self.first.iter().rposition(|(first, _)| *first <= number)?;
+        let table = &self.scenario.domains[domain].schema.tables[number - self.first[domain].0];
+        table.states.as_ref().filter(|_| table.is_walk(column))
+    }
+
     /// A column by the names of its schema, table and column. `check` has seen that it exists.
     pub(super) fn column(&self, reference: &schema::Reference) -> Option<(TableId, usize)> {
         let domains = &self.scenario.domains;
@@ -138,7 +147,7 @@ fn table(
     let place = &scenario.domains[domain];
     let written = &place.schema.tables[number];
     let id = names.table(domain, number);
-    let (columns, decided) = fills::columns(names, written);
+    let fills::Made { columns, decided, watched } = fills::columns(names, written);
     let (insert, delete) = row_statements(catalog, id, written);
     catalog.tables.push(TableInfo {
         target: place.target,
@@ -172,6 +181,7 @@ fn table(
         relations: Vec::new(),
         decided,
         states: written.states.as_ref().map(states),
+        watched,
         insert,
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),
@@ -266,7 +276,8 @@ fn states(written: &schema::States) -> States {
     if total <= 0.0 {
         seeded = vec![(0, 1.0)];
     }
-    States { count: written.names.len(), seeded }
+    let walk = written.walk.as_ref().map(Walk::new);
+    States { count: written.names.len(), seeded, walk }
 }
 
 /// Tells each table who refers to it and what it owns.
@@ -314,7 +325,10 @@ pub(super) fn parent_row(
     place: usize,
 ) -> ParentRow {
     let tables = Tables { scenario: names.scenario };
-    let is_free = |parent| tables.is_still(parent) && !tables.is_shared(parent);
+    let is_free = |parent| {
+        let walks = tables.table(parent).states.as_ref().is_some_and(|it| it.walk.is_some());
+        tables.is_still(parent) && !tables.is_shared(parent) && !walks
+    };
     if tables.target(reference).is_none_or(is_free) {
         ParentRow::Still(reference.pick.clone())
     } else {

@@ -19,6 +19,7 @@ mod follow;
 mod orphans;
 mod rows;
 mod think;
+mod walk;
 
 pub use follow::Unscheduled;
 
@@ -50,8 +51,6 @@ const PICKS: usize = 3;
 /// Where in the number of a slot stands how often an action has followed itself; below it there is
 /// room for 76 hours of a million slots a second.
 const HOP_SHIFT: u32 = 38;
-/// An action follows itself so often at most.
-const HOPS_MAX: u64 = (1 << 10) - 1;
 
 /// "No row": the reference is NULL.
 pub(super) const NOBODY: u64 = u64::MAX;
@@ -241,7 +240,11 @@ impl Lane {
         self.choose(&mut decision, follow_up.map(|it| it.row), &mut draw);
         if decision.turn == Turn::Act {
             let world = Arc::clone(&self.world);
-            self.follow_ups.add(&world, &decision, due.planned_ns);
+            let tables = &self.tables;
+            let is_over = |row: RowId| {
+                tables[usize::from(row.table.0)].is_over(world.index(row.table, row.ordinal))
+            };
+            self.follow_ups.add(&world, &decision, due.planned_ns, is_over);
         }
         Some(decision)
     }

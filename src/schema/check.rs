@@ -20,6 +20,7 @@ mod shape;
 mod table;
 mod text;
 mod unique;
+mod walk;
 mod typed;
 mod types;
 

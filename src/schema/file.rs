@@ -176,6 +176,8 @@ pub(crate) struct FillFile {
     pub(crate) derived: Option<Spanned<String>>,
     /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,
+    /// A life by chance: `set: { page: walk }` leads from state to state as weights say, until it ends.
+    pub(crate) walk: Option<Spanned<WalkFile>>,
     /// Numbers, dates or times around a mean.
     pub(crate) normal: Option<NormalFile>,
     /// Numbers, dates or times that grow rarer from the least on.
@@ -229,7 +231,7 @@ pub(crate) struct FillFile {
 
 impl BareWords for FillFile {
     fn words() -> Vec<(&'static str, &'static str)> {
-        BARE.into_iter().chain(["toggle"]).map(|word| (word, meaning(word))).collect()
+        BARE.into_iter().chain(["toggle", "walk"]).map(|word| (word, meaning(word))).collect()
     }
 }
 
@@ -253,6 +255,7 @@ fn meaning(word: &str) -> &'static str {
         "color" => "A colour: `#a1b2c3`.",
         "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
+        "walk" => "In `set` only: the state becomes another, as the walk of the column says.",
         _ => "",
     }
 }
@@ -309,6 +312,17 @@ pub(crate) struct StateFile {
     pub(crate) others: Vec<Spanned<String>>,
     /// Weights of the states of seeded rows; all are in the initial one unless set.
     pub(crate) seeded: Option<Spanned<Entries<Spanned<f64>>>>,
+}
+
+/// A row's way from state to state: a session from page to page.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalkFile {
+    /// Weights of the states of new rows: `{ home: 60, product: 40 }`.
+    pub(crate) begin: Spanned<Entries<Spanned<f64>>>,
+    /// For each state the weights of those that follow; `end` is the end of the walk, after which
+    /// nothing works on the row.
+    pub(crate) next: Spanned<Entries<Entries<Spanned<f64>>>>,
 }
 
 /// Which row.

@@ -56,6 +56,11 @@ impl Table {
         self.columns.iter().position(|column| column.name == name)
     }
 
+    /// Whether a column shows where a row is on its walk.
+    pub(crate) fn is_walk(&self, column: usize) -> bool {
+        self.states.as_ref().is_some_and(|states| states.column == column && states.walk.is_some())
+    }
+
     /// The columns that refer to other tables, and to what.
     pub fn references(&self) -> impl Iterator<Item = (usize, &Reference)> {
         let columns = self.columns.iter().enumerate();

@@ -28,8 +28,16 @@ use crate::units::Decimal;
 /// The 99th percentile of the standard normal distribution.
 pub(in crate::generate) const NORMAL_P99: f64 = 2.326_347_874_040_841;
 
-/// All columns of a table, and the references that a lane decides.
-pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>, Vec<Parent>) {
+/// The columns of a table, the references that a lane decides, and which of them lead to a row whose
+/// state is shown.
+pub(super) struct Made {
+    pub(super) columns: Vec<Column>,
+    pub(super) decided: Vec<Parent>,
+    pub(super) watched: Vec<usize>,
+}
+
+/// All columns of a table.
+pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> Made {
     let mut decided = Vec::new();
     let columns = table.columns.iter().enumerate().map(|(number, column)| {
         let filler = match &column.fill {
@@ -43,7 +51,29 @@ pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>,
         };
         made(number, column.kind, column.null_rate, filler)
     });
-    (columns.collect(), decided)
+    let mut columns: Vec<Column> = columns.collect();
+    let watched = watch(names, &mut columns, &decided);
+    Made { columns, decided, watched }
+}
+
+/// Columns that look up where a row is on its walk: that is decided with the row, and stands behind
+/// the numbers of all parents.
+fn watch(names: &Names<'_>, columns: &mut [Column], decided: &[Parent]) -> Vec<usize> {
+    let mut watched = Vec::new();
+    for number in 0..columns.len() {
+        let Filler::Lookup { through, table, column } = columns[number].filler else { continue };
+        let Some(states) = names.walk(table, column) else { continue };
+        let Some(place) = decided.iter().position(|parent| parent.column == through) else {
+            continue;
+        };
+        let at = watched.iter().position(|known| *known == place).unwrap_or_else(|| {
+            watched.push(place);
+            watched.len() - 1
+        });
+        let names = states.names.iter().map(|name| text(name)).collect();
+        columns[number].filler = Filler::Watched { at: decided.len() + at, names };
+    }
+    watched
 }
 
 /// A column of that filler.

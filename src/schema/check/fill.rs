@@ -122,10 +122,10 @@ impl Filler<'_> {
             "reference" => self.reference(file, problems),
             "lookup" => self.lookup(file.lookup.as_ref()?, problems),
             "derived" => self.derived(file.derived.as_ref()?, problems),
-            "state" => {
+            "state" | "walk" => {
                 let is_right =
                     self.spot.kind.is_text() || matches!(self.spot.kind, ColumnType::Enum(_));
-                wants(self.spot, is_right, "`state` makes text", problems)?;
+                wants(self.spot, is_right, &format!("`{shape}` makes text"), problems)?;
                 Some(Fill::State)
             }
             _ => None,

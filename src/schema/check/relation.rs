@@ -182,6 +182,9 @@ impl<'a> World<'a> {
             let message = format!("`{name}` is NULL where what it looks up is");
             return Some(Problem::new(message).help("write `nullable: true`"));
         }
+        if table.event.is_some() && parent.is_walk(found) {
+            return None;
+        }
         if !parent.columns[found].fill.is_pure() {
             let message = format!("`{}.{wanted}` cannot be looked up", parent.name);
             let help = "its value does not follow from the row's number alone: look up a column that \

@@ -27,7 +27,7 @@ pub(in crate::schema) const BARE: [&str; 14] = [
 ];
 
 /// Keys that fill a column.
-const FILLS: [&str; 33] = [
+const FILLS: [&str; 34] = [
     "sequence",
     "id",
     "event_time",
@@ -43,6 +43,7 @@ const FILLS: [&str; 33] = [
     "lookup",
     "derived",
     "state",
+    "walk",
     "normal",
     "exponential",
     "pareto",
@@ -140,6 +141,7 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.lookup.is_some(),
         fill.derived.is_some(),
         fill.state.is_some(),
+        fill.walk.is_some(),
         fill.normal.is_some(),
         fill.exponential.is_some(),
         fill.pareto.is_some(),

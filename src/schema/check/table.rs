@@ -24,6 +24,7 @@ use crate::schema::check::outline::Outline;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::scale;
 use crate::schema::check::unique;
+use crate::schema::check::walk;
 use crate::schema::expression;
 use crate::schema::file::ColumnFile;
 use crate::schema::file::ReplicaIdentityFile;
@@ -39,7 +40,7 @@ use crate::yaml::Spanned;
 const OWNED_MAX: u32 = 1_000;
 
 /// Most states of a row's life.
-const STATES_MAX: usize = 16;
+pub(super) const STATES_MAX: usize = 16;
 
 /// All tables, as they are meant.
 pub(super) fn all(schema: &str, outline: &Outline<'_>, problems: &mut Problems) -> Vec<Table> {
@@ -82,7 +83,7 @@ fn one(
     let is_key = |column: &ColumnOutline<'_>| column.file.is_some_and(|file| file.key);
     result.key = (0..table.columns.len()).filter(|&at| is_key(&table.columns[at])).collect();
     result.owner = owner(outline, table, file, &result, problems);
-    result.states = states(table, problems);
+    result.states = states(table, problems).or_else(|| walk::states(table, problems));
     result.event = event::event(table, &result, problems);
     let is_whole = table.columns.iter().all(|column| column.kind.is_some());
     if is_whole {
@@ -242,7 +243,7 @@ fn states(table: &TableOutline<'_>, problems: &mut Problems) -> Option<States> {
         problems.add(Problem::new(message).at(file.value.initial.place));
     }
     let seeded = seeded(&file.value, &names, problems);
-    Some(States { column, names, seeded })
+    Some(States { column, names, seeded, walk: None })
 }
 
 /// The weights of the states of seeded rows.
@@ -380,7 +381,9 @@ fn once(table: &TableOutline<'_>, word: &str, problems: &mut Problems) {
                 ScalarOr::Scalar(scalar) => {
                     word == "line" && *scalar == Scalar(Kind::Word, word.to_owned())
                 }
-                ScalarOr::Other(fill) => word == "state" && fill.state.is_some(),
+                ScalarOr::Other(fill) => {
+                    word == "state" && (fill.state.is_some() || fill.walk.is_some())
+                }
             })
         })
         .map(|column| column.name.place)
