@@ -255,6 +255,11 @@ impl Action {
         self.values.len()
     }
 
+    /// Forgets the values from `first` on, which were needed to make others.
+    pub fn truncate_values(&mut self, first: usize) {
+        self.values.truncate(first);
+    }
+
     /// The values from `first` on, of the operation being written.
     pub fn values_from(&self, first: usize) -> &[Value] {
         &self.values[first..]
@@ -332,6 +337,8 @@ pub struct TableInfo {
     pub name: String,
     /// Name and type of each column.
     pub columns: Vec<(String, ColumnType)>,
+    /// Of an event: the columns that are not sent.
+    pub hidden: Vec<usize>,
     /// Its primary key, as indexes into `columns`.
     pub key: Vec<usize>,
     /// Whether all lanes change its rows, by adding.

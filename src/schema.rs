@@ -169,6 +169,8 @@ pub struct Column {
     pub unique: bool,
     /// A condition on it, in SQL.
     pub check: Option<String>,
+    /// Of an event: whether it is left out of what is sent.
+    pub hidden: bool,
     /// How it gets its value.
     pub fill: Fill,
 }
@@ -301,6 +303,8 @@ pub struct Reference {
     pub enforced: bool,
     /// Whether the row stays when the row that it names is deleted.
     pub stays: bool,
+    /// Set if it names the row that another row names: the column of this table that refers to that one.
+    pub of: Option<usize>,
 }
 
 /// Which of the living rows.

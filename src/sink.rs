@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::measure::ErrorClass;
 
 pub mod discard;
-pub(crate) mod event;
+pub mod event;
 pub(crate) mod kafka;
 pub mod lines;
 pub mod postgres;

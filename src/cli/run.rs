@@ -223,11 +223,7 @@ fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &F
     }
 }
 
-fn destination(
-    prepared: &Prepared,
-    number: usize,
-    publishers: &Publishers,
-) -> Destination {
+fn destination(prepared: &Prepared, number: usize, publishers: &Publishers) -> Destination {
     let scenario = &prepared.scenario;
     let domain = &scenario.domains[number];
     if let Some(options) = publishers.destination(prepared, number) {

@@ -18,8 +18,6 @@ const IN_FLIGHT_MIN: usize = 1 << 10;
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) row: Row,
-    /// Which of the connection's sinks it went to.
-    pub(super) sink: usize,
     pub(super) effects: SmallVec<[Effect; 2]>,
     /// When it was handed over.
     pub(super) sent: u64,

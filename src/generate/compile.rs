@@ -32,6 +32,7 @@ use crate::scenario::Scenario;
 use crate::scenario::life::Tables;
 use crate::schema;
 use crate::schema::ColumnType;
+use crate::schema::order::parents_first;
 
 pub(super) mod actions;
 pub(in crate::generate) mod fills;
@@ -117,10 +118,28 @@ impl<'a> Names<'a> {
 
     /// The states of a table, if this column of it shows where a row is on its walk.
     pub(super) fn walk(&self, table: TableId, column: usize) -> Option<&'a schema::States> {
+        let table = self.meant(table)?;
+        table.states.as_ref().filter(|_| table.is_walk(column))
+    }
+
+    /// The columns of a table that this one is made from, and it, in the order in which they are
+    /// filled; `None` if it needs no others.
+    pub(super) fn made_from(&self, table: TableId, column: usize) -> Option<Vec<usize>> {
+        let table = self.meant(table)?;
+        let fill = &table.columns[column].fill;
+        let needed = table.made_from(column).filter(|_| !fill.is_pure())?;
+        let sources = |at: usize| match table.made_from(at) {
+            Some(all) => all.into_iter().filter(|source| *source != at).collect(),
+            None => Vec::new(),
+        };
+        let order = parents_first(table.columns.len(), sources).ok()?;
+        Some(order.into_iter().filter(|at| needed.contains(at)).collect())
+    }
+
+    pub(super) fn meant(&self, table: TableId) -> Option<&'a schema::Table> {
         let number = usize::from(table.0);
         let domain = self.first.iter().rposition(|(first, _)| *first <= number)?;
-        let table = &self.scenario.domains[domain].schema.tables[number - self.first[domain].0];
-        table.states.as_ref().filter(|_| table.is_walk(column))
+        self.scenario.domains[domain].schema.tables.get(number - self.first[domain].0)
     }
 
     /// A column by the names of its schema, table and column. `check` has seen that it exists.
@@ -156,6 +175,7 @@ fn table(
         namespace: place.namespace.clone(),
         name: written.name.clone(),
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
+        hidden: hidden(written),
         key: written.key.clone(),
         shared: written.shared,
         is_sent: written.event.is_some() || scenario.is_stored(place),
@@ -188,6 +208,12 @@ fn table(
         mortal,
         shared: written.shared,
     }
+}
+
+/// The columns of an event that are not sent.
+fn hidden(table: &schema::Table) -> Vec<usize> {
+    let columns = table.columns.iter().enumerate();
+    columns.filter(|(_, column)| column.hidden).map(|(number, _)| number).collect()
 }
 
 /// The statements that insert and delete a row of a table.

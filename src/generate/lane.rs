@@ -99,7 +99,10 @@ impl Decision {
 
     /// The slot that led to it, and how many actions of its own kind did.
     pub fn led_by(&self) -> (u64, u16) {
-        (self.slot & ((1 << HOP_SHIFT) - 1), u16::try_from(self.slot >> HOP_SHIFT).unwrap_or(u16::MAX))
+        (
+            self.slot & ((1 << HOP_SHIFT) - 1),
+            u16::try_from(self.slot >> HOP_SHIFT).unwrap_or(u16::MAX),
+        )
     }
 
     /// Rows to be deleted first, children before parents.

@@ -7,15 +7,10 @@ use crate::action::Origin;
 use crate::action::Shape;
 use crate::action::StatementId;
 use crate::action::TableId;
-use crate::action::Value;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
-use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::column::as_held;
-use crate::generate::derive::derived;
-use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -98,9 +93,9 @@ impl World {
     fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {
         let table = self.table(step.table);
         let parents = self.parents_of_new(step, decision);
-        let state = self.walk(step.table).and_then(|_| {
-            usize::try_from(decision.pick(step.state_at(table))).ok()
-        });
+        let state = self
+            .walk(step.table)
+            .and_then(|_| usize::try_from(decision.pick(step.state_at(table))).ok());
         let row = Row { state: state.unwrap_or(0), ..new_row(step, decision, &parents) };
         self.render_row(&row, action);
         for owned in &table.owned {
@@ -143,18 +138,7 @@ impl World {
         let first = action.push_nulls(table.columns.len());
         for number in &table.order {
             let column = &table.columns[*number];
-            let value = match &column.filler {
-                _ if self.is_null(column, row) => Value::Null,
-                Filler::Derived(expression) => derived(column.kind, expression, first, action),
-                Filler::Email { from } => {
-                    let number = self.number(row.table, row.ordinal);
-                    email(column, number, from.map(|at| first + at), action)
-                }
-                Filler::Dependent(dependent) => {
-                    self.dependent_value((column, dependent), row, first, action)
-                }
-                filler => as_held(column.kind, self.fill(column, filler, row, action)),
-            };
+            let value = self.filled(column, row, first, action);
             action.set(first + number, value);
         }
         first

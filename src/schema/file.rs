@@ -120,6 +120,10 @@ pub(crate) struct ColumnFile {
     pub(crate) null_rate: Option<Spanned<f64>>,
     /// What the table asks of its values, in SQL: `stars BETWEEN 0 AND 5`. Tried when it is made.
     pub(crate) check: Option<Spanned<String>>,
+    /// Of an event only: whether it is left out of what is sent, so that others can look through it;
+    /// `false` unless set.
+    #[serde(default)]
+    pub(crate) hidden: bool,
     /// How it gets its value: a fill, or a value that is always the same.
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
@@ -170,6 +174,9 @@ pub(crate) struct FillFile {
     /// Beside `reference`: whether the row goes with the row that it names; `go` unless set. With
     /// `stay` PostgreSQL is told no foreign key.
     pub(crate) on_parent_delete: Option<Spanned<OnParentDeleteFile>>,
+    /// Beside `reference`: a column of this table that refers to a row; then it is the row that that row
+    /// refers to. So an event names the visitor of its session.
+    pub(crate) of: Option<Spanned<String>>,
     /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
     /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.

@@ -16,7 +16,7 @@ use crate::sink::Ticket;
 
 pub(crate) mod json;
 pub(crate) mod trace;
-pub(crate) mod way;
+pub mod way;
 
 /// A record to send. What it borrows is copied before [`Publisher::publish`] returns.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,6 @@
 pub(crate) mod error;
 pub(crate) mod topics;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -184,9 +183,8 @@ impl Publisher for KafkaPublisher {
             };
             message.headers = Some(record.headers.iter().fold(headers, insert));
         }
-        let is_full = |error: &KafkaError| {
-            error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-        };
+        let is_full =
+            |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
         let Err((error, message)) = self.producer.send(message) else { return Ok(()) };
         if !is_full(&error) {
             return Err(Refused::Failed(failure(&error)));

@@ -20,6 +20,7 @@ mod faults;
 mod fills;
 mod fingerprints;
 mod judging;
+mod kafka;
 mod layers;
 mod mistakes;
 mod odd_names;

@@ -87,8 +87,7 @@ impl Connection {
             }
         }
         let is_skipped = decision.turn == Turn::Skip;
-        let counters =
-            &mut records.recorder.stream(usize::from(decision.stream)).at(due).counters;
+        let counters = &mut records.recorder.stream(usize::from(decision.stream)).at(due).counters;
         counters.scheduled += 1;
         counters.fallbacks += u64::from(decision.turn == Turn::Fallback);
         counters.skipped += u64::from(is_late || is_skipped);
@@ -108,7 +107,7 @@ impl Connection {
         let ticket = self.events.next_ticket();
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
         stream.counters.bytes += bytes;
-        let sent = Sent { row, sink, effects, sent };
+        let sent = Sent { row, effects, sent };
         records.account.handed_over(&sent.effects, bytes);
         self.events.depart(sent);
     }

@@ -43,7 +43,7 @@ pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> Made {
         let filler = match &column.fill {
             Fill::Reference(reference) => {
                 let owner = table.owner.as_ref().is_some_and(|owner| owner.column == number);
-                self::reference(names, reference, owner, (number, &mut decided))
+                self::reference((names, table), reference, owner, (number, &mut decided))
             }
             Fill::Moment(moment) => self::moment(names, table, moment),
             Fill::Lookup { through, column } => lookup(names, table, *through, column),
@@ -82,7 +82,7 @@ pub(super) fn made(number: usize, kind: ColumnType, null_rate: f64, filler: Fill
 }
 
 fn reference(
-    names: &Names<'_>,
+    (names, own): (&Names<'_>, &schema::Table),
     reference: &schema::Reference,
     is_owner: bool,
     (number, decided): (usize, &mut Vec<Parent>),
@@ -90,13 +90,33 @@ fn reference(
     let Some((table, column)) = names.column(reference) else {
         return Filler::Constant(Constant::Value(Value::Null));
     };
-    let parent =
-        if is_owner { ParentRow::Owner } else { parent_row(names, reference, decided.len()) };
+    let parent = match reference.of.and_then(|of| of_row(names, own, reference, of)) {
+        Some(parent) => parent,
+        None if is_owner => ParentRow::Owner,
+        None => parent_row(names, reference, decided.len()),
+    };
     if matches!(parent, ParentRow::Decided(_)) {
         let (pick, stays) = (reference.pick.clone(), reference.stays);
         decided.push(Parent { table, column: number, pick, stays });
     }
     Filler::Reference { table, column, parent }
+}
+
+/// The row that the row named by column `of` names.
+fn of_row(
+    names: &Names<'_>,
+    own: &schema::Table,
+    reference: &schema::Reference,
+    of: usize,
+) -> Option<ParentRow> {
+    let Fill::Reference(through) = &own.columns[of].fill else { return None };
+    let (table, _) = names.column(through)?;
+    let (target, _) = names.column(reference)?;
+    let is_same = |it: &(usize, &schema::Reference)| {
+        names.column(it.1).is_some_and(|(table, _)| table == target)
+    };
+    let (column, _) = names.meant(table)?.references().find(is_same)?;
+    Some(ParentRow::Of { through: of, table, column })
 }
 
 fn moment(names: &Names<'_>, table: &schema::Table, meant: &schema::Moment) -> Filler {
@@ -122,7 +142,10 @@ fn lookup(names: &Names<'_>, table: &schema::Table, through: usize, wanted: &str
         _ => None,
     };
     match found {
-        Some((table, column)) => Filler::Lookup { through, table, column },
+        Some((table, column)) => match names.made_from(table, column) {
+            Some(columns) => Filler::LookupMade { through, table, columns },
+            None => Filler::Lookup { through, table, column },
+        },
         None => Filler::Constant(Constant::Value(Value::Null)),
     }
 }

@@ -53,7 +53,8 @@ impl Lane {
 
     fn insert(&mut self, world: &World, step: &Step, index: u64, decision: &Decision) {
         let rows = &mut self.tables[usize::from(step.table.0)];
-        let born = world.walk(step.table).map(|_| decision.pick(step.state_at(world.table(step.table))));
+        let born =
+            world.walk(step.table).map(|_| decision.pick(step.state_at(world.table(step.table))));
         rows.insert(born.and_then(|state| usize::try_from(state).ok()).unwrap_or(0));
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.parent_at(place));

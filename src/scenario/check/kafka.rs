@@ -144,11 +144,7 @@ fn topic(file: &KafkaFile, problems: &mut Problems) -> String {
 }
 
 /// What the words of the file come to.
-fn settings(
-    file: &KafkaFile,
-    timeout: Duration,
-    problems: &mut Problems,
-) -> Vec<(String, String)> {
+fn settings(file: &KafkaFile, timeout: Duration, problems: &mut Problems) -> Vec<(String, String)> {
     let is_leader = file.acks == AcksFile::Leader;
     if let Some(word) = file.idempotence.as_ref().filter(|word| word.value && is_leader) {
         let problem = Problem::new("what only the leader acknowledges may be stored twice");

@@ -8,6 +8,7 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::schema::Action;
+use crate::schema::Fill;
 use crate::schema::Otherwise;
 use crate::schema::Pick;
 use crate::schema::ReplicaIdentity;
@@ -200,7 +201,31 @@ impl Steps<'_> {
             );
             return self.refuse(name.place, message, "make it an action of its own");
         }
+        self.shows(table, name)?;
         Some(Step::Insert { table })
+    }
+
+    /// An event that shows where a row is on its walk is of the row of an earlier step.
+    fn shows(&mut self, table: usize, name: &Spanned<String>) -> Option<()> {
+        let meant = &self.tables[table];
+        let unmet = meant.columns.iter().find_map(|column| {
+            let Fill::Lookup { through, column: wanted } = &column.fill else { return None };
+            let Fill::Reference(reference) = &meant.columns[*through].fill else { return None };
+            let parent = self.tables.iter().position(|it| it.name == reference.table)?;
+            let walks = self.tables[parent]
+                .column(wanted)
+                .is_some_and(|at| self.tables[parent].is_walk(at));
+            let is_met = self.touched.iter().any(|(other, _)| *other == parent);
+            (walks && !is_met).then_some(parent)
+        });
+        let Some(parent) = unmet else { return Some(()) };
+        let parent = &self.tables[parent].name;
+        let message = format!(
+            "`{}` shows where a row of `{parent}` is, and no earlier step says which row",
+            name.value
+        );
+        let help = format!("put `{{ insert: {parent} }}` or `{{ update: {parent}, … }}` before it");
+        self.refuse(name.place, message, &help)
     }
 
     /// A table into which a step has inserted a row that refers to the row of `table` which a step

@@ -15,7 +15,14 @@ pub(super) fn event(
     meant: &Table,
     problems: &mut Problems,
 ) -> Option<Event> {
-    let written = outline.file?.event.as_ref()?;
+    let Some(written) = outline.file?.event.as_ref() else {
+        let mut columns = outline.columns.iter().zip(&meant.columns);
+        if let Some((column, _)) = columns.find(|(_, of)| of.hidden) {
+            let problem = Problem::new("only a column of an event is hidden").at(column.name.place);
+            problems.add(problem.help("a table has all its columns"));
+        }
+        return None;
+    };
     for (column, of) in outline.columns.iter().zip(&meant.columns) {
         let Some(file) = column.file else { continue };
         let word = if file.key {

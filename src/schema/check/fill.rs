@@ -261,6 +261,16 @@ impl Filler<'_> {
                 return None;
             }
         };
+        let of = match &file.of {
+            Some(of) => {
+                if let Some(pick) = &file.pick {
+                    let problem = Problem::new("with `of` there is nothing to pick").at(pick.place);
+                    problems.add(problem.help("it is the row that the other row refers to"));
+                }
+                Some(self.column(of, problems)?)
+            }
+            None => None,
+        };
         Some(Fill::Reference(Reference {
             schema: schema.to_owned(),
             table: table.clone(),
@@ -268,6 +278,7 @@ impl Filler<'_> {
             pick: pick?,
             enforced: schema == self.schema && !stays,
             stays,
+            of,
         }))
     }
 

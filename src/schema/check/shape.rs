@@ -102,6 +102,7 @@ pub(super) fn fill_shape(
     }
     stray(fill.then.as_ref(), "then", "listed", shape, problems);
     stray(fill.pick.as_ref(), "pick", "reference", shape, problems);
+    stray(fill.of.as_ref(), "of", "reference", shape, problems);
     let word = fill.on_parent_delete.as_ref();
     stray(word, "on_parent_delete", "reference", shape, problems);
     Some(shape)

@@ -114,12 +114,14 @@ fn column(
         null_rate: 0.0,
         unique: false,
         check: None,
+        hidden: false,
         fill: Fill::Constant(Literal::Null),
     };
     let (Some(file), Some(kind)) = (column.file, column.kind) else {
         return result;
     };
     result.unique = file.unique;
+    result.hidden = file.hidden;
     result.check = file.check.as_ref().map(|check| check.value.clone());
     (result.nullable, result.null_rate) = nulls(file, problems);
     let spot = Spot { kind, is_nullable: result.nullable, place: file.fill.place };

@@ -108,7 +108,8 @@ fn weights(
 fn endless(walk: &Walk, file: &WalkFile, problems: &mut Problems) {
     let mut ends: Vec<bool> = walk.end.iter().map(|end| *end > 0.0).collect();
     loop {
-        let leads = |next: &Vec<f64>| next.iter().zip(&ends).any(|(weight, end)| *weight > 0.0 && *end);
+        let leads =
+            |next: &Vec<f64>| next.iter().zip(&ends).any(|(weight, end)| *weight > 0.0 && *end);
         let more: Vec<bool> = walk.next.iter().map(leads).collect();
         let before = ends.clone();
         ends.iter_mut().zip(more).for_each(|(end, more)| *end |= more);

@@ -13,31 +13,62 @@ const DAY_US: i64 = 86_400_000_000;
 /// How the events of one table are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Form {
-    /// What stands before each value, `,"name":`, and its type.
-    columns: Vec<(Box<[u8]>, ColumnType)>,
+    /// The number of each column, what stands before its value, `,"name":`, and its type.
+    columns: Vec<(usize, Box<[u8]>, ColumnType)>,
     /// The column that is the record's key.
     key: Option<usize>,
 }
 
 impl Form {
-    /// Of a table with these columns.
-    pub(crate) fn new(columns: &[(String, ColumnType)], key: Option<usize>) -> Self {
-        let prefixed = columns.iter().enumerate().map(|(at, (name, kind))| {
+    /// Of a table with these columns, some of which are not sent.
+    pub(crate) fn new(
+        columns: &[(String, ColumnType)],
+        hidden: &[usize],
+        key: Option<usize>,
+    ) -> Self {
+        let sent = columns.iter().enumerate().filter(|(number, _)| !hidden.contains(number));
+        let prefixed = sent.enumerate().map(|(at, (number, (name, kind)))| {
             let mut prefix = vec![if at == 0 { b'{' } else { b',' }];
             quoted(name.as_bytes(), &mut prefix);
             prefix.push(b':');
-            (prefix.into_boxed_slice(), *kind)
+            (number, prefix.into_boxed_slice(), *kind)
         });
         Self { columns: prefixed.collect(), key }
     }
 
     /// Appends the event whose columns have these values.
     pub(crate) fn write(&self, values: &[Value], action: &Action, out: &mut Vec<u8>) {
-        for ((prefix, kind), value) in self.columns.iter().zip(values) {
+        for (number, prefix, kind) in &self.columns {
             out.extend_from_slice(prefix);
-            write_json(*value, *kind, action, out);
+            write_json(values[*number], *kind, action, out);
         }
         out.extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
+    }
+
+    /// An event as a line for people: as it is sent, or with what is known of it `head`.
+    pub(crate) fn line(
+        &self,
+        head: Option<(u64, &str)>,
+        name: &str,
+        (values, action): (&[Value], &Action),
+    ) -> String {
+        let (mut line, mut key) = (Vec::new(), Vec::new());
+        let Some((planned_ns, of)) = head else {
+            self.write(values, action, &mut line);
+            return String::from_utf8_lossy(&line).into_owned() + "\n";
+        };
+        written(&mut line, format_args!("{{\"at_ns\":{planned_ns},\"action\":"));
+        quoted(of.as_bytes(), &mut line);
+        line.extend_from_slice(b",\"event\":");
+        quoted(name.as_bytes(), &mut line);
+        if self.write_key(values, action, &mut key) {
+            line.extend_from_slice(b",\"key\":");
+            quoted(&key, &mut line);
+        }
+        line.extend_from_slice(b",\"value\":");
+        self.write(values, action, &mut line);
+        line.extend_from_slice(b"}\n");
+        String::from_utf8_lossy(&line).into_owned()
     }
 
     /// Appends the record's key: the text of its column's value. Returns whether there is one.
@@ -244,7 +275,7 @@ mod tests {
         let named: Vec<_> =
             columns.iter().map(|(name, kind, _)| ((*name).to_owned(), *kind)).collect();
         let values: Vec<_> = columns.iter().map(|(_, _, value)| *value).collect();
-        let form = Form::new(&named, Some(6));
+        let form = Form::new(&named, &[], Some(6));
         let (mut out, mut key) = (Vec::new(), Vec::new());
         form.write(&values, &action, &mut out);
         assert_eq!(

@@ -31,7 +31,7 @@ use crate::sink::event::trace::Headers;
 
 /// What all connections to one destination have in common.
 #[derive(Debug, Clone)]
-pub(crate) struct EventOptions {
+pub struct EventOptions {
     /// The client that they share.
     pub(crate) publisher: Arc<dyn Publisher>,
     /// The topic or stream of each table; `None` for those whose rows are no events. By table.
@@ -42,7 +42,7 @@ pub(crate) struct EventOptions {
 
 /// Where the events of a table go, and how they are written.
 #[derive(Debug, Clone)]
-pub(crate) struct Topic {
+pub struct Topic {
     /// Its name.
     pub(crate) name: Arc<str>,
     /// How an event is written.
@@ -57,7 +57,7 @@ pub(crate) fn topics(
 ) -> Arc<[Option<Topic>]> {
     let tables = catalog.tables.iter().map(|table| {
         let event = table.event.as_ref().filter(|_| table.domain == domain)?;
-        let form = Form::new(&table.columns, event.key);
+        let form = Form::new(&table.columns, &table.hidden, event.key);
         Some(Topic { name: name(&table.name).into(), form })
     });
     tables.collect()
@@ -149,7 +149,9 @@ impl EventSink {
             match self.options.publisher.publish(record, &self.mailbox) {
                 Ok(()) => return,
                 Err(Refused::Full) => {}
-                Err(Refused::Failed(failure)) => return self.settle(record.ticket, Err(failure), 0),
+                Err(Refused::Failed(failure)) => {
+                    return self.settle(record.ticket, Err(failure), 0);
+                }
             }
         }
         let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));

@@ -20,9 +20,7 @@ fn class(code: Code) -> ErrorClass {
         | Code::OperationTimedOut
         | Code::RequestTimedOut
         | Code::TimedOutQueue => ErrorClass::Timeout,
-        Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
-            ErrorClass::TooLarge
-        }
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize => ErrorClass::TooLarge,
         Code::BrokerTransportFailure
         | Code::AllBrokersDown
         | Code::Resolve

@@ -163,7 +163,10 @@ pub(crate) async fn make(
     topics: &[String],
 ) -> Result<(), ClusterError> {
     let refused = |topic: &str, error: &dyn fmt::Display| {
-        ClusterError(format!("the topic `{topic}` cannot be made at `{}`: {error}", cluster.brokers))
+        ClusterError(format!(
+            "the topic `{topic}` cannot be made at `{}`: {error}",
+            cluster.brokers
+        ))
     };
     let admin = admin(cluster)?;
     let retention = target.retention.map(|retention| retention.as_millis().to_string());
