@@ -162,12 +162,15 @@ fn workers(asked: Option<u16>, precision: Precision) -> Result<usize, Refusal> {
     )))
 }
 
+/// What came of a load: counts, what clients of message services tell, and files that were not written.
+type Loaded = (Finished, Vec<(usize, Traffic)>, Vec<FolderError>);
+
 /// The load itself, with what the books must know of it before and after.
 fn load(
     prepared: &Prepared,
     workers: usize,
     (feed, stop): (&Feed, &Stop),
-) -> Result<(Finished, Vec<(usize, Traffic)>, Vec<FolderError>), Refusal> {
+) -> Result<Loaded, Refusal> {
     let domains = 0..prepared.scenario.domains.len();
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {

@@ -6,14 +6,11 @@ use crate::action::TableId;
 use crate::action::Value;
 use crate::generate::chance::Chance;
 use crate::generate::dependent::Dependent;
-use crate::generate::derive::derived;
-use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::key::key_of;
 use crate::generate::moment::Moment;
-use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
 use crate::generate::words::Words;
@@ -294,103 +291,6 @@ impl World {
             // Filled after the others: see `render_row`.
             Filler::Email { .. } | Filler::Derived(_) | Filler::Dependent(_) => Value::Null,
         }
-    }
-
-    /// The row that a reference of this row names, if it names one.
-    fn looked_up(&self, row: &Row<'_>, through: usize, table: TableId) -> Option<u64> {
-        let via = &self.table(row.table).columns[through];
-        match &via.filler {
-            _ if self.is_null(via, row) => None,
-            Filler::Reference { parent, .. } => Some(self.parent_ordinal(via, parent, table, row)),
-            _ => None,
-        }
-    }
-
-    /// The last of some columns of another row, whose values follow from that row's number, some of
-    /// them by way of those before them.
-    fn made_value(
-        &self,
-        table: TableId,
-        columns: &[usize],
-        ordinal: u64,
-        action: &mut Action,
-    ) -> Value {
-        let of = self.table(table);
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        let first = action.push_nulls(of.columns.len());
-        let mut value = Value::Null;
-        for number in columns {
-            value = self.filled(&of.columns[*number], &row, first, action);
-            action.set(first + number, value);
-        }
-        action.truncate_values(first);
-        value
-    }
-
-    /// The value of a column of a row whose values begin at `first`: those that it is made from are
-    /// there already.
-    pub(super) fn filled(
-        &self,
-        column: &Column,
-        row: &Row<'_>,
-        first: usize,
-        action: &mut Action,
-    ) -> Value {
-        match &column.filler {
-            _ if self.is_null(column, row) => Value::Null,
-            Filler::Derived(expression) => derived(column.kind, expression, first, action),
-            Filler::Email { from } => {
-                let number = self.number(row.table, row.ordinal);
-                email(column, number, from.map(|at| first + at), action)
-            }
-            Filler::Dependent(dependent) => {
-                self.dependent_value((column, dependent), row, first, action)
-            }
-            filler => as_held(column.kind, self.fill(column, filler, row, action)),
-        }
-    }
-
-    /// The run-wide number of the row that a reference names.
-    pub(super) fn parent_ordinal(
-        &self,
-        column: &Column,
-        parent: &ParentRow,
-        table: TableId,
-        row: &Row<'_>,
-    ) -> u64 {
-        match parent {
-            ParentRow::Owner => row.ordinal,
-            ParentRow::Decided(place) => row.parents[*place],
-            ParentRow::Still(pick) => {
-                let key = self.column_key(column, row);
-                let count = self.table(table).seeded;
-                rank(pick, count, &mut Draw::new(key))
-            }
-            ParentRow::Of { through, table: between, column } => {
-                let ordinal = self.looked_up(row, *through, *between).unwrap_or_default();
-                let other = Row { table: *between, ordinal, parents: &[], ..*row };
-                let other = Row { line: 0, state: 0, change: 0, ..other };
-                let via = &self.table(*between).columns[*column];
-                match &via.filler {
-                    Filler::Reference { parent, .. } => {
-                        self.parent_ordinal(via, parent, table, &other)
-                    }
-                    _ => 0,
-                }
-            }
-        }
-    }
-
-    /// A column of another row, whose value follows from that row's number alone.
-    pub(super) fn pure_value(
-        &self,
-        table: TableId,
-        column: usize,
-        ordinal: u64,
-        action: &mut Action,
-    ) -> Value {
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        self.column_value(&self.table(table).columns[column], &row, action)
     }
 }
 

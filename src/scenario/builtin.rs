@@ -30,6 +30,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
     ("user", include_str!("../../schemas/user.yaml")),
     ("web_events", include_str!("../../schemas/web_events.yaml")),
+    ("web_events_original", include_str!("../../schemas/web_events_original.yaml")),
 ];
 
 /// The lists that schemas take lines from: path from the schemas' folder, and text.

@@ -100,14 +100,14 @@ impl Connection {
         let sink = world.domain_of(&row.decision, 0);
         world.render(&row.decision, &mut self.action);
         let effects = self.action.operations().iter().map(Effect::from).collect();
-        let sent = self.shared.clock.now();
+        let at = self.shared.clock.now();
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(row.decision.stream));
         stream.at(row.due()).counters.sent += 1;
         let ticket = self.events.next_ticket();
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
         stream.counters.bytes += bytes;
-        let sent = Sent { row, effects, sent };
+        let sent = Sent { row, effects, at };
         records.account.handed_over(&sent.effects, bytes);
         self.events.depart(sent);
     }
@@ -132,7 +132,7 @@ impl Connection {
     /// Settles what became of a slot. Returns whether it counts against the target.
     pub(super) fn settle_event(&mut self, outcome: &Outcome, now: u64) -> bool {
         let Some(sent) = self.events.arrive(outcome.ticket) else { return false };
-        let known = now.saturating_sub(outcome.waited_ns).max(sent.sent);
+        let known = now.saturating_sub(outcome.waited_ns).max(sent.at);
         match &outcome.result {
             Ok(_) => {
                 self.finish_event(&sent, measure::Outcome::Acknowledged, known);
@@ -158,7 +158,7 @@ impl Connection {
     fn finish_event(&self, sent: &Sent, outcome: measure::Outcome<'_>, known: u64) {
         let mut records = self.records.borrow_mut();
         let recorder = records.recorder.stream(usize::from(sent.row.decision.stream));
-        recorder.finished(&sent.row.stamps(sent.sent, known), outcome);
+        recorder.finished(&sent.row.stamps(sent.at, known), outcome);
     }
 
     fn except_event(&mut self, sent: &Sent, kind: ExceptionKind) {

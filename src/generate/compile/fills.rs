@@ -60,8 +60,8 @@ pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> Made {
 /// the numbers of all parents.
 fn watch(names: &Names<'_>, columns: &mut [Column], decided: &[Parent]) -> Vec<usize> {
     let mut watched = Vec::new();
-    for number in 0..columns.len() {
-        let Filler::Lookup { through, table, column } = columns[number].filler else { continue };
+    for looking in columns {
+        let Filler::Lookup { through, table, column } = looking.filler else { continue };
         let Some(states) = names.walk(table, column) else { continue };
         let Some(place) = decided.iter().position(|parent| parent.column == through) else {
             continue;
@@ -71,7 +71,7 @@ fn watch(names: &Names<'_>, columns: &mut [Column], decided: &[Parent]) -> Vec<u
             watched.len() - 1
         });
         let names = states.names.iter().map(|name| text(name)).collect();
-        columns[number].filler = Filler::Watched { at: decided.len() + at, names };
+        looking.filler = Filler::Watched { at: decided.len() + at, names };
     }
     watched
 }

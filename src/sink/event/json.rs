@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::action::Action;
+use crate::action::TableInfo;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::schema::ColumnType;
@@ -34,6 +35,11 @@ impl Form {
             (number, prefix.into_boxed_slice(), *kind)
         });
         Self { columns: prefixed.collect(), key }
+    }
+
+    /// Of a table, if its rows are events.
+    pub(crate) fn of(table: &TableInfo) -> Option<Self> {
+        Some(Self::new(&table.columns, &table.hidden, table.event?.key))
     }
 
     /// Appends the event whose columns have these values.
