@@ -36,6 +36,7 @@ mod connection;
 mod destination;
 mod events;
 mod flight;
+mod fresh;
 mod gate;
 mod lateness;
 mod mending;

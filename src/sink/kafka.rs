@@ -212,7 +212,8 @@ impl Publisher for KafkaPublisher {
         // What is not out by then is not acknowledged, and counted so.
         let _ = self.producer.flush(within);
         let reports = self.producer.context();
-        let (before, until) = (reports.told.load(Ordering::Acquire), Instant::now() + LAST_STATISTICS);
+        let (before, until) =
+            (reports.told.load(Ordering::Acquire), Instant::now() + LAST_STATISTICS);
         while reports.told.load(Ordering::Acquire) == before && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
         }

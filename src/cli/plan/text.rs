@@ -189,7 +189,12 @@ fn events(outlook: &Outlook) -> Vec<Vec<String>> {
     let mut rows = vec![["event", "sent", "each", "in all"].map(str::to_owned).to_vec()];
     for EventOutlook { target, event, sent, event_bytes, bytes } in &outlook.events {
         let all = bytes.map_or_else(|| "?".to_owned(), format_bytes);
-        rows.push(vec![format!("{target}: {event}"), count(*sent), format_bytes(*event_bytes), all]);
+        rows.push(vec![
+            format!("{target}: {event}"),
+            count(*sent),
+            format_bytes(*event_bytes),
+            all,
+        ]);
     }
     rows
 }
