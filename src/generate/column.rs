@@ -275,11 +275,7 @@ impl World {
                     .map_or(Value::Null, |parent| self.made_value(*table, columns, parent, action))
             }
             Filler::State { names } => names[row.state].value(action),
-            Filler::Watched { at, names } => {
-                let state = row.parents.get(*at).and_then(|state| usize::try_from(*state).ok());
-                let name = state.and_then(|state| names.get(state));
-                name.map_or(Value::Null, |name| name.value(action))
-            }
+            Filler::Watched { at, names } => watched(row, *at, names, action),
             Filler::Line => Value::Int(i64::from(row.line)),
             Filler::Chance(chance) => {
                 let place =
@@ -292,6 +288,13 @@ impl World {
             Filler::Email { .. } | Filler::Derived(_) | Filler::Dependent(_) => Value::Null,
         }
     }
+}
+
+/// Where the row of a reference is on its walk, as it was decided.
+fn watched(row: &Row<'_>, at: usize, names: &[Constant], action: &mut Action) -> Value {
+    let state = row.parents.get(at).and_then(|state| usize::try_from(*state).ok());
+    let name = state.and_then(|state| names.get(state));
+    name.map_or(Value::Null, |name| name.value(action))
 }
 
 /// The first share above `unit`, of shares that rise.

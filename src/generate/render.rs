@@ -60,8 +60,9 @@ impl World {
                 StepKind::Insert { .. } => self.render_insert(step, decision, action),
                 StepKind::Update { statement, set, walks, .. } => {
                     let shape = shape(step.table, Change::Update, *statement, 1);
-                    let state = usize::try_from(decision.pick(step.at + 1)).unwrap_or(0);
-                    let state = if *walks { state } else { 0 };
+                    // Only a row that walks has its state among the picks.
+                    let state = if *walks { decision.pick(step.at + 1) } else { 0 };
+                    let state = usize::try_from(state).unwrap_or(0);
                     self.render_update((shape, row, state), set, decision, action);
                 }
                 StepKind::Upsert { statement, set, .. } => {
