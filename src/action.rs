@@ -1,6 +1,7 @@
 //! The waist: what generators make and sinks send. Knows no generator and no destination.
 
 mod catalog;
+mod take;
 mod text;
 
 use crate::schema::Geometry;
@@ -18,6 +19,9 @@ pub use catalog::EventInfo;
 pub use catalog::Statement;
 pub use catalog::StatementKind;
 pub use catalog::TableInfo;
+pub use take::Cell;
+pub use take::Take;
+pub use take::TakeRows;
 pub use text::write_value;
 
 /// A table of the run, counted over all its domains.

@@ -206,16 +206,26 @@ impl Shared {
         })
     }
 
-    /// Stops a run whose last slot was due longer ago than the scenario lets it drain.
+    /// When the last slot of what is under way is due, and what that is; `None` if only a number of
+    /// slots ends it.
+    fn last_due(&self) -> Option<(u64, &'static str)> {
+        if let Some(began) = self.began() {
+            return Some((began.saturating_add(nanoseconds(self.length()?)), "the last slot"));
+        }
+        let warmup = nanoseconds(self.job.scenario.load.warmup);
+        Some((self.ready.opened()?.saturating_add(warmup), "the warm-up"))
+    }
+
+    /// Stops a run whose last slot was due longer ago than the scenario lets it drain; also if that was
+    /// the last of the warm-up.
     fn end_of_patience(&self, now: u64) {
-        let Some((began, length)) = self.began().zip(self.length()) else { return };
+        let Some((last_due, part)) = self.last_due() else { return };
         let drain = self.job.scenario.load.drain;
-        let until = began.saturating_add(nanoseconds(length)).saturating_add(nanoseconds(drain));
-        if now > until {
+        if now > last_due.saturating_add(nanoseconds(drain)) {
             let drain = format_duration(drain);
             let reason = format!(
-                "what was due had not settled {drain} after the last slot (`drain`): the target \
-                 did not keep up"
+                "what was due had not settled {drain} after {part} (`drain`): the target did not \
+                 keep up"
             );
             self.job.stop.tell(stop::Level::Cancel, End::Stopped(reason));
         }

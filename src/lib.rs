@@ -26,6 +26,7 @@ pub mod action;
 pub mod pace;
 pub mod scenario;
 pub mod generate;
+pub mod fit;
 pub mod measure;
 pub mod embedded;
 pub mod sink;

@@ -1,15 +1,15 @@
 //! Values that come from other rows: whichever row it is, what is asked of it follows from its number.
 
 use crate::action::Action;
+use crate::action::Cell;
 use crate::action::TableId;
+use crate::action::Take;
 use crate::action::Value;
 use crate::generate::column::Column;
 use crate::generate::column::Filler;
 use crate::generate::column::ParentRow;
 use crate::generate::column::Row;
-use crate::generate::column::as_held;
 use crate::generate::derive::derived;
-use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::pick::rank;
 use crate::generate::world::World;
@@ -58,14 +58,14 @@ impl World {
         match &column.filler {
             _ if self.is_null(column, row) => Value::Null,
             Filler::Derived(expression) => derived(column.kind, expression, first, action),
-            Filler::Email { from } => {
-                let number = self.number(row.table, row.ordinal);
-                email(column, number, from.map(|at| first + at), action)
-            }
             Filler::Dependent(dependent) => {
                 self.dependent_value((column, dependent), row, first, action)
             }
-            filler => as_held(column.kind, self.fill(column, filler, row, action)),
+            filler => {
+                let mut cell = Cell::new(action, first);
+                self.fill(column, filler, row, &mut cell);
+                cell.value
+            }
         }
     }
 
@@ -108,7 +108,20 @@ impl World {
         ordinal: u64,
         action: &mut Action,
     ) -> Value {
+        let mut cell = Cell::alone(action);
+        self.put_pure(table, column, ordinal, &mut cell);
+        cell.value
+    }
+
+    /// The same, given away.
+    pub(super) fn put_pure(
+        &self,
+        table: TableId,
+        column: usize,
+        ordinal: u64,
+        out: &mut impl Take,
+    ) {
         let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        self.column_value(&self.table(table).columns[column], &row, action)
+        self.put_column(&self.table(table).columns[column], &row, out);
     }
 }

@@ -100,14 +100,19 @@ impl World {
         let row = Row { state: state.unwrap_or(0), ..new_row(step, decision, &parents) };
         self.render_row(&row, action);
         for owned in &table.owned {
-            self.render_owned(*owned, &row, action);
+            self.each_owned(*owned, &row, |row| self.render_row(row, action));
         }
     }
 
     /// The rows of an owned table that belong to a row.
-    pub(super) fn render_owned(&self, table: TableId, owner: &Row<'_>, action: &mut Action) {
+    pub(super) fn each_owned(
+        &self,
+        table: TableId,
+        owner: &Row<'_>,
+        mut each: impl FnMut(&Row<'_>),
+    ) {
         for line in 1..=self.owned_count(table, owner.ordinal) {
-            self.render_row(&Row { table, line, parents: &[], ..*owner }, action);
+            each(&Row { table, line, parents: &[], ..*owner });
         }
     }
 

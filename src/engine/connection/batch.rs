@@ -7,10 +7,13 @@ use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Batch;
 use crate::engine::batch::Batches;
+use crate::engine::batch::Held;
 use crate::engine::batch::Row;
 use crate::engine::connection::Connection;
+use crate::engine::connection::rest::rest;
 use crate::engine::connection::settle::TRIES_MAX;
 use crate::engine::stop::Level;
+use crate::generate::Due;
 use crate::generate::Turn;
 use crate::measure;
 use crate::measure::End;
@@ -42,15 +45,26 @@ impl Connection {
         }
     }
 
-    /// When the next batch is to be sent even if it is not full.
-    pub(super) fn linger_until(&self) -> Option<u64> {
-        self.batches.linger_until(self.linger())
+    /// When the next batch is to be sent even if it is not full, or again.
+    pub(super) fn batch_ready_at(&self) -> Option<u64> {
+        if self.batches.is_quiet() {
+            return None;
+        }
+        self.batches.ready_at(self.linger(), self.shared.clock.now())
+    }
+
+    /// Whether too many batches wait on the ways that a stream's may go.
+    fn is_full(&self, stream: u16) -> bool {
+        let mix = &self.shared.job.scenario.load.streams[usize::from(stream)].mix;
+        self.batches.is_full(mix.iter().map(|entry| entry.domain))
     }
 
     /// Takes a lane's next slot into a batch; of an unlimited stream, several.
     pub(super) fn take_batched(&mut self, number: usize, most: usize, now: u64) {
-        if self.batches.is_full() {
-            self.batches.held.push(number);
+        if let Some(Due { stream, .. }) = self.lanes[number].lane.peek()
+            && self.is_full(stream)
+        {
+            self.batches.held.push(Held { lane: number, stream });
             self.lanes[number].is_noted = true;
             return;
         }
@@ -85,7 +99,7 @@ impl Connection {
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
             }
-            if intended.is_some() || self.batches.is_full() {
+            if intended.is_some() || self.is_full(due.stream) {
                 break;
             }
         }
@@ -101,18 +115,22 @@ impl Connection {
         self.batches.shut_lingering(self.linger(), now);
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
-                let Some(batch) = self.batches.next(route) else { break };
+                let Some(batch) = self.batches.next(route, now) else { break };
                 self.submit_batch(batch);
             }
         }
-        if self.batches.is_full() || self.shared.job.stop.level() != Level::Run {
+        if self.batches.held.is_empty() || self.shared.job.stop.level() != Level::Run {
             return;
         }
-        for number in std::mem::take(&mut self.batches.held) {
-            let lane = &mut self.lanes[number];
+        let held = std::mem::take(&mut self.batches.held);
+        let (full, free): (Vec<Held>, Vec<Held>) =
+            held.into_iter().partition(|held| self.is_full(held.stream));
+        self.batches.held = full;
+        for held in free {
+            let lane = &mut self.lanes[held.lane];
             lane.idle_since = now;
             lane.is_noted = false;
-            self.schedule(number, now);
+            self.schedule(held.lane, now);
         }
     }
 
@@ -168,6 +186,8 @@ impl Connection {
                 | ErrorClass::DiskFull
         );
         if passes && batch.losses < TRIES_MAX {
+            let who = usize::try_from(batch.order).unwrap_or(usize::MAX);
+            batch.rests_until = now + rest(batch.losses, now, who);
             self.batches.again(batch);
             return (0, 0);
         }
@@ -228,8 +248,8 @@ impl Connection {
     /// What is not in flight is not sent any more; of one way, or of all. `is_over` if what was sent
     /// before and is not there is not sent again either.
     pub(super) fn drop_batches(&mut self, route: Option<usize>, is_over: bool) {
-        for number in std::mem::take(&mut self.batches.held) {
-            self.lanes[number].is_noted = false;
+        for held in std::mem::take(&mut self.batches.held) {
+            self.lanes[held.lane].is_noted = false;
         }
         let now = self.shared.clock.now();
         for batch in self.batches.take_unsent(route) {

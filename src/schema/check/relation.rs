@@ -230,15 +230,7 @@ impl<'a> World<'a> {
 
     /// An action that updates a column.
     fn updater(&self, at: At, column: usize) -> Option<&'a str> {
-        let actions = &self.schemas[at.0].schema.actions;
-        let updates = |step: &Step| match step {
-            Step::Update { table, set, .. } => {
-                *table == at.1 && set.iter().any(|(other, _)| *other == column)
-            }
-            _ => false,
-        };
-        let found = actions.iter().find(|action| action.steps.iter().any(updates));
-        found.map(|action| action.name.as_str())
+        self.schemas[at.0].schema.changer(at.1, column).map(|action| action.name.as_str())
     }
 
     /// Refuses tables that need each other before they can have a row.
