@@ -18,6 +18,7 @@ use crate::units::parse_duration;
 mod check;
 mod clean;
 mod describe;
+mod observe;
 mod output;
 mod place;
 mod plan;

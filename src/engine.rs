@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::generate::World;
+use crate::measure::Clock;
 use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Gates;
@@ -18,6 +19,7 @@ use crate::measure::Recorder;
 use crate::measure::Second;
 use crate::measure::Spans;
 use crate::measure::StreamFacts;
+use crate::observe::Witness;
 use crate::pace::nanoseconds;
 use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
@@ -50,7 +52,6 @@ pub use account::Account;
 pub use destination::Destination;
 
 use breaker::Breaker;
-use clock::Clock;
 use gate::Gate;
 use lateness::Lateness;
 use lateness::Oldest;
@@ -78,6 +79,10 @@ pub struct Job {
     pub feed: Feed,
     /// Who may end it.
     pub stop: Stop,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Who is told what became of what is sent, if anybody observes.
+    pub witness: Option<Witness>,
     /// Who keeps each second.
     pub seconds: SyncSender<Second>,
 }
@@ -125,7 +130,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     job.warn_of_idle();
     let workers = job.workers.clamp(1, connections);
     let shared = Arc::new(Shared {
-        clock: Clock::start(),
+        clock: job.clock,
         ready: Gate::new(connections),
         warm: Gate::new(connections),
         breaker: Breaker::default(),

@@ -43,6 +43,8 @@ pub(super) struct Batch {
     pub(super) refusal: Option<ErrorClass>,
     /// When its rows were first sent.
     pub(super) sent: u64,
+    /// When they were last sent, if anybody observes.
+    pub(super) submitted_ns: u64,
     /// A crash took it back after it had been acknowledged and recorded.
     pub(super) was_acknowledged: bool,
     /// Until when it rests, on the run's clock, before it is tried again; 0 if it does not.
@@ -164,6 +166,7 @@ impl Batches {
                 losses: 0,
                 refusal: None,
                 sent: 0,
+                submitted_ns: 0,
                 was_acknowledged: false,
                 rests_until: 0,
             });

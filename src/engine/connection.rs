@@ -49,6 +49,7 @@ mod rest;
 mod schedule;
 mod sessions;
 mod settle;
+mod tell;
 mod wait;
 
 /// Slots taken before what they became is sent.
@@ -329,6 +330,11 @@ impl Connection {
         } else if flight.tries > 0 {
             counters.retries += 1;
             counters.retries_after.count(flight.refusal.take(), 1);
+        }
+        if flight.attempts == 0 {
+            flight.submitted_ns = flight.stamps.sent;
+        } else if self.shared.job.witness.is_some() {
+            flight.submitted_ns = self.shared.clock.now();
         }
         flight.tries += 1;
         flight.attempts += 1;

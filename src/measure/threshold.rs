@@ -153,7 +153,7 @@ pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed
     match threshold.metric {
         Metric::Sched | Metric::Queue | Metric::Service | Metric::Response => {
             let is_known = durations.count() >= threshold.min_samples.max(1);
-            is_known.then(|| statistic(durations, threshold.statistic, *seconds)).flatten()
+            is_known.then(|| of_durations(durations, threshold.statistic, *seconds)).flatten()
         }
         Metric::FailedRatio => {
             is_counted.then(|| Observed::Ratio(real(counters.fallen()) / real(settled)))
@@ -165,10 +165,17 @@ pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed
         Metric::Unknown => is_counted.then(|| of(counters.unknown)),
         Metric::Missed => is_counted.then(|| of(counters.missed)),
         Metric::Skipped => is_counted.then(|| of(counters.skipped)),
+        // These are judged by what observers found: see `judge_observed`.
+        _ => None,
     }
 }
 
-fn statistic(histogram: &Histogram, statistic: Statistic, seconds: f64) -> Option<Observed> {
+/// A statistic of a distribution, which was recorded over so many seconds.
+pub(super) fn of_durations(
+    histogram: &Histogram,
+    statistic: Statistic,
+    seconds: f64,
+) -> Option<Observed> {
     let duration = match statistic {
         Statistic::Count => return Some(Observed::Count(histogram.count())),
         Statistic::Rate => return Some(Observed::Rate(rate(histogram.count(), seconds))),
@@ -189,7 +196,15 @@ pub(super) fn holds(threshold: &Threshold, observed: Observed) -> bool {
 
 /// Judges a threshold by what its part of the run came to at its end, `at` after the beginning.
 pub(super) fn judge(threshold: &Threshold, sample: &Sample, at: Duration) -> Judgement {
-    let observed = observe(threshold, sample);
+    judge_observed(threshold, observe(threshold, sample), at)
+}
+
+/// Judges a threshold by what was found, if anything was.
+pub(super) fn judge_observed(
+    threshold: &Threshold,
+    observed: Option<Observed>,
+    at: Duration,
+) -> Judgement {
     let passed = observed.map_or(threshold.passes_without_data, |it| holds(threshold, it));
     Judgement {
         observed,

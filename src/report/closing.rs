@@ -17,6 +17,7 @@ use crate::measure::Verdict;
 use crate::units::format_bytes;
 
 use super::judged::threshold;
+use super::observed::observed;
 use super::sums::retries;
 use super::sums::sums;
 use super::text::Align;
@@ -102,6 +103,7 @@ pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
     sections.push(tables(&summary.tables));
     sections.push(events::events(&summary.events));
     sections.push(sums(&summary.shared, colour));
+    sections.push(observed(summary, colour));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());
     let mut last: Vec<_> =

@@ -2,6 +2,7 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),

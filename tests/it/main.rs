@@ -24,6 +24,7 @@ mod judging;
 mod kafka;
 mod layers;
 mod mistakes;
+mod observing;
 mod odd_names;
 mod pacing;
 mod picks;

@@ -106,6 +106,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         },
         watched: Vec::new(),
         gates: gates(&["shop"]),
+        findings: None,
     };
     (facts, recorder)
 }

@@ -18,6 +18,7 @@ use crate::generate::Turn;
 use crate::measure;
 use crate::measure::End;
 use crate::measure::ErrorClass;
+use crate::observe::FactFate;
 use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
@@ -145,6 +146,9 @@ impl Connection {
         stream.counters.batched += rows;
         if batch.tries == 0 {
             batch.sent = self.shared.clock.now();
+            batch.submitted_ns = batch.sent;
+        } else if self.shared.job.witness.is_some() {
+            batch.submitted_ns = self.shared.clock.now();
         }
         let refusal = batch.refusal.take();
         for row in &batch.rows {
@@ -201,6 +205,11 @@ impl Connection {
 
     fn acknowledged_batch(&mut self, batch: Batch, shortfalls: &[(u32, u32)], now: u64) {
         self.finish(&batch, measure::Outcome::Acknowledged, now);
+        self.tell_batch(&batch, now, || {
+            // Which of them fell short is not known.
+            let is_whole = shortfalls.is_empty();
+            if is_whole { FactFate::Committed(Vec::new()) } else { FactFate::Unknown }
+        });
         self.records.borrow_mut().account.acknowledged(&batch.effects, shortfalls);
         if !shortfalls.is_empty() {
             // Which row fell short is not known; they are counted.
@@ -275,6 +284,7 @@ impl Connection {
         for ticket in self.batches.tickets(route) {
             let Some(batch) = self.batches.arrive(ticket) else { continue };
             self.finish(&batch, measure::Outcome::Unknown, now);
+            self.tell_batch(&batch, now, || FactFate::Unknown);
             self.records.borrow_mut().account.unknown(&batch.effects);
             self.except_rows(&batch.rows, ExceptionKind::Unknown);
         }
@@ -322,6 +332,7 @@ impl Connection {
             }
             let Some(mut batch) = self.batches.take_newest(route) else { break };
             batch.was_acknowledged = true;
+            self.tell_batch(&batch, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&batch.effects);
             let stream = records.recorder.stream(usize::from(batch.stream));

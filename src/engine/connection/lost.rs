@@ -14,6 +14,7 @@ use crate::engine::mending::Mending;
 use crate::engine::mending::PAUSE_MIN;
 use crate::engine::stop::Level;
 use crate::measure::End;
+use crate::observe::FactFate;
 use crate::pace::nanoseconds;
 use crate::sink::Fate;
 use crate::sink::Lost;
@@ -220,6 +221,7 @@ impl Connection {
             }
             self.lanes[number].fresh.remove(newest);
             flight.note_effects(&self.action);
+            self.tell(&flight, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&flight.effects);
             let stream = usize::from(flight.decision.stream);

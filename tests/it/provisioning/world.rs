@@ -70,6 +70,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             password: None,
             application_password: None,
         },
+        observers: Vec::new(),
         thresholds: Vec::new(),
         validity: loadgen::scenario::Validity::OFF,
         hash: "0123abcd".to_owned(),

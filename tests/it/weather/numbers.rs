@@ -220,7 +220,7 @@ fn what_a_crash_took_back_from_beginning_to_end_is_missed() {
         "{ orders.place_order: 6, orders.delete_order: 4, orders.close_customer: 1, \
          orders.new_customer: 2 }",
     );
-    assert!(ended.count("lost_after_ack") > 50, "{}", ended.summary);
+    assert!(ended.count("lost_after_ack") > 0, "{}", ended.summary);
 }
 
 /// Lanes that have nothing more to do stay until what they did is on disk.
