@@ -8,6 +8,7 @@ mod download;
 mod error;
 mod folder;
 mod interrupt;
+mod kafka;
 mod machine;
 mod server;
 mod sweep;
@@ -23,6 +24,7 @@ pub use crate::embedded::binaries::Binaries;
 pub use crate::embedded::binaries::Search;
 pub use crate::embedded::error::EmbeddedError;
 pub use crate::embedded::interrupt::Interrupt;
+pub use crate::embedded::kafka::EmbeddedKafka;
 pub use crate::embedded::machine::Machine;
 pub use crate::embedded::sweep::Swept;
 

@@ -37,6 +37,7 @@ pub use bound::Bound;
 pub use cgroup::Periods;
 pub use clock::Clock;
 pub use counters::Counters;
+pub use counters::EventCounts;
 pub use counters::Retries;
 pub use counters::TableCounts;
 pub use failures::ErrorClass;

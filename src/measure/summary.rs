@@ -11,6 +11,7 @@ use crate::scenario::Threshold;
 use super::Bound;
 use super::Digest;
 use super::End;
+use super::EventCounts;
 use super::FailureCount;
 use super::Findings;
 use super::Gate;
@@ -75,8 +76,8 @@ pub struct Summary {
     pub shared: Vec<SharedSum>,
     /// The measured part of each stream.
     pub streams: Vec<StreamSummary>,
-    /// Events sent; always empty, as no target takes events yet.
-    pub events: [(); 0],
+    /// Events sent, by where they went.
+    pub events: Vec<EventCounts>,
     /// How late each table's changes were observed; empty unless something observes.
     pub lag: Vec<LagSummary>,
     /// What was expected at the far ends and what came; `null` unless something observes.
@@ -182,6 +183,7 @@ pub struct RunFacts {
     /// Reasons that the engine already knows; usually none.
     pub invalid_because: Vec<String>,
     pub tables: Vec<TableCounts>,
+    pub events: Vec<EventCounts>,
     pub shared: Vec<SharedSum>,
     /// One for each stream of the scenario, in its order.
     pub streams: Vec<StreamFacts>,
@@ -280,7 +282,7 @@ impl Summary {
             tables: facts.tables,
             shared: facts.shared,
             streams,
-            events: [],
+            events: facts.events,
             lag,
             verification,
             thresholds,

@@ -163,8 +163,11 @@ mod tests {
                 ("id".to_owned(), ColumnType::Integer),
                 ("x".to_owned(), ColumnType::Integer),
             ],
+            hidden: Vec::new(),
             key: vec![0],
             shared: false,
+            is_sent: true,
+            event: None,
         };
         Catalog { tables: vec![table], ..Catalog::default() }
     }

@@ -21,6 +21,7 @@ mod fills;
 mod fingerprints;
 mod fitting;
 mod judging;
+mod kafka;
 mod layers;
 mod mistakes;
 mod observing;

@@ -90,6 +90,7 @@ impl Connection {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.batches.is_quiet()
+            && self.events.is_quiet()
             && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
     }
 
@@ -100,6 +101,7 @@ impl Connection {
 
     fn has_work(&self) -> bool {
         !self.batches.is_quiet()
+            || !self.events.is_quiet()
             || self.lanes.iter().any(|lane| lane.flight.is_some())
             || self.routes.iter().any(|route| route.mending.is_some())
     }

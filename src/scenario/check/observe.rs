@@ -37,19 +37,17 @@ pub(super) fn observers(
         let mut refuse = |message: String, help: &str| {
             problems.add(Problem::new(message).at(slot.on.place).help(help));
         };
-        let is_discard = file
-            .targets
-            .0
-            .iter()
-            .any(|all| matches!(all.0.get(target), Some((_, Some(TargetFile::Discard(_))))));
-        if is_discard {
+        let written = file.targets.0.iter().find_map(|all| all.0.get(target)?.1.as_ref());
+        let why_not = match written {
+            Some(TargetFile::Discard(_)) => Some("keeps nothing that could be observed"),
+            Some(TargetFile::Kafka(_)) => Some("has no slot: it is no PostgreSQL"),
+            Some(TargetFile::Postgres(_)) | None => None,
+        };
+        if let Some(why_not) = why_not {
             let help = "a slot is of a `postgres` target";
-            refuse(
-                format!("the target `{}` keeps nothing that could be observed", slot.on.value),
-                help,
-            );
+            refuse(format!("the target `{}` {why_not}", slot.on.value), help);
         }
-        if !is_discard
+        if why_not.is_none()
             && !domains.is_empty()
             && !domains.iter().any(|domain| domain.target == target)
         {

@@ -130,7 +130,8 @@ fn sudden(segment: &Segment) -> f64 {
     let Segment::Trace { stretches } = segment else { return 0.0 };
     let length = stretches.last().map_or(0, |last| last.end_ns);
     let begins = std::iter::once(0).chain(stretches.iter().map(|stretch| stretch.end_ns));
-    let short = begins.zip(stretches.iter()).filter(|(begin, it)| it.end_ns - begin < length / 1_000);
+    let short =
+        begins.zip(stretches.iter()).filter(|(begin, it)| it.end_ns - begin < length / 1_000);
     short.map(|(_, stretch)| stretch.slots).sum()
 }
 
