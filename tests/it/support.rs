@@ -3,6 +3,8 @@
 
 #[path = "support/command.rs"]
 pub(crate) mod command;
+#[path = "support/firehose.rs"]
+pub(crate) mod firehose;
 #[path = "support/loadgen.rs"]
 pub(crate) mod loadgen;
 #[path = "support/machine.rs"]
