@@ -1,5 +1,4 @@
-//! One domain: its tables, how each column is filled, and its actions. What is *meant*; a value of
-//! [`Schema`] has passed `schema/check.rs`.
+//! One domain: tables, fills, actions. What is *meant*; a [`Schema`] has passed `schema/check.rs`.
 
 pub mod order;
 pub mod places;

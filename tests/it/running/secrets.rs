@@ -148,7 +148,8 @@ fn a_password_is_kept_nowhere_however_it_is_spelled() {
             "--set=targets.operational={ postgres: { url: \"postgres://a:pa55w0rd@[::1]/x\" } }",
         );
         let done = Done::from(command.output().unwrap());
-        assert!([0, 99].contains(&done.code), "{form}: {}", done.err);
+        // On a busy machine a tenth of a second may be late enough to be invalid.
+        assert!([0, 6, 99].contains(&done.code), "{form}: {}", done.err);
         let mut all = format!("{}{}", done.out, done.err);
         everything_in(&folder.path().join("run"), &mut all);
         assert!(all.contains("cdc:") && all.contains("cdc.application_password="), "{form}");
