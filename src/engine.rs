@@ -35,6 +35,7 @@ mod clock;
 mod connection;
 mod destination;
 mod flight;
+mod fresh;
 mod gate;
 mod lateness;
 mod mending;

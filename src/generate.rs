@@ -42,6 +42,7 @@ pub use lane::Lane;
 pub use lane::RowId;
 pub use lane::Turn;
 pub use lane::Unscheduled;
+pub use moment::Hours;
 pub use seeding::Chunk;
 pub use sums::Addition;
 pub use world::World;

@@ -29,6 +29,7 @@ pub mod generate;
 pub mod measure;
 pub mod embedded;
 pub mod sink;
+pub mod verify;
 pub mod engine;
 pub mod report;
 pub mod cli;

@@ -36,6 +36,10 @@ pub trait Sink {
         outcomes: &mut Vec<Outcome>,
     ) -> Poll<Result<(), Lost>>;
 
+    /// Sends what was submitted as far as that takes no waiting, sooner than [`Sink::poll`] would. A way
+    /// that is lost shows there.
+    fn send(&mut self) {}
+
     /// Makes a new way, once. On it, nothing that was in flight can still take effect. May be
     /// called again after an error.
     fn recover(&mut self) -> impl Future<Output = Result<(), Lost>>;

@@ -13,12 +13,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::action::Action;
 use crate::engine::Destination;
 use crate::engine::Shared;
-use crate::engine::account::Effect;
 use crate::engine::agenda::Agenda;
 use crate::engine::alarm::Alarm;
 use crate::engine::alarm::Sleeper;
@@ -28,6 +25,7 @@ use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
 use crate::engine::mending::Mending;
 use crate::engine::stop::Level;
+use crate::engine::stop::Listener;
 use crate::engine::worker::Records;
 use crate::generate::Decision;
 use crate::generate::Due;
@@ -69,7 +67,7 @@ pub(super) struct Connection {
     /// Wakes it, some time after its time has come at most.
     sleeper: Sleeper,
     wake_ns: u64,
-    stop: watch::Receiver<Level>,
+    stop: Listener,
     period: Period,
     /// Lanes whose action rests before it is tried again, by the end of the rest.
     resting: BinaryHeap<Reverse<(u64, usize)>>,
@@ -139,7 +137,7 @@ impl Connection {
             routes: routes.collect(),
             sleeper: alarm.sleeper(),
             wake_ns: alarm.wake_ns(),
-            stop: shared.job.stop.watch(),
+            stop: shared.job.stop.listen(),
             period: Period::WarmUp(0),
             resting: BinaryHeap::new(),
             outcomes: Vec::new(),
@@ -176,25 +174,6 @@ impl Connection {
             self.rest().await;
         }
         self.end().await;
-    }
-
-    /// Whether every lane has come to its end and nothing is under way.
-    fn is_done(&self) -> bool {
-        // Whoever has nothing to do in the warm-up is waited for at its end all the same.
-        let is_warming = matches!(self.period, Period::WarmUp(_));
-        // A way that is being made may show that something must be sent again.
-        let is_mending = self.routes.iter().any(|route| route.mending.is_some());
-        !is_warming && !is_mending && self.agenda.is_empty() && self.is_quiet()
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.batches.is_quiet()
-            && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
-    }
-
-    /// Whether its warm-up is over.
-    fn is_settled(&self) -> bool {
-        matches!(self.period, Period::WarmUp(_)) && self.agenda.is_empty() && self.is_quiet()
     }
 
     /// Puts a lane's next slot on the agenda, if it has one.
@@ -260,6 +239,9 @@ impl Connection {
     fn take_due(&mut self) {
         for _ in 0..TURN_MAX {
             // Read again for each: what the ones before it took is our own lateness.
+            if self.agenda.is_empty() {
+                return;
+            }
             let now = self.shared.clock.now();
             let Some(number) = self.agenda.take(now) else { return };
             self.lanes[number].is_noted = false;
@@ -318,7 +300,7 @@ impl Connection {
         let flight = Flight::new(decision, stamps);
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
-        if self.is_too_late(number, now) {
+        if let Some(now) = self.too_late_at(number) {
             self.leave_out(number);
             return self.go_on(number, now);
         }
@@ -359,18 +341,25 @@ impl Connection {
     fn fill(&mut self) {
         self.wake_rested();
         for route in 0..self.routes.len() {
-            while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
-                let Some(number) = self.routes[route].queue.pop_front() else { break };
-                let now = self.shared.clock.now();
-                if self.is_too_late(number, now) {
-                    self.leave_out(number);
-                    self.idle(number, now);
-                } else {
-                    self.submit(route, number);
-                }
-            }
+            self.fill_route(route);
         }
         self.fill_batches();
+    }
+
+    /// Submits what waits for room on a route. Returns whether there was something.
+    fn fill_route(&mut self, route: usize) -> bool {
+        let mut has_submitted = false;
+        while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
+            let Some(number) = self.routes[route].queue.pop_front() else { break };
+            if let Some(now) = self.too_late_at(number) {
+                self.leave_out(number);
+                self.idle(number, now);
+            } else {
+                self.submit(route, number);
+                has_submitted = true;
+            }
+        }
+        has_submitted
     }
 
     fn submit(&mut self, route: usize, number: usize) {
@@ -379,8 +368,7 @@ impl Connection {
         let ticket = u32::try_from(number).unwrap_or(u32::MAX);
         let receipt = self.routes[route].sink.submit(ticket, &self.action);
         flight.horizon = receipt.horizon;
-        flight.effects.clear();
-        flight.effects.extend(self.action.operations().iter().map(Effect::from));
+        flight.note_effects(&self.action);
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;

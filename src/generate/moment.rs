@@ -184,12 +184,14 @@ fn year(us: i64) -> i64 {
     era * 400 + of_era + i64::from(day_of_year >= 306)
 }
 
-/// From which second of each day until which it is open: from Monday on; beyond 86,400 on the next day.
-struct Hours([Option<(u32, u32)>; 7]);
+/// Opening hours: from which second of each day until which it is open, from Monday on; beyond 86,400 on the
+/// next day.
+#[derive(Debug, Clone)]
+pub struct Hours([Option<(u32, u32)>; 7]);
 
 impl Hours {
     /// What stands in JSON: `{"Monday": "9:0-17:30"}`. `None` if no day has hours.
-    fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         let mut days = [None; 7];
         for (day, name) in days.iter_mut().zip(DAYS) {
             *day = text.find(name).and_then(|at| {
@@ -198,6 +200,13 @@ impl Hours {
             });
         }
         days.iter().any(Option::is_some).then_some(Self(days))
+    }
+
+    /// Whether it is open at a time, in microseconds since 1970, UTC.
+    pub fn is_open_at(&self, us: i64) -> bool {
+        // The first of January 1970 was a Thursday.
+        let second = (us + 3 * DAY_US).rem_euclid(WEEK_US) / SECOND_US;
+        u32::try_from(second).is_ok_and(|second| self.is_open(second))
     }
 
     fn is_open(&self, second: u32) -> bool {

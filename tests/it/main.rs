@@ -38,5 +38,6 @@ mod same_rows;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
 mod type_zoo;
+mod verifying;
 mod weather;
 mod zoo;

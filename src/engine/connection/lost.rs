@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::engine::connection::Connection;
 use crate::engine::destination::AnySink;
-use crate::engine::flight::Flight;
+use crate::engine::fresh::Fresh;
 use crate::engine::mending::Mending;
 use crate::engine::mending::PAUSE_MIN;
 use crate::engine::stop::Level;
@@ -127,7 +127,7 @@ impl Connection {
             match self.routes[route].sink.make_durable().await {
                 Ok(()) => {
                     self.lanes.iter_mut().for_each(|lane| {
-                        lane.fresh.retain(|(_, flight)| flight.sink != route);
+                        lane.fresh.retain(|fresh| fresh.sink != route);
                         if lane.fresh.is_empty() {
                             lane.born.clear();
                         }
@@ -204,20 +204,19 @@ impl Connection {
         route: usize,
         lossy_for: Duration,
     ) -> Result<(), Lost> {
-        let is_here = |(_, flight): &(u64, Flight)| flight.sink == route;
+        let is_here = |fresh: &Fresh| fresh.sink == route;
         // The crash came after this; what was acknowledged long before it was on disk.
-        let newest = self.lanes[number].fresh.back().map_or(0, |(at, _)| *at);
+        let newest = self.lanes[number].fresh.back().map_or(0, |fresh| fresh.at);
         while let Some(newest) = self.lanes[number].fresh.iter().rposition(is_here) {
-            let (_, flight) = &self.lanes[number].fresh[newest];
+            let mut flight = self.lanes[number].fresh[newest].flight();
             flight.render(&self.shared.job.world, &mut self.action);
             // No action in flight has this ticket: it is looked for by its evidence.
             let fate = self.routes[route].sink.resolve(Ticket::MAX, &self.action).await?;
             if fate == Fate::Committed {
                 break;
             }
-            let Some((_, mut flight)) = self.lanes[number].fresh.remove(newest) else { break };
-            flight.is_submitted = false;
-            flight.was_acknowledged = true;
+            self.lanes[number].fresh.remove(newest);
+            flight.note_effects(&self.action);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&flight.effects);
             let stream = usize::from(flight.decision.stream);

@@ -4,6 +4,7 @@
 use crate::engine::account::ExceptionKind;
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
+use crate::engine::fresh::Fresh;
 use crate::sink::Sink;
 
 impl Connection {
@@ -22,12 +23,12 @@ impl Connection {
         let Some(next) = next.filter(|_| !flight.was_acknowledged) else { return false };
         self.records.borrow_mut().account.acknowledged(&flight.effects, shortfalls);
         let is_lossy = self.routes[flight.sink].sink.lossy_for().filter(|_| shortfalls.is_empty());
-        let done = is_lossy.map(|lossy_for| (flight.clone(), lossy_for));
+        let done = is_lossy.map(|lossy_for| (Fresh::new(flight.clone(), now), lossy_for));
         if !shortfalls.is_empty() {
             lane.account.except(&flight.decision, flight.part, ExceptionKind::Short);
         }
         if let Some((done, lossy_for)) = done {
-            self.lanes[number].remember(done, now, lossy_for, (&world, &mut self.rows));
+            self.lanes[number].remember(done, lossy_for, (&world, &mut self.rows));
         }
         if let Some(flight) = &mut self.lanes[number].flight {
             flight.turn_to(next, &world);

@@ -3,6 +3,7 @@
 use crate::engine::account::ExceptionKind;
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
+use crate::engine::fresh::Fresh;
 use crate::engine::stop::Level;
 use crate::generate::RowId;
 use crate::measure;
@@ -19,12 +20,11 @@ const WRONG_MAX: usize = 1 << 22;
 const WRONG_MIN: usize = 1024;
 
 impl Connection {
-    /// Settles all outcomes that have come in.
-    pub(super) fn settle_outcomes(&mut self) {
+    /// Settles all outcomes that have come in by `now`.
+    pub(super) fn settle_outcomes(&mut self, now: u64) {
         if self.outcomes.is_empty() {
             return;
         }
-        let now = self.shared.clock.now();
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let (mut settled, mut broken) = (0, 0);
         for outcome in outcomes.drain(..) {
@@ -84,7 +84,7 @@ impl Connection {
             && shortfalls.is_empty()
         {
             let scratch = (&*self.shared.job.world, &mut self.rows);
-            self.lanes[number].remember(flight, now, lossy_for, scratch);
+            self.lanes[number].remember(Fresh::new(flight, now), lossy_for, scratch);
         }
         self.idle(number, now);
     }
