@@ -1,5 +1,6 @@
 //! The waist: what generators make and sinks send. Knows no generator and no destination.
 
+mod take;
 mod text;
 
 use crate::schema::ColumnType;
@@ -12,6 +13,9 @@ use crate::units::Interval;
 use crate::units::Network;
 use crate::units::TimeOfDay;
 
+pub use take::Cell;
+pub use take::Take;
+pub use take::TakeRows;
 pub use text::write_value;
 
 /// A table of the run, counted over all its domains.

@@ -2,10 +2,13 @@
 //! what its references name.
 
 use crate::action::Action;
+use crate::action::Cell;
 use crate::action::TableId;
+use crate::action::Take;
 use crate::action::Value;
 use crate::generate::chance::Chance;
 use crate::generate::dependent::Dependent;
+use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -14,6 +17,7 @@ use crate::generate::moment::Moment;
 use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
+use crate::generate::words;
 use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
@@ -85,16 +89,16 @@ pub(super) enum Constant {
 }
 
 impl Constant {
-    /// The value, its text copied to the arena.
-    pub(super) fn value(&self, action: &mut Action) -> Value {
+    /// Gives the value away.
+    #[inline]
+    pub(super) fn put(&self, out: &mut impl Take) {
         match self {
-            Self::Value(value) => *value,
-            Self::Text(text) => {
-                let start = action.arena().len();
-                action.arena().push_str(text);
-                action.text_from(start)
+            Self::Value(value) => out.take(*value),
+            Self::Text(text) => out.take_text(text),
+            Self::Written(written) => {
+                let value = typed::written(written, out.scratch());
+                out.take(value);
             }
-            Self::Written(written) => typed::written(written, action),
         }
     }
 }
@@ -120,6 +124,7 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// What its draws are keyed by.
+    #[inline]
     pub(super) fn item(&self) -> u64 {
         self.ordinal ^ u64::from(self.line) << 48 ^ self.change.rotate_left(40)
     }
@@ -133,10 +138,20 @@ impl World {
         row: &Row<'_>,
         action: &mut Action,
     ) -> Value {
+        let mut cell = Cell::alone(action);
+        self.put_column(column, row, &mut cell);
+        cell.value
+    }
+
+    /// Gives the value of a column away that is not computed from other columns of the row, or from
+    /// a text before it only.
+    #[inline]
+    pub(super) fn put_column(&self, column: &Column, row: &Row<'_>, out: &mut impl Take) {
         if self.is_null(column, row) {
-            return Value::Null;
+            out.take(Value::Null);
+        } else {
+            self.fill(column, &column.filler, row, out);
         }
-        as_held(column.kind, self.fill(column, &column.filler, row, action))
     }
 
     /// Whether a decided reference of a row is NULL.
@@ -166,52 +181,84 @@ impl World {
         Draw::new(key).unit() < column.null_rate
     }
 
-    /// The value that a fill makes of a row.
+    /// Gives the value away that a fill makes of a row.
     pub(super) fn fill(
         &self,
         column: &Column,
         filler: &Filler,
         row: &Row<'_>,
-        action: &mut Action,
-    ) -> Value {
+        out: &mut impl Take,
+    ) {
         let key = || self.column_key(column, row);
+        let number = || self.number(row.table, row.ordinal);
         match filler {
             Filler::Sequence { start } => {
-                Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
+                out.take(Value::Int(start.saturating_add_unsigned(number())));
             }
-            Filler::Uuid => Value::Uuid(self.uuid(row.table, row.ordinal)),
-            Filler::Id => self.id(row.table, row.ordinal, action),
-            Filler::Constant(constant) => constant.value(action),
-            Filler::Whole { .. } | Filler::Decimal { .. } | Filler::Real { .. } => {
-                uniform(filler, &mut Draw::new(key()))
+            Filler::Uuid => out.take(Value::Uuid(self.uuid(row.table, row.ordinal))),
+            Filler::Id => out.take_letters(|out| self.id(row.table, row.ordinal, out)),
+            Filler::Constant(constant) => constant.put(out),
+            Filler::Whole { min, count } => {
+                let more = Draw::new(key()).below(*count);
+                out.take(Value::Int(min.saturating_add_unsigned(more)));
             }
+            Filler::Decimal { min, count, scale } => {
+                let unscaled = min.saturating_add_unsigned(Draw::new(key()).below(*count));
+                out.take(Value::Decimal(Decimal { unscaled, scale: *scale }));
+            }
+            Filler::Real { min, width } => {
+                let number = Value::Float(min + width * Draw::new(key()).unit());
+                out.take(as_held(column.kind, number));
+            }
+            Filler::Weighted { values, shares } => {
+                values[pick_share(shares, Draw::new(key()).unit())].put(out);
+            }
+            Filler::Name(part) => out.take_letters(|out| {
+                let start = out.len();
+                Words::new(key()).name(*part, out);
+                // Names are ASCII, so a byte is a character.
+                if let Some(limit) = column.kind.length_max() {
+                    out.truncate(
+                        start.saturating_add(usize::try_from(limit).unwrap_or(usize::MAX)),
+                    );
+                }
+            }),
+            Filler::Email { from } => email(column.kind, number(), *from, out),
+            Filler::EventTime { offset_min, offset_count } => {
+                let offset = Draw::new(key()).below(*offset_count);
+                let at = row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset);
+                out.take(as_held(column.kind, moment(column.kind, at)));
+            }
+            Filler::Listed { values, then } => {
+                match usize::try_from(row.ordinal).ok().and_then(|at| values.get(at)) {
+                    Some(listed) => listed.put(out),
+                    None => self.fill(column, then, row, out),
+                }
+            }
+            Filler::Reference { table, column: target, parent } => {
+                let parent = self.parent_ordinal(column, parent, *table, row);
+                self.put_pure(*table, *target, parent, out);
+            }
+            Filler::State { names } => names[row.state].put(out),
+            Filler::Line => out.take(Value::Int(i64::from(row.line))),
+            rare => {
+                let value = self.made(column, rare, row, out.scratch());
+                out.take(as_held(column.kind, value));
+            }
+        }
+    }
+
+    /// The value of a fill that makes it of several, or takes long anyway.
+    #[inline(never)]
+    fn made(&self, column: &Column, filler: &Filler, row: &Row<'_>, action: &mut Action) -> Value {
+        let key = || self.column_key(column, row);
+        match filler {
             Filler::Lognormal { mu, sigma } => {
                 let normal = standard_normal(&mut Draw::new(key()));
                 round_to(column.kind, libm::exp(mu + sigma * normal))
             }
-            Filler::Weighted { values, shares } => {
-                let at = pick_share(shares, Draw::new(key()).unit());
-                values[at].value(action)
-            }
-            Filler::Listed { values, then } => {
-                match usize::try_from(row.ordinal).ok().and_then(|at| values.get(at)) {
-                    Some(listed) => listed.value(action),
-                    None => self.fill(column, then, row, action),
-                }
-            }
-            Filler::Words { .. } | Filler::Name(_) => text(column, filler, key(), action),
-            Filler::EventTime { offset_min, offset_count } => {
-                let offset = Draw::new(key()).below(*offset_count);
-                moment(
-                    column.kind,
-                    row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset),
-                )
-            }
+            Filler::Words { min, max } => words::text(column.kind, (*min, *max), key(), action),
             Filler::Moment(meant) => self.moment_value(column, meant, row, action),
-            Filler::Reference { table, column: target, parent } => {
-                let parent = self.parent_ordinal(column, parent, *table, row);
-                self.pure_value(*table, *target, parent, action)
-            }
             Filler::Lookup { through, table, column: target } => {
                 let via = &self.table(row.table).columns[*through];
                 match &via.filler {
@@ -223,8 +270,6 @@ impl World {
                     _ => Value::Null,
                 }
             }
-            Filler::State { names } => names[row.state].value(action),
-            Filler::Line => Value::Int(i64::from(row.line)),
             Filler::Chance(chance) => {
                 let place =
                     |name| self::key(self.seed, row.table.0, Purpose::Place, row.item() ^ name);
@@ -232,8 +277,8 @@ impl World {
             }
             Filler::Unique(inner) => self.unique_value(column, inner, row, action),
             Filler::Typed(filler) => self.typed(column.kind, filler, (key(), row), action),
-            // Filled after the others: see `render_row`.
-            Filler::Email { .. } | Filler::Derived(_) | Filler::Dependent(_) => Value::Null,
+            // The others are filled above, or after the columns that they are computed from.
+            _ => Value::Null,
         }
     }
 
@@ -264,26 +309,22 @@ impl World {
         ordinal: u64,
         action: &mut Action,
     ) -> Value {
+        let mut cell = Cell::alone(action);
+        self.put_pure(table, column, ordinal, &mut cell);
+        cell.value
+    }
+
+    /// The same, given away.
+    fn put_pure(&self, table: TableId, column: usize, ordinal: u64, out: &mut impl Take) {
         let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        self.column_value(&self.table(table).columns[column], &row, action)
+        self.put_column(&self.table(table).columns[column], &row, out);
     }
 }
 
 /// The first share above `unit`, of shares that rise.
+#[inline]
 pub(super) fn pick_share(shares: &[f64], unit: f64) -> usize {
     shares.partition_point(|share| *share <= unit).min(shares.len() - 1)
-}
-
-fn uniform(filler: &Filler, draw: &mut Draw) -> Value {
-    match filler {
-        Filler::Whole { min, count } => Value::Int(min.saturating_add_unsigned(draw.below(*count))),
-        Filler::Decimal { min, count, scale } => {
-            let unscaled = min.saturating_add_unsigned(draw.below(*count));
-            Value::Decimal(Decimal { unscaled, scale: *scale })
-        }
-        Filler::Real { min, width } => Value::Float(min + width * draw.unit()),
-        _ => Value::Null,
-    }
 }
 
 /// A standard normal number, by Box and Muller's method (1958), with portable functions.
@@ -292,26 +333,11 @@ pub(super) fn standard_normal(draw: &mut Draw) -> f64 {
     radius * libm::cos(std::f64::consts::TAU * draw.unit())
 }
 
-fn text(column: &Column, filler: &Filler, key: u64, action: &mut Action) -> Value {
-    let start = action.arena().len();
-    let mut words = Words::new(key);
-    match filler {
-        Filler::Words { min, max } => {
-            let more = Draw::new(!key).below(u64::from(max - min) + 1);
-            words.words(min + u32::try_from(more).unwrap_or(0), action.arena());
-        }
-        Filler::Name(part) => words.name(*part, action.arena()),
-        _ => {}
-    }
-    cut(column.kind, start, action);
-    action.text_from(start)
-}
-
 /// Shortens the text from `start` on to what the column holds, in characters.
 pub(super) fn cut(kind: ColumnType, start: usize, action: &mut Action) {
-    let (ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) = kind else { return };
-    let arena = action.arena();
+    let Some(limit) = kind.length_max() else { return };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let arena = action.arena();
     if arena.len() - start > limit
         && let Some((end, _)) = arena[start..].char_indices().nth(limit)
     {
@@ -320,6 +346,7 @@ pub(super) fn cut(kind: ColumnType, start: usize, action: &mut Action) {
 }
 
 /// A moment as the column holds it.
+#[inline]
 pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
     match kind {
         ColumnType::Date => {
@@ -330,6 +357,7 @@ pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
 }
 
 /// A value as the column holds it and what is computed from it sees it: a `real` keeps 24 bits.
+#[inline]
 pub(super) fn as_held(kind: ColumnType, value: Value) -> Value {
     match (kind, value) {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]

@@ -72,13 +72,14 @@ impl World {
             })
         });
         catalog.ranks = seeding::ranks(&tables);
+        let groups = names.tables.groups();
         Self {
             seed: scenario.seed,
             has_deletes,
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),
-            groups: Tables { scenario }.groups(),
+            groups,
             tables,
             actions,
             streams,
@@ -93,6 +94,7 @@ impl World {
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     scenario: &'a Scenario,
+    tables: Tables<'a>,
     /// The number of the first table, and of the first action, of each domain.
     first: Vec<(usize, usize)>,
 }
@@ -105,7 +107,7 @@ impl<'a> Names<'a> {
             first.push(next);
             next = (next.0 + domain.schema.tables.len(), next.1 + domain.schema.actions.len());
         }
-        Self { scenario, first }
+        Self { scenario, tables: Tables::new(scenario), first }
     }
 
     /// A table by the number of its domain and its number there.
@@ -149,15 +151,16 @@ fn table(
         key: written.key.clone(),
         shared: written.shared,
     });
-    let mortal = Tables { scenario }.is_mortal((domain, number));
+    let mortal = names.tables.is_mortal((domain, number));
     Table {
         taken: 0,
         stems: Vec::new(),
         proof: 0,
-        lanes: Tables { scenario }.lanes((domain, number)),
-        numbers_max: Tables { scenario }.numbers_max((domain, number)),
+        lanes: names.tables.lanes((domain, number)),
+        numbers_max: names.tables.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
+        is_straight: fills::is_straight(&columns),
         columns,
         key: written.key.clone(),
         owner: written.owner.as_ref().map(|owner| Owner {
@@ -241,7 +244,9 @@ fn parameters(info: &TableInfo, set: &[Assignment]) -> Vec<ColumnType> {
 fn parameter(how: &Assign, kind: ColumnType) -> Option<ColumnType> {
     match (how, kind) {
         _ if !how.has_parameter() => None,
-        (Assign::Multiply, _) => Some(ColumnType::Numeric { precision: 18, scale: 9 }),
+        (Assign::Multiply, _) => {
+            Some(ColumnType::Numeric { precision: 18, scale: 9, is_bare: false })
+        }
         (Assign::Append, _) => Some(ColumnType::Text),
         _ => Some(kind),
     }
@@ -310,7 +315,7 @@ pub(super) fn parent_row(
     reference: &schema::Reference,
     place: usize,
 ) -> ParentRow {
-    let tables = Tables { scenario: names.scenario };
+    let tables = &names.tables;
     let is_free = |parent| tables.is_still(parent) && !tables.is_shared(parent);
     if tables.target(reference).is_none_or(is_free) {
         ParentRow::Still(reference.pick.clone())

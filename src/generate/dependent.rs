@@ -1,6 +1,7 @@
 //! Columns that look at another column of the row: see [`crate::schema::Dependent`].
 
 use crate::action::Action;
+use crate::action::Cell;
 use crate::action::Value;
 use crate::generate::chance::Sampler;
 use crate::generate::column::Column;
@@ -52,7 +53,9 @@ impl World {
             Dependent::Given { cases, otherwise, .. } => {
                 let case = cases.iter().find(|(value, _)| is_same(value, seen, action));
                 let filler = case.map_or(otherwise, |(_, filler)| filler);
-                self.fill(column, filler, row, action)
+                let mut cell = Cell::new(action, first);
+                self.fill(column, filler, row, &mut cell);
+                cell.value
             }
             Dependent::Correlated { other, correlation, own, .. } => {
                 let chance = draw().unit();

@@ -2,6 +2,7 @@
 //! the decision only.
 
 use crate::action::Action;
+use crate::action::Cell;
 use crate::action::Change;
 use crate::action::Shape;
 use crate::action::StatementId;
@@ -12,9 +13,7 @@ use crate::generate::RowId;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::column::as_held;
 use crate::generate::derive::derived;
-use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -84,14 +83,19 @@ impl World {
         let row = new_row(step, decision, &parents);
         self.render_row(&row, action);
         for owned in &table.owned {
-            self.render_owned(*owned, &row, action);
+            self.each_owned(*owned, &row, |row| self.render_row(row, action));
         }
     }
 
     /// The rows of an owned table that belong to a row.
-    pub(super) fn render_owned(&self, table: TableId, owner: &Row<'_>, action: &mut Action) {
+    pub(super) fn each_owned(
+        &self,
+        table: TableId,
+        owner: &Row<'_>,
+        mut each: impl FnMut(&Row<'_>),
+    ) {
         for line in 1..=self.owned_count(table, owner.ordinal) {
-            self.render_row(&Row { table, line, parents: &[], ..*owner }, action);
+            each(&Row { table, line, parents: &[], ..*owner });
         }
     }
 
@@ -124,14 +128,14 @@ impl World {
             let value = match &column.filler {
                 _ if self.is_null(column, row) => Value::Null,
                 Filler::Derived(expression) => derived(column.kind, expression, first, action),
-                Filler::Email { from } => {
-                    let number = self.number(row.table, row.ordinal);
-                    email(column, number, from.map(|at| first + at), action)
-                }
                 Filler::Dependent(dependent) => {
                     self.dependent_value((column, dependent), row, first, action)
                 }
-                filler => as_held(column.kind, self.fill(column, filler, row, action)),
+                filler => {
+                    let mut cell = Cell::new(action, first);
+                    self.fill(column, filler, row, &mut cell);
+                    cell.value
+                }
             };
             action.set(first + number, value);
         }
@@ -165,7 +169,11 @@ impl World {
         for each in set {
             let value = match each {
                 SetValue::Draw(column) => self.column_value(column, &row, action),
-                SetValue::Constant(constant) => constant.value(action),
+                SetValue::Constant(constant) => {
+                    let mut cell = Cell::alone(action);
+                    constant.put(&mut cell);
+                    cell.value
+                }
                 SetValue::Nothing => continue,
             };
             action.push(value);

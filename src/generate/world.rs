@@ -67,6 +67,9 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
     pub(super) order: Vec<usize>,
+    /// Whether its values may be given away as they are made: each needs nothing of the row but
+    /// texts before it.
+    pub(super) is_straight: bool,
     /// The key, as column indexes.
     pub(super) key: Vec<usize>,
     /// Set for owned tables.
@@ -307,6 +310,7 @@ impl World {
     }
 
     /// What a row's unique values are made from: its run-wide number, behind those that are taken.
+    #[inline]
     pub(super) fn number(&self, table: TableId, ordinal: u64) -> u64 {
         self.table(table).taken.wrapping_add(ordinal)
     }
@@ -328,6 +332,7 @@ impl World {
         sessions.map_or(self.lanes, Sessions::most)
     }
 
+    #[inline]
     pub(super) fn table(&self, id: TableId) -> &Table {
         &self.tables[usize::from(id.0)]
     }

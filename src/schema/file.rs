@@ -7,7 +7,7 @@ mod types;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::schema::check::BARE;
+use crate::schema::check::bare_words;
 use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
@@ -220,7 +220,7 @@ pub(crate) struct FillFile {
 
 impl BareWords for FillFile {
     fn words() -> Vec<(&'static str, &'static str)> {
-        BARE.into_iter().chain(["toggle"]).map(|word| (word, meaning(word))).collect()
+        bare_words().chain(["toggle"]).map(|word| (word, meaning(word))).collect()
     }
 }
 

@@ -248,9 +248,10 @@ pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
             Value::Decimal(decimal(number, kind.digits().1))
         }
         (number, ColumnType::Real | ColumnType::Double) => Value::Float(real(number)),
-        (Literal::Int(number), ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint) => {
-            Value::Int(*number)
-        }
+        (
+            Literal::Int(number),
+            ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid,
+        ) => Value::Int(*number),
         (Literal::Text(text), ColumnType::Uuid) => {
             uuid::Uuid::parse_str(text).map_or(Value::Null, |uuid| Value::Uuid(uuid.into_bytes()))
         }
@@ -286,6 +287,15 @@ pub(super) fn order(columns: &[Column]) -> Vec<usize> {
         }
     }
     order
+}
+
+/// Whether no column needs more of its row than the text of a column before it.
+pub(super) fn is_straight(columns: &[Column]) -> bool {
+    columns.iter().enumerate().all(|(number, column)| match &column.filler {
+        Filler::Derived(_) | Filler::Dependent(_) => false,
+        Filler::Email { from } => from.is_none_or(|from| from < number),
+        _ => true,
+    })
 }
 
 fn uses(expression: &Expression) -> Vec<usize> {

@@ -105,7 +105,7 @@ fn change(table: &TableInfo, assignment: &Assignment, of: &str, place: &mut usiz
 /// of the ones before it.
 fn within(kind: ColumnType, number: &str) -> String {
     let ends = match kind {
-        ColumnType::Numeric { precision, scale } => {
+        ColumnType::Numeric { precision, scale, .. } => {
             let (digits, scale) = (usize::from(precision), usize::from(scale));
             let nines = "9".repeat(digits);
             let (whole, part) = nines.split_at(digits - scale);

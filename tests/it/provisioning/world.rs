@@ -121,7 +121,7 @@ fn schema(name: &str) -> Schema {
         vec![
             column("id", ColumnType::Uuid, Fill::Uuid),
             column("customer_id", ColumnType::Bigint, to(name, "customers", "id")),
-            column("value", ColumnType::Numeric { precision: 12, scale: 2 }, one()),
+            column("value", ColumnType::Numeric { precision: 12, scale: 2, is_bare: false }, one()),
         ],
         &[0],
     );
