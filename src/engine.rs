@@ -2,12 +2,15 @@
 //! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::generate::World;
+use crate::measure::Clock;
 use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Gates;
@@ -18,6 +21,7 @@ use crate::measure::Recorder;
 use crate::measure::Second;
 use crate::measure::Spans;
 use crate::measure::StreamFacts;
+use crate::observe::Witness;
 use crate::pace::nanoseconds;
 use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
@@ -34,6 +38,7 @@ mod catch_up;
 mod clock;
 mod connection;
 mod destination;
+mod events;
 mod flight;
 mod fresh;
 mod gate;
@@ -49,7 +54,6 @@ pub use account::Account;
 pub use destination::Destination;
 
 use breaker::Breaker;
-use clock::Clock;
 use gate::Gate;
 use lateness::Lateness;
 use lateness::Oldest;
@@ -77,6 +81,10 @@ pub struct Job {
     pub feed: Feed,
     /// Who may end it.
     pub stop: Stop,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Who is told what became of what is sent, if anybody observes.
+    pub witness: Option<Witness>,
     /// Who keeps each second.
     pub seconds: SyncSender<Second>,
 }
@@ -94,6 +102,11 @@ struct Shared {
     breaker: Breaker,
     oldest: Oldest,
     census: Census,
+    /// Ways that are lost and not made again yet.
+    away: AtomicUsize,
+    /// By series: whether it is of a stream that only sends events, so that any number of a lane's slots
+    /// may be under way.
+    is_event: Vec<bool>,
 }
 
 /// What came of a load.
@@ -121,12 +134,14 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     job.warn_of_idle();
     let workers = job.workers.clamp(1, connections);
     let shared = Arc::new(Shared {
-        clock: Clock::start(),
+        clock: job.clock,
         ready: Gate::new(connections),
         warm: Gate::new(connections),
         breaker: Breaker::default(),
         census: Census::new(job.scenario.load.streams.len()),
+        is_event: job.events_only(),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
+        away: AtomicUsize::new(0),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
@@ -201,17 +216,30 @@ impl Shared {
         })
     }
 
-    /// Stops a run whose last slot was due longer ago than the scenario lets it drain.
+    /// When the last slot of what is under way is due, and what that is; `None` if only a number of
+    /// slots ends it.
+    fn last_due(&self) -> Option<(u64, &'static str)> {
+        if let Some(began) = self.began() {
+            return Some((began.saturating_add(nanoseconds(self.length()?)), "the last slot"));
+        }
+        let warmup = nanoseconds(self.job.scenario.load.warmup);
+        Some((self.ready.opened()?.saturating_add(warmup), "the warm-up"))
+    }
+
+    /// Stops a run whose last slot was due longer ago than the scenario lets it drain; also if that was
+    /// the last of the warm-up.
     fn end_of_patience(&self, now: u64) {
-        let Some((began, length)) = self.began().zip(self.length()) else { return };
+        let Some((last_due, part)) = self.last_due() else { return };
         let drain = self.job.scenario.load.drain;
-        let until = began.saturating_add(nanoseconds(length)).saturating_add(nanoseconds(drain));
-        if now > until {
+        if now > last_due.saturating_add(nanoseconds(drain)) {
             let drain = format_duration(drain);
-            let reason = format!(
-                "what was due had not settled {drain} after the last slot (`drain`): the target \
-                 did not keep up"
-            );
+            let why = match self.away.load(Ordering::Relaxed) {
+                0 => "the target did not keep up".to_owned(),
+                1 => "a connection was lost and not made again".to_owned(),
+                away => format!("{away} connections were lost and not made again"),
+            };
+            let reason =
+                format!("what was due had not settled {drain} after {part} (`drain`): {why}");
             self.job.stop.tell(stop::Level::Cancel, End::Stopped(reason));
         }
     }
@@ -314,6 +342,25 @@ impl Job {
         let domains = self.world.domains_of(group);
         let allowed = domains.iter().map(|domain| self.destinations[*domain].connections()).min();
         allowed.unwrap_or(1)
+    }
+
+    /// Which series are of streams that only send events: all of a group, as its lanes are shared.
+    fn events_only(&self) -> Vec<bool> {
+        let mut all = vec![false; self.world.series.len()];
+        for (group, streams) in self.world.groups.iter().enumerate() {
+            let domains = self.world.domains_of(group);
+            let is_event =
+                |domain: &usize| !self.scenario.is_stored(&self.scenario.domains[*domain]);
+            let is_open = |stream: &usize| self.world.plan(*stream).sessions().is_none();
+            // A session waits for the answer, and one decision goes to one domain.
+            if domains.len() == 1 && domains.iter().all(is_event) && streams.iter().all(is_open) {
+                let series = (0_u16..).zip(&mut all);
+                series
+                    .filter(|(series, _)| streams.contains(&self.world.stream_of(*series)))
+                    .for_each(|(_, is_event)| *is_event = true);
+            }
+        }
+        all
     }
 
     /// Says so if connections were asked for that have no lane.

@@ -14,8 +14,10 @@ mod drawn;
 mod find;
 mod kind;
 mod moment;
+mod reference;
 mod set;
 pub(crate) mod typed;
+mod walk;
 pub(crate) mod written;
 
 use crate::units::Decimal;
@@ -56,8 +58,11 @@ pub use moment::Through;
 pub use moment::Week;
 pub use pattern::Pattern;
 pub use pattern::Piece;
+pub use reference::Pick;
+pub use reference::Reference;
 pub use set::Set;
 pub use typed::TypedFill;
+pub use walk::Walk;
 
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +106,15 @@ pub struct Table {
     pub shared: bool,
     /// How many rows it has at `scale: 1`; 0 if it does not say.
     pub rows: u64,
+    /// Set if its rows are events: they are sent by `emit`, and stored by nobody.
+    pub event: Option<Event>,
+}
+
+/// What the rows of a table are as events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// The column whose value is the key of the record.
+    pub key: Option<usize>,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -125,6 +139,8 @@ pub struct States {
     pub names: Vec<String>,
     /// In which states seeded rows stand, by weight: one weight for each name.
     pub seeded: Vec<f64>,
+    /// Set if the row walks from state to state by chance.
+    pub walk: Option<Walk>,
 }
 
 /// What the write-ahead log carries of a row that is updated or deleted.
@@ -155,6 +171,8 @@ pub struct Column {
     pub unique: bool,
     /// A condition on it, in SQL.
     pub check: Option<String>,
+    /// Of an event: whether it is left out of what is sent.
+    pub hidden: bool,
     /// How it gets its value.
     pub fill: Fill,
 }
@@ -270,45 +288,6 @@ pub enum NamePart {
     Last,
     /// `Ada Lovelace`
     Full,
-}
-
-/// A reference to a row of another table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reference {
-    /// The schema of the table: this one's, or another domain's.
-    pub schema: String,
-    /// The table.
-    pub table: String,
-    /// Its column: the table's key.
-    pub column: String,
-    /// Which row.
-    pub pick: Pick,
-    /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema, and if the row does not stay.
-    pub enforced: bool,
-    /// Whether the row stays when the row that it names is deleted.
-    pub stays: bool,
-}
-
-/// Which of the living rows.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Pick {
-    /// Each is equally likely.
-    Uniform,
-    /// The newest most: the distance from the newest is geometric with this mean (rows of a lane).
-    Recent {
-        /// Mean distance from the newest row.
-        mean: f64,
-    },
-    /// Evenly among the rows in one of these states (indexes into [`States::names`]).
-    State(Vec<usize>),
-    /// The older the likelier: the row at place `k` by age, counted from 1, as often as
-    /// `k^-exponent` says. So the oldest rows are the hot ones.
-    Zipf {
-        /// Above 0; the greater, the hotter.
-        exponent: f64,
-    },
-    /// Always the oldest, of those in one of these states; of all, if none is given.
-    Oldest(Vec<usize>),
 }
 
 /// The unit of business: steps that commit together.

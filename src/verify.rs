@@ -23,7 +23,10 @@ pub struct Finding {
     pub rows: u64,
     /// How many of them break it.
     pub wrong: u64,
-    /// One that does.
+    /// How many could not be judged: what they name is gone, or says nothing.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unjudged: u64,
+    /// One that breaks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
 }
@@ -33,4 +36,9 @@ impl Finding {
     pub fn holds(&self) -> bool {
         self.wrong == 0
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(rows: &u64) -> bool {
+    *rows == 0
 }

@@ -18,8 +18,10 @@ use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
+use crate::scenario::Domain;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
+use crate::schema::Table;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::qualified;
 use crate::verify::Finding;
@@ -65,6 +67,7 @@ struct Counted {
 /// Rows of a table, as a run counted them.
 #[derive(Debug, Deserialize)]
 struct CountedTable {
+    target: String,
     database: String,
     table: String,
     alive: u64,
@@ -82,7 +85,7 @@ fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
     let overrides =
         Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };
     let scenario = read(&arguments.subject.scenario, &overrides)?;
-    let counted = arguments.run.as_deref().map(counted).transpose()?;
+    let counted = arguments.run.as_deref().map(|run| counted(run, &scenario)).transpose()?;
     let place = Place::find(&scenario)?;
     refuse_embedded(&scenario, &place)?;
     let judged = on_runtime(async {
@@ -126,9 +129,10 @@ impl Sessions {
         for (number, domain) in scenario.domains.iter().enumerate() {
             let Some(address) = place.domain(scenario, domain) else { continue };
             let connect = connector(address, "loadgen/verify".to_owned());
+            let mut seen = None;
             for sessions in [&mut children, &mut parents] {
                 let client = connect(None).await?;
-                source::hold_still(&client).await?;
+                seen = Some(source::hold_still(&client, seen.as_deref()).await?);
                 sessions.insert(number, client);
             }
         }
@@ -147,12 +151,7 @@ async fn counts(
     let mut findings = Vec::new();
     let Some(counted) = counted else { return Ok(findings) };
     for table in &domain.schema.tables {
-        let full = format!("{}.{}", domain.namespace, table.name);
-        let found = counted
-            .tables
-            .iter()
-            .find(|each| each.database == domain.database && each.table == full);
-        let Some(found) = found else { continue };
+        let Some(found) = counted.of(scenario, domain, table) else { continue };
         let client = &sessions.children[&number];
         let rows = source::count(client, &qualified(&domain.namespace, &table.name)).await?;
         findings.push(Finding {
@@ -162,13 +161,25 @@ async fn counts(
             ),
             rows,
             wrong: rows.abs_diff(found.alive),
+            unjudged: 0,
             example: (rows != found.alive).then(|| format!("it has {rows}")),
         });
     }
     Ok(findings)
 }
 
-fn counted(folder: &Path) -> Result<Counted, Refusal> {
+impl Counted {
+    fn of(&self, scenario: &Scenario, domain: &Domain, table: &Table) -> Option<&CountedTable> {
+        let target = &scenario.targets[domain.target].name;
+        let name = format!("{}.{}", domain.namespace, table.name);
+        self.tables.iter().find(|each| {
+            (&each.target, &each.database, &each.table) == (target, &domain.database, &name)
+        })
+    }
+}
+
+/// What a run counted; it must have been of this scenario, as far as tables show.
+fn counted(folder: &Path, scenario: &Scenario) -> Result<Counted, Refusal> {
     let path = folder.join("summary.json");
     let refuse = |why: String| Refusal {
         text: format!(
@@ -178,7 +189,18 @@ fn counted(folder: &Path) -> Result<Counted, Refusal> {
         code: 2,
     };
     let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))
+    let counted: Counted =
+        serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    for domain in &scenario.domains {
+        let mut tables = domain.schema.tables.iter();
+        if let Some(table) = tables.find(|table| counted.of(scenario, domain, table).is_none()) {
+            let (name, database) = (&table.name, &domain.database);
+            return Err(refuse(format!(
+                "it counts no table `{name}` in a database `{database}`: it is of another scenario"
+            )));
+        }
+    }
+    Ok(counted)
 }
 
 fn tell(findings: &[Finding], format: As) -> u8 {
@@ -206,9 +228,13 @@ fn tell(findings: &[Finding], format: As) -> u8 {
 }
 
 fn rows(finding: &Finding) -> String {
-    let Finding { rows, wrong, example, .. } = finding;
+    let Finding { rows, wrong, unjudged, example, .. } = finding;
+    let rest = match unjudged {
+        0 => String::new(),
+        some => format!(", {some} more cannot be judged"),
+    };
     match example {
-        None => format!("{rows} rows"),
-        Some(example) => format!("{wrong} wrong of {rows} rows; {example}"),
+        None => format!("{rows} rows{rest}"),
+        Some(example) => format!("{wrong} wrong of {rows} rows{rest}; {example}"),
     }
 }

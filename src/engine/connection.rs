@@ -21,6 +21,7 @@ use crate::engine::alarm::Alarm;
 use crate::engine::alarm::Sleeper;
 use crate::engine::batch::Batches;
 use crate::engine::destination::AnySink;
+use crate::engine::events::Events;
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
 use crate::engine::mending::Mending;
@@ -28,7 +29,6 @@ use crate::engine::stop::Level;
 use crate::engine::stop::Listener;
 use crate::engine::worker::Records;
 use crate::generate::Decision;
-use crate::generate::Due;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::Turn;
@@ -41,12 +41,15 @@ use crate::sink::Sink;
 
 mod batch;
 mod end;
+mod events;
 mod late;
 mod lost;
 mod parts;
 mod rest;
+mod schedule;
 mod sessions;
 mod settle;
+mod tell;
 mod wait;
 
 /// Slots taken before what they became is sent.
@@ -73,6 +76,7 @@ pub(super) struct Connection {
     resting: BinaryHeap<Reverse<(u64, usize)>>,
     outcomes: Vec<Outcome>,
     batches: Batches,
+    events: Events,
     action: Action,
     rows: Vec<RowId>,
 }
@@ -142,6 +146,7 @@ impl Connection {
             resting: BinaryHeap::new(),
             outcomes: Vec::new(),
             batches: Batches::default(),
+            events: Events::new(shared.job.connections()),
             action: Action::default(),
             rows: Vec::new(),
             records: Rc::clone(records),
@@ -176,65 +181,6 @@ impl Connection {
         self.end().await;
     }
 
-    /// Puts a lane's next slot on the agenda, if it has one.
-    fn schedule(&mut self, number: usize, now: u64) {
-        if self.lanes[number].is_noted {
-            return;
-        }
-        let Some(due) = self.lanes[number].lane.peek() else { return };
-        if self.lanes[number].session.is_some() {
-            return self.schedule_session(number, &due, now);
-        }
-        let world = &self.shared.job.world;
-        let boundary = world.plan_of(due.stream).boundary_ns();
-        let Some(intended) = self.intended(&self.lanes[number], &due) else {
-            return self.schedule_unlimited(number, due, now);
-        };
-        if matches!(self.period, Period::WarmUp(_)) && due.planned_ns >= boundary {
-            // Its warm-up is over: it goes on when everybody's is.
-            return;
-        }
-        let factor = self.late(due.stream).factor;
-        let release = self.lanes[number].catch_up.release(intended, due.planned_ns, factor);
-        self.note(number, release, due.planned_ns);
-    }
-
-    /// An unlimited stream goes on until the clock, or its limit, says stop.
-    fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
-        let plan = self.shared.job.world.plan_of(due.stream);
-        match self.period {
-            Period::WarmUp(began) if now >= began + plan.boundary_ns() => return,
-            Period::WarmUp(_) => {}
-            Period::Measuring(began) => {
-                let length = plan.measured().map(crate::pace::nanoseconds);
-                let is_over = length.is_some_and(|length| now >= began.saturating_add(length));
-                if is_over || self.lanes[number].left == Some(0) {
-                    return;
-                }
-            }
-        }
-        self.note(number, now, due.planned_ns);
-    }
-
-    fn note(&mut self, number: usize, release: u64, planned_ns: u64) {
-        self.lanes[number].catch_up.note(release);
-        self.lanes[number].is_noted = true;
-        self.agenda.add(release, planned_ns, number);
-    }
-
-    /// When a slot of a lane is due on the run's clock; `None` in an unlimited stream.
-    fn intended(&self, lane: &LaneRun, due: &Due) -> Option<u64> {
-        if let Some(session) = &lane.session {
-            return Some(session.intended(due.planned_ns));
-        }
-        let plan = self.shared.job.world.plan_of(due.stream);
-        let boundary = plan.boundary_ns();
-        plan.is_open().then(|| match self.period {
-            Period::WarmUp(began) => began + due.planned_ns,
-            Period::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
-        })
-    }
-
     /// Takes the slots that are due.
     fn take_due(&mut self) {
         for _ in 0..TURN_MAX {
@@ -260,6 +206,9 @@ impl Connection {
         }
         if let Some(most) = self.batch_rows(due.stream) {
             return self.take_batched(number, most, now);
+        }
+        if self.is_event(due.stream) {
+            return self.take_event(number, now);
         }
         let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
@@ -344,6 +293,7 @@ impl Connection {
             self.fill_route(route);
         }
         self.fill_batches();
+        self.fill_events();
     }
 
     /// Submits what waits for room on a route. Returns whether there was something.
@@ -370,6 +320,7 @@ impl Connection {
         flight.horizon = receipt.horizon;
         flight.note_effects(&self.action);
         let mut records = self.records.borrow_mut();
+        records.account.handed_over(&flight.effects, receipt.bytes);
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.bytes += receipt.bytes;
@@ -379,6 +330,11 @@ impl Connection {
         } else if flight.tries > 0 {
             counters.retries += 1;
             counters.retries_after.count(flight.refusal.take(), 1);
+        }
+        if flight.attempts == 0 {
+            flight.submitted_ns = flight.stamps.sent;
+        } else if self.shared.job.witness.is_some() {
+            flight.submitted_ns = self.shared.clock.now();
         }
         flight.tries += 1;
         flight.attempts += 1;

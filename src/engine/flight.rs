@@ -61,6 +61,8 @@ pub(super) struct Flight {
     /// The part: see [`World::part_from`]. Those before it were acknowledged.
     pub(super) part: usize,
     pub(super) stamps: Stamps,
+    /// When its last attempt was sent, if anybody observes.
+    pub(super) submitted_ns: u64,
     /// Attempts at all parts so far.
     pub(super) attempts: u32,
     /// Attempts at this part so far.
@@ -89,6 +91,7 @@ impl Flight {
             decision,
             part: 0,
             stamps,
+            submitted_ns: 0,
             attempts: 0,
             tries: 0,
             effects: SmallVec::new(),

@@ -14,7 +14,6 @@ use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::key::key_of;
 use crate::generate::moment::Moment;
-use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
 use crate::generate::words;
@@ -60,8 +59,13 @@ pub(super) enum Filler {
     Moment(Box<Moment>),
     Reference { table: TableId, column: usize, parent: ParentRow },
     Lookup { through: usize, table: TableId, column: usize },
+    // As a lookup, of a column that is made from others of its row: these, in the order in which they
+    // are filled.
+    LookupMade { through: usize, table: TableId, columns: Vec<usize> },
     Derived(Expression),
     State { names: Vec<Constant> },
+    // Where the row of a decided reference is on its walk: this place among the row's parents.
+    Watched { at: usize, names: Vec<Constant> },
     Line,
     Chance(Chance),
     Dependent(Box<Dependent>),
@@ -78,6 +82,8 @@ pub(super) enum ParentRow {
     Decided(usize),
     /// Any row of a table that stands still; by the row's own number.
     Still(Pick),
+    /// The row that this column of another row names, to which a column of ours refers.
+    Of { through: usize, table: TableId, column: usize },
 }
 
 /// A value that does not change.
@@ -89,6 +95,13 @@ pub(super) enum Constant {
 }
 
 impl Constant {
+    /// The value, made in `action`.
+    pub(super) fn value(&self, action: &mut Action) -> Value {
+        let mut cell = Cell::alone(action);
+        self.put(&mut cell);
+        cell.value
+    }
+
     /// Gives the value away.
     #[inline]
     pub(super) fn put(&self, out: &mut impl Take) {
@@ -240,6 +253,7 @@ impl World {
                 self.put_pure(*table, *target, parent, out);
             }
             Filler::State { names } => names[row.state].put(out),
+            Filler::Watched { at, names } => watched(row, *at, names, out),
             Filler::Line => out.take(Value::Int(i64::from(row.line))),
             rare => {
                 let value = self.made(column, rare, row, out.scratch());
@@ -260,15 +274,14 @@ impl World {
             Filler::Words { min, max } => words::text(column.kind, (*min, *max), key(), action),
             Filler::Moment(meant) => self.moment_value(column, meant, row, action),
             Filler::Lookup { through, table, column: target } => {
-                let via = &self.table(row.table).columns[*through];
-                match &via.filler {
-                    _ if self.is_null(via, row) => Value::Null,
-                    Filler::Reference { parent, .. } => {
-                        let parent = self.parent_ordinal(via, parent, *table, row);
-                        self.pure_value(*table, *target, parent, action)
-                    }
-                    _ => Value::Null,
-                }
+                let parent = self.looked_up(row, *through, *table);
+                parent
+                    .map_or(Value::Null, |parent| self.pure_value(*table, *target, parent, action))
+            }
+            Filler::LookupMade { through, table, columns } => {
+                let parent = self.looked_up(row, *through, *table);
+                parent
+                    .map_or(Value::Null, |parent| self.made_value(*table, columns, parent, action))
             }
             Filler::Chance(chance) => {
                 let place =
@@ -281,43 +294,14 @@ impl World {
             _ => Value::Null,
         }
     }
+}
 
-    /// The run-wide number of the row that a reference names.
-    pub(super) fn parent_ordinal(
-        &self,
-        column: &Column,
-        parent: &ParentRow,
-        table: TableId,
-        row: &Row<'_>,
-    ) -> u64 {
-        match parent {
-            ParentRow::Owner => row.ordinal,
-            ParentRow::Decided(place) => row.parents[*place],
-            ParentRow::Still(pick) => {
-                let key = self.column_key(column, row);
-                let count = self.table(table).seeded;
-                rank(pick, count, &mut Draw::new(key))
-            }
-        }
-    }
-
-    /// A column of another row, whose value follows from that row's number alone.
-    pub(super) fn pure_value(
-        &self,
-        table: TableId,
-        column: usize,
-        ordinal: u64,
-        action: &mut Action,
-    ) -> Value {
-        let mut cell = Cell::alone(action);
-        self.put_pure(table, column, ordinal, &mut cell);
-        cell.value
-    }
-
-    /// The same, given away.
-    fn put_pure(&self, table: TableId, column: usize, ordinal: u64, out: &mut impl Take) {
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        self.put_column(&self.table(table).columns[column], &row, out);
+/// Where the row of a reference is on its walk, as it was decided.
+fn watched(row: &Row<'_>, at: usize, names: &[Constant], out: &mut impl Take) {
+    let state = row.parents.get(at).and_then(|state| usize::try_from(*state).ok());
+    match state.and_then(|state| names.get(state)) {
+        Some(name) => name.put(out),
+        None => out.take(Value::Null),
     }
 }
 

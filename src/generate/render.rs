@@ -2,18 +2,15 @@
 //! the decision only.
 
 use crate::action::Action;
-use crate::action::Cell;
 use crate::action::Change;
+use crate::action::Origin;
 use crate::action::Shape;
 use crate::action::StatementId;
 use crate::action::TableId;
-use crate::action::Value;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
-use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::derive::derived;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -21,6 +18,7 @@ use crate::generate::lane::Turn;
 use crate::generate::world::SetValue;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
+use crate::generate::world::Table;
 
 impl World {
     /// Fills `action` with what a decision sends; nothing, if it skips.
@@ -31,45 +29,70 @@ impl World {
 
     /// Adds to `action` what a decision sends: to be committed together with what it holds.
     pub fn render_more(&self, decision: &Decision, action: &mut Action) {
-        self.render_tables(decision, |_| true, action);
+        self.render_tables(decision, (|_| true, Detail::Statements), action);
+    }
+
+    /// Fills `action` with what one part of a decision does, an operation for each row: owned rows that
+    /// go with their owner go one by one, each by its own key.
+    pub fn render_rows(&self, decision: &Decision, part: usize, action: &mut Action) {
+        action.clear();
+        let is_in = |table: TableId| self.part_of(decision, table) == part;
+        self.render_tables(decision, (is_in, Detail::Rows), action);
     }
 
     /// Adds what a decision does in some of its tables.
     pub(super) fn render_tables(
         &self,
         decision: &Decision,
-        is_in: impl Fn(TableId) -> bool,
+        (is_in, detail): (impl Fn(TableId) -> bool, Detail),
         action: &mut Action,
     ) {
         if decision.turn == Turn::Skip {
             return;
         }
+        action.origin = self.origin(decision);
         let mut victims = decision.victims().iter();
         for step in &self.actions[usize::from(decision.action)].steps {
             if matches!(step.kind, StepKind::Delete { .. }) {
                 // The victims of all deletes stand in one list, and the first delete takes it.
-                for victim in victims.by_ref().filter(|victim| is_in(victim.table)) {
-                    self.render_delete(*victim, action);
+                let is_meant = |victim: &&RowId| is_in(victim.table) && self.is_sent(victim.table);
+                for victim in victims.by_ref().filter(is_meant) {
+                    self.render_delete(*victim, detail, action);
                 }
             }
-            if !is_in(step.table) {
+            if !is_in(step.table) || !self.is_sent(step.table) {
                 continue;
             }
             let row = decision.pick(step.at);
             match &step.kind {
                 StepKind::Insert { .. } => self.render_insert(step, decision, action),
-                StepKind::Update { statement, set, .. } => {
+                StepKind::Update { statement, set, walks, .. } => {
                     let shape = shape(step.table, Change::Update, *statement, 1);
-                    self.render_update((shape, row), set, decision, action);
+                    // Only a row that walks has its state among the picks.
+                    let state = if *walks { decision.pick(step.at + 1) } else { 0 };
+                    let state = usize::try_from(state).unwrap_or(0);
+                    self.render_update((shape, row, state), set, decision, action);
                 }
                 StepKind::Upsert { statement, set, .. } => {
                     self.render_upsert((step, *statement), set, decision, action);
                 }
                 StepKind::Delete { .. } => {
-                    self.render_delete(RowId { table: step.table, ordinal: row }, action);
+                    let row = RowId { table: step.table, ordinal: row };
+                    self.render_delete(row, detail, action);
                 }
             }
         }
+    }
+
+    /// What is told of a decision beside its events.
+    fn origin(&self, decision: &Decision) -> Origin {
+        let stream = u16::try_from(self.stream_of(decision.stream)).unwrap_or(u16::MAX);
+        let (slot, hop) = decision.led_by();
+        Origin { series: decision.stream, stream, slot, hop, at_us: decision.at_us }
+    }
+
+    fn is_sent(&self, table: TableId) -> bool {
+        self.catalog.table(table).is_sent
     }
 
     /// What an action is called: `orders.pay`.
@@ -80,7 +103,10 @@ impl World {
     fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {
         let table = self.table(step.table);
         let parents = self.parents_of_new(step, decision);
-        let row = new_row(step, decision, &parents);
+        let state = self
+            .walk(step.table)
+            .and_then(|_| usize::try_from(decision.pick(step.state_at(table))).ok());
+        let row = Row { state: state.unwrap_or(0), ..new_row(step, decision, &parents) };
         self.render_row(&row, action);
         for owned in &table.owned {
             self.each_owned(*owned, &row, |row| self.render_row(row, action));
@@ -107,10 +133,12 @@ impl World {
         of.min + u32::try_from(more).unwrap_or(0)
     }
 
-    /// The numbers of a new row's decided parents.
+    /// The numbers of a new row's decided parents, and behind them the states that it shows.
     fn parents_of_new(&self, step: &Step, decision: &Decision) -> Vec<u64> {
-        let decided = &self.table(step.table).decided;
-        (0..decided.len()).map(|place| decision.pick(step.parent_at(place))).collect()
+        let Table { decided, watched, .. } = self.table(step.table);
+        let walks = usize::from(self.walk(step.table).is_some());
+        let states = decided.len() + walks..decided.len() + walks + watched.len();
+        (0..decided.len()).chain(states).map(|place| decision.pick(step.parent_at(place))).collect()
     }
 
     /// One inserted row.
@@ -125,18 +153,7 @@ impl World {
         let first = action.push_nulls(table.columns.len());
         for number in &table.order {
             let column = &table.columns[*number];
-            let value = match &column.filler {
-                _ if self.is_null(column, row) => Value::Null,
-                Filler::Derived(expression) => derived(column.kind, expression, first, action),
-                Filler::Dependent(dependent) => {
-                    self.dependent_value((column, dependent), row, first, action)
-                }
-                filler => {
-                    let mut cell = Cell::new(action, first);
-                    self.fill(column, filler, row, &mut cell);
-                    cell.value
-                }
-            };
+            let value = self.filled(column, row, first, action);
             action.set(first + number, value);
         }
         first
@@ -144,13 +161,13 @@ impl World {
 
     fn render_update(
         &self,
-        (shape, ordinal): (Shape, u64),
+        (shape, ordinal, state): (Shape, u64, usize),
         set: &[SetValue],
         decision: &Decision,
         action: &mut Action,
     ) {
         let first = action.value_count();
-        self.push_set((shape.table, ordinal), set, decision, action);
+        self.push_set((shape.table, ordinal, state), set, decision, action);
         self.push_key(shape.table, ordinal, action);
         action.finish(first, shape);
     }
@@ -158,22 +175,19 @@ impl World {
     /// The values of assignments to a row.
     fn push_set(
         &self,
-        (table, ordinal): (TableId, u64),
+        (table, ordinal, state): (TableId, u64, usize),
         set: &[SetValue],
         decision: &Decision,
         action: &mut Action,
     ) {
         let change = (u64::from(decision.stream) << 48 | decision.slot) + 1;
         let at_us = decision.at_us;
-        let row = Row { table, ordinal, line: 0, at_us, parents: &[], state: 0, change };
+        let row = Row { table, ordinal, line: 0, at_us, parents: &[], state, change };
         for each in set {
             let value = match each {
                 SetValue::Draw(column) => self.column_value(column, &row, action),
-                SetValue::Constant(constant) => {
-                    let mut cell = Cell::alone(action);
-                    constant.put(&mut cell);
-                    cell.value
-                }
+                SetValue::Constant(constant) => constant.value(action),
+                SetValue::Walk(names) => names[state].value(action),
                 SetValue::Nothing => continue,
             };
             action.push(value);
@@ -190,7 +204,7 @@ impl World {
     ) {
         let parents = self.parents_of_new(step, decision);
         let first = self.push_row(&new_row(step, decision, &parents), action);
-        self.push_set((step.table, decision.pick(step.at)), set, decision, action);
+        self.push_set((step.table, decision.pick(step.at), 0), set, decision, action);
         let change = if step.makes(decision) { Change::Insert } else { Change::Update };
         action.finish(first, shape(step.table, change, statement, 1));
     }
@@ -203,9 +217,13 @@ impl World {
     }
 
     /// The end of a row, after that of the rows it owns.
-    fn render_delete(&self, row: RowId, action: &mut Action) {
+    fn render_delete(&self, row: RowId, detail: Detail, action: &mut Action) {
         let table = self.table(row.table);
         for owned in &table.owned {
+            if detail == Detail::Rows {
+                self.render_owned_delete(*owned, row.ordinal, action);
+                continue;
+            }
             let rows = self.owned_count(*owned, row.ordinal);
             let first = action.value_count();
             self.push_key(row.table, row.ordinal, action);
@@ -217,9 +235,34 @@ impl World {
     }
 }
 
+/// What is an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A statement.
+    Statements,
+    /// A row.
+    Rows,
+}
+
 fn new_row<'a>(step: &Step, decision: &Decision, parents: &'a [u64]) -> Row<'a> {
     let (ordinal, at_us) = (decision.pick(step.at), decision.at_us);
     Row { table: step.table, ordinal, line: 0, at_us, parents, state: 0, change: 0 }
+}
+
+impl World {
+    /// The end of the rows of an owned table that belong to a row, one by one.
+    fn render_owned_delete(&self, of: TableId, ordinal: u64, action: &mut Action) {
+        let table = self.table(of);
+        for line in 1..=self.owned_count(of, ordinal) {
+            let row = Row { table: of, ordinal, line, at_us: 0, parents: &[], state: 0, change: 0 };
+            let first = action.value_count();
+            for column in &table.key {
+                let value = self.column_value(&table.columns[*column], &row, action);
+                action.push(value);
+            }
+            action.finish(first, shape(of, Change::Delete, table.delete, 1));
+        }
+    }
 }
 
 fn shape(table: TableId, change: Change, statement: StatementId, rows: u32) -> Shape {

@@ -7,16 +7,20 @@ use crate::action::Catalog;
 use crate::action::StatementId;
 use crate::action::TableId;
 use crate::generate::column::Column;
-use crate::generate::column::Constant;
 use crate::generate::key::Purpose;
 use crate::generate::key::stem;
-use crate::generate::lane::Decision;
 use crate::generate::parts::Part;
 use crate::generate::permute::Permutation;
+use crate::generate::walk::Walk;
 use crate::pace::Plan;
 use crate::pace::Sessions;
-use crate::schema::Otherwise;
 use crate::schema::Pick;
+
+pub(super) use crate::generate::step::Choice;
+pub(super) use crate::generate::step::ParentChoice;
+pub(super) use crate::generate::step::SetValue;
+pub(super) use crate::generate::step::Step;
+pub(super) use crate::generate::step::StepKind;
 
 /// A scenario made ready. Immutable, shared by all workers.
 #[derive(Debug)]
@@ -82,6 +86,8 @@ pub(super) struct Table {
     pub(super) decided: Vec<Parent>,
     /// For rows whose life has states.
     pub(super) states: Option<States>,
+    /// Of an event: those of `decided` whose row's state it shows.
+    pub(super) watched: Vec<usize>,
     /// The statement that inserts a row.
     pub(super) insert: StatementId,
     /// The statement that deletes a row by its key; for owned tables, by its owner.
@@ -143,6 +149,8 @@ pub(super) struct States {
     pub(super) count: usize,
     /// For seeded rows, oldest first: state and cumulated share (the last is 1).
     pub(super) seeded: Vec<(usize, f64)>,
+    /// Set for rows that walk from state to state by chance.
+    pub(super) walk: Option<Walk>,
 }
 
 impl States {
@@ -204,87 +212,8 @@ pub(super) struct Then {
     pub(super) share: f64,
     pub(super) min_ns: u64,
     pub(super) max_ns: u64,
-}
-
-/// A step made ready.
-#[derive(Debug)]
-pub(super) struct Step {
-    /// The table.
-    pub(super) table: TableId,
-    /// Where its row number stands among the decision's picks; an insert's parents follow it.
-    pub(super) at: usize,
-    /// What to do.
-    pub(super) kind: StepKind,
-}
-
-/// What a step does.
-#[derive(Debug)]
-pub(super) enum StepKind {
-    /// A new row, with the rows it owns. Its parents' numbers follow its own among the picks; before
-    /// it, the action has made `earlier` rows in the same table.
-    Insert { parents: Vec<ParentChoice>, earlier: u64 },
-    /// A change of the row.
-    Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
-    /// A new row or a change of one, as the number behind its own among the picks says: 0 or 1. Its
-    /// parents' numbers follow that.
-    Upsert {
-        statement: StatementId,
-        state: Option<usize>,
-        set: Vec<SetValue>,
-        parents: Vec<ParentChoice>,
-        pick: Pick,
-        existing: f64,
-    },
-    /// The end of the row.
-    Delete { choice: Choice },
-}
-
-impl Step {
-    /// Where the number of a new row's parent stands among the picks.
-    pub(super) fn parent_at(&self, place: usize) -> usize {
-        let is_upsert = matches!(self.kind, StepKind::Upsert { .. });
-        self.at + 1 + usize::from(is_upsert) + place
-    }
-
-    /// Whether it makes a row of its own, as far as `decision` says.
-    pub(super) fn makes(&self, decision: &Decision) -> bool {
-        match self.kind {
-            StepKind::Insert { .. } => true,
-            StepKind::Upsert { .. } => decision.pick(self.at + 1) == 0,
-            StepKind::Update { .. } | StepKind::Delete { .. } => false,
-        }
-    }
-}
-
-/// How an insert finds a parent.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum ParentChoice {
-    /// The row of an earlier step of the action, whose number stands at this pick.
-    Same(usize),
-    /// As the table's reference says.
-    AsDeclared,
-}
-
-/// How a step finds its row.
-#[derive(Debug)]
-pub(super) enum Choice {
-    /// The row of an earlier step of the action, whose number stands at this pick.
-    Same(usize),
-    /// One of the living.
-    Pick(Pick, Otherwise),
-    /// One of all lanes' rows, other than those that stand at these picks.
-    Shared(Pick, Vec<usize>),
-}
-
-/// How an update's parameter comes about.
-#[derive(Debug)]
-pub(super) enum SetValue {
-    /// Drawn from this fill.
-    Draw(Box<Column>),
-    /// Always the same.
-    Constant(Constant),
-    /// The statement has none for it.
-    Nothing,
+    /// Whether it may follow itself.
+    pub(super) is_again: bool,
 }
 
 /// A stream's mix and times.
@@ -297,6 +226,11 @@ pub(super) struct Stream {
 }
 
 impl World {
+    /// A table's walk, if its rows have one.
+    pub(super) fn walk(&self, id: TableId) -> Option<&Walk> {
+        self.table(id).states.as_ref()?.walk.as_ref()
+    }
+
     /// How many seeded rows of a table a lane has.
     pub(super) fn seeded_in_lane(&self, table: TableId, lane: u32) -> u64 {
         let Table { seeded, lanes, .. } = *self.table(table);

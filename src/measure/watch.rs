@@ -257,8 +257,9 @@ impl Watch {
                 mine.for_each(|(_, packed)| durations.merge_packed(packed));
             }
         }
+        let waiting = streams.iter().filter_map(|stream| waiting.get(*stream)).flatten();
+        sample.is_waiting = waiting.clone().any(|(_, count)| *count > 0);
         if threshold.metric == Metric::Response {
-            let waiting = streams.iter().filter_map(|stream| waiting.get(*stream)).flatten();
             let durations = sample.add_parts(&Counters::default());
             waiting.for_each(|(age_ns, count)| durations.record_many(*age_ns, *count));
         }

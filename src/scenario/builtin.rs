@@ -2,6 +2,7 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
@@ -14,6 +15,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
+    ("web-events-kafka", include_str!("../../scenarios/web-events-kafka.yaml")),
     ("yelp-small", include_str!("../../scenarios/yelp-small.yaml")),
 ];
 
@@ -28,6 +30,8 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("stock", include_str!("../../schemas/stock.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
     ("user", include_str!("../../schemas/user.yaml")),
+    ("web_events", include_str!("../../schemas/web_events.yaml")),
+    ("web_events_original", include_str!("../../schemas/web_events_original.yaml")),
 ];
 
 /// The lists that schemas take lines from: path from the schemas' folder, and text.

@@ -1,6 +1,8 @@
 //! A scenario as it is written in YAML.
 
 mod judge;
+mod kafka;
+mod observe;
 mod profile;
 mod session;
 
@@ -16,6 +18,13 @@ pub(super) use judge::BreachActionFile;
 pub(super) use judge::NoDataFile;
 pub(super) use judge::ThresholdFile;
 pub(super) use judge::ValidityFile;
+pub(super) use kafka::AcksFile;
+pub(super) use kafka::CompressionFile;
+pub(super) use kafka::KafkaFile;
+pub(super) use kafka::KafkaTlsFile;
+pub(super) use kafka::MechanismFile;
+pub(super) use kafka::SaslFile;
+pub(super) use observe::ObserverFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
 pub(super) use profile::CountFile;
@@ -62,6 +71,9 @@ pub(super) struct ScenarioFile {
     /// What change data capture needs on the source.
     #[serde(default)]
     pub(super) cdc: Kept<CdcFile>,
+    /// Far ends to read, by name: how late changes arrive there, and whether all of them do.
+    #[serde(default)]
+    pub(super) observe: Kept<Entries<ObserverFile>>,
     /// When the run is good. Any that does not hold makes the exit code 99.
     #[serde(default)]
     pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,
@@ -77,6 +89,8 @@ pub(super) struct ScenarioFile {
 pub(super) enum TargetFile {
     /// A PostgreSQL server.
     Postgres(Box<PostgresFile>),
+    /// A Kafka cluster.
+    Kafka(Box<KafkaFile>),
     /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }

@@ -1,5 +1,7 @@
 //! A schema as it is written in YAML.
 
+mod action;
+mod event;
 mod event_time;
 mod fills;
 mod types;
@@ -11,12 +13,19 @@ use crate::schema::check::bare_words;
 use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Kept;
-use crate::yaml::ListOr;
 use crate::yaml::OneOrMany;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use action::ActionFile;
+pub(crate) use action::OtherwiseFile;
+pub(crate) use action::StepFile;
+pub(crate) use action::ThenFile;
+pub(crate) use action::steps_of;
+pub(crate) use event::EventFile;
+pub(crate) use event::EventKeyFile;
+pub(crate) use event::with_events;
 pub(crate) use event_time::EventTimeFile;
 pub(crate) use event_time::WeekFile;
 pub(crate) use fills::AddressFile;
@@ -52,6 +61,9 @@ pub(crate) struct SchemaFile {
     pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
+    /// The events, by name: what is sent to Kafka, and stored by nobody.
+    #[serde(default)]
+    pub(crate) events: Kept<Entries<EventFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.
     #[serde(default)]
     pub(crate) actions: Kept<Entries<ActionFile>>,
@@ -77,6 +89,9 @@ pub(crate) struct TableFile {
     pub(crate) rows: Option<Spanned<String>>,
     /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
+    /// Set for what was written among `events`.
+    #[serde(skip)]
+    pub(crate) event: Option<EventKeyFile>,
 }
 
 /// PostgreSQL's `REPLICA IDENTITY` of a table.
@@ -111,6 +126,10 @@ pub(crate) struct ColumnFile {
     pub(crate) null_rate: Option<Spanned<f64>>,
     /// What the table asks of its values, in SQL: `stars BETWEEN 0 AND 5`. Tried when it is made.
     pub(crate) check: Option<Spanned<String>>,
+    /// Of an event only: whether it is left out of what is sent, so that others can look through it;
+    /// `false` unless set.
+    #[serde(default)]
+    pub(crate) hidden: bool,
     /// How it gets its value: a fill, or a value that is always the same.
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
@@ -161,12 +180,17 @@ pub(crate) struct FillFile {
     /// Beside `reference`: whether the row goes with the row that it names; `go` unless set. With
     /// `stay` PostgreSQL is told no foreign key.
     pub(crate) on_parent_delete: Option<Spanned<OnParentDeleteFile>>,
+    /// Beside `reference`: a column of this table that refers to a row; then it is the row that that row
+    /// refers to. So an event names the visitor of its session.
+    pub(crate) of: Option<Spanned<String>>,
     /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
     /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.
     pub(crate) derived: Option<Spanned<String>>,
     /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,
+    /// A life by chance: `set: { page: walk }` leads from state to state as weights say, until it ends.
+    pub(crate) walk: Option<Spanned<WalkFile>>,
     /// Numbers, dates or times around a mean.
     pub(crate) normal: Option<NormalFile>,
     /// Numbers, dates or times that grow rarer from the least on.
@@ -220,7 +244,7 @@ pub(crate) struct FillFile {
 
 impl BareWords for FillFile {
     fn words() -> Vec<(&'static str, &'static str)> {
-        bare_words().chain(["toggle"]).map(|word| (word, meaning(word))).collect()
+        bare_words().chain(["toggle", "walk"]).map(|word| (word, meaning(word))).collect()
     }
 }
 
@@ -244,6 +268,7 @@ fn meaning(word: &str) -> &'static str {
         "color" => "A colour: `#a1b2c3`.",
         "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
+        "walk" => "In `set` only: the state becomes another, as the walk of the column says.",
         _ => "",
     }
 }
@@ -302,6 +327,17 @@ pub(crate) struct StateFile {
     pub(crate) seeded: Option<Spanned<Entries<Spanned<f64>>>>,
 }
 
+/// A row's way from state to state: a session from page to page.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalkFile {
+    /// Weights of the states of new rows: `{ home: 60, product: 40 }`.
+    pub(crate) begin: Spanned<Entries<Spanned<f64>>>,
+    /// For each state the weights of those that follow; `end` is the end of the walk, after which
+    /// nothing works on the row.
+    pub(crate) next: Spanned<Entries<Entries<Spanned<f64>>>>,
+}
+
 /// Which row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -318,73 +354,4 @@ pub(crate) enum PickFile {
     Zipf(Option<Spanned<f64>>),
     /// The oldest row of the lane, as in a queue; of those in these states, if any are given.
     Oldest(Option<OneOrMany<Spanned<String>>>),
-}
-
-/// An action: its steps, or settings with what follows it.
-pub(crate) type ActionFile = ListOr<Kept<Spanned<StepFile>>, FollowedFile>;
-
-/// The steps of an action.
-pub(crate) fn steps_of(file: &ActionFile) -> &[Kept<Spanned<StepFile>>] {
-    match file {
-        ListOr::List(steps) => steps,
-        ListOr::Settings(file) => &file.steps,
-    }
-}
-
-/// An action that others follow.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FollowedFile {
-    /// What it does.
-    pub(crate) steps: Vec<Kept<Spanned<StepFile>>>,
-    /// What happens later to the same row.
-    #[serde(default)]
-    pub(crate) then: Vec<Kept<Spanned<ThenFile>>>,
-}
-
-/// An action that follows another, on the same row.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ThenFile {
-    /// The action, of the same schema.
-    pub(crate) action: Spanned<String>,
-    /// How long after the moment for which the first one was planned: `3s`, or `[2s, 5s]`, drawn
-    /// evenly between the two.
-    pub(crate) after: Spanned<OneOrMany<Spanned<String>>>,
-    /// How often it follows, 0 to 1; always unless set.
-    pub(crate) share: Option<Spanned<f64>>,
-}
-
-/// A step of an action: exactly one of `insert`, `update`, `upsert` and `delete`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StepFile {
-    /// Inserts a row into this table, and what it owns.
-    pub(crate) insert: Option<Spanned<String>>,
-    /// Updates a row of this table: `set` says how.
-    pub(crate) update: Option<Spanned<String>>,
-    /// Inserts a row into this table, or changes one that is there, as `set` says, in one statement:
-    /// `INSERT … ON CONFLICT (key) DO UPDATE`.
-    pub(crate) upsert: Option<Spanned<String>>,
-    /// Deletes a row of this table, first what refers to it.
-    pub(crate) delete: Option<Spanned<String>>,
-    /// With `update`, `upsert` and `delete`: which row; `uniform` unless set.
-    pub(crate) pick: Option<Spanned<PickFile>>,
-    /// With `update` and `upsert`: the new value of each column, a fill or a change of the old value.
-    pub(crate) set: Option<Spanned<Entries<Spanned<ScalarOr<FillFile>>>>>,
-    /// With `upsert`: the share of steps that take a row that is there already, 0 to 1; 0.5 unless
-    /// set. Where there is none to take, a new one is inserted.
-    pub(crate) existing: Option<Spanned<f64>>,
-    /// With `update` and `delete`: what to do if there is no such row; `skip` unless set.
-    pub(crate) otherwise: Option<Spanned<OtherwiseFile>>,
-}
-
-/// What becomes of a slot that finds no row to work on.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OtherwiseFile {
-    /// Nothing; it is counted as skipped.
-    Skip,
-    /// It inserts a row instead.
-    Insert,
 }

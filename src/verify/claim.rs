@@ -7,8 +7,6 @@ use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Moment;
 use crate::schema::Reference;
-use crate::schema::Schema;
-use crate::schema::Step;
 use crate::schema::Through;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::qualified;
@@ -31,8 +29,11 @@ pub struct Side {
 pub enum Rule {
     /// It is there.
     Exists,
-    /// If it is there, both values are the same text.
-    Agrees,
+    /// If it is there, both values are the same text; or the child's may be NULL.
+    Agrees {
+        /// Whether it may.
+        may_be_null: bool,
+    },
     /// If it is there, the child's value (a whole number) is not below the parent's.
     NotBefore,
     /// If it is there, the child's value (microseconds since 1970) lies in its opening hours.
@@ -108,7 +109,7 @@ impl<'a> Maker<'a> {
 
     fn agrees(&self, at: usize, through: usize, column: &str) -> Option<Claim> {
         let named = self.named(through)?;
-        if is_set(&self.domain.schema, self.table, at) {
+        if self.is_changed(at) {
             return None;
         }
         let text = format!(
@@ -118,7 +119,8 @@ impl<'a> Maker<'a> {
             self.column(through).name
         );
         let values = (identifier(&self.column(at).name), identifier(column));
-        Some(self.claim(text, &named, Rule::Agrees, (Some(values.0), Some(values.1))))
+        let rule = Rule::Agrees { may_be_null: self.column(at).null_rate > 0.0 };
+        Some(self.claim(text, &named, rule, (Some(values.0), Some(values.1))))
     }
 
     fn since(&self, at: usize, moment: &Moment) -> Option<Claim> {
@@ -151,11 +153,16 @@ impl<'a> Maker<'a> {
         let domain = named.domain;
         let schema = &domain.schema;
         let other = schema.tables[named.table].column(&through.column)?;
-        if is_set(&self.domain.schema, self.table, at) || is_set(schema, named.table, other) {
+        if self.is_changed(at) || schema.changer(named.table, other).is_some() {
             return None;
         }
         let column = &schema.tables[named.table].columns[other];
         Some((named, column))
+    }
+
+    /// Whether an action sets a column of this table anew.
+    fn is_changed(&self, at: usize) -> bool {
+        self.domain.schema.changer(self.table, at).is_some()
     }
 
     fn named(&self, through: usize) -> Option<Named<'a>> {
@@ -210,14 +217,4 @@ impl Named<'_> {
 fn microseconds(column: &str, is_day: bool) -> String {
     let cast = if is_day { "::date" } else { "" };
     format!("(extract(epoch FROM {}{cast}) * 1000000)::bigint", identifier(column))
-}
-
-/// Whether an action changes a column of rows that exist.
-fn is_set(schema: &Schema, table: usize, column: usize) -> bool {
-    schema.actions.iter().flat_map(|action| &action.steps).any(|step| match step {
-        Step::Update { table: of, set, .. } | Step::Upsert { table: of, set, .. } => {
-            *of == table && set.iter().any(|(at, _)| *at == column)
-        }
-        Step::Insert { .. } | Step::Delete { .. } => false,
-    })
 }

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 
 use crate::generate::Hours;
 use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::literal;
 use crate::verify::Claim;
 use crate::verify::Finding;
 use crate::verify::Rule;
@@ -12,11 +13,20 @@ use crate::verify::read::Group;
 use crate::verify::read::Groups;
 use crate::verify::read::failed;
 
-/// Makes all that a session reads from now on stand still, and lets times mean what we write.
-pub async fn hold_still(client: &Client) -> Result<(), SetupError> {
-    let sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TimeZone = 'UTC'; \
-               SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
-    client.batch_execute(sql).await.map_err(|error| failed(&error))
+/// Makes all that a session reads from now on stand still, and lets times mean what we write. Returns
+/// by which name another session of the database sees the same: given there as `seen`.
+pub async fn hold_still(client: &Client, seen: Option<&str>) -> Result<String, SetupError> {
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    client.batch_execute(begin).await.map_err(|error| failed(&error))?;
+    if let Some(seen) = seen {
+        let sql = format!("SET TRANSACTION SNAPSHOT {}", literal(seen));
+        client.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+    }
+    let sql = "SET LOCAL TimeZone = 'UTC'; SET LOCAL statement_timeout = 0; \
+               SET LOCAL idle_in_transaction_session_timeout = 0";
+    client.batch_execute(sql).await.map_err(|error| failed(&error))?;
+    let row = client.query_one("SELECT pg_export_snapshot()", &[]).await;
+    Ok(row.map_err(|error| failed(&error))?.get(0))
 }
 
 /// How many rows a table has.
@@ -33,33 +43,40 @@ pub async fn judge(
     let mut children = Groups::of(child, &claim.child).await?;
     let mut parents = Groups::of(parent, &claim.parent).await?;
     let mut named = parents.next().await?;
-    let mut finding = Finding { claim: claim.text.clone(), rows: 0, wrong: 0, example: None };
+    let claimed = claim.text.clone();
+    let mut finding = Finding { claim: claimed, rows: 0, wrong: 0, unjudged: 0, example: None };
     while let Some(group) = children.next().await? {
         while named.as_ref().is_some_and(|named| named.key < group.key) {
             named = parents.next().await?;
         }
         let found = named.as_ref().filter(|named| named.key == group.key);
-        finding.rows += group.rows;
-        if !holds(claim.rule, &group, found) {
-            finding.wrong += group.rows;
-            finding.example.get_or_insert_with(|| example(&group, found));
+        match holds(claim.rule, &group, found) {
+            None => finding.unjudged += group.rows,
+            Some(true) => finding.rows += group.rows,
+            Some(false) => {
+                finding.rows += group.rows;
+                finding.wrong += group.rows;
+                finding.example.get_or_insert_with(|| example(&group, found));
+            }
         }
     }
     Ok(finding)
 }
 
-/// What cannot be judged (a value that is NULL, a parent that is gone) breaks no rule but the first.
-fn holds(rule: Rule, child: &Group, parent: Option<&Group>) -> bool {
-    let Some(parent) = parent else { return rule != Rule::Exists };
-    let numbers = || Some((number(child)?, number(parent)?));
+/// Whether rows keep a rule; `None` where it cannot be told: the parent is gone, or says nothing.
+fn holds(rule: Rule, child: &Group, parent: Option<&Group>) -> Option<bool> {
+    if rule == Rule::Exists {
+        return Some(parent.is_some());
+    }
+    let parent = parent?;
     match rule {
-        Rule::Exists => true,
-        Rule::Agrees => child.value == parent.value,
-        Rule::NotBefore => numbers().is_none_or(|(child, parent)| child >= parent),
+        Rule::Exists => None,
+        Rule::Agrees { may_be_null: true } if child.value.is_none() => None,
+        Rule::Agrees { .. } => Some(child.value == parent.value),
+        Rule::NotBefore => Some(number(child)? >= number(parent)?),
         Rule::Open => {
-            let hours = parent.value.as_deref().and_then(Hours::read);
-            let at = number(child);
-            hours.zip(at).is_none_or(|(hours, at)| hours.is_open_at(at))
+            let hours = Hours::read(parent.value.as_deref()?)?;
+            Some(hours.is_open_at(number(child)?))
         }
     }
 }
@@ -86,25 +103,28 @@ mod tests {
         Group { key: "a".to_owned(), value: value.map(str::to_owned), rows: 1 }
     }
 
-    fn is_held(rule: Rule, child: Option<&str>, parent: Option<&str>) -> bool {
+    fn held(rule: Rule, child: Option<&str>, parent: Option<&str>) -> Option<bool> {
         holds(rule, &group(child), Some(&group(parent)))
     }
 
     #[test]
     fn each_rule_finds_what_breaks_it() {
-        assert!(is_held(Rule::Exists, None, None));
-        assert!(!holds(Rule::Exists, &group(None), None));
-        assert!(is_held(Rule::Agrees, Some("x"), Some("x")));
-        assert!(!is_held(Rule::Agrees, Some("x"), Some("y")));
-        assert!(!is_held(Rule::Agrees, None, Some("y")));
-        assert!(holds(Rule::Agrees, &group(Some("x")), None), "who is gone proves nothing");
-        assert!(is_held(Rule::NotBefore, Some("5"), Some("5")));
-        assert!(!is_held(Rule::NotBefore, Some("4"), Some("5")));
-        assert!(!is_held(Rule::NotBefore, Some("-5"), Some("-4")));
+        assert_eq!(held(Rule::Exists, None, None), Some(true));
+        assert_eq!(holds(Rule::Exists, &group(None), None), Some(false));
+        let agrees = Rule::Agrees { may_be_null: false };
+        assert_eq!(held(agrees, Some("x"), Some("x")), Some(true));
+        assert_eq!(held(agrees, Some("x"), Some("y")), Some(false));
+        assert_eq!(held(agrees, None, Some("y")), Some(false));
+        assert_eq!(held(Rule::Agrees { may_be_null: true }, None, Some("y")), None);
+        assert_eq!(holds(agrees, &group(Some("x")), None), None, "who is gone proves nothing");
+        assert_eq!(held(Rule::NotBefore, Some("5"), Some("5")), Some(true));
+        assert_eq!(held(Rule::NotBefore, Some("4"), Some("5")), Some(false));
+        assert_eq!(held(Rule::NotBefore, Some("-5"), Some("-4")), Some(false));
+        assert_eq!(held(Rule::NotBefore, Some("soon"), Some("5")), None);
         let monday = Some(r#"{"Monday": "9:0-17:0"}"#);
         // 5 January 1970 was a Monday.
-        assert!(is_held(Rule::Open, Some("378000000000"), monday));
-        assert!(!is_held(Rule::Open, Some("345600000000"), monday));
-        assert!(is_held(Rule::Open, Some("345600000000"), Some("{}")), "it says nothing");
+        assert_eq!(held(Rule::Open, Some("378000000000"), monday), Some(true));
+        assert_eq!(held(Rule::Open, Some("345600000000"), monday), Some(false));
+        assert_eq!(held(Rule::Open, Some("345600000000"), Some("{}")), None, "it says nothing");
     }
 }

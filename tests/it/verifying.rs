@@ -83,6 +83,12 @@ fn all_that_the_schemas_claim_holds_and_each_thing_broken_is_found() {
     );
     let late = of(&wrong, "reviews.review_date is not before").unwrap();
     assert!(late > early * 9 / 10 && late <= early, "{late} of {early}: {wrong:?}");
+    // A folder of a run of something else is no measure.
+    std::fs::create_dir(place.folder.path().join("other")).unwrap();
+    std::fs::write(place.folder.path().join("other/summary.json"), r#"{"tables":[]}"#).unwrap();
+    let done = place.run(&["verify", "@yelp-small", "--source", "--run", "other"]);
+    assert_eq!(done.code, 2);
+    assert!(done.err.contains("it is of another scenario"), "{}", done.err);
 }
 
 #[test]

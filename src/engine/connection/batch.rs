@@ -7,14 +7,18 @@ use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Batch;
 use crate::engine::batch::Batches;
+use crate::engine::batch::Held;
 use crate::engine::batch::Row;
 use crate::engine::connection::Connection;
+use crate::engine::connection::rest::rest;
 use crate::engine::connection::settle::TRIES_MAX;
 use crate::engine::stop::Level;
+use crate::generate::Due;
 use crate::generate::Turn;
 use crate::measure;
 use crate::measure::End;
 use crate::measure::ErrorClass;
+use crate::observe::FactFate;
 use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
@@ -42,15 +46,26 @@ impl Connection {
         }
     }
 
-    /// When the next batch is to be sent even if it is not full.
-    pub(super) fn linger_until(&self) -> Option<u64> {
-        self.batches.linger_until(self.linger())
+    /// When the next batch is to be sent even if it is not full, or again.
+    pub(super) fn batch_ready_at(&self) -> Option<u64> {
+        if self.batches.is_quiet() {
+            return None;
+        }
+        self.batches.ready_at(self.linger(), self.shared.clock.now())
+    }
+
+    /// Whether too many batches wait on the ways that a stream's may go.
+    fn is_full(&self, stream: u16) -> bool {
+        let mix = &self.shared.job.scenario.load.streams[usize::from(stream)].mix;
+        self.batches.is_full(mix.iter().map(|entry| entry.domain))
     }
 
     /// Takes a lane's next slot into a batch; of an unlimited stream, several.
     pub(super) fn take_batched(&mut self, number: usize, most: usize, now: u64) {
-        if self.batches.is_full() {
-            self.batches.held.push(number);
+        if let Some(Due { stream, .. }) = self.lanes[number].lane.peek()
+            && self.is_full(stream)
+        {
+            self.batches.held.push(Held { lane: number, stream });
             self.lanes[number].is_noted = true;
             return;
         }
@@ -85,7 +100,7 @@ impl Connection {
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
             }
-            if intended.is_some() || self.batches.is_full() {
+            if intended.is_some() || self.is_full(due.stream) {
                 break;
             }
         }
@@ -98,21 +113,28 @@ impl Connection {
             return;
         }
         let now = self.shared.clock.now();
+        if self.agenda.is_empty() && self.batches.held.is_empty() {
+            self.batches.shut_all();
+        }
         self.batches.shut_lingering(self.linger(), now);
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
-                let Some(batch) = self.batches.next(route) else { break };
+                let Some(batch) = self.batches.next(route, now) else { break };
                 self.submit_batch(batch);
             }
         }
-        if self.batches.is_full() || self.shared.job.stop.level() != Level::Run {
+        if self.batches.held.is_empty() || self.shared.job.stop.level() != Level::Run {
             return;
         }
-        for number in std::mem::take(&mut self.batches.held) {
-            let lane = &mut self.lanes[number];
+        let held = std::mem::take(&mut self.batches.held);
+        let (full, free): (Vec<Held>, Vec<Held>) =
+            held.into_iter().partition(|held| self.is_full(held.stream));
+        self.batches.held = full;
+        for held in free {
+            let lane = &mut self.lanes[held.lane];
             lane.idle_since = now;
             lane.is_noted = false;
-            self.schedule(number, now);
+            self.schedule(held.lane, now);
         }
     }
 
@@ -127,6 +149,9 @@ impl Connection {
         stream.counters.batched += rows;
         if batch.tries == 0 {
             batch.sent = self.shared.clock.now();
+            batch.submitted_ns = batch.sent;
+        } else if self.shared.job.witness.is_some() {
+            batch.submitted_ns = self.shared.clock.now();
         }
         let refusal = batch.refusal.take();
         for row in &batch.rows {
@@ -168,6 +193,8 @@ impl Connection {
                 | ErrorClass::DiskFull
         );
         if passes && batch.losses < TRIES_MAX {
+            let who = usize::try_from(batch.order).unwrap_or(usize::MAX);
+            batch.rests_until = now + rest(batch.losses, now, who);
             self.batches.again(batch);
             return (0, 0);
         }
@@ -181,6 +208,11 @@ impl Connection {
 
     fn acknowledged_batch(&mut self, batch: Batch, shortfalls: &[(u32, u32)], now: u64) {
         self.finish(&batch, measure::Outcome::Acknowledged, now);
+        self.tell_batch(&batch, now, || {
+            // Which of them fell short is not known.
+            let is_whole = shortfalls.is_empty();
+            if is_whole { FactFate::Committed(Vec::new()) } else { FactFate::Unknown }
+        });
         self.records.borrow_mut().account.acknowledged(&batch.effects, shortfalls);
         if !shortfalls.is_empty() {
             // Which row fell short is not known; they are counted.
@@ -228,8 +260,8 @@ impl Connection {
     /// What is not in flight is not sent any more; of one way, or of all. `is_over` if what was sent
     /// before and is not there is not sent again either.
     pub(super) fn drop_batches(&mut self, route: Option<usize>, is_over: bool) {
-        for number in std::mem::take(&mut self.batches.held) {
-            self.lanes[number].is_noted = false;
+        for held in std::mem::take(&mut self.batches.held) {
+            self.lanes[held.lane].is_noted = false;
         }
         let now = self.shared.clock.now();
         for batch in self.batches.take_unsent(route) {
@@ -255,6 +287,7 @@ impl Connection {
         for ticket in self.batches.tickets(route) {
             let Some(batch) = self.batches.arrive(ticket) else { continue };
             self.finish(&batch, measure::Outcome::Unknown, now);
+            self.tell_batch(&batch, now, || FactFate::Unknown);
             self.records.borrow_mut().account.unknown(&batch.effects);
             self.except_rows(&batch.rows, ExceptionKind::Unknown);
         }
@@ -302,6 +335,7 @@ impl Connection {
             }
             let Some(mut batch) = self.batches.take_newest(route) else { break };
             batch.was_acknowledged = true;
+            self.tell_batch(&batch, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&batch.effects);
             let stream = records.recorder.stream(usize::from(batch.stream));

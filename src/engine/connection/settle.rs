@@ -9,6 +9,7 @@ use crate::generate::RowId;
 use crate::measure;
 use crate::measure::End;
 use crate::measure::ErrorClass;
+use crate::observe::FactFate;
 use crate::sink::Failure;
 use crate::sink::Outcome;
 use crate::sink::Sink;
@@ -33,7 +34,12 @@ impl Connection {
                 (settled, broken) = (settled + done, broken + refused);
                 continue;
             }
-            let Outcome { ticket, result } = outcome;
+            if Self::is_of_event(&outcome) {
+                broken += u64::from(self.settle_event(&outcome, now));
+                settled += 1;
+                continue;
+            }
+            let Outcome { ticket, result, .. } = outcome;
             let number = ticket as usize;
             if let Err(failure) = &result
                 && self.is_tried_again(number, failure)
@@ -76,6 +82,7 @@ impl Connection {
         }
         records.account.acknowledged(&flight.effects, shortfalls);
         drop(records);
+        self.tell(&flight, now, || FactFate::Committed(shortfalls.to_vec()));
         if !shortfalls.is_empty() {
             self.except(number, &flight, ExceptionKind::Short);
         }
@@ -147,6 +154,7 @@ impl Connection {
         }
         records.account.unknown(&flight.effects);
         drop(records);
+        self.tell(&flight, now, || FactFate::Unknown);
         self.miss_rest(&flight);
         self.except(number, &flight, ExceptionKind::Unknown);
         self.idle(number, now);

@@ -28,7 +28,7 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
-        let next = [self.agenda.next(), self.linger_until(), self.next_rested()];
+        let next = [self.agenda.next(), self.batch_ready_at(), self.next_rested()];
         let next = next.into_iter().flatten().min();
         if next.is_none() && !self.has_work() {
             return;
@@ -90,6 +90,7 @@ impl Connection {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.batches.is_quiet()
+            && self.events.is_quiet()
             && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
     }
 
@@ -100,6 +101,7 @@ impl Connection {
 
     fn has_work(&self) -> bool {
         !self.batches.is_quiet()
+            || !self.events.is_quiet()
             || self.lanes.iter().any(|lane| lane.flight.is_some())
             || self.routes.iter().any(|route| route.mending.is_some())
     }

@@ -36,7 +36,7 @@ const fn word(
 }
 
 /// All words.
-const WORDS: [Word; 47] = [
+const WORDS: [Word; 48] = [
     word("sequence", Source::Whole, true, Some(|file| file.sequence.is_some())),
     word("uuid", Source::Whole, true, None),
     word("event_time", Source::Simple, true, Some(|file| file.event_time.is_some())),
@@ -63,6 +63,7 @@ const WORDS: [Word; 47] = [
     word("lookup", Source::Whole, false, Some(|file| file.lookup.is_some())),
     word("derived", Source::Whole, false, Some(|file| file.derived.is_some())),
     word("state", Source::Whole, false, Some(|file| file.state.is_some())),
+    word("walk", Source::Whole, false, Some(|file| file.walk.is_some())),
     word("normal", Source::Chance, false, Some(|file| file.normal.is_some())),
     word("exponential", Source::Chance, false, Some(|file| file.exponential.is_some())),
     word("pareto", Source::Chance, false, Some(|file| file.pareto.is_some())),

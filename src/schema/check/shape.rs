@@ -40,6 +40,7 @@ pub(super) fn fill_shape(
     }
     stray(fill.then.as_ref(), "then", "listed", shape, problems);
     stray(fill.pick.as_ref(), "pick", "reference", shape, problems);
+    stray(fill.of.as_ref(), "of", "reference", shape, problems);
     let word = fill.on_parent_delete.as_ref();
     stray(word, "on_parent_delete", "reference", shape, problems);
     Some(shape)
@@ -69,6 +70,7 @@ pub(super) enum StepShape<'a> {
     Update(&'a Spanned<String>),
     Upsert(&'a Spanned<String>),
     Delete(&'a Spanned<String>),
+    Emit(&'a Spanned<String>),
 }
 
 impl<'a> StepShape<'a> {
@@ -78,7 +80,8 @@ impl<'a> StepShape<'a> {
             Self::Insert(table)
             | Self::Update(table)
             | Self::Upsert(table)
-            | Self::Delete(table) => table,
+            | Self::Delete(table)
+            | Self::Emit(table) => table,
         }
     }
 
@@ -89,6 +92,7 @@ impl<'a> StepShape<'a> {
             Self::Update(_) => "update",
             Self::Upsert(_) => "upsert",
             Self::Delete(_) => "delete",
+            Self::Emit(_) => "emit",
         }
     }
 }
@@ -96,8 +100,8 @@ impl<'a> StepShape<'a> {
 impl StepFile {
     /// Where it names its table.
     pub(super) fn place(&self) -> Option<Place> {
-        let Self { insert, update, upsert, delete, .. } = self;
-        let table = [insert, update, upsert, delete].into_iter().flatten().next();
+        let Self { insert, update, upsert, delete, emit, .. } = self;
+        let table = [insert, update, upsert, delete, emit].into_iter().flatten().next();
         table.map(|table| table.place)
     }
 }
@@ -108,19 +112,21 @@ pub(super) fn step_shape<'a>(
     step: &'a Spanned<StepFile>,
     problems: &mut Problems,
 ) -> Option<StepShape<'a>> {
-    let StepFile { insert, update, upsert, delete, pick, set, existing, otherwise } = &step.value;
+    let StepFile { insert, update, upsert, delete, emit, pick, set, existing, otherwise } =
+        &step.value;
     let shapes = [
         insert.as_ref().map(StepShape::Insert),
         update.as_ref().map(StepShape::Update),
         upsert.as_ref().map(StepShape::Upsert),
         delete.as_ref().map(StepShape::Delete),
+        emit.as_ref().map(StepShape::Emit),
     ];
     let mut shapes = shapes.into_iter().flatten();
     let shape = match (shapes.next(), shapes.next()) {
         (Some(shape), None) => shape,
         (None, _) => {
             let problem = Problem::new("the step does nothing").at(step.place);
-            let help = "write `insert`, `update`, `upsert` or `delete`, and a table";
+            let help = "write `insert`, `update`, `upsert` or `delete` and a table, or `emit` and an event";
             problems.add(problem.help(help));
             return None;
         }
@@ -141,7 +147,7 @@ pub(super) fn step_shape<'a>(
         refuse(existing.as_ref().map(|share| share.place), "existing", verb);
     }
     match shape {
-        StepShape::Insert(_) => {
+        StepShape::Insert(_) | StepShape::Emit(_) => {
             refuse(pick.as_ref().map(|pick| pick.place), "pick", verb);
             refuse(set.as_ref().map(|set| set.place), "set", verb);
             refuse(otherwise.as_ref().map(|word| word.place), "otherwise", verb);
