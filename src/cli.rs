@@ -18,6 +18,7 @@ use crate::units::parse_duration;
 mod check;
 mod clean;
 mod describe;
+mod firehose;
 mod observe;
 mod output;
 mod place;
@@ -76,6 +77,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
     Clean(CleanArguments),
+    /// Stand in for Amazon Data Firehose on this machine, until a signal comes
+    FirehoseStub(firehose::FirehoseStubArguments),
     /// Print the JSON Schema of a kind of file, for editors
     JsonSchema {
         /// Which kind of file
@@ -215,6 +218,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Fingerprint(arguments) => sample::fingerprint(&arguments),
+        Command::FirehoseStub(arguments) => firehose::stub(&arguments),
         Command::JsonSchema { kind } => describe::json_schema(kind),
         Command::Completions { shell } => describe::completions(shell),
         Command::Man { folder } => describe::man(folder.as_deref()),

@@ -1,11 +1,13 @@
-//! A private throwaway PostgreSQL: found or fetched, started on this machine, removed afterwards. What a
-//! killed run leaves is removed by the next one. It must not touch a server that it did not start.
+//! Servers of our own on this machine. A private throwaway PostgreSQL: found or fetched, started, removed
+//! afterwards; what a killed run leaves is removed by the next one. And a stand-in for Amazon Data
+//! Firehose. It must not touch a server that it did not start.
 
 mod account;
 mod archives;
 mod binaries;
 mod download;
 mod error;
+pub mod firehose;
 mod folder;
 mod interrupt;
 mod kafka;

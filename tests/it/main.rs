@@ -19,6 +19,7 @@ mod embedded;
 mod faults;
 mod fills;
 mod fingerprints;
+mod firehose;
 mod fitting;
 mod judging;
 mod kafka;

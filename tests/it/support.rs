@@ -5,6 +5,8 @@
 pub(crate) mod broker;
 #[path = "support/command.rs"]
 pub(crate) mod command;
+#[path = "support/firehose.rs"]
+pub(crate) mod firehose;
 #[path = "support/loadgen.rs"]
 pub(crate) mod loadgen;
 #[path = "support/machine.rs"]
