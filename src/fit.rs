@@ -1,7 +1,7 @@
 //! Declared against observed: do the values that are made follow the laws that the schemas declare?
 //!
-//! What is expected comes from the checked schema alone ([`law`]), what is seen from rendered rows
-//! ([`columns`]) and from decisions ([`mix`]); [`statistics`] holds one against the other. A law that is
+//! What is expected comes from the checked schema alone (`law`), what is seen from rendered rows
+//! (`columns`) and from decisions (`mix`); `statistics` holds one against the other. A law that is
 //! kept is taken for broken once in a million columns.
 
 mod columns;

@@ -29,7 +29,7 @@ pub enum Pick {
         /// Mean distance from the newest row.
         mean: f64,
     },
-    /// Evenly among the rows in one of these states (indexes into [`States::names`]).
+    /// Evenly among the rows in one of these states (indexes into [`crate::schema::States::names`]).
     State(Vec<usize>),
     /// The older the likelier: the row at place `k` by age, counted from 1, as often as
     /// `k^-exponent` says. So the oldest rows are the hot ones.
