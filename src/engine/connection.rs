@@ -54,6 +54,8 @@ mod wait;
 
 /// Slots taken before what they became is sent.
 const TURN_MAX: usize = 256;
+/// Slots that a lane of an unlimited stream takes at a time, where it waits for no answer.
+const BURST: usize = 64;
 
 /// A connection, its lanes, and what is under way.
 #[derive(Debug)]
@@ -221,27 +223,43 @@ impl Connection {
         lane.catch_up.took(due.planned_ns, now, self.wake_ns);
         let is_closed = lane.session.is_some();
         let stamps = Stamps { intended, picked, is_closed, ..Stamps::default() };
+        if self.count_taken(number, &decision, (stamps.due(), false)) {
+            self.begin_flight(number, decision, stamps, now);
+        } else {
+            self.go_on(number, now);
+        }
+    }
+
+    /// Counts a slot that was decided, due at `due`. Returns whether it is to be sent.
+    fn count_taken(
+        &mut self,
+        number: usize,
+        decision: &Decision,
+        (due, is_late): (u64, bool),
+    ) -> bool {
         let mut records = self.records.borrow_mut();
-        for (series, why) in lane.lane.unscheduled() {
+        for (series, why) in self.lanes[number].lane.unscheduled() {
             let counters = &mut records.recorder.stream(usize::from(series)).counters;
             match why {
                 Unscheduled::AfterEnd => counters.after_end += 1,
                 Unscheduled::Crowded => counters.crowded_out += 1,
             }
         }
-        let stream = records.recorder.stream(usize::from(due.stream));
-        let counters = &mut stream.at(stamps.due()).counters;
+        let is_skipped = decision.turn == Turn::Skip;
+        let counters = &mut records.recorder.stream(usize::from(decision.stream)).at(due).counters;
         counters.scheduled += 1;
-        if decision.turn == Turn::Fallback {
-            counters.fallbacks += 1;
-        }
-        if decision.turn == Turn::Skip {
-            counters.skipped += 1;
-            drop(records);
-            return self.go_on(number, now);
-        }
-        drop(records);
-        self.begin_flight(number, decision, stamps, now);
+        counters.fallbacks += u64::from(decision.turn == Turn::Fallback);
+        counters.skipped += u64::from(is_late || is_skipped);
+        counters.late += u64::from(is_late && !is_skipped);
+        !is_late && !is_skipped
+    }
+
+    /// A lane that was held for want of room goes on.
+    fn let_go(&mut self, number: usize, now: u64) {
+        let lane = &mut self.lanes[number];
+        lane.idle_since = now;
+        lane.is_noted = false;
+        self.schedule(number, now);
     }
 
     /// A decision that acts goes to its database, as soon as there is room.

@@ -7,6 +7,7 @@ use crate::action::TableId;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::fit::Finding;
+use crate::fit::law::DAY_US;
 use crate::fit::law::Law;
 use crate::fit::statistics::kinds;
 use crate::fit::tally::Seen;
@@ -15,9 +16,6 @@ use crate::fit::tally::finding;
 use crate::generate::World;
 use crate::scenario::Scenario;
 use crate::schema::Column;
-
-/// Microseconds of a day.
-const DAY_US: f64 = 86_400e6;
 
 /// A seeded row.
 struct SeededRow<'a> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::pace::real;
 use crate::schema::Column;
 use crate::schema::ColumnType;
 use crate::schema::Dependent;
@@ -15,7 +16,7 @@ use crate::schema::States;
 use crate::schema::TextUnit;
 
 /// Microseconds of a day.
-const DAY_US: f64 = 86_400e6;
+pub(super) const DAY_US: f64 = 86_400e6;
 /// Texts of whole sentences have so many words more or fewer than was drawn, at most.
 const SENTENCE_WORDS: f64 = 12.0;
 /// Numbers by Zipf's law of which each is judged; the others together.
@@ -205,13 +206,12 @@ fn quantile_at_most(distribution: &Distribution) -> f64 {
 
 /// The shares of the first ranks; what is missing to 1 belongs to all behind them.
 fn zipf(count: u64, exponent: f64) -> Vec<f64> {
-    let weight = |rank: u64| libm::pow(super::statistics::float(rank), -exponent);
+    let weight = |rank: u64| libm::pow(real(rank), -exponent);
     let summed = count.min(ZIPF_SUMMED);
     let mut total: f64 = (1..=summed).map(weight).sum();
     if count > summed {
         // What lies behind is as much as the area under the curve.
-        let (from, to) =
-            (super::statistics::float(summed) + 0.5, super::statistics::float(count) + 0.5);
+        let (from, to) = (real(summed) + 0.5, real(count) + 0.5);
         total += if (exponent - 1.0).abs() < 1e-9 {
             libm::log(to / from)
         } else {

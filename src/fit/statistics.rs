@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::pace::real;
 use crate::schema::normal_at;
 
 /// A law that is kept passes for broken so often.
@@ -19,16 +20,10 @@ pub(super) struct Distance {
     pub(super) most: String,
 }
 
-/// A count as a float. Counts are far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-pub(super) fn float(count: u64) -> f64 {
-    count as f64
-}
-
 /// Pearson's test. `shares` are expected, and come to 1; a kind that is seen and not expected breaks
 /// the law at once.
 pub(super) fn kinds(shares: &BTreeMap<String, f64>, seen: &BTreeMap<String, u64>) -> Distance {
-    let total = float(seen.values().sum());
+    let total = real(seen.values().sum());
     if let Some((kind, count)) = seen.iter().find(|(kind, _)| !shares.contains_key(*kind)) {
         let most = format!("`{kind}` came {count} times and is not declared");
         return Distance { of_limit: f64::INFINITY, most };
@@ -46,7 +41,7 @@ pub(super) fn kinds(shares: &BTreeMap<String, f64>, seen: &BTreeMap<String, u64>
         }
     };
     for (kind, share) in shares {
-        let (count, expected) = (float(*seen.get(kind).unwrap_or(&0)), share * total);
+        let (count, expected) = (real(*seen.get(kind).unwrap_or(&0)), share * total);
         if expected < EXPECTED_MIN {
             rare = (rare.0 + count, rare.1 + expected);
         } else {
@@ -83,14 +78,14 @@ pub(super) fn numbers(
     below: &dyn Fn(f64) -> f64,
 ) -> Distance {
     values.sort_by(f64::total_cmp);
-    let total = float(values.len() as u64);
+    let total = real(values.len() as u64);
     // The bound of Dvoretzky, Kiefer and Wolfowitz in Massart's form (1990).
     let limit = libm::sqrt(libm::log(2.0 / ALPHA) / (2.0 * total.max(1.0)));
     let (mut before, mut worst, mut most) = (0_u64, 0.0, String::new());
     for run in values.chunk_by(|one, other| one.total_cmp(other).is_eq()) {
         let (value, behind) = (run[0], before + run.len() as u64);
         for (count, edge) in [(before, value - half), (behind, value + half)] {
-            let came = float(count) / total;
+            let came = real(count) / total;
             // The nearest that the law allows.
             let declared = came.clamp(below(edge - slack), below(edge + slack));
             if (came - declared).abs() > worst {

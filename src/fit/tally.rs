@@ -7,9 +7,9 @@ use crate::fit::Finding;
 use crate::fit::law::Law;
 use crate::fit::law::canonical;
 use crate::fit::statistics::Distance;
-use crate::fit::statistics::float;
 use crate::fit::statistics::kinds;
 use crate::fit::statistics::numbers;
+use crate::pace::real;
 use crate::schema::Distribution;
 use crate::schema::TextUnit;
 use crate::schema::normal_at;
@@ -77,7 +77,7 @@ impl Tally {
                     TextUnit::Words => text.split_whitespace().count(),
                     TextUnit::Characters => text.chars().count(),
                 };
-                self.numbers.push(float(length as u64));
+                self.numbers.push(real(length as u64));
             }
             Law::Gaps { column, .. } => {
                 let both = row.number(self.column).zip(row.number(*column));
@@ -172,7 +172,7 @@ impl Tally {
         let seen = ab / libm::sqrt(aa * bb);
         let count = self.pairs.len() as u64;
         // By Fisher's transformation; rounding to the column's type takes a little of it away.
-        let error = 1.0 / libm::sqrt(float(count).max(4.0) - 3.0);
+        let error = 1.0 / libm::sqrt(real(count).max(4.0) - 3.0);
         let apart = (libm::atanh(seen) - libm::atanh(*correlation)).abs();
         let distance = Distance {
             of_limit: apart / (ERRORS_MAX * error + 0.02),
@@ -209,7 +209,7 @@ fn ranks(from: f64, shares: &[f64], numbers: &[f64]) -> Distance {
         let rank = shares
             .iter()
             .enumerate()
-            .find(|(rank, _)| (float(*rank as u64) + from - number).abs() < 0.5);
+            .find(|(rank, _)| (real(*rank as u64) + from - number).abs() < 0.5);
         let kind = rank.map_or_else(|| "one further behind".to_owned(), |(rank, _)| name(rank));
         *seen.entry(kind).or_insert(0) += 1;
     }

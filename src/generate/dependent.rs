@@ -16,9 +16,7 @@ use crate::generate::world::World;
 use crate::schema::normal_at;
 use crate::schema::normal_below;
 use crate::schema::written::Written;
-
-/// Microseconds of a day.
-const DAY_US: i64 = 86_400_000_000;
+use crate::units::DAY_US;
 
 /// A fill that looks at another column, made ready.
 #[derive(Debug, Clone)]

@@ -10,14 +10,14 @@ use crate::action::Action;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::schema::ColumnType;
+use crate::sink::postgres::encode::EPOCH_DAYS;
+use crate::sink::postgres::encode::EPOCH_US;
+use crate::units::format_hex;
 
 /// In the place of a length: NULL.
 const NULL: i32 = -1;
 /// In the place of a length: nothing is known of the value, or it is not compared.
 const OPEN: i32 = -2;
-/// Microseconds and days from 1970 to 2000, PostgreSQL's epoch.
-const EPOCH_US: i64 = 946_684_800_000_000;
-const EPOCH_DAYS: i32 = 10_957;
 /// Characters of a value that are shown.
 const SHOWN_MAX: usize = 60;
 
@@ -216,10 +216,7 @@ fn text(kind: ColumnType, bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::from("\\x"), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("\\x{}", format_hex(bytes))
 }
 
 /// Digits of base 10,000, the first of them worth 10,000 to the power of the weight.

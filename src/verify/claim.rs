@@ -168,9 +168,8 @@ impl<'a> Maker<'a> {
     fn named(&self, through: usize) -> Option<Named<'a>> {
         let through = self.column(through);
         let Fill::Reference(reference) = &through.fill else { return None };
-        let domains = self.scenario.domains.iter().enumerate();
-        let (number, domain) =
-            domains.into_iter().find(|(_, each)| each.schema.name == reference.schema)?;
+        let number = self.scenario.domain(&reference.schema)?;
+        let domain = &self.scenario.domains[number];
         let table = domain.schema.table(&reference.table)?;
         Some(Named { reference, through, number, domain, table })
     }

@@ -9,6 +9,7 @@ use crate::engine::batch::Batch;
 use crate::engine::batch::Batches;
 use crate::engine::batch::Held;
 use crate::engine::batch::Row;
+use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
 use crate::engine::connection::rest::rest;
 use crate::engine::connection::settle::TRIES_MAX;
@@ -26,9 +27,6 @@ use crate::sink::Lost;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 use crate::sink::Ticket;
-
-/// Slots that a lane of an unlimited stream takes at a time.
-const BURST: usize = 64;
 
 impl Connection {
     /// Whether a lane's next slot goes into a batch, of how many rows at most.
@@ -82,20 +80,15 @@ impl Connection {
             }
             let picked = lane.seen_at(intended.unwrap_or(now), now);
             lane.catch_up.took(due.planned_ns, now, self.wake_ns);
-            let mut records = self.records.borrow_mut();
-            let stream = records.recorder.stream(usize::from(due.stream));
-            let counters = &mut stream.at(intended.unwrap_or(picked)).counters;
-            counters.scheduled += 1;
-            let is_late = self.is_late(due.stream, intended, now) && decision.turn != Turn::Skip;
-            counters.skipped += u64::from(is_late || decision.turn == Turn::Skip);
-            counters.late += u64::from(is_late);
-            drop(records);
-            if is_late {
-                // Nothing in the run refers to its rows, so nothing is to be withheld.
-                let account = &mut self.lanes[number].account;
-                account.except(&decision, 0, ExceptionKind::Late);
-                self.lanes[number].catch_up.forget();
-            } else if decision.turn != Turn::Skip {
+            let is_late = self.is_late(due.stream, intended, now);
+            if !self.count_taken(number, &decision, (intended.unwrap_or(picked), is_late)) {
+                if is_late && decision.turn != Turn::Skip {
+                    // Nothing in the run refers to its rows, so nothing is to be withheld.
+                    let account = &mut self.lanes[number].account;
+                    account.except(&decision, 0, ExceptionKind::Late);
+                    self.lanes[number].catch_up.forget();
+                }
+            } else {
                 let sink = self.shared.job.world.domain_of(&decision, 0);
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
@@ -131,10 +124,7 @@ impl Connection {
             held.into_iter().partition(|held| self.is_full(held.stream));
         self.batches.held = full;
         for held in free {
-            let lane = &mut self.lanes[held.lane];
-            lane.idle_since = now;
-            lane.is_noted = false;
-            self.schedule(held.lane, now);
+            self.let_go(held.lane, now);
         }
     }
 

@@ -4,20 +4,16 @@
 use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Row;
+use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
 use crate::engine::events::Events;
 use crate::engine::events::Sent;
 use crate::engine::stop::Level;
-use crate::generate::Decision;
 use crate::generate::Turn;
-use crate::generate::Unscheduled;
 use crate::measure;
 use crate::measure::ErrorClass;
 use crate::sink::Outcome;
 use crate::sink::Sink;
-
-/// Slots that a lane of an unlimited stream takes at a time.
-const BURST: usize = 64;
 
 impl Connection {
     /// Whether a lane's next slot is one of a stream that only sends events.
@@ -71,30 +67,6 @@ impl Connection {
         self.events.is_full() || !self.routes.iter().all(|route| route.sink.has_room())
     }
 
-    /// Counts a slot that was decided, due at `due`. Returns whether it is to be sent.
-    fn count_taken(
-        &mut self,
-        number: usize,
-        decision: &Decision,
-        (due, is_late): (u64, bool),
-    ) -> bool {
-        let mut records = self.records.borrow_mut();
-        for (series, why) in self.lanes[number].lane.unscheduled() {
-            let counters = &mut records.recorder.stream(usize::from(series)).counters;
-            match why {
-                Unscheduled::AfterEnd => counters.after_end += 1,
-                Unscheduled::Crowded => counters.crowded_out += 1,
-            }
-        }
-        let is_skipped = decision.turn == Turn::Skip;
-        let counters = &mut records.recorder.stream(usize::from(decision.stream)).at(due).counters;
-        counters.scheduled += 1;
-        counters.fallbacks += u64::from(decision.turn == Turn::Fallback);
-        counters.skipped += u64::from(is_late || is_skipped);
-        counters.late += u64::from(is_late && !is_skipped);
-        !is_late && !is_skipped
-    }
-
     fn send_event(&mut self, row: Row) {
         let world = &self.shared.job.world;
         let sink = world.domain_of(&row.decision, 0);
@@ -122,10 +94,7 @@ impl Connection {
         }
         let now = self.shared.clock.now();
         for number in std::mem::take(&mut self.events.held) {
-            let lane = &mut self.lanes[number];
-            lane.idle_since = now;
-            lane.is_noted = false;
-            self.schedule(number, now);
+            self.let_go(number, now);
         }
     }
 

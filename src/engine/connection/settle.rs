@@ -23,9 +23,6 @@ const WRONG_MIN: usize = 1024;
 impl Connection {
     /// Settles all outcomes that have come in by `now`.
     pub(super) fn settle_outcomes(&mut self, now: u64) {
-        if self.outcomes.is_empty() {
-            return;
-        }
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let (mut settled, mut broken) = (0, 0);
         for outcome in outcomes.drain(..) {

@@ -57,11 +57,13 @@ impl Connection {
             sleeper.poll(next, context).map(|()| Event::Due)
         });
         let event = event.await;
-        let received = self.shared.clock.now();
-        if matches!(event, Event::Outcomes) {
-            self.keep_busy();
+        if !self.outcomes.is_empty() {
+            let received = self.shared.clock.now();
+            if matches!(event, Event::Outcomes) {
+                self.keep_busy();
+            }
+            self.settle_outcomes(received);
         }
-        self.settle_outcomes(received);
         match event {
             Event::Lost(route, lost) => self.mend(route, lost),
             Event::Mended(route, sink, made) => self.take_way(route, sink, made).await,

@@ -10,9 +10,9 @@ use crate::schema::ColumnType;
 use crate::units::Decimal;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
-const EPOCH_US: i64 = 946_684_800_000_000;
+pub(crate) const EPOCH_US: i64 = 946_684_800_000_000;
 /// Days from 1970-01-01 to 2000-01-01.
-const EPOCH_DAYS: i32 = 10_957;
+pub(crate) const EPOCH_DAYS: i32 = 10_957;
 
 /// Appends a value as a column of type `kind` takes it. Inlined everywhere, so that where it is known
 /// what the value is, nothing is asked.

@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 
 use super::address::Address;
+use super::encode::EPOCH_US;
 use super::frames;
 use super::quote::identifier;
 use super::quote::literal;
@@ -22,8 +23,6 @@ pub mod slot;
 const MESSAGE_MAX: usize = 256 << 20;
 /// Read from the socket at once.
 const SPACE: usize = 64 << 10;
-/// Microseconds from 1970 to 2000, PostgreSQL's epoch.
-const EPOCH_US: i64 = 946_684_800_000_000;
 
 /// A place in the write-ahead log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
