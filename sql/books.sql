@@ -24,3 +24,10 @@ CREATE TABLE IF NOT EXISTS :"books".seeded (
     rows       bigint NOT NULL,
     PRIMARY KEY (table_name, chunk)
 );
+CREATE TABLE IF NOT EXISTS :"books".shards (
+    shard     integer PRIMARY KEY,
+    shards    integer NOT NULL,
+    run       text NOT NULL,
+    begun_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    has_ended boolean NOT NULL DEFAULT false
+);

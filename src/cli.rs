@@ -11,6 +11,7 @@ use clap::ValueHint;
 
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
+use crate::pace::Shard;
 use crate::report::Colour;
 use crate::scenario::Overrides;
 use crate::units::parse_duration;
@@ -18,7 +19,9 @@ use crate::units::parse_duration;
 mod check;
 mod clean;
 mod describe;
+mod destination;
 mod firehose;
+mod merge;
 mod observe;
 mod output;
 mod place;
@@ -28,9 +31,12 @@ mod publish;
 mod run;
 mod sample;
 mod seed;
+mod shards;
 mod signals;
 mod verify;
 mod wait;
+
+use shards::StartAt;
 
 /// Puts a realistic, exactly known load on a data platform, and says exactly what came out.
 #[derive(Debug, Parser)]
@@ -73,6 +79,8 @@ enum Command {
     Setup(SetupArguments),
     /// Set up, and fill the tables; a repeated or interrupted seeding is completed, never doubled
     Seed(SetupArguments),
+    /// Add up the folders of all shards of a run, and judge the whole
+    Merge(merge::MergeArguments),
     /// Judge what stands in the databases: counts, references, values and times that must fit
     Verify(verify::VerifyArguments),
     /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
@@ -172,6 +180,12 @@ pub(crate) struct RunArguments {
     /// Send nothing: show what the generator itself can do
     #[arg(long)]
     discard: bool,
+    /// Play one of several parts of the run: `2/8` is the second of eight; `merge` adds them up
+    #[arg(long, value_name = "K/N", conflicts_with = "fresh")]
+    shard: Option<Shard>,
+    /// Begin the load at this time (RFC 3339), or so long after the command (`+30s`)
+    #[arg(long, value_name = "TIME")]
+    start_at: Option<StartAt>,
 }
 
 impl Subject {
@@ -224,6 +238,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Man { folder } => describe::man(folder.as_deref()),
         Command::Setup(arguments) => seed::setup(&arguments),
         Command::Seed(arguments) => seed::seed(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Clean(arguments) => {
             let overrides =

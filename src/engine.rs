@@ -15,15 +15,14 @@ use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Gates;
 use crate::measure::Judgement;
-use crate::measure::Pace;
 use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::Second;
 use crate::measure::Spans;
 use crate::measure::StreamFacts;
 use crate::observe::Witness;
+use crate::pace::Shard;
 use crate::pace::nanoseconds;
-use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
 use crate::units::format_duration;
@@ -39,6 +38,7 @@ mod clock;
 mod connection;
 mod destination;
 mod events;
+mod facts;
 mod flight;
 mod fresh;
 mod gate;
@@ -75,6 +75,10 @@ pub struct Job {
     pub scenario: Arc<Scenario>,
     /// Where each domain goes: by its number in the scenario.
     pub destinations: Vec<Destination>,
+    /// Which of its lanes are played here.
+    pub shard: Shard,
+    /// Not before this moment on the run's clock, if there is one.
+    pub begins_at: Option<u64>,
     /// Worker threads; at least 1.
     pub workers: usize,
     /// Who watches.
@@ -257,60 +261,6 @@ impl Shared {
         let gone = Duration::from_nanos(now.saturating_sub(self.began()?));
         Some(self.length()?.saturating_sub(gone))
     }
-
-    /// What the summary must know of a stream, or of what follows in one.
-    fn facts(&self, series: u16) -> StreamFacts {
-        let stream = self.job.world.stream_of(series);
-        let (plan, late) =
-            (self.job.world.plan(stream), self.job.scenario.load.streams[stream].late);
-        let is_follow_up = stream != usize::from(series);
-        let began_ns = self.began().unwrap_or(0);
-        let now = self.clock.now().saturating_sub(began_ns);
-        // An unlimited stream may reach its limit long before its time is over.
-        let is_timed = plan.is_open() || plan.measured_slots().is_none();
-        let is_whole = self.job.stop.end() == End::Complete && is_timed;
-        let whole = plan.measured().filter(|_| is_whole);
-        let gone = self.job.stop.at().map_or(now, |at| at.saturating_sub(began_ns));
-        let gone = Duration::from_nanos(gone);
-        StreamFacts {
-            name: self.job.world.series[usize::from(series)].clone(),
-            is_open: plan.is_open(),
-            // How much follows is drawn; and where both clock and limit may end it, either does.
-            planned: plan
-                .measured_slots()
-                .filter(|_| !is_follow_up && (plan.is_open() || plan.measured().is_none())),
-            began_ns,
-            measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
-            // Where what is later is not sent, or nothing has its time, nothing that is sent is late.
-            max_lag: match late.policy {
-                LatePolicy::CatchUp | LatePolicy::Abort if plan.is_open() => late.max_lag,
-                _ => Duration::MAX,
-            },
-            is_follow_up,
-            sessions: plan.sessions().map(|_| self.census.measured(stream)),
-        }
-    }
-
-    /// The pace that each series should have now.
-    fn paces(&self, now: u64) -> Vec<Pace> {
-        let began = self.began();
-        let warmup_began = self.ready.opened().unwrap_or(now);
-        let pace = |stream: usize| {
-            let plan = self.job.world.plan(stream);
-            let planned = began.map_or(now.saturating_sub(warmup_began), |began| {
-                plan.boundary_ns() + now.saturating_sub(began)
-            });
-            match plan.sessions() {
-                Some(_) => Pace::Sessions(self.census.alive(stream)),
-                None if plan.is_open() => Pace::Rate(plan.rate(planned)),
-                None => Pace::Unlimited,
-            }
-        };
-        let streams = self.job.scenario.load.streams.len();
-        let follow_ups = self.job.world.series.len() - streams;
-        let follows = std::iter::repeat_n(Pace::Follows, follow_ups);
-        (0..streams).map(pace).chain(follows).collect()
-    }
 }
 
 fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usize) -> Finished {
@@ -335,7 +285,12 @@ impl Job {
     /// Over how many connections a group's lanes are dealt: as many as each of its destinations
     /// allows, but no more than there are lanes.
     fn spread(&self, group: usize) -> usize {
-        self.allowed(group).clamp(1, self.world.lanes_of(group).max(1) as usize)
+        self.allowed(group).clamp(1, self.lanes(group).max(1))
+    }
+
+    /// How many of a group's lanes are played here.
+    fn lanes(&self, group: usize) -> usize {
+        self.shard.lane_count(self.world.lanes_of(group)) as usize
     }
 
     fn allowed(&self, group: usize) -> usize {
@@ -366,7 +321,7 @@ impl Job {
     /// Says so if connections were asked for that have no lane.
     fn warn_of_idle(&self) {
         let groups = 0..self.world.groups.len();
-        let all = groups.map(|group| (self.allowed(group), self.world.lanes_of(group) as usize));
+        let all = groups.map(|group| (self.allowed(group), self.lanes(group)));
         // The group that uses the most.
         let most = all.max_by_key(|(allowed, lanes)| *allowed.min(lanes));
         let is_discarded =

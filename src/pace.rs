@@ -7,6 +7,7 @@ mod plan;
 mod points;
 mod segment;
 mod sessions;
+mod shard;
 mod slots;
 
 use std::fmt::Debug;
@@ -31,6 +32,8 @@ pub use segment::lasting;
 pub use sessions::Line;
 pub use sessions::SESSIONS_MAX;
 pub use sessions::Sessions;
+pub use shard::SHARDS_MAX;
+pub use shard::Shard;
 pub use slots::Slots;
 
 /// A shape of load over time.

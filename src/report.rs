@@ -4,6 +4,7 @@
 
 mod closing;
 mod folder;
+mod histograms;
 mod judged;
 mod keeper;
 mod line_file;
@@ -20,6 +21,7 @@ pub use closing::Colour;
 pub use closing::closing;
 pub use folder::FolderError;
 pub use folder::RunFolder;
+pub use histograms::Histograms;
 pub use keeper::Keeper;
 pub use manifest::Machine;
 pub use manifest::Manifest;

@@ -2,9 +2,13 @@
 //! everything made and seeded.
 
 mod books;
+mod fill;
+mod shards;
 mod topics;
 mod others;
 mod sums;
+
+pub(super) use shards::Turns;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +25,11 @@ use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::wait::on_runtime_within;
 use crate::embedded::random_hex;
-use crate::engine::seed;
-use crate::engine::seed::Seeding;
-use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::World;
 use crate::measure::Feed;
 use crate::measure::Phase;
+use crate::pace::Shard;
 use crate::report::Manifest;
 use crate::report::RunFolder;
 use crate::report::ServerFacts;
@@ -40,7 +42,6 @@ use crate::scenario::Scenario;
 use crate::scenario::Start;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::mark::Books;
-use crate::sink::postgres::mark::Stage;
 use crate::sink::postgres::provision::Passwords;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
@@ -62,6 +63,8 @@ pub(super) struct Prepared {
     /// Passwords of the domains' logins, by domain; only where roles are made.
     pub(super) passwords: Vec<Passwords>,
     pub(super) start_us: i64,
+    /// Which part of the run this is; `None` for all of it.
+    pub(super) shard: Option<Shard>,
     /// Rows of others, by table: in tables that we did not make.
     pub(super) before: Vec<u64>,
     /// Rows seeded, by table.
@@ -86,6 +89,17 @@ pub(super) enum Until {
     Made,
     /// Tables are filled.
     Seeded,
+    /// Tables are filled, by whichever shard comes first; this is one of them.
+    SeededForShards(Shard),
+}
+
+impl Until {
+    fn shard(self) -> Option<Shard> {
+        match self {
+            Self::SeededForShards(shard) => Some(shard),
+            Self::Made | Self::Seeded => None,
+        }
+    }
 }
 
 /// Reads, reaches, makes, fills. `feed` watches; `stop` may end it.
@@ -96,7 +110,12 @@ pub(super) fn prepare(
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Prepared, Refusal> {
     let scenario = Arc::new(scenario);
-    let folder = make_folder(arguments.out.as_deref(), &scenario.name)?;
+    let shard = until.shard();
+    let label = match shard {
+        Some(shard) => shards::label(&scenario, shard)?,
+        None => scenario.name.clone(),
+    };
+    let folder = make_folder(arguments.out.as_deref(), &label)?;
     feed.phase(Phase::SettingUp);
     let place = Place::open(&scenario, folder.run(), (feed, stop)).inspect_err(|_| {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
@@ -115,6 +134,7 @@ pub(super) fn prepare(
         servers: Vec::new(),
         is_touched: false,
         stop: stop.clone(),
+        shard,
         scenario,
         folder,
         place,
@@ -133,7 +153,7 @@ pub(super) fn prepare(
     prepared.world = Arc::new(World::beside(&scenario, start_us, &prepared.taken));
     prepared.refuse_overflow()?;
     prepared.write_manifest(&arguments.subject.scenario)?;
-    if until == Until::Seeded {
+    if until != Until::Made {
         prepared.fill(feed, stop)?;
     }
     Ok(prepared)
@@ -178,9 +198,10 @@ impl Prepared {
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);
         let connect = connector(address, self.application_name());
-        let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
+        let Some(provisioner) = Provisioner::new(&scenario, target, self.control(&connect)) else {
             return Ok(());
         };
+        let provisioner = provisioner.of_shard(self.shard);
         let Some(fresh) = fresh else {
             let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
                 .map_err(|e| Refusal::setup(&e))?;
@@ -218,56 +239,6 @@ impl Prepared {
         Ok(())
     }
 
-    /// Seeds every domain, and notes in its books how far it is.
-    fn fill(&mut self, feed: &Feed, stop: &Stop) -> Result<(), Refusal> {
-        feed.phase(Phase::Seeding);
-        self.seeded = vec![0; self.world.table_count()];
-        for number in 0..self.scenario.domains.len() {
-            self.fill_domain(number, feed, stop).map_err(|error| Refusal::setup(&error))?;
-        }
-        Ok(())
-    }
-
-    fn fill_domain(&mut self, number: usize, feed: &Feed, stop: &Stop) -> Result<(), SetupError> {
-        let scenario = Arc::clone(&self.scenario);
-        let domain = &scenario.domains[number];
-        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
-            self.fill_nothing(number);
-            return Ok(());
-        };
-        let Some(address) = self.place.domain(&scenario, domain) else { return Ok(()) };
-        let seeding = Seeding {
-            world: Arc::clone(&self.world),
-            domain: number,
-            address,
-            application_name: self.application_name(),
-            books: books(target, domain),
-            connections: seed_connections(target),
-            feed: feed.clone(),
-            stop: stop.clone(),
-        };
-        // Of several that are at work here at once, one goes on at each step.
-        self.advance(number, &[Stage::Made, Stage::Seeding, Stage::Seeded], Stage::Seeding)?;
-        for seeded in seed::seed(&seeding)? {
-            self.seeded[usize::from(seeded.table.0)] = seeded.rows;
-        }
-        if stop.level() == Level::Run {
-            self.finish_domain(number)?;
-            self.advance(number, &[Stage::Seeding, Stage::Seeded], Stage::Seeded)?;
-        }
-        Ok(())
-    }
-
-    /// A target that keeps nothing is as full as it should be.
-    fn fill_nothing(&mut self, domain: usize) {
-        for number in 0..self.world.table_count() {
-            let table = TableId::of(number);
-            if self.world.catalog.table(table).domain == domain {
-                self.seeded[number] = self.world.seeded_count(table);
-            }
-        }
-    }
-
     /// Whether somebody keeps the rows of a table.
     pub(super) fn is_stored(&self, table: &TableInfo) -> bool {
         self.scenario.is_stored(&self.scenario.domains[table.domain])
@@ -284,19 +255,6 @@ impl Prepared {
         let tables = self.world.catalog.tables.iter().enumerate();
         let own = tables.filter(move |(_, table)| table.domain == domain);
         own.map(|(number, _)| TableId::of(number))
-    }
-
-    /// Sequences beyond our keys, fresh statistics.
-    pub(super) fn finish_domain(&self, number: usize) -> Result<(), SetupError> {
-        let domain = &self.scenario.domains[number];
-        let Some(address) = self.place.address(domain.target).cloned() else { return Ok(()) };
-        let connect = connector(address, self.application_name());
-        let provisioner = Provisioner::new(&self.scenario, domain.target, Servers::new(&connect));
-        let Some(provisioner) = provisioner else { return Ok(()) };
-        let keys_max: Vec<_> =
-            self.tables_of(number).map(|table| self.world.key_max(table)).collect();
-        let finished = provisioner.finish_seed(domain, &keys_max);
-        on_runtime_within((&self.stop, MAKE_WITHIN), finished)
     }
 
     /// Of all sessions: at most 63 bytes with a connection's number behind it.
@@ -376,10 +334,4 @@ fn passwords(
 /// Where a domain's marks are; tables that we did not make have none.
 fn books(target: &PostgresTarget, domain: &Domain) -> Option<Books> {
     (target.provision != Provision::Nothing).then(|| Books::beside(&domain.namespace))
-}
-
-/// Seeding is bound by processors: more connections than twice their number only get in the way.
-fn seed_connections(target: &PostgresTarget) -> usize {
-    let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    (target.connections as usize).clamp(1, processors * 2)
 }

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sha2::Digest;
-use sha2::Sha256;
-
-use crate::action::StatementId;
-use crate::action::StatementKind;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::complain;
+use crate::cli::destination::destination;
 use crate::cli::observe::findings;
 use crate::cli::observe::observe;
 use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
+use crate::cli::prepare::Turns;
 use crate::cli::prepare::Until;
 use crate::cli::prepare::prepare;
 use crate::cli::publish::Publishers;
@@ -22,9 +19,9 @@ use crate::cli::publish::events;
 use crate::cli::read;
 use crate::cli::sample::FINGERPRINT_ACTIONS;
 use crate::cli::sample::fingerprint_of;
+use crate::cli::shards::ShardFile;
 use crate::cli::signals;
 use crate::engine;
-use crate::engine::Destination;
 use crate::engine::Finished;
 use crate::engine::Job;
 use crate::engine::stop::Level;
@@ -36,27 +33,27 @@ use crate::measure::Feed;
 use crate::measure::Findings;
 use crate::measure::Gates;
 use crate::measure::Generator;
+use crate::measure::Judgement;
 use crate::measure::Phase;
 use crate::measure::Recorder;
 use crate::measure::RunFacts;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
 use crate::observe::Observing;
+use crate::pace::Shard;
+use crate::pace::nanoseconds;
 use crate::report::Colour;
 use crate::report::FolderError;
 use crate::report::Keeper;
 use crate::report::Progress;
 use crate::report::closing;
-use crate::scenario::PostgresTarget;
 use crate::scenario::Precision;
-use crate::scenario::Provision;
 use crate::scenario::Scenario;
-use crate::scenario::TargetKind;
 use crate::scenario::Validity;
 use crate::sink::event::Traffic;
 use crate::sink::postgres::mark::Stage;
 use crate::sink::postgres::provision::SetupError;
-use crate::sink::postgres::worker::PostgresOptions;
+use crate::units::format_duration;
 
 /// `loadgen run`.
 pub(super) fn run(arguments: &RunArguments) -> u8 {
@@ -74,7 +71,7 @@ pub(super) fn run(arguments: &RunArguments) -> u8 {
         Ok(ended) => {
             let Ended { prepared, summary, unwritten } = ended;
             let mut output = Output::default();
-            output.say(&closing(&summary, prepared.folder.path(), Colour::of_stdout()));
+            output.say(&closing(&summary, Some(prepared.folder.path()), Colour::of_stdout()));
             for error in &unwritten {
                 complain(&format!("error: {error}"));
             }
@@ -106,11 +103,13 @@ fn whole(
 ) -> Result<Ended, Refusal> {
     let began = Instant::now();
     let workers = workers(arguments.workers, scenario.load.precision)?;
-    let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
+    let until = arguments.shard.map_or(Until::Seeded, Until::SeededForShards);
+    let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
-    let Loaded { finished, traffic, mut unwritten, findings } =
-        load(&prepared, workers, (feed, stop))?;
+    let begins_at = arguments.start_at.map(|start| start.seen_from(began));
+    let Loaded { finished, traffic, mut unwritten, findings, turns } =
+        load(&prepared, (workers, begins_at), (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
@@ -118,6 +117,7 @@ fn whole(
         scenario: prepared.scenario.name.clone(),
         seed: prepared.scenario.seed,
         run: prepared.folder.run().to_owned(),
+        shard: prepared.shard,
         started: prepared.folder.started().to_owned(),
         elapsed: began.elapsed(),
         workers: u32::try_from(finished.workers).unwrap_or(u32::MAX),
@@ -126,20 +126,37 @@ fn whole(
         invalid_because: unread(&finished, after.as_ref().err()),
         tables: tables(&prepared, &finished),
         events: events(&prepared, &finished, &traffic),
-        shared: prepared.shared(&before, after.as_ref().ok(), &finished.account),
+        shared: prepared.shared((&before, after.as_ref().ok()), &finished.account, &turns),
         streams: finished.streams.clone(),
         generator: Generator::now(),
         watched: finished.judgements.clone(),
         gates: finished.gates.clone(),
         findings,
     };
-    // A run that was stopped before its load has nothing to be judged by.
-    let is_judged = finished.end == End::Complete || !finished.streams.is_empty();
-    let thresholds = if is_judged { prepared.scenario.thresholds.as_slice() } else { &[] };
-    let summary = Summary::new(facts, &finished.recorder, thresholds);
+    let shard = ShardFile::of(&prepared, &facts, &finished.recorder, turns.together);
+    let shard = shard.map_or(Ok(()), |shard| prepared.folder.write_shard(&shard));
+    let summary = judged(&prepared, facts, &finished);
     let written = prepared.folder.write_summary(&summary);
-    unwritten.extend([account, written].into_iter().filter_map(Result::err));
+    unwritten.extend([account, shard, written].into_iter().filter_map(Result::err));
     Ok(Ended { prepared, summary, unwritten })
+}
+
+/// A run that was stopped before its load has nothing to be judged by. A shard is judged together with the
+/// others, but for what ended it or did not hold already.
+fn judged(prepared: &Prepared, mut facts: RunFacts, finished: &Finished) -> Summary {
+    let all = prepared.scenario.thresholds.as_slice();
+    let is_judged = finished.end == End::Complete || !finished.streams.is_empty();
+    if !is_judged {
+        return Summary::new(facts, &finished.recorder, &[]);
+    }
+    if prepared.shard.is_none() {
+        return Summary::new(facts, &finished.recorder, all);
+    }
+    let watched = all.iter().zip(std::mem::take(&mut facts.watched));
+    let is_breached = |it: &Option<Judgement>| it.as_ref().is_some_and(|it| it.first_breach_ns.is_some());
+    let (thresholds, watched): (Vec<_>, Vec<_>) =
+        watched.filter(|(_, it)| is_breached(it)).map(|(threshold, it)| (threshold.clone(), it)).unzip();
+    Summary::new(RunFacts { watched, ..facts }, &finished.recorder, &thresholds)
 }
 
 /// A run that came to its end is no proof of anything if its sums could not be read.
@@ -176,28 +193,25 @@ struct Loaded {
     traffic: Vec<(usize, Traffic)>,
     unwritten: Vec<FolderError>,
     findings: Option<Findings>,
+    turns: Turns,
 }
 
 /// The load itself, with what the books must know of it before and after.
 fn load(
     prepared: &Prepared,
-    workers: usize,
+    (workers, begins_at): (usize, Option<Instant>),
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Loaded, Refusal> {
     let domains = 0..prepared.scenario.domains.len();
+    let mut turns = Turns::alone(domains.len());
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {
         let finished = Finished::of_nothing(&prepared.world, stop.end());
-        return Ok(Loaded { finished, traffic: Vec::new(), unwritten: Vec::new(), findings: None });
+        let (traffic, unwritten) = (Vec::new(), Vec::new());
+        return Ok(Loaded { finished, traffic, unwritten, findings: None, turns });
     }
     for domain in domains.clone() {
-        let run = prepared.folder.run();
-        prepared
-            .advance(domain, &[Stage::Seeded], Stage::Loading)
-            .and_then(|()| {
-                prepared.write_books(domain, async |books, client| books.set_run(client, run).await)
-            })
-            .map_err(|error| Refusal::setup(&error))?;
+        open_books(prepared, domain, &mut turns).map_err(|error| Refusal::setup(&error))?;
     }
     let series = prepared.world.series.clone();
     let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
@@ -208,6 +222,8 @@ fn load(
     let job = Job {
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),
+        shard: prepared.shard.unwrap_or(Shard::WHOLE),
+        begins_at: begins_at.map(|at| begin(at, &clock, feed)),
         destinations: destinations.collect(),
         workers,
         feed: feed.clone(),
@@ -221,19 +237,52 @@ fn load(
     let findings = findings(observing, feed, stop);
     let unwritten = keeper.finish();
     for domain in domains {
-        close_books(prepared, domain, &finished, feed);
+        turns.is_last[domain] = close_books(prepared, domain, &finished, feed);
     }
-    Ok(Loaded { finished, traffic, unwritten, findings })
+    Ok(Loaded { finished, traffic, unwritten, findings, turns })
+}
+
+/// When the load begins on the run's clock.
+fn begin(at: Instant, clock: &Clock, feed: &Feed) -> u64 {
+    let now = Instant::now();
+    feed.message(match at.checked_duration_since(now) {
+        Some(left) => format!("the load begins in {}", format_duration(left)),
+        None => {
+            let late = format_duration(now - at);
+            format!("all is ready {late} behind the time of `--start-at`: the load begins at once")
+        }
+    });
+    clock.now().saturating_add(nanoseconds(at.saturating_duration_since(now)))
+}
+
+/// Says in a domain's books that its rows change from now on.
+fn open_books(prepared: &Prepared, domain: usize, turns: &mut Turns) -> Result<(), SetupError> {
+    if let Some(shard) = prepared.shard {
+        if let Some(claim) = prepared.begin_shard(domain, shard)? {
+            turns.is_first[domain] = claim.is_first;
+            turns.together.get_or_insert(claim.first);
+        }
+        return Ok(());
+    }
+    let run = prepared.folder.run();
+    prepared.advance(domain, &[Stage::Seeded], Stage::Loading)?;
+    prepared.write_books(domain, async |books, client| books.set_run(client, run).await)
 }
 
 /// How far each lane got goes into the books, and sequences beyond our keys. A server that is gone
-/// by now does not undo the run: it is said, and the account has it all.
-fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &Feed) {
+/// by now does not undo the run: it is said, and the account has it all. Returns whether nobody else
+/// loads the domain.
+fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &Feed) -> bool {
     let lanes: Vec<_> =
         finished.account.lanes.iter().map(|lane| (lane.group, lane.lane, &lane.next)).collect();
     let lanes = serde_json::to_string(&lanes).unwrap_or_default();
+    let mut is_last = prepared.shard.is_none();
     let written = prepared
         .write_books(domain, async |books, client| {
+            if let Some(shard) = prepared.shard {
+                is_last = books.end_shard(client, shard, &lanes).await?;
+                return Ok(());
+            }
             books.set_lanes_at(client, &lanes).await?;
             books.set_stage(client, Stage::Loaded).await
         })
@@ -241,71 +290,7 @@ fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &F
     if let Err(error) = written {
         feed.message(format!("the books were not closed: {error}"));
     }
-}
-
-fn destination(prepared: &Prepared, number: usize, publishers: &Publishers) -> Destination {
-    let scenario = &prepared.scenario;
-    let domain = &scenario.domains[number];
-    if let Some(options) = publishers.destination(prepared, number) {
-        return Destination::Events(Arc::new(options));
-    }
-    let target = &scenario.targets[domain.target].kind;
-    let (TargetKind::Postgres(target), Some(address)) =
-        (target, prepared.place.way(scenario, domain))
-    else {
-        return Destination::Discard;
-    };
-    let address = match (target.provision, prepared.passwords.get(number)) {
-        (Provision::Databases, Some(passwords)) => {
-            address.with_login(&domain.roles.application, Some(passwords.application.clone()))
-        }
-        _ => address,
-    };
-    let catalog = &prepared.world.catalog;
-    let statements = catalog
-        .statements
-        .iter()
-        .enumerate()
-        .filter(|(_, statement)| {
-            let table = catalog.table(statement.table);
-            // A row without a key is never deleted by it.
-            let is_used = !matches!(statement.kind, StatementKind::Delete) || !table.key.is_empty();
-            table.domain == number && is_used
-        })
-        .map(|(id, _)| StatementId::of(id));
-    let options = PostgresOptions {
-        application_name: format!("{}/{number}", prepared.application_name()),
-        lock: lock(prepared.folder.run(), number),
-        settings: settings(target),
-        catalog: Arc::clone(catalog),
-        statements: Arc::new(statements.collect()),
-        in_flight_max: scenario.in_flight(domain.target, target) as usize,
-        is_pooled: target.is_pooled,
-        address,
-    };
-    let (connections, reconnect) = (target.connections, target.reconnect);
-    Destination::Postgres { options: Box::new(options), connections, reconnect }
-}
-
-fn settings(target: &PostgresTarget) -> Vec<(String, String)> {
-    let timeout = target.statement_timeout.map(|timeout| timeout.as_millis().to_string());
-    let commit = target.synchronous_commit.clone();
-    let isolation = target.isolation.map(|level| level.setting().to_owned());
-    let settings = [
-        ("statement_timeout", timeout),
-        ("synchronous_commit", commit),
-        ("default_transaction_isolation", isolation),
-    ];
-    settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-/// The first of the advisory locks of a run in a domain's database; connections count up from it.
-fn lock(run: &str, domain: usize) -> i64 {
-    let hash = Sha256::digest(format!("{run} {domain}"));
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    // Room for the connections' numbers.
-    i64::from_be_bytes(first) & !0xffff
+    is_last
 }
 
 fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {

@@ -62,7 +62,7 @@ fn closing(prepared: &Prepared, until: Until) -> String {
         // Writing to a string does not fail.
         let _ = match until {
             Until::Made => writeln!(text, "{name}"),
-            Until::Seeded => {
+            Until::Seeded | Until::SeededForShards(_) => {
                 let rows = prepared.seeded.get(number).copied().unwrap_or(0);
                 writeln!(text, "{name:<40} {rows:>12} rows")
             }

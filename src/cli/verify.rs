@@ -18,6 +18,7 @@ use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
+use crate::pace::Shard;
 use crate::scenario::Domain;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
@@ -61,6 +62,8 @@ enum As {
 /// What is read of a run's summary.
 #[derive(Debug, Deserialize)]
 struct Counted {
+    #[serde(default)]
+    shard: Option<Shard>,
     tables: Vec<CountedTable>,
 }
 
@@ -191,6 +194,11 @@ fn counted(folder: &Path, scenario: &Scenario) -> Result<Counted, Refusal> {
     let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
     let counted: Counted =
         serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    if let Some(shard) = counted.shard {
+        return Err(refuse(format!(
+            "it is of shard {shard}, which knows nothing of the others; add all up by `loadgen merge --out`"
+        )));
+    }
     for domain in &scenario.domains {
         let mut tables = domain.schema.tables.iter();
         if let Some(table) = tables.find(|table| counted.of(scenario, domain, table).is_none()) {

@@ -1,5 +1,6 @@
 //! What became of the rows of each table, and how far each lane got: always kept, exact.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::action::Action;
@@ -10,7 +11,7 @@ use crate::action::TableId;
 use crate::generate::Decision;
 
 /// A run's account.
-#[derive(Debug, Default, Clone, Serialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Account {
     /// By table.
     pub tables: Vec<Rows>,
@@ -27,7 +28,7 @@ pub struct Account {
 }
 
 /// What became of a table's rows, warm-up included.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     /// The server acknowledged that they were inserted.
     pub inserted: u64,
@@ -47,7 +48,7 @@ pub struct Rows {
 }
 
 /// How far a lane got.
-#[derive(Debug, Default, Clone, Serialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct LaneAccount {
     /// The group of streams it belongs to.
     pub group: usize,
@@ -72,12 +73,12 @@ pub const EXCEPTIONS_MAX: usize = 1 << 20;
 const EXCEPTIONS_MIN: usize = 256;
 
 /// A slot that did not take effect as decided.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Exception {
     /// Its stream.
     pub stream: u16,
     /// Of an action that goes to several databases: how many of its parts took effect before.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub parts: u16,
     /// Its number.
     pub slot: u64,
@@ -91,7 +92,7 @@ fn is_none(parts: &u16) -> bool {
 }
 
 /// What became of a slot that did not take effect as decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExceptionKind {
     /// The server refused it.

@@ -4,8 +4,8 @@ use crate::engine::Shared;
 use crate::pace::Plan;
 
 impl Shared {
-    /// Of a stream without regard to lanes: how many slots behind the first `taken` of this phase had
-    /// come due at a moment on the run's clock.
+    /// Of a stream: how many slots of ours behind the first `taken` of this phase had come due at a
+    /// moment on the run's clock.
     pub(super) fn backlog(&self, stream: usize, taken: u64, at_ns: u64) -> u64 {
         if stream >= self.job.scenario.load.streams.len() {
             // What follows has no slots of its own.
@@ -16,22 +16,26 @@ impl Shared {
         if !plan.is_open() {
             return 0;
         }
+        let lanes = self.job.world.lanes_of_stream(stream);
+        let own = |end: u64| self.job.shard.slots_below(end, lanes);
+        let warm = plan.warmup_slots();
         if let Some(began) = self.began().filter(|began| *began <= at_ns) {
-            let next = plan.warmup_slots().saturating_add(taken);
             let until = plan.boundary_ns().saturating_add(at_ns - began);
-            return count_due(plan, (next, 1), until);
+            let due = count_due(plan, (0, 1), until).max(warm);
+            return own(due).saturating_sub(own(warm)).saturating_sub(taken);
         }
         let Some(began) = self.ready.opened().filter(|began| *began <= at_ns) else { return 0 };
-        let left = plan.warmup_slots().saturating_sub(taken);
-        count_due(plan, (taken, 1), at_ns - began).min(left)
+        own(count_due(plan, (0, 1), at_ns - began).min(warm)).saturating_sub(taken)
     }
 
-    /// When a slot of a stream's measured part is due on the run's clock.
+    /// When a slot is due on the run's clock, counted among ours of a stream's measured part.
     pub(super) fn due_at(&self, stream: usize, slot: u64) -> Option<u64> {
         let is_stream = stream < self.job.scenario.load.streams.len();
         let began = self.began().filter(|_| is_stream)?;
         let plan = self.job.world.plan(stream);
-        let planned = plan.due(plan.warmup_slots().checked_add(slot)?)?;
+        let lanes = self.job.world.lanes_of_stream(stream);
+        let before = self.job.shard.slots_below(plan.warmup_slots(), lanes);
+        let planned = plan.due(self.job.shard.slot(before.checked_add(slot)?, lanes)?)?;
         Some(began.saturating_add(planned.saturating_sub(plan.boundary_ns())))
     }
 }

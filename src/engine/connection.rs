@@ -122,7 +122,8 @@ impl Connection {
         let mut is_needed = vec![false; shared.job.destinations.len()];
         for group in 0..world.groups.len() {
             let spread = shared.job.spread(group);
-            let mine = (0..world.lanes_of(group)).filter(|lane| *lane as usize % spread == index);
+            let all = shared.job.shard.lanes(world.lanes_of(group)).enumerate();
+            let mine = all.filter(|(place, _)| place % spread == index).map(|(_, lane)| lane);
             let before = lanes.len();
             lanes
                 .extend(mine.map(|lane| LaneRun::new(world, Lane::new(world, group, lane), group)));

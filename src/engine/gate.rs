@@ -25,10 +25,11 @@ impl Gate {
         Self { missing: AtomicUsize::new(connections), opened: watch::channel(None).0 }
     }
 
-    /// One connection is here. The last one opens the gate. To be called once by each.
-    pub(super) fn arrive(&self, clock: &Clock) {
+    /// One connection is here. The last one opens the gate, at `earliest` or later. To be called once by
+    /// each.
+    pub(super) fn arrive(&self, clock: &Clock, earliest: u64) {
         if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.opened.send_replace(Some(clock.now() + LEAD_NS));
+            self.opened.send_replace(Some(earliest.max(clock.now() + LEAD_NS)));
         }
     }
 

@@ -1,6 +1,8 @@
 //! Filling the tables before the load: over several connections, in chunks that are committed
 //! together with their markers, so that an interrupted seeding is completed and never doubled.
 
+mod turn;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -26,6 +28,9 @@ use crate::sink::postgres::copy::Marker;
 use crate::sink::postgres::error::ConnectError;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::SetupError;
+
+pub use turn::Turn;
+pub use turn::turn;
 
 /// How often, and how long, another seeding of the same tables is waited for.
 const ALONE_TRIES: u32 = 100;
@@ -81,6 +86,16 @@ pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
         });
     }
     Ok(all)
+}
+
+/// What a domain's tables hold by seeding, without seeding any.
+pub fn counted(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
+    let sessions = Sessions::new(seeding)?;
+    let tables = seeding.world.seeding_order();
+    let own = tables
+        .into_iter()
+        .filter(|table| seeding.world.catalog.table(*table).domain == seeding.domain);
+    own.map(|table| seeding.untouched(table, &sessions)).collect()
 }
 
 /// The sessions that tables are seeded over, each table after the other over the same ones, and the

@@ -266,6 +266,12 @@ impl World {
         sessions.map_or(self.lanes, Sessions::most)
     }
 
+    /// How many lanes the group of a stream has.
+    pub fn lanes_of_stream(&self, stream: usize) -> u32 {
+        let group = self.groups.iter().position(|group| group.contains(&stream));
+        group.map_or(self.lanes, |group| self.lanes_of(group))
+    }
+
     #[inline]
     pub(super) fn table(&self, id: TableId) -> &Table {
         &self.tables[usize::from(id.0)]

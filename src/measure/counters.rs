@@ -1,5 +1,6 @@
 //! What is counted, and how the counts must add up.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::measure::ErrorClass;
@@ -13,7 +14,7 @@ use crate::measure::ErrorClass;
 ///              ├─ skipped (missed and late are parts of it)
 ///              └─ unfinished
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counters {
     /// Slots that came due, whether or not anything came of them; of an unlimited stream, slots
     /// that were begun.
@@ -58,7 +59,7 @@ pub struct Counters {
 }
 
 /// Attempts beyond the first, by what became of the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Retries {
     /// It waited for another transaction that waited for it (40P01).
     pub deadlock: u64,
@@ -145,7 +146,7 @@ impl Counters {
 }
 
 /// What went to one topic or stream, over the whole run, warm-up included.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EventCounts {
     /// The target's name in the scenario.
     pub target: String,
@@ -181,7 +182,7 @@ impl EventCounts {
 }
 
 /// A table's account, from the ledger: rows, over the whole run, warm-up included.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TableCounts {
     /// The target's name in the scenario.
     pub target: String,
@@ -210,6 +211,17 @@ pub struct TableCounts {
 }
 
 impl TableCounts {
+    /// Adds what another shard did to the same table. What was there before, all shards count.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.missed += other.missed;
+        self.alive = (self.before + self.seeded + self.inserted).saturating_sub(self.deleted);
+    }
+
     /// What does not add up, in words.
     pub(super) fn mismatch(&self) -> Option<String> {
         let TableCounts { before, seeded, inserted, deleted, alive, .. } = self;

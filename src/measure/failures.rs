@@ -1,5 +1,6 @@
 //! Why actions failed: classes, kinds, and the first message of each kind.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 /// The most kinds of failure that are told apart. Further ones are counted by their class alone.
@@ -9,7 +10,7 @@ const KINDS_MAX: usize = 20;
 const MESSAGE_MAX: usize = 400;
 
 /// Why an action failed, as far as what to do about it is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// A concurrent transaction was in the way (40001).
@@ -93,7 +94,7 @@ pub struct Failure<'a> {
 }
 
 /// A kind of failure: how often, and what was said first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureCount {
     /// Its class.
     pub class: ErrorClass,
@@ -140,6 +141,11 @@ impl Failures {
                 kind.first_at_ns = theirs.first_at_ns;
             }
         }
+    }
+
+    /// Those of these kinds.
+    pub(super) fn of(kinds: Vec<FailureCount>) -> Failures {
+        Failures { kinds }
     }
 
     /// Forgets all.

@@ -3,8 +3,10 @@
 //! A gate is *broken*, and the run invalid, only where loadgen was the limit all along. Where it was
 //! for a moment, as any machine is now and then, the gate is *degraded* and the run is valid.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::pace::nanoseconds;
@@ -31,7 +33,7 @@ const SECONDS_SHARE: u64 = 10;
 const ACHIEVED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a gate says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateState {
     /// The numbers are the target's.
@@ -43,10 +45,10 @@ pub enum GateState {
 }
 
 /// A gate, and what it says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// `achieved`, `sched`, `wake`, `cpu`, `worker` or `throttled`.
-    pub gate: &'static str,
+    pub gate: Cow<'static, str>,
     /// Of which stream, if of one.
     pub stream: Option<String>,
     /// What is allowed: nanoseconds, or a share.
@@ -75,6 +77,8 @@ pub struct Gates {
     length_ns: u64,
     used: Used,
     tripped: Vec<String>,
+    /// Of several shards: what each gate said in the worst of them, and what they used.
+    said: Option<(Vec<Gate>, Generator)>,
 }
 
 /// Sums over the measured part, in nanoseconds or counts.
@@ -103,7 +107,23 @@ impl Gates {
             length_ns: 0,
             used: Used::default(),
             tripped: Vec::new(),
+            said: None,
         }
+    }
+
+    /// Of shards of which it is known what their gates said and what they used.
+    pub(super) fn said(
+        validity: Validity,
+        has_target: bool,
+        (gates, generator): (Vec<Gate>, Generator),
+    ) -> Gates {
+        let said = Some((gates, generator));
+        Gates { said, ..Gates::new(validity, Vec::new(), 0.0, has_target) }
+    }
+
+    /// The limits, and whether there is a target.
+    pub(super) fn limits(&self) -> (Validity, bool) {
+        (self.validity, self.has_target)
     }
 
     /// Looks at a second that the meter has added up.
@@ -152,6 +172,10 @@ impl Gates {
         workers: u32,
         recorder: &Recorder,
     ) -> Generator {
+        if let Some((_, generator)) = &self.said {
+            let wake = recorder.record.worker.wake.digest();
+            return Generator { wake, ..*generator };
+        }
         let length_ns = real(self.length_ns);
         let share = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
         Generator {
@@ -168,6 +192,9 @@ impl Gates {
 
     /// Every gate that is not switched off and has something to say.
     pub(super) fn judge(&self, generator: &Generator, recorder: &Recorder) -> Vec<Gate> {
+        if let Some((gates, _)) = &self.said {
+            return gates.clone();
+        }
         let so_far = &recorder.record;
         let mut gates = Vec::new();
         for (stream, record) in so_far.streams.iter().enumerate() {
@@ -236,7 +263,7 @@ impl Gates {
         );
         let stream = Some(name.clone());
         Some(Gate {
-            gate: "sched",
+            gate: "sched".into(),
             stream,
             limit: real(limit),
             observed: real(p99),
@@ -265,7 +292,7 @@ impl Gates {
             percent(limit)
         );
         let stream = Some(name.clone());
-        Some(Gate { gate: "achieved", stream, limit, observed: achieved, state, message })
+        Some(Gate { gate: "achieved".into(), stream, limit, observed: achieved, state, message })
     }
 
     fn wake(&self, so_far: &Record) -> Option<Gate> {
@@ -282,14 +309,14 @@ impl Gates {
             milliseconds(limit)
         );
         let (limit, observed) = (real(limit), real(p99));
-        Some(Gate { gate: "wake", stream: None, limit, observed, state, message })
+        Some(Gate { gate: "wake".into(), stream: None, limit, observed, state, message })
     }
 
     fn share(&self, gate: &'static str, observed: f64, what: &str) -> Option<Gate> {
         let limit = self.validity.cpu?;
         let state = if observed > limit { GateState::Broken } else { GateState::Held };
         let message = format!("{} {what}; {} are allowed", percent(observed), percent(limit));
-        Some(Gate { gate, stream: None, limit, observed, state, message })
+        Some(Gate { gate: gate.into(), stream: None, limit, observed, state, message })
     }
 
     fn throttled(&self, generator: &Generator) -> Option<Gate> {
@@ -306,7 +333,7 @@ impl Gates {
                 percent(observed),
                 percent(limit)
             );
-            Gate { gate: "throttled", stream: None, limit, observed, state, message }
+            Gate { gate: "throttled".into(), stream: None, limit, observed, state, message }
         })
     }
 }

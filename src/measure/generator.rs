@@ -4,6 +4,7 @@ use std::fs;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::pace::nanoseconds;
@@ -15,7 +16,7 @@ use super::cgroup::Periods;
 
 /// What this process used. 0 where the system does not tell. The first two are of the whole run, all
 /// else is of the measured part.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Generator {
     /// Processor time of all threads, user and system, in seconds.
     pub cpu_seconds: f64,
@@ -45,6 +46,22 @@ impl Generator {
             cpu_seconds: cpu_time().as_secs_f64(),
             peak_rss_bytes: memory(&status, "VmHWM:").unwrap_or(0),
             ..Generator::default()
+        }
+    }
+
+    /// That of several processes: sums, and of shares the greatest. `wake` stays this one's.
+    #[must_use]
+    pub(super) fn and(self, other: Generator) -> Generator {
+        Generator {
+            cpu_seconds: self.cpu_seconds + other.cpu_seconds,
+            peak_rss_bytes: self.peak_rss_bytes.max(other.peak_rss_bytes),
+            cpus: self.cpus + other.cpus,
+            cpu_share: self.cpu_share.max(other.cpu_share),
+            busiest_worker: self.busiest_worker.max(other.busiest_worker),
+            throttled: self.throttled.max(other.throttled),
+            run_delay: self.run_delay.max(other.run_delay),
+            involuntary_switches: self.involuntary_switches + other.involuntary_switches,
+            wake: self.wake,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Distributions of durations, in constant memory and without sampling.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 /// The longest duration that is told apart: an hour, in nanoseconds.
@@ -77,8 +78,8 @@ impl Histogram {
     pub(super) fn packed(&self) -> Packed {
         let counts = self.counts.iter().flat_map(hdrhistogram::Histogram::iter_recorded);
         let counts = counts.map(|it| (it.value_iterated_to(), it.count_since_last_iteration()));
-        let Histogram { sum_ns, min_ns, max_ns, .. } = *self;
-        Packed { counts: counts.collect(), sum_ns, min_ns, max_ns }
+        let Histogram { sum_ns, min_ns, max_ns, clamped, .. } = *self;
+        Packed { counts: counts.collect(), sum_ns, min_ns, max_ns, clamped }
     }
 
     /// Adds what was packed.
@@ -91,6 +92,7 @@ impl Histogram {
         self.sum_ns = before.0 + packed.sum_ns;
         self.min_ns = before.1.min(packed.min_ns);
         self.max_ns = before.2.max(packed.max_ns);
+        self.clamped += packed.clamped;
     }
 
     /// How many durations are longer than this one, to its digits.
@@ -171,17 +173,18 @@ impl Histogram {
     }
 }
 
-/// A histogram without its empty places.
-#[derive(Debug, Clone)]
+/// A histogram without its empty places: each value, and how often.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Packed {
     counts: Vec<(u64, u64)>,
     sum_ns: u128,
     min_ns: u64,
     max_ns: u64,
+    clamped: u64,
 }
 
 /// A distribution in eight numbers; nanoseconds but for `count`. All are 0 without data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the statistics")]
 pub struct Digest {
     pub count: u64,

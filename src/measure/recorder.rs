@@ -188,14 +188,14 @@ pub struct StreamRecorder {
     /// merging adds it to both.
     pub segments: Vec<StreamRecorder>,
     /// Whether it has been merged, so that it holds what its segments hold.
-    is_whole: bool,
+    pub(super) is_whole: bool,
     pub(super) spans: Spans,
     /// When the measurement began.
     began_ns: u64,
 }
 
 impl StreamRecorder {
-    fn new(spans: &Spans) -> StreamRecorder {
+    pub(super) fn new(spans: &Spans) -> StreamRecorder {
         let none = Spans::default();
         StreamRecorder {
             counters: Counters::default(),
@@ -267,12 +267,12 @@ impl StreamRecorder {
         }
     }
 
-    fn histograms_mut(&mut self) -> [&mut Histogram; 6] {
+    pub(super) fn histograms_mut(&mut self) -> [&mut Histogram; 6] {
         let StreamRecorder { sched, queue, service, response, failed_response, lag, .. } = self;
         [sched, queue, service, response, failed_response, lag]
     }
 
-    fn histograms(&self) -> [&Histogram; 6] {
+    pub(super) fn histograms(&self) -> [&Histogram; 6] {
         let StreamRecorder { sched, queue, service, response, failed_response, lag, .. } = self;
         [sched, queue, service, response, failed_response, lag]
     }
@@ -286,7 +286,7 @@ impl StreamRecorder {
     }
 
     /// Adds another's, and to the whole what the other holds in its segments alone.
-    fn merge(&mut self, other: &StreamRecorder) {
+    pub(super) fn merge(&mut self, other: &StreamRecorder) {
         self.add(other);
         for (ours, theirs) in self.segments.iter_mut().zip(&other.segments) {
             ours.add(theirs);

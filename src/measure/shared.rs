@@ -1,11 +1,14 @@
 //! Tables that all lanes change are judged by the sums of their columns.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::units::Total;
 
+use super::TableCounts;
+
 /// What became of the sum of a column. Numbers are text, exact, as the server prints them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedSum {
     /// The target's name in the scenario.
     pub target: String,
@@ -61,6 +64,42 @@ impl SharedSum {
             after: after.map(|total| total.to_string()),
             exact: exact.map(|(expected, after)| expected == after),
         }
+    }
+
+    /// Adds what another shard added to the same sum. One of the shards has read it before all of them,
+    /// and one behind all.
+    pub(super) fn add(&mut self, other: &Self) {
+        let total = |text: &str| {
+            let scale = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+            Total::parse(text, u8::try_from(scale).ok()?)
+        };
+        let added = total(&self.added).zip(total(&other.added));
+        let added = added.and_then(|(ours, theirs)| ours.checked_add(theirs));
+        self.added = added.map_or_else(|| self.added.clone(), |added| added.to_string());
+        self.before = self.before.take().or_else(|| other.before.clone());
+        self.after = self.after.take().or_else(|| other.after.clone());
+        let known = self.before.as_deref().and_then(total).zip(self.after.as_deref().and_then(total));
+        self.exact = known.zip(added).and_then(|((before, after), added)| {
+            before.checked_add(added).map(|expected| expected == after)
+        });
+    }
+
+    /// Whether another is of the same column.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        let place = |it: &Self| {
+            (it.target.clone(), it.database.clone(), it.table.clone(), it.column.clone())
+        };
+        place(self) == place(other)
+    }
+
+    /// Whether it is of a column of this table.
+    pub(super) fn is_in(&self, table: &TableCounts) -> bool {
+        (&self.target, &self.database, &self.table) == (&table.target, &table.database, &table.table)
+    }
+
+    /// The same, of which nobody can tell whether it is exact.
+    pub(super) fn doubt(&mut self) {
+        self.exact = None;
     }
 
     /// What does not add up, in words.

@@ -32,6 +32,12 @@ impl Spans {
         Spans(Arc::new(inner))
     }
 
+    /// What they are made of.
+    pub fn played_at(&self) -> Vec<(String, u64, u64)> {
+        let played = self.0.played.iter();
+        played.map(|(from, to, number)| (self.0.names[*number].clone(), *from, *to)).collect()
+    }
+
     /// The names, in the order in which they are first played.
     pub fn names(&self) -> &[String] {
         &self.0.names

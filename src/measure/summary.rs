@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::Serialize;
 
+use crate::pace::Shard;
 use crate::pace::nanoseconds;
 use crate::pace::real;
 use crate::scenario::Threshold;
@@ -45,6 +47,9 @@ pub struct Summary {
     pub seed: u64,
     /// The run's name: that of its folder.
     pub run: String,
+    /// Which part of a run it is; `null` for a whole one. Of a part, thresholds are not judged, and
+    /// `alive` knows nothing of the others.
+    pub shard: Option<Shard>,
     /// The judgement.
     pub verdict: Verdict,
     /// The exit code that goes with it.
@@ -175,6 +180,8 @@ pub struct RunFacts {
     pub scenario: String,
     pub seed: u64,
     pub run: String,
+    /// Which part of a run it is; `None` for a whole one.
+    pub shard: Option<Shard>,
     pub started: String,
     pub elapsed: Duration,
     pub workers: u32,
@@ -198,7 +205,7 @@ pub struct RunFacts {
 }
 
 /// What is known of a stream beside what was recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamFacts {
     /// Its name.
     pub name: String,
@@ -267,6 +274,7 @@ impl Summary {
             scenario: facts.scenario,
             seed: facts.seed,
             run: facts.run,
+            shard: facts.shard,
             verdict,
             exit_code: verdict.exit_code(),
             invalid_because,

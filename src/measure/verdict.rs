@@ -1,6 +1,9 @@
 //! How a run is judged, and the exit code that says so.
 
+use serde::Deserialize;
 use serde::Serialize;
+
+use crate::pace::Shard;
 
 /// The judgement on a run, the mildest first: of several, the last one stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,7 +54,7 @@ impl Verdict {
 }
 
 /// How a run came to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// Every stream came to the end of its profile or limit.
     Complete,
@@ -73,6 +76,17 @@ impl End {
             End::Stopped(_) => Verdict::Stopped,
             End::Aborted(_) => Verdict::Failed,
             End::SetUpFailed(_) => Verdict::SetUpFailed,
+        }
+    }
+
+    /// The same, told of one of several shards.
+    pub(super) fn of_shard(self, shard: Shard) -> End {
+        let told = |reason: String| format!("shard {shard}: {reason}");
+        match self {
+            End::Complete | End::Interrupted => self,
+            End::Stopped(reason) => End::Stopped(told(reason)),
+            End::Aborted(reason) => End::Aborted(told(reason)),
+            End::SetUpFailed(reason) => End::SetUpFailed(told(reason)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The closing summary: one screen for people.
 
 mod events;
+mod head;
 
 use std::env;
 use std::io::IsTerminal;
@@ -8,13 +9,11 @@ use std::io::stderr;
 use std::io::stdout;
 use std::path::Path;
 
-use crate::measure::Bound;
 use crate::measure::Judgement;
 use crate::measure::StreamSummary;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
 use crate::measure::Verdict;
-use crate::units::format_bytes;
 
 use super::judged::threshold;
 use super::observed::observed;
@@ -31,9 +30,6 @@ use super::text::wrap;
 
 /// Kinds of failure that are shown of each stream; the summary file has them all.
 const KINDS_SHOWN: usize = 5;
-
-/// Limits that are shown, of each kind.
-const LIMITS_SHOWN: usize = 3;
 
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,10 +92,10 @@ impl Colour {
     }
 }
 
-/// The closing summary of a run whose files are in `folder`: lines of at most 100 characters (a
-/// path may be longer).
-pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
-    let mut sections = vec![head(summary, colour), rates(summary), latencies(summary)];
+/// The closing summary of a run whose files are in `folder`, if it has any: lines of at most 100
+/// characters (a path may be longer).
+pub fn closing(summary: &Summary, folder: Option<&Path>, colour: Colour) -> String {
+    let mut sections = vec![head::head(summary, colour), rates(summary), latencies(summary)];
     sections.push(tables(&summary.tables));
     sections.push(events::events(&summary.events));
     sections.push(sums(&summary.shared, colour));
@@ -108,60 +104,11 @@ pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());
     let mut last: Vec<_> =
         advice(summary).iter().flat_map(|advice| paragraph("  next: ", advice)).collect();
-    last.push(format!("  files: {}", folder.display()));
+    last.extend(folder.map(|folder| format!("  files: {}", folder.display())));
     sections.push(last);
     sections.retain(|section: &Vec<String>| !section.is_empty());
     let sections: Vec<_> = sections.iter().map(|section| section.join("\n")).collect();
     sections.join("\n\n") + "\n"
-}
-
-fn head(summary: &Summary, colour: Colour) -> Vec<String> {
-    let failed = summary.thresholds.iter().filter(|threshold| threshold.is_failure()).count();
-    let thresholds = match (summary.thresholds.len(), failed) {
-        (0, _) => "no thresholds were set".to_owned(),
-        (1, 0) if summary.thresholds[0].passed => "its threshold holds".to_owned(),
-        (1, 0) => "its threshold does not hold, and only warns".to_owned(),
-        (all, 0) => match summary.thresholds.iter().filter(|threshold| !threshold.passed).count() {
-            0 => format!("{all} of {all} thresholds hold"),
-            warned => format!("{} of {all} thresholds hold, {warned} only warn", all - warned),
-        },
-        (1, _) => "its threshold does not hold".to_owned(),
-        (all, failed) => format!("{failed} of {all} thresholds failed"),
-    };
-    let verdict = colour.verdict(summary.verdict);
-    let mut lines = vec![format!("{verdict}  {}: {thresholds}", summary.scenario)];
-    let reasons = summary.invalid_because.iter().chain(&summary.stopped_because);
-    for reason in reasons.chain(&summary.failed_because) {
-        lines.extend(paragraph("  because ", reason));
-    }
-    lines.extend(limits(summary));
-    let workers = if summary.workers == 1 {
-        "1 worker".to_owned()
-    } else {
-        format!("{} workers", summary.workers)
-    };
-    lines.push(format!(
-        "  took {} with {workers}, {:.1}s of processor time and {} of memory; seed {}",
-        duration_ns(summary.elapsed_ns),
-        summary.generator.cpu_seconds,
-        format_bytes(summary.generator.peak_rss_bytes),
-        summary.seed
-    ));
-    lines
-}
-
-/// What limited a run that is valid, and for a moment only.
-fn limits(summary: &Summary) -> Vec<String> {
-    let mut lines = Vec::new();
-    let because: &[String] =
-        if summary.bound == Bound::Target { &summary.bound_because } else { &[] };
-    for reason in because.iter().take(LIMITS_SHOWN) {
-        lines.extend(paragraph("  the target was the limit: ", reason));
-    }
-    for reason in summary.degraded_because.iter().take(LIMITS_SHOWN) {
-        lines.extend(paragraph("  degraded: ", reason));
-    }
-    lines
 }
 
 /// Text behind a label, the following lines indented alike.

@@ -33,10 +33,11 @@ const NAME_MAX: usize = 80;
 const MANIFEST: &str = "manifest.json";
 const SUMMARY: &str = "summary.json";
 const ACCOUNT: &str = "account.json";
+const SHARD: &str = "shard.json";
 const SECRETS: &str = "secrets";
 pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
-const FILES: [&str; 6] = [MANIFEST, SUMMARY, ACCOUNT, SECRETS, SERIES, HISTOGRAMS];
+const FILES: [&str; 7] = [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS];
 
 /// Readable by its owner only.
 const FOLDER_MODE: u32 = 0o700;
@@ -145,6 +146,11 @@ impl RunFolder {
     /// Writes `account.json`.
     pub fn write_account(&self, account: &impl Serialize) -> Result<(), FolderError> {
         self.write_json(ACCOUNT, account)
+    }
+
+    /// Writes `shard.json`.
+    pub fn write_shard(&self, shard: &impl Serialize) -> Result<(), FolderError> {
+        self.write_json(SHARD, shard)
     }
 
     /// Writes the passwords that were generated, a line `login=password` for each, readable by

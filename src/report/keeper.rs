@@ -116,7 +116,11 @@ fn keep(
 }
 
 fn begin(file: &mut LineFile, zero: SystemTime) -> io::Result<()> {
-    let since = zero.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    head(file, zero.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+}
+
+/// The head of a log whose clock began so many seconds after 1970.
+pub(super) fn head(file: &mut LineFile, since: f64) -> io::Result<()> {
     writeln!(file, "#[Histogram log format version 1.3]")?;
     writeln!(file, "#[StartTime: {since:.3} (seconds since epoch)]")?;
     writeln!(file, "#[BaseTime: {since:.3} (seconds since epoch)]")?;

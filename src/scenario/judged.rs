@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// A condition on what was measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Its name, if it has one.
     pub id: Option<String>,
@@ -63,6 +66,23 @@ impl Threshold {
         matches!(self.over, Over::Window(_)) || self.action == BreachAction::Abort
     }
 
+    /// Whether it is of how much is done: a shard, which does its share, cannot tell.
+    pub fn is_of_amounts(&self) -> bool {
+        let is_count = matches!(
+            self.metric,
+            Metric::AchievedRate
+                | Metric::Failed
+                | Metric::Unknown
+                | Metric::Missed
+                | Metric::Skipped
+        );
+        match self.statistic {
+            Statistic::Ratio => false,
+            Statistic::Count | Statistic::Rate => true,
+            _ => is_count,
+        }
+    }
+
     /// By which messages name it: its id, or what it says.
     pub fn title(&self) -> String {
         let stream = self.stream.as_ref().map(|stream| format!("{stream}: ")).unwrap_or_default();
@@ -72,7 +92,7 @@ impl Threshold {
 }
 
 /// Of which part of a run a threshold is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Over {
     /// The whole measured part.
     Measure,
@@ -83,7 +103,7 @@ pub enum Over {
 }
 
 /// What becomes of a run of which a threshold does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum BreachAction {
     /// It goes on, and fails.
     #[default]
@@ -95,7 +115,7 @@ pub enum BreachAction {
 }
 
 /// What a threshold looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "DESIGN §3 and the summary name them alike")]
 pub enum Metric {
     Sched,
@@ -163,7 +183,7 @@ impl Metric {
 }
 
 /// Which number of a metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Statistic {
     /// The metric is one number.
     Value,
@@ -184,7 +204,7 @@ pub enum Statistic {
 }
 
 /// How a threshold compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "they are the operators")]
 pub enum Comparison {
     Less,
@@ -209,7 +229,7 @@ impl Comparison {
 
 /// When a run's numbers say something about the target, and not about loadgen. `None` switches a
 /// gate off.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Validity {
     /// Of the slots of a stream, so many (0 to 1) must be taken within a second of when loadgen
     /// could have taken them.

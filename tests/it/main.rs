@@ -39,6 +39,7 @@ mod reference;
 mod reporting;
 mod running;
 mod same_rows;
+mod shards;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
 mod type_zoo;

@@ -76,6 +76,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         scenario: "quickstart".to_owned(),
         seed: 42,
         run: "quickstart-20260101T000000Z".to_owned(),
+        shard: None,
         started: "2026-01-01T00:00:00.000Z".to_owned(),
         elapsed: Duration::from_millis(51_300),
         workers: 2,
@@ -126,7 +127,7 @@ fn thresholds() -> [Threshold; 2] {
 }
 
 fn shown(summary: &Summary) -> String {
-    let text = closing(summary, Path::new("runs/quickstart-20260101T000000Z"), Colour::Never);
+    let text = closing(summary, Some(Path::new("runs/quickstart-20260101T000000Z")), Colour::Never);
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "too wide: {line}");
     }
@@ -240,13 +241,13 @@ fn a_run_of_several_streams_on_several_targets() {
 fn colours_change_nothing_but_colours() {
     let (facts, recorder) = quickstart(102);
     let summary = Summary::new(facts, &recorder, &thresholds());
-    let coloured = closing(&summary, Path::new("runs/x"), Colour::Ansi);
+    let coloured = closing(&summary, Some(Path::new("runs/x")), Colour::Ansi);
     assert!(coloured.contains("\x1b[32m✓\x1b[0m") && coloured.contains("\x1b[31m✗\x1b[0m"));
     let mut plain = coloured;
     for code in ["\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[1;31m"] {
         plain = plain.replace(code, "");
     }
-    assert_eq!(plain, closing(&summary, Path::new("runs/x"), Colour::Never));
+    assert_eq!(plain, closing(&summary, Some(Path::new("runs/x")), Colour::Never));
 }
 
 #[test]

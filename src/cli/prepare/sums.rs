@@ -7,6 +7,7 @@ use crate::action::TableInfo;
 use crate::cli::place::connector;
 use crate::cli::prepare::NOTE_WITHIN;
 use crate::cli::prepare::Prepared;
+use crate::cli::prepare::Turns;
 use crate::cli::wait::on_runtime_within;
 use crate::engine::Account;
 use crate::measure::SharedPlace;
@@ -65,12 +66,13 @@ impl Prepared {
         Ok(())
     }
 
-    /// What became of each sum.
+    /// What became of each sum. Of several shards, the first one in a domain has read it before the load,
+    /// and the last one behind it.
     pub(in crate::cli) fn shared(
         &self,
-        before: &Sums,
-        after: Option<&Sums>,
+        (before, after): (&Sums, Option<&Sums>),
         account: &Account,
+        turns: &Turns,
     ) -> Vec<SharedSum> {
         let mut added: BTreeMap<(TableId, usize), Option<Total>> = BTreeMap::new();
         for addition in self.world.additions() {
@@ -91,9 +93,12 @@ impl Prepared {
                 table: format!("{}.{}", info.namespace, info.name),
                 column: info.columns[column].0.clone(),
             };
-            let is_known = account.tables[usize::from(table.0)].unknown == 0;
+            let is_alone = self.shard.is_none_or(|shard| shard.of == 1);
+            let is_known = account.tables[usize::from(table.0)].unknown == 0 && is_alone;
+            let before = Some(before).filter(|_| turns.is_first[info.domain]);
             let after = after.and_then(|after| after.get(&at).copied());
-            shared.push(SharedSum::new(place, (Some(before), after), added, is_known));
+            let after = after.filter(|_| turns.is_last[info.domain]);
+            shared.push(SharedSum::new(place, (before, after), added, is_known));
         }
         shared
     }

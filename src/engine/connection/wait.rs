@@ -13,6 +13,9 @@ use crate::pace::nanoseconds;
 use crate::sink::Lost;
 use crate::sink::Sink;
 
+/// So long before the moment at which a run is to begin its connections are told of it.
+const NEAR_NS: u64 = 200_000_000;
+
 /// Why a connection woke.
 enum Event {
     Outcomes,
@@ -118,10 +121,14 @@ impl Connection {
         true
     }
 
-    /// Waits until all are connected, and puts all lanes on the agenda.
+    /// Waits until all are connected and it is time, and puts all lanes on the agenda.
     pub(super) async fn begin(&mut self) {
         let shared = std::sync::Arc::clone(&self.shared);
-        shared.ready.arrive(&shared.clock);
+        let begins_at = shared.job.begins_at.unwrap_or(0);
+        if !self.nears(begins_at).await {
+            return;
+        }
+        shared.ready.arrive(&shared.clock, begins_at);
         let Some(began) = self.opened(shared.ready.watch()).await else { return };
         if shared.job.scenario.load.warmup.is_zero() {
             self.measure_from(began);
@@ -137,9 +144,17 @@ impl Connection {
     /// Waits until everybody's warm-up has settled, and goes on measuring.
     pub(super) async fn pass_the_gate(&mut self) {
         let shared = std::sync::Arc::clone(&self.shared);
-        shared.warm.arrive(&shared.clock);
+        shared.warm.arrive(&shared.clock, 0);
         let Some(began) = self.opened(shared.warm.watch()).await else { return };
         self.measure_from(began);
+    }
+
+    /// Waits until a moment is near. Returns whether the run may go on.
+    async fn nears(&self, at: u64) -> bool {
+        let left = at.saturating_sub(self.shared.clock.now()).saturating_sub(NEAR_NS);
+        let mut stop = self.shared.job.stop.watch();
+        let stopped = stop.wait_for(|level| *level != Level::Run);
+        left == 0 || tokio::time::timeout(Duration::from_nanos(left), stopped).await.is_err()
     }
 
     fn measure_from(&mut self, began: u64) {

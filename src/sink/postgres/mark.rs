@@ -2,6 +2,8 @@
 //! a domain's tables a second one, `loadgen_<schema>`, with the books: whose tables they are and how
 //! far seeding and load got. One scheme for a database of our own and for schemas in another's.
 
+pub mod shards;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -12,6 +14,8 @@ use tokio_postgres::GenericClient;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote;
 use crate::units::format_hex;
+
+use shards::Begun;
 
 /// What the comment on everything that loadgen made begins with.
 const PREFIX: &str = "loadgen/1 ";
@@ -103,6 +107,8 @@ pub struct Mark {
     pub lanes_at: Option<String>,
     /// The tables that were made in the domain's PostgreSQL schema.
     pub tables: Vec<String>,
+    /// The shards that have begun to load it; `None` where the books have no place for them.
+    pub shards: Option<Vec<Begun>>,
 }
 
 /// The books of one domain: the tables `mark` (one row) and `seeded` in a schema of their own.
@@ -161,6 +167,7 @@ impl Books {
             run: row.get(6),
             lanes_at: row.get(7),
             tables: row.get(8),
+            shards: self.shards(client).await?,
         }))
     }
 
@@ -232,11 +239,13 @@ impl Books {
     fn one_row(&self, changed: Result<u64, tokio_postgres::Error>) -> Result<(), SetupError> {
         match changed.map_err(|error| self.failed("write", &error))? {
             1 => Ok(()),
-            _ => Err(SetupError::Books {
-                namespace: self.namespace.clone(),
-                what: "their mark is gone; `--fresh` makes it again".to_owned(),
-            }),
+            _ => Err(self.gone()),
         }
+    }
+
+    fn gone(&self) -> SetupError {
+        let what = "their mark is gone; `--fresh` makes it again".to_owned();
+        SetupError::Books { namespace: self.namespace.clone(), what }
     }
 
     fn failed(&self, what: &str, error: &tokio_postgres::Error) -> SetupError {

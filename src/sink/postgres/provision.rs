@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 use tokio_postgres::Client;
 
+use crate::pace::Shard;
 use crate::scenario::Domain;
 use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
@@ -30,6 +31,7 @@ use crate::sink::postgres::existing;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::mark::Mark;
 use crate::sink::postgres::mark::Stage;
+use crate::sink::postgres::mark::shards::refusal;
 use crate::sink::postgres::preflight::check_names;
 
 pub use error::ObjectKind;
@@ -71,6 +73,8 @@ pub struct Provisioner<'a> {
     /// The domains on this server, each with its index in the scenario.
     pub(super) domains: Vec<(usize, &'a Domain)>,
     pub(super) servers: Servers<'a>,
+    /// Set for one of several processes that play a run together.
+    shard: Option<Shard>,
 }
 
 impl<'a> Provisioner<'a> {
@@ -81,7 +85,13 @@ impl<'a> Provisioner<'a> {
         };
         let domains = scenario.domains.iter().enumerate();
         let domains = domains.filter(|(_, domain)| domain.target == target).collect();
-        Some(Self { scenario, settings, domains, servers })
+        Some(Self { scenario, settings, domains, servers, shard: None })
+    }
+
+    /// The same for a shard: what others have set up for the same run is as it should be.
+    #[must_use]
+    pub fn of_shard(self, shard: Option<Shard>) -> Self {
+        Self { shard, ..self }
     }
 
     /// The database that a domain's sessions use; `None` stands for the one that the URL names.
@@ -133,6 +143,9 @@ impl<'a> Provisioner<'a> {
             }
         }
         report.start_us = self.agreed_start(&marks, report.start_us)?;
+        if self.is_made_for_shards(&marks) {
+            return Ok(());
+        }
 
         let mut setup = Setup { provisioner: self, control: &control, login, shared, report };
         for (index, domain) in &self.domains {
@@ -159,6 +172,9 @@ impl<'a> Provisioner<'a> {
         }
         let marks = read_marks(&client, &self.domains()).await?;
         report.start_us = self.agreed_start(&marks, report.start_us)?;
+        if self.is_made_for_shards(&marks) {
+            return Ok(());
+        }
         for domain in self.domains() {
             content::fill(self, &client, domain, report).await?;
         }
@@ -196,7 +212,10 @@ impl<'a> Provisioner<'a> {
                 let why = format!("it was {what} for another state of `{name}` (seed {seed})");
                 return used(domain, why);
             }
-            if mark.stage >= Stage::Loading {
+            if mark.stage >= Stage::Loading && !self.is_beside(mark) {
+                if let Some(why) = self.beside_refusal(mark) {
+                    return used(domain, why);
+                }
                 let run = mark.run.as_deref().map(|run| format!(" `{run}`")).unwrap_or_default();
                 return used(domain, format!("a run{run} has changed its rows"));
             }
@@ -211,6 +230,29 @@ impl<'a> Provisioner<'a> {
             }
         }
         Ok(starts.first().copied().unwrap_or(wanted))
+    }
+
+    /// Whether other shards have made all that this one needs. Seeding begins when the set-up is over.
+    fn is_made_for_shards(&self, marks: &[(&Domain, Mark)]) -> bool {
+        let is_made = |mark: &Mark| mark.stage >= Stage::Seeding && mark.shards.is_some();
+        self.shard.is_some()
+            && marks.len() == self.domains.len()
+            && marks.iter().all(|(_, mark)| is_made(mark))
+    }
+
+    /// Why this shard may not begin beside those that have.
+    fn beside_refusal(&self, mark: &Mark) -> Option<String> {
+        let begun = mark.shards.as_deref().filter(|begun| !begun.is_empty())?;
+        refusal(begun, self.shard?)
+    }
+
+    /// Whether this is a shard of the run that loads the domain.
+    fn is_beside(&self, mark: &Mark) -> bool {
+        let has_others = mark.shards.as_ref().is_some_and(|begun| !begun.is_empty());
+        self.shard.is_some()
+            && mark.stage == Stage::Loading
+            && has_others
+            && self.beside_refusal(mark).is_none()
     }
 }
 

@@ -97,7 +97,7 @@ impl<'s> Place<'s> {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = loadgen(self.folder.path());
         command.args(arguments).env("LOADGEN_POSTGRES", &self.url);
-        let takes_sets = arguments.first().is_some_and(|first| *first != "check");
+        let takes_sets = arguments.first().is_some_and(|first| !["check", "merge"].contains(first));
         for set in self.sets.iter().filter(|_| takes_sets) {
             command.arg("--set").arg(set);
         }
