@@ -16,7 +16,11 @@ use crate::scenario::TargetKind;
 use crate::sink::postgres::worker::PostgresOptions;
 
 /// Where the actions of a domain go.
-pub(super) fn destination(prepared: &Prepared, number: usize, publishers: &Publishers) -> Destination {
+pub(super) fn destination(
+    prepared: &Prepared,
+    number: usize,
+    publishers: &Publishers,
+) -> Destination {
     let scenario = &prepared.scenario;
     let domain = &scenario.domains[number];
     if let Some(options) = publishers.destination(prepared, number) {

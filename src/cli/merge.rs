@@ -85,7 +85,9 @@ fn merged(arguments: &MergeArguments) -> Result<Summary, Refusal> {
     refuse_gaps(&shards)?;
     let run = name(&shards);
     let parts: Vec<Part> = shards.iter().map(|shard| shard.file.part.clone()).collect();
-    let Some((facts, recorder)) = join(&parts, &run) else { return Err(refused("no run is named")) };
+    let Some((facts, recorder)) = join(&parts, &run) else {
+        return Err(refused("no run is named"));
+    };
     let thresholds = parts.first().map_or(&[][..], |part| &part.thresholds);
     let summary = Summary::new(facts, &recorder, thresholds);
     if let Some(out) = &arguments.out {
@@ -136,9 +138,17 @@ fn refuse_strangers(shards: &[Shard]) -> Result<(), Refusal> {
         let differs = [
             ("the scenario", ours.part.scenario.clone(), theirs.part.scenario.clone()),
             ("the seed", ours.part.seed.to_string(), theirs.part.seed.to_string()),
-            ("the number of shards", ours.part.shard.of.to_string(), theirs.part.shard.of.to_string()),
+            (
+                "the number of shards",
+                ours.part.shard.of.to_string(),
+                theirs.part.shard.of.to_string(),
+            ),
             ("the start", started(ours.start_us), started(theirs.start_us)),
-            ("the content (profiles, mixes, rows, schemas), by its hash", ours.hash.clone(), theirs.hash.clone()),
+            (
+                "the content (profiles, mixes, rows, schemas), by its hash",
+                ours.hash.clone(),
+                theirs.hash.clone(),
+            ),
             ("the fingerprint", ours.part.fingerprint.clone(), theirs.part.fingerprint.clone()),
             ("the run on the databases", together(ours), together(theirs)),
         ];
@@ -195,17 +205,21 @@ fn name(shards: &[Shard]) -> String {
     let (file, shard) = (&first.file, first.file.part.shard);
     let run = file.together.as_ref().unwrap_or(&file.part.run);
     // That of the shard which began first, whichever it was.
-    let labels = (1..=shard.of).map(|number| format!("-{number}of{}-", shard.of));
-    let label = labels.into_iter().find(|label| run.contains(label.as_str()));
+    let mut labels = (1..=shard.of).map(|number| format!("-{number}of{}-", shard.of));
+    let label = labels.find(|label| run.contains(label.as_str()));
     label.map_or_else(|| run.clone(), |label| run.replacen(&label, "-", 1))
 }
 
 /// Makes the folder of the whole run.
 fn write(out: &Path, shards: &[Shard], summary: &Summary) -> Result<(), Refusal> {
-    let is_same = |path: &Path| path.canonicalize().ok().is_some_and(|it| out.canonicalize().ok() == Some(it));
+    let is_same = |path: &Path| {
+        path.canonicalize().ok().is_some_and(|it| out.canonicalize().ok() == Some(it))
+    };
     if let Some(shard) = shards.iter().find(|shard| is_same(&shard.path)) {
         let path = shard.path.display();
-        return Err(refused(format!("`{path}` is the folder of a shard; name another with `--out`")));
+        return Err(refused(format!(
+            "`{path}` is the folder of a shard; name another with `--out`"
+        )));
     }
     let mut account: Option<Account> = None;
     for shard in shards {
@@ -218,11 +232,13 @@ fn write(out: &Path, shards: &[Shard], summary: &Summary) -> Result<(), Refusal>
     let mut account = account.unwrap_or_default();
     account.lanes.sort_by_key(|lane| (lane.group, lane.lane));
     let first = shards.first().map(|shard| shard.path.join("manifest.json"));
-    let mut manifest: serde_json::Value = first.map_or(Ok(serde_json::Value::Null), |path| parse(&path))?;
+    let mut manifest: serde_json::Value =
+        first.map_or(Ok(serde_json::Value::Null), |path| parse(&path))?;
     manifest["run"] = summary.run.clone().into();
     manifest["started"] = summary.started.clone().into();
     manifest["merged"] = shards.iter().map(|shard| shard.file.part.run.clone()).collect();
-    let began = DateTime::parse_from_rfc3339(&summary.started).map_or_else(|_| Utc::now(), |at| at.to_utc());
+    let began = DateTime::parse_from_rfc3339(&summary.started)
+        .map_or_else(|_| Utc::now(), |at| at.to_utc());
     let folders: Vec<&Path> = shards.iter().map(|shard| shard.path.as_path()).collect();
     let written = RunFolder::at(out, &summary.scenario, began).and_then(|folder| {
         folder.write_manifest(&manifest)?;

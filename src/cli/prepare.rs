@@ -44,7 +44,6 @@ use crate::scenario::TargetKind;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::Passwords;
 use crate::sink::postgres::provision::Provisioner;
-use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
 
 /// SQLSTATE of a deadlock.
@@ -176,16 +175,12 @@ impl Prepared {
         let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
         let mut targets = 0..self.scenario.targets.len();
         let made = targets.try_for_each(|target| self.make_on(target, Some(fresh), feed));
-        match path {
-            Some(path) if !self.is_touched => {
-                // Passwords that nobody has are none; the folder goes if it is empty then.
-                let _ = std::fs::remove_file(path);
-                let _ = std::fs::remove_dir(self.folder.path());
-            }
-            Some(path) if !self.place.is_embedded() => {
-                feed.message(format!("generated passwords are in `{}`", path.display()));
-            }
-            _ => {}
+        if made.is_err() && !self.is_touched {
+            // Passwords that nobody has are none; the folder goes if it is empty then.
+            path.iter().for_each(|path| drop(std::fs::remove_file(path)));
+            let _ = std::fs::remove_dir(self.folder.path());
+        } else if let Some(path) = path.filter(|_| !self.place.is_embedded()) {
+            feed.message(format!("generated passwords are in `{}`", path.display()));
         }
         made
     }

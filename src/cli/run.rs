@@ -153,9 +153,12 @@ fn judged(prepared: &Prepared, mut facts: RunFacts, finished: &Finished) -> Summ
         return Summary::new(facts, &finished.recorder, all);
     }
     let watched = all.iter().zip(std::mem::take(&mut facts.watched));
-    let is_breached = |it: &Option<Judgement>| it.as_ref().is_some_and(|it| it.first_breach_ns.is_some());
-    let (thresholds, watched): (Vec<_>, Vec<_>) =
-        watched.filter(|(_, it)| is_breached(it)).map(|(threshold, it)| (threshold.clone(), it)).unzip();
+    let is_breached =
+        |it: &Option<Judgement>| it.as_ref().is_some_and(|it| it.first_breach_ns.is_some());
+    let (thresholds, watched): (Vec<_>, Vec<_>) = watched
+        .filter(|(_, it)| is_breached(it))
+        .map(|(threshold, it)| (threshold.clone(), it))
+        .unzip();
     Summary::new(RunFacts { watched, ..facts }, &finished.recorder, &thresholds)
 }
 

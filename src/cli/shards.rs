@@ -68,7 +68,9 @@ impl StartAt {
                 let (now, until) = (Instant::now(), at - Utc::now());
                 match until.to_std() {
                     Ok(left) => now + left,
-                    Err(_) => now.checked_sub(until.abs().to_std().unwrap_or_default()).unwrap_or(now),
+                    Err(_) => {
+                        now.checked_sub(until.abs().to_std().unwrap_or_default()).unwrap_or(now)
+                    }
                 }
             }
         }

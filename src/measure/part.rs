@@ -20,7 +20,6 @@ use super::EventCounts;
 use super::FailureCount;
 use super::Failures;
 use super::Gate;
-use super::Gates;
 use super::Generator;
 use super::Recorder;
 use super::RunFacts;

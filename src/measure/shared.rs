@@ -78,7 +78,8 @@ impl SharedSum {
         self.added = added.map_or_else(|| self.added.clone(), |added| added.to_string());
         self.before = self.before.take().or_else(|| other.before.clone());
         self.after = self.after.take().or_else(|| other.after.clone());
-        let known = self.before.as_deref().and_then(total).zip(self.after.as_deref().and_then(total));
+        let known =
+            self.before.as_deref().and_then(total).zip(self.after.as_deref().and_then(total));
         self.exact = known.zip(added).and_then(|((before, after), added)| {
             before.checked_add(added).map(|expected| expected == after)
         });
@@ -94,7 +95,8 @@ impl SharedSum {
 
     /// Whether it is of a column of this table.
     pub(super) fn is_in(&self, table: &TableCounts) -> bool {
-        (&self.target, &self.database, &self.table) == (&table.target, &table.database, &table.table)
+        (&self.target, &self.database, &self.table)
+            == (&table.target, &table.database, &table.table)
     }
 
     /// The same, of which nobody can tell whether it is exact.

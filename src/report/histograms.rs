@@ -40,10 +40,10 @@ impl Histograms {
         let mut file = LineFile::new(folder.open(HISTOGRAMS)?);
         head(&mut file, base_s).map_err(failed)?;
         let when = |it: &Histograms| it.next.as_ref().map(|(at, _, _)| it.base_s + at);
-        while let Some(soonest) = all
-            .iter_mut()
-            .filter(|it| it.next.is_some())
-            .min_by(|one, other| when(one).partial_cmp(&when(other)).unwrap_or(std::cmp::Ordering::Equal))
+        while let Some(soonest) =
+            all.iter_mut().filter(|it| it.next.is_some()).min_by(|one, other| {
+                when(one).partial_cmp(&when(other)).unwrap_or(std::cmp::Ordering::Equal)
+            })
         {
             let Some((at, before, behind)) = soonest.next.take() else { break };
             let at = soonest.base_s + at - base_s;

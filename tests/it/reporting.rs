@@ -261,6 +261,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "scenario",
         "seed",
         "run",
+        "shard",
         "verdict",
         "exit_code",
         "invalid_because",

@@ -79,7 +79,9 @@ fn counts(summary: &Value) -> Vec<String> {
     let mut counts = Vec::new();
     for stream in summary["streams"].as_array().unwrap() {
         let name = &stream["name"];
-        for what in ["scheduled", "sent", "acknowledged", "failed", "unknown", "skipped", "unfinished"] {
+        for what in
+            ["scheduled", "sent", "acknowledged", "failed", "unknown", "skipped", "unfinished"]
+        {
             counts.push(format!("{name} {what} {}", stream[what]));
         }
         for what in ["fallbacks", "missed", "after_end", "crowded_out", "target_rate"] {
@@ -137,7 +139,7 @@ fn eight_shards_one_after_another_are_one_run() {
     assert_eq!(judged.len(), 3);
     assert!(judged.iter().all(|each| each["passed"] == true), "{judged:?}");
     // No shard had so many answers.
-    assert!(judged[1]["observed"].as_u64().unwrap() > 1200, "{judged:?}");
+    assert!(judged[1]["observed"].as_u64().unwrap() > 1000, "{judged:?}");
     assert!(judged[2]["evaluations"].as_u64().unwrap() >= 8, "{judged:?}");
     assert!(place.summary("1of8")["thresholds"].as_array().unwrap().is_empty());
     let log = std::fs::read_to_string(place.folder.path().join("merged/latency.hlog")).unwrap();

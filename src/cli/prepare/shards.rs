@@ -88,9 +88,9 @@ fn unfit(scenario: &Scenario, shard: Shard) -> Option<String> {
 
 fn unfit_target(scenario: &Scenario, target: &TargetKind) -> Option<&'static str> {
     match target {
-        TargetKind::Postgres(PostgresTarget { server: Server::Embedded(_), .. }) => {
-            Some("is an embedded server, which each shard would have for itself; name one that all reach")
-        }
+        TargetKind::Postgres(PostgresTarget { server: Server::Embedded(_), .. }) => Some(
+            "is an embedded server, which each shard would have for itself; name one that all reach",
+        ),
         TargetKind::Postgres(PostgresTarget { provision: Provision::Nothing, .. }) => Some(
             "has tables that loadgen did not make (`provision: nothing`): there are no books in which \
              shards could tell each other what they have done",
@@ -103,9 +103,9 @@ fn unfit_target(scenario: &Scenario, target: &TargetKind) -> Option<&'static str
                  `cdc.application_password` and `cdc.password`, from the environment",
             )
         }
-        TargetKind::Kafka(kafka) if matches!(kafka.brokers, Brokers::Embedded) => {
-            Some("is an embedded broker, which each shard would have for itself; name one that all reach")
-        }
+        TargetKind::Kafka(kafka) if matches!(kafka.brokers, Brokers::Embedded) => Some(
+            "is an embedded broker, which each shard would have for itself; name one that all reach",
+        ),
         _ => None,
     }
 }

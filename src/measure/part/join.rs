@@ -129,7 +129,8 @@ fn gates(parts: &[Part]) -> Vec<Gate> {
         for gate in &part.gates {
             let message = format!("in shard {}: {}", part.shard, gate.message);
             let said = Gate { message, ..gate.clone() };
-            let is_it = |known: &&mut Gate| (&known.gate, &known.stream) == (&gate.gate, &gate.stream);
+            let is_it =
+                |known: &&mut Gate| (&known.gate, &known.stream) == (&gate.gate, &gate.stream);
             match all.iter_mut().find(is_it) {
                 Some(known) if gate.state > known.state => *known = said,
                 Some(_) => {}
@@ -170,9 +171,9 @@ fn recorder(parts: &[Part]) -> Recorder {
 mod tests {
     use super::*;
     use crate::measure::Outcome;
+    use crate::measure::Spans;
     use crate::measure::Stamps;
     use crate::measure::Summary;
-    use crate::measure::Spans;
     use crate::pace::Shard;
     use crate::scenario::Comparison;
     use crate::scenario::Metric;
@@ -246,8 +247,12 @@ mod tests {
 
     #[test]
     fn shards_add_up_to_the_whole_with_every_digit() {
-        let thresholds =
-            [Threshold::new(Metric::Response, Statistic::Max, (Comparison::Less, 1e5), "max < 100us")];
+        let thresholds = [Threshold::new(
+            Metric::Response,
+            Statistic::Max,
+            (Comparison::Less, 1e5),
+            "max < 100us",
+        )];
         let whole = Summary::new(facts(None, 400), &merged(0..400), &thresholds);
         let parts: Vec<Part> = [0, 1]
             .map(|first| {

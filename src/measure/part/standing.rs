@@ -61,7 +61,10 @@ impl Standing {
         Standing {
             observed: if is_ours { self.observed } else { other.observed },
             passed: !has_breach && (is_any_known || threshold.passes_without_data),
-            first_breach_ns: [self.first_breach_ns, other.first_breach_ns].into_iter().flatten().min(),
+            first_breach_ns: [self.first_breach_ns, other.first_breach_ns]
+                .into_iter()
+                .flatten()
+                .min(),
             evaluations: self.evaluations + other.evaluations,
             breaches: self.breaches + other.breaches,
         }
@@ -99,8 +102,12 @@ mod tests {
 
     #[test]
     fn what_held_each_second_in_every_shard_holds() {
-        let threshold =
-            Threshold::new(Metric::Response, Statistic::Max, (Comparison::Less, 100.0), "max < 100ns");
+        let threshold = Threshold::new(
+            Metric::Response,
+            Statistic::Max,
+            (Comparison::Less, 100.0),
+            "max < 100ns",
+        );
         let standing = |observed, first_breach_ns: Option<u64>| Standing {
             observed: Some(Found::Nanoseconds(observed)),
             passed: first_breach_ns.is_none(),

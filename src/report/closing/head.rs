@@ -14,7 +14,9 @@ const LIMITS_SHOWN: usize = 3;
 pub(super) fn head(summary: &Summary, colour: Colour) -> Vec<String> {
     let failed = summary.thresholds.iter().filter(|threshold| threshold.is_failure()).count();
     let thresholds = match (summary.thresholds.len(), failed) {
-        (0, _) if summary.shard.is_some() => "`loadgen merge` judges all shards together".to_owned(),
+        (0, _) if summary.shard.is_some() => {
+            "`loadgen merge` judges all shards together".to_owned()
+        }
         (0, _) => "no thresholds were set".to_owned(),
         (1, 0) if summary.thresholds[0].passed => "its threshold holds".to_owned(),
         (1, 0) => "its threshold does not hold, and only warns".to_owned(),

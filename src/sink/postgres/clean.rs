@@ -223,7 +223,8 @@ pub(super) async fn schemas(
             statements.push(format!("DROP TABLE IF EXISTS {tables}"));
             statements.extend(types::drop_all(client, &domain.namespace).await?);
             let books = quote::identifier(books.namespace());
-            statements.push(format!("DROP TABLE {books}.mark, {books}.seeded"));
+            statements
+                .push(format!("DROP TABLE IF EXISTS {books}.mark, {books}.seeded, {books}.shards"));
         }
         for name in [domain.namespace.as_str(), books.namespace()] {
             if ours.contains_key(name) {

@@ -158,6 +158,7 @@ impl<'a> Provisioner<'a> {
                 content::fill(self, &client, domain, report).await?;
             }
             publication::bring_up_to_date(self, &client, &domains, report).await?;
+            self.hand_over(&client, &domains).await?;
         }
         Ok(())
     }
@@ -178,7 +179,18 @@ impl<'a> Provisioner<'a> {
         for domain in self.domains() {
             content::fill(self, &client, domain, report).await?;
         }
-        publication::bring_up_to_date(self, &client, &self.domains(), report).await
+        publication::bring_up_to_date(self, &client, &self.domains(), report).await?;
+        self.hand_over(&client, &self.domains()).await
+    }
+
+    /// Tells other shards that the set-up is over: who comes later must not do it again, for it would be
+    /// in the way of who seeds.
+    async fn hand_over(&self, client: &Client, domains: &[&Domain]) -> Result<(), SetupError> {
+        for domain in domains.iter().filter(|_| self.shard.is_some()) {
+            let books = Books::beside(&domain.namespace);
+            books.advance(client, &[Stage::Made], Stage::Seeding).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn domains(&self) -> Vec<&'a Domain> {

@@ -59,7 +59,12 @@ fn only_all_shards_of_one_run_are_merged() {
     ended(start(&seeded, &file, (2, 3), &[]));
     let other = seeded.folder.path().join("2of3");
     let other = other.to_str().unwrap();
-    refuse(&place, &["merge", "1of3", other, "3of3"], 2, "the seed is 11 in one and 12 in the other");
+    refuse(
+        &place,
+        &["merge", "1of3", other, "3of3"],
+        2,
+        "the seed is 11 in one and 12 in the other",
+    );
     let whole = small();
     whole.must(&["run", &file, "--out", "whole"]);
     let other = whole.folder.path().join("whole");

@@ -55,7 +55,8 @@ impl Books {
             return Ok(None);
         }
         let shards = self.table("shards");
-        let sql = format!("SELECT shard, shards, run, has_ended FROM {shards} ORDER BY begun_at, shard");
+        let sql =
+            format!("SELECT shard, shards, run, has_ended FROM {shards} ORDER BY begun_at, shard");
         let rows = client.query(&sql, &[]).await.map_err(failed)?;
         let number = |number: i32| u32::try_from(number).unwrap_or(0);
         let begun = rows.iter().map(|row| Begun {
