@@ -24,6 +24,7 @@ use crate::cli::SetupArguments;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::wait::on_runtime_within;
+use crate::cli::wait::past_deadlocks;
 use crate::embedded::random_hex;
 use crate::engine::stop::Stop;
 use crate::generate::World;
@@ -45,12 +46,6 @@ use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::Passwords;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::SetupError;
-
-/// SQLSTATE of a deadlock.
-const DEADLOCK: &str = "40P01";
-/// How often a set-up that lost against a dying session is tried again, and after which pause.
-const SETUP_TRIES: u32 = 5;
-const SETUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// A scenario whose servers are ready.
 #[derive(Debug)]
@@ -177,7 +172,7 @@ impl Prepared {
         let made = targets.try_for_each(|target| self.make_on(target, Some(fresh), feed));
         if made.is_err() && !self.is_touched {
             // Passwords that nobody has are none; the folder goes if it is empty then.
-            path.iter().for_each(|path| drop(std::fs::remove_file(path)));
+            let _ = path.map(std::fs::remove_file);
             let _ = std::fs::remove_dir(self.folder.path());
         } else if let Some(path) = path.filter(|_| !self.place.is_embedded()) {
             feed.message(format!("generated passwords are in `{}`", path.display()));
@@ -208,27 +203,10 @@ impl Prepared {
             });
             return Ok(());
         };
-        let mut tries = 0;
-        let report = loop {
-            let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-            match on_runtime_within((&self.stop, MAKE_WITHIN), setup) {
-                // A killed predecessor's session may still be at work, and in the way, for a moment.
-                Err(SetupError::Server { code: Some(code), .. })
-                    if code == DEADLOCK && tries < SETUP_TRIES =>
-                {
-                    tries += 1;
-                }
-                done => {
-                    self.is_touched |= !done.as_ref().is_err_and(SetupError::is_refusal);
-                    break done.map_err(|error| Refusal::setup(&error))?;
-                }
-            }
-            on_runtime_within((&self.stop, MAKE_WITHIN), async {
-                tokio::time::sleep(SETUP_PAUSE).await;
-                Ok(())
-            })
-            .map_err(|error| Refusal::setup(&error))?;
-        };
+        let setup = || provisioner.setup(&self.passwords, self.start_us, fresh);
+        let done = past_deadlocks((&self.stop, MAKE_WITHIN), setup);
+        self.is_touched |= !done.as_ref().is_err_and(SetupError::is_refusal);
+        let report = done.map_err(|error| Refusal::setup(&error))?;
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;
         Ok(())

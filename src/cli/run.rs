@@ -248,12 +248,11 @@ fn load(
 /// When the load begins on the run's clock.
 fn begin(at: Instant, clock: &Clock, feed: &Feed) -> u64 {
     let now = Instant::now();
-    feed.message(match at.checked_duration_since(now) {
-        Some(left) => format!("the load begins in {}", format_duration(left)),
-        None => {
-            let late = format_duration(now - at);
-            format!("all is ready {late} behind the time of `--start-at`: the load begins at once")
-        }
+    feed.message(if at >= now {
+        format!("the load begins in {}", format_duration(at - now))
+    } else {
+        let late = format_duration(now - at);
+        format!("all is ready {late} behind the time of `--start-at`: the load begins at once")
     });
     clock.now().saturating_add(nanoseconds(at.saturating_duration_since(now)))
 }

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_start_is_a_time_or_a_while_from_now() {
         assert_eq!("+30s".parse(), Ok(StartAt::In(Duration::from_secs(30))));
-        let at = Utc::now() + Duration::from_secs(60);
+        let at = Utc::now() + Duration::from_mins(1);
         let parsed: StartAt = at.to_rfc3339().parse().unwrap();
         let began = Instant::now();
         let left = parsed.seen_from(began) - began;

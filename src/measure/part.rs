@@ -21,6 +21,7 @@ use super::FailureCount;
 use super::Failures;
 use super::Gate;
 use super::Generator;
+use super::Histogram;
 use super::Recorder;
 use super::RunFacts;
 use super::SharedSum;
@@ -135,7 +136,7 @@ impl StreamPart {
     fn new(facts: &StreamFacts, record: &StreamRecorder) -> StreamPart {
         let part = |record: &StreamRecorder| RecordPart {
             counters: record.counters,
-            distributions: record.histograms().map(|histogram| histogram.packed()),
+            distributions: record.histograms().map(Histogram::packed),
             failures: record.failures.kinds(),
             lag_max_ns: record.lag_max_ns,
             last_ns: record.last_ns.saturating_sub(facts.began_ns),

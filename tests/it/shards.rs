@@ -61,7 +61,9 @@ fn one_after_another(place: &Place<'_>, file: &str, of: u32) {
 fn at_once(place: &Place<'_>, file: &str, of: u32) {
     let all: Vec<Child> =
         (1..=of).map(|number| start(place, file, (number, of), &["--start-at", "+1s"])).collect();
-    all.into_iter().for_each(|child| drop(ended(child)));
+    for child in all {
+        ended(child);
+    }
 }
 
 /// Merges all shards into the folder `merged`, and gives its summary.
@@ -96,7 +98,8 @@ fn counts(summary: &Value) -> Vec<String> {
     for table in summary["tables"].as_array().unwrap() {
         let table = table.as_object().unwrap();
         let told = table.iter().filter(|(key, _)| *key != "database");
-        counts.push(told.map(|(key, value)| format!("{key} {value} ")).collect());
+        let told: Vec<String> = told.map(|(key, value)| format!("{key} {value}")).collect();
+        counts.push(told.join(" "));
     }
     for what in ["fingerprint", "verdict", "scenario", "seed", "invalid_because", "exit_code"] {
         counts.push(format!("{what} {}", summary[what]));

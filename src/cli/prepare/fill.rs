@@ -8,7 +8,7 @@ use crate::cli::place::connector;
 use crate::cli::prepare::MAKE_WITHIN;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::books;
-use crate::cli::wait::on_runtime_within;
+use crate::cli::wait::past_deadlocks;
 use crate::engine::seed;
 use crate::engine::seed::Seeded;
 use crate::engine::seed::Seeding;
@@ -110,8 +110,8 @@ impl Prepared {
         let Some(provisioner) = provisioner else { return Ok(()) };
         let keys_max: Vec<_> =
             self.tables_of(number).map(|table| self.world.key_max(table)).collect();
-        let finished = provisioner.finish_seed(domain, &keys_max);
-        on_runtime_within((&self.stop, MAKE_WITHIN), finished)
+        let limits = (&self.stop, MAKE_WITHIN);
+        past_deadlocks(limits, || provisioner.finish_seed(domain, &keys_max))
     }
 }
 

@@ -146,7 +146,7 @@ fn standing(parts: &[Part]) -> Vec<Option<Judgement>> {
     let thresholds = parts.first().map_or(&[][..], |part| &part.thresholds);
     let of = |(number, threshold): (usize, &Threshold)| {
         let found = parts.iter().filter_map(|part| part.standing.get(number)?.as_ref());
-        let joined = found.cloned().reduce(|ours, theirs| ours.join(theirs, threshold))?;
+        let joined = found.cloned().reduce(|ours, theirs| ours.join(&theirs, threshold))?;
         Some(joined.judgement(threshold))
     };
     thresholds.iter().enumerate().map(of).collect()

@@ -44,20 +44,20 @@ impl Standing {
     }
 
     /// Of two shards. What was found is of the one that was breached first, or else is nearer to the bound.
-    pub(super) fn join(self, other: Standing, threshold: &Threshold) -> Standing {
+    pub(super) fn join(self, other: &Standing, threshold: &Threshold) -> Standing {
         let breach = |it: &Standing| it.first_breach_ns.unwrap_or(u64::MAX);
         let is_known = |it: &Standing| it.evaluations > 0;
         let distance = |it: &Standing| {
             let observed = it.observed.map(|found| Observed::from(found).value());
             observed.map_or(f64::INFINITY, |observed| (observed - threshold.bound).abs())
         };
-        let is_ours = match breach(&self).cmp(&breach(&other)) {
+        let is_ours = match breach(&self).cmp(&breach(other)) {
             std::cmp::Ordering::Less => true,
             std::cmp::Ordering::Greater => false,
-            std::cmp::Ordering::Equal => distance(&self) <= distance(&other),
+            std::cmp::Ordering::Equal => distance(&self) <= distance(other),
         };
         let has_breach = self.first_breach_ns.or(other.first_breach_ns).is_some();
-        let is_any_known = is_known(&self) || is_known(&other);
+        let is_any_known = is_known(&self) || is_known(other);
         Standing {
             observed: if is_ours { self.observed } else { other.observed },
             passed: !has_breach && (is_any_known || threshold.passes_without_data),
@@ -115,10 +115,10 @@ mod tests {
             evaluations: 5,
             breaches: first_breach_ns.is_some().into(),
         };
-        let held = standing(40, None).join(standing(90, None), &threshold).judgement(&threshold);
+        let held = standing(40, None).join(&standing(90, None), &threshold).judgement(&threshold);
         assert_eq!((held.passed, held.observed), (true, Some(Observed::Nanoseconds(90))));
-        let late = standing(150, Some(7)).join(standing(130, Some(3)), &threshold);
-        let late = late.join(standing(99, None), &threshold).judgement(&threshold);
+        let late = standing(150, Some(7)).join(&standing(130, Some(3)), &threshold);
+        let late = late.join(&standing(99, None), &threshold).judgement(&threshold);
         assert_eq!((late.passed, late.first_breach_ns), (false, Some(3)));
         assert_eq!((late.observed, late.evaluations), (Some(Observed::Nanoseconds(130)), 15));
         assert_eq!(late.breaches, 2);
