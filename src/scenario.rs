@@ -6,6 +6,7 @@ mod check;
 mod file;
 mod follow;
 mod hash;
+mod history;
 mod judged;
 mod kafka;
 pub(crate) mod life;
@@ -26,6 +27,7 @@ use crate::yaml;
 
 pub use follow::FollowUp;
 pub(crate) use follow::HOPS_MAX;
+pub use history::History;
 pub use judged::BreachAction;
 pub use judged::Comparison;
 pub use judged::Metric;
@@ -233,6 +235,8 @@ pub struct Domain {
     /// How many rows to seed into each table of the schema. Owned tables have 0: their rows come
     /// with their owners'.
     pub rows: Vec<u64>,
+    /// When those were made; as the schema says if `None`.
+    pub history: Option<History>,
 }
 
 /// The roles of a domain: made with [`Provision::Databases`] only.

@@ -5,6 +5,7 @@ mod batch;
 mod content;
 mod domain;
 mod group;
+mod history;
 mod kafka;
 mod observe;
 mod profile;

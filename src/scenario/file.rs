@@ -1,5 +1,6 @@
 //! A scenario as it is written in YAML.
 
+mod history;
 mod judge;
 mod kafka;
 mod observe;
@@ -14,6 +15,7 @@ use crate::yaml::Kept;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(super) use history::HistoryFile;
 pub(super) use judge::BreachActionFile;
 pub(super) use judge::NoDataFile;
 pub(super) use judge::ThresholdFile;
@@ -162,6 +164,9 @@ pub(super) struct DomainFile {
     /// How many rows are seeded into each table, `250k`; by `scale`, or 0, unless set.
     #[serde(default)]
     pub(super) rows: Entries<Spanned<String>>,
+    /// When the seeded rows were made: spread over so long before the start. As the schema says (30 days,
+    /// or a column's `past`) unless set.
+    pub(super) history: Option<Spanned<ScalarOr<HistoryFile>>>,
     /// The names of its roles, which are made with `provision: databases` only.
     #[serde(default)]
     pub(super) roles: RolesFile,
