@@ -136,6 +136,8 @@ pub struct Action {
     /// Whether it holds what many slots insert, which may go out in any way that makes these rows in
     /// one transaction.
     pub is_batch: bool,
+    /// Whose it is.
+    pub origin: Origin,
 }
 
 impl Action {
@@ -253,10 +255,30 @@ impl Action {
         self.values.len()
     }
 
+    /// Forgets the values from `first` on, which were needed to make others.
+    pub fn truncate_values(&mut self, first: usize) {
+        self.values.truncate(first);
+    }
+
     /// The values from `first` on, of the operation being written.
     pub fn values_from(&self, first: usize) -> &[Value] {
         &self.values[first..]
     }
+}
+
+/// Whose action it is: what travels beside its events.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The series that it is counted in.
+    pub series: u16,
+    /// The stream whose slot it is, or follows.
+    pub stream: u16,
+    /// That slot's number.
+    pub slot: u64,
+    /// How many actions of its own kind led from that slot to it.
+    pub hop: u16,
+    /// Its time in the data: microseconds since 1970.
+    pub at_us: i64,
 }
 
 /// What [`Action::finish`] needs to know of the operation.
@@ -315,10 +337,23 @@ pub struct TableInfo {
     pub name: String,
     /// Name and type of each column.
     pub columns: Vec<(String, ColumnType)>,
+    /// Of an event: the columns that are not sent.
+    pub hidden: Vec<usize>,
     /// Its primary key, as indexes into `columns`.
     pub key: Vec<usize>,
     /// Whether all lanes change its rows, by adding.
     pub shared: bool,
+    /// Whether its rows are sent at all: not where only events are, and this is a table.
+    pub is_sent: bool,
+    /// Set if its rows are events: they are sent, and stored by nobody.
+    pub event: Option<EventInfo>,
+}
+
+/// What a table's rows are as events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventInfo {
+    /// The column whose value is the record's key, as an index into the table's columns.
+    pub key: Option<usize>,
 }
 
 /// The shape of a statement.

@@ -23,6 +23,7 @@ mod output;
 mod place;
 mod plan;
 mod prepare;
+mod publish;
 mod run;
 mod sample;
 mod seed;

@@ -10,6 +10,7 @@ mod error;
 pub mod firehose;
 mod folder;
 mod interrupt;
+mod kafka;
 mod machine;
 mod server;
 mod sweep;
@@ -25,6 +26,7 @@ pub use crate::embedded::binaries::Binaries;
 pub use crate::embedded::binaries::Search;
 pub use crate::embedded::error::EmbeddedError;
 pub use crate::embedded::interrupt::Interrupt;
+pub use crate::embedded::kafka::EmbeddedKafka;
 pub use crate::embedded::machine::Machine;
 pub use crate::embedded::sweep::Swept;
 

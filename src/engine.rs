@@ -34,6 +34,7 @@ mod catch_up;
 mod clock;
 mod connection;
 mod destination;
+mod events;
 mod flight;
 mod gate;
 mod lateness;
@@ -93,6 +94,9 @@ struct Shared {
     breaker: Breaker,
     oldest: Oldest,
     census: Census,
+    /// By series: whether it is of a stream that only sends events, so that any number of a lane's slots
+    /// may be under way.
+    is_event: Vec<bool>,
 }
 
 /// What came of a load.
@@ -125,6 +129,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         warm: Gate::new(connections),
         breaker: Breaker::default(),
         census: Census::new(job.scenario.load.streams.len()),
+        is_event: job.events_only(),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
         job,
     });
@@ -313,6 +318,25 @@ impl Job {
         let domains = self.world.domains_of(group);
         let allowed = domains.iter().map(|domain| self.destinations[*domain].connections()).min();
         allowed.unwrap_or(1)
+    }
+
+    /// Which series are of streams that only send events: all of a group, as its lanes are shared.
+    fn events_only(&self) -> Vec<bool> {
+        let mut all = vec![false; self.world.series.len()];
+        for (group, streams) in self.world.groups.iter().enumerate() {
+            let domains = self.world.domains_of(group);
+            let is_event =
+                |domain: &usize| !self.scenario.is_stored(&self.scenario.domains[*domain]);
+            let is_open = |stream: &usize| self.world.plan(*stream).sessions().is_none();
+            // A session waits for the answer, and one decision goes to one domain.
+            if domains.len() == 1 && domains.iter().all(is_event) && streams.iter().all(is_open) {
+                let series = (0_u16..).zip(&mut all);
+                series
+                    .filter(|(series, _)| streams.contains(&self.world.stream_of(*series)))
+                    .for_each(|(_, is_event)| *is_event = true);
+            }
+        }
+        all
     }
 
     /// Says so if connections were asked for that have no lane.

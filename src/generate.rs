@@ -31,6 +31,7 @@ mod sentence;
 mod sums;
 mod unique;
 mod typed;
+mod walk;
 mod words;
 mod world;
 mod zipf;

@@ -34,6 +34,7 @@ mod worker;
 pub use bound::Bound;
 pub use cgroup::Periods;
 pub use counters::Counters;
+pub use counters::EventCounts;
 pub use counters::Retries;
 pub use counters::TableCounts;
 pub use failures::ErrorClass;

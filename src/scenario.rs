@@ -7,6 +7,7 @@ mod file;
 mod follow;
 mod hash;
 mod judged;
+mod kafka;
 pub(crate) mod life;
 mod numbers;
 mod overrides;
@@ -24,6 +25,7 @@ use crate::schema::Schema;
 use crate::yaml;
 
 pub use follow::FollowUp;
+pub(crate) use follow::HOPS_MAX;
 pub use judged::BreachAction;
 pub use judged::Comparison;
 pub use judged::Metric;
@@ -31,6 +33,8 @@ pub use judged::Over;
 pub use judged::Statistic;
 pub use judged::Threshold;
 pub use judged::Validity;
+pub use kafka::Brokers;
+pub use kafka::KafkaTarget;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
@@ -82,6 +86,16 @@ impl Scenario {
         self.targets.iter().position(|target| target.name == name)
     }
 
+    /// Whether somebody keeps the rows of a domain's tables. Where only events are sent, rows are
+    /// known to the lanes alone.
+    pub fn is_stored(&self, domain: &Domain) -> bool {
+        match self.targets.get(domain.target).map(|target| &target.kind) {
+            Some(TargetKind::Kafka(_)) => false,
+            Some(TargetKind::Discard) => !domain.schema.has_events(),
+            Some(TargetKind::Postgres(_)) | None => true,
+        }
+    }
+
     /// The index of a domain, by its name.
     pub fn domain(&self, name: &str) -> Option<usize> {
         self.domains.iter().position(|domain| domain.schema.name == name)
@@ -111,6 +125,8 @@ pub struct Target {
 pub enum TargetKind {
     /// A PostgreSQL server.
     Postgres(PostgresTarget),
+    /// A Kafka cluster.
+    Kafka(KafkaTarget),
     /// Renders everything, sends nothing.
     Discard,
 }

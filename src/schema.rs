@@ -16,6 +16,7 @@ mod kind;
 mod moment;
 mod set;
 pub(crate) mod typed;
+mod walk;
 pub(crate) mod written;
 
 use crate::units::Decimal;
@@ -58,6 +59,7 @@ pub use pattern::Pattern;
 pub use pattern::Piece;
 pub use set::Set;
 pub use typed::TypedFill;
+pub use walk::Walk;
 
 /// A domain, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +103,15 @@ pub struct Table {
     pub shared: bool,
     /// How many rows it has at `scale: 1`; 0 if it does not say.
     pub rows: u64,
+    /// Set if its rows are events: they are sent by `emit`, and stored by nobody.
+    pub event: Option<Event>,
+}
+
+/// What the rows of a table are as events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// The column whose value is the key of the record.
+    pub key: Option<usize>,
 }
 
 /// A table whose rows belong to a row of another table: made with it, deleted with it.
@@ -125,6 +136,8 @@ pub struct States {
     pub names: Vec<String>,
     /// In which states seeded rows stand, by weight: one weight for each name.
     pub seeded: Vec<f64>,
+    /// Set if the row walks from state to state by chance.
+    pub walk: Option<Walk>,
 }
 
 /// What the write-ahead log carries of a row that is updated or deleted.
@@ -155,6 +168,8 @@ pub struct Column {
     pub unique: bool,
     /// A condition on it, in SQL.
     pub check: Option<String>,
+    /// Of an event: whether it is left out of what is sent.
+    pub hidden: bool,
     /// How it gets its value.
     pub fill: Fill,
 }
@@ -287,6 +302,8 @@ pub struct Reference {
     pub enforced: bool,
     /// Whether the row stays when the row that it names is deleted.
     pub stays: bool,
+    /// Set if it names the row that another row names: the column of this table that refers to that one.
+    pub of: Option<usize>,
 }
 
 /// Which of the living rows.

@@ -9,6 +9,8 @@ use crate::action::Action;
 use crate::measure::ErrorClass;
 
 pub mod discard;
+pub mod event;
+pub(crate) mod kafka;
 pub mod lines;
 pub mod postgres;
 
@@ -85,6 +87,17 @@ pub struct Outcome {
     /// Committed, with the operations (by index) that changed another number of rows than they
     /// should have; or refused as a whole.
     pub result: Result<Vec<(u32, u32)>, Failure>,
+    /// Of an action whose events were refused in part: how many were acknowledged all the same.
+    pub delivered: u32,
+    /// For how long this was known before it was picked up.
+    pub waited_ns: u64,
+}
+
+impl Outcome {
+    /// What became of a whole action, just now.
+    pub fn new(ticket: Ticket, result: Result<Vec<(u32, u32)>, Failure>) -> Self {
+        Self { ticket, result, delivered: 0, waited_ns: 0 }
+    }
 }
 
 /// The destination refused an action; nothing of it took effect.

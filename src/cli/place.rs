@@ -1,5 +1,6 @@
 //! The servers of a scenario, reached or started: where each target and domain is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -9,6 +10,7 @@ use secrecy::SecretString;
 use crate::cli::Refusal;
 use crate::embedded::Embedded;
 use crate::embedded::EmbeddedError;
+use crate::embedded::EmbeddedKafka;
 use crate::embedded::Interrupt;
 use crate::embedded::Machine;
 use crate::embedded::Options;
@@ -16,12 +18,15 @@ use crate::embedded::Progress;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Feed;
+use crate::scenario::Brokers;
 use crate::scenario::Domain;
+use crate::scenario::KafkaTarget;
 use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::Server;
 use crate::scenario::TargetKind;
+use crate::sink::kafka::Cluster;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::control;
 use crate::sink::postgres::provision::Connecting;
@@ -39,6 +44,10 @@ pub(super) struct Place {
     poolers: Vec<Option<Address>>,
     /// Servers that live as long as this value.
     embedded: Vec<Embedded>,
+    /// Kafka clusters, by the number of their target.
+    clusters: BTreeMap<usize, Cluster>,
+    /// Brokers that live as long as this value.
+    brokers: Vec<EmbeddedKafka>,
 }
 
 impl Place {
@@ -49,9 +58,14 @@ impl Place {
         (feed, stop): (&Feed, &Stop),
     ) -> Result<Self, Refusal> {
         let mut place = Self::default();
-        for target in &scenario.targets {
+        for (number, target) in scenario.targets.iter().enumerate() {
             let (address, pooler) = match &target.kind {
                 TargetKind::Discard => (None, None),
+                TargetKind::Kafka(kafka) => {
+                    let topics = topics_of(scenario, number);
+                    place.open_kafka((number, kafka), topics, run)?;
+                    (None, None)
+                }
                 TargetKind::Postgres(postgres) => match &postgres.server {
                     Server::At(url) => at(url, postgres)?,
                     Server::Embedded(version) => {
@@ -84,7 +98,7 @@ impl Place {
                     }
                     Server::Embedded(_) => None,
                 },
-                TargetKind::Discard => None,
+                TargetKind::Discard | TargetKind::Kafka(_) => None,
             });
         }
         Ok(place)
@@ -108,6 +122,35 @@ impl Place {
         let address = parse(embedded.url())?;
         self.embedded.push(embedded);
         Ok(address)
+    }
+
+    /// Finds a cluster, or starts it.
+    fn open_kafka(
+        &mut self,
+        (number, target): (usize, &KafkaTarget),
+        topics: Vec<String>,
+        run: &str,
+    ) -> Result<(), Refusal> {
+        let brokers = match &target.brokers {
+            Brokers::At(brokers) => brokers.clone(),
+            Brokers::Embedded => {
+                let topics = topics.into_iter().map(|topic| (topic, target.partitions));
+                let started = EmbeddedKafka::start(topics.collect());
+                let broker = started.map_err(|error| {
+                    Refusal::setup(&format!("the embedded Kafka broker did not start: {error}"))
+                })?;
+                let brokers = broker.brokers().to_owned();
+                self.brokers.push(broker);
+                brokers
+            }
+        };
+        self.clusters.insert(number, Cluster::new(target, &brokers, run));
+        Ok(())
+    }
+
+    /// A target's Kafka cluster.
+    pub(super) fn cluster(&self, target: usize) -> Option<&Cluster> {
+        self.clusters.get(&target)
     }
 
     /// A target's server.
@@ -136,6 +179,9 @@ impl Place {
     /// Stops embedded servers; or leaves them running and says how to reach them.
     pub(super) fn close(self, keep: bool) -> Vec<String> {
         let mut notes = Vec::new();
+        if keep && !self.brokers.is_empty() {
+            notes.push("the embedded Kafka broker ends with this process".to_owned());
+        }
         for embedded in self.embedded {
             if keep {
                 notes.push(match embedded.keep() {
@@ -150,6 +196,21 @@ impl Place {
         }
         notes
     }
+}
+
+/// The topics that the events of a run are sent to, on one target.
+pub(super) fn topics_of(scenario: &Scenario, target: usize) -> Vec<String> {
+    let TargetKind::Kafka(kafka) = &scenario.targets[target].kind else { return Vec::new() };
+    let domains = scenario.domains.iter().filter(|domain| domain.target == target);
+    let mut topics: Vec<String> = domains
+        .flat_map(|domain| {
+            let events = domain.schema.tables.iter().filter(|table| table.event.is_some());
+            events.map(|event| kafka.topic_of(&domain.schema.name, &event.name))
+        })
+        .collect();
+    topics.sort();
+    topics.dedup();
+    topics
 }
 
 /// A server, and the pooler before it if there is one.

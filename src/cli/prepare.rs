@@ -2,6 +2,7 @@
 //! everything made and seeded.
 
 mod books;
+mod topics;
 mod others;
 mod sums;
 
@@ -171,6 +172,9 @@ impl Prepared {
 
     /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
     fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
+        if let Some(cluster) = self.place.cluster(target) {
+            return self.make_topics(target, cluster, fresh.is_some());
+        }
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);
         let connect = connector(address, self.application_name());
@@ -262,6 +266,11 @@ impl Prepared {
                 self.seeded[number] = self.world.seeded_count(table);
             }
         }
+    }
+
+    /// Whether somebody keeps the rows of a table.
+    pub(super) fn is_stored(&self, table: &TableInfo) -> bool {
+        self.scenario.is_stored(&self.scenario.domains[table.domain])
     }
 
     /// The database that a table is really in: with `provision: schemas`, that of the URL.

@@ -15,6 +15,8 @@ use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Until;
 use crate::cli::prepare::prepare;
+use crate::cli::publish::Publishers;
+use crate::cli::publish::events;
 use crate::cli::read;
 use crate::cli::sample::FINGERPRINT_ACTIONS;
 use crate::cli::sample::fingerprint_of;
@@ -46,6 +48,7 @@ use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::scenario::Validity;
+use crate::sink::event::Traffic;
 use crate::sink::postgres::mark::Stage;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::worker::PostgresOptions;
@@ -101,7 +104,7 @@ fn whole(
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
-    let (finished, mut unwritten) = load(&prepared, workers, (feed, stop))?;
+    let (finished, traffic, mut unwritten) = load(&prepared, workers, (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
@@ -116,6 +119,7 @@ fn whole(
         end: finished.end.clone(),
         invalid_because: unread(&finished, after.as_ref().err()),
         tables: tables(&prepared, &finished),
+        events: events(&prepared, &finished, &traffic),
         shared: prepared.shared(&before, after.as_ref().ok(), &finished.account),
         streams: finished.streams.clone(),
         generator: Generator::now(),
@@ -163,11 +167,12 @@ fn load(
     prepared: &Prepared,
     workers: usize,
     (feed, stop): (&Feed, &Stop),
-) -> Result<(Finished, Vec<FolderError>), Refusal> {
+) -> Result<(Finished, Vec<(usize, Traffic)>, Vec<FolderError>), Refusal> {
     let domains = 0..prepared.scenario.domains.len();
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {
-        return Ok((Finished::of_nothing(&prepared.world, stop.end()), Vec::new()));
+        let nothing = Finished::of_nothing(&prepared.world, stop.end());
+        return Ok((nothing, Vec::new(), Vec::new()));
     }
     for domain in domains.clone() {
         let run = prepared.folder.run();
@@ -181,21 +186,24 @@ fn load(
     let streams = prepared.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
     let keeper =
         Keeper::start(&prepared.folder, streams).map_err(|error| Refusal::setup(&error))?;
+    let publishers = Publishers::start(prepared, feed)?;
+    let destinations = domains.clone().map(|domain| destination(prepared, domain, &publishers));
     let job = Job {
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),
-        destinations: domains.clone().map(|domain| destination(prepared, domain)).collect(),
+        destinations: destinations.collect(),
         workers,
         feed: feed.clone(),
         stop: stop.clone(),
         seconds: keeper.sender(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
+    let traffic = publishers.end();
     let unkept = keeper.finish();
     for domain in domains {
         close_books(prepared, domain, &finished, feed);
     }
-    Ok((finished, unkept))
+    Ok((finished, traffic, unkept))
 }
 
 /// How far each lane got goes into the books, and sequences beyond our keys. A server that is gone
@@ -215,9 +223,12 @@ fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &F
     }
 }
 
-fn destination(prepared: &Prepared, number: usize) -> Destination {
+fn destination(prepared: &Prepared, number: usize, publishers: &Publishers) -> Destination {
     let scenario = &prepared.scenario;
     let domain = &scenario.domains[number];
+    if let Some(options) = publishers.destination(prepared, number) {
+        return Destination::Events(Arc::new(options));
+    }
     let target = &scenario.targets[domain.target].kind;
     let (TargetKind::Postgres(target), Some(address)) =
         (target, prepared.place.way(scenario, domain))
@@ -284,6 +295,7 @@ fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {
         .iter()
         .zip(&finished.account.tables)
         .zip(prepared.before.iter().zip(&prepared.seeded))
+        .filter(|((table, _), _)| prepared.is_stored(table))
         .map(|((table, rows), (before, seeded))| TableCounts {
             target: prepared.scenario.targets[table.target].name.clone(),
             database: prepared.database_of(table),

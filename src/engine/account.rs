@@ -41,6 +41,9 @@ pub struct Rows {
     pub unknown: u64,
     /// Changes that found no row, or were withheld, because an earlier action on the row failed.
     pub missed: u64,
+    /// Bytes of events that were handed over.
+    #[serde(skip)]
+    pub bytes: u64,
 }
 
 /// How far a lane got.
@@ -136,6 +139,7 @@ impl Account {
             ours.failed += theirs.failed;
             ours.unknown += theirs.unknown;
             ours.missed += theirs.missed;
+            ours.bytes += theirs.bytes;
         }
         self.lanes.extend(other.lanes.iter().cloned());
         self.resolved_committed += other.resolved_committed;
@@ -197,6 +201,13 @@ impl Account {
             Change::Insert => &mut rows.inserted,
             Change::Update => &mut rows.updated,
             Change::Delete => &mut rows.deleted,
+        }
+    }
+
+    /// So many bytes were handed over for an action.
+    pub(super) fn handed_over(&mut self, effects: &[Effect], bytes: u64) {
+        if let Some(first) = effects.first() {
+            self.rows(first.table).bytes += bytes;
         }
     }
 

@@ -24,6 +24,7 @@ use crate::engine::alarm::Alarm;
 use crate::engine::alarm::Sleeper;
 use crate::engine::batch::Batches;
 use crate::engine::destination::AnySink;
+use crate::engine::events::Events;
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
 use crate::engine::mending::Mending;
@@ -43,6 +44,7 @@ use crate::sink::Sink;
 
 mod batch;
 mod end;
+mod events;
 mod late;
 mod lost;
 mod parts;
@@ -75,6 +77,7 @@ pub(super) struct Connection {
     resting: BinaryHeap<Reverse<(u64, usize)>>,
     outcomes: Vec<Outcome>,
     batches: Batches,
+    events: Events,
     action: Action,
     rows: Vec<RowId>,
 }
@@ -144,6 +147,7 @@ impl Connection {
             resting: BinaryHeap::new(),
             outcomes: Vec::new(),
             batches: Batches::default(),
+            events: Events::new(shared.job.connections()),
             action: Action::default(),
             rows: Vec::new(),
             records: Rc::clone(records),
@@ -189,6 +193,7 @@ impl Connection {
 
     fn is_quiet(&self) -> bool {
         self.batches.is_quiet()
+            && self.events.is_quiet()
             && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
     }
 
@@ -278,6 +283,9 @@ impl Connection {
         }
         if let Some(most) = self.batch_rows(due.stream) {
             return self.take_batched(number, most, now);
+        }
+        if self.is_event(due.stream) {
+            return self.take_event(number, now);
         }
         let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
@@ -371,6 +379,7 @@ impl Connection {
             }
         }
         self.fill_batches();
+        self.fill_events();
     }
 
     fn submit(&mut self, route: usize, number: usize) {
@@ -382,6 +391,7 @@ impl Connection {
         flight.effects.clear();
         flight.effects.extend(self.action.operations().iter().map(Effect::from));
         let mut records = self.records.borrow_mut();
+        records.account.handed_over(&flight.effects, receipt.bytes);
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
         counters.bytes += receipt.bytes;

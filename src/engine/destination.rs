@@ -1,5 +1,6 @@
 //! Where a domain's actions go, and how a connection there is made.
 
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use crate::sink::Receipt;
 use crate::sink::Sink;
 use crate::sink::Ticket;
 use crate::sink::discard::Discard;
+use crate::sink::event::way::EventOptions;
+use crate::sink::event::way::EventSink;
 use crate::sink::postgres::worker::PostgresOptions;
 use crate::sink::postgres::worker::PostgresSink;
 
@@ -27,6 +30,8 @@ pub enum Destination {
         /// How long a lost connection is tried again.
         reconnect: Duration,
     },
+    /// A message service.
+    Events(Arc<EventOptions>),
     /// Nowhere.
     Discard,
 }
@@ -37,7 +42,7 @@ impl Destination {
         match self {
             Self::Postgres { connections, .. } => *connections as usize,
             // Enough for every core to have work.
-            Self::Discard => 16,
+            Self::Discard | Self::Events(_) => 16,
         }
     }
 
@@ -45,7 +50,8 @@ impl Destination {
     pub(super) fn reconnect(&self) -> Duration {
         match self {
             Self::Postgres { reconnect, .. } => *reconnect,
-            Self::Discard => Duration::ZERO,
+            // Its client connects by itself.
+            Self::Discard | Self::Events(_) => Duration::ZERO,
         }
     }
 
@@ -58,6 +64,9 @@ impl Destination {
                 options.lock = options.lock.wrapping_add(i64::try_from(index).unwrap_or(0));
                 AnySink::Postgres(Box::new(PostgresSink::new(*options)))
             }
+            Self::Events(options) => {
+                AnySink::Events(Box::new(EventSink::new(EventOptions::clone(options))))
+            }
             Self::Discard => AnySink::Discard(Discard::default()),
         }
     }
@@ -67,6 +76,7 @@ impl Destination {
 #[derive(Debug)]
 pub(super) enum AnySink {
     Postgres(Box<PostgresSink>),
+    Events(Box<EventSink>),
     Discard(Discard),
     /// The sink itself is being recovered, elsewhere: see [`crate::engine::mending`].
     Away,
@@ -77,6 +87,7 @@ macro_rules! each {
     ($self:ident, $sink:ident => $call:expr, $away:expr) => {
         match $self {
             AnySink::Postgres($sink) => $call,
+            AnySink::Events($sink) => $call,
             AnySink::Discard($sink) => $call,
             AnySink::Away => $away,
         }

@@ -6,6 +6,8 @@ use crate::action::TableId;
 use crate::action::Value;
 use crate::generate::chance::Chance;
 use crate::generate::dependent::Dependent;
+use crate::generate::derive::derived;
+use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -39,25 +41,76 @@ pub(super) struct Column {
 /// A fill, made ready: see [`crate::schema::Fill`].
 #[derive(Debug, Clone)]
 pub(super) enum Filler {
-    Sequence { start: i64 },
+    Sequence {
+        start: i64,
+    },
     Uuid,
     Id,
     Constant(Constant),
-    Whole { min: i64, count: u64 },
-    Decimal { min: i64, count: u64, scale: u8 },
-    Real { min: f64, width: f64 },
-    Lognormal { mu: f64, sigma: f64 },
-    Weighted { values: Vec<Constant>, shares: Vec<f64> },
-    Listed { values: Vec<Constant>, then: Box<Filler> },
-    Words { min: u32, max: u32 },
+    Whole {
+        min: i64,
+        count: u64,
+    },
+    Decimal {
+        min: i64,
+        count: u64,
+        scale: u8,
+    },
+    Real {
+        min: f64,
+        width: f64,
+    },
+    Lognormal {
+        mu: f64,
+        sigma: f64,
+    },
+    Weighted {
+        values: Vec<Constant>,
+        shares: Vec<f64>,
+    },
+    Listed {
+        values: Vec<Constant>,
+        then: Box<Filler>,
+    },
+    Words {
+        min: u32,
+        max: u32,
+    },
     Name(NamePart),
-    Email { from: Option<usize> },
-    EventTime { offset_min: i64, offset_count: u64 },
+    Email {
+        from: Option<usize>,
+    },
+    EventTime {
+        offset_min: i64,
+        offset_count: u64,
+    },
     Moment(Box<Moment>),
-    Reference { table: TableId, column: usize, parent: ParentRow },
-    Lookup { through: usize, table: TableId, column: usize },
+    Reference {
+        table: TableId,
+        column: usize,
+        parent: ParentRow,
+    },
+    Lookup {
+        through: usize,
+        table: TableId,
+        column: usize,
+    },
+    /// As a lookup, of a column that is made from others of its row: these, in the order in which they
+    /// are filled.
+    LookupMade {
+        through: usize,
+        table: TableId,
+        columns: Vec<usize>,
+    },
     Derived(Expression),
-    State { names: Vec<Constant> },
+    State {
+        names: Vec<Constant>,
+    },
+    /// Where the row of a decided reference is on its walk: this place among the row's parents.
+    Watched {
+        at: usize,
+        names: Vec<Constant>,
+    },
     Line,
     Chance(Chance),
     Dependent(Box<Dependent>),
@@ -74,6 +127,8 @@ pub(super) enum ParentRow {
     Decided(usize),
     /// Any row of a table that stands still; by the row's own number.
     Still(Pick),
+    /// The row that this column of another row names, to which a column of ours refers.
+    Of { through: usize, table: TableId, column: usize },
 }
 
 /// A value that does not change.
@@ -213,17 +268,21 @@ impl World {
                 self.pure_value(*table, *target, parent, action)
             }
             Filler::Lookup { through, table, column: target } => {
-                let via = &self.table(row.table).columns[*through];
-                match &via.filler {
-                    _ if self.is_null(via, row) => Value::Null,
-                    Filler::Reference { parent, .. } => {
-                        let parent = self.parent_ordinal(via, parent, *table, row);
-                        self.pure_value(*table, *target, parent, action)
-                    }
-                    _ => Value::Null,
-                }
+                let parent = self.looked_up(row, *through, *table);
+                parent
+                    .map_or(Value::Null, |parent| self.pure_value(*table, *target, parent, action))
+            }
+            Filler::LookupMade { through, table, columns } => {
+                let parent = self.looked_up(row, *through, *table);
+                parent
+                    .map_or(Value::Null, |parent| self.made_value(*table, columns, parent, action))
             }
             Filler::State { names } => names[row.state].value(action),
+            Filler::Watched { at, names } => {
+                let state = row.parents.get(*at).and_then(|state| usize::try_from(*state).ok());
+                let name = state.and_then(|state| names.get(state));
+                name.map_or(Value::Null, |name| name.value(action))
+            }
             Filler::Line => Value::Int(i64::from(row.line)),
             Filler::Chance(chance) => {
                 let place =
@@ -234,6 +293,60 @@ impl World {
             Filler::Typed(filler) => self.typed(column.kind, filler, (key(), row), action),
             // Filled after the others: see `render_row`.
             Filler::Email { .. } | Filler::Derived(_) | Filler::Dependent(_) => Value::Null,
+        }
+    }
+
+    /// The row that a reference of this row names, if it names one.
+    fn looked_up(&self, row: &Row<'_>, through: usize, table: TableId) -> Option<u64> {
+        let via = &self.table(row.table).columns[through];
+        match &via.filler {
+            _ if self.is_null(via, row) => None,
+            Filler::Reference { parent, .. } => Some(self.parent_ordinal(via, parent, table, row)),
+            _ => None,
+        }
+    }
+
+    /// The last of some columns of another row, whose values follow from that row's number, some of
+    /// them by way of those before them.
+    fn made_value(
+        &self,
+        table: TableId,
+        columns: &[usize],
+        ordinal: u64,
+        action: &mut Action,
+    ) -> Value {
+        let of = self.table(table);
+        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
+        let first = action.push_nulls(of.columns.len());
+        let mut value = Value::Null;
+        for number in columns {
+            value = self.filled(&of.columns[*number], &row, first, action);
+            action.set(first + number, value);
+        }
+        action.truncate_values(first);
+        value
+    }
+
+    /// The value of a column of a row whose values begin at `first`: those that it is made from are
+    /// there already.
+    pub(super) fn filled(
+        &self,
+        column: &Column,
+        row: &Row<'_>,
+        first: usize,
+        action: &mut Action,
+    ) -> Value {
+        match &column.filler {
+            _ if self.is_null(column, row) => Value::Null,
+            Filler::Derived(expression) => derived(column.kind, expression, first, action),
+            Filler::Email { from } => {
+                let number = self.number(row.table, row.ordinal);
+                email(column, number, from.map(|at| first + at), action)
+            }
+            Filler::Dependent(dependent) => {
+                self.dependent_value((column, dependent), row, first, action)
+            }
+            filler => as_held(column.kind, self.fill(column, filler, row, action)),
         }
     }
 
@@ -252,6 +365,18 @@ impl World {
                 let key = self.column_key(column, row);
                 let count = self.table(table).seeded;
                 rank(pick, count, &mut Draw::new(key))
+            }
+            ParentRow::Of { through, table: between, column } => {
+                let ordinal = self.looked_up(row, *through, *between).unwrap_or_default();
+                let other = Row { table: *between, ordinal, parents: &[], ..*row };
+                let other = Row { line: 0, state: 0, change: 0, ..other };
+                let via = &self.table(*between).columns[*column];
+                match &via.filler {
+                    Filler::Reference { parent, .. } => {
+                        self.parent_ordinal(via, parent, table, &other)
+                    }
+                    _ => 0,
+                }
             }
         }
     }

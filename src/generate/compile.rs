@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::action::Assign;
 use crate::action::Assignment;
 use crate::action::Catalog;
+use crate::action::EventInfo;
 use crate::action::Statement;
 use crate::action::StatementId;
 use crate::action::StatementKind;
@@ -16,6 +17,7 @@ use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::permute::Permutation;
 use crate::generate::seeding;
+use crate::generate::walk::Walk;
 use crate::generate::world::Owner;
 use crate::generate::world::Parent;
 use crate::generate::world::Relation;
@@ -30,6 +32,7 @@ use crate::scenario::Scenario;
 use crate::scenario::life::Tables;
 use crate::schema;
 use crate::schema::ColumnType;
+use crate::schema::order::parents_first;
 
 pub(super) mod actions;
 pub(in crate::generate) mod fills;
@@ -113,6 +116,32 @@ impl<'a> Names<'a> {
         TableId::of(self.first[domain].0 + table)
     }
 
+    /// The states of a table, if this column of it shows where a row is on its walk.
+    pub(super) fn walk(&self, table: TableId, column: usize) -> Option<&'a schema::States> {
+        let table = self.meant(table)?;
+        table.states.as_ref().filter(|_| table.is_walk(column))
+    }
+
+    /// The columns of a table that this one is made from, and it, in the order in which they are
+    /// filled; `None` if it needs no others.
+    pub(super) fn made_from(&self, table: TableId, column: usize) -> Option<Vec<usize>> {
+        let table = self.meant(table)?;
+        let fill = &table.columns[column].fill;
+        let needed = table.made_from(column).filter(|_| !fill.is_pure())?;
+        let sources = |at: usize| match table.made_from(at) {
+            Some(all) => all.into_iter().filter(|source| *source != at).collect(),
+            None => Vec::new(),
+        };
+        let order = parents_first(table.columns.len(), sources).ok()?;
+        Some(order.into_iter().filter(|at| needed.contains(at)).collect())
+    }
+
+    pub(super) fn meant(&self, table: TableId) -> Option<&'a schema::Table> {
+        let number = usize::from(table.0);
+        let domain = self.first.iter().rposition(|(first, _)| *first <= number)?;
+        self.scenario.domains[domain].schema.tables.get(number - self.first[domain].0)
+    }
+
     /// A column by the names of its schema, table and column. `check` has seen that it exists.
     pub(super) fn column(&self, reference: &schema::Reference) -> Option<(TableId, usize)> {
         let domains = &self.scenario.domains;
@@ -137,7 +166,7 @@ fn table(
     let place = &scenario.domains[domain];
     let written = &place.schema.tables[number];
     let id = names.table(domain, number);
-    let (columns, decided) = fills::columns(names, written);
+    let fills::Made { columns, decided, watched } = fills::columns(names, written);
     let (insert, delete) = row_statements(catalog, id, written);
     catalog.tables.push(TableInfo {
         target: place.target,
@@ -146,8 +175,11 @@ fn table(
         namespace: place.namespace.clone(),
         name: written.name.clone(),
         columns: written.columns.iter().map(|each| (each.name.clone(), each.kind)).collect(),
+        hidden: hidden(written),
         key: written.key.clone(),
         shared: written.shared,
+        is_sent: written.event.is_some() || scenario.is_stored(place),
+        event: written.event.map(|event| EventInfo { key: event.key }),
     });
     let mortal = Tables { scenario }.is_mortal((domain, number));
     Table {
@@ -169,12 +201,19 @@ fn table(
         relations: Vec::new(),
         decided,
         states: written.states.as_ref().map(states),
+        watched,
         insert,
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),
         mortal,
         shared: written.shared,
     }
+}
+
+/// The columns of an event that are not sent.
+fn hidden(table: &schema::Table) -> Vec<usize> {
+    let columns = table.columns.iter().enumerate();
+    columns.filter(|(_, column)| column.hidden).map(|(number, _)| number).collect()
 }
 
 /// The statements that insert and delete a row of a table.
@@ -263,7 +302,8 @@ fn states(written: &schema::States) -> States {
     if total <= 0.0 {
         seeded = vec![(0, 1.0)];
     }
-    States { count: written.names.len(), seeded }
+    let walk = written.walk.as_ref().map(Walk::new);
+    States { count: written.names.len(), seeded, walk }
 }
 
 /// Tells each table who refers to it and what it owns.
@@ -311,7 +351,10 @@ pub(super) fn parent_row(
     place: usize,
 ) -> ParentRow {
     let tables = Tables { scenario: names.scenario };
-    let is_free = |parent| tables.is_still(parent) && !tables.is_shared(parent);
+    let is_free = |parent| {
+        let walks = tables.table(parent).states.as_ref().is_some_and(|it| it.walk.is_some());
+        tables.is_still(parent) && !tables.is_shared(parent) && !walks
+    };
     if tables.target(reference).is_none_or(is_free) {
         ParentRow::Still(reference.pick.clone())
     } else {

@@ -19,6 +19,7 @@ mod follow;
 mod orphans;
 mod rows;
 mod think;
+mod walk;
 
 pub use follow::Unscheduled;
 
@@ -46,6 +47,10 @@ pub struct Decision {
 
 /// Picks that fit into a decision itself.
 const PICKS: usize = 3;
+
+/// Where in the number of a slot stands how often an action has followed itself; below it there is
+/// room for 76 hours of a million slots a second.
+const HOP_SHIFT: u32 = 38;
 
 /// "No row": the reference is NULL.
 pub(super) const NOBODY: u64 = u64::MAX;
@@ -90,6 +95,14 @@ impl Decision {
             picks.resize(picks.len().max(at - PICKS + 1), NOBODY);
             picks[at - PICKS] = row;
         }
+    }
+
+    /// The slot that led to it, and how many actions of its own kind did.
+    pub fn led_by(&self) -> (u64, u16) {
+        (
+            self.slot & ((1 << HOP_SHIFT) - 1),
+            u16::try_from(self.slot >> HOP_SHIFT).unwrap_or(u16::MAX),
+        )
     }
 
     /// Rows to be deleted first, children before parents.
@@ -230,7 +243,11 @@ impl Lane {
         self.choose(&mut decision, follow_up.map(|it| it.row), &mut draw);
         if decision.turn == Turn::Act {
             let world = Arc::clone(&self.world);
-            self.follow_ups.add(&world, &decision, due.planned_ns);
+            let tables = &self.tables;
+            let is_over = |row: RowId| {
+                tables[usize::from(row.table.0)].is_over(world.index(row.table, row.ordinal))
+            };
+            self.follow_ups.add(&world, &decision, due.planned_ns, is_over);
         }
         Some(decision)
     }

@@ -3,18 +3,14 @@
 
 use crate::action::Action;
 use crate::action::Change;
+use crate::action::Origin;
 use crate::action::Shape;
 use crate::action::StatementId;
 use crate::action::TableId;
-use crate::action::Value;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
-use crate::generate::column::Filler;
 use crate::generate::column::Row;
-use crate::generate::column::as_held;
-use crate::generate::derive::derived;
-use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
@@ -22,6 +18,7 @@ use crate::generate::lane::Turn;
 use crate::generate::world::SetValue;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
+use crate::generate::world::Table;
 
 impl World {
     /// Fills `action` with what a decision sends; nothing, if it skips.
@@ -45,23 +42,27 @@ impl World {
         if decision.turn == Turn::Skip {
             return;
         }
+        action.origin = self.origin(decision);
         let mut victims = decision.victims().iter();
         for step in &self.actions[usize::from(decision.action)].steps {
             if matches!(step.kind, StepKind::Delete { .. }) {
                 // The victims of all deletes stand in one list, and the first delete takes it.
-                for victim in victims.by_ref().filter(|victim| is_in(victim.table)) {
+                let is_meant = |victim: &&RowId| is_in(victim.table) && self.is_sent(victim.table);
+                for victim in victims.by_ref().filter(is_meant) {
                     self.render_delete(*victim, action);
                 }
             }
-            if !is_in(step.table) {
+            if !is_in(step.table) || !self.is_sent(step.table) {
                 continue;
             }
             let row = decision.pick(step.at);
             match &step.kind {
                 StepKind::Insert { .. } => self.render_insert(step, decision, action),
-                StepKind::Update { statement, set, .. } => {
+                StepKind::Update { statement, set, walks, .. } => {
                     let shape = shape(step.table, Change::Update, *statement, 1);
-                    self.render_update((shape, row), set, decision, action);
+                    let state = usize::try_from(decision.pick(step.at + 1)).unwrap_or(0);
+                    let state = if *walks { state } else { 0 };
+                    self.render_update((shape, row, state), set, decision, action);
                 }
                 StepKind::Upsert { statement, set, .. } => {
                     self.render_upsert((step, *statement), set, decision, action);
@@ -73,6 +74,17 @@ impl World {
         }
     }
 
+    /// What is told of a decision beside its events.
+    fn origin(&self, decision: &Decision) -> Origin {
+        let stream = u16::try_from(self.stream_of(decision.stream)).unwrap_or(u16::MAX);
+        let (slot, hop) = decision.led_by();
+        Origin { series: decision.stream, stream, slot, hop, at_us: decision.at_us }
+    }
+
+    fn is_sent(&self, table: TableId) -> bool {
+        self.catalog.table(table).is_sent
+    }
+
     /// What an action is called: `orders.pay`.
     pub fn action_name(&self, decision: &Decision) -> &str {
         &self.actions[usize::from(decision.action)].name
@@ -81,7 +93,10 @@ impl World {
     fn render_insert(&self, step: &Step, decision: &Decision, action: &mut Action) {
         let table = self.table(step.table);
         let parents = self.parents_of_new(step, decision);
-        let row = new_row(step, decision, &parents);
+        let state = self
+            .walk(step.table)
+            .and_then(|_| usize::try_from(decision.pick(step.state_at(table))).ok());
+        let row = Row { state: state.unwrap_or(0), ..new_row(step, decision, &parents) };
         self.render_row(&row, action);
         for owned in &table.owned {
             self.render_owned(*owned, &row, action);
@@ -103,10 +118,12 @@ impl World {
         of.min + u32::try_from(more).unwrap_or(0)
     }
 
-    /// The numbers of a new row's decided parents.
+    /// The numbers of a new row's decided parents, and behind them the states that it shows.
     fn parents_of_new(&self, step: &Step, decision: &Decision) -> Vec<u64> {
-        let decided = &self.table(step.table).decided;
-        (0..decided.len()).map(|place| decision.pick(step.parent_at(place))).collect()
+        let Table { decided, watched, .. } = self.table(step.table);
+        let walks = usize::from(self.walk(step.table).is_some());
+        let states = decided.len() + walks..decided.len() + walks + watched.len();
+        (0..decided.len()).chain(states).map(|place| decision.pick(step.parent_at(place))).collect()
     }
 
     /// One inserted row.
@@ -121,18 +138,7 @@ impl World {
         let first = action.push_nulls(table.columns.len());
         for number in &table.order {
             let column = &table.columns[*number];
-            let value = match &column.filler {
-                _ if self.is_null(column, row) => Value::Null,
-                Filler::Derived(expression) => derived(column.kind, expression, first, action),
-                Filler::Email { from } => {
-                    let number = self.number(row.table, row.ordinal);
-                    email(column, number, from.map(|at| first + at), action)
-                }
-                Filler::Dependent(dependent) => {
-                    self.dependent_value((column, dependent), row, first, action)
-                }
-                filler => as_held(column.kind, self.fill(column, filler, row, action)),
-            };
+            let value = self.filled(column, row, first, action);
             action.set(first + number, value);
         }
         first
@@ -140,13 +146,13 @@ impl World {
 
     fn render_update(
         &self,
-        (shape, ordinal): (Shape, u64),
+        (shape, ordinal, state): (Shape, u64, usize),
         set: &[SetValue],
         decision: &Decision,
         action: &mut Action,
     ) {
         let first = action.value_count();
-        self.push_set((shape.table, ordinal), set, decision, action);
+        self.push_set((shape.table, ordinal, state), set, decision, action);
         self.push_key(shape.table, ordinal, action);
         action.finish(first, shape);
     }
@@ -154,18 +160,19 @@ impl World {
     /// The values of assignments to a row.
     fn push_set(
         &self,
-        (table, ordinal): (TableId, u64),
+        (table, ordinal, state): (TableId, u64, usize),
         set: &[SetValue],
         decision: &Decision,
         action: &mut Action,
     ) {
         let change = (u64::from(decision.stream) << 48 | decision.slot) + 1;
         let at_us = decision.at_us;
-        let row = Row { table, ordinal, line: 0, at_us, parents: &[], state: 0, change };
+        let row = Row { table, ordinal, line: 0, at_us, parents: &[], state, change };
         for each in set {
             let value = match each {
                 SetValue::Draw(column) => self.column_value(column, &row, action),
                 SetValue::Constant(constant) => constant.value(action),
+                SetValue::Walk(names) => names[state].value(action),
                 SetValue::Nothing => continue,
             };
             action.push(value);
@@ -182,7 +189,7 @@ impl World {
     ) {
         let parents = self.parents_of_new(step, decision);
         let first = self.push_row(&new_row(step, decision, &parents), action);
-        self.push_set((step.table, decision.pick(step.at)), set, decision, action);
+        self.push_set((step.table, decision.pick(step.at), 0), set, decision, action);
         let change = if step.makes(decision) { Change::Insert } else { Change::Update };
         action.finish(first, shape(step.table, change, statement, 1));
     }

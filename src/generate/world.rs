@@ -13,6 +13,7 @@ use crate::generate::key::stem;
 use crate::generate::lane::Decision;
 use crate::generate::parts::Part;
 use crate::generate::permute::Permutation;
+use crate::generate::walk::Walk;
 use crate::pace::Plan;
 use crate::pace::Sessions;
 use crate::schema::Otherwise;
@@ -79,6 +80,8 @@ pub(super) struct Table {
     pub(super) decided: Vec<Parent>,
     /// For rows whose life has states.
     pub(super) states: Option<States>,
+    /// Of an event: those of `decided` whose row's state it shows.
+    pub(super) watched: Vec<usize>,
     /// The statement that inserts a row.
     pub(super) insert: StatementId,
     /// The statement that deletes a row by its key; for owned tables, by its owner.
@@ -140,6 +143,8 @@ pub(super) struct States {
     pub(super) count: usize,
     /// For seeded rows, oldest first: state and cumulated share (the last is 1).
     pub(super) seeded: Vec<(usize, f64)>,
+    /// Set for rows that walk from state to state by chance.
+    pub(super) walk: Option<Walk>,
 }
 
 impl States {
@@ -201,6 +206,8 @@ pub(super) struct Then {
     pub(super) share: f64,
     pub(super) min_ns: u64,
     pub(super) max_ns: u64,
+    /// Whether it may follow itself.
+    pub(super) is_again: bool,
 }
 
 /// A step made ready.
@@ -221,7 +228,14 @@ pub(super) enum StepKind {
     /// it, the action has made `earlier` rows in the same table.
     Insert { parents: Vec<ParentChoice>, earlier: u64 },
     /// A change of the row.
-    Update { statement: StatementId, state: Option<usize>, set: Vec<SetValue>, choice: Choice },
+    /// If it `walks`, the number of the new state follows the row's among the picks.
+    Update {
+        statement: StatementId,
+        state: Option<usize>,
+        walks: bool,
+        set: Vec<SetValue>,
+        choice: Choice,
+    },
     /// A new row or a change of one, as the number behind its own among the picks says: 0 or 1. Its
     /// parents' numbers follow that.
     Upsert {
@@ -241,6 +255,15 @@ impl Step {
     pub(super) fn parent_at(&self, place: usize) -> usize {
         let is_upsert = matches!(self.kind, StepKind::Upsert { .. });
         self.at + 1 + usize::from(is_upsert) + place
+    }
+
+    /// Where the state of a new row of a table that walks stands among the picks, behind its parents;
+    /// of a row that walks on, behind the row itself.
+    pub(super) fn state_at(&self, table: &Table) -> usize {
+        match self.kind {
+            StepKind::Update { .. } => self.at + 1,
+            _ => self.parent_at(table.decided.len()),
+        }
     }
 
     /// Whether it makes a row of its own, as far as `decision` says.
@@ -280,6 +303,8 @@ pub(super) enum SetValue {
     Draw(Box<Column>),
     /// Always the same.
     Constant(Constant),
+    /// The state that the row walks to: one of these names.
+    Walk(Vec<Constant>),
     /// The statement has none for it.
     Nothing,
 }
@@ -294,6 +319,11 @@ pub(super) struct Stream {
 }
 
 impl World {
+    /// A table's walk, if its rows have one.
+    pub(super) fn walk(&self, id: TableId) -> Option<&Walk> {
+        self.table(id).states.as_ref()?.walk.as_ref()
+    }
+
     /// How many seeded rows of a table a lane has.
     pub(super) fn seeded_in_lane(&self, table: TableId, lane: u32) -> u64 {
         let Table { seeded, lanes, .. } = *self.table(table);

@@ -144,6 +144,42 @@ impl Counters {
     }
 }
 
+/// What went to one topic or stream, over the whole run, warm-up included.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct EventCounts {
+    /// The target's name in the scenario.
+    pub target: String,
+    /// The topic or stream.
+    pub destination: String,
+    /// Events handed over: acknowledged, failed and unknown.
+    pub sent: u64,
+    /// Events that the service acknowledged.
+    pub acknowledged: u64,
+    /// Events that were given up, after all retries.
+    pub failed: u64,
+    /// Events of which nobody can tell: the run ended before they were acknowledged.
+    pub unknown: u64,
+    /// Bytes of the events that were handed over, with their keys.
+    pub bytes: u64,
+    /// Requests that the service answered.
+    pub calls: u64,
+    /// Requests that it refused because there were too many.
+    pub throttled: u64,
+}
+
+impl EventCounts {
+    /// Adds what else went there.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.acknowledged += other.acknowledged;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.bytes += other.bytes;
+        self.calls += other.calls;
+        self.throttled += other.throttled;
+    }
+}
+
 /// A table's account, from the ledger: rows, over the whole run, warm-up included.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct TableCounts {

@@ -32,6 +32,10 @@ pub enum ErrorClass {
     Data,
     /// The server changed another number of rows than it must.
     RowCount,
+    /// The event is larger than the service takes.
+    TooLarge,
+    /// There were too many requests, also after all retries.
+    Throttled,
     /// Anything else.
     Other,
 }
@@ -70,6 +74,8 @@ impl ErrorClass {
             ErrorClass::Statement => "statement",
             ErrorClass::Data => "data",
             ErrorClass::RowCount => "row_count",
+            ErrorClass::TooLarge => "too_large",
+            ErrorClass::Throttled => "throttled",
             ErrorClass::Other => "other",
         }
     }

@@ -11,6 +11,7 @@ use crate::scenario::Threshold;
 use super::Bound;
 use super::Digest;
 use super::End;
+use super::EventCounts;
 use super::FailureCount;
 use super::Gate;
 use super::GateState;
@@ -72,8 +73,8 @@ pub struct Summary {
     pub shared: Vec<SharedSum>,
     /// The measured part of each stream.
     pub streams: Vec<StreamSummary>,
-    /// Events sent; always empty, as no target takes events yet.
-    pub events: [(); 0],
+    /// Events sent, by where they went.
+    pub events: Vec<EventCounts>,
     /// Lags observed; always empty, as nothing observes yet.
     pub lag: [(); 0],
     /// What was verified at a far end; `null`, which says that nothing was.
@@ -179,6 +180,7 @@ pub struct RunFacts {
     /// Reasons that the engine already knows; usually none.
     pub invalid_because: Vec<String>,
     pub tables: Vec<TableCounts>,
+    pub events: Vec<EventCounts>,
     pub shared: Vec<SharedSum>,
     /// One for each stream of the scenario, in its order.
     pub streams: Vec<StreamFacts>,
@@ -263,7 +265,7 @@ impl Summary {
             tables: facts.tables,
             shared: facts.shared,
             streams,
-            events: [],
+            events: facts.events,
             lag: [],
             verification: None,
             thresholds,

@@ -1,5 +1,7 @@
 //! The closing summary: one screen for people.
 
+mod events;
+
 use std::env;
 use std::io::IsTerminal;
 use std::io::stderr;
@@ -98,6 +100,7 @@ impl Colour {
 pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
     let mut sections = vec![head(summary, colour), rates(summary), latencies(summary)];
     sections.push(tables(&summary.tables));
+    sections.push(events::events(&summary.events));
     sections.push(sums(&summary.shared, colour));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());

@@ -14,6 +14,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
+    ("web-events-kafka", include_str!("../../scenarios/web-events-kafka.yaml")),
     ("yelp-small", include_str!("../../scenarios/yelp-small.yaml")),
 ];
 
@@ -28,6 +29,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("stock", include_str!("../../schemas/stock.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
     ("user", include_str!("../../schemas/user.yaml")),
+    ("web_events", include_str!("../../schemas/web_events.yaml")),
 ];
 
 /// The lists that schemas take lines from: path from the schemas' folder, and text.

@@ -5,6 +5,7 @@ mod batch;
 mod content;
 mod domain;
 mod group;
+mod kafka;
 mod profile;
 mod scale;
 mod sessions;

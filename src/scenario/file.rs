@@ -1,6 +1,7 @@
 //! A scenario as it is written in YAML.
 
 mod judge;
+mod kafka;
 mod profile;
 mod session;
 
@@ -16,6 +17,12 @@ pub(super) use judge::BreachActionFile;
 pub(super) use judge::NoDataFile;
 pub(super) use judge::ThresholdFile;
 pub(super) use judge::ValidityFile;
+pub(super) use kafka::AcksFile;
+pub(super) use kafka::CompressionFile;
+pub(super) use kafka::KafkaFile;
+pub(super) use kafka::KafkaTlsFile;
+pub(super) use kafka::MechanismFile;
+pub(super) use kafka::SaslFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
 pub(super) use profile::CountFile;
@@ -77,6 +84,8 @@ pub(super) struct ScenarioFile {
 pub(super) enum TargetFile {
     /// A PostgreSQL server.
     Postgres(Box<PostgresFile>),
+    /// A Kafka cluster.
+    Kafka(Box<KafkaFile>),
     /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }

@@ -6,6 +6,9 @@ use crate::scenario::Scenario;
 /// Most streams and follow-ups together: each is measured apart.
 pub(crate) const SERIES_MAX: usize = 256;
 
+/// An action follows itself so often at most: a walk that goes on for longer is cut.
+pub(crate) const HOPS_MAX: u64 = (1 << 10) - 1;
+
 /// An action that follows others of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowUp {
@@ -80,6 +83,11 @@ impl Scenario {
     }
 
     fn following(&self, entry: &MixEntry) -> Vec<usize> {
-        self.leading_to(entry).split_off(1)
+        let all = self.leading_to(entry);
+        let actions = &self.domains[entry.domain].schema.actions;
+        // What is mixed may also follow itself.
+        let is_again = actions[entry.action].then.iter().any(|then| then.action == entry.action);
+        let itself = is_again.then_some(entry.action);
+        all.into_iter().skip(1).chain(itself).collect()
     }
 }

@@ -5,6 +5,7 @@ use crate::pace::Plan;
 use crate::pace::real;
 use crate::pace::whole;
 use crate::scenario::Stream;
+use crate::scenario::follow::HOPS_MAX;
 use crate::scenario::life::At;
 use crate::scenario::life::Tables;
 use crate::schema::Action;
@@ -71,7 +72,12 @@ impl Tables<'_> {
             let actions = &self.scenario.domains[at.0].schema.actions;
             // What follows is reckoned to follow always.
             let all = self.scenario.leading_to(entry);
-            let rows = real(all.iter().map(|action| made_by(&actions[*action], at.1)).sum());
+            let times = |action: usize| {
+                let is_again = actions[action].then.iter().any(|then| then.action == action);
+                if is_again { AGAIN_MAX } else { 1 }
+            };
+            let made = |action: &usize| made_by(&actions[*action], at.1) * times(*action);
+            let rows = real(all.iter().map(made).sum());
             births.most = births.most.max(rows);
             births.mean += entry.weight / total * rows;
             births.square += entry.weight / total * rows * rows;
@@ -79,6 +85,9 @@ impl Tables<'_> {
         births
     }
 }
+
+/// How often an action that follows itself does so, at most.
+const AGAIN_MAX: u64 = HOPS_MAX;
 
 /// How many rows an action makes of a table, or makes of it instead of what it should.
 fn made_by(action: &Action, table: usize) -> u64 {

@@ -6,6 +6,7 @@ mod chance;
 mod dependent;
 mod distribution;
 mod draw;
+mod event;
 mod fill;
 mod follow;
 mod lines;
@@ -19,6 +20,7 @@ mod shape;
 mod table;
 mod text;
 mod unique;
+mod walk;
 mod typed;
 mod types;
 
@@ -30,6 +32,7 @@ use crate::schema::check::outline::Outline;
 use crate::schema::file::FillFile;
 use crate::schema::file::SchemaFile;
 use crate::schema::file::steps_of;
+use crate::schema::file::with_events;
 use crate::yaml;
 use crate::yaml::Node;
 
@@ -120,7 +123,7 @@ pub(crate) fn check(
     beside: Beside<'_>,
     problems: &mut Problems,
 ) -> Option<Checked> {
-    let file: SchemaFile = yaml::decode(node, problems)?;
+    let file = with_events(yaml::decode(node, problems)?);
     identifier(&file.schema, "a domain's name", problems);
     if let Some(database) = &file.database {
         identifier(database, "a database's name", problems);

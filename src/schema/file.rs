@@ -1,5 +1,6 @@
 //! A schema as it is written in YAML.
 
+mod event;
 mod event_time;
 mod fills;
 mod types;
@@ -17,6 +18,8 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(crate) use event::EventFile;
+pub(crate) use event::with_events;
 pub(crate) use event_time::EventTimeFile;
 pub(crate) use event_time::WeekFile;
 pub(crate) use fills::AddressFile;
@@ -52,6 +55,9 @@ pub(crate) struct SchemaFile {
     pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
+    /// The events, by name: what is sent to Kafka, and stored by nobody.
+    #[serde(default)]
+    pub(crate) events: Kept<Entries<EventFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.
     #[serde(default)]
     pub(crate) actions: Kept<Entries<ActionFile>>,
@@ -77,6 +83,9 @@ pub(crate) struct TableFile {
     pub(crate) rows: Option<Spanned<String>>,
     /// The columns, by name, in their order.
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
+    /// Set for what was written among `events`: the name of the key's column, if it says one.
+    #[serde(skip)]
+    pub(crate) event: Option<Option<Spanned<String>>>,
 }
 
 /// PostgreSQL's `REPLICA IDENTITY` of a table.
@@ -111,6 +120,10 @@ pub(crate) struct ColumnFile {
     pub(crate) null_rate: Option<Spanned<f64>>,
     /// What the table asks of its values, in SQL: `stars BETWEEN 0 AND 5`. Tried when it is made.
     pub(crate) check: Option<Spanned<String>>,
+    /// Of an event only: whether it is left out of what is sent, so that others can look through it;
+    /// `false` unless set.
+    #[serde(default)]
+    pub(crate) hidden: bool,
     /// How it gets its value: a fill, or a value that is always the same.
     pub(crate) fill: Spanned<ScalarOr<FillFile>>,
 }
@@ -161,12 +174,17 @@ pub(crate) struct FillFile {
     /// Beside `reference`: whether the row goes with the row that it names; `go` unless set. With
     /// `stay` PostgreSQL is told no foreign key.
     pub(crate) on_parent_delete: Option<Spanned<OnParentDeleteFile>>,
+    /// Beside `reference`: a column of this table that refers to a row; then it is the row that that row
+    /// refers to. So an event names the visitor of its session.
+    pub(crate) of: Option<Spanned<String>>,
     /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
     /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.
     pub(crate) derived: Option<Spanned<String>>,
     /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,
+    /// A life by chance: `set: { page: walk }` leads from state to state as weights say, until it ends.
+    pub(crate) walk: Option<Spanned<WalkFile>>,
     /// Numbers, dates or times around a mean.
     pub(crate) normal: Option<NormalFile>,
     /// Numbers, dates or times that grow rarer from the least on.
@@ -220,7 +238,7 @@ pub(crate) struct FillFile {
 
 impl BareWords for FillFile {
     fn words() -> Vec<(&'static str, &'static str)> {
-        BARE.into_iter().chain(["toggle"]).map(|word| (word, meaning(word))).collect()
+        BARE.into_iter().chain(["toggle", "walk"]).map(|word| (word, meaning(word))).collect()
     }
 }
 
@@ -244,6 +262,7 @@ fn meaning(word: &str) -> &'static str {
         "color" => "A colour: `#a1b2c3`.",
         "random" => "Anything that the type holds, its edges often.",
         "toggle" => "In `set` only: `true` becomes `false`, and `false` becomes `true`.",
+        "walk" => "In `set` only: the state becomes another, as the walk of the column says.",
         _ => "",
     }
 }
@@ -302,6 +321,17 @@ pub(crate) struct StateFile {
     pub(crate) seeded: Option<Spanned<Entries<Spanned<f64>>>>,
 }
 
+/// A row's way from state to state: a session from page to page.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalkFile {
+    /// Weights of the states of new rows: `{ home: 60, product: 40 }`.
+    pub(crate) begin: Spanned<Entries<Spanned<f64>>>,
+    /// For each state the weights of those that follow; `end` is the end of the walk, after which
+    /// nothing works on the row.
+    pub(crate) next: Spanned<Entries<Entries<Spanned<f64>>>>,
+}
+
 /// Which row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -355,7 +385,7 @@ pub(crate) struct ThenFile {
     pub(crate) share: Option<Spanned<f64>>,
 }
 
-/// A step of an action: exactly one of `insert`, `update`, `upsert` and `delete`.
+/// A step of an action: exactly one of `insert`, `update`, `upsert`, `delete` and `emit`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFile {
@@ -368,6 +398,8 @@ pub(crate) struct StepFile {
     pub(crate) upsert: Option<Spanned<String>>,
     /// Deletes a row of this table, first what refers to it.
     pub(crate) delete: Option<Spanned<String>>,
+    /// Sends an event of this name.
+    pub(crate) emit: Option<Spanned<String>>,
     /// With `update`, `upsert` and `delete`: which row; `uniform` unless set.
     pub(crate) pick: Option<Spanned<PickFile>>,
     /// With `update` and `upsert`: the new value of each column, a fill or a change of the old value.

@@ -11,11 +11,17 @@ use crate::schema::Schema;
 use crate::schema::Step;
 use crate::schema::Table;
 use crate::schema::TypedFill;
+use crate::schema::expression;
 
 impl Schema {
     /// The index of a table.
     pub fn table(&self, name: &str) -> Option<usize> {
         self.tables.iter().position(|table| table.name == name)
+    }
+
+    /// Whether it has events.
+    pub fn has_events(&self) -> bool {
+        self.tables.iter().any(|table| table.event.is_some())
     }
 
     /// The index of an action.
@@ -49,6 +55,36 @@ impl Table {
     /// The index of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Of a column that follows from the row's number by way of other columns of the row: those that it
+    /// takes, itself included. `None` if it does not follow from the number.
+    pub(crate) fn made_from(&self, column: usize) -> Option<Vec<usize>> {
+        let mut all = vec![column];
+        let mut next = 0;
+        while let Some(column) = all.get(next).copied() {
+            next += 1;
+            let fill = &self.columns[column].fill;
+            let from = match fill {
+                fill if fill.is_pure() => Vec::new(),
+                Fill::Email { from } => from.iter().copied().collect(),
+                Fill::Derived(expression) => expression::columns(expression),
+                Fill::Dependent(Dependent::Given { column, cases, otherwise }) => {
+                    let mut fills = cases.iter().map(|(_, fill)| fill).chain([&**otherwise]);
+                    fills.all(Fill::is_pure).then(|| vec![*column])?
+                }
+                Fill::Dependent(dependent) => vec![dependent.column()],
+                _ => return None,
+            };
+            let new: Vec<usize> = from.into_iter().filter(|it| !all.contains(it)).collect();
+            all.extend(new);
+        }
+        Some(all)
+    }
+
+    /// Whether a column shows where a row is on its walk.
+    pub(crate) fn is_walk(&self, column: usize) -> bool {
+        self.states.as_ref().is_some_and(|states| states.column == column && states.walk.is_some())
     }
 
     /// The columns that refer to other tables, and to what.

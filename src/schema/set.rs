@@ -12,6 +12,8 @@ pub enum Set {
     Fill(Fill),
     /// The row enters this state.
     State(usize),
+    /// The row goes on to a state that its walk draws.
+    Walk,
     /// Old value plus this.
     Add(Literal),
     /// Old value times this, rounded half away from zero to the column's scale.

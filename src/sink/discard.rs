@@ -40,9 +40,7 @@ impl Sink for Discard {
         if self.settled.is_empty() {
             return Poll::Pending;
         }
-        outcomes.extend(
-            self.settled.drain(..).map(|ticket| Outcome { ticket, result: Ok(Vec::new()) }),
-        );
+        outcomes.extend(self.settled.drain(..).map(|ticket| Outcome::new(ticket, Ok(Vec::new()))));
         Poll::Ready(Ok(()))
     }
 

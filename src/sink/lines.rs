@@ -13,6 +13,7 @@ use crate::action::TableId;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::schema::ColumnType;
+use crate::sink::event::json::Form;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement::sql;
 
@@ -116,6 +117,11 @@ impl Lines {
     }
 
     fn json(&self, head: Option<(u64, &str)>, action: &Action, operation: &Operation) -> String {
+        let table = self.catalog.table(operation.table);
+        if let Some(event) = table.event {
+            let form = Form::new(&table.columns, &table.hidden, event.key);
+            return form.line(head, &table.name, (action.values(operation), action));
+        }
         let mut object = serde_json::Map::new();
         if let Some((planned_ns, name)) = head {
             object.insert("at_ns".to_owned(), planned_ns.into());
@@ -173,6 +179,9 @@ impl Lines {
 
     /// The statement with literals for its parameters, `$10` before `$1`.
     fn sql(&self, action: &Action, operation: &Operation) -> String {
+        if self.catalog.table(operation.table).event.is_some() {
+            return format!("-- {}", self.json(None, action, operation));
+        }
         let template = sql(&self.catalog, self.catalog.statement(operation.statement));
         let values = action.values(operation);
         let mut text = String::new();

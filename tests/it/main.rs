@@ -21,6 +21,7 @@ mod fills;
 mod fingerprints;
 mod firehose;
 mod judging;
+mod kafka;
 mod layers;
 mod mistakes;
 mod odd_names;

@@ -45,6 +45,7 @@ impl Connection {
     fn drop_queues(&mut self) {
         self.agenda.clear();
         self.drop_batches(None, false);
+        self.release_held_events();
         for number in 0..self.lanes.len() {
             if self.lanes[number].flight.as_ref().is_some_and(|flight| !flight.is_begun()) {
                 self.unsent(number);
@@ -71,6 +72,7 @@ impl Connection {
         }
         let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
         (0..self.routes.len()).for_each(|route| self.unknown_batches(route));
+        self.unknown_events();
         self.drop_batches(None, true);
         let now = self.shared.clock.now();
         for number in 0..self.lanes.len() {

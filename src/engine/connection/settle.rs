@@ -33,7 +33,12 @@ impl Connection {
                 (settled, broken) = (settled + done, broken + refused);
                 continue;
             }
-            let Outcome { ticket, result } = outcome;
+            if Self::is_of_event(&outcome) {
+                broken += u64::from(self.settle_event(&outcome, now));
+                settled += 1;
+                continue;
+            }
+            let Outcome { ticket, result, .. } = outcome;
             let number = ticket as usize;
             if let Err(failure) = &result
                 && self.is_tried_again(number, failure)

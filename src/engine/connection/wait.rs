@@ -66,6 +66,7 @@ impl Connection {
 
     fn has_work(&self) -> bool {
         !self.batches.is_quiet()
+            || !self.events.is_quiet()
             || self.lanes.iter().any(|lane| lane.flight.is_some())
             || self.routes.iter().any(|route| route.mending.is_some())
     }

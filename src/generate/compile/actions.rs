@@ -70,6 +70,8 @@ fn follow_up(
     steps: &[Step],
 ) -> Option<Then> {
     let table = names.table(domain, then.table);
+    let actions = &names.scenario.domains[domain].schema.actions;
+    let is_again = actions[then.action].then.iter().any(|next| next.action == then.action);
     Some(Then {
         action: u16::try_from(names.action(domain, then.action)).ok()?,
         table,
@@ -77,6 +79,7 @@ fn follow_up(
         share: then.share,
         min_ns: then.min_ns,
         max_ns: then.max_ns,
+        is_again,
     })
 }
 
@@ -93,13 +96,19 @@ impl Maker<'_> {
     fn add(&mut self, step: &schema::Step, schema: &schema::Schema) {
         match step {
             schema::Step::Insert { table } => self.insert(self.names.table(self.domain, *table)),
-            schema::Step::Update { table, pick, set, otherwise } => {
+            schema::Step::Update { table, pick: meant, set, otherwise } => {
                 let id = self.names.table(self.domain, *table);
+                let walks = set.iter().any(|(_, set)| *set == Set::Walk);
                 let Changes { assignments, set, state, evidence } =
-                    changes(&schema.tables[*table], pick, set);
+                    changes(&schema.tables[*table], meant, set);
                 let statement = update_statement(self.catalog, id, assignments, evidence);
-                let choice = self.choice(id, pick, *otherwise);
-                self.push(id, StepKind::Update { statement, state, set, choice }, 1);
+                let states = self.tables[usize::from(id.0)].states.as_ref();
+                let on_way = states.map(|states| Pick::State((0..states.count).collect()));
+                // Who has come to the end of its walk does not walk on.
+                let pick = on_way.filter(|_| walks && *meant == Pick::Uniform);
+                let choice = self.choice(id, pick.as_ref().unwrap_or(meant), *otherwise);
+                let kind = StepKind::Update { statement, state, walks, set, choice };
+                self.push(id, kind, 1 + usize::from(walks));
             }
             schema::Step::Upsert { table, pick, existing, set } => {
                 let id = self.names.table(self.domain, *table);
@@ -126,7 +135,8 @@ impl Maker<'_> {
             return;
         }
         let parents = self.parents(id);
-        let places = 1 + parents.len();
+        let walks = table.states.as_ref().is_some_and(|states| states.walk.is_some());
+        let places = 1 + parents.len() + usize::from(walks) + table.watched.len();
         let is_insert =
             |step: &&Step| step.table == id && matches!(step.kind, StepKind::Insert { .. });
         let earlier = self.steps.iter().filter(is_insert).count() as u64;
@@ -219,6 +229,11 @@ fn assignment(table: &schema::Table, column: usize, set: &Set) -> (Assignment, S
             (Assign::Multiply, SetValue::Constant(Constant::Value(Value::Decimal(*factor))))
         }
         Set::Append(text) => (Assign::Append, constant(&Literal::Text(text.clone()))),
+        Set::Walk => {
+            let names = table.states.iter().flat_map(|states| &states.names);
+            let names = names.map(|name| Constant::Text(name.as_str().into()));
+            (Assign::Value, SetValue::Walk(names.collect()))
+        }
         Set::Toggle => (Assign::Toggle, SetValue::Nothing),
         Set::Next(list) => (Assign::Next(list.clone()), SetValue::Nothing),
     };

@@ -28,14 +28,22 @@ use crate::units::Decimal;
 /// The 99th percentile of the standard normal distribution.
 pub(in crate::generate) const NORMAL_P99: f64 = 2.326_347_874_040_841;
 
-/// All columns of a table, and the references that a lane decides.
-pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>, Vec<Parent>) {
+/// The columns of a table, the references that a lane decides, and which of them lead to a row whose
+/// state is shown.
+pub(super) struct Made {
+    pub(super) columns: Vec<Column>,
+    pub(super) decided: Vec<Parent>,
+    pub(super) watched: Vec<usize>,
+}
+
+/// All columns of a table.
+pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> Made {
     let mut decided = Vec::new();
     let columns = table.columns.iter().enumerate().map(|(number, column)| {
         let filler = match &column.fill {
             Fill::Reference(reference) => {
                 let owner = table.owner.as_ref().is_some_and(|owner| owner.column == number);
-                self::reference(names, reference, owner, (number, &mut decided))
+                self::reference((names, table), reference, owner, (number, &mut decided))
             }
             Fill::Moment(moment) => self::moment(names, table, moment),
             Fill::Lookup { through, column } => lookup(names, table, *through, column),
@@ -43,7 +51,29 @@ pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> (Vec<Column>,
         };
         made(number, column.kind, column.null_rate, filler)
     });
-    (columns.collect(), decided)
+    let mut columns: Vec<Column> = columns.collect();
+    let watched = watch(names, &mut columns, &decided);
+    Made { columns, decided, watched }
+}
+
+/// Columns that look up where a row is on its walk: that is decided with the row, and stands behind
+/// the numbers of all parents.
+fn watch(names: &Names<'_>, columns: &mut [Column], decided: &[Parent]) -> Vec<usize> {
+    let mut watched = Vec::new();
+    for number in 0..columns.len() {
+        let Filler::Lookup { through, table, column } = columns[number].filler else { continue };
+        let Some(states) = names.walk(table, column) else { continue };
+        let Some(place) = decided.iter().position(|parent| parent.column == through) else {
+            continue;
+        };
+        let at = watched.iter().position(|known| *known == place).unwrap_or_else(|| {
+            watched.push(place);
+            watched.len() - 1
+        });
+        let names = states.names.iter().map(|name| text(name)).collect();
+        columns[number].filler = Filler::Watched { at: decided.len() + at, names };
+    }
+    watched
 }
 
 /// A column of that filler.
@@ -52,7 +82,7 @@ pub(super) fn made(number: usize, kind: ColumnType, null_rate: f64, filler: Fill
 }
 
 fn reference(
-    names: &Names<'_>,
+    (names, own): (&Names<'_>, &schema::Table),
     reference: &schema::Reference,
     is_owner: bool,
     (number, decided): (usize, &mut Vec<Parent>),
@@ -60,13 +90,33 @@ fn reference(
     let Some((table, column)) = names.column(reference) else {
         return Filler::Constant(Constant::Value(Value::Null));
     };
-    let parent =
-        if is_owner { ParentRow::Owner } else { parent_row(names, reference, decided.len()) };
+    let parent = match reference.of.and_then(|of| of_row(names, own, reference, of)) {
+        Some(parent) => parent,
+        None if is_owner => ParentRow::Owner,
+        None => parent_row(names, reference, decided.len()),
+    };
     if matches!(parent, ParentRow::Decided(_)) {
         let (pick, stays) = (reference.pick.clone(), reference.stays);
         decided.push(Parent { table, column: number, pick, stays });
     }
     Filler::Reference { table, column, parent }
+}
+
+/// The row that the row named by column `of` names.
+fn of_row(
+    names: &Names<'_>,
+    own: &schema::Table,
+    reference: &schema::Reference,
+    of: usize,
+) -> Option<ParentRow> {
+    let Fill::Reference(through) = &own.columns[of].fill else { return None };
+    let (table, _) = names.column(through)?;
+    let (target, _) = names.column(reference)?;
+    let is_same = |it: &(usize, &schema::Reference)| {
+        names.column(it.1).is_some_and(|(table, _)| table == target)
+    };
+    let (column, _) = names.meant(table)?.references().find(is_same)?;
+    Some(ParentRow::Of { through: of, table, column })
 }
 
 fn moment(names: &Names<'_>, table: &schema::Table, meant: &schema::Moment) -> Filler {
@@ -92,7 +142,10 @@ fn lookup(names: &Names<'_>, table: &schema::Table, through: usize, wanted: &str
         _ => None,
     };
     match found {
-        Some((table, column)) => Filler::Lookup { through, table, column },
+        Some((table, column)) => match names.made_from(table, column) {
+            Some(columns) => Filler::LookupMade { through, table, columns },
+            None => Filler::Lookup { through, table, column },
+        },
         None => Filler::Constant(Constant::Value(Value::Null)),
     }
 }

@@ -59,6 +59,7 @@ impl Lane {
         self.is_barred = self.leaves_orphans(&world, decision);
         if decision.turn != Turn::Skip {
             self.apply(&world, decision);
+            self.end_walks(&world, decision, draw);
         }
     }
 
@@ -75,14 +76,19 @@ impl Lane {
                 StepKind::Insert { parents, earlier } => {
                     self.begin_row(step, *earlier, decision);
                     self.find_parents(step, parents, given, (decision, draw))?;
+                    self.begin_walk(world, (&steps[..number], step), (decision, draw));
                 }
                 StepKind::Upsert { parents, pick, existing, .. } => {
                     self.find_or_begin(step, (pick, *existing), given, (decision, draw));
                     self.find_parents(step, parents, given, (decision, draw))?;
                 }
-                StepKind::Update { choice, .. } => {
+                StepKind::Update { choice, walks, .. } => {
                     let row = self.find_row(step, choice, given, (decision, draw))?;
                     decision.set_pick(step.at, row);
+                    let is_over = *walks && self.walk_on(world, step, (decision, draw)).is_none();
+                    if is_over {
+                        return Err(NoRow { table: step.table, otherwise: Otherwise::Skip });
+                    }
                 }
                 StepKind::Delete { choice } => {
                     let held = self.held(&steps[..number], decision);

@@ -11,6 +11,8 @@ use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::Decision;
 use crate::generate::lane::Due;
+use crate::generate::lane::HOP_SHIFT;
+use crate::scenario::HOPS_MAX;
 
 /// Follow-ups that wait, over all lanes of a group, 48 bytes each; and in each lane at least.
 const WAITING_MAX: usize = 1 << 20;
@@ -71,29 +73,44 @@ impl FollowUps {
     }
 
     /// Draws what follows a decision that was planned for then, and when.
-    pub(super) fn add(&mut self, world: &World, decision: &Decision, planned_ns: u64) {
+    /// Rows whose walk `is_over` are followed up no more.
+    pub(super) fn add(
+        &mut self,
+        world: &World,
+        decision: &Decision,
+        planned_ns: u64,
+        is_over: impl Fn(RowId) -> bool,
+    ) {
         for then in &world.actions[usize::from(decision.action)].then {
             let stream = world.stream_of(decision.stream);
             let Some(series) = world.series_of(stream, then.action) else { continue };
+            let row = RowId { table: then.table, ordinal: decision.pick(then.at) };
+            if is_over(row) {
+                continue;
+            }
             let key = key(world.seed, series, Purpose::FollowUp, decision.slot);
             let mut draw = Draw::new(key);
             if draw.unit() >= then.share {
                 continue;
             }
+            // An action that follows itself is told from the one before by how often it did.
+            let slot = decision.slot + (u64::from(then.is_again) << HOP_SHIFT);
+            let hop = slot >> HOP_SHIFT;
             let delay = then.min_ns + draw.below((then.max_ns - then.min_ns).saturating_add(1));
             let planned_ns = planned_ns.saturating_add(delay);
             let end = world.plan(stream).length().map_or(u64::MAX, crate::pace::nanoseconds);
             let why = if planned_ns >= end {
                 Some(Unscheduled::AfterEnd)
             } else {
-                (self.waiting.len() >= self.most).then_some(Unscheduled::Crowded)
+                let is_crowded = self.waiting.len() >= self.most || hop > HOPS_MAX;
+                is_crowded.then_some(Unscheduled::Crowded)
             };
             match why {
                 Some(why) => self.unscheduled.push((series, why)),
                 None => self.waiting.push(Reverse(Waiting {
-                    due: Due { planned_ns, stream: series, slot: decision.slot },
+                    due: Due { planned_ns, stream: series, slot },
                     action: then.action,
-                    row: RowId { table: then.table, ordinal: decision.pick(then.at) },
+                    row,
                 })),
             }
         }

@@ -18,6 +18,8 @@ pub(super) struct LaneTable {
     pub(super) alive: Population,
     /// Which rows are in each state; empty if they have none.
     pub(super) states: Vec<Population>,
+    /// Whether they walk from state to state, until they are in none.
+    pub(super) walks: bool,
     /// How the seeded rows were dealt to parents, and who was born to whom, for each reference
     /// that a lane decides.
     pub(super) families: Vec<Family>,
@@ -42,6 +44,7 @@ impl LaneTable {
             seeded,
             alive: Population::with_range(seeded, 0..seeded),
             states: states.collect(),
+            walks: world.walk(id).is_some(),
             families: (0..table.decided.len())
                 .map(|place| Family { deal: world.deal(id, place, lane), born: Born::default() })
                 .collect(),
@@ -58,12 +61,27 @@ impl LaneTable {
         states.iter().filter_map(of_state).min()
     }
 
-    /// A row is born, in the first state.
-    pub(super) fn insert(&mut self) {
+    /// A row is born, in this state.
+    pub(super) fn insert(&mut self, born: usize) {
         self.alive.push(true);
         for (state, rows) in self.states.iter_mut().enumerate() {
-            rows.push(state == 0);
+            rows.push(state == born);
         }
+    }
+
+    /// The state that a row is in.
+    pub(super) fn state(&self, index: u64) -> Option<usize> {
+        self.states.iter().position(|rows| rows.contains(index))
+    }
+
+    /// Whether a row has come to the end of its walk.
+    pub(super) fn is_over(&self, index: u64) -> bool {
+        self.walks && self.state(index).is_none()
+    }
+
+    /// A row has come to the end of its walk.
+    pub(super) fn end_walk(&mut self, index: u64) {
+        self.states.iter_mut().for_each(|rows| rows.set(index, false));
     }
 
     pub(super) fn enter(&mut self, index: u64, state: usize) {

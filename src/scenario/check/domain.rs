@@ -56,6 +56,7 @@ pub(super) fn domains(
             let maker = Maker { file, name, domain, schema: &checked.schema };
             let target_index = target.unwrap_or(0);
             let kind = targets.get(target_index).map(|target| &target.kind);
+            fits(&checked.schema, (domain, target.and(kind)), problems);
             domains.push(maker.domain(target_index, kind, problems));
         }
         named.push(checked);
@@ -72,6 +73,27 @@ fn target(on: &Spanned<String>, targets: &[Target], problems: &mut Problems) -> 
         problems.add(problem.maybe_help(suggest(&on.value, "the targets", &names)));
     }
     found
+}
+
+/// A server stores rows, a cluster takes events.
+fn fits(
+    schema: &Schema,
+    (domain, kind): (&DomainFile, Option<&TargetKind>),
+    problems: &mut Problems,
+) {
+    let name = &schema.name;
+    let (message, help) = match kind {
+        Some(TargetKind::Postgres(_)) if schema.has_events() => (
+            format!("`{name}` has events, and PostgreSQL takes none"),
+            "put it on a target that is `kafka`",
+        ),
+        Some(TargetKind::Kafka(_)) if !schema.has_events() => (
+            format!("`{name}` has no events, and Kafka stores no tables"),
+            "put it on a target that is `postgres`, or write `events` in its schema",
+        ),
+        _ => return,
+    };
+    problems.add(Problem::new(message).at(domain.on.place).help(help));
 }
 
 /// In a run a schema goes by its domain's name, also in references to itself.

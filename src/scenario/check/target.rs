@@ -17,6 +17,7 @@ use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::between;
 use crate::scenario::check::duration;
+use crate::scenario::check::kafka::kafka;
 use crate::scenario::check::positive;
 use crate::scenario::file::PostgresFile;
 use crate::scenario::file::ProvisionFile;
@@ -56,6 +57,10 @@ pub(super) fn targets(
                 // What is not used need not be allowed.
                 let is_allowed = allow_remote || overrides.discard;
                 TargetKind::Postgres(self::postgres(postgres, is_allowed, problems))
+            }
+            Some(TargetFile::Kafka(cluster)) => {
+                let is_allowed = allow_remote || overrides.discard;
+                TargetKind::Kafka(kafka(cluster, is_allowed, problems))
             }
             Some(TargetFile::Discard(_)) | None => TargetKind::Discard,
         };
@@ -187,7 +192,7 @@ fn server(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> S
 }
 
 /// Whether a host is this machine: none, a socket's folder, `localhost`, or a loopback address.
-fn is_local(host: &str) -> bool {
+pub(super) fn is_local(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.is_empty()
         || host.starts_with(['/', '@'])

@@ -8,6 +8,7 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::schema::Action;
+use crate::schema::Fill;
 use crate::schema::Otherwise;
 use crate::schema::Pick;
 use crate::schema::ReplicaIdentity;
@@ -103,6 +104,7 @@ impl Steps<'_> {
         };
         // Nothing can be said of a table that could not be read.
         self.outline.tables[table].file?;
+        self.kind(table, shape)?;
         let earlier = self.touched.iter().rev().find(|(other, _)| *other == table);
         let earlier = earlier.map(|(_, touch)| *touch);
         if self.tables[table].shared {
@@ -110,7 +112,7 @@ impl Steps<'_> {
             return self.shared(table, shape, file);
         }
         match shape {
-            StepShape::Insert(_) => {
+            StepShape::Insert(_) | StepShape::Emit(_) => {
                 self.touched.push((table, Touch::Inserted));
                 if earlier == Some(Touch::Upserted) {
                     let message = format!("an earlier step upserts a row of `{}`", name.value);
@@ -154,6 +156,27 @@ impl Steps<'_> {
         None
     }
 
+    /// Rows are inserted and the like, events are emitted.
+    fn kind(&mut self, table: usize, shape: StepShape<'_>) -> Option<()> {
+        let name = shape.table();
+        let (message, help) = match (shape, self.tables[table].event) {
+            (StepShape::Emit(_), None) => (
+                format!("`{}` is a table, and only events are emitted", name.value),
+                format!("write `{{ insert: {} }}`", name.value),
+            ),
+            (StepShape::Insert(_), Some(_)) => (
+                format!("`{}` is an event, and nobody stores events", name.value),
+                format!("write `{{ emit: {} }}`", name.value),
+            ),
+            (StepShape::Update(_) | StepShape::Upsert(_) | StepShape::Delete(_), Some(_)) => (
+                format!("`{}` is an event: what was sent stays as it is", name.value),
+                "emit another one".to_owned(),
+            ),
+            _ => return Some(()),
+        };
+        self.refuse(name.place, message, &help)
+    }
+
     fn insert(&mut self, table: usize, name: &Spanned<String>) -> Option<Step> {
         if let Some(owner) = &self.tables[table].owner {
             let has_owner = self.touched.contains(&(owner.table, Touch::Inserted));
@@ -178,7 +201,31 @@ impl Steps<'_> {
             );
             return self.refuse(name.place, message, "make it an action of its own");
         }
+        self.shows(table, name)?;
         Some(Step::Insert { table })
+    }
+
+    /// An event that shows where a row is on its walk is of the row of an earlier step.
+    fn shows(&mut self, table: usize, name: &Spanned<String>) -> Option<()> {
+        let meant = &self.tables[table];
+        let unmet = meant.columns.iter().find_map(|column| {
+            let Fill::Lookup { through, column: wanted } = &column.fill else { return None };
+            let Fill::Reference(reference) = &meant.columns[*through].fill else { return None };
+            let parent = self.tables.iter().position(|it| it.name == reference.table)?;
+            let walks = self.tables[parent]
+                .column(wanted)
+                .is_some_and(|at| self.tables[parent].is_walk(at));
+            let is_met = self.touched.iter().any(|(other, _)| *other == parent);
+            (walks && !is_met).then_some(parent)
+        });
+        let Some(parent) = unmet else { return Some(()) };
+        let parent = &self.tables[parent].name;
+        let message = format!(
+            "`{}` shows where a row of `{parent}` is, and no earlier step says which row",
+            name.value
+        );
+        let help = format!("put `{{ insert: {parent} }}` or `{{ update: {parent}, … }}` before it");
+        self.refuse(name.place, message, &help)
     }
 
     /// A table into which a step has inserted a row that refers to the row of `table` which a step

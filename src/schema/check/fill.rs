@@ -122,10 +122,10 @@ impl Filler<'_> {
             "reference" => self.reference(file, problems),
             "lookup" => self.lookup(file.lookup.as_ref()?, problems),
             "derived" => self.derived(file.derived.as_ref()?, problems),
-            "state" => {
+            "state" | "walk" => {
                 let is_right =
                     self.spot.kind.is_text() || matches!(self.spot.kind, ColumnType::Enum(_));
-                wants(self.spot, is_right, "`state` makes text", problems)?;
+                wants(self.spot, is_right, &format!("`{shape}` makes text"), problems)?;
                 Some(Fill::State)
             }
             _ => None,
@@ -261,6 +261,16 @@ impl Filler<'_> {
                 return None;
             }
         };
+        let of = match &file.of {
+            Some(of) => {
+                if let Some(pick) = &file.pick {
+                    let problem = Problem::new("with `of` there is nothing to pick").at(pick.place);
+                    problems.add(problem.help("it is the row that the other row refers to"));
+                }
+                Some(self.column(of, problems)?)
+            }
+            None => None,
+        };
         Some(Fill::Reference(Reference {
             schema: schema.to_owned(),
             table: table.clone(),
@@ -268,6 +278,7 @@ impl Filler<'_> {
             pick: pick?,
             enforced: schema == self.schema && !stays,
             stays,
+            of,
         }))
     }
 

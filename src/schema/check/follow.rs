@@ -7,6 +7,8 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::schema::Schema;
+use crate::schema::Set;
+use crate::schema::Step;
 use crate::schema::Then;
 use crate::schema::file::SchemaFile;
 use crate::schema::file::ThenFile;
@@ -75,6 +77,10 @@ fn one(schema: &Schema, leader: usize, file: &ThenFile, problems: &mut Problems)
         return None;
     };
     let (min_ns, max_ns) = after?;
+    if leader == action && min_ns == 0 {
+        let problem = Problem::new("an action cannot follow itself at once").at(file.after.place);
+        problems.add(problem.help("write `after: 3s` or `after: [2s, 5s]`"));
+    }
     Some(Then { action, table, min_ns, max_ns, share })
 }
 
@@ -124,7 +130,7 @@ fn knot(schema: &Schema, (leader, action, place): (usize, usize, Place)) -> Opti
     let mut seen = Vec::new();
     let is_circle = reaches(schema, action, leader, &mut seen);
     let (leads, follows) = (&schema.actions[leader].name, &schema.actions[action].name);
-    if is_circle {
+    if is_circle && !is_walk(schema, leader, action) {
         let message = format!("`{follows}` follows `{leads}`, which follows `{follows}`");
         let problem = Problem::new(message).at(place);
         return Some(problem.help("a life goes forward: leave one of the two away"));
@@ -139,6 +145,15 @@ fn knot(schema: &Schema, (leader, action, place): (usize, usize, Place)) -> Opti
         let message = format!("`{follows}` follows `{leads}` in two ways");
         Problem::new(message).at(place).help("leave one of them away")
     })
+}
+
+/// Whether an action that follows itself leads its row on along a walk, which ends.
+fn is_walk(schema: &Schema, leader: usize, action: usize) -> bool {
+    let walks = |step: &Step| match step {
+        Step::Update { set, .. } => set.iter().any(|(_, set)| *set == Set::Walk),
+        _ => false,
+    };
+    leader == action && schema.actions[action].steps.iter().any(walks)
 }
 
 /// Whether one action follows another, or is it.

@@ -90,6 +90,9 @@ impl<'a> World<'a> {
         if checked.is_broken(parent) {
             return Ok(());
         }
+        if let Some(problem) = self.of(at, reference) {
+            return Err(problem);
+        }
         let meant = &checked.schema.tables[parent];
         let Some(found) = meant.column(wanted) else {
             let names: Vec<&str> = meant.columns.iter().map(|c| c.name.as_str()).collect();
@@ -104,6 +107,10 @@ impl<'a> World<'a> {
     fn parent(&self, at: At, column: usize, to: At, found: usize) -> Result<(), Problem> {
         let (parent, child) = (self.table(to), self.table(at));
         let (table, wanted) = (&parent.name, &parent.columns[found].name);
+        if parent.event.is_some() {
+            let message = format!("`{table}` is an event, and nobody keeps events");
+            return Err(Problem::new(message).help("refer to a table"));
+        }
         if parent.owner.is_some() {
             let message = format!("rows of `{table}` belong to an owner and are not picked");
             return Err(Problem::new(message).help("refer to the owner instead"));
@@ -139,6 +146,31 @@ impl<'a> World<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What is wrong with a reference to what another row refers to: that must follow from that row's
+    /// number.
+    fn of(&self, at: At, reference: &Reference) -> Option<Problem> {
+        let via = &self.table(at).columns[reference.of?];
+        let Fill::Reference(through) = &via.fill else {
+            let message = format!("`{}` is no reference, so no row has another", via.name);
+            return Some(Problem::new(message));
+        };
+        let between = self.target(through)?;
+        let target = self.target(reference)?;
+        let is_same = |other: &&Reference| self.target(other) == Some(target);
+        let found = self.table(between).references().map(|(_, other)| other).find(is_same);
+        let (name, between) = (&self.table(target).name, &self.table(between).name);
+        let Some(found) = found else {
+            let message = format!("no column of `{between}` refers to `{name}`");
+            return Some(Problem::new(message));
+        };
+        let is_still = !self.schemas[target.0].schema.is_moving(target.1);
+        (!is_still || found.of.is_some()).then(|| {
+            let message = format!("which row of `{name}` a row of `{between}` names is not kept");
+            let help = format!("rows of `{name}` that no action makes or deletes can be named so");
+            Problem::new(message).help(help)
+        })
     }
 
     /// What is wrong with a lookup.
@@ -178,14 +210,20 @@ impl<'a> World<'a> {
             let message = format!("`{name}` is NULL where what it looks up is");
             return Some(Problem::new(message).help("write `nullable: true`"));
         }
-        if !parent.columns[found].fill.is_pure() {
+        if table.event.is_some() && parent.is_walk(found) {
+            return None;
+        }
+        let made_from = parent.made_from(found).unwrap_or_default();
+        if made_from.is_empty() {
             let message = format!("`{}.{wanted}` cannot be looked up", parent.name);
             let help = "its value does not follow from the row's number alone: look up a column that \
-                        is a sequence, a UUID or a draw";
+                        is a sequence, a UUID or a draw, or made from such";
             return Some(Problem::new(message).help(help));
         }
-        let updater = self.updater(to, found)?;
-        let message = format!("the action `{updater}` updates `{}.{wanted}`", parent.name);
+        let changing = made_from.into_iter().find(|column| self.updater(to, *column).is_some())?;
+        let updater = self.updater(to, changing)?;
+        let changing = &parent.columns[changing].name;
+        let message = format!("the action `{updater}` updates `{}.{changing}`", parent.name);
         let help = "a looked-up value must not change: look up another column, or do not update it";
         Some(Problem::new(message).help(help))
     }

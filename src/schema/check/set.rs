@@ -8,6 +8,7 @@ use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Literal;
 use crate::schema::Set;
+use crate::schema::States;
 use crate::schema::Table;
 use crate::schema::TypedFill;
 use crate::schema::check::draw;
@@ -126,7 +127,13 @@ impl Setter<'_> {
     }
 
     fn state(&self, written: &Spanned<ScalarOr<FillFile>>, problems: &mut Problems) -> Option<Set> {
-        let names = &self.table.states.as_ref()?.names;
+        let States { names, walk, .. } = self.table.states.as_ref()?;
+        if walk.is_some()
+            && let ScalarOr::Scalar(Scalar(Kind::Word, word)) = &written.value
+            && word == "walk"
+        {
+            return Some(Set::Walk);
+        }
         let ScalarOr::Scalar(Scalar(_, word)) = &written.value else {
             let message = "this column shows the state of the row: write a state";
             let help =

@@ -27,7 +27,7 @@ pub(in crate::schema) const BARE: [&str; 14] = [
 ];
 
 /// Keys that fill a column.
-const FILLS: [&str; 33] = [
+const FILLS: [&str; 34] = [
     "sequence",
     "id",
     "event_time",
@@ -43,6 +43,7 @@ const FILLS: [&str; 33] = [
     "lookup",
     "derived",
     "state",
+    "walk",
     "normal",
     "exponential",
     "pareto",
@@ -101,6 +102,7 @@ pub(super) fn fill_shape(
     }
     stray(fill.then.as_ref(), "then", "listed", shape, problems);
     stray(fill.pick.as_ref(), "pick", "reference", shape, problems);
+    stray(fill.of.as_ref(), "of", "reference", shape, problems);
     let word = fill.on_parent_delete.as_ref();
     stray(word, "on_parent_delete", "reference", shape, problems);
     Some(shape)
@@ -140,6 +142,7 @@ fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
         fill.lookup.is_some(),
         fill.derived.is_some(),
         fill.state.is_some(),
+        fill.walk.is_some(),
         fill.normal.is_some(),
         fill.exponential.is_some(),
         fill.pareto.is_some(),
@@ -174,6 +177,7 @@ pub(super) enum StepShape<'a> {
     Update(&'a Spanned<String>),
     Upsert(&'a Spanned<String>),
     Delete(&'a Spanned<String>),
+    Emit(&'a Spanned<String>),
 }
 
 impl<'a> StepShape<'a> {
@@ -183,7 +187,8 @@ impl<'a> StepShape<'a> {
             Self::Insert(table)
             | Self::Update(table)
             | Self::Upsert(table)
-            | Self::Delete(table) => table,
+            | Self::Delete(table)
+            | Self::Emit(table) => table,
         }
     }
 
@@ -194,6 +199,7 @@ impl<'a> StepShape<'a> {
             Self::Update(_) => "update",
             Self::Upsert(_) => "upsert",
             Self::Delete(_) => "delete",
+            Self::Emit(_) => "emit",
         }
     }
 }
@@ -201,8 +207,8 @@ impl<'a> StepShape<'a> {
 impl StepFile {
     /// Where it names its table.
     pub(super) fn place(&self) -> Option<Place> {
-        let Self { insert, update, upsert, delete, .. } = self;
-        let table = [insert, update, upsert, delete].into_iter().flatten().next();
+        let Self { insert, update, upsert, delete, emit, .. } = self;
+        let table = [insert, update, upsert, delete, emit].into_iter().flatten().next();
         table.map(|table| table.place)
     }
 }
@@ -213,19 +219,21 @@ pub(super) fn step_shape<'a>(
     step: &'a Spanned<StepFile>,
     problems: &mut Problems,
 ) -> Option<StepShape<'a>> {
-    let StepFile { insert, update, upsert, delete, pick, set, existing, otherwise } = &step.value;
+    let StepFile { insert, update, upsert, delete, emit, pick, set, existing, otherwise } =
+        &step.value;
     let shapes = [
         insert.as_ref().map(StepShape::Insert),
         update.as_ref().map(StepShape::Update),
         upsert.as_ref().map(StepShape::Upsert),
         delete.as_ref().map(StepShape::Delete),
+        emit.as_ref().map(StepShape::Emit),
     ];
     let mut shapes = shapes.into_iter().flatten();
     let shape = match (shapes.next(), shapes.next()) {
         (Some(shape), None) => shape,
         (None, _) => {
             let problem = Problem::new("the step does nothing").at(step.place);
-            let help = "write `insert`, `update`, `upsert` or `delete`, and a table";
+            let help = "write `insert`, `update`, `upsert` or `delete` and a table, or `emit` and an event";
             problems.add(problem.help(help));
             return None;
         }
@@ -246,7 +254,7 @@ pub(super) fn step_shape<'a>(
         refuse(existing.as_ref().map(|share| share.place), "existing", verb);
     }
     match shape {
-        StepShape::Insert(_) => {
+        StepShape::Insert(_) | StepShape::Emit(_) => {
             refuse(pick.as_ref().map(|pick| pick.place), "pick", verb);
             refuse(set.as_ref().map(|set| set.place), "set", verb);
             refuse(otherwise.as_ref().map(|word| word.place), "otherwise", verb);

@@ -17,12 +17,14 @@ use crate::schema::check::action::shared::shared_table;
 use crate::schema::check::address;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
+use crate::schema::check::event;
 use crate::schema::check::fill::Filler;
 use crate::schema::check::outline::ColumnOutline;
 use crate::schema::check::outline::Outline;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::scale;
 use crate::schema::check::unique;
+use crate::schema::check::walk;
 use crate::schema::expression;
 use crate::schema::file::ColumnFile;
 use crate::schema::file::ReplicaIdentityFile;
@@ -38,7 +40,7 @@ use crate::yaml::Spanned;
 const OWNED_MAX: u32 = 1_000;
 
 /// Most states of a row's life.
-const STATES_MAX: usize = 16;
+pub(super) const STATES_MAX: usize = 16;
 
 /// All tables, as they are meant.
 pub(super) fn all(schema: &str, outline: &Outline<'_>, problems: &mut Problems) -> Vec<Table> {
@@ -65,6 +67,7 @@ fn one(
         owner: None,
         states: None,
         shared: false,
+        event: None,
         rows: 0,
     };
     let Some(file) = table.file else {
@@ -80,7 +83,8 @@ fn one(
     let is_key = |column: &ColumnOutline<'_>| column.file.is_some_and(|file| file.key);
     result.key = (0..table.columns.len()).filter(|&at| is_key(&table.columns[at])).collect();
     result.owner = owner(outline, table, file, &result, problems);
-    result.states = states(table, problems);
+    result.states = states(table, problems).or_else(|| walk::states(table, problems));
+    result.event = event::event(table, &result, problems);
     let is_whole = table.columns.iter().all(|column| column.kind.is_some());
     if is_whole {
         check_key(table, &result, problems);
@@ -110,12 +114,14 @@ fn column(
         null_rate: 0.0,
         unique: false,
         check: None,
+        hidden: false,
         fill: Fill::Constant(Literal::Null),
     };
     let (Some(file), Some(kind)) = (column.file, column.kind) else {
         return result;
     };
     result.unique = file.unique;
+    result.hidden = file.hidden;
     result.check = file.check.as_ref().map(|check| check.value.clone());
     (result.nullable, result.null_rate) = nulls(file, problems);
     let spot = Spot { kind, is_nullable: result.nullable, place: file.fill.place };
@@ -239,7 +245,7 @@ fn states(table: &TableOutline<'_>, problems: &mut Problems) -> Option<States> {
         problems.add(Problem::new(message).at(file.value.initial.place));
     }
     let seeded = seeded(&file.value, &names, problems);
-    Some(States { column, names, seeded })
+    Some(States { column, names, seeded, walk: None })
 }
 
 /// The weights of the states of seeded rows.
@@ -377,7 +383,9 @@ fn once(table: &TableOutline<'_>, word: &str, problems: &mut Problems) {
                 ScalarOr::Scalar(scalar) => {
                     word == "line" && *scalar == Scalar(Kind::Word, word.to_owned())
                 }
-                ScalarOr::Other(fill) => word == "state" && fill.state.is_some(),
+                ScalarOr::Other(fill) => {
+                    word == "state" && (fill.state.is_some() || fill.walk.is_some())
+                }
             })
         })
         .map(|column| column.name.place)

@@ -183,6 +183,7 @@ mod tests {
             null_rate: 0.0,
             unique: false,
             check: None,
+            hidden: false,
             fill,
         };
         let mut columns = vec![column("id", Fill::Sequence { start: 1 })];
@@ -194,6 +195,7 @@ mod tests {
                 pick: Pick::Uniform,
                 enforced: true,
                 stays: false,
+                of: None,
             };
             column(parent, Fill::Reference(reference))
         }));
@@ -206,6 +208,7 @@ mod tests {
             states: None,
             shared: false,
             rows: 0,
+            event: None,
         }
     }
 

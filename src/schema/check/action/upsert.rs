@@ -26,6 +26,14 @@ impl Steps<'_> {
             return self.refuse(name.place, message, help);
         }
         self.row(table, shape, None, &file.value)?;
+        if self.tables[table].states.as_ref().is_some_and(|states| states.walk.is_some()) {
+            let message = format!("a row of `{}` walks, and an upsert begins no walk", name.value);
+            return self.refuse(
+                name.place,
+                message,
+                "use `insert`, and `update` for the next step",
+            );
+        }
         let owned = self.tables.iter().find(|other| {
             let owner = other.owner.as_ref();
             owner.is_some_and(|owner| owner.table == table)

@@ -90,7 +90,7 @@ impl Pending {
             None => Ok(self.shortfalls),
             Some(error) => Err(failure(&error)),
         };
-        Outcome { ticket: self.ticket, result }
+        Outcome::new(self.ticket, result)
     }
 }
 

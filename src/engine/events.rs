@@ -1,0 +1,88 @@
+//! Events on their way: each slot stands for itself, and any number of a lane may be under way, up to
+//! a limit for each connection.
+
+use smallvec::SmallVec;
+
+use crate::engine::account::Effect;
+use crate::engine::batch::Row;
+use crate::sink::Ticket;
+
+/// Set in the tickets of events; those of lanes are their numbers, those of batches have a bit above.
+const EVENT: Ticket = 1 << 30;
+/// So many slots may be in flight over all connections: some 25 MB. The client's own queue is
+/// shorter, and says when it is full.
+const IN_FLIGHT_MAX: usize = 1 << 17;
+const IN_FLIGHT_MIN: usize = 1 << 10;
+
+/// A slot whose events are on their way.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) row: Row,
+    pub(super) effects: SmallVec<[Effect; 2]>,
+    /// When it was handed over.
+    pub(super) sent: u64,
+}
+
+/// Slots in flight on a connection, and lanes that wait until there are fewer.
+#[derive(Debug)]
+pub(super) struct Events {
+    slots: Vec<Option<Sent>>,
+    free: Vec<Ticket>,
+    most: usize,
+    /// Lanes that wait for room.
+    pub(super) held: Vec<usize>,
+}
+
+impl Events {
+    /// Of one of so many connections.
+    pub(super) fn new(connections: usize) -> Self {
+        let most = (IN_FLIGHT_MAX / connections.max(1)).max(IN_FLIGHT_MIN);
+        Self { slots: Vec::new(), free: Vec::new(), most, held: Vec::new() }
+    }
+
+    /// Whether a ticket is an event's.
+    pub(super) fn has(ticket: Ticket) -> bool {
+        ticket & !(EVENT - 1) == EVENT
+    }
+
+    /// Whether no more may be in flight for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.count() >= self.most
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.count() == 0 && self.held.is_empty()
+    }
+
+    fn count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// The ticket of the next that departs.
+    pub(super) fn next_ticket(&self) -> Ticket {
+        let new = || EVENT | Ticket::try_from(self.slots.len()).unwrap_or(0);
+        self.free.last().copied().unwrap_or_else(new)
+    }
+
+    /// Notes one as in flight, by [`Events::next_ticket`].
+    pub(super) fn depart(&mut self, sent: Sent) {
+        match self.free.pop() {
+            Some(ticket) => self.slots[(ticket & !EVENT) as usize] = Some(sent),
+            None => self.slots.push(Some(sent)),
+        }
+    }
+
+    /// Takes the one of a ticket, which is in flight no more.
+    pub(super) fn arrive(&mut self, ticket: Ticket) -> Option<Sent> {
+        let sent = self.slots.get_mut((ticket & !EVENT) as usize)?.take()?;
+        self.free.push(ticket);
+        Some(sent)
+    }
+
+    /// Takes all that are still in flight.
+    pub(super) fn take_all(&mut self) -> Vec<Sent> {
+        self.free.clear();
+        self.slots.drain(..).flatten().collect()
+    }
+}

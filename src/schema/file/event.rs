@@ -1,0 +1,43 @@
+//! Events, as they are written in YAML.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::schema::file::ColumnFile;
+use crate::schema::file::ReplicaIdentityFile;
+use crate::schema::file::SchemaFile;
+use crate::schema::file::TableFile;
+use crate::yaml::Entries;
+use crate::yaml::Kept;
+use crate::yaml::Spanned;
+
+/// An event: one JSON object, sent by `emit`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventFile {
+    /// The column whose value is the key of the record: records of one key keep their order. Without it
+    /// they go anywhere.
+    pub(crate) key: Option<Spanned<String>>,
+    /// The columns, by name: the object has them in this order. Numbers and booleans are such in JSON,
+    /// `timestamptz` is RFC 3339 in UTC, `timestamp` the same without its zone.
+    pub(crate) columns: Spanned<Entries<ColumnFile>>,
+}
+
+/// What is checked: an event is a table whose rows are sent and forgotten, behind the tables.
+pub(crate) fn with_events(mut file: SchemaFile) -> SchemaFile {
+    let Kept(Some(Entries(events))) = &mut file.events else { return file };
+    let events = events.drain(..).map(|(name, event)| {
+        let table = event.map(|EventFile { key, columns }| TableFile {
+            per: None,
+            count: None,
+            replica_identity: ReplicaIdentityFile::Default,
+            shared: false,
+            rows: None,
+            columns,
+            event: Some(key),
+        });
+        (name, table)
+    });
+    file.tables.value.0.extend(events);
+    file
+}

@@ -1,0 +1,284 @@
+//! A connection's way to a message service: renders events, hands them to the shared client, and
+//! gives back what became of them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::action::Action;
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::Operation;
+use crate::pace::nanoseconds;
+use crate::sink::Failure;
+use crate::sink::Fate;
+use crate::sink::Lost;
+use crate::sink::Outcome;
+use crate::sink::Receipt;
+use crate::sink::Sink;
+use crate::sink::Ticket;
+use crate::sink::event::Delivery;
+use crate::sink::event::Mailbox;
+use crate::sink::event::Publisher;
+use crate::sink::event::Record;
+use crate::sink::event::Refused;
+use crate::sink::event::json::Form;
+use crate::sink::event::trace::Carried;
+use crate::sink::event::trace::Headers;
+
+/// What all connections to one destination have in common.
+#[derive(Debug, Clone)]
+pub struct EventOptions {
+    /// The client that they share.
+    pub(crate) publisher: Arc<dyn Publisher>,
+    /// The topic or stream of each table; `None` for those whose rows are no events. By table.
+    pub(crate) topics: Arc<[Option<Topic>]>,
+    /// What its records carry beside the event.
+    pub(crate) headers: Headers,
+}
+
+/// Where the events of a table go, and how they are written.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// How an event is written.
+    pub(crate) form: Form,
+}
+
+/// Where the events of a domain go, each of them by its name.
+pub(crate) fn topics(
+    catalog: &Catalog,
+    domain: usize,
+    name: impl Fn(&str) -> String,
+) -> Arc<[Option<Topic>]> {
+    let tables = catalog.tables.iter().map(|table| {
+        let event = table.event.as_ref().filter(|_| table.domain == domain)?;
+        let form = Form::new(&table.columns, &table.hidden, event.key);
+        Some(Topic { name: name(&table.name).into(), form })
+    });
+    tables.collect()
+}
+
+/// A record that found no room: kept, with what is behind it, until there is some.
+#[derive(Debug)]
+struct Kept {
+    topic: Arc<str>,
+    key: Option<Box<[u8]>>,
+    payload: Box<[u8]>,
+    headers: Vec<(&'static str, String)>,
+    at_ms: i64,
+    ticket: Ticket,
+}
+
+/// Of an action with several events: how many are not delivered, and the first failure.
+#[derive(Debug)]
+struct Several {
+    ticket: Ticket,
+    left: usize,
+    delivered: u32,
+    failed: Option<Failure>,
+}
+
+/// One connection's way.
+#[derive(Debug)]
+pub(crate) struct EventSink {
+    options: EventOptions,
+    mailbox: Arc<Mailbox>,
+    /// In the order of submission: nothing is published before them.
+    kept: VecDeque<Kept>,
+    /// Actions that have no events, or whose events could not be taken.
+    settled: Vec<Outcome>,
+    /// Actions with more than one event: hardly any, so they are looked for one by one.
+    several: Vec<Several>,
+    deliveries: Vec<Delivery>,
+    payload: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl EventSink {
+    /// A way of its own to the client.
+    pub(crate) fn new(options: EventOptions) -> Self {
+        Self {
+            options,
+            mailbox: Arc::default(),
+            kept: VecDeque::new(),
+            settled: Vec::new(),
+            several: Vec::new(),
+            deliveries: Vec::new(),
+            payload: Vec::new(),
+            key: Vec::new(),
+        }
+    }
+
+    fn topic(&self, operation: &Operation) -> Option<&Topic> {
+        let topic = self.options.topics.get(usize::from(operation.table.0))?.as_ref();
+        topic.filter(|_| operation.change == Change::Insert)
+    }
+
+    /// Renders one event and hands it over, or keeps it. Returns its size.
+    fn send(&mut self, ticket: Ticket, operation: &Operation, action: &Action) -> u64 {
+        let (mut payload, mut key) = (take(&mut self.payload), take(&mut self.key));
+        let values = action.values(operation);
+        if let Some(topic) = self.topic(operation) {
+            topic.form.write(values, action, &mut payload);
+            let has_key = topic.form.write_key(values, action, &mut key);
+            let name = Arc::clone(&topic.name);
+            let carried = self.options.headers.of(&action.origin);
+            let headers = carried.as_ref().map(Carried::pairs);
+            let record = Record {
+                destination: &name,
+                key: has_key.then_some(key.as_slice()),
+                payload: &payload,
+                headers: headers.as_ref().map_or(&[], |pairs| pairs),
+                at_ms: action.origin.at_us.div_euclid(1000),
+                ticket,
+            };
+            self.publish(&record);
+        }
+        let bytes = payload.len() + key.len();
+        (self.payload, self.key) = (payload, key);
+        bytes as u64
+    }
+
+    fn publish(&mut self, record: &Record<'_>) {
+        if self.kept.is_empty() {
+            match self.options.publisher.publish(record, &self.mailbox) {
+                Ok(()) => return,
+                Err(Refused::Full) => {}
+                Err(Refused::Failed(failure)) => {
+                    return self.settle(record.ticket, Err(failure), 0);
+                }
+            }
+        }
+        let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        self.kept.push_back(Kept {
+            topic: Arc::clone(record.destination),
+            key: record.key.map(Box::from),
+            payload: Box::from(record.payload),
+            headers: headers.collect(),
+            at_ms: record.at_ms,
+            ticket: record.ticket,
+        });
+    }
+
+    /// Publishes what was kept, as far as there is room.
+    fn publish_kept(&mut self) {
+        while let Some(kept) = self.kept.front() {
+            let headers: Vec<_> =
+                kept.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let record = Record {
+                destination: &kept.topic,
+                key: kept.key.as_deref(),
+                payload: &kept.payload,
+                headers: &headers,
+                at_ms: kept.at_ms,
+                ticket: kept.ticket,
+            };
+            let ticket = kept.ticket;
+            match self.options.publisher.publish(&record, &self.mailbox) {
+                Ok(()) => {}
+                Err(Refused::Full) => return,
+                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), 0),
+            }
+            self.kept.pop_front();
+        }
+    }
+
+    /// One of an action's events has come to its end; with the last of them the action has.
+    fn settle(&mut self, ticket: Ticket, result: Result<(), Failure>, waited_ns: u64) {
+        let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
+            let result = result.map(|()| Vec::new());
+            return self.settled.push(Outcome { waited_ns, ..Outcome::new(ticket, result) });
+        };
+        let several = &mut self.several[at];
+        several.left -= 1;
+        match result {
+            Ok(()) => several.delivered += 1,
+            Err(failure) => several.failed = several.failed.take().or(Some(failure)),
+        }
+        if several.left == 0 {
+            let Several { failed, delivered, .. } = self.several.swap_remove(at);
+            let result = failed.map_or(Ok(Vec::new()), Err);
+            self.settled.push(Outcome { ticket, result, delivered, waited_ns });
+        }
+    }
+}
+
+/// Takes a buffer to write into; it is given back.
+fn take(buffer: &mut Vec<u8>) -> Vec<u8> {
+    let mut buffer = std::mem::take(buffer);
+    buffer.clear();
+    buffer
+}
+
+impl Sink for EventSink {
+    fn has_room(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    fn submit(&mut self, ticket: Ticket, action: &Action) -> Receipt {
+        let events = action.operations().iter().filter(|each| self.topic(each).is_some()).count();
+        match events {
+            0 => self.settled.push(Outcome::new(ticket, Ok(Vec::new()))),
+            1 => {}
+            _ => self.several.push(Several { ticket, left: events, delivered: 0, failed: None }),
+        }
+        let bytes = action.operations().iter().map(|each| self.send(ticket, each, action)).sum();
+        Receipt { bytes, horizon: 0 }
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Poll<Result<(), Lost>> {
+        let mut deliveries = std::mem::take(&mut self.deliveries);
+        let has_room = self.mailbox.poll(context, &mut deliveries);
+        let now = Instant::now();
+        for Delivery { ticket, result, at } in deliveries.drain(..) {
+            self.settle(ticket, result, nanoseconds(now.saturating_duration_since(at)));
+        }
+        self.deliveries = deliveries;
+        if has_room {
+            self.publish_kept();
+        }
+        if self.settled.is_empty() {
+            return Poll::Pending;
+        }
+        outcomes.append(&mut self.settled);
+        Poll::Ready(Ok(()))
+    }
+
+    async fn recover(&mut self) -> Result<(), Lost> {
+        // The client makes its connections itself, again and again.
+        Ok(())
+    }
+
+    async fn resolve(&mut self, _: Ticket, _: &Action) -> Result<Fate, Lost> {
+        Err(Lost { message: "nobody can look for an event".to_owned(), is_transient: false })
+    }
+
+    fn lossy_for(&self) -> Option<Duration> {
+        None
+    }
+
+    fn has_crashed(&self) -> bool {
+        false
+    }
+
+    async fn make_durable(&mut self) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    async fn close(&mut self) {
+        self.options.publisher.hurry();
+    }
+}

@@ -1,0 +1,227 @@
+//! Topics at set-up: is the cluster there, are the topics, and if not, they are made.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::admin::AdminClient;
+use rdkafka::admin::AdminOptions;
+use rdkafka::admin::NewTopic;
+use rdkafka::admin::TopicReplication;
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
+use rdkafka::message::DeliveryResult;
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::Producer;
+use rdkafka::producer::ProducerContext;
+use rdkafka::producer::ThreadedProducer;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::scenario::KafkaTarget;
+use crate::sink::kafka::Cluster;
+use crate::sink::kafka::lock;
+
+/// How long the cluster may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a topic may take to be there once it was made.
+const MADE_WITHIN: Duration = Duration::from_secs(30);
+const MADE_POLL: Duration = Duration::from_millis(100);
+
+/// Why a cluster is not fit for a run, in one line that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClusterError(pub(crate) String);
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What was found there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// How many brokers the cluster has.
+    pub(crate) brokers: usize,
+    /// Topics and their partitions.
+    pub(crate) topics: Vec<(String, usize)>,
+}
+
+/// Hears why brokers cannot be reached.
+#[derive(Default)]
+struct Heard {
+    reason: Mutex<Option<(Option<Code>, String)>>,
+}
+
+impl ClientContext for Heard {
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut heard = lock(&self.reason);
+        let code = error.rdkafka_error_code();
+        // The first says why; that all brokers are down follows from it.
+        if heard.is_none() || code == Some(Code::Authentication) {
+            *heard = Some((code, reason.to_owned()));
+        }
+    }
+
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+}
+
+impl ProducerContext for Heard {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// Looks what is there, and changes nothing.
+pub(crate) fn look(cluster: &Cluster) -> Result<Found, ClusterError> {
+    let made: KafkaResult<ThreadedProducer<Heard>> =
+        cluster.config.create_with_context(Heard::default());
+    let producer = made.map_err(|error| {
+        ClusterError(format!("librdkafka does not take the settings of `kafka`: {error}"))
+    })?;
+    match producer.client().fetch_metadata(None, ANSWER_WITHIN) {
+        Ok(metadata) => Ok(found(&metadata)),
+        Err(error) => {
+            let heard = lock(&producer.context().reason).take();
+            Err(unreachable(cluster, heard, &error))
+        }
+    }
+}
+
+fn found(metadata: &Metadata) -> Found {
+    let topics = metadata.topics().iter();
+    let topics = topics.filter(|topic| topic.error().is_none());
+    Found {
+        brokers: metadata.brokers().len(),
+        topics: topics.map(|it| (it.name().to_owned(), it.partitions().len())).collect(),
+    }
+}
+
+fn unreachable(
+    cluster: &Cluster,
+    heard: Option<(Option<Code>, String)>,
+    error: &KafkaError,
+) -> ClusterError {
+    let (code, reason) = heard.unwrap_or_else(|| (None, error.to_string()));
+    let brokers = &cluster.brokers;
+    ClusterError(match code {
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => format!(
+            "`{brokers}` refused the login: {reason}; look at `sasl`: its user, password and mechanism"
+        ),
+        Some(Code::SSL) => format!(
+            "no secure connection to `{brokers}`: {reason}; look at `tls`: `ca` names the \
+             certificates that are trusted"
+        ),
+        Some(Code::Resolve) => {
+            format!("`{brokers}` has no address: {reason}; look at `brokers`")
+        }
+        _ => format!(
+            "no Kafka broker answers at `{brokers}`: {reason}; is it running, is the address right, \
+             and does the cluster want `tls` or `sasl`?"
+        ),
+    })
+}
+
+/// A topic that events are to go to must be there, or may be made. Returns those to be made.
+pub(crate) fn missing(
+    target: &KafkaTarget,
+    (cluster, found): (&Cluster, &Found),
+    wanted: &[String],
+) -> Result<Vec<String>, ClusterError> {
+    let mut missing = Vec::new();
+    for topic in wanted {
+        if found.topics.iter().any(|(name, _)| name == topic) {
+            continue;
+        }
+        if !target.creates {
+            return Err(ClusterError(format!(
+                "`{}` has no topic `{topic}`, and `create: false` says that none is made: make it, \
+                 or leave `create` out",
+                cluster.brokers
+            )));
+        }
+        missing.push(topic.clone());
+    }
+    let most = u32::try_from(found.brokers).unwrap_or(u32::MAX);
+    match target.replication {
+        Some(replication) if replication > most && !missing.is_empty() => {
+            Err(ClusterError(format!(
+                "`{}` has {most} brokers, so a topic cannot have `replication: {replication}`",
+                cluster.brokers
+            )))
+        }
+        _ => Ok(missing),
+    }
+}
+
+/// Makes topics, and waits until the cluster knows them.
+pub(crate) async fn make(
+    target: &KafkaTarget,
+    cluster: &Cluster,
+    topics: &[String],
+) -> Result<(), ClusterError> {
+    let refused = |topic: &str, error: &dyn fmt::Display| {
+        ClusterError(format!(
+            "the topic `{topic}` cannot be made at `{}`: {error}",
+            cluster.brokers
+        ))
+    };
+    let admin = admin(cluster)?;
+    let retention = target.retention.map(|retention| retention.as_millis().to_string());
+    let replication = target.replication.and_then(|number| i32::try_from(number).ok());
+    let news: Vec<_> = topics
+        .iter()
+        .map(|topic| {
+            let partitions = i32::try_from(target.partitions).unwrap_or(i32::MAX);
+            // -1 is the cluster's own number.
+            let replication = TopicReplication::Fixed(replication.unwrap_or(-1));
+            let topic = NewTopic::new(topic, partitions, replication);
+            match &retention {
+                Some(retention) => topic.set("retention.ms", retention),
+                None => topic,
+            }
+        })
+        .collect();
+    let made = admin.create_topics(&news, &options()).await;
+    let made = made.map_err(|error| refused(&topics.join("`, `"), &error))?;
+    for each in made {
+        match each {
+            // Somebody else was quicker.
+            Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(refused(&topic, &code)),
+        }
+    }
+    await_topics(cluster, topics).await
+}
+
+/// A topic that was made is known to all brokers a moment later.
+async fn await_topics(cluster: &Cluster, topics: &[String]) -> Result<(), ClusterError> {
+    let until = tokio::time::Instant::now() + MADE_WITHIN;
+    loop {
+        let found = look(cluster)?;
+        let is_there = |topic: &String| {
+            found.topics.iter().any(|(name, partitions)| name == topic && *partitions > 0)
+        };
+        let Some(absent) = topics.iter().find(|topic| !is_there(topic)) else { return Ok(()) };
+        if tokio::time::Instant::now() > until {
+            let within = MADE_WITHIN.as_secs();
+            return Err(ClusterError(format!(
+                "the topic `{absent}` was made at `{}`, and is not there after {within} s",
+                cluster.brokers
+            )));
+        }
+        tokio::time::sleep(MADE_POLL).await;
+    }
+}
+
+fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, ClusterError> {
+    cluster.config.create().map_err(|error| ClusterError(error.to_string()))
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .operation_timeout(Some(ANSWER_WITHIN))
+        .request_timeout(Some(ANSWER_WITHIN * 2))
+}
