@@ -19,6 +19,7 @@ mod check;
 mod clean;
 mod describe;
 mod firehose;
+mod observe;
 mod output;
 mod place;
 mod plan;
@@ -28,6 +29,7 @@ mod run;
 mod sample;
 mod seed;
 mod signals;
+mod verify;
 mod wait;
 
 /// Puts a realistic, exactly known load on a data platform, and says exactly what came out.
@@ -71,6 +73,8 @@ enum Command {
     Setup(SetupArguments),
     /// Set up, and fill the tables; a repeated or interrupted seeding is completed, never doubled
     Seed(SetupArguments),
+    /// Judge what stands in the databases: counts, references, values and times that must fit
+    Verify(verify::VerifyArguments),
     /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
     Clean(CleanArguments),
     /// Stand in for Amazon Data Firehose on this machine, until a signal comes
@@ -220,6 +224,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Man { folder } => describe::man(folder.as_deref()),
         Command::Setup(arguments) => seed::setup(&arguments),
         Command::Seed(arguments) => seed::seed(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Clean(arguments) => {
             let overrides =
                 Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };

@@ -1,15 +1,21 @@
 //! A mistake in a file: what, where, what to do. Draws the file, the line, the caret and the help.
 
 mod draw;
+mod hidden;
 mod nearest;
 mod secret;
+mod silent;
 
+use std::collections::HashMap;
 use std::fmt;
 
 pub use nearest::nearest;
 pub use nearest::suggest;
 pub use secret::Secrets;
 pub use secret::passwords;
+
+use hidden::Hidden;
+use silent::Silent;
 
 /// A stretch of a file that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,39 +90,15 @@ struct File {
     covered: Vec<std::ops::Range<usize>>,
 }
 
-/// A value that came from the environment and must not be shown.
-#[derive(Debug, Clone)]
-struct Hidden {
-    place: Place,
-    value: String,
-    shown: String,
-}
-
-/// A place of which enough has been said.
-#[derive(Debug, Clone, Copy)]
-enum Silent {
-    Inside(Place),
-    Whole(Place),
-}
-
-impl Silent {
-    fn covers(self, place: Place) -> bool {
-        match self {
-            Self::Whole(whole) => whole == place,
-            Self::Inside(outer) => {
-                place.file == outer.file && outer.start <= place.start && place.end <= outer.end
-            }
-        }
-    }
-}
-
 /// All mistakes of the files of a run, and the files themselves.
 #[derive(Default, Clone)]
 pub struct Problems {
     files: Vec<File>,
     list: Vec<Problem>,
-    hidden: Vec<Hidden>,
-    silent: Vec<Silent>,
+    hidden: Box<Hidden>,
+    /// Numbers in the list, by place: a file may have thousands of mistakes.
+    by_place: HashMap<Option<Place>, Vec<usize>>,
+    silent: Box<Silent>,
     secrets: Box<Secrets>,
 }
 
@@ -137,9 +119,7 @@ impl Problems {
     /// Notes that the value at a place came from the environment: wherever a message would quote
     /// it, `shown` stands instead.
     pub fn hide(&mut self, place: Place, value: String, shown: String) {
-        if !value.is_empty() {
-            self.hidden.push(Hidden { place, value, shown });
-        }
+        self.hidden.add(place, value, shown);
     }
 
     /// Notes that a password stands at a place: no drawing shows it, and it is kept nowhere.
@@ -183,17 +163,17 @@ impl Problems {
 
     /// Drops all further mistakes inside a place: they could only follow from one that was found.
     pub fn silence(&mut self, place: Place) {
-        self.silent.push(Silent::Inside(place));
+        self.silent.inside(place);
     }
 
     /// Drops all further mistakes that are about a place as a whole, but not those about its parts.
     pub fn silence_whole(&mut self, place: Place) {
-        self.silent.push(Silent::Whole(place));
+        self.silent.whole(place);
     }
 
     /// Adds a mistake, unless the same was found at the same place before.
     pub fn add(&mut self, problem: Problem) {
-        if problem.place.is_some_and(|place| self.silent.iter().any(|each| each.covers(place))) {
+        if problem.place.is_some_and(|place| self.silent.covers(place)) {
             return;
         }
         let problem = Problem {
@@ -202,7 +182,9 @@ impl Problems {
             help: problem.help.map(|help| self.redact(&help, problem.place)),
             place: problem.place,
         };
-        if !self.list.contains(&problem) {
+        let there = self.by_place.entry(problem.place).or_default();
+        if !there.iter().any(|at| self.list[*at] == problem) {
+            there.push(self.list.len());
             self.list.push(problem);
         }
     }
@@ -240,21 +222,8 @@ impl Problems {
     }
 
     fn redact(&self, text: &str, place: Option<Place>) -> String {
-        let mut text = self.secrets.redact(&secret::replace(text, &secret::guess(text)));
-        for Hidden { place: origin, value, shown } in &self.hidden {
-            // A short value may be part of many innocent words; as a whole it is always quoted.
-            if value.len() >= 4 {
-                text = text.replace(value.as_str(), shown);
-            }
-            text = text.replace(&format!("`{value}`"), &format!("`{shown}`"));
-            let is_about = place.is_some_and(|place| {
-                place.file == origin.file && place.start < origin.end && origin.start < place.end
-            });
-            if is_about {
-                text = redact_pieces(&text, value, shown);
-            }
-        }
-        text
+        let text = self.secrets.redact(&secret::replace(text, &secret::guess(text)));
+        self.hidden.redact(&text, place)
     }
 }
 
@@ -287,19 +256,6 @@ impl fmt::Debug for Problems {
 }
 
 impl std::error::Error for Problems {}
-
-/// Replaces whatever stands in backticks and is a piece of the value.
-fn redact_pieces(text: &str, value: &str, shown: &str) -> String {
-    let mut pieces: Vec<&str> = text.split('`').collect();
-    let is_closed = pieces.len() % 2 == 1;
-    for (index, piece) in pieces.iter_mut().enumerate() {
-        let is_quoted = is_closed && index % 2 == 1;
-        if is_quoted && !piece.is_empty() && value.contains(*piece) && !shown.contains(*piece) {
-            *piece = shown;
-        }
-    }
-    pieces.join("`")
-}
 
 #[cfg(test)]
 mod tests {

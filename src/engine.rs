@@ -2,12 +2,15 @@
 //! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::generate::World;
+use crate::measure::Clock;
 use crate::measure::End;
 use crate::measure::Feed;
 use crate::measure::Gates;
@@ -18,6 +21,7 @@ use crate::measure::Recorder;
 use crate::measure::Second;
 use crate::measure::Spans;
 use crate::measure::StreamFacts;
+use crate::observe::Witness;
 use crate::pace::nanoseconds;
 use crate::scenario::LatePolicy;
 use crate::scenario::Scenario;
@@ -36,6 +40,7 @@ mod connection;
 mod destination;
 mod events;
 mod flight;
+mod fresh;
 mod gate;
 mod lateness;
 mod mending;
@@ -49,7 +54,6 @@ pub use account::Account;
 pub use destination::Destination;
 
 use breaker::Breaker;
-use clock::Clock;
 use gate::Gate;
 use lateness::Lateness;
 use lateness::Oldest;
@@ -77,6 +81,10 @@ pub struct Job {
     pub feed: Feed,
     /// Who may end it.
     pub stop: Stop,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Who is told what became of what is sent, if anybody observes.
+    pub witness: Option<Witness>,
     /// Who keeps each second.
     pub seconds: SyncSender<Second>,
 }
@@ -94,6 +102,8 @@ struct Shared {
     breaker: Breaker,
     oldest: Oldest,
     census: Census,
+    /// Ways that are lost and not made again yet.
+    away: AtomicUsize,
     /// By series: whether it is of a stream that only sends events, so that any number of a lane's slots
     /// may be under way.
     is_event: Vec<bool>,
@@ -124,13 +134,14 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
     job.warn_of_idle();
     let workers = job.workers.clamp(1, connections);
     let shared = Arc::new(Shared {
-        clock: Clock::start(),
+        clock: job.clock,
         ready: Gate::new(connections),
         warm: Gate::new(connections),
         breaker: Breaker::default(),
         census: Census::new(job.scenario.load.streams.len()),
         is_event: job.events_only(),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
+        away: AtomicUsize::new(0),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
@@ -205,17 +216,30 @@ impl Shared {
         })
     }
 
-    /// Stops a run whose last slot was due longer ago than the scenario lets it drain.
+    /// When the last slot of what is under way is due, and what that is; `None` if only a number of
+    /// slots ends it.
+    fn last_due(&self) -> Option<(u64, &'static str)> {
+        if let Some(began) = self.began() {
+            return Some((began.saturating_add(nanoseconds(self.length()?)), "the last slot"));
+        }
+        let warmup = nanoseconds(self.job.scenario.load.warmup);
+        Some((self.ready.opened()?.saturating_add(warmup), "the warm-up"))
+    }
+
+    /// Stops a run whose last slot was due longer ago than the scenario lets it drain; also if that was
+    /// the last of the warm-up.
     fn end_of_patience(&self, now: u64) {
-        let Some((began, length)) = self.began().zip(self.length()) else { return };
+        let Some((last_due, part)) = self.last_due() else { return };
         let drain = self.job.scenario.load.drain;
-        let until = began.saturating_add(nanoseconds(length)).saturating_add(nanoseconds(drain));
-        if now > until {
+        if now > last_due.saturating_add(nanoseconds(drain)) {
             let drain = format_duration(drain);
-            let reason = format!(
-                "what was due had not settled {drain} after the last slot (`drain`): the target \
-                 did not keep up"
-            );
+            let why = match self.away.load(Ordering::Relaxed) {
+                0 => "the target did not keep up".to_owned(),
+                1 => "a connection was lost and not made again".to_owned(),
+                away => format!("{away} connections were lost and not made again"),
+            };
+            let reason =
+                format!("what was due had not settled {drain} after {part} (`drain`): {why}");
             self.job.stop.tell(stop::Level::Cancel, End::Stopped(reason));
         }
     }

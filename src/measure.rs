@@ -10,6 +10,7 @@
 
 mod bound;
 mod cgroup;
+mod clock;
 mod counters;
 mod failures;
 mod feed;
@@ -17,6 +18,7 @@ mod gate;
 mod generator;
 mod histogram;
 mod judge;
+mod lag;
 mod live;
 mod recorder;
 mod second;
@@ -33,6 +35,7 @@ mod worker;
 
 pub use bound::Bound;
 pub use cgroup::Periods;
+pub use clock::Clock;
 pub use counters::Counters;
 pub use counters::EventCounts;
 pub use counters::Retries;
@@ -56,6 +59,11 @@ pub use generator::cpu_quota;
 pub use generator::thread_usage;
 pub use histogram::Digest;
 pub use histogram::Histogram;
+pub use lag::EXAMPLES_MAX;
+pub use lag::Example;
+pub use lag::Findings;
+pub use lag::LagSummary;
+pub use lag::Verification;
 pub use live::Meter;
 pub use live::Moment;
 pub use live::Timetable;

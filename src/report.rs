@@ -9,6 +9,7 @@ mod keeper;
 mod line_file;
 mod lines;
 mod manifest;
+mod observed;
 mod progress;
 mod series;
 mod terminal;

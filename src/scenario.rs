@@ -66,6 +66,8 @@ pub struct Scenario {
     pub load: Load,
     /// What change data capture needs on the source.
     pub cdc: Cdc,
+    /// Which far ends are read.
+    pub observers: Vec<Observer>,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
     /// When its numbers are worth anything.
@@ -96,10 +98,26 @@ impl Scenario {
         }
     }
 
+    /// How many actions may be in flight on a connection to a target; one where it is observed, so that
+    /// the time between sending and acknowledgement, in which the commit lies, is as short as can be.
+    pub fn in_flight(&self, target: usize, settings: &PostgresTarget) -> u32 {
+        let is_observed = self.observers.iter().any(|observer| observer.target == target);
+        if is_observed { 1 } else { settings.in_flight }
+    }
+
     /// The index of a domain, by its name.
     pub fn domain(&self, name: &str) -> Option<usize> {
         self.domains.iter().position(|domain| domain.schema.name == name)
     }
+}
+
+/// A far end that is read: a logical replication slot in each database of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observer {
+    /// Its name.
+    pub name: String,
+    /// Index into [`Scenario::targets`].
+    pub target: usize,
 }
 
 /// When the run begins, in the data.

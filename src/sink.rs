@@ -1,6 +1,7 @@
 //! Where actions go. Knows no generator: what it gets are [`Action`]s, what it gives are outcomes.
 
 use std::future::Future;
+use std::future::ready;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub trait Sink {
         outcomes: &mut Vec<Outcome>,
     ) -> Poll<Result<(), Lost>>;
 
+    /// Sends what was submitted as far as that takes no waiting, sooner than [`Sink::poll`] would. A way
+    /// that is lost shows there.
+    fn send(&mut self) {}
+
     /// Makes a new way, once. On it, nothing that was in flight can still take effect. May be
     /// called again after an error.
     fn recover(&mut self) -> impl Future<Output = Result<(), Lost>>;
@@ -53,19 +58,27 @@ pub trait Sink {
 
     /// For how long a crash of the destination may take back what it has acknowledged; `None` if
     /// it never does.
-    fn lossy_for(&self) -> Option<Duration>;
+    fn lossy_for(&self) -> Option<Duration> {
+        None
+    }
 
     /// After [`Sink::recover`]: whether the destination has crashed or was restarted since the way
     /// before.
-    fn has_crashed(&self) -> bool;
+    fn has_crashed(&self) -> bool {
+        false
+    }
 
     /// Waits until a crash of the destination cannot take back any more what it has acknowledged.
     /// Only when nothing is in flight. After an error begin again with `recover`.
-    fn make_durable(&mut self) -> impl Future<Output = Result<(), Lost>>;
+    fn make_durable(&mut self) -> impl Future<Output = Result<(), Lost>> {
+        ready(Ok(()))
+    }
 
     /// After [`Sink::recover`], and when everything is resolved: makes the way ready for actions.
     /// After an error begin again with `recover`.
-    fn prepare(&mut self) -> impl Future<Output = Result<(), Lost>>;
+    fn prepare(&mut self) -> impl Future<Output = Result<(), Lost>> {
+        ready(Ok(()))
+    }
 
     /// Takes leave in good order. What is in flight is given up.
     fn close(&mut self) -> impl Future<Output = ()>;

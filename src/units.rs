@@ -1,5 +1,6 @@
 //! Durations, rates, counts and decimals, as people write them: parse and print, nothing else.
 
+mod calendar;
 mod decimal;
 mod hex;
 mod interval;
@@ -8,6 +9,8 @@ mod people;
 mod total;
 mod written;
 
+pub use calendar::DAY_US;
+pub use calendar::civil;
 pub use decimal::Decimal;
 pub use hex::format_hex;
 pub use interval::Clock;

@@ -19,6 +19,7 @@
 )]
 
 mod batch;
+mod check;
 mod engine;
 mod measure;
 mod pacing;
@@ -46,7 +47,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 7] = [
+    let parts: [Part; 8] = [
         ("statements", statements::all),
         ("seed", seed::all),
         ("batch", batch::all),
@@ -54,6 +55,7 @@ fn main() {
         ("engine", engine::actions),
         ("pacing", pacing::all),
         ("memory", engine::memory),
+        ("check", check::all),
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| *word == name) {

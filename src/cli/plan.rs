@@ -17,6 +17,7 @@ use crate::cli::output::Output;
 use crate::cli::plan::content::Changes;
 use crate::cli::plan::content::Content;
 use crate::cli::plan::facts::DatabaseNeeds;
+use crate::cli::plan::facts::EventOutlook;
 use crate::cli::plan::facts::Outlook;
 use crate::cli::plan::facts::StreamOutlook;
 use crate::cli::plan::facts::TableOutlook;
@@ -87,7 +88,12 @@ fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
         .map(|number| load::stream(scenario, (&world, number), &content))
         .collect::<Vec<_>>();
     let changes = changes(&content, &streams);
+    let is_stored = |number: &usize| {
+        let info = world.catalog.table(TableId::of(*number));
+        info.is_sent && info.event.is_none()
+    };
     let tables = (0..world.table_count())
+        .filter(is_stored)
         .map(|number| table(scenario, (&world, number), &content, changes.as_deref()))
         .collect::<Vec<_>>();
     let lasting = (0..streams.len()).map(|number| world.plan(number).length());
@@ -110,6 +116,7 @@ fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
         lanes_needed,
         creates: makes::creates(scenario, &world.catalog),
         warnings: Vec::new(),
+        events: events(scenario, &world, &content, changes.as_deref()),
         streams,
         tables,
     };
@@ -171,6 +178,29 @@ fn table(
     }
 }
 
+/// What is sent of each event.
+fn events(
+    scenario: &Scenario,
+    world: &World,
+    content: &Content,
+    changes: Option<&[Changes]>,
+) -> Vec<EventOutlook> {
+    let tables = world.catalog.tables.iter().enumerate();
+    let events = tables.filter(|(_, table)| table.event.is_some());
+    let outlook = events.map(|(number, table)| {
+        let sent = changes.map(|changes| changes[number].inserted);
+        let each = content.event_bytes[number];
+        EventOutlook {
+            target: scenario.targets[table.target].name.clone(),
+            event: table.name.clone(),
+            sent: sent.map(whole),
+            event_bytes: whole(each),
+            bytes: sent.map(|sent| whole(sent * each)),
+        }
+    });
+    outlook.collect()
+}
+
 fn wal(
     world: &World,
     layout: &Layout,
@@ -185,7 +215,10 @@ fn wal(
     }
     let run = content.streams.iter().zip(streams).map(|(seen, stream)| {
         let mut sum = real(seen.slots - seen.skipped) * Layout::committed();
-        for (number, changes) in seen.changes.iter().enumerate() {
+        let stored = |(number, _): &(usize, &Changes)| {
+            world.catalog.table(TableId::of(*number)).event.is_none()
+        };
+        for (number, changes) in seen.changes.iter().enumerate().filter(stored) {
             let (table, weight) = (TableId::of(number), &content.weights[number]);
             sum += changes.inserted * layout.inserted(table, weight);
             sum += changes.updated * layout.updated(table, weight);

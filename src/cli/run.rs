@@ -11,6 +11,8 @@ use crate::action::StatementKind;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::complain;
+use crate::cli::observe::findings;
+use crate::cli::observe::observe;
 use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Until;
@@ -28,8 +30,10 @@ use crate::engine::Job;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::World;
+use crate::measure::Clock;
 use crate::measure::End;
 use crate::measure::Feed;
+use crate::measure::Findings;
 use crate::measure::Gates;
 use crate::measure::Generator;
 use crate::measure::Phase;
@@ -37,6 +41,7 @@ use crate::measure::Recorder;
 use crate::measure::RunFacts;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
+use crate::observe::Observing;
 use crate::report::Colour;
 use crate::report::FolderError;
 use crate::report::Keeper;
@@ -104,7 +109,8 @@ fn whole(
     let prepared = prepare(&arguments.setup, scenario, Until::Seeded, (feed, stop))?;
     let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
-    let (finished, traffic, mut unwritten) = load(&prepared, workers, (feed, stop))?;
+    let Loaded { finished, traffic, mut unwritten, findings } =
+        load(&prepared, workers, (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
@@ -125,6 +131,7 @@ fn whole(
         generator: Generator::now(),
         watched: finished.judgements.clone(),
         gates: finished.gates.clone(),
+        findings,
     };
     // A run that was stopped before its load has nothing to be judged by.
     let is_judged = finished.end == End::Complete || !finished.streams.is_empty();
@@ -162,17 +169,26 @@ fn workers(asked: Option<u16>, precision: Precision) -> Result<usize, Refusal> {
     )))
 }
 
+/// What came of the load.
+struct Loaded {
+    finished: Finished,
+    /// What clients of message services tell, by the number of the target.
+    traffic: Vec<(usize, Traffic)>,
+    unwritten: Vec<FolderError>,
+    findings: Option<Findings>,
+}
+
 /// The load itself, with what the books must know of it before and after.
 fn load(
     prepared: &Prepared,
     workers: usize,
     (feed, stop): (&Feed, &Stop),
-) -> Result<(Finished, Vec<(usize, Traffic)>, Vec<FolderError>), Refusal> {
+) -> Result<Loaded, Refusal> {
     let domains = 0..prepared.scenario.domains.len();
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {
-        let nothing = Finished::of_nothing(&prepared.world, stop.end());
-        return Ok((nothing, Vec::new(), Vec::new()));
+        let finished = Finished::of_nothing(&prepared.world, stop.end());
+        return Ok(Loaded { finished, traffic: Vec::new(), unwritten: Vec::new(), findings: None });
     }
     for domain in domains.clone() {
         let run = prepared.folder.run();
@@ -183,11 +199,12 @@ fn load(
             })
             .map_err(|error| Refusal::setup(&error))?;
     }
-    let streams = prepared.scenario.load.streams.iter().map(|stream| stream.name.clone()).collect();
-    let keeper =
-        Keeper::start(&prepared.folder, streams).map_err(|error| Refusal::setup(&error))?;
+    let series = prepared.world.series.clone();
+    let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
     let publishers = Publishers::start(prepared, feed)?;
     let destinations = domains.clone().map(|domain| destination(prepared, domain, &publishers));
+    let clock = Clock::start();
+    let observing = observe(prepared, clock).map_err(|error| Refusal::setup(&error))?;
     let job = Job {
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),
@@ -195,15 +212,18 @@ fn load(
         workers,
         feed: feed.clone(),
         stop: stop.clone(),
+        clock,
+        witness: observing.as_ref().map(Observing::witness),
         seconds: keeper.sender(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let traffic = publishers.end();
-    let unkept = keeper.finish();
+    let findings = findings(observing, feed, stop);
+    let unwritten = keeper.finish();
     for domain in domains {
         close_books(prepared, domain, &finished, feed);
     }
-    Ok((finished, traffic, unkept))
+    Ok(Loaded { finished, traffic, unwritten, findings })
 }
 
 /// How far each lane got goes into the books, and sequences beyond our keys. A server that is gone
@@ -259,7 +279,7 @@ fn destination(prepared: &Prepared, number: usize, publishers: &Publishers) -> D
         settings: settings(target),
         catalog: Arc::clone(catalog),
         statements: Arc::new(statements.collect()),
-        in_flight_max: target.in_flight as usize,
+        in_flight_max: scenario.in_flight(domain.target, target) as usize,
         is_pooled: target.is_pooled,
         address,
     };

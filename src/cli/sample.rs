@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::ValueEnum;
+use clap::ValueHint;
 
 use crate::action::Action;
 use crate::action::TableId;
@@ -18,6 +19,9 @@ use crate::scenario::Scenario;
 use crate::scenario::Start;
 use crate::sink::lines::Format;
 use crate::sink::lines::Lines;
+use crate::units::parse_count;
+
+mod judged;
 
 /// Actions that a fingerprint looks at, unless told otherwise.
 pub(super) const FINGERPRINT_ACTIONS: u64 = 100_000;
@@ -47,12 +51,18 @@ pub(crate) struct SampleArguments {
     /// Seeded rows of this table, instead of what the first slots send
     #[arg(long)]
     table: Option<String>,
-    /// How they are written
-    #[arg(long, value_enum, default_value_t = As::Jsonl)]
-    format: As,
-    /// How many rows, or slots
-    #[arg(short = 'n', long = "count", default_value_t = 10)]
-    count: u64,
+    /// How they are written: JSON lines unless said otherwise
+    #[arg(long, value_enum)]
+    format: Option<As>,
+    /// How many rows, or slots: 10, or 100k with `--judge`
+    #[arg(short = 'n', long = "count", value_parser = parse_count)]
+    count: Option<u64>,
+    /// Print nothing of them, but whether they follow the laws that the schemas declare
+    #[arg(long, conflicts_with = "table")]
+    judge: bool,
+    /// Judge them by what this scenario declares, which has the same tables and streams
+    #[arg(long, value_name = "SCENARIO", requires = "judge", value_hint = ValueHint::FilePath)]
+    against: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -64,6 +74,9 @@ enum As {
     /// Statements
     Sql,
 }
+
+const COUNT: u64 = 10;
+const COUNT_JUDGED: u64 = 100_000;
 
 /// `fingerprint`.
 #[derive(Debug, Args)]
@@ -84,8 +97,12 @@ pub(super) fn sample(arguments: &SampleArguments) -> u8 {
         Ok(scenario) => scenario,
         Err(refusal) => return refusal.report(),
     };
+    if arguments.judge {
+        return judged::judge(arguments, &scenario);
+    }
     let world = timeless(&scenario);
-    let format = match arguments.format {
+    let count = arguments.count.unwrap_or(COUNT);
+    let format = match arguments.format.unwrap_or(As::Jsonl) {
         As::Jsonl => Format::Jsonl,
         As::Csv => Format::Csv,
         As::Sql => Format::Sql,
@@ -93,9 +110,9 @@ pub(super) fn sample(arguments: &SampleArguments) -> u8 {
     let mut lines = Lines::new(Arc::clone(&world.catalog), format);
     let mut output = Output::default();
     match &arguments.table {
-        None => actions(&world, arguments.count, (&mut lines, &mut output)),
+        None => actions(&world, count, (&mut lines, &mut output)),
         Some(name) => match find(&world, name) {
-            Ok(table) => rows(&world, table, arguments.count, (&mut lines, &mut output)),
+            Ok(table) => rows(&world, table, count, (&mut lines, &mut output)),
             Err(refusal) => return refusal.report(),
         },
     }

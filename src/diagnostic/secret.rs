@@ -64,10 +64,14 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
     if is_named {
         found.push(0..scalar.len());
     } else {
-        found.extend(scalar.match_indices("://").filter_map(|(at, _)| in_url(scalar, at + 3)));
+        found.extend(in_urls(scalar));
+        let is_url = scalar.contains("://");
+        let ends_parameter: fn(char) -> bool = |c| c.is_whitespace() || c == '&';
+        let is_end = if is_url { ends_parameter } else { char::is_whitespace };
+        let mut end = Next::of(scalar, is_end);
         let lower = scalar.to_ascii_lowercase();
         for (at, word) in lower.match_indices("password") {
-            found.extend(in_pairs(scalar, at + word.len()));
+            found.extend(in_pairs(scalar, at + word.len(), &mut end));
         }
     }
     let found = found.into_iter().filter_map(|range| without_reference(scalar, range));
@@ -76,11 +80,19 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
 
 /// The same for a text of which nothing is known, because it is not YAML.
 pub(super) fn guess(text: &str) -> Vec<Range<usize>> {
-    let urls = text.match_indices("://").filter_map(|(at, _)| in_url(text, at + 3));
+    let mut found = in_urls(text);
     let lower = text.to_ascii_lowercase();
-    let named = lower.match_indices("password");
-    let named = named.filter_map(|(at, word)| behind_name(text, at + word.len()));
-    let found = urls.chain(named).filter_map(|range| without_reference(text, range));
+    let mut ends = Ends {
+        mark: Next::of(text, |c| ENDS.contains(&c)),
+        space: Next::of(text, char::is_whitespace),
+        brace: Next::of(text, |c| c == '}'),
+        quote: Next::of(text, |c| c == '"'),
+        apostrophe: Next::of(text, |c| c == '\''),
+    };
+    for (at, word) in lower.match_indices("password") {
+        found.extend(behind_name(text, at + word.len(), &mut ends));
+    }
+    let found = found.into_iter().filter_map(|range| without_reference(text, range));
     merged(found.filter(|range| !range.is_empty()).collect())
 }
 
@@ -122,22 +134,29 @@ pub(super) fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
     apart
 }
 
-/// `user:password@host`: an `@` may be part of the password, so the last one counts.
-fn in_url(text: &str, start: usize) -> Option<Range<usize>> {
-    let rest = &text[start..];
-    let end = rest.find(|c: char| c.is_whitespace() || "\"'`".contains(c)).unwrap_or(rest.len());
-    let at = rest[..end].rfind('@')?;
-    let colon = rest[..at].find(':')?;
-    Some(start + colon + 1..start + at)
+/// Each `user:password@host`: an `@` may be part of the password, so the last one counts. What looks
+/// like a URL inside of another is part of that.
+fn in_urls(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut done = 0;
+    while let Some(start) = text[done..].find("://").map(|at| done + at + 3) {
+        let rest = &text[start..];
+        let end =
+            rest.find(|c: char| c.is_whitespace() || "\"'`".contains(c)).unwrap_or(rest.len());
+        let at = rest[..end].rfind('@');
+        let colon = at.and_then(|at| rest[..at].find(':'));
+        found.extend(at.zip(colon).map(|(at, colon)| start + colon + 1..start + at));
+        done = start + end;
+    }
+    found
 }
 
 /// `password = 'it\'s'`, as in the key-value pairs of libpq, or `password=secret&…` in a URL.
-fn in_pairs(text: &str, start: usize) -> Option<Range<usize>> {
+fn in_pairs(text: &str, start: usize, end: &mut Next<'_>) -> Option<Range<usize>> {
     let value = text[start..].trim_start().strip_prefix('=')?.trim_start();
     let from = text.len() - value.len();
     let Some(quoted) = value.strip_prefix('\'') else {
-        let is_end = |c: char| c.is_whitespace() || c == '&' && text.contains("://");
-        return Some(from..from + value.find(is_end).unwrap_or(value.len()));
+        return Some(from..end.behind(from).unwrap_or(text.len()));
     };
     let mut characters = quoted.char_indices();
     while let Some((at, character)) = characters.next() {
@@ -151,20 +170,53 @@ fn in_pairs(text: &str, start: usize) -> Option<Range<usize>> {
 }
 
 /// `password: secret`, `application_password: "secret"`, `password=secret`.
-fn behind_name(text: &str, start: usize) -> Option<Range<usize>> {
+fn behind_name(text: &str, start: usize, ends: &mut Ends<'_>) -> Option<Range<usize>> {
     let unquoted = text[start..].trim_start_matches(['"', '\'']).trim_start_matches([' ', '\t']);
     // `${PASSWORD:-secret}` is named by its variable.
     let behind = unquoted.strip_prefix(":-").or_else(|| unquoted.strip_prefix([':', '=']))?;
     let value = behind.trim_start_matches([' ', '\t']);
     let from = text.len() - value.len();
-    let quote = value.chars().next().filter(|first| "\"'".contains(*first));
-    let inner = usize::from(quote.is_some());
-    let end = match quote {
-        Some(quote) => value[1..].find(quote).map_or(value.len(), |at| at + 1),
-        None if value.starts_with("${") => value.find('}').map_or(value.len(), |at| at + 1),
-        None => value.find(ENDS).or_else(|| value.find(char::is_whitespace)).unwrap_or(value.len()),
+    let (inner, end) = match value.chars().next() {
+        Some('"') => (1, ends.quote.behind(from + 1)),
+        Some('\'') => (1, ends.apostrophe.behind(from + 1)),
+        _ if value.starts_with("${") => (0, ends.brace.behind(from).map(|at| at + 1)),
+        _ => (0, ends.mark.behind(from).or_else(|| ends.space.behind(from))),
     };
-    Some(from + inner..from + end)
+    Some(from + inner..end.unwrap_or(text.len()))
+}
+
+/// What may end a password behind its name.
+struct Ends<'a> {
+    mark: Next<'a>,
+    space: Next<'a>,
+    brace: Next<'a>,
+    quote: Next<'a>,
+    apostrophe: Next<'a>,
+}
+
+/// Where the next character of a kind stands. It looks at no stretch of the text twice, so a text
+/// that says `password` thousands of times costs no more than another of its length.
+struct Next<'a> {
+    text: &'a str,
+    is_it: fn(char) -> bool,
+    /// From where it was looked for last, and where it was.
+    from: usize,
+    found: Option<usize>,
+}
+
+impl<'a> Next<'a> {
+    fn of(text: &'a str, is_it: fn(char) -> bool) -> Self {
+        Self { text, is_it, from: 0, found: text.find(is_it) }
+    }
+
+    /// At this byte or behind it, if there is one.
+    fn behind(&mut self, at: usize) -> Option<usize> {
+        if at < self.from || self.found.is_some_and(|found| found < at) {
+            self.found = self.text[at..].find(self.is_it).map(|found| at + found);
+            self.from = at;
+        }
+        self.found
+    }
 }
 
 /// Of `${NAME:-default}` the default, of `${NAME}` nothing, of anything else all.

@@ -8,8 +8,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
-use crate::engine::clock::Clock;
 use crate::engine::clock::Timer;
+use crate::measure::Clock;
 use crate::scenario::Precision;
 
 /// The alarm of a worker: rung by [`ring`], heard by [`Sleeper`]s.

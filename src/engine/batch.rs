@@ -34,7 +34,7 @@ pub(super) struct Batch {
     /// When the first of them was taken.
     opened_ns: u64,
     /// Its place among all of its connection; 0 while it is open. Both halves of one have the same.
-    order: u64,
+    pub(super) order: u64,
     /// Attempts so far.
     pub(super) tries: u32,
     /// How often it lost against another transaction.
@@ -43,8 +43,12 @@ pub(super) struct Batch {
     pub(super) refusal: Option<ErrorClass>,
     /// When its rows were first sent.
     pub(super) sent: u64,
+    /// When they were last sent, if anybody observes.
+    pub(super) submitted_ns: u64,
     /// A crash took it back after it had been acknowledged and recorded.
     pub(super) was_acknowledged: bool,
+    /// Until when it rests, on the run's clock, before it is tried again; 0 if it does not.
+    pub(super) rests_until: u64,
 }
 
 /// One slot of a batch: an action, which is a row or some.
@@ -95,6 +99,14 @@ impl Batch {
     }
 }
 
+/// A lane that waits until fewer batches do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) lane: usize,
+    /// The stream of its next slot.
+    pub(super) stream: u16,
+}
+
 /// The batches of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Batches {
@@ -105,7 +117,7 @@ pub(super) struct Batches {
     /// By their tickets.
     in_flight: Vec<Option<Batch>>,
     /// Lanes that have slots to take, and wait until fewer batches do.
-    pub(super) held: Vec<usize>,
+    pub(super) held: Vec<Held>,
     /// Acknowledged ones that a crash of the server could still take back, oldest first.
     fresh: VecDeque<(u64, Batch)>,
     fresh_rows: usize,
@@ -121,9 +133,13 @@ impl Batches {
         ticket & BATCH != 0 && ticket != Ticket::MAX
     }
 
-    /// Whether no more slots are to be taken for now.
-    pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= WAITING_MAX
+    /// Whether no more slots are to be taken for now that may go one of these ways.
+    pub(super) fn is_full(&self, sinks: impl IntoIterator<Item = usize>) -> bool {
+        if self.waiting.len() < WAITING_MAX {
+            return false;
+        }
+        let waiting = |sink: usize| self.waiting.iter().filter(|batch| batch.sink == sink).count();
+        sinks.into_iter().any(|sink| waiting(sink) >= WAITING_MAX)
     }
 
     /// Whether there is nothing at all under way.
@@ -150,7 +166,9 @@ impl Batches {
                 losses: 0,
                 refusal: None,
                 sent: 0,
+                submitted_ns: 0,
                 was_acknowledged: false,
+                rests_until: 0,
             });
             self.open.len() - 1
         });
@@ -168,11 +186,20 @@ impl Batches {
         self.waiting.push_back(batch);
     }
 
-    /// When the next open one is to be sent as it is, by how long each stream's may linger.
-    pub(super) fn linger_until(&self, linger: impl Fn(u16) -> Duration) -> Option<u64> {
+    /// When the next open one is to be sent as it is, by how long each stream's may linger, or one has
+    /// rested: after `now`.
+    pub(super) fn ready_at(&self, linger: impl Fn(u16) -> Duration, now: u64) -> Option<u64> {
         let until =
             |batch: &Batch| batch.opened_ns.saturating_add(nanoseconds(linger(batch.stream)));
-        self.open.iter().map(until).min()
+        let rested = self.waiting.iter().map(|batch| batch.rests_until).filter(|at| *at > now);
+        self.open.iter().map(until).chain(rested).min()
+    }
+
+    /// Nothing more can come: all are ready to be sent as they are.
+    pub(super) fn shut_all(&mut self) {
+        while !self.open.is_empty() {
+            self.shut(0);
+        }
     }
 
     /// Those that have lingered long enough are ready to be sent.
@@ -184,9 +211,10 @@ impl Batches {
         }
     }
 
-    /// The next to be sent on a way, if there may be one more in flight.
-    pub(super) fn next(&mut self, sink: usize) -> Option<Batch> {
-        let at = self.waiting.iter().position(|batch| batch.sink == sink)?;
+    /// The next to be sent on a way, if there may be one more in flight. What rests is left out.
+    pub(super) fn next(&mut self, sink: usize, now: u64) -> Option<Batch> {
+        let is_ready = |batch: &Batch| batch.sink == sink && batch.rests_until <= now;
+        let at = self.waiting.iter().position(is_ready)?;
         let there = self.in_flight.iter().flatten().filter(|batch| batch.sink == sink);
         let (count, rows) =
             there.fold((0, 0), |(count, rows), batch| (count + 1, rows + batch.rows.len()));

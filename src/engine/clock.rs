@@ -1,36 +1,13 @@
-//! The run's clock, and a timer on it that is finer than the async runtime's.
+//! A timer on the run's clock that is finer than the async runtime's.
 
 use std::task::Context;
 use std::task::Poll;
 
+use crate::measure::Clock;
 #[cfg(not(target_os = "linux"))]
 pub(super) use portable::Timer;
 #[cfg(target_os = "linux")]
 pub(super) use precise::Timer;
-
-/// Nanoseconds since the run began, monotonic. One for all workers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    zero: std::time::Duration,
-}
-
-impl Clock {
-    /// Begins now.
-    pub(super) fn start() -> Self {
-        Self { zero: monotonic() }
-    }
-
-    /// The time.
-    pub(super) fn now(&self) -> u64 {
-        crate::pace::nanoseconds(monotonic().saturating_sub(self.zero))
-    }
-}
-
-fn monotonic() -> std::time::Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    std::time::Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
-}
 
 /// On Linux: a timer of the kernel with absolute times, woken through the reactor. The runtime's
 /// own timers have a resolution of a millisecond.
@@ -115,7 +92,7 @@ mod precise {
         }
 
         fn arm(&mut self, at: u64) {
-            let until = self.clock.zero + std::time::Duration::from_nanos(at);
+            let until = self.clock.absolute(at);
             let value = Timespec {
                 tv_sec: i64::try_from(until.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: until.subsec_nanos().into(),

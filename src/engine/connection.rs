@@ -13,12 +13,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::action::Action;
 use crate::engine::Destination;
 use crate::engine::Shared;
-use crate::engine::account::Effect;
 use crate::engine::agenda::Agenda;
 use crate::engine::alarm::Alarm;
 use crate::engine::alarm::Sleeper;
@@ -29,9 +26,9 @@ use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
 use crate::engine::mending::Mending;
 use crate::engine::stop::Level;
+use crate::engine::stop::Listener;
 use crate::engine::worker::Records;
 use crate::generate::Decision;
-use crate::generate::Due;
 use crate::generate::Lane;
 use crate::generate::RowId;
 use crate::generate::Turn;
@@ -49,12 +46,16 @@ mod late;
 mod lost;
 mod parts;
 mod rest;
+mod schedule;
 mod sessions;
 mod settle;
+mod tell;
 mod wait;
 
 /// Slots taken before what they became is sent.
 const TURN_MAX: usize = 256;
+/// Slots that a lane of an unlimited stream takes at a time, where it waits for no answer.
+const BURST: usize = 64;
 
 /// A connection, its lanes, and what is under way.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ pub(super) struct Connection {
     /// Wakes it, some time after its time has come at most.
     sleeper: Sleeper,
     wake_ns: u64,
-    stop: watch::Receiver<Level>,
+    stop: Listener,
     period: Period,
     /// Lanes whose action rests before it is tried again, by the end of the rest.
     resting: BinaryHeap<Reverse<(u64, usize)>>,
@@ -142,7 +143,7 @@ impl Connection {
             routes: routes.collect(),
             sleeper: alarm.sleeper(),
             wake_ns: alarm.wake_ns(),
-            stop: shared.job.stop.watch(),
+            stop: shared.job.stop.listen(),
             period: Period::WarmUp(0),
             resting: BinaryHeap::new(),
             outcomes: Vec::new(),
@@ -182,89 +183,13 @@ impl Connection {
         self.end().await;
     }
 
-    /// Whether every lane has come to its end and nothing is under way.
-    fn is_done(&self) -> bool {
-        // Whoever has nothing to do in the warm-up is waited for at its end all the same.
-        let is_warming = matches!(self.period, Period::WarmUp(_));
-        // A way that is being made may show that something must be sent again.
-        let is_mending = self.routes.iter().any(|route| route.mending.is_some());
-        !is_warming && !is_mending && self.agenda.is_empty() && self.is_quiet()
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.batches.is_quiet()
-            && self.events.is_quiet()
-            && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
-    }
-
-    /// Whether its warm-up is over.
-    fn is_settled(&self) -> bool {
-        matches!(self.period, Period::WarmUp(_)) && self.agenda.is_empty() && self.is_quiet()
-    }
-
-    /// Puts a lane's next slot on the agenda, if it has one.
-    fn schedule(&mut self, number: usize, now: u64) {
-        if self.lanes[number].is_noted {
-            return;
-        }
-        let Some(due) = self.lanes[number].lane.peek() else { return };
-        if self.lanes[number].session.is_some() {
-            return self.schedule_session(number, &due, now);
-        }
-        let world = &self.shared.job.world;
-        let boundary = world.plan_of(due.stream).boundary_ns();
-        let Some(intended) = self.intended(&self.lanes[number], &due) else {
-            return self.schedule_unlimited(number, due, now);
-        };
-        if matches!(self.period, Period::WarmUp(_)) && due.planned_ns >= boundary {
-            // Its warm-up is over: it goes on when everybody's is.
-            return;
-        }
-        let factor = self.late(due.stream).factor;
-        let release = self.lanes[number].catch_up.release(intended, due.planned_ns, factor);
-        self.note(number, release, due.planned_ns);
-    }
-
-    /// An unlimited stream goes on until the clock, or its limit, says stop.
-    fn schedule_unlimited(&mut self, number: usize, due: Due, now: u64) {
-        let plan = self.shared.job.world.plan_of(due.stream);
-        match self.period {
-            Period::WarmUp(began) if now >= began + plan.boundary_ns() => return,
-            Period::WarmUp(_) => {}
-            Period::Measuring(began) => {
-                let length = plan.measured().map(crate::pace::nanoseconds);
-                let is_over = length.is_some_and(|length| now >= began.saturating_add(length));
-                if is_over || self.lanes[number].left == Some(0) {
-                    return;
-                }
-            }
-        }
-        self.note(number, now, due.planned_ns);
-    }
-
-    fn note(&mut self, number: usize, release: u64, planned_ns: u64) {
-        self.lanes[number].catch_up.note(release);
-        self.lanes[number].is_noted = true;
-        self.agenda.add(release, planned_ns, number);
-    }
-
-    /// When a slot of a lane is due on the run's clock; `None` in an unlimited stream.
-    fn intended(&self, lane: &LaneRun, due: &Due) -> Option<u64> {
-        if let Some(session) = &lane.session {
-            return Some(session.intended(due.planned_ns));
-        }
-        let plan = self.shared.job.world.plan_of(due.stream);
-        let boundary = plan.boundary_ns();
-        plan.is_open().then(|| match self.period {
-            Period::WarmUp(began) => began + due.planned_ns,
-            Period::Measuring(began) => began + due.planned_ns.saturating_sub(boundary),
-        })
-    }
-
     /// Takes the slots that are due.
     fn take_due(&mut self) {
         for _ in 0..TURN_MAX {
             // Read again for each: what the ones before it took is our own lateness.
+            if self.agenda.is_empty() {
+                return;
+            }
             let now = self.shared.clock.now();
             let Some(number) = self.agenda.take(now) else { return };
             self.lanes[number].is_noted = false;
@@ -298,27 +223,43 @@ impl Connection {
         lane.catch_up.took(due.planned_ns, now, self.wake_ns);
         let is_closed = lane.session.is_some();
         let stamps = Stamps { intended, picked, is_closed, ..Stamps::default() };
+        if self.count_taken(number, &decision, (stamps.due(), false)) {
+            self.begin_flight(number, decision, stamps, now);
+        } else {
+            self.go_on(number, now);
+        }
+    }
+
+    /// Counts a slot that was decided, due at `due`. Returns whether it is to be sent.
+    fn count_taken(
+        &mut self,
+        number: usize,
+        decision: &Decision,
+        (due, is_late): (u64, bool),
+    ) -> bool {
         let mut records = self.records.borrow_mut();
-        for (series, why) in lane.lane.unscheduled() {
+        for (series, why) in self.lanes[number].lane.unscheduled() {
             let counters = &mut records.recorder.stream(usize::from(series)).counters;
             match why {
                 Unscheduled::AfterEnd => counters.after_end += 1,
                 Unscheduled::Crowded => counters.crowded_out += 1,
             }
         }
-        let stream = records.recorder.stream(usize::from(due.stream));
-        let counters = &mut stream.at(stamps.due()).counters;
+        let is_skipped = decision.turn == Turn::Skip;
+        let counters = &mut records.recorder.stream(usize::from(decision.stream)).at(due).counters;
         counters.scheduled += 1;
-        if decision.turn == Turn::Fallback {
-            counters.fallbacks += 1;
-        }
-        if decision.turn == Turn::Skip {
-            counters.skipped += 1;
-            drop(records);
-            return self.go_on(number, now);
-        }
-        drop(records);
-        self.begin_flight(number, decision, stamps, now);
+        counters.fallbacks += u64::from(decision.turn == Turn::Fallback);
+        counters.skipped += u64::from(is_late || is_skipped);
+        counters.late += u64::from(is_late && !is_skipped);
+        !is_late && !is_skipped
+    }
+
+    /// A lane that was held for want of room goes on.
+    fn let_go(&mut self, number: usize, now: u64) {
+        let lane = &mut self.lanes[number];
+        lane.idle_since = now;
+        lane.is_noted = false;
+        self.schedule(number, now);
     }
 
     /// A decision that acts goes to its database, as soon as there is room.
@@ -326,7 +267,7 @@ impl Connection {
         let flight = Flight::new(decision, stamps);
         debug_assert!(self.lanes[number].flight.is_none(), "a lane has one action under way");
         self.lanes[number].flight = Some(flight);
-        if self.is_too_late(number, now) {
+        if let Some(now) = self.too_late_at(number) {
             self.leave_out(number);
             return self.go_on(number, now);
         }
@@ -367,19 +308,26 @@ impl Connection {
     fn fill(&mut self) {
         self.wake_rested();
         for route in 0..self.routes.len() {
-            while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
-                let Some(number) = self.routes[route].queue.pop_front() else { break };
-                let now = self.shared.clock.now();
-                if self.is_too_late(number, now) {
-                    self.leave_out(number);
-                    self.idle(number, now);
-                } else {
-                    self.submit(route, number);
-                }
-            }
+            self.fill_route(route);
         }
         self.fill_batches();
         self.fill_events();
+    }
+
+    /// Submits what waits for room on a route. Returns whether there was something.
+    fn fill_route(&mut self, route: usize) -> bool {
+        let mut has_submitted = false;
+        while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
+            let Some(number) = self.routes[route].queue.pop_front() else { break };
+            if let Some(now) = self.too_late_at(number) {
+                self.leave_out(number);
+                self.idle(number, now);
+            } else {
+                self.submit(route, number);
+                has_submitted = true;
+            }
+        }
+        has_submitted
     }
 
     fn submit(&mut self, route: usize, number: usize) {
@@ -388,8 +336,7 @@ impl Connection {
         let ticket = u32::try_from(number).unwrap_or(u32::MAX);
         let receipt = self.routes[route].sink.submit(ticket, &self.action);
         flight.horizon = receipt.horizon;
-        flight.effects.clear();
-        flight.effects.extend(self.action.operations().iter().map(Effect::from));
+        flight.note_effects(&self.action);
         let mut records = self.records.borrow_mut();
         records.account.handed_over(&flight.effects, receipt.bytes);
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
@@ -401,6 +348,11 @@ impl Connection {
         } else if flight.tries > 0 {
             counters.retries += 1;
             counters.retries_after.count(flight.refusal.take(), 1);
+        }
+        if flight.attempts == 0 {
+            flight.submitted_ns = flight.stamps.sent;
+        } else if self.shared.job.witness.is_some() {
+            flight.submitted_ns = self.shared.clock.now();
         }
         flight.tries += 1;
         flight.attempts += 1;

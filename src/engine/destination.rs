@@ -115,6 +115,10 @@ impl Sink for AnySink {
         each!(self, sink => sink.poll(context, outcomes), Poll::Pending)
     }
 
+    fn send(&mut self) {
+        each!(self, sink => sink.send(), ());
+    }
+
     async fn recover(&mut self) -> Result<(), Lost> {
         each!(self, sink => sink.recover().await, away())
     }

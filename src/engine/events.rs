@@ -20,7 +20,7 @@ pub(super) struct Sent {
     pub(super) row: Row,
     pub(super) effects: SmallVec<[Effect; 2]>,
     /// When it was handed over.
-    pub(super) sent: u64,
+    pub(super) at: u64,
 }
 
 /// Slots in flight on a connection, and lanes that wait until there are fewer.

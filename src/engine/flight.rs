@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -10,6 +9,7 @@ use crate::action::Action;
 use crate::engine::account::Effect;
 use crate::engine::account::LaneAccount;
 use crate::engine::catch_up::CatchUp;
+use crate::engine::fresh::Fresh;
 use crate::engine::session::Session;
 use crate::generate::Decision;
 use crate::generate::Lane;
@@ -39,7 +39,7 @@ pub(super) struct LaneRun {
     /// Rows that missed an update because it failed: as many as went wrong.
     pub(super) behind: HashSet<RowId>,
     /// Acknowledged actions that a crash of the server could still take back, oldest first.
-    pub(super) fresh: VecDeque<(u64, Flight)>,
+    pub(super) fresh: VecDeque<Fresh>,
     /// The rows that those made.
     pub(super) born: HashSet<RowId>,
     /// When the newest was acknowledged of those that are not kept in mind, though a crash could
@@ -61,6 +61,8 @@ pub(super) struct Flight {
     /// The part: see [`World::part_from`]. Those before it were acknowledged.
     pub(super) part: usize,
     pub(super) stamps: Stamps,
+    /// When its last attempt was sent, if anybody observes.
+    pub(super) submitted_ns: u64,
     /// Attempts at all parts so far.
     pub(super) attempts: u32,
     /// Attempts at this part so far.
@@ -89,6 +91,7 @@ impl Flight {
             decision,
             part: 0,
             stamps,
+            submitted_ns: 0,
             attempts: 0,
             tries: 0,
             effects: SmallVec::new(),
@@ -118,6 +121,12 @@ impl Flight {
         self.horizon = 0;
     }
 
+    /// Notes what it does, as it was rendered.
+    pub(super) fn note_effects(&mut self, action: &Action) {
+        self.effects.clear();
+        self.effects.extend(action.operations().iter().map(Effect::from));
+    }
+
     /// Fills `action` with what is to be sent, or looked for.
     pub(super) fn render(&self, world: &World, action: &mut Action) {
         world.render_part(&self.decision, self.part, action);
@@ -126,45 +135,7 @@ impl Flight {
     }
 }
 
-/// So many acknowledged actions are kept in mind, over all lanes, and in each at least.
-const FRESH_MAX: usize = 1 << 17;
-const FRESH_MIN: usize = 256;
-
 impl LaneRun {
-    /// Keeps an acknowledged action in mind for as long as a crash may take it back.
-    pub(super) fn remember(
-        &mut self,
-        flight: Flight,
-        now: u64,
-        lossy_for: Duration,
-        (world, rows): (&World, &mut Vec<RowId>),
-    ) {
-        let most = (FRESH_MAX / self.lane.lanes() as usize).max(FRESH_MIN);
-        let lossy_ns = crate::pace::nanoseconds(lossy_for);
-        while let Some((at, _)) = self.fresh.front()
-            && (self.fresh.len() >= most || now.saturating_sub(*at) > lossy_ns)
-        {
-            if now.saturating_sub(*at) <= lossy_ns {
-                self.forgotten = Some(*at);
-            }
-            if let Some((_, settled)) = self.fresh.pop_front()
-                && !self.born.is_empty()
-            {
-                rows.clear();
-                world.makes(&settled.decision, rows);
-                for row in rows.iter() {
-                    self.born.remove(row);
-                }
-            }
-        }
-        if world.has_deletes() {
-            rows.clear();
-            world.makes(&flight.decision, rows);
-            self.born.extend(rows.drain(..));
-        }
-        self.fresh.push_back((now, flight));
-    }
-
     /// A lane of a group of streams.
     pub(super) fn new(world: &World, lane: Lane, group: usize) -> Self {
         let account = LaneAccount::new(group, lane.index(), lane.lanes());

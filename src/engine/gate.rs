@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
-use crate::engine::clock::Clock;
+use crate::measure::Clock;
 
 /// What follows begins so long after the last connection has arrived, so that all have heard.
 const LEAD_NS: u64 = 20_000_000;

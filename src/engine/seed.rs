@@ -13,7 +13,6 @@ use deadpool_postgres::Pool;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
-use crate::action::Action;
 use crate::action::TableId;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
@@ -224,11 +223,9 @@ impl Seeding {
             chunk: i64::try_from(chunk.number).unwrap_or(i64::MAX),
         });
         let mut numbers = chunk.first..chunk.end;
-        let mut action = Action::default();
         let rows = copy::load(client, table, marker, |rows| {
             let Some(number) = numbers.next() else { return false };
-            self.world.render_seeded(chunk.table, number, &mut action);
-            rows.add(&action);
+            self.world.write_seeded(chunk.table, number, rows);
             true
         });
         let rows = rows.await?;

@@ -1,10 +1,15 @@
 //! How a run is told to end: by a signal, by a policy, or because it is done.
 
+use std::fmt::Debug;
+use std::fmt::Formatter;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
 
 use tokio::sync::watch;
 
@@ -34,6 +39,34 @@ pub struct Stop {
 struct Told {
     end: Option<End>,
     at_ns: Option<u64>,
+}
+
+type Changed = Pin<Box<dyn Future<Output = watch::Receiver<Level>>>>;
+
+/// Hears of changes of level. It keeps its place among those who wait from one poll to the next, which
+/// spares taking it anew with each action.
+pub(super) struct Listener {
+    changed: Changed,
+}
+
+impl Listener {
+    fn changed(mut level: watch::Receiver<Level>) -> Changed {
+        Box::pin(async move {
+            let _ = level.changed().await;
+            level
+        })
+    }
+
+    /// Ready once for each change.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.changed.as_mut().poll(context).map(|level| self.changed = Self::changed(level))
+    }
+}
+
+impl Debug for Listener {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Listener").finish_non_exhaustive()
+    }
 }
 
 impl Default for Stop {
@@ -82,6 +115,11 @@ impl Stop {
     /// To wait for a change of level.
     pub fn watch(&self) -> watch::Receiver<Level> {
         self.level.subscribe()
+    }
+
+    /// To be polled for a change of level, again and again.
+    pub(super) fn listen(&self) -> Listener {
+        Listener { changed: Listener::changed(self.watch()) }
     }
 
     fn told(&self) -> std::sync::MutexGuard<'_, Told> {

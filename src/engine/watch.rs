@@ -28,6 +28,7 @@ use crate::measure::Spans;
 use crate::measure::Timetable;
 use crate::measure::Watch;
 use crate::measure::Window;
+use crate::observe::Witness;
 
 /// So long after the end of a second workers have handed it over, unless they are late.
 const LOOK_AFTER_NS: u64 = 100_000_000;
@@ -132,6 +133,7 @@ impl<'a> Watcher<'a> {
             phase: second.phase,
             left: shared.left(at_ns),
             streams: self.lines(&second, at_ns),
+            observed_p99_ns: shared.job.witness.as_ref().and_then(Witness::lag_p99_ns),
             tripped: self.gates.tripped().iter().cloned().chain(self.watch.breached()).collect(),
         };
         shared.job.feed.tick(live);

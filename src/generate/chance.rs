@@ -20,12 +20,10 @@ use crate::schema::Invented;
 use crate::schema::Pattern;
 use crate::schema::Size;
 use crate::schema::TextUnit;
+use crate::units::DAY_US;
 
 /// Half of the distance of two doubles below 1, so that a share is never 0.
 const HALF_STEP: f64 = 1.0 / 18_014_398_509_481_984.0;
-
-/// Microseconds of a day.
-const DAY_US: i64 = 86_400_000_000;
 
 /// A fill that needs nothing but chance.
 #[derive(Debug, Clone)]

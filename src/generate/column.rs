@@ -2,20 +2,21 @@
 //! what its references name.
 
 use crate::action::Action;
+use crate::action::Cell;
 use crate::action::TableId;
+use crate::action::Take;
 use crate::action::Value;
 use crate::generate::chance::Chance;
 use crate::generate::dependent::Dependent;
-use crate::generate::derive::derived;
 use crate::generate::invent::email;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::key::key_of;
 use crate::generate::moment::Moment;
-use crate::generate::pick::rank;
 use crate::generate::typed;
 use crate::generate::typed::TypedFiller;
+use crate::generate::words;
 use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
@@ -41,76 +42,30 @@ pub(super) struct Column {
 /// A fill, made ready: see [`crate::schema::Fill`].
 #[derive(Debug, Clone)]
 pub(super) enum Filler {
-    Sequence {
-        start: i64,
-    },
+    Sequence { start: i64 },
     Uuid,
     Id,
     Constant(Constant),
-    Whole {
-        min: i64,
-        count: u64,
-    },
-    Decimal {
-        min: i64,
-        count: u64,
-        scale: u8,
-    },
-    Real {
-        min: f64,
-        width: f64,
-    },
-    Lognormal {
-        mu: f64,
-        sigma: f64,
-    },
-    Weighted {
-        values: Vec<Constant>,
-        shares: Vec<f64>,
-    },
-    Listed {
-        values: Vec<Constant>,
-        then: Box<Filler>,
-    },
-    Words {
-        min: u32,
-        max: u32,
-    },
+    Whole { min: i64, count: u64 },
+    Decimal { min: i64, count: u64, scale: u8 },
+    Real { min: f64, width: f64 },
+    Lognormal { mu: f64, sigma: f64 },
+    Weighted { values: Vec<Constant>, shares: Vec<f64> },
+    Listed { values: Vec<Constant>, then: Box<Filler> },
+    Words { min: u32, max: u32 },
     Name(NamePart),
-    Email {
-        from: Option<usize>,
-    },
-    EventTime {
-        offset_min: i64,
-        offset_count: u64,
-    },
+    Email { from: Option<usize> },
+    EventTime { offset_min: i64, offset_count: u64 },
     Moment(Box<Moment>),
-    Reference {
-        table: TableId,
-        column: usize,
-        parent: ParentRow,
-    },
-    Lookup {
-        through: usize,
-        table: TableId,
-        column: usize,
-    },
-    /// As a lookup, of a column that is made from others of its row: these, in the order in which they
-    /// are filled.
-    LookupMade {
-        through: usize,
-        table: TableId,
-        columns: Vec<usize>,
-    },
+    Reference { table: TableId, column: usize, parent: ParentRow },
+    Lookup { through: usize, table: TableId, column: usize },
+    // As a lookup, of a column that is made from others of its row: these, in the order in which they
+    // are filled.
+    LookupMade { through: usize, table: TableId, columns: Vec<usize> },
     Derived(Expression),
-    State {
-        names: Vec<Constant>,
-    },
-    /// Where the row of a decided reference is on its walk: this place among the row's parents.
-    Watched {
-        at: usize,
-        names: Vec<Constant>,
-    },
+    State { names: Vec<Constant> },
+    // Where the row of a decided reference is on its walk: this place among the row's parents.
+    Watched { at: usize, names: Vec<Constant> },
     Line,
     Chance(Chance),
     Dependent(Box<Dependent>),
@@ -140,16 +95,23 @@ pub(super) enum Constant {
 }
 
 impl Constant {
-    /// The value, its text copied to the arena.
+    /// The value, made in `action`.
     pub(super) fn value(&self, action: &mut Action) -> Value {
+        let mut cell = Cell::alone(action);
+        self.put(&mut cell);
+        cell.value
+    }
+
+    /// Gives the value away.
+    #[inline]
+    pub(super) fn put(&self, out: &mut impl Take) {
         match self {
-            Self::Value(value) => *value,
-            Self::Text(text) => {
-                let start = action.arena().len();
-                action.arena().push_str(text);
-                action.text_from(start)
+            Self::Value(value) => out.take(*value),
+            Self::Text(text) => out.take_text(text),
+            Self::Written(written) => {
+                let value = typed::written(written, out.scratch());
+                out.take(value);
             }
-            Self::Written(written) => typed::written(written, action),
         }
     }
 }
@@ -175,6 +137,7 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// What its draws are keyed by.
+    #[inline]
     pub(super) fn item(&self) -> u64 {
         self.ordinal ^ u64::from(self.line) << 48 ^ self.change.rotate_left(40)
     }
@@ -188,10 +151,20 @@ impl World {
         row: &Row<'_>,
         action: &mut Action,
     ) -> Value {
+        let mut cell = Cell::alone(action);
+        self.put_column(column, row, &mut cell);
+        cell.value
+    }
+
+    /// Gives the value of a column away that is not computed from other columns of the row, or from
+    /// a text before it only.
+    #[inline]
+    pub(super) fn put_column(&self, column: &Column, row: &Row<'_>, out: &mut impl Take) {
         if self.is_null(column, row) {
-            return Value::Null;
+            out.take(Value::Null);
+        } else {
+            self.fill(column, &column.filler, row, out);
         }
-        as_held(column.kind, self.fill(column, &column.filler, row, action))
     }
 
     /// Whether a decided reference of a row is NULL.
@@ -221,52 +194,85 @@ impl World {
         Draw::new(key).unit() < column.null_rate
     }
 
-    /// The value that a fill makes of a row.
+    /// Gives the value away that a fill makes of a row.
     pub(super) fn fill(
         &self,
         column: &Column,
         filler: &Filler,
         row: &Row<'_>,
-        action: &mut Action,
-    ) -> Value {
+        out: &mut impl Take,
+    ) {
         let key = || self.column_key(column, row);
+        let number = || self.number(row.table, row.ordinal);
         match filler {
             Filler::Sequence { start } => {
-                Value::Int(start.saturating_add_unsigned(self.number(row.table, row.ordinal)))
+                out.take(Value::Int(start.saturating_add_unsigned(number())));
             }
-            Filler::Uuid => Value::Uuid(self.uuid(row.table, row.ordinal)),
-            Filler::Id => self.id(row.table, row.ordinal, action),
-            Filler::Constant(constant) => constant.value(action),
-            Filler::Whole { .. } | Filler::Decimal { .. } | Filler::Real { .. } => {
-                uniform(filler, &mut Draw::new(key()))
+            Filler::Uuid => out.take(Value::Uuid(self.uuid(row.table, row.ordinal))),
+            Filler::Id => out.take_letters(|out| self.id(row.table, row.ordinal, out)),
+            Filler::Constant(constant) => constant.put(out),
+            Filler::Whole { min, count } => {
+                let more = Draw::new(key()).below(*count);
+                out.take(Value::Int(min.saturating_add_unsigned(more)));
             }
+            Filler::Decimal { min, count, scale } => {
+                let unscaled = min.saturating_add_unsigned(Draw::new(key()).below(*count));
+                out.take(Value::Decimal(Decimal { unscaled, scale: *scale }));
+            }
+            Filler::Real { min, width } => {
+                let number = Value::Float(min + width * Draw::new(key()).unit());
+                out.take(as_held(column.kind, number));
+            }
+            Filler::Weighted { values, shares } => {
+                values[pick_share(shares, Draw::new(key()).unit())].put(out);
+            }
+            Filler::Name(part) => out.take_letters(|out| {
+                let start = out.len();
+                Words::new(key()).name(*part, out);
+                // Names are ASCII, so a byte is a character.
+                if let Some(limit) = column.kind.length_max() {
+                    out.truncate(
+                        start.saturating_add(usize::try_from(limit).unwrap_or(usize::MAX)),
+                    );
+                }
+            }),
+            Filler::Email { from } => email(column.kind, number(), *from, out),
+            Filler::EventTime { offset_min, offset_count } => {
+                let offset = Draw::new(key()).below(*offset_count);
+                let at = row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset);
+                out.take(as_held(column.kind, moment(column.kind, at)));
+            }
+            Filler::Listed { values, then } => {
+                match usize::try_from(row.ordinal).ok().and_then(|at| values.get(at)) {
+                    Some(listed) => listed.put(out),
+                    None => self.fill(column, then, row, out),
+                }
+            }
+            Filler::Reference { table, column: target, parent } => {
+                let parent = self.parent_ordinal(column, parent, *table, row);
+                self.put_pure(*table, *target, parent, out);
+            }
+            Filler::State { names } => names[row.state].put(out),
+            Filler::Watched { at, names } => watched(row, *at, names, out),
+            Filler::Line => out.take(Value::Int(i64::from(row.line))),
+            rare => {
+                let value = self.made(column, rare, row, out.scratch());
+                out.take(as_held(column.kind, value));
+            }
+        }
+    }
+
+    /// The value of a fill that makes it of several, or takes long anyway.
+    #[inline(never)]
+    fn made(&self, column: &Column, filler: &Filler, row: &Row<'_>, action: &mut Action) -> Value {
+        let key = || self.column_key(column, row);
+        match filler {
             Filler::Lognormal { mu, sigma } => {
                 let normal = standard_normal(&mut Draw::new(key()));
                 round_to(column.kind, libm::exp(mu + sigma * normal))
             }
-            Filler::Weighted { values, shares } => {
-                let at = pick_share(shares, Draw::new(key()).unit());
-                values[at].value(action)
-            }
-            Filler::Listed { values, then } => {
-                match usize::try_from(row.ordinal).ok().and_then(|at| values.get(at)) {
-                    Some(listed) => listed.value(action),
-                    None => self.fill(column, then, row, action),
-                }
-            }
-            Filler::Words { .. } | Filler::Name(_) => text(column, filler, key(), action),
-            Filler::EventTime { offset_min, offset_count } => {
-                let offset = Draw::new(key()).below(*offset_count);
-                moment(
-                    column.kind,
-                    row.at_us.saturating_add(*offset_min).saturating_add_unsigned(offset),
-                )
-            }
+            Filler::Words { min, max } => words::text(column.kind, (*min, *max), key(), action),
             Filler::Moment(meant) => self.moment_value(column, meant, row, action),
-            Filler::Reference { table, column: target, parent } => {
-                let parent = self.parent_ordinal(column, parent, *table, row);
-                self.pure_value(*table, *target, parent, action)
-            }
             Filler::Lookup { through, table, column: target } => {
                 let parent = self.looked_up(row, *through, *table);
                 parent
@@ -277,13 +283,6 @@ impl World {
                 parent
                     .map_or(Value::Null, |parent| self.made_value(*table, columns, parent, action))
             }
-            Filler::State { names } => names[row.state].value(action),
-            Filler::Watched { at, names } => {
-                let state = row.parents.get(*at).and_then(|state| usize::try_from(*state).ok());
-                let name = state.and_then(|state| names.get(state));
-                name.map_or(Value::Null, |name| name.value(action))
-            }
-            Filler::Line => Value::Int(i64::from(row.line)),
             Filler::Chance(chance) => {
                 let place =
                     |name| self::key(self.seed, row.table.0, Purpose::Place, row.item() ^ name);
@@ -291,124 +290,25 @@ impl World {
             }
             Filler::Unique(inner) => self.unique_value(column, inner, row, action),
             Filler::Typed(filler) => self.typed(column.kind, filler, (key(), row), action),
-            // Filled after the others: see `render_row`.
-            Filler::Email { .. } | Filler::Derived(_) | Filler::Dependent(_) => Value::Null,
+            // The others are filled above, or after the columns that they are computed from.
+            _ => Value::Null,
         }
     }
+}
 
-    /// The row that a reference of this row names, if it names one.
-    fn looked_up(&self, row: &Row<'_>, through: usize, table: TableId) -> Option<u64> {
-        let via = &self.table(row.table).columns[through];
-        match &via.filler {
-            _ if self.is_null(via, row) => None,
-            Filler::Reference { parent, .. } => Some(self.parent_ordinal(via, parent, table, row)),
-            _ => None,
-        }
-    }
-
-    /// The last of some columns of another row, whose values follow from that row's number, some of
-    /// them by way of those before them.
-    fn made_value(
-        &self,
-        table: TableId,
-        columns: &[usize],
-        ordinal: u64,
-        action: &mut Action,
-    ) -> Value {
-        let of = self.table(table);
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        let first = action.push_nulls(of.columns.len());
-        let mut value = Value::Null;
-        for number in columns {
-            value = self.filled(&of.columns[*number], &row, first, action);
-            action.set(first + number, value);
-        }
-        action.truncate_values(first);
-        value
-    }
-
-    /// The value of a column of a row whose values begin at `first`: those that it is made from are
-    /// there already.
-    pub(super) fn filled(
-        &self,
-        column: &Column,
-        row: &Row<'_>,
-        first: usize,
-        action: &mut Action,
-    ) -> Value {
-        match &column.filler {
-            _ if self.is_null(column, row) => Value::Null,
-            Filler::Derived(expression) => derived(column.kind, expression, first, action),
-            Filler::Email { from } => {
-                let number = self.number(row.table, row.ordinal);
-                email(column, number, from.map(|at| first + at), action)
-            }
-            Filler::Dependent(dependent) => {
-                self.dependent_value((column, dependent), row, first, action)
-            }
-            filler => as_held(column.kind, self.fill(column, filler, row, action)),
-        }
-    }
-
-    /// The run-wide number of the row that a reference names.
-    pub(super) fn parent_ordinal(
-        &self,
-        column: &Column,
-        parent: &ParentRow,
-        table: TableId,
-        row: &Row<'_>,
-    ) -> u64 {
-        match parent {
-            ParentRow::Owner => row.ordinal,
-            ParentRow::Decided(place) => row.parents[*place],
-            ParentRow::Still(pick) => {
-                let key = self.column_key(column, row);
-                let count = self.table(table).seeded;
-                rank(pick, count, &mut Draw::new(key))
-            }
-            ParentRow::Of { through, table: between, column } => {
-                let ordinal = self.looked_up(row, *through, *between).unwrap_or_default();
-                let other = Row { table: *between, ordinal, parents: &[], ..*row };
-                let other = Row { line: 0, state: 0, change: 0, ..other };
-                let via = &self.table(*between).columns[*column];
-                match &via.filler {
-                    Filler::Reference { parent, .. } => {
-                        self.parent_ordinal(via, parent, table, &other)
-                    }
-                    _ => 0,
-                }
-            }
-        }
-    }
-
-    /// A column of another row, whose value follows from that row's number alone.
-    pub(super) fn pure_value(
-        &self,
-        table: TableId,
-        column: usize,
-        ordinal: u64,
-        action: &mut Action,
-    ) -> Value {
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
-        self.column_value(&self.table(table).columns[column], &row, action)
+/// Where the row of a reference is on its walk, as it was decided.
+fn watched(row: &Row<'_>, at: usize, names: &[Constant], out: &mut impl Take) {
+    let state = row.parents.get(at).and_then(|state| usize::try_from(*state).ok());
+    match state.and_then(|state| names.get(state)) {
+        Some(name) => name.put(out),
+        None => out.take(Value::Null),
     }
 }
 
 /// The first share above `unit`, of shares that rise.
+#[inline]
 pub(super) fn pick_share(shares: &[f64], unit: f64) -> usize {
     shares.partition_point(|share| *share <= unit).min(shares.len() - 1)
-}
-
-fn uniform(filler: &Filler, draw: &mut Draw) -> Value {
-    match filler {
-        Filler::Whole { min, count } => Value::Int(min.saturating_add_unsigned(draw.below(*count))),
-        Filler::Decimal { min, count, scale } => {
-            let unscaled = min.saturating_add_unsigned(draw.below(*count));
-            Value::Decimal(Decimal { unscaled, scale: *scale })
-        }
-        Filler::Real { min, width } => Value::Float(min + width * draw.unit()),
-        _ => Value::Null,
-    }
 }
 
 /// A standard normal number, by Box and Muller's method (1958), with portable functions.
@@ -417,26 +317,11 @@ pub(super) fn standard_normal(draw: &mut Draw) -> f64 {
     radius * libm::cos(std::f64::consts::TAU * draw.unit())
 }
 
-fn text(column: &Column, filler: &Filler, key: u64, action: &mut Action) -> Value {
-    let start = action.arena().len();
-    let mut words = Words::new(key);
-    match filler {
-        Filler::Words { min, max } => {
-            let more = Draw::new(!key).below(u64::from(max - min) + 1);
-            words.words(min + u32::try_from(more).unwrap_or(0), action.arena());
-        }
-        Filler::Name(part) => words.name(*part, action.arena()),
-        _ => {}
-    }
-    cut(column.kind, start, action);
-    action.text_from(start)
-}
-
 /// Shortens the text from `start` on to what the column holds, in characters.
 pub(super) fn cut(kind: ColumnType, start: usize, action: &mut Action) {
-    let (ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) = kind else { return };
-    let arena = action.arena();
+    let Some(limit) = kind.length_max() else { return };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let arena = action.arena();
     if arena.len() - start > limit
         && let Some((end, _)) = arena[start..].char_indices().nth(limit)
     {
@@ -445,6 +330,7 @@ pub(super) fn cut(kind: ColumnType, start: usize, action: &mut Action) {
 }
 
 /// A moment as the column holds it.
+#[inline]
 pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
     match kind {
         ColumnType::Date => {
@@ -455,6 +341,7 @@ pub(super) fn moment(kind: ColumnType, us: i64) -> Value {
 }
 
 /// A value as the column holds it and what is computed from it sees it: a `real` keeps 24 bits.
+#[inline]
 pub(super) fn as_held(kind: ColumnType, value: Value) -> Value {
     match (kind, value) {
         #[expect(clippy::cast_possible_truncation, reason = "the column holds no more")]

@@ -75,13 +75,14 @@ impl World {
             })
         });
         catalog.ranks = seeding::ranks(&tables);
+        let groups = names.tables.groups();
         Self {
             seed: scenario.seed,
             has_deletes,
             lanes: scenario.lanes,
             start_us,
             catalog: Arc::new(catalog),
-            groups: Tables { scenario }.groups(),
+            groups,
             tables,
             actions,
             streams,
@@ -96,6 +97,7 @@ impl World {
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     scenario: &'a Scenario,
+    tables: Tables<'a>,
     /// The number of the first table, and of the first action, of each domain.
     first: Vec<(usize, usize)>,
 }
@@ -108,7 +110,7 @@ impl<'a> Names<'a> {
             first.push(next);
             next = (next.0 + domain.schema.tables.len(), next.1 + domain.schema.actions.len());
         }
-        Self { scenario, first }
+        Self { scenario, tables: Tables::new(scenario), first }
     }
 
     /// A table by the number of its domain and its number there.
@@ -181,15 +183,16 @@ fn table(
         is_sent: written.event.is_some() || scenario.is_stored(place),
         event: written.event.map(|event| EventInfo { key: event.key }),
     });
-    let mortal = Tables { scenario }.is_mortal((domain, number));
+    let mortal = names.tables.is_mortal((domain, number));
     Table {
         taken: 0,
         stems: Vec::new(),
         proof: 0,
-        lanes: Tables { scenario }.lanes((domain, number)),
-        numbers_max: Tables { scenario }.numbers_max((domain, number)),
+        lanes: names.tables.lanes((domain, number)),
+        numbers_max: names.tables.numbers_max((domain, number)),
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
+        is_straight: fills::is_straight(&columns),
         columns,
         key: written.key.clone(),
         owner: written.owner.as_ref().map(|owner| Owner {
@@ -280,7 +283,9 @@ fn parameters(info: &TableInfo, set: &[Assignment]) -> Vec<ColumnType> {
 fn parameter(how: &Assign, kind: ColumnType) -> Option<ColumnType> {
     match (how, kind) {
         _ if !how.has_parameter() => None,
-        (Assign::Multiply, _) => Some(ColumnType::Numeric { precision: 18, scale: 9 }),
+        (Assign::Multiply, _) => {
+            Some(ColumnType::Numeric { precision: 18, scale: 9, is_bare: false })
+        }
         (Assign::Append, _) => Some(ColumnType::Text),
         _ => Some(kind),
     }
@@ -350,7 +355,7 @@ pub(super) fn parent_row(
     reference: &schema::Reference,
     place: usize,
 ) -> ParentRow {
-    let tables = Tables { scenario: names.scenario };
+    let tables = &names.tables;
     let is_free = |parent| {
         let walks = tables.table(parent).states.as_ref().is_some_and(|it| it.walk.is_some());
         tables.is_still(parent) && !tables.is_shared(parent) && !walks

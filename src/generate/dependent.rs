@@ -1,6 +1,7 @@
 //! Columns that look at another column of the row: see [`crate::schema::Dependent`].
 
 use crate::action::Action;
+use crate::action::Cell;
 use crate::action::Value;
 use crate::generate::chance::Sampler;
 use crate::generate::column::Column;
@@ -15,9 +16,7 @@ use crate::generate::world::World;
 use crate::schema::normal_at;
 use crate::schema::normal_below;
 use crate::schema::written::Written;
-
-/// Microseconds of a day.
-const DAY_US: i64 = 86_400_000_000;
+use crate::units::DAY_US;
 
 /// A fill that looks at another column, made ready.
 #[derive(Debug, Clone)]
@@ -52,7 +51,9 @@ impl World {
             Dependent::Given { cases, otherwise, .. } => {
                 let case = cases.iter().find(|(value, _)| is_same(value, seen, action));
                 let filler = case.map_or(otherwise, |(_, filler)| filler);
-                self.fill(column, filler, row, action)
+                let mut cell = Cell::new(action, first);
+                self.fill(column, filler, row, &mut cell);
+                cell.value
             }
             Dependent::Correlated { other, correlation, own, .. } => {
                 let chance = draw().unit();

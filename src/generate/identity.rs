@@ -1,8 +1,6 @@
 //! Keys that look random, and are made from a row's number.
 
-use crate::action::Action;
 use crate::action::TableId;
-use crate::action::Value;
 use crate::generate::key::key_of;
 use crate::generate::world::World;
 
@@ -11,21 +9,20 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 impl World {
     /// 22 characters that hold the shuffled row number and its hash.
-    pub(super) fn id(&self, table: TableId, ordinal: u64, action: &mut Action) -> Value {
+    pub(super) fn id(&self, table: TableId, ordinal: u64, out: &mut Vec<u8>) {
         let high = self.table(table).shuffle.forward(self.number(table, ordinal));
         let low = key_of(self.table(table).proof, high);
         let bytes = u128::from(high) << 64 | u128::from(low);
-        let start = action.arena().len();
-        action.arena().extend((0..22).map(|digit| {
+        out.extend((0..22).map(|digit| {
             // Six bits each, from the front; the last digit has two of them.
             let bits = if digit < 21 { bytes >> (122 - 6 * digit) } else { bytes << 4 };
-            char::from(DIGITS[usize::try_from(bits & 63).unwrap_or(0)])
+            DIGITS[usize::try_from(bits & 63).unwrap_or(0)]
         }));
-        action.text_from(start)
     }
 
     /// A UUID (version 4 by its bits) of 60 + 4 bits of the shuffled row number and 58 bits of its
     /// hash: unique, and [`World::uuid_ordinal`] reads the number back.
+    #[inline]
     pub(super) fn uuid(&self, table: TableId, ordinal: u64) -> [u8; 16] {
         let high = self.table(table).shuffle.forward(self.number(table, ordinal));
         let displaced = high >> 12 & 0xf;

@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use fake::locales::Data;
 use fake::locales::EN;
 
-use crate::action::Action;
-use crate::action::Value;
+use crate::action::Take;
 use crate::generate::browser;
-use crate::generate::column::Column;
 use crate::generate::key::Draw;
 use crate::generate::sentence::pick;
 use crate::generate::sentence::word;
@@ -163,67 +161,84 @@ fn username(is_numbered: bool, draw: &mut Draw, out: &mut String) {
 }
 
 /// An address that is unique by the row's number, with as much of the name before it as fits.
-pub(super) fn email(
-    column: &Column,
-    number: u64,
-    name: Option<usize>,
-    action: &mut Action,
-) -> Value {
+pub(super) fn email(kind: ColumnType, number: u64, name: Option<usize>, out: &mut impl Take) {
     let mut buffer = [0; 13];
     let digits = base36(number, &mut buffer);
-    let place = EXAMPLES[usize::try_from(number % 3).unwrap_or(0)].as_bytes();
-    let mut text = [0; LOCAL_MAX + 13 + 1 + 11];
-    let mut end = 0;
-    if let Some(Value::Text(span)) = name.map(|at| action.values_from(at)[0]) {
-        end = dotted(action.letters(span), &mut text);
+    let place = PLACES[usize::try_from(number % 3).unwrap_or(0)];
+    let name = name.and_then(|column| out.text_of(column)).unwrap_or_default();
+    let short = short(name);
+    let mut long = Vec::new();
+    if short.is_none() {
+        dotted(name, &mut long);
     }
-    if let ColumnType::Varchar(Some(limit)) = column.kind {
-        let behind = digits.len() + 1 + place.len();
-        end = end.min(usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(behind));
-    }
-    for piece in [digits, b"@", place] {
-        text[end..end + piece.len()].copy_from_slice(piece);
-        end += piece.len();
-    }
-    let start = action.arena().len();
+    let room = match kind {
+        ColumnType::Varchar(Some(limit)) => {
+            let behind = digits.len() + place.len();
+            usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(behind)
+        }
+        _ => LOCAL_MAX,
+    };
     // It is ASCII, every byte of it.
-    action.arena().push_str(str::from_utf8(&text[..end]).unwrap_or_default());
-    action.text_from(start)
+    out.take_letters(|out| {
+        let start = out.len();
+        let length = if let Some((letters, length)) = &short {
+            out.extend_from_slice(letters);
+            *length
+        } else {
+            out.extend_from_slice(&long);
+            long.len()
+        };
+        out.truncate(start + length.min(room));
+        out.extend_from_slice(digits);
+        out.extend_from_slice(&place);
+    });
 }
 
-/// The most bytes of a name that an address begins with.
+/// What stands behind the local part of an address.
+const PLACES: [[u8; 12]; 3] = [*b"@example.com", *b"@example.net", *b"@example.org"];
+
+/// The most bytes of a name that an address begins with, and those of nearly all names, with a dot.
 const LOCAL_MAX: usize = 128;
+const SHORT: usize = 32;
 
-/// Each letter in lower case and each digit as it is; 0 for all that an address leaves out of a name.
-const KEPT: [u8; 256] = {
-    let mut kept = [0; 256];
-    let mut letter = 0_u8;
-    while letter < 128 {
-        if letter.is_ascii_alphanumeric() {
-            kept[letter as usize] = letter.to_ascii_lowercase();
-        }
-        letter += 1;
+/// The same as [`dotted`] for a short name in which what is left out stands alone, each between two
+/// letters or digits: then nothing changes its place, and all bytes are made at once. What is behind
+/// the length that is given means nothing.
+#[inline]
+fn short(name: &[u8]) -> Option<([u8; SHORT], usize)> {
+    let mut letters = [b'a'; SHORT];
+    // Room for a dot behind it.
+    letters[..SHORT - 1].get_mut(..name.len())?.copy_from_slice(name);
+    let mut is_left_out = [0; SHORT];
+    for (letter, is_left_out) in letters.iter_mut().zip(&mut is_left_out) {
+        let lower = *letter | 0x20;
+        let is_kept = (lower.wrapping_sub(b'a') < 26) | (letter.wrapping_sub(b'0') < 10);
+        *is_left_out = u8::from(!is_kept);
+        *letter = if is_kept { lower } else { b'.' };
     }
-    kept
-};
+    let neighbours = is_left_out.iter().zip(&is_left_out[1..]);
+    let are_any_together = neighbours.fold(0, |any, (one, other)| any | one & other);
+    let ends = is_left_out[0] | is_left_out[name.len().checked_sub(1)?];
+    letters[name.len()] = b'.';
+    (are_any_together | ends == 0).then_some((letters, name.len() + 1))
+}
 
-/// Writes the letters and digits of a name in lower case, a dot behind each run of them; as much as
-/// there is room for. Returns how many bytes that is.
-fn dotted(name: &[u8], out: &mut [u8]) -> usize {
-    let (mut length, mut is_open) = (0, false);
+/// Appends the letters and digits of a name in lower case, a dot behind each run of them.
+#[cold]
+fn dotted(name: &[u8], out: &mut Vec<u8>) {
+    let mut is_open = false;
     for letter in name.iter().chain(b" ") {
-        let kept = KEPT[usize::from(*letter)];
-        let is_kept = kept != 0;
-        if length < LOCAL_MAX {
-            out[length] = if is_kept { kept } else { b'.' };
-            length += usize::from(is_kept | is_open);
+        let is_kept = letter.is_ascii_alphanumeric();
+        if is_kept || is_open {
+            out.push(if is_kept { letter.to_ascii_lowercase() } else { b'.' });
         }
         is_open = is_kept;
     }
-    length
+    out.truncate(LOCAL_MAX);
 }
 
 /// A number in digits 0 to 9 and a to z, written to the end of the buffer.
+#[inline]
 pub(super) fn base36(mut number: u64, buffer: &mut [u8; 13]) -> &[u8] {
     let mut first = buffer.len();
     while first > 0 {
@@ -236,4 +251,30 @@ pub(super) fn base36(mut number: u64, buffer: &mut [u8; 13]) -> &[u8] {
         }
     }
     &buffer[first..]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::dotted;
+    use super::short;
+
+    proptest! {
+        #[test]
+        fn short_names_become_what_all_names_become(name in "[a-zA-Z0-9 '.é-]{0,40}") {
+            let mut long = Vec::new();
+            dotted(name.as_bytes(), &mut long);
+            if let Some((letters, length)) = short(name.as_bytes()) {
+                prop_assert_eq!(&letters[..length], &long[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_people_are_short() {
+        let (letters, length) = short(b"Flann O'Brien").unwrap();
+        assert_eq!(&letters[..length], b"flann.o.brien.");
+        assert!(short(b"Ann  Lee").is_none() && short(b"").is_none());
+    }
 }

@@ -60,6 +60,7 @@ pub(super) fn stem(seed: u64, place: u16, purpose: Purpose) -> u64 {
 }
 
 /// The key of one item.
+#[inline]
 pub(super) fn key_of(stem: u64, item: u64) -> u64 {
     mix64(stem ^ item.wrapping_mul(GOLDEN).rotate_left(17))
 }
@@ -72,23 +73,27 @@ pub(super) struct Draw {
 
 impl Draw {
     /// The sequence of this key.
+    #[inline]
     pub(super) fn new(key: u64) -> Self {
         Self { state: key }
     }
 
     /// 64 random bits.
+    #[inline]
     pub(super) fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         mix64(self.state)
     }
 
     /// A whole number below `limit`, or 0 if that is 0. Its bias is below limit / 2^64.
+    #[inline]
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         let product = u128::from(self.bits()) * u128::from(limit);
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
     /// A number in [0, 1), of 53 bits.
+    #[inline]
     pub(super) fn unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
         let numerator = (self.bits() >> 11) as f64;

@@ -11,11 +11,11 @@ use crate::generate::key::Draw;
 use crate::generate::lane::NOBODY;
 use crate::generate::world::World;
 use crate::schema::PAST_US;
+use crate::units::DAY_US;
+use crate::units::civil;
 
-/// Microseconds of a second, an hour, a day and a week.
+/// Microseconds of a second and a week.
 const SECOND_US: i64 = 1_000_000;
-const HOUR_US: i64 = 3_600 * SECOND_US;
-const DAY_US: i64 = 24 * HOUR_US;
 const WEEK_US: i64 = 7 * DAY_US;
 
 /// Seconds of a day.
@@ -172,24 +172,19 @@ impl World {
     }
 }
 
-/// The year of a time. Counted from a first of March, a leap day ends its year, so that the length of
-/// all years before it follows from their number.
+/// The year of a time.
 fn year(us: i64) -> i64 {
-    // From 1 March of the year 0 to 1970, and in 400 years.
-    let days = us.div_euclid(DAY_US) + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * of_era + of_era / 4 - of_era / 100);
-    // The 306 days from March on; what lies behind them is of the next year.
-    era * 400 + of_era + i64::from(day_of_year >= 306)
+    civil(us.div_euclid(DAY_US)).0
 }
 
-/// From which second of each day until which it is open: from Monday on; beyond 86,400 on the next day.
-struct Hours([Option<(u32, u32)>; 7]);
+/// Opening hours: from which second of each day until which it is open, from Monday on; beyond 86,400 on the
+/// next day.
+#[derive(Debug, Clone)]
+pub struct Hours([Option<(u32, u32)>; 7]);
 
 impl Hours {
     /// What stands in JSON: `{"Monday": "9:0-17:30"}`. `None` if no day has hours.
-    fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         let mut days = [None; 7];
         for (day, name) in days.iter_mut().zip(DAYS) {
             *day = text.find(name).and_then(|at| {
@@ -198,6 +193,13 @@ impl Hours {
             });
         }
         days.iter().any(Option::is_some).then_some(Self(days))
+    }
+
+    /// Whether it is open at a time, in microseconds since 1970, UTC.
+    pub fn is_open_at(&self, us: i64) -> bool {
+        // The first of January 1970 was a Thursday.
+        let second = (us + 3 * DAY_US).rem_euclid(WEEK_US) / SECOND_US;
+        u32::try_from(second).is_ok_and(|second| self.is_open(second))
     }
 
     fn is_open(&self, second: u32) -> bool {

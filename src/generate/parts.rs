@@ -9,6 +9,7 @@ use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
 use crate::generate::lane::Turn;
+use crate::generate::render::Detail;
 use crate::generate::world::Step;
 
 /// What an action does in one database, in one transaction.
@@ -47,13 +48,15 @@ impl World {
             return self.render(decision, action);
         }
         action.clear();
-        self.render_tables(decision, |table| self.part_of(decision, table) == part, action);
+        let is_in = |table| self.part_of(decision, table) == part;
+        self.render_tables(decision, (is_in, Detail::Statements), action);
     }
 
     /// Fills `action` with what a decision sends from a part on.
     pub fn render_from(&self, decision: &Decision, part: usize, action: &mut Action) {
         action.clear();
-        self.render_tables(decision, |table| self.part_of(decision, table) >= part, action);
+        let is_in = |table| self.part_of(decision, table) >= part;
+        self.render_tables(decision, (is_in, Detail::Statements), action);
     }
 
     /// The number of the part that a table of an action is in.

@@ -29,14 +29,22 @@ impl World {
 
     /// Adds to `action` what a decision sends: to be committed together with what it holds.
     pub fn render_more(&self, decision: &Decision, action: &mut Action) {
-        self.render_tables(decision, |_| true, action);
+        self.render_tables(decision, (|_| true, Detail::Statements), action);
+    }
+
+    /// Fills `action` with what one part of a decision does, an operation for each row: owned rows that
+    /// go with their owner go one by one, each by its own key.
+    pub fn render_rows(&self, decision: &Decision, part: usize, action: &mut Action) {
+        action.clear();
+        let is_in = |table: TableId| self.part_of(decision, table) == part;
+        self.render_tables(decision, (is_in, Detail::Rows), action);
     }
 
     /// Adds what a decision does in some of its tables.
     pub(super) fn render_tables(
         &self,
         decision: &Decision,
-        is_in: impl Fn(TableId) -> bool,
+        (is_in, detail): (impl Fn(TableId) -> bool, Detail),
         action: &mut Action,
     ) {
         if decision.turn == Turn::Skip {
@@ -49,7 +57,7 @@ impl World {
                 // The victims of all deletes stand in one list, and the first delete takes it.
                 let is_meant = |victim: &&RowId| is_in(victim.table) && self.is_sent(victim.table);
                 for victim in victims.by_ref().filter(is_meant) {
-                    self.render_delete(*victim, action);
+                    self.render_delete(*victim, detail, action);
                 }
             }
             if !is_in(step.table) || !self.is_sent(step.table) {
@@ -60,15 +68,17 @@ impl World {
                 StepKind::Insert { .. } => self.render_insert(step, decision, action),
                 StepKind::Update { statement, set, walks, .. } => {
                     let shape = shape(step.table, Change::Update, *statement, 1);
-                    let state = usize::try_from(decision.pick(step.at + 1)).unwrap_or(0);
-                    let state = if *walks { state } else { 0 };
+                    // Only a row that walks has its state among the picks.
+                    let state = if *walks { decision.pick(step.at + 1) } else { 0 };
+                    let state = usize::try_from(state).unwrap_or(0);
                     self.render_update((shape, row, state), set, decision, action);
                 }
                 StepKind::Upsert { statement, set, .. } => {
                     self.render_upsert((step, *statement), set, decision, action);
                 }
                 StepKind::Delete { .. } => {
-                    self.render_delete(RowId { table: step.table, ordinal: row }, action);
+                    let row = RowId { table: step.table, ordinal: row };
+                    self.render_delete(row, detail, action);
                 }
             }
         }
@@ -99,14 +109,19 @@ impl World {
         let row = Row { state: state.unwrap_or(0), ..new_row(step, decision, &parents) };
         self.render_row(&row, action);
         for owned in &table.owned {
-            self.render_owned(*owned, &row, action);
+            self.each_owned(*owned, &row, |row| self.render_row(row, action));
         }
     }
 
     /// The rows of an owned table that belong to a row.
-    pub(super) fn render_owned(&self, table: TableId, owner: &Row<'_>, action: &mut Action) {
+    pub(super) fn each_owned(
+        &self,
+        table: TableId,
+        owner: &Row<'_>,
+        mut each: impl FnMut(&Row<'_>),
+    ) {
         for line in 1..=self.owned_count(table, owner.ordinal) {
-            self.render_row(&Row { table, line, parents: &[], ..*owner }, action);
+            each(&Row { table, line, parents: &[], ..*owner });
         }
     }
 
@@ -202,9 +217,13 @@ impl World {
     }
 
     /// The end of a row, after that of the rows it owns.
-    fn render_delete(&self, row: RowId, action: &mut Action) {
+    fn render_delete(&self, row: RowId, detail: Detail, action: &mut Action) {
         let table = self.table(row.table);
         for owned in &table.owned {
+            if detail == Detail::Rows {
+                self.render_owned_delete(*owned, row.ordinal, action);
+                continue;
+            }
             let rows = self.owned_count(*owned, row.ordinal);
             let first = action.value_count();
             self.push_key(row.table, row.ordinal, action);
@@ -216,9 +235,34 @@ impl World {
     }
 }
 
+/// What is an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A statement.
+    Statements,
+    /// A row.
+    Rows,
+}
+
 fn new_row<'a>(step: &Step, decision: &Decision, parents: &'a [u64]) -> Row<'a> {
     let (ordinal, at_us) = (decision.pick(step.at), decision.at_us);
     Row { table: step.table, ordinal, line: 0, at_us, parents, state: 0, change: 0 }
+}
+
+impl World {
+    /// The end of the rows of an owned table that belong to a row, one by one.
+    fn render_owned_delete(&self, of: TableId, ordinal: u64, action: &mut Action) {
+        let table = self.table(of);
+        for line in 1..=self.owned_count(of, ordinal) {
+            let row = Row { table: of, ordinal, line, at_us: 0, parents: &[], state: 0, change: 0 };
+            let first = action.value_count();
+            for column in &table.key {
+                let value = self.column_value(&table.columns[*column], &row, action);
+                action.push(value);
+            }
+            action.finish(first, shape(of, Change::Delete, table.delete, 1));
+        }
+    }
 }
 
 fn shape(table: TableId, change: Change, statement: StatementId, rows: u32) -> Shape {

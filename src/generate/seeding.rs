@@ -3,6 +3,7 @@
 
 use crate::action::Action;
 use crate::action::TableId;
+use crate::action::TakeRows;
 use crate::generate::World;
 use crate::generate::column::Filler;
 use crate::generate::column::Row;
@@ -91,14 +92,36 @@ impl World {
     /// of owner `number`: an insert for each.
     pub fn render_seeded(&self, table: TableId, number: u64, action: &mut Action) {
         action.clear();
+        self.each_seeded(table, number, |row| self.render_row(row, action));
+    }
+
+    /// Gives the same rows away, value by value as they are made; those of a table with columns that
+    /// are computed from others are put together first.
+    pub fn write_seeded(&self, table: TableId, number: u64, out: &mut impl TakeRows) {
+        let columns = &self.table(table).columns;
+        if self.table(table).is_straight {
+            self.each_seeded(table, number, |row| {
+                out.begin_row();
+                for column in columns {
+                    self.put_column(column, row, out);
+                }
+            });
+        } else {
+            self.render_seeded(table, number, out.scratch());
+            out.take_rows();
+        }
+    }
+
+    /// Row `number` of a table's seeded rows, or those that belong to it.
+    fn each_seeded(&self, table: TableId, number: u64, mut each: impl FnMut(&Row<'_>)) {
         let owner = self.table(table).owner.map_or(table, |owner| owner.table);
         let mut parents = Vec::new();
         let row = self.seeded_row(owner, number, &mut parents);
         let row = Row { parents: &parents, ..row };
         if owner == table {
-            self.render_row(&row, action);
+            each(&row);
         } else {
-            self.render_owned(table, &row, action);
+            self.each_owned(table, &row, each);
         }
     }
 

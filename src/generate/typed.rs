@@ -13,10 +13,9 @@ use crate::generate::world::World;
 use crate::schema::ColumnType;
 use crate::schema::typed::Bound;
 use crate::schema::written::Written;
+use crate::units::DAY_US;
 use crate::units::Interval;
 use crate::units::TimeOfDay;
-
-const DAY_US: i64 = 86_400_000_000;
 
 /// A fill, made ready.
 #[derive(Debug, Clone)]

@@ -123,7 +123,9 @@ fn numbered(kind: ColumnType, filler: &Filler, (chance, number): (u64, u64), act
             " "
         }
         Filler::Name(part) => {
-            Words::new(chance).name(*part, action.arena());
+            let mut name = Vec::new();
+            Words::new(chance).name(*part, &mut name);
+            action.arena().push_str(str::from_utf8(&name).unwrap_or_default());
             " "
         }
         Filler::Chance(Chance::Invented(invented)) => {

@@ -5,12 +5,15 @@ use std::time::Duration;
 use crate::scenario::Over;
 use crate::scenario::Threshold;
 
+use super::Findings;
 use super::Judgement;
 use super::Recorder;
 use super::StreamFacts;
 use super::StreamSummary;
+use super::lag;
 use super::threshold::Sample;
 use super::threshold::judge;
+use super::threshold::judge_observed;
 
 /// What a run came to, as thresholds see it.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +21,7 @@ pub(super) struct Whole<'a> {
     pub(super) streams: &'a [StreamSummary],
     pub(super) facts: &'a [StreamFacts],
     pub(super) recorder: &'a Recorder,
+    pub(super) findings: Option<&'a Findings>,
 }
 
 impl Whole<'_> {
@@ -42,6 +46,10 @@ impl Whole<'_> {
         let streams: Vec<usize> = (0..self.streams.len()).filter(is_meant).collect();
         let measured = |number: &usize| self.facts[*number].measured;
         let whole = streams.iter().map(measured).max().unwrap_or_default();
+        if threshold.metric.is_observed() {
+            let observed = lag::observe(threshold, self.findings, whole.as_secs_f64());
+            return judge_observed(threshold, observed, whole);
+        }
         let sample = match &threshold.over {
             Over::Segment(name) => self.segment(threshold, name, &streams),
             Over::Measure | Over::Window(_) => {

@@ -18,6 +18,9 @@ pub struct LiveState {
     pub left: Option<Duration>,
     /// In the order of the scenario.
     pub streams: Vec<LiveStream>,
+    /// From sent to observed, 99th percentile of the last second; `None` if nothing was observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_p99_ns: Option<u64>,
     /// Gates and thresholds that do not hold now, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tripped: Vec<String>,

@@ -13,17 +13,20 @@ use super::Digest;
 use super::End;
 use super::EventCounts;
 use super::FailureCount;
+use super::Findings;
 use super::Gate;
 use super::GateState;
 use super::Gates;
 use super::Generator;
 use super::Judgement;
+use super::LagSummary;
 use super::Recorder;
 use super::Retries;
 use super::SharedSum;
 use super::StreamRecorder;
 use super::TableCounts;
 use super::Verdict;
+use super::Verification;
 use super::judge::Whole;
 use super::rate;
 use super::sums::mistakes;
@@ -50,8 +53,8 @@ pub struct Summary {
     pub invalid_because: Vec<String>,
     /// Why it ended early, if it was stopped or could not be set up.
     pub stopped_because: Option<String>,
-    /// Streams of which nothing was acknowledged, and sums that are not what was acknowledged, in
-    /// words: then it failed, whatever the thresholds.
+    /// Streams of which nothing was acknowledged, sums that are not what was acknowledged, and changes
+    /// that were not observed as they were sent, in words: then it failed, whatever the thresholds.
     pub failed_because: Vec<String>,
     /// What was the limit.
     pub bound: Bound,
@@ -75,10 +78,10 @@ pub struct Summary {
     pub streams: Vec<StreamSummary>,
     /// Events sent, by where they went.
     pub events: Vec<EventCounts>,
-    /// Lags observed; always empty, as nothing observes yet.
-    pub lag: [(); 0],
-    /// What was verified at a far end; `null`, which says that nothing was.
-    pub verification: Option<()>,
+    /// How late each table's changes were observed; empty unless something observes.
+    pub lag: Vec<LagSummary>,
+    /// What was expected at the far ends and what came; `null` unless something observes.
+    pub verification: Option<Verification>,
     /// What became of the thresholds.
     pub thresholds: Vec<Judgement>,
     /// What the gates of validity say.
@@ -190,6 +193,8 @@ pub struct RunFacts {
     pub watched: Vec<Option<Judgement>>,
     /// What is known of loadgen itself.
     pub gates: Gates,
+    /// What observers found, if there are any.
+    pub findings: Option<Findings>,
 }
 
 /// What is known of a stream beside what was recorded.
@@ -232,11 +237,21 @@ impl Summary {
         }
         let degraded = gates.iter().filter(|gate| gate.state == GateState::Degraded);
         let degraded_because = degraded.map(|gate| gate.message.clone()).collect();
-        let whole = Whole { streams: &streams, facts: &facts.streams, recorder };
+        let findings = facts.findings;
+        invalid_because.extend(findings.iter().flat_map(|it| it.invalid_because.iter().cloned()));
+        let whole = Whole {
+            streams: &streams,
+            facts: &facts.streams,
+            recorder,
+            findings: findings.as_ref(),
+        };
+        let faults = findings.iter().flat_map(|it| it.verification.faults(thresholds));
+        let faults: Vec<_> = faults.collect();
         let thresholds = whole.judge(thresholds, &facts.watched);
         let mut verdict = facts.end.verdict();
         let mut failed_because: Vec<_> = streams.iter().filter_map(came_to_nothing).collect();
-        let wrong: Vec<_> = facts.shared.iter().filter_map(SharedSum::mismatch).collect();
+        let wrong = facts.shared.iter().filter_map(SharedSum::mismatch);
+        let wrong: Vec<_> = wrong.chain(faults).collect();
         let is_failed = thresholds.iter().any(Judgement::is_failure) || !wrong.is_empty();
         if is_failed || !failed_because.is_empty() && facts.end == End::Complete {
             verdict = verdict.max(Verdict::Failed);
@@ -245,6 +260,8 @@ impl Summary {
         if !invalid_because.is_empty() {
             verdict = verdict.max(Verdict::Invalid);
         }
+        let (lag, verification) = findings.map(|it| (it.lags, it.verification)).unzip();
+        let lag = lag.unwrap_or_default();
         Summary {
             format: FORMAT,
             scenario: facts.scenario,
@@ -266,8 +283,8 @@ impl Summary {
             shared: facts.shared,
             streams,
             events: facts.events,
-            lag: [],
-            verification: None,
+            lag,
+            verification,
             thresholds,
             gates,
             generator,

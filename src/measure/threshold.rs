@@ -99,6 +99,8 @@ pub(super) struct Sample {
     seconds: f64,
     /// Acknowledged a second, where that is not what `seconds` makes of it.
     achieved_rate: Option<f64>,
+    /// Whether something is due and not answered.
+    pub(super) is_waiting: bool,
 }
 
 impl Sample {
@@ -108,6 +110,7 @@ impl Sample {
             durations: Histogram::fine(),
             seconds: length.as_secs_f64(),
             achieved_rate: None,
+            is_waiting: false,
         }
     }
 
@@ -142,7 +145,7 @@ pub(super) fn durations(metric: Metric, record: &StreamRecorder) -> Option<&Hist
 
 /// What a threshold finds in a sample; `None` with fewer data than it asks for.
 pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed> {
-    let Sample { counters, durations, seconds, achieved_rate } = sample;
+    let Sample { counters, durations, seconds, achieved_rate, is_waiting } = sample;
     let settled = counters.settled();
     let is_counted = settled >= threshold.min_samples.max(1);
     let of = |count: u64| match threshold.statistic {
@@ -153,22 +156,30 @@ pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed
     match threshold.metric {
         Metric::Sched | Metric::Queue | Metric::Service | Metric::Response => {
             let is_known = durations.count() >= threshold.min_samples.max(1);
-            is_known.then(|| statistic(durations, threshold.statistic, *seconds)).flatten()
+            is_known.then(|| of_durations(durations, threshold.statistic, *seconds)).flatten()
         }
         Metric::FailedRatio => {
             is_counted.then(|| Observed::Ratio(real(counters.fallen()) / real(settled)))
         }
-        Metric::AchievedRate => is_counted.then(|| {
+        // Where nothing came while something was due, that is a rate as well: none.
+        Metric::AchievedRate => (is_counted || *is_waiting && settled == 0).then(|| {
             Observed::Rate(achieved_rate.unwrap_or_else(|| rate(counters.acknowledged, *seconds)))
         }),
         Metric::Failed => is_counted.then(|| of(counters.failed)),
         Metric::Unknown => is_counted.then(|| of(counters.unknown)),
         Metric::Missed => is_counted.then(|| of(counters.missed)),
         Metric::Skipped => is_counted.then(|| of(counters.skipped)),
+        // These are judged by what observers found: see `judge_observed`.
+        _ => None,
     }
 }
 
-fn statistic(histogram: &Histogram, statistic: Statistic, seconds: f64) -> Option<Observed> {
+/// A statistic of a distribution, which was recorded over so many seconds.
+pub(super) fn of_durations(
+    histogram: &Histogram,
+    statistic: Statistic,
+    seconds: f64,
+) -> Option<Observed> {
     let duration = match statistic {
         Statistic::Count => return Some(Observed::Count(histogram.count())),
         Statistic::Rate => return Some(Observed::Rate(rate(histogram.count(), seconds))),
@@ -189,7 +200,15 @@ pub(super) fn holds(threshold: &Threshold, observed: Observed) -> bool {
 
 /// Judges a threshold by what its part of the run came to at its end, `at` after the beginning.
 pub(super) fn judge(threshold: &Threshold, sample: &Sample, at: Duration) -> Judgement {
-    let observed = observe(threshold, sample);
+    judge_observed(threshold, observe(threshold, sample), at)
+}
+
+/// Judges a threshold by what was found, if anything was.
+pub(super) fn judge_observed(
+    threshold: &Threshold,
+    observed: Option<Observed>,
+    at: Duration,
+) -> Judgement {
     let passed = observed.map_or(threshold.passes_without_data, |it| holds(threshold, it));
     Judgement {
         observed,

@@ -257,8 +257,9 @@ impl Watch {
                 mine.for_each(|(_, packed)| durations.merge_packed(packed));
             }
         }
+        let waiting = streams.iter().filter_map(|stream| waiting.get(*stream)).flatten();
+        sample.is_waiting = waiting.clone().any(|(_, count)| *count > 0);
         if threshold.metric == Metric::Response {
-            let waiting = streams.iter().filter_map(|stream| waiting.get(*stream)).flatten();
             let durations = sample.add_parts(&Counters::default());
             waiting.for_each(|(age_ns, count)| durations.record_many(*age_ns, *count));
         }
@@ -283,5 +284,114 @@ impl std::fmt::Display for Abort {
             "the threshold `{title}` over {over} did not hold: {observed}, first seen {at} after the \
              measurement began (`action: abort`)"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::prop_assert_eq;
+    use proptest::proptest;
+
+    use super::Watch;
+    use crate::measure::Counters;
+    use crate::measure::Meter;
+    use crate::measure::Phase;
+    use crate::measure::Second;
+    use crate::measure::Spans;
+    use crate::measure::Usage;
+    use crate::measure::recorder::Record;
+    use crate::scenario::BreachAction;
+    use crate::scenario::Comparison;
+    use crate::scenario::Metric;
+    use crate::scenario::Over;
+    use crate::scenario::Statistic;
+    use crate::scenario::Threshold;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    fn second(number: u64, (acknowledged, failed): (u64, u64)) -> Second {
+        let mut record = Record::new(&[Spans::default()]);
+        record.is_measuring = true;
+        record.streams[0].counters = Counters { acknowledged, failed, ..Counters::default() };
+        Second {
+            at_ns: (number + 7) * SECOND_NS,
+            length_ns: SECOND_NS,
+            measured_ns: Some(number * SECOND_NS),
+            phase: Phase::Measuring,
+            streams: Vec::new(),
+            usage: Usage::default(),
+            events: Vec::new(),
+            record,
+        }
+    }
+
+    /// In which second the run must end, and in which what did not hold began: word for word what
+    /// the words of a threshold say, and as slow as that.
+    fn expected(
+        seconds: &[(u64, u64)],
+        (window, grace, consecutive, min_samples): (usize, usize, u32, u64),
+    ) -> Option<(usize, usize)> {
+        let mut bad = Vec::new();
+        for number in 1..=seconds.len() {
+            let looked_at = &seconds[number.saturating_sub(window)..number];
+            let failed: u64 = looked_at.iter().map(|(_, failed)| failed).sum();
+            let all: u64 = looked_at.iter().map(|(good, failed)| good + failed).sum();
+            if number < grace || all < min_samples.max(1) {
+                continue;
+            }
+            if failed * 10 < all {
+                bad.clear();
+            } else {
+                bad.push(number);
+            }
+            if bad.len() >= consecutive as usize {
+                return Some((number, bad[0]));
+            }
+        }
+        None
+    }
+
+    proptest! {
+        #[test]
+        fn thresholds_over_windows_say_what_their_words_say(
+            seconds in vec((0_u64..30, 0_u64..5), 1..40),
+            window in 1_usize..8,
+            grace in 0_usize..10,
+            consecutive in 1_u32..5,
+            min_samples in 0_u64..80,
+        ) {
+            let failed = Metric::FailedRatio;
+            let bound = (Comparison::Less, 0.1);
+            let threshold = Threshold {
+                over: Over::Window(Duration::from_secs(window as u64)),
+                grace: Duration::from_secs(grace as u64),
+                consecutive,
+                min_samples,
+                action: BreachAction::Abort,
+                ..Threshold::new(failed, Statistic::Value, bound, "< 10%")
+            };
+            let names = || vec!["a".to_owned()];
+            let spans = || vec![Spans::default()];
+            let thresholds = [threshold];
+            let mut watch = Watch::new(&thresholds, names(), spans());
+            let meter = Meter::new(names(), spans(), Vec::new());
+            let mut ended = None;
+            for (number, counts) in (1..).zip(&seconds) {
+                let mut second = second(number, *counts);
+                if watch.see(&mut second, &meter, &[]).is_some() {
+                    prop_assert_eq!(second.events.len(), 1);
+                    ended = usize::try_from(number).ok();
+                    break;
+                }
+            }
+            let judged = watch.judgements(&thresholds).remove(0).unwrap();
+            let began = judged.first_breach_ns.map(|at_ns| (at_ns / SECOND_NS) as usize);
+            let words = (window, grace, consecutive, min_samples);
+            prop_assert_eq!(ended.zip(began), expected(&seconds, words));
+            prop_assert_eq!(ended.is_some(), began.is_some());
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::measure::Verdict;
 use crate::units::format_bytes;
 
 use super::judged::threshold;
+use super::observed::observed;
 use super::sums::retries;
 use super::sums::sums;
 use super::text::Align;
@@ -102,6 +103,7 @@ pub fn closing(summary: &Summary, folder: &Path, colour: Colour) -> String {
     sections.push(tables(&summary.tables));
     sections.push(events::events(&summary.events));
     sections.push(sums(&summary.shared, colour));
+    sections.push(observed(summary, colour));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());
     let mut last: Vec<_> =
@@ -117,8 +119,12 @@ fn head(summary: &Summary, colour: Colour) -> Vec<String> {
     let failed = summary.thresholds.iter().filter(|threshold| threshold.is_failure()).count();
     let thresholds = match (summary.thresholds.len(), failed) {
         (0, _) => "no thresholds were set".to_owned(),
-        (1, 0) => "its threshold holds".to_owned(),
-        (all, 0) => format!("{all} of {all} thresholds hold"),
+        (1, 0) if summary.thresholds[0].passed => "its threshold holds".to_owned(),
+        (1, 0) => "its threshold does not hold, and only warns".to_owned(),
+        (all, 0) => match summary.thresholds.iter().filter(|threshold| !threshold.passed).count() {
+            0 => format!("{all} of {all} thresholds hold"),
+            warned => format!("{} of {all} thresholds hold, {warned} only warn", all - warned),
+        },
         (1, _) => "its threshold does not hold".to_owned(),
         (all, failed) => format!("{failed} of {all} thresholds failed"),
     };

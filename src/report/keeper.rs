@@ -42,7 +42,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// For the streams of these names.
+    /// For the streams of these names, and what follows in them.
     pub fn start(folder: &RunFolder, streams: Vec<String>) -> Result<Keeper, FolderError> {
         let (series, histograms) = (folder.open(SERIES)?, folder.open(HISTOGRAMS)?);
         let (seconds, received) = sync_channel(WAITING_MAX);

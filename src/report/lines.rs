@@ -107,6 +107,7 @@ mod tests {
             phase: Phase::Measuring,
             left: None,
             streams: Vec::new(),
+            observed_p99_ns: None,
             tripped: Vec::new(),
         })
     }

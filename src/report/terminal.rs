@@ -41,6 +41,8 @@ pub(super) struct Terminal {
     left: Option<(Duration, Duration)>,
     /// Gates and thresholds that do not hold.
     tripped: Vec<String>,
+    /// How late changes are observed.
+    observed_ns: Option<u64>,
 }
 
 impl Terminal {
@@ -56,6 +58,7 @@ impl Terminal {
             phase_began: Duration::ZERO,
             left: None,
             tripped: Vec::new(),
+            observed_ns: None,
         }
     }
 
@@ -85,10 +88,14 @@ impl Terminal {
             }
             None => String::new(),
         };
+        let observed = match self.observed_ns {
+            Some(lag) => format!(", observed lag p99 {}", duration_ns(lag)),
+            None => String::new(),
+        };
         let alarm = alarm(&self.tripped);
         let template = if alarm.is_empty() { HEADER } else { ALARMED };
         self.header.set_style(style(template));
-        self.header.set_message(format!("{}  {since}{left}{alarm}", self.phase.name()));
+        self.header.set_message(format!("{}  {since}{left}{observed}{alarm}", self.phase.name()));
         self.header.tick();
     }
 
@@ -129,6 +136,7 @@ impl Terminal {
     fn live(&mut self, live: &LiveState, at: Duration) {
         self.left = live.left.map(|left| (at, left));
         self.tripped.clone_from(&live.tripped);
+        self.observed_ns = live.observed_p99_ns;
         let texts = stream_lines(&live.streams);
         while self.streams.len() < texts.len() {
             self.streams.push(self.lines.add(ProgressBar::no_length()));

@@ -2,6 +2,7 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
@@ -30,6 +31,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
     ("user", include_str!("../../schemas/user.yaml")),
     ("web_events", include_str!("../../schemas/web_events.yaml")),
+    ("web_events_original", include_str!("../../schemas/web_events_original.yaml")),
 ];
 
 /// The lists that schemas take lines from: path from the schemas' folder, and text.

@@ -6,6 +6,7 @@ mod content;
 mod domain;
 mod group;
 mod kafka;
+mod observe;
 mod profile;
 mod scale;
 mod sessions;
@@ -94,12 +95,15 @@ pub(super) fn check(
         domains,
         load: load((load_file, scale), streams, problems),
         cdc: cdc(file.cdc.0.as_ref()?, problems),
+        observers: Vec::new(),
         thresholds: Vec::new(),
         validity,
         hash: String::new(),
         source: String::new(),
         secrets: Secrets::default(),
     };
+    let parts = (scenario.targets.as_slice(), scenario.domains.as_slice());
+    scenario.observers = observe::observers(file, parts, overrides, problems);
     scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.

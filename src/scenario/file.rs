@@ -2,6 +2,7 @@
 
 mod judge;
 mod kafka;
+mod observe;
 mod profile;
 mod session;
 
@@ -23,6 +24,7 @@ pub(super) use kafka::KafkaFile;
 pub(super) use kafka::KafkaTlsFile;
 pub(super) use kafka::MechanismFile;
 pub(super) use kafka::SaslFile;
+pub(super) use observe::ObserverFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
 pub(super) use profile::CountFile;
@@ -69,6 +71,9 @@ pub(super) struct ScenarioFile {
     /// What change data capture needs on the source.
     #[serde(default)]
     pub(super) cdc: Kept<CdcFile>,
+    /// Far ends to read, by name: how late changes arrive there, and whether all of them do.
+    #[serde(default)]
+    pub(super) observe: Kept<Entries<ObserverFile>>,
     /// When the run is good. Any that does not hold makes the exit code 99.
     #[serde(default)]
     pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,

@@ -108,6 +108,15 @@ pub enum Metric {
     Unknown,
     Missed,
     Skipped,
+    CdcLag,
+    Freshness,
+    Lost,
+    Doubled,
+    Replayed,
+    Reordered,
+    Wrong,
+    Phantom,
+    Pending,
 }
 
 impl Metric {
@@ -124,7 +133,32 @@ impl Metric {
             Metric::Unknown => "unknown",
             Metric::Missed => "missed",
             Metric::Skipped => "skipped",
+            Metric::CdcLag => "cdc_lag",
+            Metric::Freshness => "freshness",
+            Metric::Lost => "lost",
+            Metric::Doubled => "doubled",
+            Metric::Replayed => "replayed",
+            Metric::Reordered => "reordered",
+            Metric::Wrong => "wrong",
+            Metric::Phantom => "phantom",
+            Metric::Pending => "pending",
         }
+    }
+
+    /// Whether it is of what an observer sees.
+    pub fn is_observed(self) -> bool {
+        matches!(
+            self,
+            Metric::CdcLag
+                | Metric::Freshness
+                | Metric::Lost
+                | Metric::Doubled
+                | Metric::Replayed
+                | Metric::Reordered
+                | Metric::Wrong
+                | Metric::Phantom
+                | Metric::Pending
+        )
     }
 }
 

@@ -1,23 +1,55 @@
 //! Which rows come and go in a run.
 
+mod links;
+
+use std::collections::BTreeSet;
+
 use crate::pace::Sessions;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
-use crate::schema::Fill;
 use crate::schema::Otherwise;
 use crate::schema::Reference;
 use crate::schema::Step;
 use crate::schema::Table;
 
+use links::Links;
+
 /// A table of the run: domain, table.
 pub(crate) type At = (usize, usize);
 
 /// All tables of a run.
+#[derive(Debug)]
 pub(crate) struct Tables<'a> {
     pub(crate) scenario: &'a Scenario,
+    /// By domain and table.
+    links: Vec<Vec<Links>>,
 }
 
 impl<'a> Tables<'a> {
+    /// Of a scenario whose references are all well formed, or say so elsewhere.
+    pub(crate) fn new(scenario: &'a Scenario) -> Self {
+        Self { scenario, links: links::of(scenario) }
+    }
+
+    /// The table that a reference names; `relations` has seen that it exists.
+    pub(crate) fn target(&self, reference: &Reference) -> Option<At> {
+        target(self.scenario, reference)
+    }
+
+    /// The tables that a table refers to.
+    pub(crate) fn parents(&self, at: At) -> &[At] {
+        &self.links(at).parents
+    }
+
+    /// Whether no rows of a table come or go, by any action of its schema, mixed or not.
+    pub(crate) fn is_still(&self, at: At) -> bool {
+        self.links(at).is_still()
+    }
+
+    fn links(&self, at: At) -> &Links {
+        &self.links[at.0][at.1]
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = (At, &'a Table)> {
         self.scenario.domains.iter().enumerate().flat_map(|(domain, each)| {
             let tables = each.schema.tables.iter().enumerate();
@@ -40,27 +72,6 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// The table that a reference names; `relations` has seen that it exists.
-    pub(crate) fn target(&self, reference: &Reference) -> Option<At> {
-        let domain = self.scenario.domain(&reference.schema)?;
-        Some((domain, self.scenario.domains[domain].schema.table(&reference.table)?))
-    }
-
-    /// The tables that a table refers to.
-    pub(crate) fn parents(&self, at: At) -> Vec<At> {
-        let references = self.table(at).columns.iter().filter_map(|column| match &column.fill {
-            Fill::Reference(reference) => self.target(reference),
-            _ => None,
-        });
-        references.collect()
-    }
-
-    /// Those of them whose rows take the table's rows along when they go.
-    pub(crate) fn ends(&self, at: At) -> Vec<At> {
-        let references = self.table(at).references().filter(|(_, reference)| !reference.stays);
-        references.filter_map(|(_, reference)| self.target(reference)).collect()
-    }
-
     /// Whether all lanes change a table's rows.
     pub(crate) fn is_shared(&self, at: At) -> bool {
         self.table(at).shared
@@ -78,7 +89,7 @@ impl<'a> Tables<'a> {
             label.iter_mut().filter(|each| **each == from).for_each(|each| *each = to);
         };
         for &at in &all {
-            self.ties(at).into_iter().for_each(|parent| join(at, parent));
+            self.links(at).ties.iter().for_each(|parent| join(at, *parent));
         }
         let streams = self.scenario.load.streams.iter();
         let touched: Vec<Vec<At>> = streams.map(|stream| self.touched(stream)).collect();
@@ -94,13 +105,6 @@ impl<'a> Tables<'a> {
             }
         }
         groups.into_iter().map(|(_, group)| group).collect()
-    }
-
-    /// The tables that a table refers to and whose rows come and go.
-    fn ties(&self, at: At) -> Vec<At> {
-        let owner = self.table(at).owner.as_ref().map(|owner| (at.0, owner.table));
-        let parents = self.parents(at).into_iter().filter(|parent| !self.is_still(*parent));
-        parents.chain(owner).collect()
     }
 
     /// The tables of which a stream's actions work on rows of their lane.
@@ -129,27 +133,17 @@ impl<'a> Tables<'a> {
     /// All tables that hang together with those that a stream touches.
     pub(crate) fn reach(&self, stream: &Stream) -> Vec<At> {
         let mut reached = self.touched(stream);
+        let mut is_reached: BTreeSet<At> = reached.iter().copied().collect();
         let mut next = 0;
         while let Some(&at) = reached.get(next) {
             next += 1;
-            let neighbours = self.all().filter(|(other, _)| self.is_tied(at, *other));
-            let new: Vec<At> = neighbours
-                .map(|(other, _)| other)
-                .filter(|other| !reached.contains(other))
-                .collect();
-            reached.extend(new);
+            for neighbour in &self.links(at).neighbours {
+                if is_reached.insert(*neighbour) {
+                    reached.push(*neighbour);
+                }
+            }
         }
         reached
-    }
-
-    /// Whether one table refers to the other, and rows of the other come and go.
-    fn is_tied(&self, one: At, other: At) -> bool {
-        let refers = |child: At, parent: At| {
-            let owner = self.table(child).owner.as_ref();
-            let is_owned = owner.is_some_and(|owner| (child.0, owner.table) == parent);
-            is_owned || self.parents(child).contains(&parent) && !self.is_still(parent)
-        };
-        refers(one, other) || refers(other, one)
     }
 
     /// To how many lanes the rows of a table are dealt: to those of the sessions that work on them,
@@ -187,35 +181,17 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Whether no rows of a table come or go, by any action of its schema, mixed or not.
-    pub(crate) fn is_still(&self, at: At) -> bool {
-        !self.is_mortal(at) && !self.steps(at).any(|step| inserts(step) == Some(at.1))
-    }
-
     /// Whether rows of a table may be deleted, by any action of its schema, mixed or not:
     /// themselves, or with a row that they refer to.
     pub(crate) fn is_mortal(&self, at: At) -> bool {
-        let mut rest = vec![at];
-        let mut seen = vec![at];
-        while let Some(next) = rest.pop() {
-            let deletes =
-                |step: &Step| matches!(step, Step::Delete { table, .. } if *table == next.1);
-            if self.steps(next).any(deletes) {
-                return true;
-            }
-            for parent in self.ends(next) {
-                if !seen.contains(&parent) {
-                    seen.push(parent);
-                    rest.push(parent);
-                }
-            }
-        }
-        false
+        self.links(at).is_mortal
     }
+}
 
-    fn steps(&self, at: At) -> impl Iterator<Item = &'a Step> {
-        self.scenario.domains[at.0].schema.actions.iter().flat_map(|action| &action.steps)
-    }
+/// The table that a reference names; `relations` has seen that it exists.
+fn target(scenario: &Scenario, reference: &Reference) -> Option<At> {
+    let domain = scenario.domain(&reference.schema)?;
+    Some((domain, scenario.domains[domain].schema.table(&reference.table)?))
 }
 
 /// The table that a step may make a row of.

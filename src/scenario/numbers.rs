@@ -46,6 +46,9 @@ impl Tables<'_> {
     /// inequality, and never more than each slot can.
     fn born_in_a_lane(&self, stream: &Stream, at: At) -> u64 {
         let births = self.births(stream, at);
+        if births.most == 0.0 {
+            return 0;
+        }
         let slots = match &stream.pacing {
             Pacing::Open(_) => {
                 Plan::new(&stream.pacing, self.scenario.load.warmup, stream.limit).slots()

@@ -106,8 +106,8 @@ fn read(path: &Spanned<String>, scenario: &str, problems: &mut Problems) -> Opti
     let message = match lines.len() {
         _ if broken > 0 => return None,
         0 => "the trace has no lines".to_owned(),
-        LINES_MAX.. => format!("the trace has {} lines, more than {LINES_MAX}", lines.len()),
-        _ => return Some(lines),
+        1..=LINES_MAX => return Some(lines),
+        count => format!("the trace has {count} lines, more than {LINES_MAX}"),
     };
     let problem = Problem::new(message).at(path.place);
     problems.add(problem.help("write lines of `second,ops`, as in `0,120`"));

@@ -12,6 +12,7 @@ mod follow;
 mod lines;
 pub(crate) mod literal;
 mod moment;
+mod names;
 mod outline;
 mod relation;
 mod scale;
@@ -38,10 +39,10 @@ use crate::yaml::Node;
 
 pub(crate) use lines::Beside;
 pub(crate) use literal::moment;
+pub(super) use names::bare as bare_words;
 pub(crate) use outline::identifier;
 pub(crate) use outline::unreserved;
 pub(crate) use relation::relations;
-pub(super) use shape::BARE;
 
 /// A schema and the file it was read from. Where the file is broken, something harmless stands in
 /// the schema, and `kinds` has None: such a schema never leaves the checks.

@@ -4,6 +4,7 @@
 use crate::schema::ColumnType;
 use crate::schema::lines::Lines;
 use crate::schema::pattern::Pattern;
+use crate::units::DAY_US;
 
 /// A fill that needs nothing but chance.
 #[derive(Debug, Clone, PartialEq)]
@@ -208,9 +209,6 @@ pub(crate) const PHONES: u64 = 72_000;
 
 /// Addresses whose first octet is 1 to 223 but none of eight that have other uses.
 pub(crate) const PUBLIC_V4: u64 = 215 << 24;
-
-/// Microseconds of a day.
-const DAY_US: i64 = 86_400_000_000;
 
 impl Drawn {
     /// How many different values a unique column can have, at most. `None` is without end.

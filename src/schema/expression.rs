@@ -260,7 +260,7 @@ mod tests {
     use crate::schema::ColumnType;
 
     const COLUMNS: [Known<'static>; 4] = [
-        ("price", Some(ColumnType::Numeric { precision: 10, scale: 2 })),
+        ("price", Some(ColumnType::Numeric { precision: 10, scale: 2, is_bare: false })),
         ("quantity", Some(ColumnType::Integer)),
         ("name", Some(ColumnType::Text)),
         ("at", Some(ColumnType::Date)),

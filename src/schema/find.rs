@@ -42,6 +42,17 @@ impl Schema {
         })
     }
 
+    /// An action that changes a column of rows that exist.
+    pub(crate) fn changer(&self, table: usize, column: usize) -> Option<&Action> {
+        let changes = |step: &Step| match step {
+            Step::Update { table: of, set, .. } | Step::Upsert { table: of, set, .. } => {
+                *of == table && set.iter().any(|(at, _)| *at == column)
+            }
+            Step::Insert { .. } | Step::Delete { .. } => false,
+        };
+        self.actions.iter().find(|action| action.steps.iter().any(changes))
+    }
+
     /// The tables whose rows belong to rows of this one.
     pub fn owned_by(&self, owner: usize) -> impl Iterator<Item = usize> {
         let owners = self.tables.iter().enumerate();

@@ -16,16 +16,20 @@ pub enum ColumnType {
     Integer,
     /// `bigint`
     Bigint,
+    /// `oid`
+    Oid,
     /// `real`
     Real,
     /// `double precision`
     Double,
-    /// `numeric(precision, scale)`; precision at most 38.
+    /// `numeric(precision, scale)`; precision at most 18: what loadgen computes with exactly.
     Numeric {
         /// Digits in all.
         precision: u8,
         /// Digits after the point.
         scale: u8,
+        /// Whether the column itself sets no limit: `numeric`. Its values keep to these digits.
+        is_bare: bool,
     },
     /// `money`, taken to have two digits after the point.
     Money,
@@ -127,7 +131,7 @@ impl RangeType {
         match self {
             Self::Int4 => ColumnType::Integer,
             Self::Int8 => ColumnType::Bigint,
-            Self::Num => ColumnType::Numeric { precision: 18, scale: 6 },
+            Self::Num => ColumnType::BARE_NUMERIC,
             Self::Ts => ColumnType::Timestamp,
             Self::Tstz => ColumnType::Timestamptz,
             Self::Date => ColumnType::Date,
@@ -145,12 +149,16 @@ impl RangeType {
 }
 
 impl ColumnType {
+    /// `numeric` without a limit.
+    pub const BARE_NUMERIC: Self = Self::Numeric { precision: 18, scale: 6, is_bare: true };
+
     /// Least and greatest value of an integer type.
     pub fn integer_range(self) -> Option<(i64, i64)> {
         match self {
             Self::Smallint => Some((i64::from(i16::MIN), i64::from(i16::MAX))),
             Self::Integer => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
             Self::Bigint => Some((i64::MIN, i64::MAX)),
+            Self::Oid => Some((0, i64::from(u32::MAX))),
             _ => None,
         }
     }
@@ -173,6 +181,11 @@ impl ColumnType {
     /// Whether it holds exact numbers: integers, `numeric` and `money`.
     pub fn is_exact(self) -> bool {
         self.integer_range().is_some() || matches!(self, Self::Numeric { .. } | Self::Money)
+    }
+
+    /// Whether the server adds to its values, and multiplies them.
+    pub fn is_computed(self) -> bool {
+        self.is_exact() && self != Self::Oid
     }
 
     /// Whether it holds days or moments.
@@ -217,7 +230,7 @@ impl ColumnType {
     /// Digits in all, and after the point, of `numeric`, and of what of `money` is computed with.
     pub fn digits(self) -> (u8, u8) {
         match self {
-            Self::Numeric { precision, scale } => (precision, scale),
+            Self::Numeric { precision, scale, .. } => (precision, scale),
             _ => (18, self.scale().unwrap_or(0)),
         }
     }
@@ -258,7 +271,9 @@ impl fmt::Display for ColumnType {
     /// which need their PostgreSQL schema and quotes.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Numeric { precision, scale } => write!(formatter, "numeric({precision},{scale})"),
+            Self::Numeric { precision, scale, is_bare: false } => {
+                write!(formatter, "numeric({precision},{scale})")
+            }
             Self::Varchar(Some(length)) => write!(formatter, "varchar({length})"),
             Self::Char(length) => write!(formatter, "char({length})"),
             Self::TimestampTo(digits) => write!(formatter, "timestamp({digits})"),
@@ -281,6 +296,7 @@ impl ColumnType {
             Self::Smallint => "smallint",
             Self::Integer => "integer",
             Self::Bigint => "bigint",
+            Self::Oid => "oid",
             Self::Real => "real",
             Self::Double => "double precision",
             Self::Numeric { .. } => "numeric",

@@ -46,7 +46,9 @@ pub(crate) enum Written {
 /// Reads a value of a type. The error says what is wrong with the text.
 pub(crate) fn read(text: &str, kind: ColumnType) -> Result<Written, String> {
     match kind {
-        ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => integer(text, kind),
+        ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid => {
+            integer(text, kind)
+        }
         ColumnType::Real | ColumnType::Double => float(text).map(Written::Float),
         ColumnType::Numeric { .. } | ColumnType::Money => decimal(text, kind),
         ColumnType::Boolean => match text {
@@ -106,7 +108,7 @@ fn float(text: &str) -> Result<f64, String> {
 fn decimal(text: &str, kind: ColumnType) -> Result<Written, String> {
     let written: Decimal = text.parse()?;
     let (scale, whole) = match kind {
-        ColumnType::Numeric { precision, scale } => (scale, precision - scale),
+        ColumnType::Numeric { precision, scale, .. } => (scale, precision - scale),
         _ => (2, 16),
     };
     let fits = written.rescale(scale).filter(|scaled| {

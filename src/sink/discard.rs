@@ -2,7 +2,6 @@
 
 use std::task::Context;
 use std::task::Poll;
-use std::time::Duration;
 
 use crate::action::Action;
 use crate::sink::Fate;
@@ -50,22 +49,6 @@ impl Sink for Discard {
 
     async fn resolve(&mut self, _: Ticket, _: &Action) -> Result<Fate, Lost> {
         Ok(Fate::Committed)
-    }
-
-    fn lossy_for(&self) -> Option<Duration> {
-        None
-    }
-
-    fn has_crashed(&self) -> bool {
-        false
-    }
-
-    async fn make_durable(&mut self) -> Result<(), Lost> {
-        Ok(())
-    }
-
-    async fn prepare(&mut self) -> Result<(), Lost> {
-        Ok(())
     }
 
     async fn close(&mut self) {}

@@ -1,6 +1,6 @@
 //! Events on their way: what a client of a message service is given, what it gives back, and how the
-//! connection that waits for it is woken. A client ([`Publisher`]) is shared by all connections of a
-//! process and works on threads of its own; [`way::EventSink`] makes a [`crate::sink::Sink`] of it.
+//! connection that waits for it is woken. A client (`Publisher`) is shared by all connections of a
+//! process and works on threads of its own; `way::EventSink` makes a [`crate::sink::Sink`] of it.
 
 use std::fmt;
 use std::sync::Arc;

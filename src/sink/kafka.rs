@@ -41,7 +41,9 @@ use crate::sink::event::Traffic;
 use crate::sink::kafka::error::failure;
 
 /// How often librdkafka tells how many requests it has made, in milliseconds.
-const STATISTICS_MS: &str = "1000";
+const STATISTICS_MS: &str = "250";
+/// How long the last of them is waited for.
+const LAST_STATISTICS: Duration = Duration::from_millis(600);
 
 /// A cluster's address, and what librdkafka is told for it.
 #[derive(Clone)]
@@ -91,6 +93,8 @@ struct Reports {
     is_waited_for: AtomicBool,
     /// Produce requests, as of the last statistics.
     calls: AtomicU64,
+    /// How often it has told.
+    told: AtomicU64,
     /// Set once all brokers are gone, and told.
     is_away: AtomicBool,
     feed: Feed,
@@ -104,6 +108,7 @@ impl ClientContext for Reports {
         };
         let calls = statistics.brokers.values().map(produce).sum();
         self.calls.store(calls, Ordering::Relaxed);
+        self.told.fetch_add(1, Ordering::Release);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -129,7 +134,9 @@ impl ProducerContext for Reports {
         mailbox.deliver(Delivery { ticket, result, at: Instant::now() });
         if self.is_waited_for.swap(false, Ordering::AcqRel) {
             let waiting = std::mem::take(&mut *lock(&self.waiting));
-            waiting.iter().for_each(|mailbox| mailbox.wake());
+            for mailbox in waiting {
+                mailbox.wake();
+            }
         }
     }
 }
@@ -151,6 +158,7 @@ impl KafkaPublisher {
             waiting: Mutex::default(),
             is_waited_for: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
             feed: feed.clone(),
             brokers: cluster.brokers.clone(),
@@ -203,6 +211,12 @@ impl Publisher for KafkaPublisher {
     fn close(&self, within: Duration) {
         // What is not out by then is not acknowledged, and counted so.
         let _ = self.producer.flush(within);
+        let reports = self.producer.context();
+        let (before, until) =
+            (reports.told.load(Ordering::Acquire), Instant::now() + LAST_STATISTICS);
+        while reports.told.load(Ordering::Acquire) == before && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     fn traffic(&self) -> Vec<Traffic> {

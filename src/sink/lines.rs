@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::action::Assign;
 use crate::action::Assignment;
 use crate::action::Catalog;
 use crate::action::Change;
@@ -13,6 +14,7 @@ use crate::action::TableId;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::schema::ColumnType;
+use crate::schema::Literal;
 use crate::sink::event::json::Form;
 use crate::sink::postgres::quote::literal;
 use crate::sink::postgres::statement::sql;
@@ -116,6 +118,16 @@ impl Lines {
         named.map(|(column, (value, kind))| (name(column), *value, *kind)).collect()
     }
 
+    /// What becomes of the old values of a row that is updated.
+    fn relative(&self, operation: &Operation) -> impl Iterator<Item = &Assignment> {
+        let set = match &self.catalog.statement(operation.statement).kind {
+            StatementKind::Update { set, .. } => set.as_slice(),
+            StatementKind::Upsert { set, .. } if operation.change == Change::Update => set,
+            _ => &[],
+        };
+        set.iter().filter(|each| !matches!(each.how, Assign::Value))
+    }
+
     fn json(&self, head: Option<(u64, &str)>, action: &Action, operation: &Operation) -> String {
         let table = self.catalog.table(operation.table);
         if let Some(event) = table.event {
@@ -135,6 +147,12 @@ impl Lines {
         let mut row = serde_json::Map::new();
         for (column, value, kind) in self.values(action, operation) {
             row.insert(column.to_owned(), json_value(value, kind, action));
+        }
+        for Assignment { column, how } in self.relative(operation) {
+            let (name, _) = &self.catalog.table(operation.table).columns[*column];
+            // Where its value stands, if it has one: the order is that of the file.
+            let place = row.entry(name.as_str()).or_insert(serde_json::Value::Null);
+            *place = change_of(how, place.take());
         }
         if head.is_some() {
             object.insert("values".to_owned(), row.into());
@@ -234,6 +252,36 @@ fn json_value(value: Value, kind: ColumnType, action: &Action) -> serde_json::Va
             let parsed = kind.is_json().then(|| serde_json::from_str(&text).ok()).flatten();
             parsed.unwrap_or_else(|| text.into())
         }
+    }
+}
+
+/// What is done to a value, in the words of the schema: `{"add": 1}`.
+fn change_of(how: &Assign, by: serde_json::Value) -> serde_json::Value {
+    // A number is one here, if JSON's readers do not round it.
+    let number = by.as_str().filter(|text| text.len() <= 16).and_then(|text| {
+        let number: serde_json::Value = serde_json::from_str(text).ok()?;
+        number.is_number().then_some(number)
+    });
+    match how {
+        Assign::Value => by,
+        Assign::Add => serde_json::json!({ "add": number.unwrap_or(by) }),
+        Assign::Multiply => serde_json::json!({ "multiply": number.unwrap_or(by) }),
+        Assign::Append => serde_json::json!({ "append": by }),
+        Assign::Toggle => serde_json::json!({ "toggle": true }),
+        Assign::Next(list) => {
+            let list: Vec<_> = list.iter().map(json_literal).collect();
+            serde_json::json!({ "next": list })
+        }
+    }
+}
+
+fn json_literal(literal: &Literal) -> serde_json::Value {
+    match literal {
+        Literal::Null => serde_json::Value::Null,
+        Literal::Bool(value) => (*value).into(),
+        Literal::Int(value) => (*value).into(),
+        Literal::Decimal(value) => value.to_string().into(),
+        Literal::Text(text) => text.clone().into(),
     }
 }
 

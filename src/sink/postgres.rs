@@ -16,6 +16,7 @@ mod pgpass;
 pub mod preflight;
 pub mod provision;
 pub mod quote;
+pub mod replication;
 pub mod rows;
 pub mod script;
 pub mod size;

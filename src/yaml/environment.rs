@@ -79,13 +79,14 @@ fn replace(
             return Err(Problem::new("`${` has no `}`").at(place));
         };
         let end = start + length + 1;
-        let place = problems.within(node.place, text, start..end);
+        let place = |problems: &Problems| problems.within(node.place, text, start..end);
         let (name, default) = match text[start + 2..end - 1].split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (&text[start + 2..end - 1], None),
         };
         if !is_name(name) {
-            let problem = Problem::new(format!("`{name}` is not a variable's name")).at(place);
+            let problem =
+                Problem::new(format!("`{name}` is not a variable's name")).at(place(problems));
             return Err(problem.help("write `${NAME}` or `${NAME:-default}`"));
         }
         let value = environment(name).filter(|value| !value.is_empty());
@@ -98,7 +99,7 @@ fn replace(
             (None, None) => {
                 let message = format!("the environment variable `{name}` is not set");
                 let help = format!("set it, or write a default: `${{{name}:-…}}`");
-                return Err(Problem::new(message).at(place).help(help));
+                return Err(Problem::new(message).at(place(problems)).help(help));
             }
         }
         at = end;

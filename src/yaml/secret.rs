@@ -1,5 +1,7 @@
 //! Passwords in a tree: found by their keys and in addresses, however they are spelled.
 
+use std::collections::HashSet;
+
 use crate::diagnostic::Place;
 use crate::diagnostic::Problems;
 use crate::diagnostic::passwords;
@@ -9,12 +11,12 @@ use crate::yaml::Value;
 /// Covers the passwords of a tree as it was read (`is_named`: its key is a password's), so that
 /// nothing that is shown or kept of its file has them.
 pub fn hide_secrets(node: &Node, is_named: bool, problems: &mut Problems) {
-    let mut values = Vec::new();
+    let mut values = HashSet::new();
     visit(node, is_named, &mut |place, text, is_named| {
         for range in passwords(text, is_named) {
             let secret = text.get(range.clone()).unwrap_or("");
             if is_named {
-                values.push(secret.to_owned());
+                values.insert(secret.to_owned());
             }
             let exact = problems.within(place, text, range);
             problems.cover(exact, secret);
@@ -22,7 +24,7 @@ pub fn hide_secrets(node: &Node, is_named: bool, problems: &mut Problems) {
     });
     // What an alias stands for is written elsewhere.
     visit(node, false, &mut |place, text, _| {
-        if values.iter().any(|value| value == text) {
+        if values.contains(text) {
             let exact = problems.within(place, text, 0..text.len());
             problems.cover(exact, text);
         }

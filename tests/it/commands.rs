@@ -236,7 +236,11 @@ fn every_shipped_scenario_runs() {
         let done = place.must(&["run", &reference, "--for", "1s", "--out", "run"]);
         let summary = place.summary("run");
         assert_eq!(summary["verdict"], "passed", "{name}: {}", done.out);
-        place.assert_counted(&summary);
+        match summary["events"].as_array().unwrap().first() {
+            // Nobody stores tables where events go.
+            Some(events) => assert_eq!(events["acknowledged"], events["sent"], "{name}"),
+            None => place.assert_counted(&summary),
+        }
         let streams = summary["streams"].as_array().unwrap();
         assert_eq!(streams.len(), scenario.series().len(), "{name}");
         if let Some(stream) = streams.first() {

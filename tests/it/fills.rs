@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::fs;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 
 use loadgen::action::Action;
 use loadgen::action::TableId;
@@ -346,6 +349,34 @@ fn unique_values_never_repeat_and_fill_their_range() {
     // The first rows are not the first values.
     let first: Vec<String> = (0..5).map(|row| rows.texts(0, row)[1].clone()).collect();
     assert_ne!(first, ["1", "2", "3", "4", "5"]);
+}
+
+/// As many as a table may really have, of each way by which values are made unique: by a shuffled
+/// range, a shuffled pattern, and a number behind a text.
+#[test]
+fn a_million_unique_values_are_a_million() {
+    const ALL: u64 = 1_000_000;
+    let columns = "
+      number: { type: integer, unique: true, fill: { uniform: [1, 1000000] } }
+      plate:  { type: char(8), unique: true, fill: { pattern: \"[A-Z]{2}[0-9]{4}[a-b]x\" } }
+      user:   { type: varchar(24), unique: true, fill: username }
+      email:  { type: text, fill: email }
+";
+    let mut rows = Rows::of(columns, ALL, &[]);
+    let mut seen: Vec<Vec<u64>> = vec![Vec::new(); rows.names.len()];
+    for row in 0..ALL {
+        for (value, seen) in rows.texts(0, row).into_iter().zip(&mut seen) {
+            // Two of a million alike by chance: once in 40 million runs.
+            let mut hasher = DefaultHasher::new();
+            value.hash(&mut hasher);
+            seen.push(hasher.finish());
+        }
+    }
+    for (name, mut seen) in rows.names.iter().zip(seen) {
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len() as u64, ALL, "{name}");
+    }
 }
 
 #[test]

@@ -273,3 +273,23 @@ fn a_starved_generator_is_no_slow_target() {
     assert!(broken.contains(&"wake".into()), "{broken:?}");
     assert!(text.contains("the generator was the limit"), "{text}");
 }
+
+/// Seconds in which nothing is answered though something is due are seconds at no rate at all.
+#[test]
+fn a_target_that_stands_still_has_no_rate() {
+    let mut place = place("[ { hold: 100/s, for: 7s } ]");
+    place.set(
+        "thresholds=[ { id: slow, metric: achieved_rate, expr: \">= 20/s\", over: 1s, for: 2 }, \
+         { id: told, metric: achieved_rate, expr: \">= 20/s\", over: 1s, action: warn } ]",
+    );
+    let child = begun(&place, 1);
+    hold_still(&place, 4.5);
+    let (code, text) = ended(child);
+    assert_eq!(code, 99, "{text}");
+    let summary = place.summary("run");
+    assert_eq!(summary["thresholds"][0]["passed"], false, "{}", summary["thresholds"]);
+    assert!(summary["thresholds"][0]["observed"].as_f64().unwrap() < 20.0);
+    place.set("thresholds=[ { metric: response, expr: \"max < 1ns\", action: warn } ]");
+    let done = place.must(&["run", "@quickstart", "--fresh", "--for", "1s", "--out", "warned"]);
+    assert!(done.out.contains("its threshold does not hold, and only warns"), "{}", done.out);
+}

@@ -178,8 +178,7 @@ fn a_full_queue_is_waited_for() {
             "--set",
             "targets.clicks.kafka.queue=\"50\"",
             "--set",
-            "load.streams.sessions={ mix: { web_events.visit: 1 }, limit: { ops: 3000 }, \
-             profile: [ { unlimited: true, for: 20s } ] }",
+            "load.streams.sessions.profile=[{ hold: 3000/s, for: 1s }]",
         ],
     );
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
@@ -192,7 +191,7 @@ fn a_full_queue_is_waited_for() {
 #[test]
 fn an_event_that_is_too_large_is_counted_as_failed() {
     let broker = Broker::new(&["pages"]);
-    let properties = "targets.clicks.kafka.properties={ message.max.bytes: 1000 }";
+    let properties = "targets.clicks.kafka.properties={ message.max.bytes: 1120 }";
     let wide = "targets.clicks.kafka.headers=false";
     let arguments = ["--set", properties, "--set", wide, "--set", "thresholds=[]"];
     let (done, summary) = sessions(&broker.address(), "pages", &arguments);
@@ -221,9 +220,11 @@ fn set_up_says_what_is_wrong_with_a_cluster() {
 #[test]
 fn sessions_walk_as_the_weights_say() {
     let folder = TempDir::with_prefix("loadgen-kafka-").unwrap();
-    let scenario = "load.streams.sessions.profile=[{ hold: 2000/s, for: 30s }]";
+    // Behind the many, time enough for them to come to their end.
+    let scenario =
+        "load.streams.sessions.profile=[{ hold: 3000/s, for: 10s }, { hold: 1/min, for: 5m }]";
     let mut command = loadgen(folder.path());
-    command.args(["sample", "@web-events-kafka", "-n", "100000", "--set", scenario]);
+    command.args(["sample", "@web-events-kafka", "-n", "200000", "--set", scenario]);
     let done = Done::from(command.output().unwrap());
     assert_eq!(done.code, 0, "{}", done.err);
     let mut pages: BTreeMap<String, f64> = BTreeMap::new();

@@ -9,6 +9,7 @@ use loadgen::scenario::Overrides;
 use loadgen::scenario::Scenario;
 use loadgen::scenario::builtin;
 use loadgen::scenario::check_file;
+use loadgen::scenario::check_text;
 use proptest::prelude::ProptestConfig;
 use proptest::prop_assert;
 use proptest::proptest;
@@ -275,6 +276,41 @@ fn depth_and_size_have_limits() {
     let first = "scenario: x\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
     let bomb: String = std::iter::once(first).chain(doubled).collect();
     assert!(survives(bomb.as_bytes(), "bomb.yaml"));
+}
+
+/// What a large file costs follows its size: each of these took minutes when every mistake looked
+/// at all of the file, at all values of the environment or at all words.
+#[test]
+fn large_wrong_files_are_looked_at_once() {
+    let key = "id: { type: bigint, key: true, fill: sequence }";
+    let tables = |columns: &str| {
+        format!("{{ schema: wrong, tables: {{ t: {{ columns: {{ {key}, {columns} }} }} }} }}")
+    };
+    let each = |count: usize, between: &str, column: &dyn Fn(usize) -> String| {
+        tables(&(0..count).map(column).collect::<Vec<_>>().join(between))
+    };
+    let reference =
+        |of: &str| tables(&format!("c: {{ type: bigint, fill: {{ reference: \"{of}\" }} }}"));
+    let files = [
+        each(8_000, ", ", &|number| format!("c{number}: {{ type: integger, fill: 0 }}")),
+        each(8_000, ",\n", &|number| {
+            format!("c{number}: {{ type: text, fill: {{ s: \"${{A}}{number}\" }} }}")
+        }),
+        each(4_000, ",\n", &|number| {
+            format!("colum_{number}: {{ type: bigint, fill: {{ reference: t.colmn_{number} }} }}")
+        }),
+        reference(&"${A}".repeat(100_000)),
+        reference(&"://a".repeat(50_000)),
+        reference(&"password=&".repeat(50_000)),
+        format!(": [ {}", "password:${".repeat(50_000)),
+    ];
+    let environment = |name: &str| (name == "A").then(|| "1k".to_owned());
+    for text in files {
+        let problems = check_text("@wrong", &text, &Overrides::default(), &environment).err();
+        let drawn = problems.map(|problems| problems.to_string()).unwrap_or_default();
+        assert!(drawn.contains("nothing was touched"), "{text:.200}");
+        assert!(drawn.len() < 3_000_000, "{}", drawn.len());
+    }
 }
 
 /// Checks a text as a scenario and as a schema. Whatever it says, it must return.

@@ -72,6 +72,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         stream.finished(&stamps, outcome);
     }
     let facts = RunFacts {
+        events: Vec::new(),
         scenario: "quickstart".to_owned(),
         seed: 42,
         run: "quickstart-20260101T000000Z".to_owned(),
@@ -105,6 +106,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         },
         watched: Vec::new(),
         gates: gates(&["shop"]),
+        findings: None,
     };
     (facts, recorder)
 }

@@ -57,6 +57,8 @@ fn random_values_reach_the_edges_of_their_types() {
         ("specimens", "large = 9223372036854775807"),
         ("specimens", "double = 'NaN'"),
         ("specimens", "single = '-Infinity'"),
+        ("specimens", "unlimited > 900000000000"),
+        ("specimens", "number = 4294967295"),
         ("specimens", "price < '-1000'::money"),
         ("specimens", "words = ''"),
         ("specimens", "words ~ '[^\\x01-\\x7f]'"),
@@ -142,7 +144,7 @@ fn tables_of_others_must_have_the_very_types() {
     assert_eq!(place.summary("run")["streams"][0]["failed"], 0);
     place.query(
         "type_zoo",
-        "ALTER TABLE specimens ALTER mask TYPE varbit, ALTER card TYPE text, \
+        "ALTER TABLE specimens ALTER mask TYPE varbit, ALTER card TYPE text, ALTER unlimited TYPE numeric(18,6), ALTER number TYPE bigint, \
          ALTER moment_s TYPE timestamptz; \
          ALTER TABLE groups ALTER wholes TYPE bigint[], ALTER ts_range TYPE text, \
          ALTER exacts TYPE numeric(10,1)[]; \
@@ -150,7 +152,9 @@ fn tables_of_others_must_have_the_very_types() {
     );
     let refused = place.run(&["run", ZOO]);
     assert_eq!(refused.code, 4);
-    for part in ["mask", "card", "wholes", "ts_range", "exacts", "mood", "contact"] {
+    for part in
+        ["mask", "card", "unlimited", "number", "wholes", "ts_range", "exacts", "mood", "contact"]
+    {
         assert!(refused.err.contains(&format!(".{part}` is ")), "{part}: {}", refused.err);
     }
     assert!(!refused.err.contains("moment_s"), "more digits do no harm: {}", refused.err);
@@ -181,4 +185,24 @@ fn types_go_with_their_tables() {
         .query(&database, "CREATE SCHEMA type_zoo; CREATE TYPE type_zoo.mood AS ENUM ('x')");
     assert_eq!(place.run(&["setup", ZOO]).code, 4);
     assert_eq!(types(), ["type_zoo.mood"]);
+}
+
+/// What the server cannot give is said before anything is made.
+#[test]
+fn a_server_without_the_extension_is_refused() {
+    let database = Place::new(&[]).server.fresh_database();
+    let mut place = Place::new(&[]);
+    place.url = place.server.url_of(&database);
+    place.set("targets.operational.postgres.provision=schemas");
+    let hidden = "SET allow_system_table_mods = on; \
+        CREATE OR REPLACE VIEW pg_catalog.pg_available_extensions AS \
+        SELECT e.name, e.default_version, x.extversion AS installed_version, e.comment \
+        FROM pg_available_extensions() AS e (name, default_version, comment) \
+        LEFT JOIN pg_extension x ON e.name = x.extname WHERE e.name <> 'citext'";
+    place.server.query(&database, hidden);
+    let refused = place.run(&["run", ZOO]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("citext") && refused.err.contains("install"), "{}", refused.err);
+    let made = "SELECT count(*) FROM pg_namespace WHERE nspname = 'type_zoo'";
+    assert_eq!(place.server.query(&database, made), [["0"]]);
 }

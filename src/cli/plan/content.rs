@@ -9,7 +9,9 @@ use crate::action::TableId;
 use crate::generate::Lane;
 use crate::generate::Turn;
 use crate::generate::World;
+use crate::pace::Plan;
 use crate::pace::real;
+use crate::sink::event::json::Form;
 use crate::sink::postgres::size::Layout;
 use crate::sink::postgres::size::Weight;
 
@@ -49,6 +51,8 @@ pub(super) struct Content {
     pub(super) weights: Vec<Weight>,
     /// Rows that seeding makes, by table.
     pub(super) seeded: Vec<u64>,
+    /// Bytes of an event on average, by table.
+    pub(super) event_bytes: Vec<f64>,
     /// Whether every slot of every stream was decided.
     pub(super) is_exact: bool,
 }
@@ -62,16 +66,48 @@ pub(super) fn look(world: &Arc<World>, layout: &Layout) -> Content {
         streams: vec![none; streams],
         weights: vec![Weight::default(); tables],
         seeded: Vec::new(),
+        event_bytes: Vec::new(),
         is_exact: true,
     };
     for table in 0..tables {
+        let info = world.catalog.table(TableId::of(table));
+        content.event_bytes.push(0.0);
+        if !info.is_sent || info.event.is_some() {
+            content.seeded.push(0);
+            continue;
+        }
         let rows = weigh_seeded(world, layout, TableId::of(table), &mut content.weights[table]);
         content.seeded.push(rows);
     }
     for group in 0..world.groups.len() {
         look_at(world, layout, group, &mut content);
     }
+    weigh_events(world, &mut content);
     content
+}
+
+/// Weighs the first events of each kind that are made.
+fn weigh_events(world: &Arc<World>, content: &mut Content) {
+    let forms: Vec<_> = world.catalog.tables.iter().map(Form::of).collect();
+    let mut weighed = vec![(0_usize, 0_usize); forms.len()];
+    let (mut action, mut bytes) = (Action::default(), Vec::new());
+    for group in 0..world.groups.len() {
+        let mut lane = Lane::new(world, group, 0);
+        for _ in 0..ROWS_MAX {
+            let Some(decision) = lane.decide() else { break };
+            world.render(&decision, &mut action);
+            for operation in action.operations() {
+                let table = usize::from(operation.table.0);
+                let Some(form) = &forms[table] else { continue };
+                bytes.clear();
+                form.write(action.values(operation), &action, &mut bytes);
+                form.write_key(action.values(operation), &action, &mut bytes);
+                weighed[table] = (weighed[table].0 + bytes.len(), weighed[table].1 + 1);
+            }
+        }
+    }
+    let mean = |(bytes, count): (usize, usize)| real(bytes as u64) / real(count.max(1) as u64);
+    content.event_bytes = weighed.into_iter().map(mean).collect();
 }
 
 /// Weighs some seeded rows, evenly over all of them; returns how many there will be.
@@ -94,6 +130,13 @@ fn weigh_seeded(world: &World, layout: &Layout, table: TableId, weight: &mut Wei
     crate::pace::whole(share * real(numbers))
 }
 
+/// How many slots a lane may take: of a closed stream, its share of the limit, which it need not reach.
+fn limit_of(world: &World, streams: &[usize], (lane, lanes): (u64, u64)) -> u64 {
+    let plans = streams.iter().map(|stream| world.plan(*stream));
+    let limits = plans.filter(|plan| !plan.is_open()).filter_map(Plan::slots);
+    limits.map(|limit| limit.saturating_sub(lane).div_ceil(lanes)).min().unwrap_or(u64::MAX)
+}
+
 /// Decides the slots of a group: all, or all of some lanes, or the first ones of each lane.
 fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Content) {
     let streams = &world.groups[group];
@@ -111,12 +154,17 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
         for stream in streams {
             content.streams[*stream].last = None;
         }
+        let mut left = limit_of(world, streams, (lane, lanes));
         let mut lane = Lane::new(world, group, u32::try_from(lane).unwrap_or(0));
         for _ in 0..each {
+            if left == 0 {
+                break;
+            }
             let Some(decision) = lane.decide() else { break };
             // What follows is a part of what its stream comes to, and no slot of it.
             let stream = world.stream_of(decision.stream);
             let is_slot = stream == usize::from(decision.stream);
+            left -= u64::from(is_slot);
             let seen = &mut content.streams[stream];
             if is_slot && seen.last.is_none_or(|last| decision.slot > last) {
                 seen.last = Some(decision.slot);
@@ -131,8 +179,11 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
                 match operation.change {
                     Change::Insert => {
                         changes.inserted += rows;
-                        let weight = &mut content.weights[table];
-                        layout.weigh(operation.table, action.values(operation), &action, weight);
+                        if world.catalog.table(operation.table).event.is_none() {
+                            let weight = &mut content.weights[table];
+                            let values = action.values(operation);
+                            layout.weigh(operation.table, values, &action, weight);
+                        }
                     }
                     Change::Update => changes.updated += rows,
                     Change::Delete => changes.deleted += rows,

@@ -17,6 +17,7 @@ pub(super) struct Outlook {
     pub(super) duration_ns: Option<u64>,
     pub(super) streams: Vec<StreamOutlook>,
     pub(super) tables: Vec<TableOutlook>,
+    pub(super) events: Vec<EventOutlook>,
     /// Whether every slot was decided to count the changes; else they are estimated from some.
     pub(super) exact: bool,
     pub(super) wal: WalOutlook,
@@ -88,6 +89,17 @@ pub(super) struct TableOutlook {
     /// At the end, without the remains of updated and deleted rows.
     pub(super) bytes: Option<u64>,
     pub(super) index_bytes: Option<u64>,
+}
+
+/// An event.
+#[derive(Debug, Serialize)]
+pub(super) struct EventOutlook {
+    pub(super) target: String,
+    pub(super) event: String,
+    pub(super) sent: Option<u64>,
+    /// One event, with its key.
+    pub(super) event_bytes: u64,
+    pub(super) bytes: Option<u64>,
 }
 
 /// The write-ahead log.

@@ -155,7 +155,7 @@ pub(super) fn connections(
             service_ns: nanoseconds(service),
             needed: peak_rate * service.as_secs_f64(),
             connections: postgres.connections,
-            in_flight: postgres.in_flight,
+            in_flight: scenario.in_flight(domain.target, postgres),
         })
     });
     needs.collect()

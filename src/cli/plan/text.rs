@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::plan::facts::Creates;
+use crate::cli::plan::facts::EventOutlook;
 use crate::cli::plan::facts::Outlook;
 use crate::cli::plan::facts::StreamOutlook;
 use crate::cli::plan::facts::TableOutlook;
@@ -36,8 +37,15 @@ pub(super) fn draw(outlook: &Outlook) -> String {
         )));
     }
     lines.push(String::new());
-    lines.extend(indented(columns(&TABLES, &tables(outlook))));
-    lines.push(String::new());
+    if !outlook.tables.is_empty() {
+        lines.extend(indented(columns(&TABLES, &tables(outlook))));
+        lines.push(String::new());
+    }
+    if !outlook.events.is_empty() {
+        let align = [Align::Left, Align::Right, Align::Right, Align::Right];
+        lines.extend(indented(columns(&align, &events(outlook))));
+        lines.push(String::new());
+    }
     lines.extend(notes(outlook));
     lines.push(String::new());
     lines.extend(outlook.creates.iter().flat_map(makes));
@@ -177,6 +185,20 @@ fn tables(outlook: &Outlook) -> Vec<Vec<String>> {
     rows
 }
 
+fn events(outlook: &Outlook) -> Vec<Vec<String>> {
+    let mut rows = vec![["event", "sent", "each", "in all"].map(str::to_owned).to_vec()];
+    for EventOutlook { target, event, sent, event_bytes, bytes } in &outlook.events {
+        let all = bytes.map_or_else(|| "?".to_owned(), format_bytes);
+        rows.push(vec![
+            format!("{target}: {event}"),
+            count(*sent),
+            format_bytes(*event_bytes),
+            all,
+        ]);
+    }
+    rows
+}
+
 fn notes(outlook: &Outlook) -> Vec<String> {
     let mut lines = Vec::new();
     if !outlook.exact && !outlook.streams.is_empty() {
@@ -190,10 +212,10 @@ fn notes(outlook: &Outlook) -> Vec<String> {
         ),
         _ => String::new(),
     };
-    lines.push(format!(
-        "  write-ahead log, about: seeding {}{run}",
-        format_bytes(outlook.wal.seed_bytes)
-    ));
+    if !outlook.tables.is_empty() {
+        let seeding = format_bytes(outlook.wal.seed_bytes);
+        lines.push(format!("  write-ahead log, about: seeding {seeding}{run}"));
+    }
     for needs in &outlook.connections {
         if needs.peak_rate > 0.0 {
             lines.push(format!(

@@ -7,14 +7,19 @@ use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Batch;
 use crate::engine::batch::Batches;
+use crate::engine::batch::Held;
 use crate::engine::batch::Row;
+use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
+use crate::engine::connection::rest::rest;
 use crate::engine::connection::settle::TRIES_MAX;
 use crate::engine::stop::Level;
+use crate::generate::Due;
 use crate::generate::Turn;
 use crate::measure;
 use crate::measure::End;
 use crate::measure::ErrorClass;
+use crate::observe::FactFate;
 use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
@@ -22,9 +27,6 @@ use crate::sink::Lost;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 use crate::sink::Ticket;
-
-/// Slots that a lane of an unlimited stream takes at a time.
-const BURST: usize = 64;
 
 impl Connection {
     /// Whether a lane's next slot goes into a batch, of how many rows at most.
@@ -42,15 +44,26 @@ impl Connection {
         }
     }
 
-    /// When the next batch is to be sent even if it is not full.
-    pub(super) fn linger_until(&self) -> Option<u64> {
-        self.batches.linger_until(self.linger())
+    /// When the next batch is to be sent even if it is not full, or again.
+    pub(super) fn batch_ready_at(&self) -> Option<u64> {
+        if self.batches.is_quiet() {
+            return None;
+        }
+        self.batches.ready_at(self.linger(), self.shared.clock.now())
+    }
+
+    /// Whether too many batches wait on the ways that a stream's may go.
+    fn is_full(&self, stream: u16) -> bool {
+        let mix = &self.shared.job.scenario.load.streams[usize::from(stream)].mix;
+        self.batches.is_full(mix.iter().map(|entry| entry.domain))
     }
 
     /// Takes a lane's next slot into a batch; of an unlimited stream, several.
     pub(super) fn take_batched(&mut self, number: usize, most: usize, now: u64) {
-        if self.batches.is_full() {
-            self.batches.held.push(number);
+        if let Some(Due { stream, .. }) = self.lanes[number].lane.peek()
+            && self.is_full(stream)
+        {
+            self.batches.held.push(Held { lane: number, stream });
             self.lanes[number].is_noted = true;
             return;
         }
@@ -67,25 +80,20 @@ impl Connection {
             }
             let picked = lane.seen_at(intended.unwrap_or(now), now);
             lane.catch_up.took(due.planned_ns, now, self.wake_ns);
-            let mut records = self.records.borrow_mut();
-            let stream = records.recorder.stream(usize::from(due.stream));
-            let counters = &mut stream.at(intended.unwrap_or(picked)).counters;
-            counters.scheduled += 1;
-            let is_late = self.is_late(due.stream, intended, now) && decision.turn != Turn::Skip;
-            counters.skipped += u64::from(is_late || decision.turn == Turn::Skip);
-            counters.late += u64::from(is_late);
-            drop(records);
-            if is_late {
-                // Nothing in the run refers to its rows, so nothing is to be withheld.
-                let account = &mut self.lanes[number].account;
-                account.except(&decision, 0, ExceptionKind::Late);
-                self.lanes[number].catch_up.forget();
-            } else if decision.turn != Turn::Skip {
+            let is_late = self.is_late(due.stream, intended, now);
+            if !self.count_taken(number, &decision, (intended.unwrap_or(picked), is_late)) {
+                if is_late && decision.turn != Turn::Skip {
+                    // Nothing in the run refers to its rows, so nothing is to be withheld.
+                    let account = &mut self.lanes[number].account;
+                    account.except(&decision, 0, ExceptionKind::Late);
+                    self.lanes[number].catch_up.forget();
+                }
+            } else {
                 let sink = self.shared.job.world.domain_of(&decision, 0);
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
             }
-            if intended.is_some() || self.batches.is_full() {
+            if intended.is_some() || self.is_full(due.stream) {
                 break;
             }
         }
@@ -98,21 +106,25 @@ impl Connection {
             return;
         }
         let now = self.shared.clock.now();
+        if self.agenda.is_empty() && self.batches.held.is_empty() {
+            self.batches.shut_all();
+        }
         self.batches.shut_lingering(self.linger(), now);
         for route in 0..self.routes.len() {
             while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
-                let Some(batch) = self.batches.next(route) else { break };
+                let Some(batch) = self.batches.next(route, now) else { break };
                 self.submit_batch(batch);
             }
         }
-        if self.batches.is_full() || self.shared.job.stop.level() != Level::Run {
+        if self.batches.held.is_empty() || self.shared.job.stop.level() != Level::Run {
             return;
         }
-        for number in std::mem::take(&mut self.batches.held) {
-            let lane = &mut self.lanes[number];
-            lane.idle_since = now;
-            lane.is_noted = false;
-            self.schedule(number, now);
+        let held = std::mem::take(&mut self.batches.held);
+        let (full, free): (Vec<Held>, Vec<Held>) =
+            held.into_iter().partition(|held| self.is_full(held.stream));
+        self.batches.held = full;
+        for held in free {
+            self.let_go(held.lane, now);
         }
     }
 
@@ -127,6 +139,9 @@ impl Connection {
         stream.counters.batched += rows;
         if batch.tries == 0 {
             batch.sent = self.shared.clock.now();
+            batch.submitted_ns = batch.sent;
+        } else if self.shared.job.witness.is_some() {
+            batch.submitted_ns = self.shared.clock.now();
         }
         let refusal = batch.refusal.take();
         for row in &batch.rows {
@@ -168,6 +183,8 @@ impl Connection {
                 | ErrorClass::DiskFull
         );
         if passes && batch.losses < TRIES_MAX {
+            let who = usize::try_from(batch.order).unwrap_or(usize::MAX);
+            batch.rests_until = now + rest(batch.losses, now, who);
             self.batches.again(batch);
             return (0, 0);
         }
@@ -181,6 +198,11 @@ impl Connection {
 
     fn acknowledged_batch(&mut self, batch: Batch, shortfalls: &[(u32, u32)], now: u64) {
         self.finish(&batch, measure::Outcome::Acknowledged, now);
+        self.tell_batch(&batch, now, || {
+            // Which of them fell short is not known.
+            let is_whole = shortfalls.is_empty();
+            if is_whole { FactFate::Committed(Vec::new()) } else { FactFate::Unknown }
+        });
         self.records.borrow_mut().account.acknowledged(&batch.effects, shortfalls);
         if !shortfalls.is_empty() {
             // Which row fell short is not known; they are counted.
@@ -228,8 +250,8 @@ impl Connection {
     /// What is not in flight is not sent any more; of one way, or of all. `is_over` if what was sent
     /// before and is not there is not sent again either.
     pub(super) fn drop_batches(&mut self, route: Option<usize>, is_over: bool) {
-        for number in std::mem::take(&mut self.batches.held) {
-            self.lanes[number].is_noted = false;
+        for held in std::mem::take(&mut self.batches.held) {
+            self.lanes[held.lane].is_noted = false;
         }
         let now = self.shared.clock.now();
         for batch in self.batches.take_unsent(route) {
@@ -255,6 +277,7 @@ impl Connection {
         for ticket in self.batches.tickets(route) {
             let Some(batch) = self.batches.arrive(ticket) else { continue };
             self.finish(&batch, measure::Outcome::Unknown, now);
+            self.tell_batch(&batch, now, || FactFate::Unknown);
             self.records.borrow_mut().account.unknown(&batch.effects);
             self.except_rows(&batch.rows, ExceptionKind::Unknown);
         }
@@ -302,6 +325,7 @@ impl Connection {
             }
             let Some(mut batch) = self.batches.take_newest(route) else { break };
             batch.was_acknowledged = true;
+            self.tell_batch(&batch, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&batch.effects);
             let stream = records.recorder.stream(usize::from(batch.stream));

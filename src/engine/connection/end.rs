@@ -11,7 +11,7 @@ use crate::sink::Sink;
 
 /// How long leave-taking may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long is tried to find out about what was in flight when the drain time was over.
+/// How long is tried to find out about what was in flight on a way when the drain time was over.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
 impl Connection {
@@ -70,7 +70,10 @@ impl Connection {
             self.fill();
             let _ = tokio::time::timeout(Duration::from_nanos(left), self.wait()).await;
         }
-        let _ = tokio::time::timeout(LAST_LOOK, self.look_once()).await;
+        for route in 0..self.routes.len() {
+            // Each has its own time: one that is away takes nothing from the others.
+            let _ = tokio::time::timeout(LAST_LOOK, self.look_once(route)).await;
+        }
         (0..self.routes.len()).for_each(|route| self.unknown_batches(route));
         self.unknown_events();
         self.drop_batches(None, true);
@@ -83,24 +86,22 @@ impl Connection {
         }
     }
 
-    /// Cuts what is still in flight, and looks what became of it, and of what a crash may have
-    /// taken back.
-    async fn look_once(&mut self) {
-        for route in 0..self.routes.len() {
-            let was_lost = self.reclaim(route).await;
-            if self.routes[route].is_dead {
-                continue;
-            }
-            let is_busy = (0..self.lanes.len()).any(|number| self.is_submitted(number, route))
-                || !self.batches.tickets(route).is_empty();
-            let sink = &mut self.routes[route].sink;
-            if !was_lost && !is_busy && sink.make_durable().await.is_ok() {
-                continue;
-            }
-            let is_of_use = is_busy || sink.lossy_for().is_some();
-            if is_of_use && sink.recover().await.is_ok() {
-                let _ = self.resolve_all(route).await;
-            }
+    /// Cuts what is still in flight on a way, and looks what became of it, and of what a crash may
+    /// have taken back.
+    async fn look_once(&mut self, route: usize) {
+        let was_lost = self.reclaim(route).await;
+        if self.routes[route].is_dead {
+            return;
+        }
+        let is_busy = (0..self.lanes.len()).any(|number| self.is_submitted(number, route))
+            || !self.batches.tickets(route).is_empty();
+        let sink = &mut self.routes[route].sink;
+        if !was_lost && !is_busy && sink.make_durable().await.is_ok() {
+            return;
+        }
+        let is_of_use = is_busy || sink.lossy_for().is_some();
+        if is_of_use && sink.recover().await.is_ok() {
+            let _ = self.resolve_all(route).await;
         }
     }
 

@@ -4,20 +4,16 @@
 use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Row;
+use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
 use crate::engine::events::Events;
 use crate::engine::events::Sent;
 use crate::engine::stop::Level;
-use crate::generate::Decision;
 use crate::generate::Turn;
-use crate::generate::Unscheduled;
 use crate::measure;
 use crate::measure::ErrorClass;
 use crate::sink::Outcome;
 use crate::sink::Sink;
-
-/// Slots that a lane of an unlimited stream takes at a time.
-const BURST: usize = 64;
 
 impl Connection {
     /// Whether a lane's next slot is one of a stream that only sends events.
@@ -71,43 +67,19 @@ impl Connection {
         self.events.is_full() || !self.routes.iter().all(|route| route.sink.has_room())
     }
 
-    /// Counts a slot that was decided, due at `due`. Returns whether it is to be sent.
-    fn count_taken(
-        &mut self,
-        number: usize,
-        decision: &Decision,
-        (due, is_late): (u64, bool),
-    ) -> bool {
-        let mut records = self.records.borrow_mut();
-        for (series, why) in self.lanes[number].lane.unscheduled() {
-            let counters = &mut records.recorder.stream(usize::from(series)).counters;
-            match why {
-                Unscheduled::AfterEnd => counters.after_end += 1,
-                Unscheduled::Crowded => counters.crowded_out += 1,
-            }
-        }
-        let is_skipped = decision.turn == Turn::Skip;
-        let counters = &mut records.recorder.stream(usize::from(decision.stream)).at(due).counters;
-        counters.scheduled += 1;
-        counters.fallbacks += u64::from(decision.turn == Turn::Fallback);
-        counters.skipped += u64::from(is_late || is_skipped);
-        counters.late += u64::from(is_late && !is_skipped);
-        !is_late && !is_skipped
-    }
-
     fn send_event(&mut self, row: Row) {
         let world = &self.shared.job.world;
         let sink = world.domain_of(&row.decision, 0);
         world.render(&row.decision, &mut self.action);
         let effects = self.action.operations().iter().map(Effect::from).collect();
-        let sent = self.shared.clock.now();
+        let at = self.shared.clock.now();
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(row.decision.stream));
         stream.at(row.due()).counters.sent += 1;
         let ticket = self.events.next_ticket();
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
         stream.counters.bytes += bytes;
-        let sent = Sent { row, effects, sent };
+        let sent = Sent { row, effects, at };
         records.account.handed_over(&sent.effects, bytes);
         self.events.depart(sent);
     }
@@ -122,17 +94,14 @@ impl Connection {
         }
         let now = self.shared.clock.now();
         for number in std::mem::take(&mut self.events.held) {
-            let lane = &mut self.lanes[number];
-            lane.idle_since = now;
-            lane.is_noted = false;
-            self.schedule(number, now);
+            self.let_go(number, now);
         }
     }
 
     /// Settles what became of a slot. Returns whether it counts against the target.
     pub(super) fn settle_event(&mut self, outcome: &Outcome, now: u64) -> bool {
         let Some(sent) = self.events.arrive(outcome.ticket) else { return false };
-        let known = now.saturating_sub(outcome.waited_ns).max(sent.sent);
+        let known = now.saturating_sub(outcome.waited_ns).max(sent.at);
         match &outcome.result {
             Ok(_) => {
                 self.finish_event(&sent, measure::Outcome::Acknowledged, known);
@@ -158,7 +127,7 @@ impl Connection {
     fn finish_event(&self, sent: &Sent, outcome: measure::Outcome<'_>, known: u64) {
         let mut records = self.records.borrow_mut();
         let recorder = records.recorder.stream(usize::from(sent.row.decision.stream));
-        recorder.finished(&sent.row.stamps(sent.sent, known), outcome);
+        recorder.finished(&sent.row.stamps(sent.at, known), outcome);
     }
 
     fn except_event(&mut self, sent: &Sent, kind: ExceptionKind) {

@@ -15,13 +15,16 @@ impl Connection {
         self.shared.job.scenario.load.streams[stream].late
     }
 
-    /// Whether a lane's action, which has not been sent, is too late to be sent at all.
-    pub(super) fn is_too_late(&self, number: usize, now: u64) -> bool {
-        let Some(flight) = self.lanes[number].flight.as_ref().filter(|flight| !flight.is_begun())
-        else {
-            return false;
-        };
-        self.is_late(flight.decision.stream, flight.stamps.intended, now)
+    /// If a lane's action, which has not been sent, is too late to be sent at all: when that was
+    /// found. The clock is read only where a policy asks.
+    pub(super) fn too_late_at(&self, number: usize) -> Option<u64> {
+        let flight = self.lanes[number].flight.as_ref().filter(|flight| !flight.is_begun())?;
+        let series = flight.decision.stream;
+        if self.late(series).policy != LatePolicy::Skip {
+            return None;
+        }
+        let now = self.shared.clock.now();
+        self.is_late(series, flight.stamps.intended, now).then_some(now)
     }
 
     /// Whether a slot that is not sent yet is too late to be sent at all.

@@ -2,6 +2,7 @@
 //! resolved, and what proves absent is sent again before anything later of its lane.
 
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,10 +10,12 @@ use tokio::time::Instant;
 use crate::engine::connection::Connection;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
+use crate::engine::fresh::Fresh;
 use crate::engine::mending::Mending;
 use crate::engine::mending::PAUSE_MIN;
 use crate::engine::stop::Level;
 use crate::measure::End;
+use crate::observe::FactFate;
 use crate::pace::nanoseconds;
 use crate::sink::Fate;
 use crate::sink::Lost;
@@ -60,6 +63,7 @@ impl Connection {
     /// Begins to make a lost way again. What goes elsewhere goes on meanwhile.
     pub(super) fn mend(&mut self, route: usize, lost: Lost) {
         self.records.borrow_mut().recorder.worker().faults.lost += 1;
+        self.shared.away.fetch_add(1, Ordering::Relaxed);
         let within = self.routes[route].destination.reconnect();
         self.mend_within(route, lost.message, within);
     }
@@ -79,6 +83,7 @@ impl Connection {
         match self.mended(route, sink, made).await {
             Mended::Ready => {
                 self.records.borrow_mut().recorder.worker().faults.mended += 1;
+                self.shared.away.fetch_sub(1, Ordering::Relaxed);
                 self.was_held_up();
             }
             Mended::Again | Mended::Stopped => {}
@@ -127,7 +132,7 @@ impl Connection {
             match self.routes[route].sink.make_durable().await {
                 Ok(()) => {
                     self.lanes.iter_mut().for_each(|lane| {
-                        lane.fresh.retain(|(_, flight)| flight.sink != route);
+                        lane.fresh.retain(|fresh| fresh.sink != route);
                         if lane.fresh.is_empty() {
                             lane.born.clear();
                         }
@@ -204,20 +209,22 @@ impl Connection {
         route: usize,
         lossy_for: Duration,
     ) -> Result<(), Lost> {
-        let is_here = |(_, flight): &(u64, Flight)| flight.sink == route;
+        let is_here = |fresh: &Fresh| fresh.sink == route;
         // The crash came after this; what was acknowledged long before it was on disk.
-        let newest = self.lanes[number].fresh.back().map_or(0, |(at, _)| *at);
+        let last = self.lanes[number].fresh.iter().rfind(|fresh| is_here(fresh));
+        let last = last.map_or(0, |fresh| fresh.at);
+        let mut is_any = false;
         while let Some(newest) = self.lanes[number].fresh.iter().rposition(is_here) {
-            let (_, flight) = &self.lanes[number].fresh[newest];
+            let mut flight = self.lanes[number].fresh[newest].flight();
             flight.render(&self.shared.job.world, &mut self.action);
             // No action in flight has this ticket: it is looked for by its evidence.
             let fate = self.routes[route].sink.resolve(Ticket::MAX, &self.action).await?;
             if fate == Fate::Committed {
                 break;
             }
-            let Some((_, mut flight)) = self.lanes[number].fresh.remove(newest) else { break };
-            flight.is_submitted = false;
-            flight.was_acknowledged = true;
+            self.lanes[number].fresh.remove(newest);
+            flight.note_effects(&self.action);
+            self.tell(&flight, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&flight.effects);
             let stream = usize::from(flight.decision.stream);
@@ -225,39 +232,47 @@ impl Connection {
             stream.at(flight.stamps.due()).counters.lost_after_ack += 1;
             drop(records);
             self.lanes[number].again.push_front(flight);
+            is_any = true;
         }
         let lane = &self.lanes[number];
-        let earliest = newest.saturating_sub(nanoseconds(lossy_for));
+        let earliest = last.saturating_sub(nanoseconds(lossy_for));
         let has_forgotten = lane.forgotten.is_some_and(|at| at >= earliest);
-        if has_forgotten && !lane.again.is_empty() && lane.fresh.is_empty() {
+        if has_forgotten && is_any && !lane.fresh.iter().any(is_here) {
             let reason = "a crash took back more than is kept in mind: what was acknowledged before \
                           that is not judged; use more lanes, or `synchronous_commit: on`";
             self.shared.job.stop.tell(Level::Drain, End::Stopped(reason.to_owned()));
         }
-        self.send_again_first(number, route);
+        if is_any {
+            self.send_again_first(number);
+        }
         Ok(())
     }
 
-    /// What was taken back goes before what the lane is about to send. An action under way on another
-    /// route is let alone: what was taken back follows it.
-    fn send_again_first(&mut self, number: usize, route: usize) {
+    /// What was taken back goes before what the lane is about to send, in the order in which it was
+    /// decided, whatever ways it goes. An action that is in flight is let alone: what was taken back
+    /// follows it.
+    fn send_again_first(&mut self, number: usize) {
         let lane = &mut self.lanes[number];
-        let is_away = lane.flight.as_ref().is_some_and(|flight| flight.is_submitted);
-        if lane.again.is_empty() || is_away {
-            return;
-        }
-        let mut waiting = lane.flight.take();
+        let mut waiting = lane.flight.take_if(|flight| !flight.is_submitted);
+        let is_away = lane.flight.is_some();
+        // What rests is in no queue.
         let rested = waiting.as_mut().and_then(|flight| flight.rests_until.take());
         let queued_at = waiting.as_ref().filter(|_| rested.is_none()).map(|flight| flight.sink);
         lane.again.extend(waiting);
+        let order = |flight: &Flight| (flight.decision.at_us, flight.part);
+        lane.again.make_contiguous().sort_by_key(order);
+        if is_away {
+            return;
+        }
         lane.flight = lane.again.pop_front();
-        if queued_at == Some(route) {
+        let Some(goes_to) = lane.flight.as_ref().map(|flight| flight.sink) else { return };
+        if queued_at == Some(goes_to) {
             return;
         }
         if let Some(elsewhere) = queued_at {
             self.routes[elsewhere].queue.retain(|other| *other != number);
         }
-        self.routes[route].queue.push_back(number);
+        self.routes[goes_to].queue.push_back(number);
     }
 
     async fn resolve_flights(&mut self, route: usize) -> Result<(), Lost> {

@@ -4,6 +4,8 @@
 use crate::engine::account::ExceptionKind;
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
+use crate::engine::fresh::Fresh;
+use crate::observe::FactFate;
 use crate::sink::Sink;
 
 impl Connection {
@@ -15,19 +17,21 @@ impl Connection {
         now: u64,
     ) -> bool {
         let world = std::sync::Arc::clone(&self.shared.job.world);
-        let lane = &mut self.lanes[number];
-        let Some(flight) = &mut lane.flight else { return false };
+        let lane = &self.lanes[number];
+        let Some(flight) = &lane.flight else { return false };
         let next = world.part_from(&flight.decision, flight.part + 1);
         // What a crash took back is sent again as it was: the parts behind it have been sent.
         let Some(next) = next.filter(|_| !flight.was_acknowledged) else { return false };
+        self.tell(flight, now, || FactFate::Committed(shortfalls.to_vec()));
         self.records.borrow_mut().account.acknowledged(&flight.effects, shortfalls);
         let is_lossy = self.routes[flight.sink].sink.lossy_for().filter(|_| shortfalls.is_empty());
-        let done = is_lossy.map(|lossy_for| (flight.clone(), lossy_for));
-        if !shortfalls.is_empty() {
+        let done = is_lossy.map(|lossy_for| (Fresh::new(flight.clone(), now), lossy_for));
+        let lane = &mut self.lanes[number];
+        if let Some(flight) = lane.flight.as_ref().filter(|_| !shortfalls.is_empty()) {
             lane.account.except(&flight.decision, flight.part, ExceptionKind::Short);
         }
         if let Some((done, lossy_for)) = done {
-            self.lanes[number].remember(done, now, lossy_for, (&world, &mut self.rows));
+            self.lanes[number].remember(done, lossy_for, (&world, &mut self.rows));
         }
         if let Some(flight) = &mut self.lanes[number].flight {
             flight.turn_to(next, &world);

@@ -15,8 +15,7 @@ impl Connection {
     pub(super) fn rest_lane(&mut self, number: usize) {
         let now = self.shared.clock.now();
         let Some(flight) = &mut self.lanes[number].flight else { return };
-        let doublings = flight.tries.saturating_sub(1).min(16);
-        let until = now + jittered((REST_MIN_NS << doublings).min(REST_MAX_NS), now, number);
+        let until = now + rest(flight.tries, now, number);
         flight.rests_until = Some(until);
         self.resting.push(Reverse((until, number)));
     }
@@ -45,6 +44,12 @@ impl Connection {
             }
         }
     }
+}
+
+/// How long to rest after so many tries, in nanoseconds; `who` tells those apart that lost at once.
+pub(super) fn rest(tries: u32, now: u64, who: usize) -> u64 {
+    let doublings = tries.saturating_sub(1).min(16);
+    jittered((REST_MIN_NS << doublings).min(REST_MAX_NS), now, who)
 }
 
 /// Half of a rest to one and a half: by the clock's last digits, which nobody else has.

@@ -3,11 +3,13 @@
 use crate::engine::account::ExceptionKind;
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
+use crate::engine::fresh::Fresh;
 use crate::engine::stop::Level;
 use crate::generate::RowId;
 use crate::measure;
 use crate::measure::End;
 use crate::measure::ErrorClass;
+use crate::observe::FactFate;
 use crate::sink::Failure;
 use crate::sink::Outcome;
 use crate::sink::Sink;
@@ -19,12 +21,8 @@ const WRONG_MAX: usize = 1 << 22;
 const WRONG_MIN: usize = 1024;
 
 impl Connection {
-    /// Settles all outcomes that have come in.
-    pub(super) fn settle_outcomes(&mut self) {
-        if self.outcomes.is_empty() {
-            return;
-        }
-        let now = self.shared.clock.now();
+    /// Settles all outcomes that have come in by `now`.
+    pub(super) fn settle_outcomes(&mut self, now: u64) {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let (mut settled, mut broken) = (0, 0);
         for outcome in outcomes.drain(..) {
@@ -81,6 +79,7 @@ impl Connection {
         }
         records.account.acknowledged(&flight.effects, shortfalls);
         drop(records);
+        self.tell(&flight, now, || FactFate::Committed(shortfalls.to_vec()));
         if !shortfalls.is_empty() {
             self.except(number, &flight, ExceptionKind::Short);
         }
@@ -89,7 +88,7 @@ impl Connection {
             && shortfalls.is_empty()
         {
             let scratch = (&*self.shared.job.world, &mut self.rows);
-            self.lanes[number].remember(flight, now, lossy_for, scratch);
+            self.lanes[number].remember(Fresh::new(flight, now), lossy_for, scratch);
         }
         self.idle(number, now);
     }
@@ -152,6 +151,7 @@ impl Connection {
         }
         records.account.unknown(&flight.effects);
         drop(records);
+        self.tell(&flight, now, || FactFate::Unknown);
         self.miss_rest(&flight);
         self.except(number, &flight, ExceptionKind::Unknown);
         self.idle(number, now);

@@ -20,13 +20,15 @@ enum Event {
     Lost(usize, Lost),
     /// A lost way was made again, or cannot be.
     Mended(usize, AnySink, Result<(), Lost>),
+    /// The run is told to end.
+    Stop,
 }
 
 impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
-        let next = [self.agenda.next(), self.linger_until(), self.next_rested()];
+        let next = [self.agenda.next(), self.batch_ready_at(), self.next_rested()];
         let next = next.into_iter().flatten().min();
         if next.is_none() && !self.has_work() {
             return;
@@ -49,19 +51,54 @@ impl Connection {
             if outcomes.len() > before {
                 return Poll::Ready(Event::Outcomes);
             }
+            if stop.poll(context).is_ready() {
+                return Poll::Ready(Event::Stop);
+            }
             sleeper.poll(next, context).map(|()| Event::Due)
         });
-        let event = tokio::select! {
-            biased;
-            event = event => Some(event),
-            _ = stop.changed() => None,
-        };
-        self.settle_outcomes();
-        match event {
-            Some(Event::Lost(route, lost)) => self.mend(route, lost),
-            Some(Event::Mended(route, sink, made)) => self.take_way(route, sink, made).await,
-            Some(Event::Due | Event::Outcomes) | None => {}
+        let event = event.await;
+        if !self.outcomes.is_empty() {
+            let received = self.shared.clock.now();
+            if matches!(event, Event::Outcomes) {
+                self.keep_busy();
+            }
+            self.settle_outcomes(received);
         }
+        match event {
+            Event::Lost(route, lost) => self.mend(route, lost),
+            Event::Mended(route, sink, made) => self.take_way(route, sink, made).await,
+            Event::Due | Event::Outcomes | Event::Stop => {}
+        }
+    }
+
+    /// Sends what waited for room, before what made the room is settled: so the target works
+    /// meanwhile.
+    fn keep_busy(&mut self) {
+        for route in 0..self.routes.len() {
+            if self.fill_route(route) {
+                self.routes[route].sink.send();
+            }
+        }
+    }
+
+    /// Whether every lane has come to its end and nothing is under way.
+    pub(super) fn is_done(&self) -> bool {
+        // Whoever has nothing to do in the warm-up is waited for at its end all the same.
+        let is_warming = matches!(self.period, Period::WarmUp(_));
+        // A way that is being made may show that something must be sent again.
+        let is_mending = self.routes.iter().any(|route| route.mending.is_some());
+        !is_warming && !is_mending && self.agenda.is_empty() && self.is_quiet()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.batches.is_quiet()
+            && self.events.is_quiet()
+            && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
+    }
+
+    /// Whether its warm-up is over.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.period, Period::WarmUp(_)) && self.agenda.is_empty() && self.is_quiet()
     }
 
     fn has_work(&self) -> bool {

@@ -60,8 +60,8 @@ pub(super) fn columns(names: &Names<'_>, table: &schema::Table) -> Made {
 /// the numbers of all parents.
 fn watch(names: &Names<'_>, columns: &mut [Column], decided: &[Parent]) -> Vec<usize> {
     let mut watched = Vec::new();
-    for number in 0..columns.len() {
-        let Filler::Lookup { through, table, column } = columns[number].filler else { continue };
+    for looking in columns {
+        let Filler::Lookup { through, table, column } = looking.filler else { continue };
         let Some(states) = names.walk(table, column) else { continue };
         let Some(place) = decided.iter().position(|parent| parent.column == through) else {
             continue;
@@ -71,7 +71,7 @@ fn watch(names: &Names<'_>, columns: &mut [Column], decided: &[Parent]) -> Vec<u
             watched.len() - 1
         });
         let names = states.names.iter().map(|name| text(name)).collect();
-        columns[number].filler = Filler::Watched { at: decided.len() + at, names };
+        looking.filler = Filler::Watched { at: decided.len() + at, names };
     }
     watched
 }
@@ -301,9 +301,10 @@ pub(super) fn constant(literal: &Literal, kind: ColumnType) -> Constant {
             Value::Decimal(decimal(number, kind.digits().1))
         }
         (number, ColumnType::Real | ColumnType::Double) => Value::Float(real(number)),
-        (Literal::Int(number), ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint) => {
-            Value::Int(*number)
-        }
+        (
+            Literal::Int(number),
+            ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid,
+        ) => Value::Int(*number),
         (Literal::Text(text), ColumnType::Uuid) => {
             uuid::Uuid::parse_str(text).map_or(Value::Null, |uuid| Value::Uuid(uuid.into_bytes()))
         }
@@ -339,6 +340,15 @@ pub(super) fn order(columns: &[Column]) -> Vec<usize> {
         }
     }
     order
+}
+
+/// Whether no column needs more of its row than the text of a column before it.
+pub(super) fn is_straight(columns: &[Column]) -> bool {
+    columns.iter().enumerate().all(|(number, column)| match &column.filler {
+        Filler::Derived(_) | Filler::Dependent(_) => false,
+        Filler::Email { from } => from.is_none_or(|from| from < number),
+        _ => true,
+    })
 }
 
 fn uses(expression: &Expression) -> Vec<usize> {

@@ -32,14 +32,13 @@ impl Lane {
             };
             // The last step that led the row on says where it is.
             let led = before.iter().rev().filter(is_its).find(is_on_way);
-            let state = match led {
-                Some(step) => decision.pick(step.state_at(world.table(parent))),
-                None => {
-                    let rows = &self.tables[usize::from(parent.0)];
-                    let state = rows.state(world.index(parent, row));
-                    state.map_or(u64::MAX, |state| state as u64)
-                }
+            let here = || {
+                let rows = &self.tables[usize::from(parent.0)];
+                let state = rows.state(world.index(parent, row));
+                state.map_or(u64::MAX, |state| state as u64)
             };
+            let led = led.map(|step| decision.pick(step.state_at(world.table(parent))));
+            let state = led.unwrap_or_else(here);
             decision.set_pick(at + number, state);
         }
     }

@@ -31,9 +31,11 @@ const DAY_US: i64 = 86_400 * SECOND_US;
 /// A value of a type.
 pub(super) fn value(kind: ColumnType, draw: &mut Draw, action: &mut Action) -> Value {
     match kind {
-        ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => integer(kind, draw),
+        ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid => {
+            integer(kind, draw)
+        }
         ColumnType::Real | ColumnType::Double => Value::Float(float(kind, draw)),
-        ColumnType::Numeric { precision, scale } => decimal(precision, scale, draw),
+        ColumnType::Numeric { precision, scale, .. } => decimal(precision, scale, draw),
         ColumnType::Money => decimal(18, 2, draw),
         ColumnType::Boolean => Value::Bool(draw.below(2) == 1),
         ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Char(_) | ColumnType::Citext => {
@@ -102,7 +104,7 @@ fn between(least: i64, greatest: i64, draw: &mut Draw) -> i64 {
 fn integer(kind: ColumnType, draw: &mut Draw) -> Value {
     let (least, greatest) = kind.integer_range().unwrap_or((i64::MIN, i64::MAX));
     Value::Int(if is_edge(draw) {
-        one_of(&[least, least + 1, -1, 0, 1, greatest - 1, greatest], draw)
+        one_of(&[least, least + 1, least.max(-1), 0, 1, greatest - 1, greatest], draw)
     } else {
         between(least, greatest, draw)
     })

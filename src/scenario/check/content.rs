@@ -23,7 +23,7 @@ pub(super) fn check(
     schemas: &[&Checked],
     problems: &mut Problems,
 ) {
-    let tables = Tables { scenario };
+    let tables = Tables::new(scenario);
     let checker = Checker { tables, file, schemas };
     checker.parents(problems);
     checker.picks(problems);

@@ -19,8 +19,11 @@ pub(super) fn check(scenario: &Scenario, file: &ScenarioFile, problems: &mut Pro
 /// A stream whose turns are not known beforehand shares its rows with no other: whose turn it is
 /// would follow from how fast the target answers.
 fn mixtures(scenario: &Scenario, file: &ScenarioFile, problems: &mut Problems) {
-    let tables = Tables { scenario };
     let streams = &scenario.load.streams;
+    if streams.iter().all(|stream| matches!(stream.pacing, Pacing::Open(_))) {
+        return;
+    }
+    let tables = Tables::new(scenario);
     let reach: Vec<_> = streams.iter().map(|stream| tables.reach(stream)).collect();
     for (number, stream) in streams.iter().enumerate() {
         if matches!(stream.pacing, Pacing::Open(_)) {

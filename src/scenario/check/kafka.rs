@@ -222,7 +222,9 @@ fn security(file: &KafkaFile, secrets: &mut Vec<SecretString>) -> Vec<(String, S
             ("ssl.key.password", password),
         ];
         for (name, value) in files {
-            value.iter().for_each(|value| set(name, &value.value));
+            if let Some(value) = value {
+                set(name, &value.value);
+            }
         }
         secrets.extend(password.iter().map(|it| SecretString::from(it.value.clone())));
         if *verify == Some(false) {

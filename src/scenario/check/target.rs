@@ -175,6 +175,12 @@ fn server(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> S
     }
     // The text may hold a password, so no message repeats any of it.
     match hosts(text) {
+        _ if ports(text).iter().flatten().any(|port| !is_port(port)) => {
+            let problem = Problem::new("a port in this address is not a number from 1 to 65535");
+            // A `/` in a password makes the password's beginning look like a port.
+            let help = "write `host:5432`; in a password write `@` as `%40` and `/` as `%2F`";
+            problems.add(problem.at(url.place).help(help));
+        }
         None => {
             let problem = Problem::new("this is not the address of a PostgreSQL server");
             let help =
@@ -221,6 +227,33 @@ fn host_of(place: &str) -> &str {
         return &place[..=end];
     }
     place.split(':').next().unwrap_or("")
+}
+
+/// The ports that an address names.
+fn ports(text: &str) -> Option<Vec<String>> {
+    let listed = |pairs: &mut dyn Iterator<Item = (String, String)>| -> Vec<String> {
+        let ports = pairs.filter(|(key, _)| key == "port");
+        ports
+            .flat_map(|(_, value)| value.split(',').map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    };
+    let rest = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"));
+    let Some(rest) = rest else { return pairs(text).map(|pairs| listed(&mut pairs.into_iter())) };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = rest.split('/').next().unwrap_or("");
+    let places = authority.rsplit_once('@').map_or(authority, |(_, places)| places);
+    let behind = |place: &str| {
+        let place = place.rsplit_once(']').map_or(place, |(_, behind)| behind);
+        place.split_once(':').map(|(_, port)| decoded(port))
+    };
+    let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut parameters = parameters.map(|(key, value)| (decoded(key), decoded(value)));
+    Some(places.split(',').filter_map(behind).chain(listed(&mut parameters)).collect())
+}
+
+/// Whether it is a port, or nothing, which stands for the usual one.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 fn named_hosts(pairs: impl Iterator<Item = (String, String)>) -> Vec<String> {
@@ -283,6 +316,31 @@ fn decoded(text: &str) -> String {
 mod tests {
     use super::hosts;
     use super::is_local;
+    use super::is_port;
+    use super::ports;
+
+    #[test]
+    fn ports_are_found_wherever_they_stand() {
+        let good = [
+            "postgres://u:p@a:5432,b/x?port=1",
+            "postgres://[::1]:1/x",
+            "host=a port=5,6",
+            "postgres://a:/x",
+        ];
+        let bad = [
+            "postgres://a:99999/x",
+            "postgres://u:p@a:1,b:x/d",
+            "postgres://[::1]:0/x",
+            "host=a port=5,y",
+            "postgres:///x?port=-1",
+        ];
+        for text in good {
+            assert!(ports(text).unwrap().iter().all(|port| is_port(port)), "{text}");
+        }
+        for text in bad {
+            assert!(!ports(text).unwrap().iter().all(|port| is_port(port)), "{text}");
+        }
+    }
 
     #[test]
     fn only_this_machine_is_local() {

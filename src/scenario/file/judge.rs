@@ -13,7 +13,8 @@ pub(in crate::scenario) struct ThresholdFile {
     /// Its name in messages and in the summary.
     pub(in crate::scenario) id: Option<Spanned<String>>,
     /// What is looked at: `sched`, `queue`, `service`, `response`, `failed_ratio`, `achieved_rate`,
-    /// `failed`, `unknown`, `missed` or `skipped`.
+    /// `failed`, `unknown`, `missed` or `skipped`; of what an observer sees: `cdc_lag`, `freshness`,
+    /// `lost`, `doubled`, `replayed`, `reordered`, `wrong`, `phantom` or `pending`.
     pub(in crate::scenario) metric: Spanned<String>,
     /// Of which stream; all together unless set.
     pub(in crate::scenario) stream: Option<Spanned<String>>,

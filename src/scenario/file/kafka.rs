@@ -116,8 +116,10 @@ pub(in crate::scenario) enum MechanismFile {
     /// The password as it is: with TLS only.
     Plain,
     /// SCRAM with SHA-256.
+    #[serde(rename = "scram_sha_256")]
     ScramSha256,
     /// SCRAM with SHA-512.
     #[default]
+    #[serde(rename = "scram_sha_512")]
     ScramSha512,
 }

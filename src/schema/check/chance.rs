@@ -37,28 +37,6 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
-/// The fills that are read here.
-pub(super) const FILLS: [&str; 18] = [
-    "lognormal",
-    "normal",
-    "exponential",
-    "pareto",
-    "zipf",
-    "boolean",
-    "text",
-    "address",
-    "company",
-    "phone",
-    "ip",
-    "user_agent",
-    "url",
-    "slug",
-    "username",
-    "color",
-    "pattern",
-    "lines",
-];
-
 /// Most numbers of a Zipf distribution: what a double counts exactly, rounded down.
 const RANKS_MAX: u64 = 1_000_000_000_000_000;
 
@@ -109,11 +87,6 @@ pub(super) fn fill(
         _ => invented(spot, plain(shape)?, shape, problems)?,
     };
     Some(Fill::Drawn(drawn))
-}
-
-/// Whether a bare word is one of these: `fill: company`.
-pub(super) fn is_bare(word: &str) -> bool {
-    matches!(word, "phone" | "ip") || plain(word).is_some()
 }
 
 fn plain(shape: &str) -> Option<Invented> {
@@ -325,7 +298,7 @@ fn address(
         let says = format!("`{word}` is a number of degrees");
         wants(spot, spot.kind.is_number(), &says, problems)?;
         let fits = match spot.kind {
-            ColumnType::Numeric { precision, scale } => precision - scale >= 3,
+            ColumnType::Numeric { precision, scale, .. } => precision - scale >= 3,
             _ => true,
         };
         if !fits {

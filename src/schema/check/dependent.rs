@@ -15,6 +15,7 @@ use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::literal_in;
 use crate::schema::check::draw::wants;
 use crate::schema::check::fill::unknown_column;
+use crate::schema::check::names;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::shape;
 use crate::schema::file::AfterFile;
@@ -93,7 +94,7 @@ impl Depends<'_> {
             ScalarOr::Scalar(scalar) => inner_word(spot, scalar, outer, problems),
             ScalarOr::Other(file) => {
                 let shape = shape::fill_shape(file, written.place, false, problems)?;
-                if draw::is_drawn(shape) {
+                if names::is_drawn(shape) {
                     return draw::drawn(spot, file, shape, problems);
                 }
                 let message = format!("`{shape}` cannot stand in `{outer}`");
@@ -141,7 +142,7 @@ impl Depends<'_> {
                         let other = Depends { table: self.table, spot };
                         other.inner(&inner.fill, "correlated", &mut ignored)
                     }
-                    (Some(shape), _) if draw::is_drawn(shape) => {
+                    (Some(shape), _) if names::is_drawn(shape) => {
                         draw::drawn(spot, settings, shape, &mut ignored)
                     }
                     _ => None,
@@ -187,7 +188,7 @@ fn inner_word(spot: Spot, scalar: &Scalar, outer: &str, problems: &mut Problems)
     if *scalar == Scalar(Kind::Null, scalar.1.clone()) && spot.is_nullable {
         return Some(Fill::Constant(Literal::Null));
     }
-    if scalar.0 == Kind::Word && shape::BARE.contains(&scalar.1.as_str()) {
+    if scalar.0 == Kind::Word && names::is_bare(&scalar.1) {
         let message = format!("`{}` cannot stand in `{outer}`", scalar.1);
         problems.add(Problem::new(message).at(spot.place));
         return None;

@@ -11,6 +11,8 @@ use crate::schema::NamePart;
 use crate::schema::check::chance;
 use crate::schema::check::literal;
 use crate::schema::check::moment;
+use crate::schema::check::names;
+use crate::schema::check::names::Source;
 use crate::schema::check::typed;
 use crate::schema::file::EventTimeFile;
 use crate::schema::file::FillFile;
@@ -52,16 +54,11 @@ pub(super) fn drawn(
         "words" => words_fill(spot, words.as_ref()?, problems),
         "name" => name_fill(spot, name.as_ref().copied()?, problems),
         "event_time" => event_time_fill(spot, event_time.as_ref()?, problems),
-        _ if chance::FILLS.contains(&shape) => chance::fill(spot, file, shape, problems),
+        _ if names::source(shape) == Some(Source::Chance) => {
+            chance::fill(spot, file, shape, problems)
+        }
         _ => typed::fill(spot, file, shape, problems),
     }
-}
-
-/// Whether [`drawn`] knows the shape.
-pub(super) fn is_drawn(shape: &str) -> bool {
-    ["constant", "uniform", "weighted", "words", "name", "event_time"].contains(&shape)
-        || chance::FILLS.contains(&shape)
-        || typed::FILLS.contains(&shape)
 }
 
 /// A value of the column's type.
@@ -132,7 +129,7 @@ fn decimal(literal: &Literal) -> Option<Decimal> {
 pub(super) fn greatest(kind: ColumnType) -> f64 {
     match (kind, kind.integer_range()) {
         (_, Some((_, greatest))) => greatest as f64,
-        (ColumnType::Numeric { precision, scale }, _) => {
+        (ColumnType::Numeric { precision, scale, .. }, _) => {
             10_i64.pow(u32::from(precision - scale)) as f64
         }
         _ => f64::from(f32::MAX),
@@ -272,7 +269,8 @@ pub(super) fn bare(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Opti
 
 /// Whether a bare word names a fill that is drawn.
 pub(super) fn is_bare(scalar: &Scalar) -> bool {
-    scalar.0 == Kind::Word && (scalar.1 == "event_time" || chance::is_bare(&scalar.1))
+    let word = scalar.1.as_str();
+    scalar.0 == Kind::Word && names::is_bare(word) && names::is_drawn(word) && word != "random"
 }
 
 /// Whether a bare word can only be meant as a name of a fill: text must be in quotes.

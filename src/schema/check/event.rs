@@ -43,7 +43,7 @@ pub(super) fn event(
             problems.add(problem.help("keep the state in a table, and look it up from there"));
         }
     }
-    let key = written.as_ref().and_then(|name| {
+    let key = written.0.as_ref().and_then(|name| {
         let found = outline.column(&name.value);
         if found.is_none() {
             let message = format!("the event `{}` has no column `{}`", meant.name, name.value);

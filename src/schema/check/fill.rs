@@ -15,10 +15,11 @@ use crate::schema::check::dependent::Depends;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
-use crate::schema::check::draw::is_drawn;
 use crate::schema::check::draw::wants;
 use crate::schema::check::moment;
 use crate::schema::check::moment::Moments;
+use crate::schema::check::names;
+use crate::schema::check::names::is_drawn;
 use crate::schema::check::outline::TableOutline;
 use crate::schema::check::shape;
 use crate::schema::expression;
@@ -214,7 +215,7 @@ impl Filler<'_> {
             ScalarOr::Scalar(Scalar(Kind::Word, word)) if word == "random" => {
                 Some(Fill::Typed(TypedFill::Random))
             }
-            ScalarOr::Scalar(Scalar(Kind::Word, word)) if shape::BARE.contains(&word.as_str()) => {
+            ScalarOr::Scalar(Scalar(Kind::Word, word)) if names::is_bare(word) => {
                 let message = format!("`{word}` cannot follow a list");
                 problems.add(Problem::new(message).at(then.place));
                 None
@@ -365,7 +366,7 @@ fn holds(kind: ColumnType, other: ColumnType) -> bool {
 }
 
 pub(super) fn unknown_word(word: &str, place: Place) -> Problem {
-    let names = shape::fill_names();
+    let names = names::fills();
     let constant = format!("`{{ constant: {word} }}`");
     let help = match nearest(word, names.iter().copied()) {
         Some(name) => format!("did you mean `{name}`? for the text itself write {constant}"),

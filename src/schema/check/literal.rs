@@ -25,7 +25,9 @@ pub(super) fn literal(scalar: &Scalar, kind: ColumnType) -> Result<Literal, Stri
     }
     match kind {
         _ if is_read(kind) => written::read(text, kind).map(|_| Literal::Text(text.clone())),
-        ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint => integer(scalar, kind),
+        ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid => {
+            integer(scalar, kind)
+        }
         ColumnType::Numeric { .. } | ColumnType::Money => {
             exact(number(scalar).ok_or_else(|| format!("`{text}` is not a number"))?, text, kind)
         }
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn numbers_take_the_form_of_their_column() {
-        let price = ColumnType::Numeric { precision: 6, scale: 2 };
+        let price = ColumnType::Numeric { precision: 6, scale: 2, is_bare: false };
         let scaled = Literal::Decimal(Decimal { unscaled: 120, scale: 2 });
         assert_eq!(number("1.2", price), Ok(scaled.clone()));
         assert_eq!(number("1.20", price), Ok(scaled.clone()));

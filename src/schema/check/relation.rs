@@ -165,12 +165,39 @@ impl<'a> World<'a> {
             let message = format!("no column of `{between}` refers to `{name}`");
             return Some(Problem::new(message));
         };
-        let is_still = !self.schemas[target.0].schema.is_moving(target.1);
-        (!is_still || found.of.is_some()).then(|| {
+        (self.is_decided(target) || found.of.is_some()).then(|| {
             let message = format!("which row of `{name}` a row of `{between}` names is not kept");
-            let help = format!("rows of `{name}` that no action makes or deletes can be named so");
+            let help = format!(
+                "rows of `{name}` can be named so if no action makes or deletes them, they do not \
+                 walk, and are not `shared`"
+            );
             Problem::new(message).help(help)
         })
+    }
+
+    /// Whether a lane decides which row of a table another names: it does not follow from numbers.
+    fn is_decided(&self, at: At) -> bool {
+        let table = self.table(at);
+        let walks = table.states.as_ref().is_some_and(|states| states.walk.is_some());
+        walks
+            || table.shared
+            || self.schemas[at.0].schema.is_moving(at.1)
+            || self.is_mortal(at, &mut Vec::new())
+    }
+
+    /// Whether an action deletes rows of a table, or rows that they go with.
+    fn is_mortal(&self, at: At, seen: &mut Vec<At>) -> bool {
+        if seen.contains(&at) {
+            return false;
+        }
+        seen.push(at);
+        let deletes = |step: &Step| matches!(step, Step::Delete { table, .. } if *table == at.1);
+        let actions = &self.schemas[at.0].schema.actions;
+        actions.iter().any(|action| action.steps.iter().any(deletes))
+            || self.table(at).references().any(|(_, reference)| {
+                let parent = self.target(reference).filter(|_| !reference.stays);
+                parent.is_some_and(|parent| self.is_mortal(parent, seen))
+            })
     }
 
     /// What is wrong with a lookup.
@@ -230,15 +257,7 @@ impl<'a> World<'a> {
 
     /// An action that updates a column.
     fn updater(&self, at: At, column: usize) -> Option<&'a str> {
-        let actions = &self.schemas[at.0].schema.actions;
-        let updates = |step: &Step| match step {
-            Step::Update { table, set, .. } => {
-                *table == at.1 && set.iter().any(|(other, _)| *other == column)
-            }
-            _ => false,
-        };
-        let found = actions.iter().find(|action| action.steps.iter().any(updates));
-        found.map(|action| action.name.as_str())
+        self.schemas[at.0].schema.changer(at.1, column).map(|action| action.name.as_str())
     }
 
     /// Refuses tables that need each other before they can have a row.

@@ -14,9 +14,10 @@ use crate::schema::TypedFill;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::drawn;
-use crate::schema::check::draw::is_drawn;
 use crate::schema::check::draw::literal_in;
 use crate::schema::check::literal;
+use crate::schema::check::names;
+use crate::schema::check::names::is_drawn;
 use crate::schema::check::shape;
 use crate::schema::check::table::unknown_state;
 use crate::schema::file::FillFile;
@@ -25,44 +26,6 @@ use crate::yaml::Kind;
 use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
-
-/// What `set` may say, for messages.
-const SETS: [&str; 34] = [
-    "event_time",
-    "random",
-    "bytes",
-    "json",
-    "array",
-    "range",
-    "toggle",
-    "add",
-    "multiply",
-    "append",
-    "next",
-    "constant",
-    "uniform",
-    "lognormal",
-    "weighted",
-    "words",
-    "name",
-    "normal",
-    "exponential",
-    "pareto",
-    "zipf",
-    "boolean",
-    "text",
-    "address",
-    "company",
-    "phone",
-    "ip",
-    "user_agent",
-    "url",
-    "slug",
-    "username",
-    "color",
-    "pattern",
-    "lines",
-];
 
 /// A column of a table that is updated.
 pub(super) struct Setter<'a> {
@@ -164,7 +127,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
                 return draw::bare(spot, scalar, problems).flatten().map(Set::Fill);
             }
             "random" => return Some(Set::Fill(Fill::Typed(TypedFill::Random))),
-            _ if shape::BARE.contains(&word) => {
+            _ if names::is_bare(word) => {
                 problems.add(not_here(word, spot.place));
                 return None;
             }
@@ -174,7 +137,7 @@ fn scalar_set(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Se
     if draw::is_bare_word(spot, scalar) {
         let problem = Problem::new(format!("`{word}` is nothing that an update can make"));
         let constant = format!("for the text itself write `{{ constant: {word} }}`");
-        let near = crate::diagnostic::nearest(word, SETS);
+        let near = crate::diagnostic::nearest(word, names::sets());
         let help = near.map(|near| format!("did you mean `{near}`? {constant}"));
         problems.add(problem.at(spot.place).help(constant).maybe_help(help));
         return None;
@@ -191,13 +154,13 @@ fn not_here(shape: &str, place: Place) -> Problem {
 }
 
 fn add(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_exact(), "`add` needs exact numbers", problems)?;
+    draw::wants(spot, spot.kind.is_computed(), "`add` needs exact numbers", problems)?;
     let spot = Spot { is_nullable: false, ..spot };
     literal_in(spot, scalar, problems).map(Set::Add)
 }
 
 fn multiply(spot: Spot, scalar: &Spanned<Scalar>, problems: &mut Problems) -> Option<Set> {
-    draw::wants(spot, spot.kind.is_exact(), "`multiply` needs exact numbers", problems)?;
+    draw::wants(spot, spot.kind.is_computed(), "`multiply` needs exact numbers", problems)?;
     let factor: Option<Decimal> = literal::number(&scalar.value);
     if factor.is_none() {
         let message = format!("`{}` is not a number", scalar.value.1);

@@ -4,72 +4,11 @@ use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
+use crate::schema::check::names;
+use crate::schema::check::names::Source;
 use crate::schema::file::FillFile;
 use crate::schema::file::StepFile;
 use crate::yaml::Spanned;
-
-/// Words that fill a column by themselves.
-pub(in crate::schema) const BARE: [&str; 14] = [
-    "sequence",
-    "uuid",
-    "event_time",
-    "line",
-    "email",
-    "company",
-    "phone",
-    "ip",
-    "user_agent",
-    "url",
-    "slug",
-    "username",
-    "color",
-    "random",
-];
-
-/// Keys that fill a column.
-const FILLS: [&str; 34] = [
-    "sequence",
-    "id",
-    "event_time",
-    "email",
-    "constant",
-    "uniform",
-    "lognormal",
-    "weighted",
-    "listed",
-    "words",
-    "name",
-    "reference",
-    "lookup",
-    "derived",
-    "state",
-    "walk",
-    "normal",
-    "exponential",
-    "pareto",
-    "zipf",
-    "boolean",
-    "text",
-    "address",
-    "phone",
-    "ip",
-    "pattern",
-    "lines",
-    "given",
-    "correlated",
-    "after",
-    "bytes",
-    "json",
-    "array",
-    "range",
-];
-
-/// Everything that may fill a column, for messages.
-pub(super) fn fill_names() -> Vec<&'static str> {
-    let mut names = BARE.to_vec();
-    names.extend(FILLS.iter().filter(|name| !BARE.contains(name)));
-    names
-}
 
 /// The one thing that a fill is. Mistakes: nothing, two things at once, or what depends on the old
 /// value where there is none.
@@ -79,13 +18,12 @@ pub(super) fn fill_shape(
     is_update: bool,
     problems: &mut Problems,
 ) -> Option<&'static str> {
-    let keys = fill_keys(fill);
-    let dependent = ["add", "multiply", "append", "next"];
+    let keys = names::given(fill);
     let shape = match keys.as_slice() {
         [] => {
             let problem = Problem::new("this says nothing about the value").at(place);
             let problem = problem.help("write a fill, as `{ uniform: [1, 6] }`");
-            problems.add(problem.maybe_help(suggest("", "the fills", &fill_names())));
+            problems.add(problem.maybe_help(suggest("", "the fills", &names::fills())));
             return None;
         }
         [shape] => *shape,
@@ -95,7 +33,7 @@ pub(super) fn fill_shape(
             return None;
         }
     };
-    if dependent.contains(&shape) && !is_update {
+    if names::source(shape) == Some(Source::Old) && !is_update {
         let message = format!("`{shape}` needs an old value, and a new row has none");
         problems.add(Problem::new(message).at(place).help("it belongs into `set`"));
         return None;
@@ -123,51 +61,6 @@ fn stray<T>(
         let help = format!("it belongs beside `{wants}`");
         problems.add(Problem::new(message).at(key.place).help(help));
     }
-}
-
-fn fill_keys(fill: &FillFile) -> Vec<&'static str> {
-    let given = [
-        fill.sequence.is_some(),
-        fill.id.is_some(),
-        fill.event_time.is_some(),
-        fill.email.is_some(),
-        fill.constant.is_some(),
-        fill.uniform.is_some(),
-        fill.lognormal.is_some(),
-        fill.weighted.is_some(),
-        fill.listed.is_some(),
-        fill.words.is_some(),
-        fill.name.is_some(),
-        fill.reference.is_some(),
-        fill.lookup.is_some(),
-        fill.derived.is_some(),
-        fill.state.is_some(),
-        fill.walk.is_some(),
-        fill.normal.is_some(),
-        fill.exponential.is_some(),
-        fill.pareto.is_some(),
-        fill.zipf.is_some(),
-        fill.boolean.is_some(),
-        fill.text.is_some(),
-        fill.address.is_some(),
-        fill.phone.is_some(),
-        fill.ip.is_some(),
-        fill.pattern.is_some(),
-        fill.lines.is_some(),
-        fill.given.is_some(),
-        fill.correlated.is_some(),
-        fill.after.is_some(),
-        fill.bytes.is_some(),
-        fill.json.is_some(),
-        fill.array.is_some(),
-        fill.range.is_some(),
-        fill.add.is_some(),
-        fill.multiply.is_some(),
-        fill.append.is_some(),
-        fill.next.is_some(),
-    ];
-    let names = FILLS.iter().copied().chain(["add", "multiply", "append", "next"]);
-    names.zip(given).filter(|(_, given)| *given).map(|(name, _)| name).collect()
 }
 
 /// What a step does, and to which table.

@@ -8,6 +8,7 @@ use crate::schema::TypedFill;
 use crate::schema::check::draw;
 use crate::schema::check::draw::Spot;
 use crate::schema::check::draw::wants;
+use crate::schema::check::names;
 use crate::schema::check::shape;
 use crate::schema::file::ArrayFile;
 use crate::schema::file::EventTimeFile;
@@ -23,9 +24,6 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 mod json;
-
-/// The keys of these fills.
-pub(super) const FILLS: [&str; 4] = ["bytes", "json", "array", "range"];
 
 /// Most bytes of a value.
 const BYTES_MAX: u32 = 1 << 20;
@@ -159,7 +157,7 @@ fn part(
         ScalarOr::Scalar(scalar) => bare(spot, scalar, problems),
         ScalarOr::Other(inner) => {
             let shape = shape::fill_shape(inner, written.place, false, problems)?;
-            if !draw::is_drawn(shape) {
+            if !names::is_drawn(shape) {
                 let message = format!("`{shape}` cannot fill a part of a value");
                 let help = "a part is drawn from chance and time alone";
                 problems.add(Problem::new(message).at(written.place).help(help));
@@ -177,7 +175,7 @@ fn bare(spot: Spot, scalar: &Scalar, problems: &mut Problems) -> Option<Fill> {
         (Kind::Word, "event_time") => {
             FillFile { event_time: Some(EventTimeFile::default()), ..FillFile::default() }
         }
-        (Kind::Word, word) if shape::BARE.contains(&word) || draw::is_bare_word(spot, scalar) => {
+        (Kind::Word, word) if names::is_bare(word) || draw::is_bare_word(spot, scalar) => {
             let message = format!("`{word}` cannot fill a part of a value");
             let help = format!("for the text itself write `{{ constant: {word} }}`");
             problems.add(Problem::new(message).at(spot.place).help(help));

@@ -23,6 +23,10 @@ pub(crate) struct EventFile {
     pub(crate) columns: Spanned<Entries<ColumnFile>>,
 }
 
+/// The name of the key's column, if an event says one.
+#[derive(Debug, Clone)]
+pub(crate) struct EventKeyFile(pub(crate) Option<Spanned<String>>);
+
 /// What is checked: an event is a table whose rows are sent and forgotten, behind the tables.
 pub(crate) fn with_events(mut file: SchemaFile) -> SchemaFile {
     let Kept(Some(Entries(events))) = &mut file.events else { return file };
@@ -34,7 +38,7 @@ pub(crate) fn with_events(mut file: SchemaFile) -> SchemaFile {
             shared: false,
             rows: None,
             columns,
-            event: Some(key),
+            event: Some(EventKeyFile(key)),
         });
         (name, table)
     });

@@ -23,10 +23,13 @@ const SECOND_DIGITS_MAX: u32 = 6;
 type Mistake = (String, Option<String>);
 
 /// Types without a parameter, PostgreSQL's own other spellings included.
-const NAMES: [(&str, ColumnType); 62] = [
+const NAMES: [(&str, ColumnType); 65] = [
     ("smallint", ColumnType::Smallint),
     ("integer", ColumnType::Integer),
     ("bigint", ColumnType::Bigint),
+    ("oid", ColumnType::Oid),
+    ("numeric", ColumnType::BARE_NUMERIC),
+    ("decimal", ColumnType::BARE_NUMERIC),
     ("real", ColumnType::Real),
     ("double precision", ColumnType::Double),
     ("money", ColumnType::Money),
@@ -89,10 +92,12 @@ const NAMES: [(&str, ColumnType); 62] = [
 ];
 
 /// The spellings that messages list: the first of [`NAMES`], those with a parameter in between.
-const LISTED: [&str; 43] = [
+const LISTED: [&str; 45] = [
     "smallint",
     "integer",
     "bigint",
+    "oid",
+    "numeric",
     "real",
     "double precision",
     "numeric(10,2)",
@@ -151,11 +156,9 @@ impl ColumnType {
             let found = NAMES.iter().find(|(spelling, _)| *spelling == lower);
             return match (found, lower.as_str()) {
                 (Some((_, kind)), _) => Ok(*kind),
-                (None, "numeric" | "decimal") => {
-                    let help = "write the digits in all and after the point: `numeric(10,2)`";
-                    Err((format!("`{text}` needs its precision"), Some(help.to_owned())))
+                (None, name) => {
+                    Err(refused(text, name).unwrap_or_else(|| unknown(text, name, enums)))
                 }
-                (None, _) => Err(unknown(text, &lower, enums)),
             };
         };
         let closed = rest.split_once(')');
@@ -238,7 +241,8 @@ fn numeric(text: &str, precision: u32, scale: u32) -> Result<ColumnType, Mistake
         return Err((format!("`{text}` has more digits after the point than in all"), None));
     }
     let narrow = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-    Ok(ColumnType::Numeric { precision: narrow(precision), scale: narrow(scale) })
+    let (precision, scale) = (narrow(precision), narrow(scale));
+    Ok(ColumnType::Numeric { precision, scale, is_bare: false })
 }
 
 fn limited(text: &str, length: u32, limit: u32) -> Result<u32, Mistake> {
@@ -253,6 +257,18 @@ fn second_digits(text: &str, digits: u32) -> Result<u8, Mistake> {
     u8::try_from(digits).ok().filter(|_| digits <= SECOND_DIGITS_MAX).ok_or_else(|| {
         (format!("`{text}` has a precision that is not between 0 and {SECOND_DIGITS_MAX}"), None)
     })
+}
+
+/// PostgreSQL's own types that loadgen makes no values of.
+fn refused(text: &str, name: &str) -> Option<Mistake> {
+    let help = match name {
+        "xml" | "tsvector" | "tsquery" => "use `text`, and let a query of yours make it of that",
+        "name" => "use `varchar(63)`",
+        "pg_lsn" | "xid" | "xid8" | "txid_snapshot" | "pg_snapshot" => "use `bigint` or `text`",
+        _ if name.ends_with("multirange") => "use a range, or an array of ranges",
+        _ => return None,
+    };
+    Some((format!("`{text}` is a type that loadgen makes no values of"), Some(help.to_owned())))
 }
 
 fn unknown(text: &str, name: &str, enums: &[&'static EnumType]) -> Mistake {
@@ -282,11 +298,11 @@ mod tests {
             }
         }
         let spaced = parse(" NUMERIC( 6 , 2 ) ").unwrap();
-        assert_eq!(spaced, ColumnType::Numeric { precision: 6, scale: 2 });
+        assert_eq!(spaced, ColumnType::Numeric { precision: 6, scale: 2, is_bare: false });
         assert_eq!(parse("timestamp(3) with time zone"), Ok(ColumnType::TimestamptzTo(3)));
         assert_eq!(parse("timestamp(6)"), Ok(ColumnType::Timestamp));
         assert_eq!(parse("bit varying(5)"), Ok(ColumnType::Varbit(Some(5))));
-        for bad in ["numeric", "numeric(19,2)", "numeric(2,3)", "varchar(0)", "varchar(", "uuid(1)"]
+        for bad in ["xml", "numeric(19,2)", "numeric(2,3)", "varchar(0)", "varchar(", "uuid(1)"]
             .into_iter()
             .chain(["time(7)", "text[][]", "bit(0)", "[]", "float(54)"])
         {

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
-use std::time::Duration;
 use std::time::Instant;
 
 use crate::action::Action;
@@ -260,22 +259,6 @@ impl Sink for EventSink {
 
     async fn resolve(&mut self, _: Ticket, _: &Action) -> Result<Fate, Lost> {
         Err(Lost { message: "nobody can look for an event".to_owned(), is_transient: false })
-    }
-
-    fn lossy_for(&self) -> Option<Duration> {
-        None
-    }
-
-    fn has_crashed(&self) -> bool {
-        false
-    }
-
-    async fn make_durable(&mut self) -> Result<(), Lost> {
-        Ok(())
-    }
-
-    async fn prepare(&mut self) -> Result<(), Lost> {
-        Ok(())
     }
 
     async fn close(&mut self) {

@@ -24,6 +24,7 @@ use crate::sink::postgres::provision::published;
 use crate::sink::postgres::provision::scripts;
 use crate::sink::postgres::provision::types;
 use crate::sink::postgres::quote;
+use crate::sink::postgres::replication::slot;
 
 /// SQLSTATE of a database or slot that somebody uses.
 const OBJECT_IN_USE: &str = "55006";
@@ -65,7 +66,11 @@ impl Provisioner<'_> {
                 let publication = &self.scenario.cdc.publication;
                 let local = Local::read(&client, &self.domains(), publication).await?;
                 local.refuse_foreign(publication)?;
-                schemas(self, &client, &local).await
+                let swept = slot::sweep(&client).await?;
+                let mut cleaned = schemas(self, &client, &local).await?;
+                let slots = swept.iter().map(|slot| format!("replication slot `{slot}`"));
+                cleaned.removed.splice(0..0, slots);
+                Ok(cleaned)
             }
             Provision::Nothing => Ok(Cleaned::default()),
         }

@@ -49,7 +49,14 @@ pub async fn load(
     }
     rows.end();
     sink.feed(rows.rest()).await.map_err(failed)?;
-    sink.as_mut().finish().await.map_err(failed)?;
+    let kept = sink.as_mut().finish().await.map_err(failed)?;
+    if kept != rows.count() {
+        let (name, sent) = (&table.name, rows.count());
+        return Err(SetupError::Local(format!(
+            "the server kept {kept} of {sent} rows that were to be seeded into `{name}`: a trigger or a \
+             rule drops some, and counts would be wrong; switch it off, or seed no rows there"
+        )));
+    }
     if let Some(Marker { books, table, chunk }) = marker {
         let count = i64::try_from(rows.count()).unwrap_or(i64::MAX);
         let sql = books.enter_chunk_sql();

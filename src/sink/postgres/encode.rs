@@ -10,35 +10,51 @@ use crate::schema::ColumnType;
 use crate::units::Decimal;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
-const EPOCH_US: i64 = 946_684_800_000_000;
+pub(crate) const EPOCH_US: i64 = 946_684_800_000_000;
 /// Days from 1970-01-01 to 2000-01-01.
-const EPOCH_DAYS: i32 = 10_957;
+pub(crate) const EPOCH_DAYS: i32 = 10_957;
 
-/// Appends a value as a column of type `kind` takes it.
+/// Appends a value as a column of type `kind` takes it. Inlined everywhere, so that where it is known
+/// what the value is, nothing is asked.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: half of the time of a short row")]
 pub fn encode(value: Value, kind: ColumnType, action: &Action, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(&(-1_i32).to_be_bytes()),
-        Value::Bool(value) => fixed(out, [u8::from(value)]),
         Value::Int(value) => integer(value, kind, out),
-        Value::Float(value) => real(value, kind, out),
         Value::Decimal(value) => decimal(value, kind, out),
         Value::Uuid(value) => fixed(out, value),
         Value::Timestamp(value) => fixed(out, timestamp(value).to_be_bytes()),
+        Value::Text(span) => text(kind, out, |out| out.extend_from_slice(action.letters(span))),
+        _ => rare(value, kind, action, out),
+    }
+}
+
+#[inline(never)]
+fn rare(value: Value, kind: ColumnType, action: &Action, out: &mut Vec<u8>) {
+    match value {
+        Value::Bool(value) => fixed(out, [u8::from(value)]),
+        Value::Float(value) => real(value, kind, out),
         Value::Date(value) => fixed(out, date(value).to_be_bytes()),
-        Value::Text(span) if matches!(kind, ColumnType::Jsonb) => {
-            // The version of the format stands before the text.
-            nested(out, |out| {
-                out.push(1);
-                out.extend_from_slice(action.letters(span));
-            });
-        }
-        Value::Text(span) => field(out, action.letters(span)),
         Value::Bytes(span) => field(out, action.bytes(span)),
         _ => nested(out, |out| composite::encode(value, kind, action, out)),
     }
 }
 
+/// Appends what `write` writes as a column of type `kind` takes it.
+#[inline]
+pub(super) fn text(kind: ColumnType, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    nested(out, |out| {
+        if matches!(kind, ColumnType::Jsonb) {
+            // The version of the format stands before the text.
+            out.push(1);
+        }
+        write(out);
+    });
+}
+
 /// Writes what `write` writes, and its length before it.
+#[inline]
 fn nested(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -48,6 +64,7 @@ fn nested(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// The ends of the type stand for infinity, there and here.
+#[inline]
 fn timestamp(value: i64) -> i64 {
     match value {
         i64::MAX | i64::MIN => value,
@@ -79,6 +96,7 @@ fn fixed<const WIDTH: usize>(out: &mut Vec<u8>, bytes: [u8; WIDTH]) {
 
 /// Integers as wide as the column. `check` has seen that they fit; beyond it they saturate, and the
 /// server's own checks speak.
+#[inline]
 fn integer(value: i64, kind: ColumnType, out: &mut Vec<u8>) {
     match kind {
         ColumnType::Smallint => {
@@ -88,6 +106,10 @@ fn integer(value: i64, kind: ColumnType, out: &mut Vec<u8>) {
         ColumnType::Integer => {
             let narrow = value.clamp(i32::MIN.into(), i32::MAX.into());
             fixed(out, i32::try_from(narrow).unwrap_or(i32::MAX).to_be_bytes());
+        }
+        ColumnType::Oid => {
+            let narrow = value.clamp(0, u32::MAX.into());
+            fixed(out, u32::try_from(narrow).unwrap_or(u32::MAX).to_be_bytes());
         }
         ColumnType::Numeric { .. } | ColumnType::Money => {
             decimal(Decimal { unscaled: value, scale: 0 }, kind, out);
@@ -107,6 +129,7 @@ fn real(value: f64, kind: ColumnType, out: &mut Vec<u8>) {
 }
 
 /// An exact number; `money` is a count of cents.
+#[inline]
 fn decimal(value: Decimal, kind: ColumnType, out: &mut Vec<u8>) {
     let cents = matches!(kind, ColumnType::Money).then(|| value.rescale(2)).flatten();
     match cents {
@@ -120,37 +143,80 @@ fn decimal(value: Decimal, kind: ColumnType, out: &mut Vec<u8>) {
 fn numeric(value: Decimal, out: &mut Vec<u8>) {
     // Align the point to a digit of base 10,000.
     let padding = [1, 1000, 100, 10][usize::from(value.scale % 4)];
-    let mut large = u128::from(value.unscaled.unsigned_abs()) * padding;
-    let fraction_digits = i16::from(value.scale.div_ceil(4));
-    let mut digits = [0_i16; 12];
-    let mut first = digits.len();
-    while large > u128::from(u64::MAX) {
-        first -= 1;
-        digits[first] = i16::try_from(large % 10_000).unwrap_or(0);
-        large /= 10_000;
-    }
-    // Nearly all numbers are small from the start, and are divided much faster as such.
-    let mut rest = u64::try_from(large).unwrap_or(0);
-    while rest > 0 {
-        first -= 1;
-        digits[first] = i16::try_from(rest % 10_000).unwrap_or(0);
-        rest /= 10_000;
-    }
-    let written = &digits[first..];
-    let weight = i16::try_from(written.len()).unwrap_or(0) - fraction_digits - 1;
-    let significant = written.len() - written.iter().rev().take_while(|digit| **digit == 0).count();
-    let written = &written[..significant];
-    let count = i16::try_from(written.len()).unwrap_or(0);
+    let aligned = u128::from(value.unscaled.unsigned_abs()) * padding;
+    // Digits above the fourth, which few numbers have, and the lower four.
+    let (above, small) = match u64::try_from(aligned) {
+        Ok(small @ ..FOUR_DIGITS) => (0, small),
+        _ => split(aligned),
+    };
+    let digits = u128::from(four_digits(above)) << 64 | u128::from(four_digits(small));
+    // A digit has 16 bits; zeros at both ends are not written.
+    let leading = digits.leading_zeros() / 16;
+    let trailing = if digits == 0 { 0 } else { digits.trailing_zeros() / 16 };
+    let (whole, count) = (8 - leading, 8 - leading - trailing);
+    let fraction = u32::from(value.scale.div_ceil(4));
+    let weight = if digits == 0 { 0 } else { narrow(whole) - narrow(fraction) - 1 };
     let sign: u16 = if value.unscaled < 0 { 0x4000 } else { 0 };
-    let weight = if count == 0 { 0 } else { weight };
-    let mut head = [0; 12];
-    head[..4].copy_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
-    head[4..6].copy_from_slice(&count.to_be_bytes());
-    head[6..8].copy_from_slice(&weight.to_be_bytes());
-    head[8..10].copy_from_slice(&sign.to_be_bytes());
-    head[10..].copy_from_slice(&i16::from(value.scale).to_be_bytes());
-    out.extend_from_slice(&head);
-    for digit in written {
-        out.extend_from_slice(&digit.to_be_bytes());
+    let mut number = [0; 12 + 16];
+    number[..4].copy_from_slice(&(8 + 2 * count).to_be_bytes());
+    number[4..6].copy_from_slice(&narrow(count).to_be_bytes());
+    number[6..8].copy_from_slice(&weight.to_be_bytes());
+    number[8..10].copy_from_slice(&sign.to_be_bytes());
+    number[10..12].copy_from_slice(&i16::from(value.scale).to_be_bytes());
+    let digits = digits.checked_shl(16 * leading).unwrap_or(0);
+    number[12..].copy_from_slice(&digits.to_be_bytes());
+    let end = out.len() + 12 + 2 * count as usize;
+    out.extend_from_slice(&number);
+    out.truncate(end);
+}
+
+/// The least number that needs a fifth digit of base 10,000.
+const FOUR_DIGITS: u64 = 10_000_000_000_000_000;
+
+/// The digits above the fourth, and the lower four.
+#[cold]
+fn split(number: u128) -> (u64, u64) {
+    let of = |part: u128| u64::try_from(part).unwrap_or(0);
+    (of(number / u128::from(FOUR_DIGITS)), of(number % u128::from(FOUR_DIGITS)))
+}
+
+/// Four digits of base 10,000, each in 16 bits.
+#[inline]
+fn four_digits(number: u64) -> u64 {
+    let (upper, lower) = (number / 100_000_000, number % 100_000_000);
+    (upper / 10_000) << 48 | (upper % 10_000) << 32 | (lower / 10_000) << 16 | (lower % 10_000)
+}
+
+/// A count of digits.
+fn narrow(count: u32) -> i16 {
+    i16::try_from(count).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LARGEST: i64 = 999_999_999_999_999_999;
+
+    proptest! {
+        #[test]
+        fn a_numeric_is_its_digits(unscaled in -LARGEST..=LARGEST, less in 0_u32..19, scale in 0_u8..19) {
+            let unscaled = unscaled / 10_i64.pow(less);
+            let mut out = Vec::new();
+            numeric(Decimal { unscaled, scale }, &mut out);
+            let of = |at: usize| i16::from_be_bytes([out[at], out[at + 1]]);
+            prop_assert_eq!(usize::try_from(of(2)).unwrap(), out.len() - 4);
+            let digits: Vec<i16> = (12..out.len()).step_by(2).map(of).collect();
+            prop_assert_eq!(usize::try_from(of(4)).unwrap(), digits.len());
+            prop_assert_eq!(of(10), i16::from(scale));
+            prop_assert!(digits.first() != Some(&0) && digits.last() != Some(&0));
+            // In units of 10^-20.
+            let unit = |at: usize| 10_i128.pow(u32::try_from(4 * (i32::from(of(6)) - i32::try_from(at).unwrap()) + 20).unwrap());
+            let sum: i128 = digits.iter().enumerate().map(|(at, digit)| i128::from(*digit) * unit(at)).sum();
+            let sign = if of(8) == 0 { 1 } else { -1 };
+            prop_assert_eq!(sign * sum, i128::from(unscaled) * 10_i128.pow(u32::from(20 - scale)));
+        }
     }
 }

@@ -143,7 +143,7 @@ fn first_column(body: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(body.get(6..6 + len)?).into_owned())
 }
 
-fn error_of(body: &[u8]) -> ServerError {
+pub(super) fn error_of(body: &[u8]) -> ServerError {
     let mut error = ServerError::default();
     for field in body.split(|byte| *byte == 0).filter(|field| !field.is_empty()) {
         let text = String::from_utf8_lossy(&field[1..]).into_owned();

@@ -81,16 +81,18 @@ fn change(table: &TableInfo, assignment: &Assignment, of: &str, place: &mut usiz
         // What stopped at the end of the column would be no sum any more: it fails, and is counted.
         (Assign::Add, _) if table.shared => format!("{column} + {parameter}::numeric"),
         (Assign::Add, ColumnType::Money) => {
-            within(*kind, &format!("{column}::numeric + {parameter}::numeric"))
+            within(*kind, &column, &format!("{column}::numeric + {parameter}::numeric"))
         }
         (Assign::Multiply, ColumnType::Money) => {
-            within(*kind, &format!("round({column}::numeric * {parameter}::numeric, 2)"))
+            within(*kind, &column, &format!("round({column}::numeric * {parameter}::numeric, 2)"))
         }
-        (Assign::Add, _) => within(*kind, &format!("{column} + {parameter}::numeric")),
+        (Assign::Add, _) => within(*kind, &column, &format!("{column} + {parameter}::numeric")),
         (Assign::Multiply, ColumnType::Numeric { scale, .. }) => {
-            within(*kind, &format!("round({column} * {parameter}::numeric, {scale})"))
+            within(*kind, &column, &format!("round({column} * {parameter}::numeric, {scale})"))
         }
-        (Assign::Multiply, _) => within(*kind, &format!("round({column} * {parameter}::numeric)")),
+        (Assign::Multiply, _) => {
+            within(*kind, &column, &format!("round({column} * {parameter}::numeric)"))
+        }
         (Assign::Append, ColumnType::Varchar(Some(limit)) | ColumnType::Char(limit)) => {
             format!("left({column} || {parameter}, {limit})")
         }
@@ -102,10 +104,10 @@ fn change(table: &TableInfo, assignment: &Assignment, of: &str, place: &mut usiz
 }
 
 /// A number that would leave its column stops at the column's end: an update must not fail because
-/// of the ones before it.
-fn within(kind: ColumnType, number: &str) -> String {
+/// of the ones before it. Nothing comes of NULL but NULL, which `least` and `greatest` would pass over.
+fn within(kind: ColumnType, column: &str, number: &str) -> String {
     let ends = match kind {
-        ColumnType::Numeric { precision, scale } => {
+        ColumnType::Numeric { precision, scale, .. } => {
             let (digits, scale) = (usize::from(precision), usize::from(scale));
             let nines = "9".repeat(digits);
             let (whole, part) = nines.split_at(digits - scale);
@@ -115,14 +117,18 @@ fn within(kind: ColumnType, number: &str) -> String {
         // The count of cents is a bigint.
         ColumnType::Money => {
             let [least, greatest] = ["-92233720368547758.08", "92233720368547758.07"];
-            return format!("least(greatest({number}, {least}), {greatest})::money");
+            return format!(
+                "CASE WHEN {column} IS NOT NULL THEN least(greatest({number}, {least}), {greatest})::money END"
+            );
         }
         _ => {
             kind.integer_range().map(|(least, greatest)| (least.to_string(), greatest.to_string()))
         }
     };
     ends.map_or(number.to_owned(), |(least, greatest)| {
-        format!("least(greatest({number}, {least}), {greatest})")
+        format!(
+            "CASE WHEN {column} IS NOT NULL THEN least(greatest({number}, {least}), {greatest}) END"
+        )
     })
 }
 

@@ -28,6 +28,7 @@ pub(super) fn oid(kind: ColumnType) -> Oid {
         ColumnType::Smallint => 21,
         ColumnType::Integer => 23,
         ColumnType::Text => 25,
+        ColumnType::Oid => 26,
         ColumnType::Json => 114,
         ColumnType::Geometric(Geometry::Point) => 600,
         ColumnType::Geometric(Geometry::Segment) => 601,
@@ -107,7 +108,8 @@ pub(super) fn takes(base: &str, modifier: i32, wanted: ColumnType) -> bool {
             let is_long = |most: u32| wanted.is_some_and(|wanted| most >= wanted);
             base == "varbit" && plain.is_none_or(is_long)
         }
-        ColumnType::Numeric { precision, scale } => {
+        ColumnType::Numeric { is_bare: true, .. } => base == "numeric" && modifier == -1,
+        ColumnType::Numeric { precision, scale, .. } => {
             let (precision, scale) = (u32::from(precision), u32::from(scale));
             base == "numeric"
                 && length.is_none_or(|packed| {

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::task::Waker;
 use std::task::ready;
 use std::time::Duration;
 
@@ -328,6 +329,11 @@ impl Sink for PostgresSink {
         }
         let turned = ready!(self.turn(context, outcomes));
         Poll::Ready(turned.map_err(|message| self.lose(message)))
+    }
+
+    fn send(&mut self) {
+        // Nobody is to be woken for the rest: `poll` comes next, and says what went wrong as well.
+        let _ = self.flush(&mut Context::from_waker(Waker::noop()));
     }
 
     async fn recover(&mut self) -> Result<(), Lost> {

@@ -44,6 +44,20 @@ fn samples_are_what_they_always_were() {
     insta::assert_snapshot!(all);
 }
 
+/// An update that depends on the old value says how, in the words of the schema.
+#[test]
+fn samples_say_what_becomes_of_old_values() {
+    let of = |scenario: &str| done(&["sample", scenario, "-n", "3000"]).out;
+    let stock = of("@orders-contention");
+    for part in [r#""in_stock":{"add":-1}"#, r#""balance":{"add":-2.5}"#, r#""items":{"add":1}"#] {
+        assert!(stock.contains(part), "{part}");
+    }
+    let zoo = of("@type-zoo");
+    for part in [r#""fee":{"multiply":1.1}"#, r#""mood":{"next":["sad","ok","happy"]}"#] {
+        assert!(zoo.contains(part), "{part}");
+    }
+}
+
 #[test]
 fn a_reader_who_has_enough_is_no_mistake() {
     let folder = tempfile::tempdir().unwrap();

@@ -70,6 +70,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             password: None,
             application_password: None,
         },
+        observers: Vec::new(),
         thresholds: Vec::new(),
         validity: loadgen::scenario::Validity::OFF,
         hash: "0123abcd".to_owned(),
@@ -121,7 +122,7 @@ fn schema(name: &str) -> Schema {
         vec![
             column("id", ColumnType::Uuid, Fill::Uuid),
             column("customer_id", ColumnType::Bigint, to(name, "customers", "id")),
-            column("value", ColumnType::Numeric { precision: 12, scale: 2 }, one()),
+            column("value", ColumnType::Numeric { precision: 12, scale: 2, is_bare: false }, one()),
         ],
         &[0],
     );
@@ -159,6 +160,7 @@ fn schema(name: &str) -> Schema {
 
 pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
     Table {
+        event: None,
         name: name.to_owned(),
         columns,
         key: key.to_vec(),
@@ -172,6 +174,7 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
 
 pub(crate) fn column(name: &str, kind: ColumnType, fill: Fill) -> Column {
     Column {
+        hidden: false,
         name: name.to_owned(),
         kind,
         domain: None,
@@ -189,6 +192,7 @@ pub(crate) fn one() -> Fill {
 
 fn to(schema: &str, table: &str, column: &str) -> Fill {
     Fill::Reference(Reference {
+        of: None,
         schema: schema.to_owned(),
         table: table.to_owned(),
         column: column.to_owned(),

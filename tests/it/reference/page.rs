@@ -44,8 +44,15 @@ fn collect(schema: &Value, name: &str, words: &mut BTreeSet<Word>) {
                 words.insert((name.to_owned(), key.0.clone()));
             }
             for (key, inner) in map {
-                if !["definitions", "default"].contains(&key.as_str()) {
-                    collect(inner, name, words);
+                match key.as_str() {
+                    "definitions" | "default" => {}
+                    // Keys, of which one may be called `properties` itself.
+                    "properties" => inner
+                        .as_object()
+                        .into_iter()
+                        .flat_map(|keys| keys.values())
+                        .for_each(|rule| collect(rule, name, words)),
+                    _ => collect(inner, name, words),
                 }
             }
         }

@@ -36,6 +36,12 @@ fn a_life_goes_on_at_its_time_and_on_its_row() {
         assert!(done.out.contains(stream["name"].as_str().unwrap()), "{}", done.out);
     }
     assert_eq!(of(series(&summary, "post"), "scheduled"), 900);
+    let seconds = std::fs::read_to_string(place.folder.path().join("run/series.csv")).unwrap();
+    let log = std::fs::read_to_string(place.folder.path().join("run/latency.hlog")).unwrap();
+    for name in ["post", "post/pay", "post/note", "post/ship", "post/deliver"] {
+        assert!(seconds.lines().any(|row| row.split(',').any(|cell| cell == name)), "{name}");
+        assert!(log.contains(&format!("Tag={name}.response,")), "{name}");
+    }
     // Each step left its time in the row, and each was counted once.
     for (name, column) in [("pay", "paid_at"), ("ship", "shipped_at"), ("deliver", "delivered_at")]
     {

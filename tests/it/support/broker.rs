@@ -36,7 +36,9 @@ impl Broker {
     /// With these topics.
     pub(crate) fn new(topics: &[&str]) -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        topics.iter().for_each(|topic| cluster.create_topic(topic, PARTITIONS, 1).unwrap());
+        for topic in topics {
+            cluster.create_topic(topic, PARTITIONS, 1).unwrap();
+        }
         Self { cluster }
     }
 

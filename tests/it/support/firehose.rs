@@ -151,7 +151,7 @@ pub(crate) fn read(folder: &Path, lines: &mut Vec<String>) {
         assert!(!name.starts_with('.'), "{name} was not delivered");
         let mut text = String::new();
         let mut file = File::open(&path).unwrap();
-        if name.ends_with(".gz") {
+        if path.extension().is_some_and(|ending| ending == "gz") {
             MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
         } else {
             file.read_to_string(&mut text).unwrap();

@@ -77,3 +77,25 @@ fn abort_ends_a_run_that_is_too_late_for_too_long() {
     assert_eq!(ended.rows("unknown"), 0);
     assert_exact(&server, KILL, &set, &ended);
 }
+
+/// What is due in the warm-up must settle as well: the run does not wait for it for ever.
+#[test]
+fn a_warm_up_that_does_not_settle_ends_the_run() {
+    let set = [
+        SMALL,
+        "load.warmup=3s",
+        "load.drain=2s",
+        "load.streams.shop.profile=[{ hold: 400/s, for: 3s }]",
+    ];
+    let server = TestServer::start();
+    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+    run.wait_for("\"warm_up\"", PATIENCE);
+    sleep(Duration::from_millis(500));
+    let held = server.hold("orders", LOCK);
+    wait_until(|| is_locked(&server));
+    let ended = run.finish(PATIENCE);
+    drop(held);
+    assert_eq!(ended.code, Some(5), "{}", ended.said);
+    let reason = ended.summary["stopped_because"].as_str().unwrap();
+    assert!(reason.contains("had not settled 2s after the warm-up"), "{reason}");
+}

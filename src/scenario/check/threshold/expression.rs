@@ -29,10 +29,15 @@ enum Unit {
 /// The unit of a metric's own number.
 fn own_unit(metric: Metric) -> Unit {
     match metric {
-        Metric::Sched | Metric::Queue | Metric::Service | Metric::Response => Unit::Duration,
+        Metric::Sched
+        | Metric::Queue
+        | Metric::Service
+        | Metric::Response
+        | Metric::CdcLag
+        | Metric::Freshness => Unit::Duration,
         Metric::FailedRatio => Unit::Ratio,
         Metric::AchievedRate => Unit::Rate,
-        Metric::Failed | Metric::Unknown | Metric::Missed | Metric::Skipped => Unit::Count,
+        _ => Unit::Count,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
 use crate::schema::Fill;
 use crate::schema::Literal;
-use crate::schema::check::shape;
+use crate::schema::check::names;
 use crate::schema::check::typed::elements;
 use crate::schema::check::typed::part;
 use crate::schema::file::ArrayFile;
@@ -20,8 +20,8 @@ use crate::yaml::Spanned;
 /// The types that a value inside JSON may be of, in the order in which they are tried.
 const KINDS: [ColumnType; 6] = [
     ColumnType::Bigint,
-    ColumnType::Numeric { precision: 18, scale: 2 },
-    ColumnType::Numeric { precision: 18, scale: 9 },
+    ColumnType::Numeric { precision: 18, scale: 2, is_bare: false },
+    ColumnType::Numeric { precision: 18, scale: 9, is_bare: false },
     ColumnType::Boolean,
     ColumnType::Timestamptz,
     ColumnType::Text,
@@ -58,7 +58,7 @@ fn value(written: &Spanned<ScalarOr<FillFile>>, problems: &mut Problems) -> Opti
             return Some(JsonFill::Value { kind: ColumnType::Text, fill });
         }
         // What is no fill is the text itself.
-        ScalarOr::Scalar(Scalar(Kind::Word, word)) if !shape::BARE.contains(&word.as_str()) => {
+        ScalarOr::Scalar(Scalar(Kind::Word, word)) if !names::is_bare(word) => {
             let fill = Box::new(Fill::Constant(Literal::Text(word.clone())));
             return Some(JsonFill::Value { kind: ColumnType::Text, fill });
         }

@@ -1,0 +1,137 @@
+//! What sinks know of a run's tables and statements.
+
+use crate::action::StatementId;
+use crate::action::TableId;
+use crate::schema::ColumnType;
+use crate::schema::Literal;
+
+/// What sinks need to know of the run's tables and statements: made once, before anything is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// By [`TableId`].
+    pub tables: Vec<TableInfo>,
+    /// By [`StatementId`].
+    pub statements: Vec<Statement>,
+    /// By [`TableId`]: its place in an order in which no table refers to a later one.
+    pub ranks: Vec<usize>,
+}
+
+impl Catalog {
+    /// The table of that number.
+    pub fn table(&self, id: TableId) -> &TableInfo {
+        &self.tables[usize::from(id.0)]
+    }
+
+    /// The statement of that number.
+    pub fn statement(&self, id: StatementId) -> &Statement {
+        &self.statements[usize::from(id.0)]
+    }
+}
+
+/// Where a table is, and its columns.
+#[derive(Debug, Clone)]
+pub struct TableInfo {
+    /// Index of its target in the scenario.
+    pub target: usize,
+    /// Index of its domain in the scenario.
+    pub domain: usize,
+    /// Its database.
+    pub database: String,
+    /// Its PostgreSQL schema.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Name and type of each column.
+    pub columns: Vec<(String, ColumnType)>,
+    /// Of an event: the columns that are not sent.
+    pub hidden: Vec<usize>,
+    /// Its primary key, as indexes into `columns`.
+    pub key: Vec<usize>,
+    /// Whether all lanes change its rows, by adding.
+    pub shared: bool,
+    /// Whether its rows are sent at all: not where only events are, and this is a table.
+    pub is_sent: bool,
+    /// Set if its rows are events: they are sent, and stored by nobody.
+    pub event: Option<EventInfo>,
+}
+
+/// What a table's rows are as events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventInfo {
+    /// The column whose value is the record's key, as an index into the table's columns.
+    pub key: Option<usize>,
+}
+
+/// The shape of a statement.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The table.
+    pub table: TableId,
+    /// What it does.
+    pub kind: StatementKind,
+    /// The types of its parameters, in order.
+    pub parameters: Vec<ColumnType>,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone)]
+pub enum StatementKind {
+    /// One new row; the parameters are all columns.
+    Insert,
+    /// Assignments to one row; the parameters are those of the assignments, then the key.
+    Update {
+        /// What becomes of which column.
+        set: Vec<Assignment>,
+        /// The assignment, if there is one, whose parameter is certain to differ from what stood
+        /// there before: reading the column then tells whether the update was committed.
+        evidence: Option<usize>,
+    },
+    /// One new row, or assignments to the one that has its key; the parameters are all columns, then
+    /// those of the assignments.
+    Upsert {
+        /// What becomes of which column, if the row exists.
+        set: Vec<Assignment>,
+        /// As of an update.
+        evidence: Option<usize>,
+    },
+    /// One row goes; the parameters are the key.
+    Delete,
+    /// All rows of one owner go; the only parameter is the owner's key.
+    DeleteOwned {
+        /// The column that refers to the owner.
+        column: usize,
+    },
+}
+
+/// What an update makes of a column.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The column.
+    pub column: usize,
+    /// How it changes.
+    pub how: Assign,
+}
+
+/// How an assignment changes a column: see [`crate::schema::Set`].
+#[derive(Debug, Clone)]
+pub enum Assign {
+    /// Becomes the parameter.
+    Value,
+    /// The parameter is added.
+    Add,
+    /// Multiplied by the parameter, rounded to the column's scale.
+    Multiply,
+    /// The parameter is appended.
+    Append,
+    /// Negated; no parameter.
+    Toggle,
+    /// The next of a list; no parameter.
+    Next(Vec<Literal>),
+}
+
+impl Assign {
+    /// Whether it takes a value of the operation.
+    pub fn has_parameter(&self) -> bool {
+        !matches!(self, Self::Toggle | Self::Next(_))
+    }
+}

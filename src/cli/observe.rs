@@ -1,0 +1,78 @@
+//! From a scenario's observers to the databases that they read.
+
+use std::sync::Arc;
+
+use crate::cli::prepare::Prepared;
+use crate::embedded::random_hex;
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
+use crate::measure::Clock;
+use crate::measure::Feed;
+use crate::measure::Findings;
+use crate::observe::Observing;
+use crate::observe::Options;
+use crate::observe::Source;
+use crate::scenario::TargetKind;
+use crate::sink::postgres::provision::SetupError;
+
+/// Begins to observe, if the scenario says so: from now on, everything is.
+pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observing>, SetupError> {
+    let sources = sources(prepared);
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    // Slots of a server share their names, and runs may begin in the same second.
+    let mark = random_hex(6).map_err(|error| SetupError::Local(error.to_string()))?;
+    Observing::start(Options {
+        world: Arc::clone(&prepared.world),
+        clock,
+        sources,
+        publication: prepared.scenario.cdc.publication.clone(),
+        application: prepared.application_name(),
+        mark,
+        late_p99: prepared.scenario.validity.sched_p99,
+    })
+    .map(Some)
+}
+
+/// The databases: domains that share one are observed by one slot.
+fn sources(prepared: &Prepared) -> Vec<Source> {
+    let scenario = &prepared.scenario;
+    let mut sources: Vec<(String, Source)> = Vec::new();
+    for observer in &scenario.observers {
+        let TargetKind::Postgres(target) = &scenario.targets[observer.target].kind else {
+            continue;
+        };
+        for (number, domain) in scenario.domains.iter().enumerate() {
+            if domain.target != observer.target {
+                continue;
+            }
+            let Some(address) = prepared.place.domain(scenario, domain) else { continue };
+            let database = format!("{} {}", observer.name, address.database());
+            match sources.iter_mut().find(|(known, _)| *known == database) {
+                Some((_, source)) => source.domains.push(number),
+                None => sources.push((
+                    database,
+                    Source {
+                        surface: observer.name.clone(),
+                        address,
+                        domains: vec![number],
+                        reconnect: target.reconnect,
+                    },
+                )),
+            }
+        }
+    }
+    sources.into_iter().map(|(_, source)| source).collect()
+}
+
+/// Waits until all that was sent was observed, or cannot be any more, and says what was found.
+pub(super) fn findings(observing: Option<Observing>, feed: &Feed, stop: &Stop) -> Option<Findings> {
+    let observing = observing?;
+    let done = observing.finish(|| stop.level() == Level::Cancel);
+    let Some(done) = done else {
+        return Some(Findings::none("internal error: the observer ended before the run did"));
+    };
+    done.notes.iter().for_each(|note| feed.message(note));
+    Some(done.findings)
+}

@@ -1,0 +1,240 @@
+//! `verify`: is what stands at the far end what must stand there?
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+use clap::ValueHint;
+use serde::Deserialize;
+use tokio_postgres::Client;
+
+use crate::cli::Refusal;
+use crate::cli::Subject;
+use crate::cli::output::Output;
+use crate::cli::place::Place;
+use crate::cli::place::connector;
+use crate::cli::read;
+use crate::cli::wait::on_runtime;
+use crate::scenario::Domain;
+use crate::scenario::Overrides;
+use crate::scenario::Scenario;
+use crate::schema::Table;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::qualified;
+use crate::verify::Finding;
+use crate::verify::claims;
+use crate::verify::source;
+
+/// A claim does not hold.
+const WRONG: u8 = 99;
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Judge the databases of the scenario themselves, from their rows
+    #[arg(long, required = true)]
+    source: bool,
+    /// Also hold the number of rows against this run's summary
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    run: Option<PathBuf>,
+    /// How the findings are written
+    #[arg(long, value_enum, default_value_t = As::Text)]
+    format: As,
+    /// Permit a server that is not on this machine
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum As {
+    /// A line for each claim
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// What is read of a run's summary.
+#[derive(Debug, Deserialize)]
+struct Counted {
+    tables: Vec<CountedTable>,
+}
+
+/// Rows of a table, as a run counted them.
+#[derive(Debug, Deserialize)]
+struct CountedTable {
+    target: String,
+    database: String,
+    table: String,
+    alive: u64,
+}
+
+/// `loadgen verify`.
+pub(super) fn verify(arguments: &VerifyArguments) -> u8 {
+    match findings(arguments) {
+        Ok(findings) => tell(&findings, arguments.format),
+        Err(refusal) => refusal.report(),
+    }
+}
+
+fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
+    let overrides =
+        Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };
+    let scenario = read(&arguments.subject.scenario, &overrides)?;
+    let counted = arguments.run.as_deref().map(|run| counted(run, &scenario)).transpose()?;
+    let place = Place::find(&scenario)?;
+    refuse_embedded(&scenario, &place)?;
+    let judged = on_runtime(async {
+        let sessions = Sessions::open(&scenario, &place).await?;
+        let mut findings = Vec::new();
+        for domain in 0..scenario.domains.len() {
+            findings.extend(counts(&scenario, &sessions, domain, counted.as_ref()).await?);
+        }
+        for claim in claims(&scenario) {
+            let child = &sessions.children[&claim.child.domain];
+            let parent = &sessions.parents[&claim.parent.domain];
+            findings.push(source::judge(&claim, (child, parent)).await?);
+        }
+        Ok(findings)
+    });
+    judged.map_err(|error| Refusal::setup(&error))
+}
+
+/// An embedded server has gone with its run, unless it was kept.
+fn refuse_embedded(scenario: &Scenario, place: &Place) -> Result<(), Refusal> {
+    let is_away = |target: usize| place.address(target).is_none();
+    match scenario.domains.iter().find(|domain| is_away(domain.target)) {
+        None => Ok(()),
+        Some(domain) => Err(Refusal::setup(&format!(
+            "the domain `{}` is on an embedded server, or on none: there is nothing left to look at; \
+             run with `--keep`, and set LOADGEN_POSTGRES to the address that it prints",
+            domain.schema.name
+        ))),
+    }
+}
+
+/// Two sessions for each domain: one reads children while the other reads parents.
+struct Sessions {
+    children: HashMap<usize, Client>,
+    parents: HashMap<usize, Client>,
+}
+
+impl Sessions {
+    async fn open(scenario: &Scenario, place: &Place) -> Result<Self, SetupError> {
+        let (mut children, mut parents) = (HashMap::new(), HashMap::new());
+        for (number, domain) in scenario.domains.iter().enumerate() {
+            let Some(address) = place.domain(scenario, domain) else { continue };
+            let connect = connector(address, "loadgen/verify".to_owned());
+            let mut seen = None;
+            for sessions in [&mut children, &mut parents] {
+                let client = connect(None).await?;
+                seen = Some(source::hold_still(&client, seen.as_deref()).await?);
+                sessions.insert(number, client);
+            }
+        }
+        Ok(Self { children, parents })
+    }
+}
+
+/// The rows of a domain's tables, held against what a run counted.
+async fn counts(
+    scenario: &Scenario,
+    sessions: &Sessions,
+    number: usize,
+    counted: Option<&Counted>,
+) -> Result<Vec<Finding>, SetupError> {
+    let domain = &scenario.domains[number];
+    let mut findings = Vec::new();
+    let Some(counted) = counted else { return Ok(findings) };
+    for table in &domain.schema.tables {
+        let Some(found) = counted.of(scenario, domain, table) else { continue };
+        let client = &sessions.children[&number];
+        let rows = source::count(client, &qualified(&domain.namespace, &table.name)).await?;
+        findings.push(Finding {
+            claim: format!(
+                "{}.{} has the {} rows that the run counted",
+                domain.schema.name, table.name, found.alive
+            ),
+            rows,
+            wrong: rows.abs_diff(found.alive),
+            unjudged: 0,
+            example: (rows != found.alive).then(|| format!("it has {rows}")),
+        });
+    }
+    Ok(findings)
+}
+
+impl Counted {
+    fn of(&self, scenario: &Scenario, domain: &Domain, table: &Table) -> Option<&CountedTable> {
+        let target = &scenario.targets[domain.target].name;
+        let name = format!("{}.{}", domain.namespace, table.name);
+        self.tables.iter().find(|each| {
+            (&each.target, &each.database, &each.table) == (target, &domain.database, &name)
+        })
+    }
+}
+
+/// What a run counted; it must have been of this scenario, as far as tables show.
+fn counted(folder: &Path, scenario: &Scenario) -> Result<Counted, Refusal> {
+    let path = folder.join("summary.json");
+    let refuse = |why: String| Refusal {
+        text: format!(
+            "error: cannot read `{}`: {why}; give the folder of a run that has ended with `--run`",
+            path.display()
+        ),
+        code: 2,
+    };
+    let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+    let counted: Counted =
+        serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    for domain in &scenario.domains {
+        let mut tables = domain.schema.tables.iter();
+        if let Some(table) = tables.find(|table| counted.of(scenario, domain, table).is_none()) {
+            let (name, database) = (&table.name, &domain.database);
+            return Err(refuse(format!(
+                "it counts no table `{name}` in a database `{database}`: it is of another scenario"
+            )));
+        }
+    }
+    Ok(counted)
+}
+
+fn tell(findings: &[Finding], format: As) -> u8 {
+    let wrong = findings.iter().filter(|finding| !finding.holds()).count();
+    let mut output = Output::default();
+    if format == As::Json {
+        let verdict = if wrong == 0 { "passed" } else { "failed" };
+        let all = serde_json::json!({
+            "format": "loadgen.verification/1", "verdict": verdict, "findings": findings,
+        });
+        output.say(&format!("{all:#}\n"));
+    } else {
+        for finding in findings {
+            let word = if finding.holds() { "ok   " } else { "WRONG" };
+            output.say(&format!("{word}  {}: {}\n", finding.claim, rows(finding)));
+        }
+        let all = findings.len();
+        output.say(&if wrong == 0 {
+            format!("{all} claims hold\n")
+        } else {
+            format!("{wrong} of {all} claims do not hold\n")
+        });
+    }
+    output.end(if wrong == 0 { 0 } else { WRONG })
+}
+
+fn rows(finding: &Finding) -> String {
+    let Finding { rows, wrong, unjudged, example, .. } = finding;
+    let rest = match unjudged {
+        0 => String::new(),
+        some => format!(", {some} more cannot be judged"),
+    };
+    match example {
+        None => format!("{rows} rows{rest}"),
+        Some(example) => format!("{wrong} wrong of {rows} rows{rest}; {example}"),
+    }
+}

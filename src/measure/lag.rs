@@ -1,0 +1,173 @@
+//! What was observed at a far end: how late, and whether all of it, and nothing else, arrived.
+
+use serde::Serialize;
+
+use crate::pace::real;
+use crate::scenario::Metric;
+use crate::scenario::Statistic;
+use crate::scenario::Threshold;
+
+use super::Digest;
+use super::Histogram;
+use super::Observed;
+use super::threshold::of_durations;
+
+/// Examples that are kept of what is not as it should be.
+pub const EXAMPLES_MAX: usize = 100;
+
+/// All that observers found.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    /// For each surface, table and operation that was observed.
+    pub lags: Vec<LagSummary>,
+    /// From sent to observed, of all rows: never less than the true lag.
+    pub high: Histogram,
+    /// From due to observed, of all rows.
+    pub freshness: Histogram,
+    /// What was expected and what came.
+    pub verification: Verification,
+    /// Why the verdict says nothing, if it does not.
+    pub invalid_because: Vec<String>,
+}
+
+impl Findings {
+    /// Of an observer that left nothing, for a reason.
+    pub fn none(reason: impl Into<String>) -> Self {
+        Self {
+            lags: Vec::new(),
+            high: Histogram::fine(),
+            freshness: Histogram::fine(),
+            verification: Verification::default(),
+            invalid_because: vec![reason.into()],
+        }
+    }
+}
+
+/// How late the changes of a table were observed, from the measured part of the run. The commit lies
+/// between the moment when it was sent and the moment when it was acknowledged, so the true lag lies
+/// between `low` and `high`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LagSummary {
+    /// The observer's name in the scenario.
+    pub surface: String,
+    /// Database, PostgreSQL schema and name.
+    pub table: String,
+    /// `insert`, `update` or `delete`.
+    pub operation: &'static str,
+    /// From acknowledged to observed; 0 where it was observed first.
+    pub low: Digest,
+    /// From sent to observed.
+    pub high: Digest,
+    /// From due to observed.
+    pub freshness: Digest,
+    /// How many were observed before they were acknowledged.
+    pub before_ack: u64,
+    /// The greatest age of an acknowledged change that had not been observed, looked at each second.
+    pub oldest_missing_max_ns: u64,
+}
+
+/// Changes of rows: what was expected at the far end, and what came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Acknowledged, warm-up included.
+    pub expected: u64,
+    /// Came, each counted once.
+    pub observed: u64,
+    /// Expected, and did not come.
+    pub lost: u64,
+    /// Came a second time, though nothing was restarted.
+    pub doubled: u64,
+    /// Came a second time after a restart, which a consumer must expect.
+    pub replayed: u64,
+    /// Came behind a later change of their row.
+    pub reordered: u64,
+    /// Came with other values.
+    pub wrong: u64,
+    /// Came, and nobody had sent them.
+    pub phantom: u64,
+    /// Cannot be judged: the far end was not read to its end, or nobody can tell what became of them.
+    pub pending: u64,
+    /// The first hundred of those that are not as they should be.
+    pub examples: Vec<Example>,
+}
+
+/// A change that is not as it should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Example {
+    /// `lost`, `doubled`, `reordered`, `wrong`, `phantom` or `pending`.
+    pub class: &'static str,
+    /// Database, PostgreSQL schema and name.
+    pub table: String,
+    /// The row's key.
+    pub key: String,
+    /// `insert`, `update`, `delete` or `truncate`.
+    pub operation: &'static str,
+    /// What should have come; `None` if nothing should.
+    pub expected: Option<String>,
+    /// What came; `None` if nothing did.
+    pub seen: Option<String>,
+    /// Where the transaction that came ends in the write-ahead log.
+    pub lsn: Option<String>,
+}
+
+impl Verification {
+    /// The count that a metric is, if it is one of these.
+    pub(super) fn count(&self, metric: Metric) -> Option<u64> {
+        Some(match metric {
+            Metric::Lost => self.lost,
+            Metric::Doubled => self.doubled,
+            Metric::Replayed => self.replayed,
+            Metric::Reordered => self.reordered,
+            Metric::Wrong => self.wrong,
+            Metric::Phantom => self.phantom,
+            Metric::Pending => self.pending,
+            _ => return None,
+        })
+    }
+
+    /// What is not as it should be and no threshold judges, in words.
+    pub(super) fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
+        let grave = [
+            (Metric::Lost, "were acknowledged and never observed"),
+            (Metric::Doubled, "were observed twice"),
+            (Metric::Reordered, "were observed behind a later change of their row"),
+            (Metric::Wrong, "were observed with other values than were sent"),
+            (Metric::Phantom, "were observed that nobody had sent"),
+        ];
+        let is_judged = |metric| thresholds.iter().any(|each| each.metric == metric);
+        let found = grave.into_iter().filter_map(|(metric, what)| {
+            let count = self.count(metric).filter(|count| *count > 0 && !is_judged(metric))?;
+            let first = self.examples.iter().find(|each| each.class == metric.name());
+            let first =
+                first.map(|it| format!("; the first: {} {} {}", it.operation, it.table, it.key));
+            let changes = if count == 1 { "change of a row" } else { "changes of rows" };
+            Some(format!("{count} {changes} {what}{}", first.unwrap_or_default()))
+        });
+        found.collect()
+    }
+}
+
+/// What a threshold on something observed finds; `None` with fewer data than it asks for.
+pub(super) fn observe(
+    threshold: &Threshold,
+    findings: Option<&Findings>,
+    seconds: f64,
+) -> Option<Observed> {
+    let findings = findings?;
+    let least = threshold.min_samples.max(1);
+    let durations = match threshold.metric {
+        Metric::CdcLag => &findings.high,
+        Metric::Freshness => &findings.freshness,
+        metric => {
+            let expected = findings.verification.expected;
+            let count = findings.verification.count(metric).filter(|_| expected >= least)?;
+            return Some(match threshold.statistic {
+                Statistic::Rate => Observed::Rate(super::rate(count, seconds)),
+                Statistic::Ratio => Observed::Ratio(real(count) / real(expected)),
+                _ => Observed::Count(count),
+            });
+        }
+    };
+    let is_known = durations.count() >= least;
+    is_known.then(|| of_durations(durations, threshold.statistic, seconds)).flatten()
+}

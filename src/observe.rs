@@ -1,0 +1,234 @@
+//! Reads the far ends, and holds what arrives there against what was acknowledged: how late each
+//! change of a row was, and which were lost, doubled, reordered, wrong or made up.
+//!
+//! ```text
+//!   engine ── Witness: Fact ──> render ──> what each row must become ──┐
+//!                                                                      ├── judge: by row, in order
+//!   slot ── pgoutput ──> stream ──> what each row was seen to become ──┘       └──> Findings
+//! ```
+//!
+//! A row lives in one lane, and a lane has one action under way, so the changes of a row are expected
+//! in the order in which they were acknowledged; and whatever came is held against the first of them.
+//! Nothing but what is outstanding is kept.
+
+mod cells;
+mod judge;
+mod reader;
+mod render;
+mod settle;
+mod stream;
+mod verdict;
+mod work;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::action::TableId;
+use crate::generate::Decision;
+use crate::generate::World;
+use crate::measure::Clock;
+use crate::measure::Findings;
+use crate::sink::postgres::address::Address;
+use crate::sink::postgres::provision::SetupError;
+
+/// Facts that wait for the observer, at most; with more of them it is late, and the run invalid.
+const FACTS_MAX: usize = 1 << 16;
+/// How often one looks whether the observer has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What became of a transaction that was sent.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// What was sent.
+    pub decision: Decision,
+    /// Which part of it: see [`World::part_from`].
+    pub part: usize,
+    /// When it was due, on the run's clock.
+    pub due: u64,
+    /// When its last attempt was sent.
+    pub sent: u64,
+    /// When its outcome was known.
+    pub settled: u64,
+    /// Whether it counts as measured: its warm-up is over.
+    pub is_measured: bool,
+    /// What became of it.
+    pub fate: FactFate,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactFate {
+    /// It was committed. The operations named, by index, changed another number of rows.
+    Committed(Vec<(u32, u32)>),
+    /// Nobody can tell.
+    Unknown,
+    /// A crash took it back after it had been acknowledged.
+    TakenBack,
+}
+
+/// The engine's way to tell observers what became of what it sent. Never waits for them.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    facts: mpsc::SyncSender<Fact>,
+    /// By domain.
+    is_observed: Arc<[bool]>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Facts were dropped, because the observer did not keep up.
+    has_overflowed: AtomicBool,
+    /// Of the last second: the 99th percentile of the lag, from sent to observed.
+    lag_p99_ns: Mutex<Option<u64>>,
+}
+
+impl Witness {
+    /// Whether somebody wants to know what is sent to a domain.
+    pub fn sees(&self, domain: usize) -> bool {
+        self.is_observed.get(domain).copied().unwrap_or(false)
+    }
+
+    /// Tells what became of a transaction.
+    pub fn tell(&self, fact: Fact) {
+        if self.facts.try_send(fact).is_err() {
+            self.shared.has_overflowed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// From sent to observed, 99th percentile of the last second; `None` if nothing was observed.
+    pub fn lag_p99_ns(&self) -> Option<u64> {
+        *self.shared.lag_p99_ns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to be observed, and how.
+#[derive(Debug)]
+pub struct Options {
+    /// What is sent.
+    pub world: Arc<World>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// The databases.
+    pub sources: Vec<Source>,
+    /// The publication in each of them.
+    pub publication: String,
+    /// Of all sessions.
+    pub application: String,
+    /// What tells this run's slots from those of others: lower-case letters and digits.
+    pub mark: String,
+    /// The 99th percentile of the observer's own lateness that makes the run invalid; `None`: none does.
+    pub late_p99: Option<Duration>,
+}
+
+/// A database that is observed.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The observer's name in the scenario.
+    pub surface: String,
+    /// Where.
+    pub address: Address,
+    /// Its domains, by their numbers in the scenario.
+    pub domains: Vec<usize>,
+    /// How long a lost connection is tried again.
+    pub reconnect: Duration,
+}
+
+/// What an observer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Go on.
+    Watch,
+    /// Nothing more is sent: read to the end, and judge.
+    Finish,
+    /// Leave it: nothing more is waited for.
+    Abandon,
+}
+
+/// Observers at work, on a thread of their own. Dropped, it removes what it made.
+#[derive(Debug)]
+pub struct Observing {
+    witness: Witness,
+    orders: watch::Sender<Order>,
+    thread: Option<JoinHandle<Done>>,
+}
+
+/// What an observer left.
+#[derive(Debug)]
+pub struct Done {
+    /// What it found.
+    pub findings: Findings,
+    /// What people should know.
+    pub notes: Vec<String>,
+}
+
+impl Observing {
+    /// Makes the slots, and begins to read them. All that is committed from now on is observed.
+    pub fn start(options: Options) -> Result<Self, SetupError> {
+        let (facts, told) = mpsc::sync_channel(FACTS_MAX);
+        let (orders, ordered) = watch::channel(Order::Watch);
+        let (ready, is_ready) = mpsc::sync_channel(1);
+        let shared = Arc::new(Shared::default());
+        let count = options.sources.iter().flat_map(|it| &it.domains).max().map_or(0, |it| it + 1);
+        let is_observed: Vec<bool> = (0..count)
+            .map(|domain| options.sources.iter().any(|source| source.domains.contains(&domain)))
+            .collect();
+        let witness =
+            Witness { facts, is_observed: is_observed.into(), shared: Arc::clone(&shared) };
+        let thread = std::thread::Builder::new()
+            .name("observer".to_owned())
+            .spawn(move || work::work(&options, (&told, &ordered), &shared, &ready))
+            .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
+        let observing = Self { witness, orders, thread: Some(thread) };
+        match is_ready.recv() {
+            Ok(Ok(())) => Ok(observing),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(SetupError::Local("the observer ended before it began".to_owned())),
+        }
+    }
+
+    /// For the engine.
+    pub fn witness(&self) -> Witness {
+        self.witness.clone()
+    }
+
+    /// Reads to the end of what was sent, and judges. `None` if the observer is gone. Waits no longer
+    /// once `is_cancelled` says so.
+    pub fn finish(mut self, is_cancelled: impl Fn() -> bool) -> Option<Done> {
+        let _ = self.orders.send(Order::Finish);
+        let thread = self.thread.take()?;
+        while !thread.is_finished() {
+            if is_cancelled() {
+                let _ = self.orders.send(Order::Abandon);
+            }
+            std::thread::sleep(LOOK);
+        }
+        thread.join().ok()
+    }
+}
+
+impl Drop for Observing {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Abandon);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A change of one row, as it was sent or as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RowChange {
+    table: TableId,
+    change: crate::action::Change,
+    /// Its key: see [`cells`].
+    key: Box<[u8]>,
+    /// Its values.
+    row: Box<[u8]>,
+}

@@ -1,0 +1,310 @@
+//! Rows as bytes that can be compared: for each column its length and its bytes, in the binary form
+//! of its type, brought to the one form that all equal values share.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde_json::Value as Json;
+
+use crate::action::Action;
+use crate::action::Value;
+use crate::action::write_value;
+use crate::schema::ColumnType;
+use crate::sink::postgres::encode::EPOCH_DAYS;
+use crate::sink::postgres::encode::EPOCH_US;
+use crate::units::format_hex;
+
+/// In the place of a length: NULL.
+const NULL: i32 = -1;
+/// In the place of a length: nothing is known of the value, or it is not compared.
+const OPEN: i32 = -2;
+/// Characters of a value that are shown.
+const SHOWN_MAX: usize = 60;
+
+/// Appends a value that is not compared.
+pub(super) fn push_open(out: &mut Vec<u8>) {
+    out.extend_from_slice(&OPEN.to_be_bytes());
+}
+
+/// Appends NULL.
+pub(super) fn push_null(out: &mut Vec<u8>) {
+    out.extend_from_slice(&NULL.to_be_bytes());
+}
+
+/// Appends a value in the binary form of its type.
+pub(super) fn push(kind: ColumnType, bytes: &[u8], out: &mut Vec<u8>) {
+    if !is_compared(kind) {
+        return push_open(out);
+    }
+    let canonical = canonical(kind, bytes);
+    out.extend_from_slice(&i32::try_from(canonical.len()).unwrap_or(i32::MAX).to_be_bytes());
+    out.extend_from_slice(&canonical);
+}
+
+/// Appends a value as [`crate::sink::postgres::encode::encode`] writes it: with its length.
+pub(super) fn push_field(kind: ColumnType, field: &[u8], out: &mut Vec<u8>) {
+    match field.split_first_chunk::<4>() {
+        Some((length, bytes)) if i32::from_be_bytes(*length) >= 0 => push(kind, bytes, out),
+        _ => push_null(out),
+    }
+}
+
+/// Whether the server gives values of a type back as they were sent, or in a form that is known. It
+/// brings ranges and shapes into forms of its own.
+fn is_compared(kind: ColumnType) -> bool {
+    match kind {
+        ColumnType::Range(_) | ColumnType::Geometric(_) => false,
+        ColumnType::Array(of) => matches!(
+            of,
+            ColumnType::Smallint
+                | ColumnType::Integer
+                | ColumnType::Bigint
+                | ColumnType::Text
+                | ColumnType::Varchar(_)
+                | ColumnType::Uuid
+                | ColumnType::Boolean
+        ),
+        _ => true,
+    }
+}
+
+/// The one form of all equal values.
+fn canonical(kind: ColumnType, bytes: &[u8]) -> Cow<'_, [u8]> {
+    match kind {
+        // How many digits are shown makes no other number.
+        ColumnType::Numeric { .. } if bytes.len() >= 8 => {
+            let mut same = bytes.to_vec();
+            same[6..8].fill(0);
+            Cow::Owned(same)
+        }
+        // Padded with spaces to its length.
+        ColumnType::Char(_) => {
+            let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+            Cow::Borrowed(&bytes[..end])
+        }
+        // The server sorts keys and spaces in its own way.
+        ColumnType::Jsonb => {
+            match bytes.get(1..).and_then(|text| serde_json::from_slice(text).ok()) {
+                Some(json) => Cow::Owned(sorted(json).to_string().into_bytes()),
+                None => Cow::Borrowed(bytes),
+            }
+        }
+        _ => Cow::Borrowed(bytes),
+    }
+}
+
+fn sorted(json: Json) -> Json {
+    match json {
+        Json::Object(fields) => {
+            let mut fields: Vec<(String, Json)> =
+                fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            fields.sort_by(|one, other| one.0.cmp(&other.0));
+            Json::Object(fields.into_iter().collect())
+        }
+        Json::Array(elements) => Json::Array(elements.into_iter().map(sorted).collect()),
+        // No text in a document holds a NUL.
+        Json::Number(number) => Json::String(format!("\0{}", plain(&number.to_string()))),
+        other => other,
+    }
+}
+
+/// The one way to write a number, of `6e+16`, `60000000000000000` and `6.0e16`: its digits without
+/// zeros at their ends, and where the point is.
+fn plain(number: &str) -> String {
+    let (sign, number) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let ended = all.trim_end_matches('0');
+    let significant = ended.trim_start_matches('0');
+    if significant.is_empty() {
+        return "0".to_owned();
+    }
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    let zeros = i64::try_from(all.len() - ended.len()).unwrap_or(0);
+    let behind = i64::try_from(fraction.len()).unwrap_or(0);
+    format!("{sign}{significant}e{}", exponent + zeros - behind)
+}
+
+/// The cells of a row; `None` is one that is not compared.
+fn cells(mut row: &[u8]) -> impl Iterator<Item = Option<Option<&[u8]>>> {
+    std::iter::from_fn(move || {
+        let (length, rest) = row.split_first_chunk::<4>()?;
+        let length = i32::from_be_bytes(*length);
+        let Ok(length) = usize::try_from(length) else {
+            row = rest;
+            return Some((length == NULL).then_some(None));
+        };
+        let (value, rest) = rest.split_at_checked(length)?;
+        row = rest;
+        Some(Some(Some(value)))
+    })
+}
+
+/// Whether two rows agree in all that is known of both.
+pub(super) fn agree(one: &[u8], other: &[u8]) -> bool {
+    one == other
+        || cells(one).zip(cells(other)).all(|pair| match pair {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        })
+}
+
+/// The values of a key, or of what of a row is known, for people.
+pub(super) fn show(row: &[u8], columns: &[(String, ColumnType)], with_names: bool) -> String {
+    let mut shown = String::new();
+    for (cell, (name, kind)) in cells(row).zip(columns) {
+        let Some(value) = cell else { continue };
+        if !shown.is_empty() {
+            shown.push_str(", ");
+        }
+        if with_names {
+            let _ = write!(shown, "{name}=");
+        }
+        let text = value.map_or_else(|| "NULL".to_owned(), |bytes| text(*kind, bytes));
+        match text.char_indices().nth(SHOWN_MAX) {
+            Some((end, _)) => {
+                let _ = write!(shown, "{}…", &text[..end]);
+            }
+            None => shown.push_str(&text),
+        }
+    }
+    shown
+}
+
+/// A value for people; of types that one would have to explain, its bytes.
+fn text(kind: ColumnType, bytes: &[u8]) -> String {
+    let value = match kind {
+        ColumnType::Smallint => {
+            bytes.try_into().ok().map(|it| Value::Int(i16::from_be_bytes(it).into()))
+        }
+        ColumnType::Integer => {
+            bytes.try_into().ok().map(|it| Value::Int(i32::from_be_bytes(it).into()))
+        }
+        ColumnType::Bigint => bytes.try_into().ok().map(|it| Value::Int(i64::from_be_bytes(it))),
+        ColumnType::Boolean => bytes.first().map(|it| Value::Bool(*it != 0)),
+        ColumnType::Double => bytes.try_into().ok().map(|it| Value::Float(f64::from_be_bytes(it))),
+        ColumnType::Real => {
+            bytes.try_into().ok().map(|it| Value::Float(f32::from_be_bytes(it).into()))
+        }
+        ColumnType::Uuid => bytes.try_into().ok().map(Value::Uuid),
+        ColumnType::Date => bytes
+            .try_into()
+            .ok()
+            .map(|it| Value::Date(i32::from_be_bytes(it).saturating_add(EPOCH_DAYS))),
+        ColumnType::Timestamp
+        | ColumnType::Timestamptz
+        | ColumnType::TimestampTo(_)
+        | ColumnType::TimestamptzTo(_) => bytes
+            .try_into()
+            .ok()
+            .map(|it| Value::Timestamp(i64::from_be_bytes(it).saturating_add(EPOCH_US))),
+        ColumnType::Numeric { .. } => return numeric(bytes).unwrap_or_else(|| hex(bytes)),
+        ColumnType::Text
+        | ColumnType::Varchar(_)
+        | ColumnType::Char(_)
+        | ColumnType::Citext
+        | ColumnType::Json
+        | ColumnType::Jsonb
+        | ColumnType::Enum(_) => return String::from_utf8_lossy(bytes).into_owned(),
+        _ => None,
+    };
+    let Some(value) = value else { return hex(bytes) };
+    let mut out = String::new();
+    write_value(value, &Action::default(), &mut out);
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    format!("\\x{}", format_hex(bytes))
+}
+
+/// Digits of base 10,000, the first of them worth 10,000 to the power of the weight.
+fn numeric(bytes: &[u8]) -> Option<String> {
+    let word = |at: usize| Some(i16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
+    let (count, weight) = (word(0)?, word(2)?);
+    let digit = |place: i16| {
+        let at = weight - place;
+        if (0..count).contains(&at) { word(8 + 2 * usize::try_from(at).ok()?) } else { Some(0) }
+    };
+    let mut text = String::from(if word(4)? == 0 { "" } else { "-" });
+    let mut whole = String::new();
+    for place in (0..=weight.max(0)).rev() {
+        let _ = write!(whole, "{:04}", digit(place)?);
+    }
+    let whole = whole.trim_start_matches('0');
+    text.push_str(if whole.is_empty() { "0" } else { whole });
+    let mut fraction = String::new();
+    for place in 1..=(count - 1 - weight).max(0) {
+        let _ = write!(fraction, "{:04}", digit(-place)?);
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if !fraction.is_empty() {
+        let _ = write!(text, ".{fraction}");
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::postgres::encode::encode;
+    use crate::units::Decimal;
+
+    fn row(values: &[(Value, ColumnType)]) -> Vec<u8> {
+        let (mut field, mut row) = (Vec::new(), Vec::new());
+        for (value, kind) in values {
+            field.clear();
+            encode(*value, *kind, &Action::default(), &mut field);
+            push_field(*kind, &field, &mut row);
+        }
+        row
+    }
+
+    #[test]
+    fn numbers_are_the_same_whatever_digits_are_shown() {
+        let kind = ColumnType::Numeric { precision: 10, scale: 2, is_bare: false };
+        let of = |unscaled, scale| row(&[(Value::Decimal(Decimal { unscaled, scale }), kind)]);
+        assert!(agree(&of(150, 2), &of(15, 1)));
+        assert!(!agree(&of(150, 2), &of(151, 2)));
+        let columns = [("price".to_owned(), kind)];
+        for (unscaled, shown) in [(150, "1.5"), (-12_345_678, "-123456.78"), (7, "0.07"), (0, "0")]
+        {
+            assert_eq!(show(&of(unscaled, 2), &columns, false), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_agrees_with_everything_and_null_with_null_only() {
+        let int = |value| row(&[(value, ColumnType::Integer)]);
+        let mut open = Vec::new();
+        push_open(&mut open);
+        assert!(agree(&open, &int(Value::Int(1))));
+        assert!(!agree(&int(Value::Null), &int(Value::Int(1))));
+        assert!(agree(&int(Value::Null), &int(Value::Null)));
+    }
+
+    #[test]
+    fn documents_are_compared_by_what_they_say() {
+        let of = |text: &str| {
+            let mut out = Vec::new();
+            push(ColumnType::Jsonb, format!("\u{1}{text}").as_bytes(), &mut out);
+            out
+        };
+        assert_eq!(
+            of("{\"b\":1,\"a\":[1, {\"d\":1,\"c\":2}]}"),
+            of("{\"a\": [1, {\"c\": 2, \"d\": 1}], \"b\": 1}")
+        );
+        assert_ne!(of("{\"a\":1}"), of("{\"a\":2}"));
+        for (one, other) in [
+            ("6e+16", "60000000000000000"),
+            ("10.0", "10"),
+            ("-0.0", "0"),
+            ("5e-19", "0.0000000000000000005"),
+        ] {
+            assert_eq!(of(one), of(other), "{one}");
+        }
+        assert_ne!(of("10"), of("1"));
+        assert_ne!(of("1"), of("\"1\""));
+    }
+}

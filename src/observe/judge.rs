@@ -1,0 +1,353 @@
+//! Holds what came against what was acknowledged, row by row, and keeps what is outstanding only.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::TableId;
+use crate::measure::Findings;
+use crate::measure::Histogram;
+use crate::measure::LagSummary;
+use crate::measure::Verification;
+use crate::observe::RowChange;
+use crate::observe::cells::agree;
+use crate::observe::verdict::Faults;
+use crate::sink::postgres::replication::Lsn;
+
+/// Changes that are outstanding, at most; and the bytes that they take.
+const CHANGES_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 256 << 20;
+/// What a change takes beside its values.
+const CHANGE_BYTES: usize = 160;
+
+/// Whether a change must come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// It must.
+    Certain,
+    /// Its statement changed fewer rows than it should have; which is not known.
+    Short,
+    /// Nobody can tell whether its transaction was committed.
+    Unknown,
+}
+
+/// When something was due, sent and settled, on the run's clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) due: u64,
+    pub(super) sent: u64,
+    pub(super) settled: u64,
+    pub(super) is_measured: bool,
+}
+
+/// A change that was acknowledged and has not come.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub(super) change: Change,
+    pub(super) row: Box<[u8]>,
+    pub(super) times: Times,
+    pub(super) certainty: Certainty,
+}
+
+/// A change that has come and was not acknowledged.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) change: Change,
+    pub(super) row: Box<[u8]>,
+    pub(super) at: u64,
+    pub(super) lsn: Lsn,
+}
+
+/// What is outstanding of one row.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    pub(super) expected: VecDeque<Expected>,
+    pub(super) seen: VecDeque<Seen>,
+}
+
+/// What is known of a table.
+#[derive(Debug)]
+struct Table {
+    surface: String,
+    name: String,
+    places: HashMap<Box<[u8]>, Place>,
+    /// By change.
+    lags: [Lags; 3],
+}
+
+#[derive(Debug)]
+struct Lags {
+    low: Histogram,
+    high: Histogram,
+    freshness: Histogram,
+    before_ack: u64,
+    oldest_missing_max_ns: u64,
+}
+
+/// Holds what came against what was acknowledged.
+#[derive(Debug)]
+pub(super) struct Judge {
+    tables: Vec<Option<Table>>,
+    outstanding: usize,
+    bytes: usize,
+    high: Histogram,
+    freshness: Histogram,
+    /// Since the last look.
+    recent: Histogram,
+    verification: Verification,
+    pub(super) faults: Faults,
+    invalid_because: Vec<String>,
+}
+
+impl Judge {
+    /// For the tables of the domains of these surfaces: surface and database by domain.
+    pub(super) fn new(
+        catalog: &Catalog,
+        place_of: impl Fn(usize) -> Option<(String, String)>,
+    ) -> Self {
+        let table = |info: &crate::action::TableInfo| {
+            let (surface, database) = place_of(info.domain)?;
+            let name = format!("{database}.{}.{}", info.namespace, info.name);
+            let lags = || Lags {
+                low: Histogram::coarse(),
+                high: Histogram::coarse(),
+                freshness: Histogram::coarse(),
+                before_ack: 0,
+                oldest_missing_max_ns: 0,
+            };
+            Some(Table { surface, name, places: HashMap::new(), lags: [lags(), lags(), lags()] })
+        };
+        Self {
+            tables: catalog.tables.iter().map(table).collect(),
+            outstanding: 0,
+            bytes: 0,
+            high: Histogram::fine(),
+            freshness: Histogram::fine(),
+            recent: Histogram::coarse(),
+            verification: Verification::default(),
+            faults: Faults::default(),
+            invalid_because: Vec::new(),
+        }
+    }
+
+    /// The verdict will say nothing, for this reason.
+    pub(super) fn spoil(&mut self, reason: impl Into<String>) {
+        let reason = reason.into();
+        if !self.invalid_because.contains(&reason) {
+            self.invalid_because.push(reason);
+        }
+    }
+
+    /// A change was acknowledged, or may have been made.
+    pub(super) fn expect(&mut self, change: RowChange, times: Times, certainty: Certainty) {
+        self.verification.expected += u64::from(certainty == Certainty::Certain);
+        let RowChange { table, change, key, row } = change;
+        let bytes = key.len() + row.len() + CHANGE_BYTES;
+        let Some(place) = self.place(table, &key) else { return };
+        let is_first = place.expected.is_empty();
+        let is_there = |seen: &Seen| is_first && seen.change == change && agree(&row, &seen.row);
+        if place.seen.front().is_some_and(is_there) {
+            let seen = place.seen.pop_front();
+            self.forget_if_empty(table, &key);
+            if let Some(seen) = seen {
+                self.outstanding -= 1;
+                self.bytes = self.bytes.saturating_sub(key.len() + seen.row.len() + CHANGE_BYTES);
+                self.matched((table, change), &times, certainty, seen.at);
+            }
+            return;
+        }
+        place.expected.push_back(Expected { change, row, times, certainty });
+        self.keep(bytes);
+    }
+
+    /// A change has come.
+    pub(super) fn see(&mut self, change: RowChange, at: u64, lsn: Lsn) {
+        self.verification.observed += 1;
+        let RowChange { table, change, key, row } = change;
+        let bytes = key.len() + row.len() + CHANGE_BYTES;
+        let Some(place) = self.place(table, &key) else { return };
+        let is_first = place.seen.is_empty();
+        let is_it = |expected: &Expected| {
+            is_first && expected.change == change && agree(&expected.row, &row)
+        };
+        if place.expected.front().is_some_and(is_it) {
+            let expected = place.expected.pop_front();
+            self.forget_if_empty(table, &key);
+            if let Some(Expected { row, times, certainty, .. }) = expected {
+                self.outstanding -= 1;
+                self.bytes = self.bytes.saturating_sub(key.len() + row.len() + CHANGE_BYTES);
+                self.matched((table, change), &times, certainty, at);
+            }
+            return;
+        }
+        place.seen.push_back(Seen { change, row, at, lsn });
+        self.keep(bytes);
+    }
+
+    /// A crash took back what was acknowledged: it must not come.
+    pub(super) fn take_back(&mut self, change: &RowChange) {
+        let Some(place) = self.place(change.table, &change.key) else { return };
+        if place.expected.back().is_some_and(|last| last.change == change.change) {
+            let taken = place.expected.pop_back();
+            let bytes = change.key.len() + taken.map_or(0, |it| it.row.len()) + CHANGE_BYTES;
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.forget_if_empty(change.table, &change.key);
+            self.outstanding -= 1;
+            self.verification.expected -= 1;
+        }
+    }
+
+    /// A transaction came again.
+    pub(super) fn repeated(&mut self, changes: &[RowChange], was_restarted: bool, lsn: Lsn) {
+        let count = changes.len() as u64;
+        if was_restarted {
+            self.verification.replayed += count;
+            return;
+        }
+        self.verification.doubled += count;
+        for change in changes {
+            self.faults.doubled(change, lsn);
+        }
+    }
+
+    /// All rows of a table went.
+    pub(super) fn truncated(&mut self, table: TableId, lsn: Lsn) {
+        self.verification.observed += 1;
+        self.verification.phantom += 1;
+        self.faults.truncated(table, lsn);
+    }
+
+    fn place(&mut self, table: TableId, key: &[u8]) -> Option<&mut Place> {
+        let places = &mut self.tables.get_mut(usize::from(table.0))?.as_mut()?.places;
+        if !places.contains_key(key) {
+            places.insert(key.into(), Place::default());
+        }
+        places.get_mut(key)
+    }
+
+    fn forget_if_empty(&mut self, table: TableId, key: &[u8]) {
+        let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
+        let is_empty = |place: &Place| place.expected.is_empty() && place.seen.is_empty();
+        if table.places.get(key).is_some_and(is_empty) {
+            table.places.remove(key);
+        }
+    }
+
+    fn keep(&mut self, bytes: usize) {
+        self.outstanding += 1;
+        self.bytes += bytes;
+        if self.outstanding > CHANGES_MAX || self.bytes > BYTES_MAX {
+            self.spoil(format!(
+                "more than {CHANGES_MAX} changes, or {} MB, were outstanding between what was \
+                 acknowledged and what was observed; no more are kept, so the rest was not judged",
+                BYTES_MAX >> 20
+            ));
+            self.tables.iter_mut().flatten().for_each(|table| table.places.clear());
+            (self.outstanding, self.bytes) = (0, 0);
+        }
+    }
+
+    /// One that was expected has come.
+    fn matched(
+        &mut self,
+        (table, change): (TableId, Change),
+        times: &Times,
+        certainty: Certainty,
+        at: u64,
+    ) {
+        self.verification.expected += u64::from(certainty != Certainty::Certain);
+        if !times.is_measured || certainty == Certainty::Unknown {
+            return;
+        }
+        let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
+        let lags = &mut table.lags[change as usize];
+        let high = at.saturating_sub(times.sent);
+        let freshness = at.saturating_sub(times.due);
+        lags.low.record(at.saturating_sub(times.settled));
+        lags.high.record(high);
+        lags.freshness.record(freshness);
+        lags.before_ack += u64::from(at < times.settled);
+        self.high.record(high);
+        self.freshness.record(freshness);
+        self.recent.record(high);
+    }
+
+    /// Looks for the oldest that is missing. Returns the 99th percentile of the lag since the last look.
+    pub(super) fn look(&mut self, now: u64) -> Option<u64> {
+        for table in self.tables.iter_mut().flatten() {
+            for expected in table.places.values().flat_map(|place| &place.expected) {
+                if expected.certainty != Certainty::Certain {
+                    continue;
+                }
+                let oldest = &mut table.lags[expected.change as usize].oldest_missing_max_ns;
+                *oldest = (*oldest).max(now.saturating_sub(expected.times.settled));
+            }
+        }
+        let lag = self.recent.percentile(99.0);
+        self.recent.clear();
+        lag
+    }
+
+    /// Judges what is left. `is_complete` says that the far ends were read to their ends; otherwise
+    /// what did not come is pending.
+    pub(super) fn finish(mut self, catalog: &Catalog, is_complete: bool) -> Findings {
+        for number in 0..self.tables.len() {
+            let id = TableId::of(number);
+            let Some(Some(table)) = self.tables.get_mut(number) else { continue };
+            let mut places: Vec<_> = std::mem::take(&mut table.places).into_iter().collect();
+            // A hash map decides no order.
+            places.sort_by(|one, other| one.0.cmp(&other.0));
+            for (key, mut place) in places {
+                let mut matched = Vec::new();
+                let scope = (id, &*key, is_complete);
+                self.faults.judge(scope, &mut place, &mut self.verification, &mut matched);
+                for (expected, seen) in matched {
+                    let Expected { change, times, certainty, .. } = &place.expected[expected];
+                    self.matched((id, *change), times, *certainty, place.seen[seen].at);
+                }
+            }
+        }
+        let Self { tables, high, freshness, mut verification, faults, invalid_because, .. } = self;
+        let mut lags = Vec::new();
+        let mut names = Vec::new();
+        for table in tables {
+            let Some(table) = table else {
+                names.push(String::new());
+                continue;
+            };
+            let kinds = [Change::Insert, Change::Update, Change::Delete];
+            lags.extend(kinds.into_iter().filter_map(|change| table.lag(change)));
+            names.push(table.name);
+        }
+        verification.examples = faults.examples(catalog, &names);
+        Findings { lags, high, freshness, verification, invalid_because }
+    }
+}
+
+impl Table {
+    /// What is to be said of one kind of change, if there were any.
+    fn lag(&self, change: Change) -> Option<LagSummary> {
+        let lags = &self.lags[change as usize];
+        let is_known = lags.high.count() > 0 || lags.oldest_missing_max_ns > 0;
+        is_known.then(|| LagSummary {
+            surface: self.surface.clone(),
+            table: self.name.clone(),
+            operation: operation(change),
+            low: lags.low.digest(),
+            high: lags.high.digest(),
+            freshness: lags.freshness.digest(),
+            before_ack: lags.before_ack,
+            oldest_missing_max_ns: lags.oldest_missing_max_ns,
+        })
+    }
+}
+
+/// As summaries call it.
+pub(super) fn operation(change: Change) -> &'static str {
+    match change {
+        Change::Insert => "insert",
+        Change::Update => "update",
+        Change::Delete => "delete",
+    }
+}

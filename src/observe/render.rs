@@ -1,0 +1,173 @@
+//! From what was sent to what each row must become.
+
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::action::Assign;
+use crate::action::Assignment;
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::Operation;
+use crate::action::StatementKind;
+use crate::action::TableInfo;
+use crate::generate::World;
+use crate::observe::Fact;
+use crate::observe::FactFate;
+use crate::observe::RowChange;
+use crate::observe::cells;
+use crate::observe::judge::Certainty;
+use crate::sink::postgres::encode::encode;
+
+/// Renders transactions again.
+#[derive(Debug)]
+pub(super) struct Renderer {
+    world: Arc<World>,
+    rows: Action,
+    statements: Action,
+    field: Vec<u8>,
+}
+
+impl Renderer {
+    pub(super) fn new(world: Arc<World>) -> Self {
+        Self { world, rows: Action::default(), statements: Action::default(), field: Vec::new() }
+    }
+
+    /// The changes of rows that a transaction makes, in order, and whether each must come.
+    pub(super) fn changes(&mut self, fact: &Fact) -> Vec<(RowChange, Certainty)> {
+        let world = Arc::clone(&self.world);
+        world.render_rows(&fact.decision, fact.part, &mut self.rows);
+        let rows = std::mem::take(&mut self.rows);
+        let certainties = self.certainties(fact, rows.operations().len());
+        let operations = rows.operations().iter().zip(certainties);
+        let changes = operations.filter_map(|(operation, certainty)| {
+            Some((self.change(&world.catalog, &rows, operation), certainty?))
+        });
+        let changes = changes.collect();
+        self.rows = rows;
+        changes
+    }
+
+    /// For each row whether its change must come; `None`: it was not changed.
+    fn certainties(&mut self, fact: &Fact, count: usize) -> Vec<Option<Certainty>> {
+        let shortfalls = match &fact.fate {
+            FactFate::Unknown => return vec![Some(Certainty::Unknown); count],
+            FactFate::TakenBack => return vec![Some(Certainty::Certain); count],
+            FactFate::Committed(shortfalls) => shortfalls,
+        };
+        let mut all = vec![Some(Certainty::Certain); count];
+        if shortfalls.is_empty() {
+            return all;
+        }
+        self.world.render_part(&fact.decision, fact.part, &mut self.statements);
+        let mut from = 0;
+        for (number, operation) in (0_u32..).zip(self.statements.operations()) {
+            let rows = operation.rows as usize;
+            if let Some((_, found)) = shortfalls.iter().find(|(short, _)| *short == number) {
+                // Of several rows it is not known which were there.
+                let certainty = (*found > 0).then_some(Certainty::Short);
+                all.iter_mut().skip(from).take(rows).for_each(|each| *each = certainty);
+            }
+            from += rows;
+        }
+        all
+    }
+
+    fn change(&mut self, catalog: &Catalog, action: &Action, operation: &Operation) -> RowChange {
+        let table = catalog.table(operation.table);
+        let statement = catalog.statement(operation.statement);
+        let kinds = table.columns.len();
+        let mut given = Given { table, action, fields: vec![None; kinds], field: &mut self.field };
+        let values = action.values(operation);
+        match &statement.kind {
+            StatementKind::Insert => given.all(values),
+            StatementKind::Update { set, .. } => {
+                let assigned = values.len().saturating_sub(table.key.len());
+                given.key(&values[assigned..]);
+                given.assigned(set, &values[..assigned]);
+            }
+            StatementKind::Upsert { set, .. } => {
+                let (row, assigned) = values.split_at(kinds.min(values.len()));
+                if operation.change == Change::Insert {
+                    given.all(row);
+                } else {
+                    let key: Vec<_> = table.key.iter().map(|column| row[*column]).collect();
+                    given.key(&key);
+                    given.assigned(set, assigned);
+                }
+            }
+            StatementKind::Delete | StatementKind::DeleteOwned { .. } => given.key(values),
+        }
+        let (key, row) = given.finish(operation.change);
+        RowChange { table: operation.table, change: operation.change, key, row }
+    }
+}
+
+/// What is known of a row's values.
+struct Given<'a> {
+    table: &'a TableInfo,
+    action: &'a Action,
+    /// By column.
+    fields: Vec<Option<Vec<u8>>>,
+    field: &'a mut Vec<u8>,
+}
+
+impl Given<'_> {
+    fn all(&mut self, values: &[crate::action::Value]) {
+        for (column, value) in values.iter().enumerate().take(self.fields.len()) {
+            self.one(column, *value);
+        }
+    }
+
+    fn key(&mut self, values: &[crate::action::Value]) {
+        let table = self.table;
+        for (column, value) in table.key.iter().zip(values) {
+            self.one(*column, *value);
+        }
+    }
+
+    /// What depends on what stood there before is not known here.
+    fn assigned(&mut self, set: &[Assignment], values: &[crate::action::Value]) {
+        let mut values = values.iter();
+        for assignment in set.iter().filter(|assignment| assignment.how.has_parameter()) {
+            let Some(value) = values.next() else { break };
+            if matches!(assignment.how, Assign::Value) {
+                self.one(assignment.column, *value);
+            }
+        }
+    }
+
+    fn one(&mut self, column: usize, value: crate::action::Value) {
+        let kind = self.table.columns[column].1;
+        self.field.clear();
+        encode(value, kind, self.action, self.field);
+        let mut cell = Vec::with_capacity(self.field.len());
+        cells::push_field(kind, self.field, &mut cell);
+        self.fields[column] = Some(cell);
+    }
+
+    /// Key and row as bytes.
+    fn finish(self, change: Change) -> (Box<[u8]>, Box<[u8]>) {
+        let Self { table, fields, .. } = self;
+        let mut row = Vec::new();
+        for field in &fields {
+            match field {
+                Some(cell) => row.extend_from_slice(cell),
+                None => cells::push_open(&mut row),
+            }
+        }
+        // A row without a key is told by all that it has.
+        let key = if table.key.is_empty() {
+            row.clone()
+        } else {
+            table
+                .key
+                .iter()
+                .filter_map(|column| fields[*column].as_deref())
+                .flatten()
+                .copied()
+                .collect()
+        };
+        let row = if change == Change::Delete { Vec::new() } else { row };
+        (key.into_boxed_slice(), row.into_boxed_slice())
+    }
+}

@@ -1,0 +1,187 @@
+//! What one slot sends, transaction by transaction: from the plugin's messages to changes of rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::TableId;
+use crate::observe::RowChange;
+use crate::observe::cells;
+use crate::observe::judge::Judge;
+use crate::sink::postgres::replication::Lsn;
+use crate::sink::postgres::replication::pgoutput::Cell;
+use crate::sink::postgres::replication::pgoutput::Message;
+use crate::sink::postgres::replication::pgoutput::Relation;
+use crate::sink::postgres::replication::pgoutput::Tuple;
+use crate::sink::postgres::replication::pgoutput::decode;
+
+/// The kind of our messages in the log.
+pub(super) const PREFIX: &str = "loadgen";
+
+/// The transactions of one slot.
+#[derive(Debug)]
+pub(super) struct Stream {
+    catalog: Arc<Catalog>,
+    /// The domains of its database.
+    domains: Vec<usize>,
+    /// What the stream's numbers of tables mean; `None` for tables that are not ours.
+    relations: HashMap<u32, Option<Columns>>,
+    /// The changes of the transaction that is being read.
+    changes: Vec<RowChange>,
+    truncated: Vec<TableId>,
+    is_open: bool,
+    /// The last transaction that was read to its end: where it is committed, and where it ends.
+    last: Lsn,
+    end: Lsn,
+    was_restarted: bool,
+    fence: String,
+    is_past_fence: bool,
+}
+
+/// A table of ours, and for each of its columns the place in the stream's tuples.
+#[derive(Debug, Clone)]
+struct Columns {
+    table: TableId,
+    places: Vec<Option<usize>>,
+}
+
+impl Stream {
+    pub(super) fn new(catalog: Arc<Catalog>, domains: Vec<usize>, fence: String) -> Self {
+        Self {
+            catalog,
+            domains,
+            relations: HashMap::new(),
+            changes: Vec::new(),
+            truncated: Vec::new(),
+            is_open: false,
+            last: Lsn::default(),
+            end: Lsn::default(),
+            was_restarted: false,
+            fence,
+            is_past_fence: false,
+        }
+    }
+
+    /// Up to where everything was read and judged.
+    pub(super) fn end(&self) -> Lsn {
+        self.end
+    }
+
+    /// Whether all that was committed before the fence was read.
+    pub(super) fn is_past_fence(&self) -> bool {
+        self.is_past_fence
+    }
+
+    /// The connection was made again: what was not read to its end comes once more.
+    pub(super) fn restart(&mut self) {
+        self.changes.clear();
+        self.truncated.clear();
+        self.relations.clear();
+        self.is_open = false;
+        self.was_restarted = true;
+    }
+
+    /// Nothing of ours comes before this place any more.
+    pub(super) fn idle_until(&mut self, end: Lsn) {
+        if !self.is_open {
+            self.end = self.end.max(end);
+        }
+    }
+
+    /// Takes a message that came at a time. `None` on nonsense.
+    pub(super) fn take(&mut self, data: Bytes, at: u64, judge: &mut Judge) -> Option<()> {
+        match decode(data)? {
+            Message::Begin { .. } => self.is_open = true,
+            Message::Relation(relation) => {
+                let columns = self.columns(&relation);
+                self.relations.insert(relation.id, columns);
+            }
+            Message::Insert { relation, new } => self.add(relation, Change::Insert, None, &new)?,
+            Message::Update { relation, old, new } => {
+                self.add(relation, Change::Update, old.as_ref(), &new)?;
+            }
+            Message::Delete { relation, old } => {
+                self.add(relation, Change::Delete, Some(&old), &old)?;
+            }
+            Message::Truncate { relations } => {
+                let ours = relations.iter().filter_map(|id| self.relations.get(id)?.as_ref());
+                self.truncated.extend(ours.map(|columns| columns.table));
+            }
+            Message::Commit { commit, end } => self.commit(commit, end, at, judge),
+            Message::Note { prefix, content } => {
+                self.is_past_fence |= prefix == PREFIX && content == self.fence.as_bytes();
+            }
+            Message::Other => {}
+        }
+        Some(())
+    }
+
+    fn commit(&mut self, commit: Lsn, end: Lsn, at: u64, judge: &mut Judge) {
+        self.is_open = false;
+        self.end = self.end.max(end);
+        if commit <= self.last {
+            judge.repeated(&self.changes, self.was_restarted, end);
+            self.changes.clear();
+            self.truncated.clear();
+            return;
+        }
+        self.last = commit;
+        for change in self.changes.drain(..) {
+            judge.see(change, at, end);
+        }
+        for table in self.truncated.drain(..) {
+            judge.truncated(table, end);
+        }
+    }
+
+    fn columns(&self, relation: &Relation) -> Option<Columns> {
+        let tables = self.catalog.tables.iter().enumerate();
+        let mut ours = tables.filter(|(_, table)| {
+            self.domains.contains(&table.domain)
+                && table.namespace == relation.namespace
+                && table.name == relation.name
+        });
+        let (number, table) = ours.next()?;
+        let place = |name: &String| relation.columns.iter().position(|column| column == name);
+        let places = table.columns.iter().map(|(name, _)| place(name)).collect();
+        Some(Columns { table: TableId::of(number), places })
+    }
+
+    /// `old` is what tells which row it was, where that is not what it is now.
+    fn add(
+        &mut self,
+        relation: u32,
+        change: Change,
+        old: Option<&Tuple>,
+        new: &Tuple,
+    ) -> Option<()> {
+        let Some(columns) = self.relations.get(&relation)? else { return Some(()) };
+        let table = self.catalog.table(columns.table);
+        let push = |column: usize, tuple: &Tuple, out: &mut Vec<u8>| {
+            let kind = table.columns[column].1;
+            match columns.places[column].and_then(|place| tuple.get(place)) {
+                Some(Cell::Null) => cells::push_null(out),
+                Some(Cell::Binary(bytes)) => cells::push(kind, bytes, out),
+                Some(Cell::Text(_) | Cell::Unchanged) | None => cells::push_open(out),
+            }
+        };
+        let mut row = Vec::new();
+        (0..table.columns.len()).for_each(|column| push(column, new, &mut row));
+        let key = if table.key.is_empty() {
+            row.clone()
+        } else {
+            let mut key = Vec::new();
+            table.key.iter().for_each(|column| push(*column, old.unwrap_or(new), &mut key));
+            key
+        };
+        if change == Change::Delete {
+            row.clear();
+        }
+        let change = RowChange { table: columns.table, change, key: key.into(), row: row.into() };
+        self.changes.push(change);
+        Some(())
+    }
+}

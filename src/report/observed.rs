@@ -1,0 +1,87 @@
+//! What was observed, for people.
+
+use crate::measure::LagSummary;
+use crate::measure::Summary;
+use crate::measure::Verification;
+
+use super::closing::Colour;
+use super::text::Align;
+use super::text::WIDTH;
+use super::text::columns;
+use super::text::duration_ns;
+use super::text::exact;
+use super::text::shorten;
+
+/// Examples that are shown; the summary file has more.
+const EXAMPLES_SHOWN: usize = 5;
+
+/// How late changes were observed, and whether all of them were.
+pub(super) fn observed(summary: &Summary, colour: Colour) -> Vec<String> {
+    let Some(verification) = &summary.verification else { return Vec::new() };
+    let mut lines = lags(&summary.lag);
+    lines.push(verdict(verification, colour));
+    for example in verification.examples.iter().take(EXAMPLES_SHOWN) {
+        let said = [("expected", &example.expected), ("seen", &example.seen)];
+        let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
+        let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
+        let text = format!(
+            "    {} {} of {} {}: {}",
+            example.class,
+            example.operation,
+            example.table,
+            example.key,
+            said.join("; ")
+        );
+        lines.push(shorten(&text, WIDTH));
+    }
+    lines
+}
+
+fn lags(lags: &[LagSummary]) -> Vec<String> {
+    if lags.is_empty() {
+        return Vec::new();
+    }
+    let titles =
+        ["observed", "", "changes", "p50", "p99 at least", "p99 at most", "max", "freshness p99"];
+    let mut rows = vec![titles.map(str::to_owned).to_vec()];
+    for lag in lags {
+        rows.push(vec![
+            shorten(&lag.table, 40),
+            lag.operation.to_owned(),
+            exact(lag.high.count),
+            duration_ns(lag.high.p50),
+            duration_ns(lag.low.p99),
+            duration_ns(lag.high.p99),
+            duration_ns(lag.high.max),
+            duration_ns(lag.freshness.p99),
+        ]);
+    }
+    let mut align = [Align::Right; 8];
+    (align[0], align[1]) = (Align::Left, Align::Left);
+    columns(&align, &rows).into_iter().map(|line| format!("  {line}")).collect()
+}
+
+/// One line: what was expected, and each kind of fault that there was.
+fn verdict(verification: &Verification, colour: Colour) -> String {
+    let Verification { expected, observed, .. } = verification;
+    let faults = [
+        ("lost", verification.lost),
+        ("doubled", verification.doubled),
+        ("reordered", verification.reordered),
+        ("wrong", verification.wrong),
+        ("phantom", verification.phantom),
+    ];
+    let harmless = [("replayed", verification.replayed), ("pending", verification.pending)];
+    let is_any = |it: &(&str, u64)| it.1 > 0;
+    let text = |(name, count): (&str, u64)| format!("{} {name}", exact(count));
+    let faults: Vec<_> = faults.into_iter().filter(is_any).map(text).collect();
+    let others: Vec<_> = harmless.into_iter().filter(is_any).map(text).collect();
+    let verdict = if faults.is_empty() {
+        colour.good("none lost, doubled, reordered, wrong or made up")
+    } else {
+        colour.bad(&faults.join(", "))
+    };
+    let said = [vec![verdict], others].concat().join(", ");
+    let (expected, observed) = (exact(*expected), exact(*observed));
+    format!("  {expected} changes of rows expected, {observed} observed: {said}")
+}

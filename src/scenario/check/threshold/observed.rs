@@ -1,0 +1,49 @@
+//! Thresholds on what an observer sees: they are judged once, when all of it was seen.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::scenario::BreachAction;
+use crate::scenario::Over;
+use crate::scenario::Threshold;
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::file::ThresholdFile;
+
+/// Refuses words that have no meaning there, and thresholds where nothing observes.
+pub(super) fn check(
+    file: &ScenarioFile,
+    written: &ThresholdFile,
+    threshold: &Threshold,
+    problems: &mut Problems,
+) {
+    let name = threshold.metric.name();
+    if file.observe.0.as_ref().is_some_and(|observers| observers.0.is_empty()) {
+        let message = format!("`{name}` needs an observer, and this scenario has none");
+        let help = "write `observe: { changes: { slot: { on: TARGET } } }`";
+        problems.add(Problem::new(message).at(written.metric.place).help(help));
+    }
+    let mut refuse = |place: Option<Place>, message: String| {
+        if let Some(place) = place {
+            let help = "observers see changes of tables, and the verdict is known at the end";
+            problems.add(Problem::new(message).at(place).help(help));
+        }
+    };
+    let stream = written.stream.as_ref().map(|stream| stream.place);
+    let stream = stream.or(written.selection.as_ref().map(|it| it.stream.place));
+    refuse(stream, format!("`{name}` is not known stream by stream"));
+    if threshold.over != Over::Measure {
+        let place = written.over.as_ref().map(|over| over.place);
+        refuse(place, format!("`{name}` is judged over the whole run"));
+    }
+    if threshold.action == BreachAction::Abort {
+        let place = written.action.as_ref().map(|action| action.place);
+        refuse(place, format!("`{name}` is judged at the end, when there is nothing to abort"));
+    }
+    let words = [
+        ("for", written.consecutive.as_ref().map(|word| word.place)),
+        ("grace", written.grace.as_ref().map(|word| word.place)),
+    ];
+    for (word, place) in words {
+        refuse(place, format!("`{word}` does nothing here: this is evaluated once, at the end"));
+    }
+}

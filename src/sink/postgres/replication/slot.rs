@@ -1,0 +1,192 @@
+//! Slots of our own: whether the server will have one, made, looked after, dropped.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use super::Lsn;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::identifier;
+use crate::sink::postgres::quote::literal;
+
+/// What the names of all our slots begin with.
+const PREFIX: &str = "loadgen_";
+/// The oldest server whose `pgoutput` sends values in binary, and messages.
+const VERSION_MIN: i32 = 140_000;
+/// How often a slot that is still in use is tried again, and after which pause.
+const DROP_TRIES: u32 = 50;
+const DROP_PAUSE: Duration = Duration::from_millis(100);
+/// SQLSTATE of a slot that somebody uses, and of one that is not there.
+const OBJECT_IN_USE: &str = "55006";
+const UNDEFINED_OBJECT: &str = "42704";
+
+/// The name of a run's slot: `loadgen_` and what tells it from others.
+pub fn name(mark: &str, number: usize) -> String {
+    format!("{PREFIX}{mark}_{number}")
+}
+
+/// Whether a slot can be made and would get to see all changes of these tables (PostgreSQL schema and
+/// name). If not, the error says what to do.
+pub async fn check(
+    client: &Client,
+    publication: &str,
+    tables: &[(String, String)],
+) -> Result<(), SetupError> {
+    let sql = "SELECT current_setting('server_version_num')::int, \
+            current_setting('server_version'), current_setting('wal_level'), \
+            current_setting('max_replication_slots')::bigint \
+                - (SELECT count(*) FROM pg_replication_slots), \
+            current_setting('max_wal_senders')::bigint \
+                - (SELECT count(*) FROM pg_stat_replication), \
+            rolsuper OR rolreplication, rolname::text \
+        FROM pg_roles WHERE rolname = current_user";
+    let row = client.query_one(sql, &[]).await.map_err(|error| failed("look for slots", &error))?;
+    let version: String = row.get(1);
+    if row.get::<_, i32>(0) < VERSION_MIN {
+        return refuse(format!(
+            "the server is PostgreSQL {version}, and a slot is read from 14 on"
+        ));
+    }
+    let level: String = row.get(2);
+    if level != "logical" {
+        return refuse(format!(
+            "`wal_level` is `{level}`, so there are no logical slots; run `ALTER SYSTEM SET \
+             wal_level = logical` and restart the server"
+        ));
+    }
+    for (setting, free) in [("max_replication_slots", 3), ("max_wal_senders", 4)] {
+        if row.get::<_, i64>(free) < 1 {
+            return refuse(format!(
+                "all of `{setting}` are in use; drop a slot that nobody needs (`SELECT * FROM \
+                 pg_replication_slots`), or raise it and restart the server"
+            ));
+        }
+    }
+    if !row.get::<_, bool>(5) && !is_member_on_rds(client).await? {
+        let user: String = row.get(6);
+        let remedy = format!("let a superuser run `ALTER ROLE {} REPLICATION`", identifier(&user));
+        return Err(SetupError::Privilege {
+            user,
+            what: "use replication slots".to_owned(),
+            remedy,
+        });
+    }
+    published(client, publication, tables).await
+}
+
+/// Amazon's servers grant the right by a role.
+async fn is_member_on_rds(client: &Client) -> Result<bool, SetupError> {
+    let sql = "SELECT count(*) > 0 FROM pg_roles WHERE rolname = 'rds_replication' \
+               AND pg_has_role(current_user, oid, 'member')";
+    let row =
+        client.query_one(sql, &[]).await.map_err(|error| failed("look for rights", &error))?;
+    Ok(row.get(0))
+}
+
+async fn published(
+    client: &Client,
+    publication: &str,
+    tables: &[(String, String)],
+) -> Result<(), SetupError> {
+    let sql = "SELECT pubinsert AND pubupdate AND pubdelete FROM pg_publication \
+               WHERE pubname::text = $1";
+    let doing = "look at the publication";
+    let row = client.query_opt(sql, &[&publication]).await;
+    let shown = identifier(publication);
+    match row.map_err(|error| failed(doing, &error))?.map(|row| row.get::<_, bool>(0)) {
+        None => {
+            return refuse(format!(
+                "there is no publication `{publication}` to observe; run `CREATE PUBLICATION \
+                 {shown} FOR ALL TABLES`, or name another by `cdc: {{ publication: … }}`"
+            ));
+        }
+        Some(false) => {
+            return refuse(format!(
+                "the publication `{publication}` leaves out inserts, updates or deletes; run `ALTER \
+                 PUBLICATION {shown} SET (publish = 'insert, update, delete, truncate')`"
+            ));
+        }
+        Some(true) => {}
+    }
+    let sql = "SELECT schemaname::text, tablename::text FROM pg_publication_tables \
+               WHERE pubname::text = $1";
+    let rows = client.query(sql, &[&publication]).await.map_err(|error| failed(doing, &error))?;
+    let present: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    match tables.iter().find(|table| !present.contains(table)) {
+        None => Ok(()),
+        Some((namespace, table)) => refuse(format!(
+            "the publication `{publication}` lacks the table `{namespace}.{table}`; run `ALTER \
+             PUBLICATION {shown} ADD TABLE {}.{}`",
+            identifier(namespace),
+            identifier(table),
+        )),
+    }
+}
+
+/// Drops the slots of this database that killed runs left: ours by name, and read by nobody.
+pub async fn sweep(client: &Client) -> Result<Vec<String>, SetupError> {
+    let sql = "SELECT slot_name::text FROM pg_replication_slots \
+        WHERE database = current_database() AND NOT active AND plugin = 'pgoutput' \
+        AND starts_with(slot_name::text, $1) ORDER BY 1";
+    let doing = "drop slots that killed runs left";
+    let rows = client.query(sql, &[&PREFIX]).await.map_err(|error| failed(doing, &error))?;
+    let mut swept = Vec::new();
+    for row in rows {
+        let name: String = row.get(0);
+        drop(client, &name).await?;
+        swept.push(name);
+    }
+    Ok(swept)
+}
+
+/// Makes a slot. All that is committed from now on is kept for it.
+pub async fn make(client: &Client, name: &str) -> Result<(), SetupError> {
+    let sql = format!("SELECT pg_create_logical_replication_slot({}, 'pgoutput')", literal(name));
+    let made = client.batch_execute(&sql).await;
+    made.map_err(|error| failed(&format!("make the replication slot `{name}`"), &error))
+}
+
+/// Drops a slot, once its reader is gone; one that is not there is dropped already.
+pub async fn drop(client: &Client, name: &str) -> Result<(), SetupError> {
+    let sql = format!("SELECT pg_drop_replication_slot({})", literal(name));
+    let mut tries = 0;
+    loop {
+        let dropped = client.batch_execute(&sql).await;
+        let error = match dropped {
+            Ok(()) => return Ok(()),
+            Err(error) => failed(&format!("drop the replication slot `{name}`"), &error),
+        };
+        if error.is(UNDEFINED_OBJECT) {
+            return Ok(());
+        }
+        if !error.is(OBJECT_IN_USE) || tries >= DROP_TRIES {
+            return Err(error);
+        }
+        tries += 1;
+        tokio::time::sleep(DROP_PAUSE).await;
+    }
+}
+
+/// Up to where its readers have confirmed it; `None` if it is not there or the server gave it up.
+pub async fn confirmed(client: &Client, name: &str) -> Result<Option<Lsn>, SetupError> {
+    let sql = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots \
+               WHERE slot_name::text = $1 AND wal_status IS DISTINCT FROM 'lost'";
+    let row = client.query_opt(sql, &[&name]).await;
+    let row = row.map_err(|error| failed("look at the replication slot", &error))?;
+    Ok(row.and_then(|row| row.get::<_, Option<String>>(0)).and_then(|text| Lsn::parse(&text)))
+}
+
+/// Writes a message into the log, as a transaction of its own: who has read it has read all before.
+pub async fn note(client: &Client, prefix: &str, content: &str) -> Result<(), SetupError> {
+    let sql =
+        format!("SELECT pg_logical_emit_message(true, {}, {})", literal(prefix), literal(content));
+    client.batch_execute(&sql).await.map_err(|error| failed("write a fence into the log", &error))
+}
+
+fn failed(doing: &str, error: &tokio_postgres::Error) -> SetupError {
+    SetupError::server(doing, error)
+}
+
+fn refuse(why: String) -> Result<(), SetupError> {
+    Err(SetupError::Local(why))
+}

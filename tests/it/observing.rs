@@ -1,0 +1,277 @@
+//! What a slot of our own sees of a run: all of it and nothing else, or what is named.
+
+use std::process::Child;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::server::Options;
+use crate::support::server::TestServer;
+
+/// Few enough rows that seeding takes no time.
+const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A short `cdc-lag` with this profile, on a server.
+fn place<'s>(server: &'s TestServer, profile: &str) -> Place<'s> {
+    let mut place = Place::on(server, &["orders"]);
+    place.set(ROWS);
+    place.set("load.warmup=1s");
+    place.set("thresholds=[ { metric: cdc_lag, expr: \"p99 < 1m\" } ]");
+    place.set(&format!("load.streams.shop.profile={profile}"));
+    place
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The slots of our own in the database of `orders`.
+fn slots(place: &Place<'_>) -> Vec<String> {
+    let sql = format!(
+        "SELECT slot_name FROM pg_replication_slots WHERE database = '{}' ORDER BY 1",
+        place.database("orders")
+    );
+    place.server.query("postgres", &sql).concat()
+}
+
+/// Waits until the load of a run has made orders beyond those that were seeded.
+fn wait_for_load(place: &Place<'_>) {
+    wait_until("the slot", || !slots(place).is_empty());
+    let sql = "SELECT greatest(count(*) - 2000, 0) FROM orders";
+    wait_until("the load", || place.number("orders", sql) > 0);
+}
+
+/// Starts a run, does something while its load goes on, and waits for its end: exit code, what it
+/// said, and its summary.
+fn meddle(place: &Place<'_>, meddle: impl FnOnce()) -> (Option<i32>, String, Value) {
+    let child: Child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    wait_for_load(place);
+    meddle();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned(), place.summary("run"))
+}
+
+fn count(summary: &Value, name: &str) -> u64 {
+    summary["verification"][name].as_u64().unwrap_or_else(|| panic!("no `{name}`: {summary}"))
+}
+
+/// All changes that the tables' account has.
+fn changes(summary: &Value) -> u64 {
+    let tables = summary["tables"].as_array().unwrap();
+    let of = |table: &Value, name: &str| table[name].as_u64().unwrap();
+    tables.iter().map(|it| of(it, "inserted") + of(it, "updated") + of(it, "deleted")).sum()
+}
+
+/// All that was acknowledged was observed, and nothing else.
+fn assert_exact(summary: &Value) {
+    assert_eq!(count(summary, "expected"), changes(summary), "{}", summary["verification"]);
+    assert_eq!(count(summary, "observed"), changes(summary), "{}", summary["verification"]);
+    for fault in ["lost", "doubled", "reordered", "wrong", "phantom", "pending"] {
+        assert_eq!(count(summary, fault), 0, "{fault}: {}", summary["verification"]);
+    }
+}
+
+#[test]
+fn all_that_is_acknowledged_is_observed_and_the_lag_has_its_bounds() {
+    let place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");
+    let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert!(done.out.contains("none lost, doubled, reordered, wrong or made up"), "{}", done.out);
+    let summary = place.summary("run");
+    assert!(changes(&summary) > 1_000);
+    assert_exact(&summary);
+    place.assert_counted(&summary);
+    let lags = summary["lag"].as_array().unwrap();
+    let named: Vec<_> = lags.iter().map(|lag| (&lag["table"], &lag["operation"])).collect();
+    let orders = format!("{}.public.orders", place.database("orders"));
+    for operation in ["insert", "update", "delete"] {
+        assert!(named.contains(&(&orders.clone().into(), &operation.into())), "{named:?}");
+    }
+    let mut measured = 0;
+    for lag in lags {
+        assert_eq!(lag["surface"], "changes");
+        let of = |path: &str| lag.pointer(path).and_then(Value::as_u64).unwrap();
+        measured += of("/high/count");
+        assert!(of("/low/p99") <= of("/high/p99") && of("/high/max") <= of("/freshness/max"));
+        assert!(of("/high/min") > 0, "a commit is observed after it was sent");
+    }
+    assert!(measured < count(&summary, "observed"), "the warm-up is verified, and not measured");
+    assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+/// Four databases with a slot each, values of every type, and rows that all lanes change: nothing is
+/// made up.
+#[test]
+fn nothing_is_named_where_nothing_is_wrong() {
+    let scenarios: [(&str, &[&str]); 3] = [
+        ("@yelp-small", &["user", "business", "checkin", "evaluations"]),
+        ("@type-zoo", &["type_zoo"]),
+        ("@orders-contention", &["stock"]),
+    ];
+    for (scenario, domains) in scenarios {
+        let mut place = Place::on(TestServer::shared(), domains);
+        place.set("thresholds=[]");
+        place.set("observe={ changes: { slot: { on: operational } } }");
+        let done = place.run(&["run", scenario, "--for", "2s", "--out", "run"]);
+        assert_eq!(done.code, 0, "{scenario}: {}{}", done.out, done.err);
+        let summary = place.summary("run");
+        assert!(changes(&summary) > 100, "{scenario}");
+        assert_exact(&summary);
+    }
+}
+
+#[test]
+fn what_others_do_is_found_and_named() {
+    let place = place(TestServer::shared(), "[ { hold: 200/s, for: 5s } ]");
+    let (code, said, summary) = meddle(&place, || {
+        let sql = "UPDATE products SET price = price + 1 WHERE id = 1; \
+                   INSERT INTO customers VALUES (900000001, 'x', 'x', NULL, now()); \
+                   DELETE FROM customers WHERE id = 900000001; \
+                   CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS \
+                   $$ BEGIN NEW.channel := 'pigeon'; RETURN NEW; END $$; \
+                   CREATE TRIGGER meddle BEFORE INSERT ON orders FOR EACH ROW \
+                   EXECUTE FUNCTION meddle(); SELECT pg_sleep(0.3); DROP TRIGGER meddle ON orders";
+        assert_eq!(place.psql("orders", sql).code, 0);
+    });
+    assert_eq!(code, Some(99), "{said}");
+    assert_eq!(count(&summary, "phantom"), 3, "{}", summary["verification"]);
+    assert!(count(&summary, "wrong") > 0, "{}", summary["verification"]);
+    assert_eq!(count(&summary, "lost") + count(&summary, "reordered"), 0);
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    let of = |class: &'static str| examples.iter().filter(move |it| it["class"] == class);
+    let mut phantoms: Vec<_> = of("phantom").map(|it| it["operation"].as_str().unwrap()).collect();
+    phantoms.sort_unstable();
+    assert_eq!(phantoms, ["delete", "insert", "update"]);
+    assert!(of("phantom").all(|it| it["key"] == "1" || it["key"] == "900000001"));
+    for wrong in of("wrong") {
+        assert!(wrong["table"].as_str().unwrap().ends_with(".public.orders"), "{wrong}");
+        assert!(wrong["seen"].as_str().unwrap().contains("channel=pigeon"), "{wrong}");
+        assert!(!wrong["expected"].as_str().unwrap().contains("pigeon"), "{wrong}");
+    }
+    assert!(said.contains("that nobody had sent"), "{said}");
+}
+
+#[test]
+fn a_table_that_leaves_the_publication_is_missed() {
+    let place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");
+    let (code, said, summary) = meddle(&place, || {
+        let done = place.psql("orders", "ALTER PUBLICATION debezium DROP TABLE order_items");
+        assert_eq!(done.code, 0, "{}", done.err);
+    });
+    assert_eq!(code, Some(99), "{said}");
+    let lost = count(&summary, "lost");
+    assert!(lost > 0);
+    assert_eq!(count(&summary, "expected") - lost, count(&summary, "observed"));
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    let is_named =
+        |it: &Value| it["table"].as_str().is_some_and(|it| it.ends_with(".public.order_items"));
+    assert!(examples.iter().all(|it| it["class"] == "lost" && is_named(it)), "{examples:?}");
+}
+
+/// Takes the slot away from its reader, and does something to it before the reader is back.
+fn take_slot(place: &Place<'_>, what: &str) {
+    let slot = slots(place).concat();
+    let sql = format!(
+        "DO $$ BEGIN FOR i IN 1..200 LOOP BEGIN \
+         PERFORM pg_terminate_backend(active_pid) FROM pg_replication_slots \
+             WHERE slot_name = '{slot}' AND active; \
+         PERFORM pg_sleep(0.02); PERFORM {what}; RETURN; \
+         EXCEPTION WHEN object_in_use THEN NULL; END; END LOOP; END $$",
+        what = what.replace("SLOT", &format!("'{slot}'")),
+    );
+    let done = place.psql("orders", &sql);
+    assert_eq!(done.code, 0, "{}", done.err);
+}
+
+#[test]
+fn a_slot_that_others_move_or_drop_makes_the_run_invalid() {
+    let cases = [
+        ("pg_replication_slot_advance(SLOT, pg_current_wal_lsn())", "was moved to"),
+        ("pg_drop_replication_slot(SLOT)", "is gone"),
+    ];
+    for (what, reason) in cases {
+        let place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");
+        let (code, said, summary) = meddle(&place, || take_slot(&place, what));
+        assert_eq!(code, Some(6), "{what}: {said}");
+        assert!(summary["invalid_because"].to_string().contains(reason), "{summary}");
+        assert_eq!(slots(&place), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_killed_server_keeps_the_verdict_exact() {
+    let server = TestServer::start();
+    let place = place(&server, "[ { hold: 200/s, for: 5s } ]");
+    let (code, said, summary) = meddle(&place, || {
+        server.kill_hard();
+        std::thread::sleep(Duration::from_millis(300));
+        server.start_again();
+    });
+    assert_eq!(code, Some(0), "{said}");
+    assert_exact(&summary);
+    place.assert_counted(&summary);
+    assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_killed_run_left_is_cleared_by_the_next() {
+    let place = place(TestServer::shared(), "[ { hold: 100/s, for: 2s } ]");
+    let mut child = place.spawn(&["run", "@cdc-lag"]);
+    wait_for_load(&place);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(slots(&place).len(), 1);
+    let done = place.run(&["run", "@cdc-lag", "--fresh", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert_exact(&place.summary("run"));
+    assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+#[test]
+fn a_server_without_logical_slots_is_refused_with_the_remedy() {
+    let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
+    let settings = vec![("wal_level", "replica".to_owned())];
+    let server = TestServer::with(&Options { hba, settings, ..Options::default() });
+    let place = place(&server, "[ { hold: 100/s, for: 1s } ]");
+    let done = place.run(&["run", "@cdc-lag"]);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    assert!(done.err.contains("ALTER SYSTEM SET wal_level = logical"), "{}", done.err);
+}
+
+/// In a database that is not ours, with a login that may not replicate and then may.
+#[test]
+fn the_right_to_replicate_is_asked_for_and_left_slots_are_cleaned() {
+    let server = TestServer::shared();
+    let mut place = place(server, "[ { hold: 100/s, for: 1s } ]");
+    let database = place.database("orders");
+    server.query("postgres", &format!("CREATE ROLE \"{database}_plain\" LOGIN"));
+    let owner = format!("CREATE DATABASE \"{database}\" OWNER \"{database}_plain\"");
+    server.query("postgres", &owner);
+    place.url = server.url_of(&database).replace("postgres@", &format!("{database}_plain@"));
+    place.set("targets.operational.postgres.provision=schemas");
+    place.set(
+        "domains.orders={ on: operational, rows: { products: 50, customers: 500, orders: 2k } }",
+    );
+    let done = place.run(&["run", "@cdc-lag"]);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    assert!(done.err.contains("REPLICATION"), "{}", done.err);
+    server.query("postgres", &format!("ALTER ROLE \"{database}_plain\" REPLICATION"));
+    let done = place.run(&["run", "@cdc-lag", "--fresh", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert_exact(&place.summary("run"));
+    let left = format!("loadgen_left_{}", place.prefix);
+    let sql = format!("SELECT 1 FROM pg_create_logical_replication_slot('{left}', 'pgoutput')");
+    server.query(&database, &sql);
+    let done = place.must(&["clean", "@cdc-lag"]);
+    assert!(done.out.contains(&left) || done.err.contains(&left), "{}{}", done.out, done.err);
+    assert_eq!(slots(&place), Vec::<String>::new());
+}
