@@ -4,6 +4,7 @@
 pub mod builtin;
 mod check;
 mod file;
+mod firehose;
 mod follow;
 mod hash;
 mod judged;
@@ -24,6 +25,11 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use firehose::FirehoseCreate;
+pub use firehose::FirehoseEndpoint;
+pub use firehose::FirehoseLimits;
+pub use firehose::FirehoseTarget;
+pub use firehose::StandIn;
 pub use follow::FollowUp;
 pub(crate) use follow::HOPS_MAX;
 pub use judged::BreachAction;
@@ -92,7 +98,7 @@ impl Scenario {
     /// known to the lanes alone.
     pub fn is_stored(&self, domain: &Domain) -> bool {
         match self.targets.get(domain.target).map(|target| &target.kind) {
-            Some(TargetKind::Kafka(_)) => false,
+            Some(TargetKind::Kafka(_) | TargetKind::Firehose(_)) => false,
             Some(TargetKind::Discard) => !domain.schema.has_events(),
             Some(TargetKind::Postgres(_)) | None => true,
         }
@@ -145,8 +151,21 @@ pub enum TargetKind {
     Postgres(PostgresTarget),
     /// A Kafka cluster.
     Kafka(KafkaTarget),
+    /// Amazon Data Firehose.
+    Firehose(FirehoseTarget),
     /// Renders everything, sends nothing.
     Discard,
+}
+
+impl TargetKind {
+    /// The topic or stream of an event; `None` where there is no such thing.
+    pub fn destination_of(&self, domain: &str, event: &str) -> Option<String> {
+        match self {
+            Self::Kafka(kafka) => Some(kafka.topic_of(domain, event)),
+            Self::Firehose(firehose) => Some(firehose.stream_of(domain, event)),
+            Self::Postgres(_) | Self::Discard => None,
+        }
+    }
 }
 
 /// A PostgreSQL server and how to use it.

@@ -1,5 +1,6 @@
 //! `loadgen plan`: what a run would make and send. Touches nothing.
 
+mod bill;
 mod content;
 mod facts;
 mod load;
@@ -196,6 +197,7 @@ fn events(
             sent: sent.map(whole),
             event_bytes: whole(each),
             bytes: sent.map(|sent| whole(sent * each)),
+            bill: bill::bill(&scenario.targets[table.target].kind, sent, each),
         }
     });
     outlook.collect()

@@ -2,6 +2,7 @@
 //! everything made and seeded.
 
 mod books;
+mod streams;
 mod topics;
 mod others;
 mod sums;
@@ -98,7 +99,7 @@ pub(super) fn prepare(
     let scenario = Arc::new(scenario);
     let folder = make_folder(arguments.out.as_deref(), &scenario.name)?;
     feed.phase(Phase::SettingUp);
-    let place = Place::open(&scenario, folder.run(), (feed, stop)).inspect_err(|_| {
+    let place = Place::open(&scenario, &folder, (feed, stop)).inspect_err(|_| {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
         let _ = std::fs::remove_dir(folder.path());
     })?;
@@ -174,6 +175,9 @@ impl Prepared {
     fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
         if let Some(cluster) = self.place.cluster(target) {
             return self.make_topics(target, cluster, fresh.is_some());
+        }
+        if let Some(address) = self.place.endpoint(target) {
+            return self.make_streams(target, address, fresh.is_some());
         }
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);

@@ -4,6 +4,7 @@
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
+    ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
@@ -15,6 +16,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
+    ("web-events-firehose", include_str!("../../scenarios/web-events-firehose.yaml")),
     ("web-events-kafka", include_str!("../../scenarios/web-events-kafka.yaml")),
     ("yelp-small", include_str!("../../scenarios/yelp-small.yaml")),
 ];

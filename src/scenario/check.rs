@@ -4,6 +4,7 @@ mod arrival;
 mod batch;
 mod content;
 mod domain;
+mod firehose;
 mod group;
 mod kafka;
 mod observe;

@@ -1,5 +1,6 @@
 //! A scenario as it is written in YAML.
 
+mod firehose;
 mod judge;
 mod kafka;
 mod observe;
@@ -14,6 +15,10 @@ use crate::yaml::Kept;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(super) use firehose::CreateFile;
+pub(super) use firehose::FirehoseFile;
+pub(super) use firehose::LimitsFile;
+pub(super) use firehose::StandInFile;
 pub(super) use judge::BreachActionFile;
 pub(super) use judge::NoDataFile;
 pub(super) use judge::ThresholdFile;
@@ -91,6 +96,8 @@ pub(super) enum TargetFile {
     Postgres(Box<PostgresFile>),
     /// A Kafka cluster.
     Kafka(Box<KafkaFile>),
+    /// Amazon Data Firehose, or a stand-in for it.
+    Firehose(Box<Spanned<ScalarOr<FirehoseFile>>>),
     /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }

@@ -12,38 +12,44 @@ pub struct FirehoseTarget {
     pub region: Option<String>,
     /// The stream's name; `{event}` and `{domain}` stand for names.
     pub stream: String,
-    /// What a stream that does not exist is made with.
+    /// What a stream that does not exist is made with; none is made if `None`.
     pub create: Option<FirehoseCreate>,
-    /// Calls, records and bytes that a stream takes in a second; 0 for no limit.
-    pub quota: [u64; 3],
+    /// What is sent to a stream, at most.
+    pub limits: FirehoseLimits,
     /// Calls under way for a stream, at most.
-    pub calls: u32,
+    pub in_flight: u32,
     /// Events in a record, at most.
-    pub events_per_record: u32,
+    pub pack: u32,
     /// How long an event waits for others.
     pub linger: Duration,
-    /// How long an event is tried again.
+    /// For how long an event is tried again.
     pub retry: Duration,
     /// How long a call may take.
     pub timeout: Duration,
     /// Events that wait or are under way, at most.
-    pub queue: u64,
+    pub queue: u32,
 }
 
 /// Which endpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FirehoseEndpoint {
     /// A stand-in in this process.
-    Embedded {
-        /// How it fails.
-        fail: FirehoseFail,
-        /// Where it puts objects; in the run's folder if `None`.
-        folder: Option<PathBuf>,
-    },
-    /// That of the region.
+    Embedded(StandIn),
+    /// That of the service in the region.
     Aws,
-    /// At this URL.
-    At(String),
+    /// At this URL; and whether that is on this machine.
+    At(String, bool),
+}
+
+/// Amounts a second; 0 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirehoseLimits {
+    /// Calls.
+    pub requests: u64,
+    /// Records.
+    pub records: u64,
+    /// Bytes of records, before base64.
+    pub bytes: u64,
 }
 
 /// What a stream is made with.
@@ -63,9 +69,13 @@ pub struct FirehoseCreate {
     pub interval: Duration,
 }
 
-/// How the stand-in fails: shares of the calls.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FirehoseFail {
+/// The stand-in: what it takes, and how it fails, by shares of the calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandIn {
+    /// Where it puts objects; in the run's folder if `None`.
+    pub folder: Option<PathBuf>,
+    /// What a stream takes.
+    pub takes: FirehoseLimits,
     /// Calls of which some records are refused.
     pub partial: f64,
     /// The share of records refused in them.

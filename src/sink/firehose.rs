@@ -26,6 +26,8 @@ use tokio::sync::Notify;
 
 use crate::embedded::firehose::Quota;
 use crate::measure::ErrorClass;
+use crate::measure::Feed;
+use crate::scenario::FirehoseTarget;
 use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
 use crate::sink::event::Record;
@@ -33,23 +35,27 @@ use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
 use crate::sink::firehose::call::failure;
 use crate::sink::firehose::queue::Owner;
-use crate::sink::firehose::queue::RECORD_BYTES_MAX;
 use crate::sink::firehose::setup::Endpoint;
 use crate::sink::firehose::state::State;
 use crate::sink::firehose::state::lock;
 
+/// Bytes of a record, at most, before base64.
+const RECORD_BYTES_MAX: usize = 1_000 * 1_024;
+/// Bytes of events that wait or are under way, at most.
+const BYTES_MAX: usize = 64 << 20;
+
 /// How events are sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sending {
-    /// What a stream takes in a second.
+    /// What a stream is sent in a second, at most.
     pub(crate) quota: Quota,
     /// Calls in flight for a stream, at most.
-    pub(crate) calls: usize,
+    pub(crate) in_flight: usize,
     /// Events in a record, at most.
-    pub(crate) events_per_record: usize,
+    pub(crate) pack: usize,
     /// How long an event waits for others.
     pub(crate) linger: Duration,
-    /// How long an event is tried again before it is given up.
+    /// How long after it was sent first an event is sent again before it is given up.
     pub(crate) retry: Duration,
     /// Events that are taken and not settled, at most.
     pub(crate) events_max: usize,
@@ -57,10 +63,34 @@ pub(crate) struct Sending {
     pub(crate) bytes_max: usize,
 }
 
+impl Sending {
+    /// As a scenario says.
+    pub(crate) fn of(target: &FirehoseTarget) -> Self {
+        Self {
+            quota: target.limits.into(),
+            in_flight: target.in_flight as usize,
+            pack: target.pack as usize,
+            linger: target.linger,
+            retry: target.retry,
+            events_max: target.queue as usize,
+            bytes_max: BYTES_MAX,
+        }
+    }
+
+    /// The largest record: of more than is sent in a second none ever goes.
+    fn record_bytes_max(&self) -> usize {
+        match usize::try_from(self.quota.bytes) {
+            Ok(bytes) if bytes > 0 => bytes.min(RECORD_BYTES_MAX),
+            _ => RECORD_BYTES_MAX,
+        }
+    }
+}
+
 /// A client and its thread.
 #[derive(Debug)]
 pub(crate) struct FirehosePublisher {
     shared: Arc<Shared>,
+    record_bytes_max: usize,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -70,24 +100,25 @@ struct Shared {
     state: Mutex<State>,
     /// Something is to be looked at.
     news: Notify,
+    feed: Feed,
 }
 
 impl FirehosePublisher {
     /// A client of an endpoint. Nothing is connected yet.
-    pub(crate) fn start(endpoint: Endpoint, sending: &Sending) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        endpoint: Endpoint,
+        sending: &Sending,
+        feed: &Feed,
+    ) -> std::io::Result<Self> {
         let state = Mutex::new(State::new(sending));
-        let shared = Arc::new(Shared { state, news: Notify::new() });
+        let shared = Arc::new(Shared { state, news: Notify::new(), feed: feed.clone() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let driven = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
-            .name("firehose".to_owned())
+            .name("firehose client".to_owned())
             .spawn(move || runtime.block_on(driver::drive(&driven, &endpoint)))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
-    }
-
-    /// Events that were sent again after a call whose fate is unknown: so many may be there twice.
-    pub(crate) fn repeated(&self) -> u64 {
-        lock(&self.shared.state).repeated()
+        let thread = Mutex::new(Some(thread));
+        Ok(Self { shared, record_bytes_max: sending.record_bytes_max(), thread })
     }
 
     fn end(&self) {
@@ -103,9 +134,10 @@ impl FirehosePublisher {
 impl Publisher for FirehosePublisher {
     fn publish(&self, record: &Record<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused> {
         let length = record.payload.len() + 1;
-        if length > RECORD_BYTES_MAX {
+        let most = self.record_bytes_max;
+        if length > most {
             let message = format!(
-                "the event has {length} bytes with its newline; a record has {RECORD_BYTES_MAX} at most"
+                "the event has {length} bytes with its newline, and a record {most} at most"
             );
             return Err(Refused::Failed(failure(ErrorClass::TooLarge, "", &message)));
         }
@@ -130,7 +162,8 @@ impl Publisher for FirehosePublisher {
     fn close(&self, within: Duration) {
         let begun = Instant::now();
         self.hurry();
-        while lock(&self.shared.state).has_events() && begun.elapsed() < within {
+        let has_events = || lock(&self.shared.state).has_events();
+        while has_events() && begun.elapsed() < within {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.end();

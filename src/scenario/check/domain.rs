@@ -85,10 +85,14 @@ fn fits(
     let (message, help) = match kind {
         Some(TargetKind::Postgres(_)) if schema.has_events() => (
             format!("`{name}` has events, and PostgreSQL takes none"),
-            "put it on a target that is `kafka`",
+            "put it on a target that is `kafka` or `firehose`",
         ),
         Some(TargetKind::Kafka(_)) if !schema.has_events() => (
             format!("`{name}` has no events, and Kafka stores no tables"),
+            "put it on a target that is `postgres`, or write `events` in its schema",
+        ),
+        Some(TargetKind::Firehose(_)) if !schema.has_events() => (
+            format!("`{name}` has no events, and Firehose stores no tables"),
             "put it on a target that is `postgres`, or write `events` in its schema",
         ),
         _ => return,

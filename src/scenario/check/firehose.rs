@@ -1,78 +1,80 @@
 //! A Firehose target: what is wrong with it, and what it means.
 
-use std::path::PathBuf;
+mod stand_in;
+
 use std::time::Duration;
 
+use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::scenario::FirehoseCreate;
 use crate::scenario::FirehoseEndpoint;
-use crate::scenario::FirehoseFail;
+use crate::scenario::FirehoseLimits;
 use crate::scenario::FirehoseTarget;
 use crate::scenario::check::between;
 use crate::scenario::check::duration;
+use crate::scenario::check::firehose::stand_in::stand_in;
 use crate::scenario::check::positive;
 use crate::scenario::check::target::is_local;
 use crate::scenario::file::CreateFile;
-use crate::scenario::file::FailFile;
 use crate::scenario::file::FirehoseFile;
-use crate::scenario::file::QuotaFile;
+use crate::scenario::file::LimitsFile;
 use crate::units::parse_count;
+use crate::yaml::Kind;
+use crate::yaml::Scalar;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What is meant where the file says nothing.
-const CALLS: u32 = 8;
+const IN_FLIGHT: u32 = 8;
 const LINGER: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_mins(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
-const QUEUE: u64 = 100_000;
+const QUEUE: u32 = 100_000;
 const SIZE: u32 = 5;
 const INTERVAL: Duration = Duration::from_mins(1);
-/// The service's quota in most regions: calls, records and bytes a second.
-const QUOTA: [u64; 3] = [1_000, 100_000, 1_024 * 1_024];
+/// What a stream of the service takes in most regions.
+const LIMITS: FirehoseLimits =
+    FirehoseLimits { requests: 1_000, records: 100_000, bytes: 1_024 * 1_024 };
+/// For endpoints that look at neither.
+const ANY_BUCKET: &str = "arn:aws:s3:::loadgen";
+const ANY_ROLE: &str = "arn:aws:iam::000000000000:role/loadgen";
 
 /// Limits of the service, and ours.
-const CALLS_MAX: u32 = 256;
-const EVENTS_MAX: u32 = 100_000;
-const QUEUE_MAX: u64 = 10_000_000;
-const QUOTA_MAX: u64 = 1_000_000_000;
+const IN_FLIGHT_MAX: u32 = 256;
+const PACK_MAX: u32 = 100_000;
+const QUEUE_MAX: u32 = 10_000_000;
+const LIMIT_MAX: u64 = 1_000_000_000;
 const SIZE_MAX: u32 = 128;
-const INTERVAL_MAX: Duration = Duration::from_mins(15);
-const LINGER_MAX: Duration = Duration::from_mins(15);
+const WAIT_MAX: Duration = Duration::from_mins(15);
 const STREAM_MAX: usize = 64;
-/// Without a quota of bytes for the largest record, that record would wait for ever.
-const RECORD_BYTES_MAX: u64 = 1_000 * 1_024;
 
 /// An endpoint; mistakes go to `problems`.
 pub(super) fn firehose(
-    file: &FirehoseFile,
+    written: &Spanned<ScalarOr<FirehoseFile>>,
     is_allowed: bool,
     problems: &mut Problems,
 ) -> FirehoseTarget {
-    let endpoint = endpoint(file, is_allowed, problems);
+    match &written.value {
+        ScalarOr::Other(file) => target(file, is_allowed, problems),
+        ScalarOr::Scalar(Scalar(_, text)) => {
+            let endpoint = Spanned { value: text.clone(), place: written.place };
+            target(&FirehoseFile::at(endpoint), is_allowed, problems)
+        }
+    }
+}
+
+fn target(file: &FirehoseFile, is_allowed: bool, problems: &mut Problems) -> FirehoseTarget {
+    let limits = file.limits.as_ref().map_or(LIMITS, |limits| self::limits(limits, problems));
+    let endpoint = endpoint(file, limits, is_allowed, problems);
+    let create = create(file, &endpoint, problems);
     let mut limited = |number: &Option<Spanned<u32>>, what: &str, most, otherwise| {
         let number = number.as_ref().map(|number| between(number, what, 1..=most, problems));
         number.unwrap_or(otherwise)
     };
-    let calls = limited(&file.calls, "calls", CALLS_MAX, CALLS);
-    let events_per_record = limited(&file.events_per_record, "events_per_record", EVENTS_MAX, 1);
-    let queue = match file.queue.as_ref().map(|written| (written, parse_count(&written.value))) {
-        None => QUEUE,
-        Some((_, Ok(count))) if (1..=QUEUE_MAX).contains(&count) => count,
-        Some((written, wrong)) => {
-            let otherwise = format!("the queue holds 1 to {QUEUE_MAX} events");
-            let message = wrong.err().unwrap_or(otherwise);
-            problems.add(Problem::new(message).at(written.place));
-            QUEUE
-        }
-    };
-    let linger = file.linger.as_ref().and_then(|text| {
-        let linger = duration(text, problems)?;
-        if linger > LINGER_MAX {
-            problems.add(Problem::new("an event waits 15m at most").at(text.place));
-        }
-        Some(linger)
-    });
+    let in_flight = limited(&file.in_flight, "in_flight", IN_FLIGHT_MAX, IN_FLIGHT);
+    let pack = limited(&file.pack, "pack", PACK_MAX, 1);
+    let linger = file.linger.as_ref().and_then(|text| wait(text, "an event", problems));
     let mut time = |text: &Option<Spanned<String>>, otherwise| {
         text.as_ref().and_then(|text| positive(text, problems)).unwrap_or(otherwise)
     };
@@ -81,50 +83,85 @@ pub(super) fn firehose(
         endpoint,
         region: file.region.as_ref().map(|region| region.value.clone()),
         stream: stream(file, problems),
-        create: file.create.as_ref().map(|create| self::create(&create.value, problems)),
-        quota: file.quota.as_ref().map_or(QUOTA, |quota| self::quota(&quota.value, problems)),
-        calls,
-        events_per_record,
+        create,
+        limits,
+        in_flight,
+        pack,
         linger: linger.unwrap_or(LINGER),
         retry,
         timeout,
-        queue,
+        queue: queue(file, problems),
     }
 }
 
-fn endpoint(file: &FirehoseFile, is_allowed: bool, problems: &mut Problems) -> FirehoseEndpoint {
+fn queue(file: &FirehoseFile, problems: &mut Problems) -> u32 {
+    let Some(written) = &file.queue else { return QUEUE };
+    let count = parse_count(&written.value).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let message = match count {
+        Ok(count) if (1..=QUEUE_MAX).contains(&count) => return count,
+        Ok(_) => format!("the queue holds 1 to {QUEUE_MAX} events"),
+        Err(message) => message,
+    };
+    problems.add(Problem::new(message).at(written.place));
+    QUEUE
+}
+
+/// How long something waits.
+fn wait(text: &Spanned<String>, what: &str, problems: &mut Problems) -> Option<Duration> {
+    let wait = duration(text, problems)?;
+    if wait > WAIT_MAX {
+        problems.add(Problem::new(format!("{what} waits 15m at most")).at(text.place));
+    }
+    Some(wait)
+}
+
+fn endpoint(
+    file: &FirehoseFile,
+    limits: FirehoseLimits,
+    is_allowed: bool,
+    problems: &mut Problems,
+) -> FirehoseEndpoint {
     let written = &file.endpoint;
     if written.value == "embedded" {
-        let fail = file.fail.as_ref().map_or(NEVER, |fail| self::fail(fail, problems));
-        let folder = file.folder.as_ref().map(|folder| PathBuf::from(&folder.value));
-        return FirehoseEndpoint::Embedded { fail, folder };
+        return FirehoseEndpoint::Embedded(stand_in(file.stand_in.as_ref(), limits, problems));
     }
-    let words = [
-        ("fail", file.fail.as_ref().map(|fail| fail.place)),
-        ("folder", file.folder.as_ref().map(|folder| folder.place)),
-    ];
-    for (word, place) in words.into_iter().filter_map(|(word, place)| Some((word, place?))) {
-        let problem = Problem::new(format!("`{word}` is for the stand-in alone")).at(place);
-        problems.add(problem.help("leave it out, or write `endpoint: embedded`"));
+    if let Some(stand_in) = &file.stand_in {
+        let problem = Problem::new("only an embedded endpoint takes this").at(stand_in.place);
+        problems.add(problem.help("leave `stand_in` out, or write `endpoint: embedded`"));
     }
-    let url = written.value.as_str();
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let host = rest.map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
-    let endpoint = match (url, host) {
+    let host = host(&written.value);
+    let endpoint = match (written.value.as_str(), host) {
         ("aws", _) => FirehoseEndpoint::Aws,
-        (_, Some(host)) if !host.is_empty() => FirehoseEndpoint::At(url.to_owned()),
-        _ => {
-            let problem = Problem::new(format!("`{url}` is no endpoint")).at(written.place);
-            problems.add(problem.help("write `embedded`, `aws`, or a URL: `http://127.0.0.1:4573`"));
+        (url, Some(host)) => FirehoseEndpoint::At(url.to_owned(), is_local(host)),
+        (other, None) => {
+            let problem = Problem::new(format!("`{other}` is no endpoint")).at(written.place);
+            problems
+                .add(problem.help("write `embedded`, `aws`, or a URL: `http://127.0.0.1:4573`"));
             return FirehoseEndpoint::Aws;
         }
     };
-    if !is_allowed && !host.is_some_and(is_local) {
+    if !is_allowed && !matches!(endpoint, FirehoseEndpoint::At(_, true)) {
         let problem = Problem::new("this endpoint is not on this machine").at(written.place);
         let help = "if it may be loaded, write `allow_remote: true` or pass `--allow-remote`";
         problems.add(problem.help(help));
     }
     endpoint
+}
+
+/// The host of a URL that can be an endpoint's.
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    // Nobody's name and password belong there, and they could hide the host.
+    if authority.contains(['@', '\\']) || authority.contains(char::is_whitespace) {
+        return None;
+    }
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some("80"))?),
+        None => authority.split_once(':').unwrap_or((authority, "80")),
+    };
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    (!host.is_empty() && is_port).then_some(host)
 }
 
 fn stream(file: &FirehoseFile, problems: &mut Problems) -> String {
@@ -133,30 +170,58 @@ fn stream(file: &FirehoseFile, problems: &mut Problems) -> String {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     if bare.is_empty() || bare.len() > STREAM_MAX || !bare.chars().all(is_letter) {
         let message = format!("`{}` is no name of a stream", written.value);
-        let help =
-            "letters, digits, `.`, `_` and `-`, 64 at most; `{event}` and `{domain}` stand for names";
+        let help = "letters, digits, `.`, `_` and `-`, 64 at most; `{event}` and `{domain}` stand for names";
         problems.add(Problem::new(message).at(written.place).help(help));
     }
     written.value.clone()
 }
 
-fn create(file: &CreateFile, problems: &mut Problems) -> FirehoseCreate {
-    for (written, begin, example) in [
+fn create(
+    file: &FirehoseFile,
+    endpoint: &FirehoseEndpoint,
+    problems: &mut Problems,
+) -> Option<FirehoseCreate> {
+    let written = file.create.as_ref()?;
+    match &written.value {
+        ScalarOr::Other(create) => Some(made_with(create, problems)),
+        ScalarOr::Scalar(Scalar(Kind::Bool, text)) if text == "false" => None,
+        ScalarOr::Scalar(Scalar(Kind::Bool, _)) => {
+            if *endpoint == FirehoseEndpoint::Aws {
+                let message = "the service makes no stream without a bucket and a role";
+                problems.add(Problem::new(message).at(written.place).help(WITH));
+            }
+            Some(FirehoseCreate {
+                bucket: ANY_BUCKET.to_owned(),
+                role: ANY_ROLE.to_owned(),
+                prefix: String::new(),
+                is_gzip: true,
+                size: SIZE,
+                interval: INTERVAL,
+            })
+        }
+        ScalarOr::Scalar(Scalar(_, text)) => {
+            let message = format!("`{text}` does not say what a stream is made with");
+            problems.add(Problem::new(message).at(written.place).help(WITH));
+            None
+        }
+    }
+}
+
+/// What to write instead.
+const WITH: &str = "write `create: { bucket: \"arn:aws:s3:::clicks\", role: \
+                    \"arn:aws:iam::123456789012:role/delivery\" }`";
+
+fn made_with(file: &CreateFile, problems: &mut Problems) -> FirehoseCreate {
+    for (written, middle, example) in [
         (&file.bucket, ":s3:::", "arn:aws:s3:::clicks"),
         (&file.role, ":role/", "arn:aws:iam::123456789012:role/delivery"),
     ] {
-        if !written.value.starts_with("arn:") || !written.value.contains(begin) {
-            let problem = Problem::new(format!("`{}` is not such an ARN", written.value));
+        if !written.value.starts_with("arn:") || !written.value.contains(middle) {
+            let problem = Problem::new(format!("`{}` is no such ARN", written.value));
             problems.add(problem.at(written.place).help(format!("write it like `{example}`")));
         }
     }
-    let interval = file.interval.as_ref().and_then(|text| {
-        let interval = duration(text, problems)?;
-        if interval > INTERVAL_MAX {
-            problems.add(Problem::new("an object waits 15m at most").at(text.place));
-        }
-        Some(interval)
-    });
+    let interval = file.interval.as_ref().and_then(|text| wait(text, "an object", problems));
     let size = file.size.as_ref().map(|size| between(size, "size", 1..=SIZE_MAX, problems));
     FirehoseCreate {
         bucket: file.bucket.value.clone(),
@@ -168,71 +233,48 @@ fn create(file: &CreateFile, problems: &mut Problems) -> FirehoseCreate {
     }
 }
 
-fn quota(file: &QuotaFile, problems: &mut Problems) -> [u64; 3] {
-    let mut limits = QUOTA;
-    for (limit, written) in limits.iter_mut().zip([&file.requests, &file.records, &file.bytes]) {
-        let Some(written) = written else { continue };
-        match parse_count(&written.value) {
-            Ok(count) if count <= QUOTA_MAX => *limit = count,
-            Ok(_) => {
-                let message = format!("a quota is {QUOTA_MAX} a second at most");
-                problems.add(Problem::new(message).at(written.place));
-            }
-            Err(message) => problems.add(Problem::new(message).at(written.place)),
-        }
+fn limits(file: &LimitsFile, problems: &mut Problems) -> FirehoseLimits {
+    let mut limit = |written: &Option<Spanned<String>>, otherwise| {
+        let Some(Spanned { value, place }) = written else { return otherwise };
+        amount(value, *place, problems).unwrap_or(otherwise)
+    };
+    FirehoseLimits {
+        requests: limit(&file.requests, LIMITS.requests),
+        records: limit(&file.records, LIMITS.records),
+        bytes: limit(&file.bytes, LIMITS.bytes),
     }
-    if let Some(written) = &file.bytes
-        && (1..RECORD_BYTES_MAX).contains(&limits[2])
-    {
-        let message = "less than a record may have, which is 1024000 bytes";
-        let help = "write 1024000 or more, or 0 for no limit";
-        problems.add(Problem::new(message).at(written.place).help(help));
-    }
-    limits
 }
 
-/// It does not fail.
-const NEVER: FirehoseFail = FirehoseFail {
-    partial: 0.0,
-    partial_records: 0.5,
-    throttled: 0.0,
-    error: 0.0,
-    reset: 0.0,
-    delay: (Duration::ZERO, Duration::ZERO),
-};
+fn amount(text: &str, place: Place, problems: &mut Problems) -> Option<u64> {
+    let message = match parse_count(text) {
+        Ok(count) if count <= LIMIT_MAX => return Some(count),
+        Ok(_) => format!("a limit is {LIMIT_MAX} a second at most, or 0 for none"),
+        Err(message) => message,
+    };
+    problems.add(Problem::new(message).at(place));
+    None
+}
 
-fn fail(file: &Spanned<FailFile>, problems: &mut Problems) -> FirehoseFail {
-    let Spanned { value: written, place } = file;
-    let mut share = |share: &Option<Spanned<f64>>, otherwise: f64| {
-        let Some(share) = share else { return otherwise };
-        if !(0.0..=1.0).contains(&share.value) {
-            let problem = Problem::new("a share lies between 0 and 1").at(share.place);
-            problems.add(problem);
-            return otherwise;
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn a_host_cannot_be_hidden() {
+        for (url, expected) in [
+            ("http://127.0.0.1:4573", Some("127.0.0.1")),
+            ("https://firehose.eu-central-1.amazonaws.com/", Some("firehose.eu-central-1.amazonaws.com")),
+            ("http://[::1]:80/x", Some("::1")),
+            ("http://[::1]", Some("::1")),
+            ("http://localhost@example.com", None),
+            ("http://localhost:80@example.com", None),
+            ("http://localhost\\@example.com", None),
+            ("http://localhost:99999", None),
+            ("http://:80", None),
+            ("localhost:80", None),
+            ("ftp://localhost", None),
+        ] {
+            assert_eq!(host(url), expected, "{url}");
         }
-        share.value
-    };
-    let mut fail = FirehoseFail {
-        partial: share(&written.partial, 0.0),
-        partial_records: share(&written.partial_records, NEVER.partial_records),
-        throttled: share(&written.throttled, 0.0),
-        error: share(&written.error, 0.0),
-        reset: share(&written.reset, 0.0),
-        delay: NEVER.delay,
-    };
-    let sum = fail.partial + fail.throttled + fail.error + fail.reset;
-    if sum > 1.0 + 1e-9 {
-        let message = format!("the shares make {sum}: a call fails in one way only");
-        problems.add(Problem::new(message).at(*place).help("let them make 1 at most"));
     }
-    let mut time = |text: &Option<Spanned<String>>| {
-        text.as_ref().and_then(|text| duration(text, problems))
-    };
-    let least = time(&written.delay).unwrap_or_default();
-    let most = time(&written.delay_max).unwrap_or(least);
-    if let Some(text) = written.delay_max.as_ref().filter(|_| most < least) {
-        problems.add(Problem::new("`delay_max` is shorter than `delay`").at(text.place));
-    }
-    fail.delay = (least, most.max(least));
-    fail
 }

@@ -3,42 +3,72 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::yaml::BareWords;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
-/// Amazon Data Firehose and how to use it.
+/// Amazon Data Firehose and how to use it; or its endpoint alone.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct FirehoseFile {
-    /// `embedded` for a stand-in in this process, `aws` for that of the region, or a URL.
+    /// `embedded` for a stand-in in this process, `aws` for the service in the region, or a URL.
     pub(in crate::scenario) endpoint: Spanned<String>,
     /// The region; what the environment or the profile says unless set.
     pub(in crate::scenario) region: Option<Spanned<String>>,
     /// The stream; `{event}` and `{domain}` stand for the names of the event and of its domain. The
     /// event's name unless set.
     pub(in crate::scenario) stream: Option<Spanned<String>>,
-    /// Makes a stream that does not exist; one is always made at the stand-in.
-    pub(in crate::scenario) create: Option<Spanned<CreateFile>>,
-    /// What a stream takes in a second; as in most regions unless set.
-    pub(in crate::scenario) quota: Option<Spanned<QuotaFile>>,
+    /// Makes a stream that does not exist, with a bucket and a role; `true` has none, which is enough for
+    /// endpoints that are not the service. `false` unless set; the stand-in makes streams always.
+    pub(in crate::scenario) create: Option<Spanned<ScalarOr<CreateFile>>>,
+    /// What is sent to a stream in a second, at most; as the service takes in most regions unless set.
+    pub(in crate::scenario) limits: Option<LimitsFile>,
     /// How many calls may be under way for a stream; 8 unless set.
-    pub(in crate::scenario) calls: Option<Spanned<u32>>,
-    /// How many events share a record; 1 unless set.
-    pub(in crate::scenario) events_per_record: Option<Spanned<u32>>,
+    pub(in crate::scenario) in_flight: Option<Spanned<u32>>,
+    /// How many events share a record, at most; 1 unless set.
+    pub(in crate::scenario) pack: Option<Spanned<u32>>,
     /// How long an event waits for others of its call; 100ms unless set.
     pub(in crate::scenario) linger: Option<Spanned<String>>,
-    /// How long an event is tried again before it has failed; 1m unless set.
+    /// For how long an event that is refused is sent again before it has failed; 1m unless set.
     pub(in crate::scenario) retry: Option<Spanned<String>>,
     /// How long a call may take; 30s unless set.
     pub(in crate::scenario) timeout: Option<Spanned<String>>,
     /// How many events may wait or be under way; 100k unless set. Beyond that the load waits.
     pub(in crate::scenario) queue: Option<Spanned<String>>,
-    /// How the stand-in fails; not at all unless set.
-    pub(in crate::scenario) fail: Option<Spanned<FailFile>>,
-    /// Where the stand-in puts objects; `firehose` in the run's folder unless set.
-    pub(in crate::scenario) folder: Option<Spanned<String>>,
+    /// What the stand-in takes, and how it fails; for `endpoint: embedded` alone.
+    pub(in crate::scenario) stand_in: Option<Spanned<StandInFile>>,
 }
 
-/// What a stream is made with.
+impl FirehoseFile {
+    /// Of an endpoint alone.
+    pub(in crate::scenario) fn at(endpoint: Spanned<String>) -> Self {
+        Self {
+            endpoint,
+            region: None,
+            stream: None,
+            create: None,
+            limits: None,
+            in_flight: None,
+            pack: None,
+            linger: None,
+            retry: None,
+            timeout: None,
+            queue: None,
+            stand_in: None,
+        }
+    }
+}
+
+impl BareWords for FirehoseFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("embedded", "A stand-in in this process."),
+            ("aws", "The service, in the region that the environment or the profile names."),
+        ]
+    }
+}
+
+/// What a stream is made with: delivery into a bucket of S3.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct CreateFile {
@@ -52,31 +82,41 @@ pub(in crate::scenario) struct CreateFile {
     pub(in crate::scenario) gzip: Option<bool>,
     /// After how many MiB an object is delivered, 1 to 128; 5 unless set.
     pub(in crate::scenario) size: Option<Spanned<u32>>,
-    /// After how long, up to 15m; 1m unless set.
+    /// After how long it is delivered, up to 15m; 1m unless set.
     pub(in crate::scenario) interval: Option<Spanned<String>>,
 }
 
-/// What a stream takes in a second. What is left out is as in most regions; 0 is no limit.
+impl BareWords for CreateFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+}
+
+/// What a stream is sent in a second, at most; `0` for no limit.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::scenario) struct QuotaFile {
+pub(in crate::scenario) struct LimitsFile {
     /// Calls; 1k unless set.
     pub(in crate::scenario) requests: Option<Spanned<String>>,
     /// Records; 100k unless set.
     pub(in crate::scenario) records: Option<Spanned<String>>,
-    /// Bytes; 1048576 unless set.
+    /// Bytes of records; 1048576 unless set.
     pub(in crate::scenario) bytes: Option<Spanned<String>>,
 }
 
-/// How the stand-in fails: shares of the calls, from 0 to 1.
+/// What the stand-in takes, and how it fails: shares of the calls, from 0 to 1, together 1 at most.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::scenario) struct FailFile {
+pub(in crate::scenario) struct StandInFile {
+    /// Where it puts objects; `firehose` in the run's folder unless set.
+    pub(in crate::scenario) folder: Option<Spanned<String>>,
+    /// What a stream takes in a second before it is throttled; as `limits` unless set.
+    pub(in crate::scenario) takes: Option<LimitsFile>,
     /// Calls of which some records are refused.
     pub(in crate::scenario) partial: Option<Spanned<f64>>,
     /// The share of records that is refused in such a call; 0.5 unless set.
     pub(in crate::scenario) partial_records: Option<Spanned<f64>>,
-    /// Calls that are told to slow down.
+    /// Calls that are told to slow down, whatever the stream takes.
     pub(in crate::scenario) throttled: Option<Spanned<f64>>,
     /// Calls that are answered by 500.
     pub(in crate::scenario) error: Option<Spanned<f64>>,

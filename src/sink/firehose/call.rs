@@ -74,9 +74,10 @@ pub(super) async fn put(client: &Client, stream: &str, records: Vec<Vec<u8>>) ->
             Answer::Records(
                 entries
                     .iter()
-                    .map(|entry| match entry.error_code() {
-                        None => Ok(()),
-                        Some(code) => {
+                    .map(|entry| match (entry.error_code(), entry.record_id()) {
+                        (None, Some(_)) => Ok(()),
+                        (None, None) => Err(unknown(ErrorClass::Other, "a record without a number")),
+                        (Some(code), _) => {
                             Err(of_code(code, entry.error_message().unwrap_or_default(), None))
                         }
                     })
@@ -96,9 +97,17 @@ fn refusal_of(error: &SdkError<PutRecordBatchError>) -> Refusal {
         }
         SdkError::TimeoutError(_) => unknown(ErrorClass::Timeout, "no answer in time"),
         SdkError::ConstructionFailure(_) => lasting(error),
-        _ => unknown(ErrorClass::Connection, &chain(error)),
+        _ => {
+            let said = chain(error);
+            let is_sent = !NOT_SENT.iter().any(|text| said.contains(text));
+            let refusal = unknown(ErrorClass::Connection, &said);
+            if is_sent { refusal } else { Refusal { kind: Kind::Passing, ..refusal } }
+        }
     }
 }
+
+/// What is said where no connection could be made: nothing can have been stored then.
+const NOT_SENT: [&str; 3] = ["tcp connect error", "dns error", "HTTP connect timeout"];
 
 /// What the service means by a code. Records that are refused one by one have no status.
 fn of_code(code: &str, message: &str, status: Option<u16>) -> Refusal {

@@ -23,9 +23,8 @@ pub(super) async fn drive(shared: &Shared, endpoint: &Endpoint) {
             }
             state.work(Instant::now())
         };
-        for mut each in work.calls {
+        for each in work.calls {
             let client = endpoint.client.clone();
-            each.batch.iter_mut().for_each(|waiting| waiting.tries += 1);
             calls.spawn(async move {
                 let records = each.batch.iter().map(|waiting| waiting.data.clone()).collect();
                 let stream = Arc::clone(&each.stream);
@@ -36,14 +35,13 @@ pub(super) async fn drive(shared: &Shared, endpoint: &Endpoint) {
         tokio::select! {
             () = shared.news.notified() => {}
             () = until(work.look_at) => {}
-            Some(done) = calls.join_next() => match done {
-                Ok((each, answer)) => {
-                    let news = lock(&shared.state).settle(each, answer, Instant::now());
-                    news.tell();
-                }
+            Some(done) = calls.join_next() => {
                 // Nothing cancels calls; one that panicked is never settled, and so counts as unknown.
-                Err(_) => {}
-            },
+                if let Ok((each, answer)) = done {
+                    let news = lock(&shared.state).settle(each, answer, Instant::now());
+                    news.tell(&shared.feed);
+                }
+            }
         }
     }
 }

@@ -18,9 +18,6 @@ use crate::sink::firehose::limit::Cost;
 const RECORDS_MAX: usize = 500;
 /// Bytes of a call, at most, before base64.
 const CALL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// Bytes of a record, at most, before base64.
-pub(super) const RECORD_BYTES_MAX: usize = 1_000 * 1_024;
-
 /// Whom to tell what became of an event.
 #[derive(Debug, Clone)]
 pub(super) struct Owner {
@@ -35,6 +32,8 @@ pub(super) struct Waiting {
     pub(super) owners: SmallVec<[Owner; 1]>,
     /// When its first event was taken.
     pub(super) since: Instant,
+    /// When it was sent first.
+    pub(super) sent: Option<Instant>,
     /// How often it was sent.
     pub(super) tries: u32,
 }
@@ -71,8 +70,10 @@ impl Ord for Retry {
 /// How records are gathered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gathering {
-    /// Events in a record.
-    pub(super) events_per_record: usize,
+    /// Events in a record, at most.
+    pub(super) pack: usize,
+    /// Bytes of a record, at most, before base64.
+    pub(super) record_bytes_max: usize,
     /// How long an event waits for others.
     pub(super) linger: Duration,
 }
@@ -117,26 +118,30 @@ impl Queue {
         }
     }
 
-    /// Takes an event. Returns whether somebody should look at the queue: it was empty, or a call is full.
+    /// Takes an event. Returns whether somebody should look at the queue: it was empty, or a call is
+    /// full now.
     pub(super) fn push(&mut self, event: &[u8], owner: Owner, now: Instant) -> bool {
         let was_empty = self.open.is_none() && self.fresh.is_empty();
+        let was_full = self.is_full();
         let length = event.len() + 1;
-        if self.open.as_ref().is_some_and(|open| open.data.len() + length > RECORD_BYTES_MAX) {
+        let most = self.gathering.record_bytes_max;
+        if self.open.as_ref().is_some_and(|open| open.data.len() + length > most) {
             self.close_open();
         }
         let open = self.open.get_or_insert_with(|| Waiting {
             data: Vec::with_capacity(length),
             owners: SmallVec::new(),
             since: now,
+            sent: None,
             tries: 0,
         });
         open.data.extend_from_slice(event);
         open.data.push(b'\n');
         open.owners.push(owner);
-        if open.owners.len() >= self.gathering.events_per_record {
+        if open.owners.len() >= self.gathering.pack {
             self.close_open();
         }
-        was_empty || self.is_full()
+        was_empty || !was_full && self.is_full()
     }
 
     /// What waits is sent at once, for now.
@@ -213,6 +218,10 @@ impl Queue {
         {
             bytes += retry.waiting.data.len();
             batch.push(retry.waiting);
+        }
+        // One that waits for more room must not wait for ever, because others take what there is.
+        if batch.is_empty() && self.retries.peek().is_some_and(|Reverse(retry)| retry.due <= now) {
+            return batch;
         }
         while let Some(first) = self.fresh.front()
             && fits(batch.len(), bytes, first.data.len())

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::Region;
-use aws_config::retry::RetryConfig;
-use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_config::timeout::TimeoutConfig;
+use aws_config::SdkConfig;
 use aws_sdk_firehose::Client;
 use aws_sdk_firehose::config::Builder;
 use aws_sdk_firehose::config::Credentials;
 use aws_sdk_firehose::config::ProvideCredentials;
+use aws_sdk_firehose::config::StalledStreamProtectionConfig;
+use aws_sdk_firehose::config::retry::RetryConfig;
+use aws_sdk_firehose::config::timeout::TimeoutConfig;
 use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_firehose::error::SdkError;
 use aws_sdk_firehose::types::BufferingHints;
@@ -21,6 +22,7 @@ use aws_sdk_firehose::types::DeliveryStreamType;
 use aws_sdk_firehose::types::ExtendedS3DestinationConfiguration;
 use aws_sdk_firehose::types::Tag;
 
+use crate::scenario::FirehoseCreate;
 use crate::sink::firehose::call::chain;
 
 /// How long a connection may take to be made.
@@ -30,15 +32,19 @@ const ACTIVE_WITHIN: Duration = Duration::from_mins(3);
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
 /// The tag of what is ours.
 const TAG: &str = "loadgen";
+/// Where none is asked for.
+const ANY_REGION: &str = "us-east-1";
 
 /// Where a client goes, and by which right.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct FirehoseAddress {
     /// The endpoint; that of the region if there is none.
     pub(crate) url: Option<String>,
     /// The region; what the environment says if there is none.
     pub(crate) region: Option<String>,
-    /// Whether it is our own stand-in, which takes any credentials.
+    /// Whether it is on this machine, and so not the service: any region and credentials will do there.
+    pub(crate) is_local: bool,
+    /// Whether it is our own stand-in: nobody's credentials are looked for.
     pub(crate) is_embedded: bool,
     /// How long a call may take.
     pub(crate) timeout: Duration,
@@ -52,24 +58,8 @@ pub(crate) struct Endpoint {
     pub(crate) place: String,
 }
 
-/// What a stream is made with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Making {
-    /// The bucket that it delivers to, as an ARN.
-    pub(crate) bucket: String,
-    /// The role that delivers, as an ARN.
-    pub(crate) role: String,
-    /// What the names of its objects begin with.
-    pub(crate) prefix: String,
-    /// Whether objects are compressed.
-    pub(crate) is_gzip: bool,
-    /// MiB and seconds after which an object is delivered.
-    pub(crate) buffer: (i32, i32),
-}
-
 /// Why events cannot be sent, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub(crate) enum SetupError {
     #[error("no AWS region is known: write `region` into the target, or set `AWS_REGION`")]
     NoRegion,
@@ -81,62 +71,86 @@ pub(crate) enum SetupError {
     #[error("{place} does not answer: {cause}: is it running, and reached from this machine?")]
     Unreachable { place: String, cause: String },
     #[error(
-        "the stream `{stream}` does not exist at {place}: make it, or write `create` with a bucket and a \
-         role into the target"
+        "the stream `{stream}` does not exist at {place}: make it, or let loadgen make it by \
+         `create` in the target"
     )]
     NoStream { stream: String, place: String },
     #[error("the stream `{stream}` at {place} is {status}, not ACTIVE")]
     NotActive { stream: String, place: String, status: String },
     #[error("the stream `{stream}` at {place}: {code}: {message}")]
     Refused { stream: String, place: String, code: String, message: String },
-    #[error("the stream `{stream}` at {place} is not marked as made by loadgen: it is left alone")]
+    #[error("the stream `{stream}` at {place} is not one that loadgen has made")]
     NotOurs { stream: String, place: String },
 }
 
 impl Endpoint {
     /// Finds region and credentials, as all tools of AWS do. Connects to nothing yet, unless a role must
     /// be asked for.
-    pub(crate) async fn find(address: &Address) -> Result<Self, SetupError> {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_WITHIN)
-            .operation_attempt_timeout(address.timeout)
-            .build();
+    pub(crate) async fn find(address: &FirehoseAddress) -> Result<Self, SetupError> {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
         if let Some(region) = &address.region {
             loader = loader.region(Region::new(region.clone()));
         } else if address.is_embedded {
-            loader = loader.region(Region::new("us-east-1"));
+            loader = loader.region(Region::new(ANY_REGION));
         }
         if address.is_embedded {
-            let any = Credentials::new("loadgen", "loadgen", None, None, "embedded");
-            loader = loader.credentials_provider(any);
+            loader = loader.credentials_provider(any_credentials());
         }
-        let config = loader.load().await;
-        let region = config.region().ok_or(SetupError::NoRegion)?.to_string();
-        let provider = config
-            .credentials_provider()
-            .ok_or_else(|| SetupError::NoCredentials("no provider".to_owned()))?;
-        provider
-            .provide_credentials()
-            .await
-            .map_err(|error| SetupError::NoCredentials(chain(&error)))?;
+        let config = Box::pin(loader.load()).await;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .operation_attempt_timeout(address.timeout)
+            .build();
         let mut builder = Builder::from(&config)
             .timeout_config(timeouts)
             // Each record is tried again by itself, and counted.
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(url) = &address.url {
-            builder = builder.endpoint_url(url);
+        if let Some(error) = missing_credentials(&config).await {
+            if !address.is_local {
+                return Err(SetupError::NoCredentials(error));
+            }
+            builder = builder.credentials_provider(any_credentials());
         }
+        let region = match config.region() {
+            Some(region) => region.clone(),
+            None if address.is_local => Region::new(ANY_REGION),
+            None => return Err(SetupError::NoRegion),
+        };
         let place = match &address.url {
             Some(url) => format!("`{url}`"),
             None => format!("Firehose in {region}"),
         };
+        builder = builder.region(region);
+        if let Some(url) = &address.url {
+            builder = builder.endpoint_url(url);
+        }
         Ok(Self { client: Client::from_conf(builder.build()), place })
     }
 
+    /// The streams must be there. Those that are not are made, if there is something to make them with,
+    /// or only looked for.
+    pub(crate) async fn set_up(
+        &self,
+        streams: &[String],
+        create: Option<&FirehoseCreate>,
+        is_to_make: bool,
+    ) -> Result<(), SetupError> {
+        for stream in streams {
+            if self.has(stream).await? {
+                continue;
+            }
+            match create {
+                None => return Err(self.missing(stream)),
+                Some(create) if is_to_make => self.make(stream, create).await?,
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a stream is there; one that is being made is waited for.
-    pub(crate) async fn has(&self, stream: &str) -> Result<bool, SetupError> {
+    pub(super) async fn has(&self, stream: &str) -> Result<bool, SetupError> {
         let begun = tokio::time::Instant::now();
         loop {
             let status = match self.status(stream).await? {
@@ -154,25 +168,24 @@ impl Endpoint {
         }
     }
 
-    /// The stream must be there.
-    pub(crate) fn missing(&self, stream: &str) -> SetupError {
+    fn missing(&self, stream: &str) -> SetupError {
         SetupError::NoStream { stream: stream.to_owned(), place: self.place.clone() }
     }
 
     /// Makes a stream with our mark, and waits until it takes records.
-    pub(crate) async fn make(&self, stream: &str, making: &Making) -> Result<(), SetupError> {
+    async fn make(&self, stream: &str, create: &FirehoseCreate) -> Result<(), SetupError> {
         let hints = BufferingHints::builder()
-            .size_in_mbs(making.buffer.0)
-            .interval_in_seconds(making.buffer.1)
+            .size_in_mbs(i32::try_from(create.size).unwrap_or(i32::MAX))
+            .interval_in_seconds(i32::try_from(create.interval.as_secs()).unwrap_or(i32::MAX))
             .build();
-        let format = match making.is_gzip {
+        let format = match create.is_gzip {
             true => CompressionFormat::Gzip,
             false => CompressionFormat::Uncompressed,
         };
         let destination = ExtendedS3DestinationConfiguration::builder()
-            .role_arn(&making.role)
-            .bucket_arn(&making.bucket)
-            .prefix(&making.prefix)
+            .role_arn(&create.role)
+            .bucket_arn(&create.bucket)
+            .prefix(&create.prefix)
             .buffering_hints(hints)
             .compression_format(format)
             .build();
@@ -188,8 +201,25 @@ impl Endpoint {
         if self.has(stream).await? { Ok(()) } else { Err(self.missing(stream)) }
     }
 
+    /// Removes the streams that carry our mark. Returns what was removed, and what was kept and why.
+    pub(crate) async fn clean(
+        &self,
+        streams: &[String],
+    ) -> Result<(Vec<String>, Vec<String>), SetupError> {
+        let (mut removed, mut kept) = (Vec::new(), Vec::new());
+        for stream in streams {
+            match self.remove(stream).await {
+                Ok(true) => removed.push(format!("the stream `{stream}` at {}", self.place)),
+                Ok(false) => {}
+                Err(error @ SetupError::NotOurs { .. }) => kept.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((removed, kept))
+    }
+
     /// Removes a stream that carries our mark. Returns whether it was there.
-    pub(crate) async fn remove(&self, stream: &str) -> Result<bool, SetupError> {
+    pub(super) async fn remove(&self, stream: &str) -> Result<bool, SetupError> {
         if self.status(stream).await?.is_none() {
             return Ok(false);
         }
@@ -230,4 +260,15 @@ impl Endpoint {
             other => SetupError::Unreachable { place, cause: chain(other) },
         }
     }
+}
+
+/// Why there are no credentials, if there are none.
+async fn missing_credentials(config: &SdkConfig) -> Option<String> {
+    let Some(provider) = config.credentials_provider() else { return Some("no provider".to_owned()) };
+    Box::pin(provider.provide_credentials()).await.err().map(|error| chain(&error))
+}
+
+/// What an endpoint takes that looks at none.
+fn any_credentials() -> Credentials {
+    Credentials::new("loadgen", "loadgen", None, None, "loadgen")
 }

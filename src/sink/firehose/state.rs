@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::measure::ErrorClass;
+use crate::measure::Feed;
 use crate::sink::Failure;
 use crate::sink::event::Delivery;
 use crate::sink::event::Mailbox;
@@ -25,6 +26,9 @@ use crate::sink::firehose::queue::Owner;
 use crate::sink::firehose::queue::Queue;
 use crate::sink::firehose::queue::Waiting;
 
+/// An endpoint is gone after so many calls in a row without an answer.
+const AWAY: u32 = 5;
+
 /// All that a client has taken and not settled.
 #[derive(Debug)]
 pub(super) struct State {
@@ -35,6 +39,8 @@ pub(super) struct State {
     bytes: usize,
     /// Who found no room.
     waiting: Vec<Arc<Mailbox>>,
+    /// Calls in a row that had no answer.
+    unanswered: u32,
     /// The client ends, whatever it has.
     pub(super) is_over: bool,
 }
@@ -45,7 +51,8 @@ struct Stream {
     limit: Limit,
     backoff: Backoff,
     traffic: Traffic,
-    repeated: u64,
+    /// Whether it was told that the stream is throttled.
+    is_told: bool,
 }
 
 /// A call to make.
@@ -70,11 +77,14 @@ pub(super) struct Work {
 pub(super) struct News {
     deliveries: Vec<(Arc<Mailbox>, Delivery)>,
     has_room: Vec<Arc<Mailbox>>,
+    /// For people.
+    messages: Vec<String>,
 }
 
 impl News {
     /// Tells it.
-    pub(super) fn tell(self) {
+    pub(super) fn tell(self, feed: &Feed) {
+        self.messages.into_iter().for_each(|message| feed.message(message));
         for (mailbox, delivery) in self.deliveries {
             mailbox.deliver(delivery);
         }
@@ -90,6 +100,7 @@ impl State {
             events: 0,
             bytes: 0,
             waiting: Vec::new(),
+            unanswered: 0,
             is_over: false,
         }
     }
@@ -143,7 +154,11 @@ impl State {
                     break;
                 };
                 match stream.queue.next(now, stream.limit.call_max(), room) {
-                    Next::Batch(batch) => {
+                    Next::Batch(mut batch) => {
+                        for waiting in &mut batch {
+                            waiting.sent.get_or_insert(now);
+                            waiting.tries += 1;
+                        }
                         let cost = cost_of(&batch);
                         stream.limit.begin(cost);
                         work.calls.push(Call { stream: Arc::clone(name), batch, cost });
@@ -166,26 +181,17 @@ impl State {
     /// What a call came to. What is worth it waits to be sent again.
     pub(super) fn settle(&mut self, call: Call, answer: Answer, now: Instant) -> News {
         let mut news = News::default();
+        news.messages.extend(self.hear(&answer));
         let Call { stream: name, batch, cost } = call;
         let Some(stream) = self.streams.get_mut(&name) else { return news };
-        let (results, lost) = match answer {
-            Answer::Records(results) => {
-                stream.traffic.calls += 1;
-                (results, 0)
-            }
-            Answer::Failed(refusal) => {
-                stream.traffic.calls += u64::from(refusal.is_answer());
-                (vec![Err(refusal); batch.len()], batch.len())
-            }
-        };
-        let is_throttled = |result: &&Result<(), Refusal>| {
-            result.as_ref().is_err_and(|refusal| refusal.kind == Kind::Throttled)
-        };
-        let throttled = results.iter().filter(is_throttled).count();
-        // A call that is refused as a whole counts once.
-        stream.traffic.throttled +=
-            if lost > 0 { u64::from(throttled > 0) } else { number(throttled) };
+        let results = stream.count(answer, batch.len());
+        let throttled = results.iter().filter(|result| is_throttled(result)).count();
         stream.limit.end(cost, number(throttled), now);
+        if throttled > 0 && !std::mem::replace(&mut stream.is_told, true) {
+            news.messages.push(format!(
+                "the stream `{name}` is throttled: it gets what it takes, and nothing is left out"
+            ));
+        }
         // What failed together is sent again together, unless it has failed more often.
         let mut dues: BTreeMap<u32, Instant> = BTreeMap::new();
         for (mut waiting, result) in batch.into_iter().zip(results) {
@@ -194,9 +200,10 @@ impl State {
                     let backoff = &mut stream.backoff;
                     let due = dues.entry(waiting.tries);
                     let due = *due.or_insert_with(|| now + backoff.after(waiting.tries));
-                    if due.saturating_duration_since(waiting.since) < self.sending.retry {
+                    let tried = due.saturating_duration_since(waiting.sent.unwrap_or(now));
+                    if tried < self.sending.retry {
                         if refusal.kind == Kind::Unknown {
-                            stream.repeated += number(waiting.owners.len());
+                            stream.traffic.repeated += number(waiting.owners.len());
                         }
                         waiting.data.shrink_to_fit();
                         stream.queue.put_back(waiting, due);
@@ -223,30 +230,66 @@ impl State {
         news
     }
 
+    /// What is to be told of an endpoint that is gone, or is there again.
+    fn hear(&mut self, answer: &Answer) -> Option<String> {
+        let Answer::Failed(refusal) = answer else { return self.answered() };
+        if refusal.is_answer() {
+            return self.answered();
+        }
+        self.unanswered += 1;
+        (self.unanswered == AWAY)
+            .then(|| format!("the Firehose endpoint does not answer: {}", refusal.failure.message))
+    }
+
+    fn answered(&mut self) -> Option<String> {
+        let unanswered = std::mem::take(&mut self.unanswered);
+        (unanswered >= AWAY).then(|| "the Firehose endpoint answers again".to_owned())
+    }
+
     /// What was done so far.
     pub(super) fn traffic(&self) -> Vec<Traffic> {
         self.streams.values().map(|stream| stream.traffic.clone()).collect()
-    }
-
-    /// Events that were sent again and may have been stored before.
-    pub(super) fn repeated(&self) -> u64 {
-        self.streams.values().map(|stream| stream.repeated).sum()
     }
 }
 
 impl Stream {
     fn new(name: &str, number: u64, sending: &Sending, now: Instant) -> Self {
-        let gathering =
-            Gathering { events_per_record: sending.events_per_record, linger: sending.linger };
+        let gathering = Gathering {
+            pack: sending.pack,
+            record_bytes_max: sending.record_bytes_max(),
+            linger: sending.linger,
+        };
         let seed = u64::from(std::process::id()) << 16 | number;
         Self {
             queue: Queue::new(gathering),
-            limit: Limit::new(sending.quota, sending.calls, now),
+            limit: Limit::new(sending.quota, sending.in_flight, now),
             backoff: Backoff::new(seed),
             traffic: Traffic { destination: name.to_owned(), ..Traffic::default() },
-            repeated: 0,
+            is_told: false,
         }
     }
+
+    /// Counts a call. Returns what became of each of its records.
+    fn count(&mut self, answer: Answer, records: usize) -> Vec<Result<(), Refusal>> {
+        match answer {
+            Answer::Records(results) => {
+                self.traffic.calls += 1;
+                let throttled = results.iter().filter(|result| is_throttled(result)).count();
+                self.traffic.throttled += number(throttled);
+                results
+            }
+            // A call that is refused as a whole counts once.
+            Answer::Failed(refusal) => {
+                self.traffic.calls += u64::from(refusal.is_answer());
+                self.traffic.throttled += u64::from(refusal.kind == Kind::Throttled);
+                vec![Err(refusal); records]
+            }
+        }
+    }
+}
+
+fn is_throttled(result: &Result<(), Refusal>) -> bool {
+    result.as_ref().is_err_and(|refusal| refusal.kind == Kind::Throttled)
 }
 
 fn cost_of(batch: &[Waiting]) -> Cost {

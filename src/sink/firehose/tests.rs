@@ -17,6 +17,8 @@ use crate::embedded::firehose::Options;
 use crate::embedded::firehose::Quota;
 use crate::embedded::firehose::StreamCounts;
 use crate::measure::ErrorClass;
+use crate::measure::Feed;
+use crate::scenario::FirehoseCreate;
 use crate::sink::Failure;
 use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
@@ -24,9 +26,8 @@ use crate::sink::event::Record;
 use crate::sink::event::Refused;
 use crate::sink::firehose::FirehosePublisher;
 use crate::sink::firehose::Sending;
-use crate::sink::firehose::setup::Address;
 use crate::sink::firehose::setup::Endpoint;
-use crate::sink::firehose::setup::Making;
+use crate::sink::firehose::setup::FirehoseAddress;
 use crate::sink::firehose::setup::SetupError;
 
 /// A limit for everything that is waited for.
@@ -35,8 +36,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 fn sending() -> Sending {
     Sending {
         quota: Quota::UNLIMITED,
-        calls: 8,
-        events_per_record: 1,
+        in_flight: 8,
+        pack: 1,
         linger: Duration::from_millis(20),
         retry: Duration::from_mins(1),
         events_max: 100_000,
@@ -54,8 +55,9 @@ struct Both {
     stream: Arc<str>,
 }
 
-fn address(url: String) -> Address {
-    Address { url: Some(url), region: None, is_embedded: true, timeout: Duration::from_secs(10) }
+fn address(url: String) -> FirehoseAddress {
+    let timeout = Duration::from_secs(10);
+    FirehoseAddress { url: Some(url), region: None, is_local: true, is_embedded: true, timeout }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -76,7 +78,7 @@ impl Both {
         };
         let endpoint = Firehose::start(options).unwrap();
         let found = block_on(Endpoint::find(&address(endpoint.url()))).unwrap();
-        let client = FirehosePublisher::start(found, sending).unwrap();
+        let client = FirehosePublisher::start(found, sending, &Feed::default()).unwrap();
         let (results, mailbox, stream) = (BTreeMap::new(), Arc::default(), Arc::from("clicks"));
         Self { endpoint, client, folder, results, mailbox, stream }
     }
@@ -163,8 +165,8 @@ fn everything_is_delivered_once_in_full_calls() {
     both.send(0..5_000);
     both.wait(5_000);
     assert!(both.results.values().all(Result::is_ok));
-    assert_eq!(both.client.repeated(), 0);
     let traffic = both.client.traffic().remove(0);
+    assert_eq!(traffic.repeated, 0);
     let (counts, stored) = both.end();
     assert_eq!(stored.len(), 5_000);
     assert!(stored.values().all(|count| *count == 1));
@@ -174,7 +176,7 @@ fn everything_is_delivered_once_in_full_calls() {
 
 #[test]
 fn several_events_share_a_record_on_request() {
-    let sending = Sending { events_per_record: 10, ..sending() };
+    let sending = Sending { pack: 10, ..sending() };
     let mut both = Both::new("several", (Quota::UNLIMITED, ""), &sending);
     both.send(0..1_005);
     both.wait(1_005);
@@ -194,7 +196,8 @@ fn in_bad_weather_everything_is_delivered_and_the_quota_holds() {
     both.send(0..2_500);
     both.wait(2_500);
     assert!(both.results.values().all(Result::is_ok));
-    let (repeated, traffic) = (both.client.repeated(), both.client.traffic().remove(0));
+    let traffic = both.client.traffic().remove(0);
+    let repeated = traffic.repeated;
     let (counts, stored) = both.end();
     assert_eq!(stored.len(), 2_500, "every event is there");
     let doubles: u64 = stored.values().map(|count| count - 1).sum();
@@ -268,25 +271,29 @@ fn a_stream_that_is_missing_fails_at_once() {
 #[test]
 fn streams_are_made_found_and_removed_if_they_are_ours() {
     let both = Both::new("setup", (Quota::UNLIMITED, ""), &sending());
-    let making = Making {
+    let create = FirehoseCreate {
         bucket: "arn:aws:s3:::b".to_owned(),
         role: "arn:aws:iam::000000000000:role/r".to_owned(),
         prefix: "p/".to_owned(),
         is_gzip: true,
-        buffer: (1, 60),
+        size: 1,
+        interval: Duration::from_mins(1),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let endpoint = Endpoint::find(&address(both.endpoint.url())).await.unwrap();
-        assert!(!endpoint.has("ours").await.unwrap());
-        endpoint.make("ours", &making).await.unwrap();
+        let streams = ["ours".to_owned(), "clicks".to_owned()];
+        let missing = endpoint.set_up(&streams, None, true).await.unwrap_err();
+        assert!(matches!(missing, SetupError::NoStream { .. }), "{missing}");
+        endpoint.set_up(&streams, Some(&create), false).await.unwrap();
+        assert!(!endpoint.has("ours").await.unwrap(), "only looked for");
+        endpoint.set_up(&streams, Some(&create), true).await.unwrap();
         assert!(endpoint.has("ours").await.unwrap());
-        let again = endpoint.make("ours", &making).await.unwrap_err().to_string();
-        assert!(again.contains("ResourceInUseException"), "{again}");
-        assert!(endpoint.remove("ours").await.unwrap());
-        assert!(!endpoint.remove("ours").await.unwrap());
-        let refused = endpoint.remove("clicks").await.unwrap_err();
-        assert!(matches!(refused, SetupError::NotOurs { .. }), "{refused}");
+        endpoint.set_up(&streams, Some(&create), true).await.unwrap();
+        let (removed, kept) = endpoint.clean(&streams).await.unwrap();
+        assert!(removed.len() == 1 && removed[0].contains("`ours`"), "{removed:?}");
+        assert!(kept.len() == 1 && kept[0].contains("`clicks`"), "{kept:?}");
+        assert!(!endpoint.has("ours").await.unwrap());
         let nobody = Endpoint::find(&address("http://127.0.0.1:9".to_owned())).await.unwrap();
         let unreachable = nobody.has("clicks").await.unwrap_err();
         assert!(matches!(unreachable, SetupError::Unreachable { .. }), "{unreachable}");
