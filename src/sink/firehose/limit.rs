@@ -1,8 +1,8 @@
-//! How much may go out: the stream's quota, lowered while the service throttles. Pure arithmetic; the
-//! time is given.
+//! How much may go out: no more than the limits, and while the service throttles a little more than what
+//! went through in the second before. Pure arithmetic; the time is given.
 //!
 //! What a call takes counts from when it is sent until a second after its answer. The service sees it
-//! somewhere between, so in no second, wherever it begins, does it see more than the quota.
+//! somewhere between, so in no second, wherever it begins, does it see more than the limits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::embedded::firehose::Quota;
 
 /// For how long the service counts a call.
 const SECOND: Duration = Duration::from_secs(1);
-/// A share is kept in thousandths.
-const WHOLE: u64 = 1_000;
-/// It is never lowered below this, and grows by this each second.
-const STEP: u64 = 50;
+/// After so many seconds in which nothing was throttled the limits alone count again.
+const CALM: u32 = 10;
+/// However much is throttled, so much is tried each second.
+const LEAST: Cost = Cost { requests: 10, records: 100, bytes: 100 * 1_024 };
 
-/// What a call takes of the quota.
+/// What a call takes of the limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     pub(super) requests: u64,
@@ -25,70 +25,96 @@ pub(super) struct Cost {
     pub(super) bytes: u64,
 }
 
+impl Cost {
+    /// The same of two costs, amount by amount.
+    fn with(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            requests: of(self.requests, other.requests),
+            records: of(self.records, other.records),
+            bytes: of(self.bytes, other.bytes),
+        }
+    }
+
+    fn map(self, of: impl Fn(u64) -> u64) -> Self {
+        self.with(Self::default(), |amount, _| of(amount))
+    }
+}
+
 /// What may go out now.
 #[derive(Debug)]
 pub(super) struct Limit {
-    quota: Quota,
+    /// In a second; no limit is the largest number.
+    most: Cost,
     calls_max: usize,
-    /// Of the quota and of the calls in flight, in thousandths.
-    share: u64,
+    /// While throttled: what may go out in a second, and for how many seconds nothing was throttled.
+    slowed: Option<(Cost, u32)>,
     in_flight: usize,
     used: Cost,
     /// What was answered, and until when it counts; in order.
     ending: VecDeque<(Instant, Cost)>,
-    /// The second of the last adjustment: when it began, and the records that were answered and throttled since.
-    watched: (Instant, u64, u64),
+    watched: Watched,
+}
+
+/// What was answered since it was looked at.
+#[derive(Debug, Clone, Copy)]
+struct Watched {
+    since: Instant,
+    answered: Cost,
+    /// Records of these that were throttled.
+    throttled: u64,
+}
+
+impl Watched {
+    fn new(since: Instant) -> Self {
+        Self { since, answered: Cost::default(), throttled: 0 }
+    }
 }
 
 impl Limit {
-    /// The whole quota, and so many calls in flight.
+    /// So much in a second, and so many calls in flight.
     pub(super) fn new(quota: Quota, calls_max: usize, now: Instant) -> Self {
+        let Quota { requests, records, bytes } = quota;
+        let no_limit = |amount| if amount == 0 { u64::MAX } else { amount };
         Self {
-            quota,
+            most: Cost { requests, records, bytes }.map(no_limit),
             calls_max,
-            share: WHOLE,
+            slowed: None,
             in_flight: 0,
             used: Cost::default(),
             ending: VecDeque::new(),
-            watched: (now, 0, 0),
+            watched: Watched::new(now),
         }
     }
 
     /// What a second may take now.
     fn allowed(&self) -> Cost {
-        let part = |rate: u64| match rate {
-            0 => u64::MAX,
-            rate => (rate.saturating_mul(self.share) / WHOLE).max(1),
-        };
-        let Quota { requests, records, bytes } = self.quota;
-        Cost { requests: part(requests), records: part(records), bytes: part(bytes) }
+        match self.slowed {
+            Some((slowed, _)) => self.most.with(slowed, u64::min),
+            None => self.most,
+        }
     }
 
     /// The most that one call should have: a quarter of a second's, so that calls go out evenly.
     pub(super) fn call_max(&self) -> Cost {
-        let allowed = self.allowed();
-        let quarter = |amount: u64| (amount / 4).max(1);
-        Cost { requests: 1, records: quarter(allowed.records), bytes: quarter(allowed.bytes) }
+        let quarter = self.allowed().map(|amount| (amount / 4).max(1));
+        Cost { requests: 1, ..quarter }
     }
 
     /// What the next call may have; `None` if it must wait. A single record may have more than is
     /// allowed while throttled, if nothing else counts: something must go on.
     pub(super) fn room(&mut self, now: Instant) -> Option<Cost> {
         self.expire(now);
-        let calls = u64::try_from(self.calls_max).unwrap_or(u64::MAX).saturating_mul(self.share);
-        let calls = usize::try_from(calls / WHOLE).unwrap_or(usize::MAX).max(1);
-        if self.in_flight >= calls {
+        if self.in_flight >= self.calls_max {
             return None;
         }
-        let (allowed, used) = (self.allowed(), self.used);
-        if used == Cost::default() {
+        if self.in_flight == 0 && self.watched.answered == Cost::default() {
+            // Time in which nothing was to be sent says nothing.
+            self.watched.since = now;
+        }
+        if self.used == Cost::default() {
             return Some(Cost { requests: 1, bytes: u64::MAX, ..self.call_max() });
         }
-        let room = Cost {
-            requests: allowed.requests.saturating_sub(used.requests),
-            records: allowed.records.saturating_sub(used.records),
-            bytes: allowed.bytes.saturating_sub(used.bytes),
-        };
+        let room = self.allowed().with(self.used, u64::saturating_sub);
         (room.requests > 0 && room.records > 0).then_some(room)
     }
 
@@ -100,39 +126,39 @@ impl Limit {
     /// A call goes out.
     pub(super) fn begin(&mut self, cost: Cost) {
         self.in_flight += 1;
-        if self.quota != Quota::UNLIMITED {
-            self.used.requests += cost.requests;
-            self.used.records += cost.records;
-            self.used.bytes += cost.bytes;
-        }
+        self.used = self.used.with(cost, u64::saturating_add);
     }
 
     /// A call is answered, or given up; of its records so many were throttled.
     pub(super) fn end(&mut self, cost: Cost, throttled: u64, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if self.quota != Quota::UNLIMITED {
-            self.ending.push_back((now + SECOND, cost));
-        }
-        self.watched.1 += cost.records;
-        self.watched.2 += throttled;
+        self.ending.push_back((now + SECOND, cost));
+        self.watched.answered = self.watched.answered.with(cost, u64::saturating_add);
+        self.watched.throttled += throttled;
         self.adjust(now);
     }
 
-    /// The share of the quota that is used, in thousandths.
-    #[cfg(test)]
-    pub(super) fn share(&self) -> u64 {
-        self.share
-    }
-
-    /// Once a second: less by what was throttled, and a little more to see whether it goes.
+    /// Once a second. While something is throttled, what went through may go out in a second, and a
+    /// quarter more, to see whether it goes; and again a quarter more for each second in which nothing was.
     fn adjust(&mut self, now: Instant) {
-        let (since, answered, throttled) = self.watched;
-        if now.saturating_duration_since(since) < SECOND || answered == 0 {
+        let Watched { since, answered, throttled } = self.watched;
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < SECOND || answered.records == 0 {
             return;
         }
-        self.watched = (now, 0, 0);
-        let kept = answered.saturating_sub(throttled);
-        self.share = (self.share.saturating_mul(kept) / answered + STEP).clamp(STEP, WHOLE);
+        self.watched = Watched::new(now);
+        let more = |amount: u64| amount.saturating_add(amount / 4);
+        if throttled > 0 {
+            let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            let kept = answered.records.saturating_sub(throttled);
+            let through = answered.map(|amount| {
+                let each_second = amount.saturating_mul(1_000) / milliseconds.max(1);
+                more(each_second.saturating_mul(kept) / answered.records)
+            });
+            self.slowed = Some((through.with(LEAST, u64::max), 0));
+        } else if let Some((slowed, calm)) = self.slowed {
+            self.slowed = (calm + 1 < CALM).then(|| (slowed.map(more), calm + 1));
+        }
     }
 
     fn expire(&mut self, now: Instant) {
@@ -140,9 +166,7 @@ impl Limit {
             && until <= now
         {
             self.ending.pop_front();
-            self.used.requests -= cost.requests;
-            self.used.records -= cost.records;
-            self.used.bytes -= cost.bytes;
+            self.used = self.used.with(cost, u64::saturating_sub);
         }
     }
 }
@@ -152,7 +176,6 @@ mod tests {
     use std::time::Duration;
     use std::time::Instant;
 
-    use proptest::prelude::any;
     use proptest::proptest;
 
     use super::Cost;
@@ -199,11 +222,13 @@ mod tests {
         }
 
         #[test]
-        fn it_never_stands_still(share in any::<u64>(), bytes in 1_u64..2_000_000) {
+        fn it_never_stands_still(throttled in 1_u64..10_000, bytes in 1_u64..2_000_000) {
             let now = Instant::now();
             let mut limit = Limit::new(Quota::MOST_REGIONS, 4, now);
-            limit.share = share % 951 + 50;
-            let room = limit.room(now).unwrap();
+            limit.begin(cost(10_000, 1));
+            let later = now + Duration::from_secs(1);
+            limit.end(cost(10_000, 1), throttled, later);
+            let room = limit.room(later + Duration::from_secs(1)).unwrap();
             assert!(room.records >= 1 && room.bytes >= bytes);
         }
     }
@@ -211,23 +236,23 @@ mod tests {
     #[test]
     fn throttling_lowers_it_to_what_goes_through_and_it_grows_again() {
         let mut now = Instant::now();
-        let mut limit = Limit::new(Quota::MOST_REGIONS, 4, now);
-        let mut second = |limit: &mut Limit, throttled| {
-            limit.begin(cost(100, 0));
+        let mut limit = Limit::new(Quota::UNLIMITED, 4, now);
+        let mut second = |limit: &mut Limit, records, throttled| {
+            limit.begin(cost(records, records * 1_000));
             now += Duration::from_secs(1);
-            limit.end(cost(100, 0), throttled, now);
-            limit.share()
+            limit.end(cost(records, records * 1_000), throttled, now);
+            limit.allowed()
         };
-        assert_eq!(second(&mut limit, 60), 450, "two fifths went through, and a step more");
-        assert_eq!(second(&mut limit, 0), 500);
-        for _ in 0..20 {
-            second(&mut limit, 0);
+        assert_eq!(second(&mut limit, 1_000, 0).records, u64::MAX);
+        assert_eq!(second(&mut limit, 1_000, 600), Cost { requests: 10, records: 500, bytes: 500_000 });
+        assert_eq!(second(&mut limit, 500, 100).records, 500, "it gets what it takes");
+        assert_eq!(second(&mut limit, 500, 0).records, 625);
+        for _ in 0..9 {
+            second(&mut limit, 100, 0);
         }
-        assert_eq!(limit.share(), 1_000);
-        for _ in 0..20 {
-            second(&mut limit, 100);
-        }
-        assert_eq!(limit.share(), 50, "and never to nothing");
+        assert_eq!(limit.allowed().records, u64::MAX);
+        let none = second(&mut limit, 100, 100);
+        assert_eq!(none, super::LEAST, "and never to nothing");
     }
 
     #[test]
@@ -239,6 +264,6 @@ mod tests {
         limit.begin(cost(500, 1));
         assert!(limit.room(now).is_none());
         limit.end(cost(500, 1), 0, now);
-        assert!(limit.room(now).is_some() && limit.more_at().is_none());
+        assert!(limit.room(now).is_some());
     }
 }
