@@ -263,4 +263,7 @@ fn a_plan_tells_the_bill() {
     let packed: Value = serde_json::from_str(&plan(&packed)).unwrap();
     assert!(number(&packed["events"][0]["bill"]["bytes"]) < number(&event["bill"]["bytes"]) / 3.0);
     assert!(plan(&[]).contains("Amazon Data Firehose would bill page_view"), "{}", plan(&[]));
+    assert_eq!(json["warnings"].as_array().unwrap().len(), 0);
+    let narrow = plan(&["--set", "targets.clicks.firehose.limits={ bytes: 10k }"]);
+    assert!(narrow.contains("its limits let"), "{narrow}");
 }
