@@ -81,17 +81,15 @@ impl Connection {
             let picked = lane.seen_at(intended.unwrap_or(now), now);
             lane.catch_up.took(due.planned_ns, now, self.wake_ns);
             let is_late = self.is_late(due.stream, intended, now);
-            if !self.count_taken(number, &decision, (intended.unwrap_or(picked), is_late)) {
-                if is_late && decision.turn != Turn::Skip {
-                    // Nothing in the run refers to its rows, so nothing is to be withheld.
-                    let account = &mut self.lanes[number].account;
-                    account.except(&decision, 0, ExceptionKind::Late);
-                    self.lanes[number].catch_up.forget();
-                }
-            } else {
+            if self.count_taken(number, &decision, (intended.unwrap_or(picked), is_late)) {
                 let sink = self.shared.job.world.domain_of(&decision, 0);
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
+            } else if is_late && decision.turn != Turn::Skip {
+                // Nothing in the run refers to its rows, so nothing is to be withheld.
+                let account = &mut self.lanes[number].account;
+                account.except(&decision, 0, ExceptionKind::Late);
+                self.lanes[number].catch_up.forget();
             }
             if intended.is_some() || self.is_full(due.stream) {
                 break;
