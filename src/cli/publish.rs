@@ -65,7 +65,8 @@ impl Publishers {
         let is_kafka = matches!(kind, TargetKind::Kafka(_));
         let has_headers = matches!(kind, TargetKind::Kafka(kafka) if kafka.has_headers);
         let run = has_headers.then(|| prepared.folder.run());
-        let name = |event: &str| kind.destination_of(&domain.schema.name, event).unwrap_or_default();
+        let name =
+            |event: &str| kind.destination_of(&domain.schema.name, event).unwrap_or_default();
         Some(EventOptions {
             publisher,
             topics: topics(&world.catalog, number, is_kafka, name),
@@ -95,8 +96,9 @@ fn firehose_publisher(
         found.map_err(|error| SetupError::Local(error.to_string()))
     });
     let endpoint = endpoint.map_err(|error| Refusal::setup(&error))?;
-    FirehosePublisher::start(endpoint, &Sending::of(target), feed)
-        .map_err(|error| Refusal::setup(&format!("no client of Firehose could be started: {error}")))
+    FirehosePublisher::start(endpoint, &Sending::of(target), feed).map_err(|error| {
+        Refusal::setup(&format!("no client of Firehose could be started: {error}"))
+    })
 }
 
 /// What became of the events of a run, by target and destination.

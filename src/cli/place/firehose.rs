@@ -34,7 +34,10 @@ impl Place {
             };
             let firehose = Firehose::start(options).map_err(|error| Refusal::setup(&error))?;
             address.url = Some(firehose.url());
-            feed.message(format!("the Firehose stand-in delivers into `{}`", firehose.folder().display()));
+            feed.message(format!(
+                "the Firehose stand-in delivers into `{}`",
+                firehose.folder().display()
+            ));
             self.stand_ins.push(firehose);
         }
         self.endpoints.insert(number, address);

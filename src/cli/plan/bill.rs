@@ -46,9 +46,8 @@ pub(super) fn shortage(
         Some((records, real(event.bytes? + event.sent?) / seconds))
     });
     // Events may go to streams of their own, each with the limits.
-    let (records, bytes) = rates.fold((0.0_f64, 0.0_f64), |most, each| {
-        (most.0.max(each.0), most.1.max(each.1))
-    });
+    let (records, bytes) =
+        rates.fold((0.0_f64, 0.0_f64), |most, each| (most.0.max(each.0), most.1.max(each.1)));
     let is_beyond = |rate: f64, limit: u64| limit > 0 && rate > real(limit);
     let (limits, pack) = (target.limits, target.pack);
     if seconds > 0.0 && is_beyond(bytes, limits.bytes) {

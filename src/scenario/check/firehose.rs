@@ -263,7 +263,10 @@ mod tests {
     fn a_host_cannot_be_hidden() {
         for (url, expected) in [
             ("http://127.0.0.1:4573", Some("127.0.0.1")),
-            ("https://firehose.eu-central-1.amazonaws.com/", Some("firehose.eu-central-1.amazonaws.com")),
+            (
+                "https://firehose.eu-central-1.amazonaws.com/",
+                Some("firehose.eu-central-1.amazonaws.com"),
+            ),
             ("http://[::1]:80/x", Some("::1")),
             ("http://[::1]", Some("::1")),
             ("http://localhost@example.com", None),

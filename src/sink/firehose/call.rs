@@ -76,7 +76,9 @@ pub(super) async fn put(client: &Client, stream: &str, records: Vec<Vec<u8>>) ->
                     .iter()
                     .map(|entry| match (entry.error_code(), entry.record_id()) {
                         (None, Some(_)) => Ok(()),
-                        (None, None) => Err(unknown(ErrorClass::Other, "a record without a number")),
+                        (None, None) => {
+                            Err(unknown(ErrorClass::Other, "a record without a number"))
+                        }
                         (Some(code), _) => {
                             Err(of_code(code, entry.error_message().unwrap_or_default(), None))
                         }

@@ -244,7 +244,10 @@ mod tests {
             limit.allowed()
         };
         assert_eq!(second(&mut limit, 1_000, 0).records, u64::MAX);
-        assert_eq!(second(&mut limit, 1_000, 600), Cost { requests: 10, records: 500, bytes: 500_000 });
+        assert_eq!(
+            second(&mut limit, 1_000, 600),
+            Cost { requests: 10, records: 500, bytes: 500_000 }
+        );
         assert_eq!(second(&mut limit, 500, 100).records, 500, "it gets what it takes");
         assert_eq!(second(&mut limit, 500, 0).records, 625);
         for _ in 0..9 {

@@ -264,7 +264,9 @@ impl Endpoint {
 
 /// Why there are no credentials, if there are none.
 async fn missing_credentials(config: &SdkConfig) -> Option<String> {
-    let Some(provider) = config.credentials_provider() else { return Some("no provider".to_owned()) };
+    let Some(provider) = config.credentials_provider() else {
+        return Some("no provider".to_owned());
+    };
     Box::pin(provider.provide_credentials()).await.err().map(|error| chain(&error))
 }
 

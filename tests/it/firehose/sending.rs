@@ -122,7 +122,11 @@ fn in_bad_weather_nothing_is_lost_and_nothing_is_made_up() {
         assert!(counts[name].as_u64() > Some(0), "{name}: {counts}");
     }
     assert!(count(&ran.summary, "throttled") > 0 && count(&ran.summary, "repeated") > 0);
-    assert!(ran.done.out.contains("degraded: `web_events` on `clicks` was throttled"), "{}", ran.done.out);
+    assert!(
+        ran.done.out.contains("degraded: `web_events` on `clicks` was throttled"),
+        "{}",
+        ran.done.out
+    );
     assert!(ran.done.out.contains("repeated"), "{}", ran.done.out);
 }
 
