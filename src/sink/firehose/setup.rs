@@ -267,7 +267,11 @@ async fn missing_credentials(config: &SdkConfig) -> Option<String> {
     let Some(provider) = config.credentials_provider() else {
         return Some("no provider".to_owned());
     };
-    Box::pin(provider.provide_credentials()).await.err().map(|error| chain(&error))
+    let error = Box::pin(provider.provide_credentials()).await.err()?;
+    // Behind the first line stands where it was looked, place by place.
+    let said = chain(&error);
+    let first = said.lines().next().unwrap_or_default();
+    Some(first.trim_end_matches(". Attempted:").to_owned())
 }
 
 /// What an endpoint takes that looks at none.
