@@ -164,7 +164,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     setup: SetupArguments,
     /// How long each stream lasts, whatever its profile says
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_length)]
     length: Option<Duration>,
     /// Worker threads, instead of one for each processor; they do not change what is sent
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -172,6 +172,14 @@ pub(crate) struct RunArguments {
     /// Send nothing: show what the generator itself can do
     #[arg(long)]
     discard: bool,
+}
+
+/// How long something is to last.
+fn parse_length(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(format!("`{text}` is no time at all: nothing would be sent")),
+        length => Ok(length),
+    }
 }
 
 impl Subject {

@@ -52,10 +52,15 @@ fn pgbench(server: &TestServer, folder: &Path) -> Reading {
         let scenario =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scenarios/multi-row.yaml");
         let mut setup = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-        setup.env("LOADGEN_POSTGRES", server.url()).args(["setup", "--fresh"]).arg(scenario);
-        process::run(&mut setup);
+        let out = folder.join("setup");
+        let _ = std::fs::remove_dir_all(&out);
+        setup.env("LOADGEN_POSTGRES", server.url()).args(["setup", "--fresh", "--out"]);
+        process::run(setup.arg(out).arg(scenario));
         server.query("multi_row", "CREATE SEQUENCE numbers CACHE 10000");
-        rung(server, folder, rows)
+        let reading = rung(server, folder, rows);
+        // What we did not make, loadgen does not drop.
+        server.query("multi_row", "DROP SEQUENCE numbers");
+        reading
     });
     eprintln!("pgbench, {RUNGS:?} rows a statement: {readings:?}");
     readings.into_iter().max_by(|one, other| one.rate.total_cmp(&other.rate)).unwrap()

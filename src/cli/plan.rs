@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use crate::action::TableId;
 use crate::cli::Subject;
 use crate::cli::output::Output;
+use crate::cli::parse_length;
 use crate::cli::plan::content::Changes;
 use crate::cli::plan::content::Content;
 use crate::cli::plan::facts::DatabaseNeeds;
@@ -46,7 +47,7 @@ pub(crate) struct PlanArguments {
     #[command(flatten)]
     subject: Subject,
     /// How long each stream lasts, whatever its profile says
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_length)]
     length: Option<Duration>,
     /// How it is written
     #[arg(long, value_enum, default_value_t = As::Text)]

@@ -21,6 +21,7 @@ use crate::cli::SetupArguments;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::wait::on_runtime_within;
+use crate::cli::wait::past_deadlocks;
 use crate::embedded::random_hex;
 use crate::engine::seed;
 use crate::engine::seed::Seeding;
@@ -46,12 +47,6 @@ use crate::sink::postgres::provision::Passwords;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
-
-/// SQLSTATE of a deadlock.
-const DEADLOCK: &str = "40P01";
-/// How often a set-up that lost against a dying session is tried again, and after which pause.
-const SETUP_TRIES: u32 = 5;
-const SETUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// A scenario whose servers are ready.
 #[derive(Debug)]
@@ -196,27 +191,10 @@ impl Prepared {
             });
             return Ok(());
         };
-        let mut tries = 0;
-        let report = loop {
-            let setup = provisioner.setup(&self.passwords, self.start_us, fresh);
-            match on_runtime_within((&self.stop, MAKE_WITHIN), setup) {
-                // A killed predecessor's session may still be at work, and in the way, for a moment.
-                Err(SetupError::Server { code: Some(code), .. })
-                    if code == DEADLOCK && tries < SETUP_TRIES =>
-                {
-                    tries += 1;
-                }
-                done => {
-                    self.is_touched |= !done.as_ref().is_err_and(SetupError::is_refusal);
-                    break done.map_err(|error| Refusal::setup(&error))?;
-                }
-            }
-            on_runtime_within((&self.stop, MAKE_WITHIN), async {
-                tokio::time::sleep(SETUP_PAUSE).await;
-                Ok(())
-            })
-            .map_err(|error| Refusal::setup(&error))?;
-        };
+        let setup = || provisioner.setup(&self.passwords, self.start_us, fresh);
+        let done = past_deadlocks((&self.stop, MAKE_WITHIN), setup);
+        self.is_touched |= !done.as_ref().is_err_and(SetupError::is_refusal);
+        let report = done.map_err(|error| Refusal::setup(&error))?;
         report.notes.iter().for_each(|note| feed.message(note));
         self.start_us = report.start_us;
         Ok(())
@@ -299,8 +277,8 @@ impl Prepared {
         let Some(provisioner) = provisioner else { return Ok(()) };
         let keys_max: Vec<_> =
             self.tables_of(number).map(|table| self.world.key_max(table)).collect();
-        let finished = provisioner.finish_seed(domain, &keys_max);
-        on_runtime_within((&self.stop, MAKE_WITHIN), finished)
+        let limits = (&self.stop, MAKE_WITHIN);
+        past_deadlocks(limits, || provisioner.finish_seed(domain, &keys_max))
     }
 
     /// Of all sessions: at most 63 bytes with a connection's number behind it.

@@ -19,6 +19,32 @@ pub(super) fn on_runtime_within<T>(
     }))
 }
 
+/// How often work that lost a deadlock is done again, and after which pause.
+const DEADLOCKS_MAX: u32 = 5;
+const DEADLOCK_PAUSE: Duration = Duration::from_secs(1);
+
+/// As [`on_runtime_within`], for work that may be done again: another set-up, or a session that a killed
+/// predecessor left, may be at work, and in the way, for a moment.
+pub(super) fn past_deadlocks<T, F>(
+    (stop, limit): (&Stop, Duration),
+    mut work: impl FnMut() -> F,
+) -> Result<T, SetupError>
+where
+    F: Future<Output = Result<T, SetupError>>,
+{
+    for _ in 0..DEADLOCKS_MAX {
+        match on_runtime_within((stop, limit), work()) {
+            Err(error) if error.is_deadlock() => {}
+            done => return done,
+        }
+        on_runtime_within((stop, limit), async {
+            tokio::time::sleep(DEADLOCK_PAUSE).await;
+            Ok(())
+        })?;
+    }
+    on_runtime_within((stop, limit), work())
+}
+
 /// Runs a future on this thread, with a runtime of its own: control connections need one.
 pub(super) fn on_runtime<T>(
     future: impl Future<Output = Result<T, SetupError>>,

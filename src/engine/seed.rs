@@ -31,6 +31,9 @@ use crate::sink::postgres::provision::SetupError;
 const ALONE_TRIES: u32 = 100;
 const ALONE_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a connection's chunks may lose a deadlock.
+const DEADLOCKS_MAX: u32 = 10;
+
 /// One domain's tables to be seeded.
 #[derive(Debug)]
 pub struct Seeding {
@@ -195,12 +198,21 @@ impl Seeding {
         let next = || lock(queue).next();
         let Some(mut chunk) = next() else { return Ok(()) };
         let mut session = sessions.get().await?;
+        let mut deadlocks = 0;
         loop {
             let mut stop = self.stop.watch();
-            tokio::select! {
-                loaded = self.load(&mut session, chunk, progress) => loaded?,
+            let loaded = tokio::select! {
+                loaded = self.load(&mut session, chunk, progress) => loaded,
                 // The chunk's transaction is rolled back as it is dropped; the session goes on.
                 _ = stop.wait_for(|level| *level == Level::Cancel) => return Ok(()),
+            };
+            match loaded {
+                // Another run, which will find the tables used, is setting them up.
+                Err(error) if error.is_deadlock() && deadlocks < DEADLOCKS_MAX => {
+                    deadlocks += 1;
+                    continue;
+                }
+                loaded => loaded?,
             }
             let goes_on = self.stop.level() == Level::Run && lock(failure).is_none();
             match next().filter(|_| goes_on) {

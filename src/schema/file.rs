@@ -186,6 +186,7 @@ pub(crate) struct FillFile {
     /// A column of the row that another column refers to.
     pub(crate) lookup: Option<LookupFile>,
     /// Computed from other columns of the row: `"price * count"`, `"first || ' ' || last"`, `lower(name)`.
+    /// A number that is too great or too small for the column becomes the greatest or least that it holds.
     pub(crate) derived: Option<Spanned<String>>,
     /// A life: the state in which a row begins, and those that it may come to.
     pub(crate) state: Option<Spanned<StateFile>>,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::diagnostic::Place;
 use crate::diagnostic::Problems;
+use crate::diagnostic::nearest;
 use crate::diagnostic::passwords;
 use crate::yaml::Node;
 use crate::yaml::Value;
@@ -49,10 +50,17 @@ fn visit(node: &Node, is_named: bool, show: &mut dyn FnMut(Place, &str, bool)) {
         Value::List(items) => items.iter().for_each(|item| visit(item, is_named, show)),
         Value::Map(entries) => {
             for (key, value) in entries {
-                let is_named = matches!(&key.value, Value::Scalar { text, .. }
-                    if text.to_ascii_lowercase().contains("password"));
+                let is_named =
+                    matches!(&key.value, Value::Scalar { text, .. } if names_password(text));
                 visit(value, is_named, show);
             }
         }
     }
+}
+
+/// Whether a key is a password's, also if it is mistyped: the message about it must not show the value.
+fn names_password(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let words = ["password", "passwd", "passphrase", "pwd"];
+    words.iter().any(|word| key.contains(word)) || nearest(&key, ["password"]).is_some()
 }

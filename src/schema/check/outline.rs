@@ -60,7 +60,8 @@ impl<'a> Outline<'a> {
         let mut tables = Vec::new();
         for (name, table) in entries {
             identifier(name, "a table's name", problems);
-            let is_taken = CAPTURE_TABLES.contains(&name.value.as_str());
+            // A table is a type too, of the same name, to PostgreSQL.
+            let is_taken = CAPTURE_TABLES.contains(&name.value.as_str()) || types.has(&name.value);
             unreserved(name, "a table", is_taken, problems);
             let table = table.as_ref();
             let columns =

@@ -51,6 +51,12 @@ impl Types {
         types
     }
 
+    /// Whether a type has this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.enums.iter().any(|one| one.name == name)
+            || self.domains.iter().any(|one| one.name == name)
+    }
+
     /// The type that a column is written with, and the domain if it is one. None if there is a
     /// mistake; it is in the list then.
     pub(super) fn read(

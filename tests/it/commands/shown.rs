@@ -112,6 +112,7 @@ fn mistakes_of_usage_and_of_the_file_have_codes_of_their_own() {
         (&["run", "@quickstart", "--no-such-thing"], 2),
         (&["run", "@quickstart", "--workers", "0"], 2),
         (&["run", "@quickstart", "--for", "soon"], 2),
+        (&["run", "@quickstart", "--for", "0s"], 2),
         (&["sample", "@quickstart", "--table", "nothing"], 2),
         (&[][..], 2),
         (&["run", "@no-such-scenario"], 3),

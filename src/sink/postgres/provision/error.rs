@@ -8,6 +8,8 @@ use thiserror::Error;
 use crate::sink::postgres::error::ConnectError;
 use crate::sink::postgres::script::ScriptError;
 
+/// SQLSTATE of a deadlock's victim.
+const DEADLOCK: &str = "40P01";
 /// SQLSTATE of an object that others are built upon.
 pub(in crate::sink::postgres) const DEPENDENTS_EXIST: &str = "2BP01";
 
@@ -138,6 +140,12 @@ impl SetupError {
     /// Whether a set-up ended so before it changed anything.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Used { .. } | Self::Foreign { .. } | Self::Busy(_))
+    }
+
+    /// Whether it was the victim of a deadlock, with another set-up or a session that a killed run
+    /// left: what was rolled back can be done again.
+    pub fn is_deadlock(&self) -> bool {
+        self.is(DEADLOCK)
     }
 }
 
