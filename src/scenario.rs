@@ -152,7 +152,7 @@ pub enum TargetKind {
     /// A Kafka cluster.
     Kafka(KafkaTarget),
     /// Amazon Data Firehose.
-    Firehose(FirehoseTarget),
+    Firehose(Box<FirehoseTarget>),
     /// Renders everything, sends nothing.
     Discard,
 }

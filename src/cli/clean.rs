@@ -35,8 +35,12 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
             let (removed, kept) = clean_streams(&scenario, (target, address))?;
             is_nothing &= removed.is_empty() && kept.is_empty();
             has_kept |= !kept.is_empty();
-            removed.iter().for_each(|what| output.say(&format!("removed {what}\n")));
-            kept.iter().for_each(|what| complain(&format!("kept {what}")));
+            for what in &removed {
+                output.say(&format!("removed {what}\n"));
+            }
+            for what in &kept {
+                complain(&format!("kept {what}"));
+            }
             continue;
         }
         let Some(address) = place.address(target).cloned() else { continue };

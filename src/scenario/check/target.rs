@@ -65,7 +65,7 @@ pub(super) fn targets(
             }
             Some(TargetFile::Firehose(endpoint)) => {
                 let is_allowed = allow_remote || overrides.discard;
-                TargetKind::Firehose(firehose(endpoint, is_allowed, problems))
+                TargetKind::Firehose(Box::new(firehose(endpoint, is_allowed, problems)))
             }
             Some(TargetFile::Discard(_)) | None => TargetKind::Discard,
         };

@@ -178,10 +178,8 @@ impl Endpoint {
             .size_in_mbs(i32::try_from(create.size).unwrap_or(i32::MAX))
             .interval_in_seconds(i32::try_from(create.interval.as_secs()).unwrap_or(i32::MAX))
             .build();
-        let format = match create.is_gzip {
-            true => CompressionFormat::Gzip,
-            false => CompressionFormat::Uncompressed,
-        };
+        let format =
+            if create.is_gzip { CompressionFormat::Gzip } else { CompressionFormat::Uncompressed };
         let destination = ExtendedS3DestinationConfiguration::builder()
             .role_arn(&create.role)
             .bucket_arn(&create.bucket)
@@ -197,7 +195,7 @@ impl Endpoint {
             .delivery_stream_type(DeliveryStreamType::DirectPut)
             .set_extended_s3_destination_configuration(destination.ok())
             .set_tags(tag.ok().map(|tag| vec![tag]));
-        call.send().await.map_err(|error| self.error(stream, &error))?;
+        Box::pin(call.send()).await.map_err(|error| self.error(stream, &error))?;
         if self.has(stream).await? { Ok(()) } else { Err(self.missing(stream)) }
     }
 
