@@ -260,7 +260,7 @@ fn a_plan_tells_the_bill() {
     let event = &json["events"][0];
     let number = |of: &Value| of.as_f64().unwrap();
     assert_eq!(event["bill"]["records"], event["sent"], "each event is a record");
-    assert_eq!(number(&event["bill"]["bytes"]), number(&event["sent"]) * 5_120.0);
+    assert_eq!(event["bill"]["bytes"].as_u64().unwrap(), event["sent"].as_u64().unwrap() * 5_120);
     let dollars = number(&event["bill"]["bytes"]) / f64::from(1 << 30) * 0.029;
     assert!((number(&event["bill"]["dollars"]) - dollars).abs() < 1e-9);
     let packed = ["--format", "json", "--set", "targets.clicks.firehose.pack=4"];
