@@ -7,6 +7,7 @@ mod file;
 mod firehose;
 mod follow;
 mod hash;
+mod history;
 mod judged;
 mod kafka;
 pub(crate) mod life;
@@ -32,6 +33,7 @@ pub use firehose::FirehoseTarget;
 pub use firehose::StandIn;
 pub use follow::FollowUp;
 pub(crate) use follow::HOPS_MAX;
+pub use history::History;
 pub use judged::BreachAction;
 pub use judged::Comparison;
 pub use judged::Metric;
@@ -252,6 +254,8 @@ pub struct Domain {
     /// How many rows to seed into each table of the schema. Owned tables have 0: their rows come
     /// with their owners'.
     pub rows: Vec<u64>,
+    /// When those were made; as the schema says if `None`.
+    pub history: Option<History>,
 }
 
 /// The roles of a domain: made with [`Provision::Databases`] only.

@@ -57,6 +57,8 @@ pub(super) enum Filler {
     Email { from: Option<usize> },
     EventTime { offset_min: i64, offset_count: u64 },
     Moment(Box<Moment>),
+    // As the time of the event, but changed later, with the state, in a row that has a history.
+    Touched,
     Reference { table: TableId, column: usize, parent: ParentRow },
     Lookup { through: usize, table: TableId, column: usize },
     // As a lookup, of a column that is made from others of its row: these, in the order in which they
@@ -273,6 +275,7 @@ impl World {
             }
             Filler::Words { min, max } => words::text(column.kind, (*min, *max), key(), action),
             Filler::Moment(meant) => self.moment_value(column, meant, row, action),
+            Filler::Touched => self.touched_value(column, row),
             Filler::Lookup { through, table, column: target } => {
                 let parent = self.looked_up(row, *through, *table);
                 parent

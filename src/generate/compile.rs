@@ -168,7 +168,8 @@ fn table(
     let place = &scenario.domains[domain];
     let written = &place.schema.tables[number];
     let id = names.table(domain, number);
-    let fills::Made { columns, decided, watched } = fills::columns(names, written);
+    let fills::Made { mut columns, decided, watched } = fills::columns(names, written);
+    fills::touch(&mut columns, place, number);
     let (insert, delete) = row_statements(catalog, id, written);
     catalog.tables.push(TableInfo {
         target: place.target,
@@ -190,6 +191,7 @@ fn table(
         proof: 0,
         lanes: names.tables.lanes((domain, number)),
         numbers_max: names.tables.numbers_max((domain, number)),
+        history: place.history,
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
         is_straight: fills::is_straight(&columns),

@@ -84,6 +84,24 @@ impl World {
         if meant.is_year { Value::Int(year(at)) } else { moment(column.kind, at) }
     }
 
+    /// When a row was changed last: a seeded one that is further than its first state some time after it
+    /// was made, mostly soon.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a part of two centuries"
+    )]
+    pub(super) fn touched_value(&self, column: &Column, row: &Row<'_>) -> Value {
+        let is_seeded = row.line == 0 && row.ordinal < self.table(row.table).seeded;
+        let mut at = row.at_us;
+        if is_seeded && row.state > 0 && row.change == 0 {
+            let life = self.start_us.saturating_sub(at).max(0);
+            let share = Draw::new(self.column_key(column, row)).unit();
+            at += (life as f64 * share * share * share * share) as i64;
+        }
+        moment(column.kind, at)
+    }
+
     /// A time, in microseconds since 1970.
     fn moment(&self, column: &Column, meant: &Moment, row: &Row<'_>, action: &mut Action) -> i64 {
         let mut draw = Draw::new(self.column_key(column, row));

@@ -125,10 +125,16 @@ impl World {
         }
     }
 
-    /// When a seeded row was made, if they are spread over so long before the start.
+    /// When a seeded row was made, if they are spread over so long before the start; unless the
+    /// scenario says otherwise.
+    #[expect(clippy::cast_precision_loss, reason = "at most 2^40 rows")]
     pub(super) fn seeded_at(&self, table: TableId, ordinal: u64, past_us: u64) -> i64 {
-        let seeded = self.table(table).seeded;
-        let back = share(past_us, seeded - ordinal, seeded.max(1));
+        let of = self.table(table);
+        let seeded = of.seeded.max(1);
+        let back = match of.history {
+            Some(history) => history.ago_us(ordinal as f64 / seeded as f64),
+            None => share(past_us, of.seeded - ordinal, seeded),
+        };
         self.start_us.saturating_sub_unsigned(back) - 1
     }
 

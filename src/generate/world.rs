@@ -14,6 +14,7 @@ use crate::generate::permute::Permutation;
 use crate::generate::walk::Walk;
 use crate::pace::Plan;
 use crate::pace::Sessions;
+use crate::scenario::History;
 use crate::schema::Pick;
 
 pub(super) use crate::generate::step::Choice;
@@ -57,6 +58,8 @@ pub struct World {
 pub(super) struct Table {
     /// Rows made by seeding, over all lanes.
     pub(super) seeded: u64,
+    /// When those were made, if the scenario says so.
+    pub(super) history: Option<History>,
     /// To how many lanes its rows are dealt.
     pub(super) lanes: u32,
     /// Numbers that rows of others have: ours begin behind them.

@@ -7,6 +7,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
+    ("orders-history", include_str!("../../scenarios/orders-history.yaml")),
     ("orders-kill", include_str!("../../scenarios/orders-kill.yaml")),
     ("orders-life", include_str!("../../scenarios/orders-life.yaml")),
     ("orders-max", include_str!("../../scenarios/orders-max.yaml")),

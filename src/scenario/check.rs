@@ -6,6 +6,7 @@ mod content;
 mod domain;
 mod firehose;
 mod group;
+mod history;
 mod kafka;
 mod observe;
 mod profile;

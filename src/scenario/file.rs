@@ -1,6 +1,7 @@
 //! A scenario as it is written in YAML.
 
 mod firehose;
+mod history;
 mod judge;
 mod kafka;
 mod observe;
@@ -19,6 +20,7 @@ pub(super) use firehose::CreateFile;
 pub(super) use firehose::FirehoseFile;
 pub(super) use firehose::LimitsFile;
 pub(super) use firehose::StandInFile;
+pub(super) use history::HistoryFile;
 pub(super) use judge::BreachActionFile;
 pub(super) use judge::NoDataFile;
 pub(super) use judge::ThresholdFile;
@@ -169,6 +171,9 @@ pub(super) struct DomainFile {
     /// How many rows are seeded into each table, `250k`; by `scale`, or 0, unless set.
     #[serde(default)]
     pub(super) rows: Entries<Spanned<String>>,
+    /// When the seeded rows were made: spread over so long before the start. As the schema says (30 days,
+    /// or a column's `past`) unless set.
+    pub(super) history: Option<Spanned<ScalarOr<HistoryFile>>>,
     /// The names of its roles, which are made with `provision: databases` only.
     #[serde(default)]
     pub(super) roles: RolesFile,

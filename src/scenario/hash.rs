@@ -66,6 +66,9 @@ fn write_domain(text: &mut String, domain: &Domain) {
     for (table, rows) in domain.schema.tables.iter().zip(&domain.rows) {
         let _ = writeln!(text, "rows {:?} {rows}", table.name);
     }
+    if let Some(history) = domain.history {
+        let _ = writeln!(text, "history {} {}", history.over_us, history.growth);
+    }
 }
 
 fn write_segment(text: &mut String, segment: &Segment) {

@@ -39,6 +39,7 @@ use crate::yaml::Node;
 
 pub(crate) use lines::Beside;
 pub(crate) use literal::moment;
+pub(crate) use moment::past;
 pub(super) use names::bare as bare_words;
 pub(crate) use outline::identifier;
 pub(crate) use outline::unreserved;

@@ -9,7 +9,7 @@ const NANOSECONDS_MAX: f64 = 100.0 * 366.0 * 86_400.0 * 1e9;
 const RATE_MAX: f64 = 1e9;
 
 /// Units of time and their nanoseconds, longest spelling first where one begins another.
-const TIME_UNITS: [(&str, f64); 8] = [
+const TIME_UNITS: [(&str, f64); 9] = [
     ("ns", 1.0),
     ("us", 1e3),
     ("µs", 1e3),
@@ -18,9 +18,10 @@ const TIME_UNITS: [(&str, f64); 8] = [
     ("m", 60e9),
     ("h", 3_600e9),
     ("d", 86_400e9),
+    ("y", 365.0 * 86_400e9),
 ];
 
-/// Reads `90s`, `1m30s`, `200ms`, `5us`, `2h`, `30d`, `1.5h`. Zero is `0s`.
+/// Reads `90s`, `1m30s`, `200ms`, `5us`, `2h`, `30d`, `1.5h`, `2y` (of 365 days). Zero is `0s`.
 ///
 /// The error says what is wrong with it, with the text itself in backticks.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -142,7 +143,9 @@ fn leading_number(text: &str) -> usize {
 }
 
 fn unknown_unit(text: &str) -> String {
-    format!("`{text}` is not a duration: the units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`")
+    format!(
+        "`{text}` is not a duration: the units are `ns`, `us`, `ms`, `s`, `m`, `h`, `d` and `y`"
+    )
 }
 
 /// A number that is known to be neither negative nor too large.

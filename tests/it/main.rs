@@ -21,6 +21,7 @@ mod fills;
 mod fingerprints;
 mod firehose;
 mod fitting;
+mod history;
 mod judging;
 mod kafka;
 mod layers;

@@ -15,6 +15,7 @@ use crate::generate::moment::Led;
 use crate::generate::moment::Moment;
 use crate::generate::moment::Week;
 use crate::generate::world::Parent;
+use crate::scenario::Domain;
 use crate::schema;
 use crate::schema::ColumnType;
 use crate::schema::Distribution;
@@ -340,6 +341,20 @@ pub(super) fn order(columns: &[Column]) -> Vec<usize> {
         }
     }
     order
+}
+
+/// In rows with a history, what says when they were changed last says so.
+pub(super) fn touch(columns: &mut [Column], domain: &Domain, table: usize) {
+    let written = &domain.schema.tables[table];
+    let has_past = domain.history.is_some()
+        && written.states.as_ref().is_some_and(|states| states.walk.is_none());
+    for (number, column) in columns.iter_mut().enumerate().filter(|_| has_past) {
+        if matches!(column.filler, Filler::EventTime { .. })
+            && domain.schema.changer(table, number).is_some()
+        {
+            column.filler = Filler::Touched;
+        }
+    }
 }
 
 /// Whether no column needs more of its row than the text of a column before it.

@@ -15,6 +15,7 @@ use crate::scenario::Server;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::domain_place;
+use crate::scenario::check::history::history;
 use crate::scenario::file::DomainFile;
 use crate::scenario::file::ScenarioFile;
 use crate::schema::Fill;
@@ -149,6 +150,7 @@ impl Maker<'_> {
             namespace,
             roles: self.roles(problems),
             rows: self.rows(problems),
+            history: self.domain.history.as_ref().and_then(|written| history(written, problems)),
             schema: self.schema.clone(),
         }
     }

@@ -128,7 +128,7 @@ fn weights(
 }
 
 /// How long before the start seeded rows begin, in microseconds.
-fn past(past: &Spanned<String>, problems: &mut Problems) -> Option<u64> {
+pub(crate) fn past(past: &Spanned<String>, problems: &mut Problems) -> Option<u64> {
     let message = match parse_duration(&past.value) {
         Ok(past) => match u64::try_from(past.as_micros()) {
             Ok(us) if (1..=PAST_MAX_US).contains(&us) => return Some(us),

@@ -92,6 +92,7 @@ pub(crate) fn domain(name: &str) -> Domain {
             capture: format!("debezium_{name}"),
         },
         rows: vec![0; 3],
+        history: None,
     }
 }
 
