@@ -3,6 +3,7 @@
 
 pub mod builtin;
 mod check;
+mod copy;
 mod file;
 mod follow;
 mod hash;
@@ -25,6 +26,7 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use copy::Copy;
 pub use follow::FollowUp;
 pub(crate) use follow::HOPS_MAX;
 pub use history::History;
@@ -94,7 +96,7 @@ impl Scenario {
     /// known to the lanes alone.
     pub fn is_stored(&self, domain: &Domain) -> bool {
         match self.targets.get(domain.target).map(|target| &target.kind) {
-            Some(TargetKind::Kafka(_)) => false,
+            Some(TargetKind::Kafka(_) | TargetKind::Elsewhere) => false,
             Some(TargetKind::Discard) => !domain.schema.has_events(),
             Some(TargetKind::Postgres(_)) | None => true,
         }
@@ -149,6 +151,8 @@ pub enum TargetKind {
     Kafka(KafkaTarget),
     /// Renders everything, sends nothing.
     Discard,
+    /// Where external domains are: nothing is known of it, and nothing is sent there.
+    Elsewhere,
 }
 
 /// A PostgreSQL server and how to use it.
@@ -223,6 +227,8 @@ pub enum Provision {
 pub struct Domain {
     /// What it is.
     pub schema: Schema,
+    /// Which of several it is, if it was written once for all of them.
+    pub copy: Copy,
     /// Index into [`Scenario::targets`].
     pub target: usize,
     /// The database it lives in.

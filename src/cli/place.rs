@@ -60,7 +60,7 @@ impl Place {
         let mut place = Self::default();
         for (number, target) in scenario.targets.iter().enumerate() {
             let (address, pooler) = match &target.kind {
-                TargetKind::Discard => (None, None),
+                TargetKind::Discard | TargetKind::Elsewhere => (None, None),
                 TargetKind::Kafka(kafka) => {
                     let topics = topics_of(scenario, number);
                     place.open_kafka((number, kafka), topics, run)?;
@@ -98,7 +98,7 @@ impl Place {
                     }
                     Server::Embedded(_) => None,
                 },
-                TargetKind::Discard | TargetKind::Kafka(_) => None,
+                TargetKind::Discard | TargetKind::Kafka(_) | TargetKind::Elsewhere => None,
             });
         }
         Ok(place)

@@ -85,7 +85,9 @@ pub(super) fn events(
         let domain = &prepared.scenario.domains[table.domain].schema.name;
         let destination = match &target.kind {
             TargetKind::Kafka(kafka) => kafka.topic_of(domain, &table.name),
-            TargetKind::Discard | TargetKind::Postgres(_) => table.name.clone(),
+            TargetKind::Discard | TargetKind::Postgres(_) | TargetKind::Elsewhere => {
+                table.name.clone()
+            }
         };
         let counts = EventCounts {
             target: target.name.clone(),
