@@ -3,6 +3,7 @@
 
 pub mod builtin;
 mod check;
+mod copy;
 mod file;
 mod firehose;
 mod follow;
@@ -26,6 +27,7 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use copy::Copy;
 pub use firehose::FirehoseCreate;
 pub use firehose::FirehoseEndpoint;
 pub use firehose::FirehoseLimits;
@@ -100,7 +102,7 @@ impl Scenario {
     /// known to the lanes alone.
     pub fn is_stored(&self, domain: &Domain) -> bool {
         match self.targets.get(domain.target).map(|target| &target.kind) {
-            Some(TargetKind::Kafka(_) | TargetKind::Firehose(_)) => false,
+            Some(TargetKind::Kafka(_) | TargetKind::Firehose(_) | TargetKind::Elsewhere) => false,
             Some(TargetKind::Discard) => !domain.schema.has_events(),
             Some(TargetKind::Postgres(_)) | None => true,
         }
@@ -157,6 +159,8 @@ pub enum TargetKind {
     Firehose(Box<FirehoseTarget>),
     /// Renders everything, sends nothing.
     Discard,
+    /// Where external domains are: nothing is known of it, and nothing is sent there.
+    Elsewhere,
 }
 
 impl TargetKind {
@@ -165,7 +169,7 @@ impl TargetKind {
         match self {
             Self::Kafka(kafka) => Some(kafka.topic_of(domain, event)),
             Self::Firehose(firehose) => Some(firehose.stream_of(domain, event)),
-            Self::Postgres(_) | Self::Discard => None,
+            Self::Postgres(_) | Self::Discard | Self::Elsewhere => None,
         }
     }
 }
@@ -242,6 +246,8 @@ pub enum Provision {
 pub struct Domain {
     /// What it is.
     pub schema: Schema,
+    /// Which of several it is, if it was written once for all of them.
+    pub copy: Copy,
     /// Index into [`Scenario::targets`].
     pub target: usize,
     /// The database it lives in.

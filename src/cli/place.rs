@@ -71,7 +71,7 @@ impl Place {
         let run = folder.run();
         for (number, target) in scenario.targets.iter().enumerate() {
             let (address, pooler) = match &target.kind {
-                TargetKind::Discard => (None, None),
+                TargetKind::Discard | TargetKind::Elsewhere => (None, None),
                 TargetKind::Kafka(kafka) => {
                     let topics = destinations_of(scenario, number);
                     place.open_kafka((number, kafka), topics, run)?;
@@ -117,7 +117,10 @@ impl Place {
                     }
                     Server::Embedded(_) => None,
                 },
-                TargetKind::Discard | TargetKind::Kafka(_) | TargetKind::Firehose(_) => None,
+                TargetKind::Discard
+                | TargetKind::Kafka(_)
+                | TargetKind::Firehose(_)
+                | TargetKind::Elsewhere => None,
             });
         }
         Ok(place)

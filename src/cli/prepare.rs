@@ -1,6 +1,7 @@
 //! What `run`, `seed` and `setup` have in common: the scenario read, the servers reached or started,
 //! everything made and seeded.
 
+mod away;
 mod books;
 mod streams;
 mod topics;
@@ -182,7 +183,7 @@ impl Prepared {
         };
         let Some(fresh) = fresh else {
             let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
-                .map_err(|e| Refusal::setup(&e))?;
+                .map_err(|error| away::refusal(&scenario, target, &error))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -292,8 +293,10 @@ impl Prepared {
     fn write_manifest(&self, reference: &str) -> Result<(), Refusal> {
         let mut files =
             vec![SourceFile { path: reference.to_owned(), text: self.scenario.source.clone() }];
-        files.extend(self.scenario.domains.iter().map(|domain| SourceFile {
-            path: format!("schema {}", domain.schema.name),
+        // All copies of a domain have one schema.
+        let domains = self.scenario.domains.iter().filter(|domain| domain.copy.number == 0);
+        files.extend(domains.map(|domain| SourceFile {
+            path: format!("schema {}", domain.copy.of),
             text: domain.schema.source.clone(),
         }));
         let subject = Subject {

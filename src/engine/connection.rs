@@ -123,12 +123,13 @@ impl Connection {
         for group in 0..world.groups.len() {
             let spread = shared.job.spread(group);
             let mine = (0..world.lanes_of(group)).filter(|lane| *lane as usize % spread == index);
-            let before = lanes.len();
+            let mine: Vec<u32> = mine.collect();
+            for domain in world.domains_of(group) {
+                is_needed[domain] |= mine.iter().any(|lane| world.works_on(*lane, domain));
+            }
+            let mine = mine.into_iter();
             lanes
                 .extend(mine.map(|lane| LaneRun::new(world, Lane::new(world, group, lane), group)));
-            if lanes.len() > before {
-                world.domains_of(group).into_iter().for_each(|domain| is_needed[domain] = true);
-            }
         }
         let destinations = shared.job.destinations.iter().zip(is_needed);
         let routes = destinations.map(|(destination, is_needed)| {

@@ -22,7 +22,8 @@ impl History {
         reason = "two centuries are 53 bits of microseconds"
     )]
     pub(crate) fn ago_us(&self, before: f64) -> u64 {
-        let time = if self.growth == 1.0 {
+        // So close to 1 there is nothing left of the quotient's digits.
+        let time = if (self.growth - 1.0).abs() < 1e-9 {
             before
         } else {
             libm::log1p(before * (self.growth - 1.0)) / libm::log(self.growth)

@@ -15,6 +15,7 @@
 mod across;
 mod commands;
 mod contention;
+mod elsewhere;
 mod embedded;
 mod faults;
 mod fills;
@@ -22,6 +23,7 @@ mod fingerprints;
 mod firehose;
 mod fitting;
 mod history;
+mod hot;
 mod judging;
 mod kafka;
 mod layers;
@@ -38,10 +40,12 @@ mod readme;
 mod reach;
 mod reference;
 mod reporting;
+mod roles;
 mod running;
 mod same_rows;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
+mod tenants;
 mod type_zoo;
 mod verifying;
 mod weather;
