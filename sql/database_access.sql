@@ -3,5 +3,5 @@
 -- Variables: database, owner, application, capture.
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CREATE, CONNECT ON DATABASE :"database" TO :"owner";
-GRANT CONNECT, TEMPORARY ON DATABASE :"database" TO :"application";
+GRANT CONNECT ON DATABASE :"database" TO :"application";
 GRANT CONNECT ON DATABASE :"database" TO :"capture";

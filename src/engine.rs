@@ -295,7 +295,11 @@ impl Job {
 
     fn allowed(&self, group: usize) -> usize {
         let domains = self.world.domains_of(group);
-        let allowed = domains.iter().map(|domain| self.destinations[*domain].connections()).min();
+        // A connection has lanes of as few copies as can be: each copy's database gets all of its own.
+        let allowed = domains
+            .iter()
+            .map(|it| self.destinations[*it].connections() * self.world.copies_of(*it))
+            .min();
         allowed.unwrap_or(1)
     }
 

@@ -3,7 +3,9 @@
 
 pub mod builtin;
 mod check;
+mod copy;
 mod file;
+mod firehose;
 mod follow;
 mod hash;
 mod history;
@@ -25,6 +27,12 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use copy::Copy;
+pub use firehose::FirehoseCreate;
+pub use firehose::FirehoseEndpoint;
+pub use firehose::FirehoseLimits;
+pub use firehose::FirehoseTarget;
+pub use firehose::StandIn;
 pub use follow::FollowUp;
 pub(crate) use follow::HOPS_MAX;
 pub use history::History;
@@ -94,7 +102,7 @@ impl Scenario {
     /// known to the lanes alone.
     pub fn is_stored(&self, domain: &Domain) -> bool {
         match self.targets.get(domain.target).map(|target| &target.kind) {
-            Some(TargetKind::Kafka(_)) => false,
+            Some(TargetKind::Kafka(_) | TargetKind::Firehose(_) | TargetKind::Elsewhere) => false,
             Some(TargetKind::Discard) => !domain.schema.has_events(),
             Some(TargetKind::Postgres(_)) | None => true,
         }
@@ -147,8 +155,23 @@ pub enum TargetKind {
     Postgres(PostgresTarget),
     /// A Kafka cluster.
     Kafka(KafkaTarget),
+    /// Amazon Data Firehose.
+    Firehose(Box<FirehoseTarget>),
     /// Renders everything, sends nothing.
     Discard,
+    /// Where external domains are: nothing is known of it, and nothing is sent there.
+    Elsewhere,
+}
+
+impl TargetKind {
+    /// The topic or stream of an event; `None` where there is no such thing.
+    pub fn destination_of(&self, domain: &str, event: &str) -> Option<String> {
+        match self {
+            Self::Kafka(kafka) => Some(kafka.topic_of(domain, event)),
+            Self::Firehose(firehose) => Some(firehose.stream_of(domain, event)),
+            Self::Postgres(_) | Self::Discard | Self::Elsewhere => None,
+        }
+    }
 }
 
 /// A PostgreSQL server and how to use it.
@@ -223,6 +246,8 @@ pub enum Provision {
 pub struct Domain {
     /// What it is.
     pub schema: Schema,
+    /// Which of several it is, if it was written once for all of them.
+    pub copy: Copy,
     /// Index into [`Scenario::targets`].
     pub target: usize,
     /// The database it lives in.

@@ -11,6 +11,7 @@ use crate::measure::ErrorClass;
 
 pub mod discard;
 pub mod event;
+pub(crate) mod firehose;
 pub(crate) mod kafka;
 pub mod lines;
 pub mod postgres;

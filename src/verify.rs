@@ -23,7 +23,7 @@ pub struct Finding {
     pub rows: u64,
     /// How many of them break it.
     pub wrong: u64,
-    /// How many could not be judged: what they name is gone, or says nothing.
+    /// How many could not be judged: what they name is gone or elsewhere, or says nothing.
     #[serde(skip_serializing_if = "is_none")]
     pub unjudged: u64,
     /// One that breaks it.

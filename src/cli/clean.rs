@@ -5,11 +5,17 @@ use crate::cli::complain;
 use crate::cli::output::Output;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
+use crate::cli::place::destinations_of;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
 use crate::scenario::Overrides;
+use crate::scenario::Scenario;
+use crate::scenario::TargetKind;
+use crate::sink::firehose::setup::Endpoint;
+use crate::sink::firehose::setup::FirehoseAddress;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
+use crate::sink::postgres::provision::SetupError;
 
 /// `loadgen clean`.
 pub(super) fn clean(scenario: &str, overrides: &Overrides) -> u8 {
@@ -25,6 +31,18 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
     let mut output = Output::default();
     let (mut is_nothing, mut has_kept) = (true, false);
     for target in 0..scenario.targets.len() {
+        if let Some(address) = place.endpoint(target) {
+            let (removed, kept) = clean_streams(&scenario, (target, address))?;
+            is_nothing &= removed.is_empty() && kept.is_empty();
+            has_kept |= !kept.is_empty();
+            for what in &removed {
+                output.say(&format!("removed {what}\n"));
+            }
+            for what in &kept {
+                complain(&format!("kept {what}"));
+            }
+            continue;
+        }
         let Some(address) = place.address(target).cloned() else { continue };
         let connect = connector(address, "loadgen/clean".to_owned());
         let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
@@ -40,4 +58,23 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
         output.say("nothing to clean\n");
     }
     Ok(output.end(if has_kept { 4 } else { 0 }))
+}
+
+/// Removes the streams of a target that loadgen has made. Returns what was removed, and what was kept
+/// and why. Where `create` is not said none was made.
+fn clean_streams(
+    scenario: &Scenario,
+    (target, address): (usize, &FirehoseAddress),
+) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    match &scenario.targets[target].kind {
+        TargetKind::Firehose(firehose) if firehose.create.is_some() => {}
+        _ => return Ok((Vec::new(), Vec::new())),
+    }
+    let streams = destinations_of(scenario, target);
+    let cleaned = async {
+        let endpoint = Endpoint::find(address).await?;
+        endpoint.clean(&streams).await
+    };
+    on_runtime(async { cleaned.await.map_err(|error| SetupError::Local(error.to_string())) })
+        .map_err(|error| Refusal::setup(&error))
 }

@@ -1,5 +1,7 @@
 //! The servers of a scenario, reached or started: where each target and domain is.
 
+mod firehose;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,9 +17,11 @@ use crate::embedded::Interrupt;
 use crate::embedded::Machine;
 use crate::embedded::Options;
 use crate::embedded::Progress;
+use crate::embedded::firehose::Firehose;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Feed;
+use crate::report::RunFolder;
 use crate::scenario::Brokers;
 use crate::scenario::Domain;
 use crate::scenario::KafkaTarget;
@@ -26,6 +30,7 @@ use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::Server;
 use crate::scenario::TargetKind;
+use crate::sink::firehose::setup::FirehoseAddress;
 use crate::sink::kafka::Cluster;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::control;
@@ -48,22 +53,33 @@ pub(super) struct Place {
     clusters: BTreeMap<usize, Cluster>,
     /// Brokers that live as long as this value.
     brokers: Vec<EmbeddedKafka>,
+    /// Firehose endpoints, by the number of their target.
+    endpoints: BTreeMap<usize, FirehoseAddress>,
+    /// Stand-ins for Firehose that live as long as this value.
+    stand_ins: Vec<Firehose>,
 }
 
 impl Place {
-    /// Starts embedded servers and reads the addresses of the others.
+    /// Starts embedded servers and reads the addresses of the others. What they leave goes into the run's
+    /// folder.
     pub(super) fn open(
         scenario: &Scenario,
-        run: &str,
+        folder: &RunFolder,
         (feed, stop): (&Feed, &Stop),
     ) -> Result<Self, Refusal> {
         let mut place = Self::default();
+        let run = folder.run();
         for (number, target) in scenario.targets.iter().enumerate() {
             let (address, pooler) = match &target.kind {
-                TargetKind::Discard => (None, None),
+                TargetKind::Discard | TargetKind::Elsewhere => (None, None),
                 TargetKind::Kafka(kafka) => {
-                    let topics = topics_of(scenario, number);
+                    let topics = destinations_of(scenario, number);
                     place.open_kafka((number, kafka), topics, run)?;
+                    (None, None)
+                }
+                TargetKind::Firehose(firehose) => {
+                    let streams = destinations_of(scenario, number);
+                    place.open_firehose((number, firehose), streams, (folder, feed))?;
                     (None, None)
                 }
                 TargetKind::Postgres(postgres) => match &postgres.server {
@@ -88,7 +104,10 @@ impl Place {
     /// Reads the addresses; a scenario with embedded servers has none to go back to.
     pub(super) fn find(scenario: &Scenario) -> Result<Self, Refusal> {
         let mut place = Self::default();
-        for target in &scenario.targets {
+        for (number, target) in scenario.targets.iter().enumerate() {
+            if let TargetKind::Firehose(firehose) = &target.kind {
+                place.find_firehose(number, firehose);
+            }
             place.addresses.push(match &target.kind {
                 TargetKind::Postgres(postgres) => match &postgres.server {
                     Server::At(url) => {
@@ -98,7 +117,10 @@ impl Place {
                     }
                     Server::Embedded(_) => None,
                 },
-                TargetKind::Discard | TargetKind::Kafka(_) => None,
+                TargetKind::Discard
+                | TargetKind::Kafka(_)
+                | TargetKind::Firehose(_)
+                | TargetKind::Elsewhere => None,
             });
         }
         Ok(place)
@@ -182,6 +204,9 @@ impl Place {
         if keep && !self.brokers.is_empty() {
             notes.push("the embedded Kafka broker ends with this process".to_owned());
         }
+        if keep && !self.stand_ins.is_empty() {
+            notes.push("the Firehose stand-in ends with this process; its objects stay".to_owned());
+        }
         for embedded in self.embedded {
             if keep {
                 notes.push(match embedded.keep() {
@@ -198,19 +223,19 @@ impl Place {
     }
 }
 
-/// The topics that the events of a run are sent to, on one target.
-pub(super) fn topics_of(scenario: &Scenario, target: usize) -> Vec<String> {
-    let TargetKind::Kafka(kafka) = &scenario.targets[target].kind else { return Vec::new() };
+/// The topics or streams that the events of a run are sent to, on one target.
+pub(super) fn destinations_of(scenario: &Scenario, target: usize) -> Vec<String> {
+    let kind = &scenario.targets[target].kind;
     let domains = scenario.domains.iter().filter(|domain| domain.target == target);
-    let mut topics: Vec<String> = domains
+    let mut all: Vec<String> = domains
         .flat_map(|domain| {
             let events = domain.schema.tables.iter().filter(|table| table.event.is_some());
-            events.map(|event| kafka.topic_of(&domain.schema.name, &event.name))
+            events.filter_map(|event| kind.destination_of(&domain.schema.name, &event.name))
         })
         .collect();
-    topics.sort();
-    topics.dedup();
-    topics
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// A server, and the pooler before it if there is one.

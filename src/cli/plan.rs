@@ -1,5 +1,6 @@
 //! `loadgen plan`: what a run would make and send. Touches nothing.
 
+mod bill;
 mod content;
 mod facts;
 mod load;
@@ -32,6 +33,8 @@ use crate::pace::whole;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
+use crate::scenario::Target;
+use crate::scenario::TargetKind;
 use crate::sink::postgres::size::Layout;
 use crate::sink::postgres::size::PAGE;
 use crate::units::format_duration;
@@ -122,6 +125,7 @@ fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
         tables,
     };
     outlook.warnings = warnings(&outlook);
+    outlook.warnings.extend(shortages(scenario, &outlook));
     outlook
 }
 
@@ -197,6 +201,7 @@ fn events(
             sent: sent.map(whole),
             event_bytes: whole(each),
             bytes: sent.map(|sent| whole(sent * each)),
+            bill: bill::bill(&scenario.targets[table.target].kind, sent, each),
         }
     });
     outlook.collect()
@@ -238,6 +243,16 @@ fn wal(
         run_bytes: run.map(whole),
         full_page_bytes_max: pages.sum::<Option<u64>>(),
     }
+}
+
+/// What streams of Firehose are too narrow for.
+fn shortages(scenario: &Scenario, outlook: &Outlook) -> Vec<String> {
+    let Some(length) = outlook.duration_ns else { return Vec::new() };
+    let shortage = |target: &Target| {
+        let TargetKind::Firehose(firehose) = &target.kind else { return None };
+        bill::shortage((&target.name, firehose), &outlook.events, length)
+    };
+    scenario.targets.iter().filter_map(shortage).collect()
 }
 
 /// What cannot carry the peak.

@@ -1,9 +1,11 @@
 //! What `run`, `seed` and `setup` have in common: the scenario read, the servers reached or started,
 //! everything made and seeded.
 
+mod away;
 mod books;
 mod fill;
 mod shards;
+mod streams;
 mod topics;
 mod others;
 mod sums;
@@ -111,7 +113,7 @@ pub(super) fn prepare(
     };
     let folder = make_folder(arguments.out.as_deref(), &label)?;
     feed.phase(Phase::SettingUp);
-    let place = Place::open(&scenario, folder.run(), (feed, stop)).inspect_err(|_| {
+    let place = Place::open(&scenario, &folder, (feed, stop)).inspect_err(|_| {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
         let _ = std::fs::remove_dir(folder.path());
     })?;
@@ -185,6 +187,9 @@ impl Prepared {
         if let Some(cluster) = self.place.cluster(target) {
             return self.make_topics(target, cluster, fresh.is_some());
         }
+        if let Some(address) = self.place.endpoint(target) {
+            return self.make_streams(target, address, fresh.is_some());
+        }
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);
         let connect = connector(address, self.application_name());
@@ -194,7 +199,7 @@ impl Prepared {
         let provisioner = provisioner.of_shard(self.shard);
         let Some(fresh) = fresh else {
             let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
-                .map_err(|e| Refusal::setup(&e))?;
+                .map_err(|error| away::refusal(&scenario, target, &error))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {
                 target: scenario.targets[target].name.clone(),
@@ -241,8 +246,10 @@ impl Prepared {
     fn write_manifest(&self, reference: &str) -> Result<(), Refusal> {
         let mut files =
             vec![SourceFile { path: reference.to_owned(), text: self.scenario.source.clone() }];
-        files.extend(self.scenario.domains.iter().map(|domain| SourceFile {
-            path: format!("schema {}", domain.schema.name),
+        // All copies of a domain have one schema.
+        let domains = self.scenario.domains.iter().filter(|domain| domain.copy.number == 0);
+        files.extend(domains.map(|domain| SourceFile {
+            path: format!("schema {}", domain.copy.of),
             text: domain.schema.source.clone(),
         }));
         let subject = Subject {

@@ -6,16 +6,23 @@ use std::time::Duration;
 
 use crate::cli::Refusal;
 use crate::cli::prepare::Prepared;
+use crate::cli::wait::on_runtime;
 use crate::engine::Finished;
 use crate::measure::EventCounts;
 use crate::measure::Feed;
+use crate::scenario::FirehoseTarget;
 use crate::scenario::TargetKind;
 use crate::sink::event::Publisher;
 use crate::sink::event::Traffic;
 use crate::sink::event::trace::Headers;
 use crate::sink::event::way::EventOptions;
 use crate::sink::event::way::topics;
+use crate::sink::firehose::FirehosePublisher;
+use crate::sink::firehose::Sending;
+use crate::sink::firehose::setup::Endpoint;
+use crate::sink::firehose::setup::FirehoseAddress;
 use crate::sink::kafka::KafkaPublisher;
+use crate::sink::postgres::provision::SetupError;
 
 /// How long the clients may take to take leave: what was to be waited for has been by then.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -31,13 +38,18 @@ impl Publishers {
     /// Makes the clients.
     pub(super) fn start(prepared: &Prepared, feed: &Feed) -> Result<Self, Refusal> {
         let mut all: BTreeMap<usize, Arc<dyn Publisher>> = BTreeMap::new();
-        for target in 0..prepared.scenario.targets.len() {
-            if let Some(cluster) = prepared.place.cluster(target) {
+        for (number, target) in prepared.scenario.targets.iter().enumerate() {
+            if let Some(cluster) = prepared.place.cluster(number) {
                 let made = KafkaPublisher::new(cluster, feed);
                 let publisher = made.map_err(|error| {
                     Refusal::setup(&format!("librdkafka does not take its settings: {error}"))
                 })?;
-                all.insert(target, Arc::new(publisher));
+                all.insert(number, Arc::new(publisher));
+            }
+            if let Some(address) = prepared.place.endpoint(number)
+                && let TargetKind::Firehose(firehose) = &target.kind
+            {
+                all.insert(number, Arc::new(firehose_publisher(firehose, address, feed)?));
             }
         }
         Ok(Self { all })
@@ -48,12 +60,16 @@ impl Publishers {
         let (scenario, world) = (&prepared.scenario, &prepared.world);
         let domain = &scenario.domains[number];
         let publisher = Arc::clone(self.all.get(&domain.target)?);
-        let TargetKind::Kafka(kafka) = &scenario.targets[domain.target].kind else { return None };
-        let run = kafka.has_headers.then(|| prepared.folder.run());
-        let topic = |event: &str| kafka.topic_of(&domain.schema.name, event);
+        let kind = &scenario.targets[domain.target].kind;
+        // What stands beside an event only Kafka knows.
+        let is_kafka = matches!(kind, TargetKind::Kafka(_));
+        let has_headers = matches!(kind, TargetKind::Kafka(kafka) if kafka.has_headers);
+        let run = has_headers.then(|| prepared.folder.run());
+        let name =
+            |event: &str| kind.destination_of(&domain.schema.name, event).unwrap_or_default();
         Some(EventOptions {
             publisher,
-            topics: topics(&world.catalog, number, topic),
+            topics: topics(&world.catalog, number, is_kafka, name),
             headers: Headers::new(run, &world.series),
         })
     }
@@ -67,6 +83,22 @@ impl Publishers {
         })
         .collect()
     }
+}
+
+/// A client of a Firehose endpoint.
+fn firehose_publisher(
+    target: &FirehoseTarget,
+    address: &FirehoseAddress,
+    feed: &Feed,
+) -> Result<FirehosePublisher, Refusal> {
+    let endpoint = on_runtime(async {
+        let found = Endpoint::find(address).await;
+        found.map_err(|error| SetupError::Local(error.to_string()))
+    });
+    let endpoint = endpoint.map_err(|error| Refusal::setup(&error))?;
+    FirehosePublisher::start(endpoint, &Sending::of(target), feed).map_err(|error| {
+        Refusal::setup(&format!("no client of Firehose could be started: {error}"))
+    })
 }
 
 /// What became of the events of a run, by target and destination.
@@ -83,13 +115,10 @@ pub(super) fn events(
         }
         let target = &prepared.scenario.targets[table.target];
         let domain = &prepared.scenario.domains[table.domain].schema.name;
-        let destination = match &target.kind {
-            TargetKind::Kafka(kafka) => kafka.topic_of(domain, &table.name),
-            TargetKind::Discard | TargetKind::Postgres(_) => table.name.clone(),
-        };
+        let destination = target.kind.destination_of(domain, &table.name);
         let counts = EventCounts {
             target: target.name.clone(),
-            destination,
+            destination: destination.unwrap_or_else(|| table.name.clone()),
             sent: rows.inserted + rows.failed + rows.unknown,
             acknowledged: rows.inserted,
             failed: rows.failed,
@@ -97,6 +126,7 @@ pub(super) fn events(
             bytes: rows.bytes,
             calls: 0,
             throttled: 0,
+            repeated: 0,
         };
         let is_same = |it: &&mut EventCounts| {
             (&it.target, &it.destination) == (&counts.target, &counts.destination)
@@ -116,6 +146,7 @@ pub(super) fn events(
         if let Some(counts) = all.iter_mut().find(is_its) {
             counts.calls += traffic.calls;
             counts.throttled += traffic.throttled;
+            counts.repeated += traffic.repeated;
         }
     }
     all

@@ -58,6 +58,9 @@ fn part(arguments: &SetupArguments, until: Until) -> u8 {
 fn closing(prepared: &Prepared, until: Until) -> String {
     let mut text = String::new();
     for (number, table) in prepared.world.catalog.tables.iter().enumerate() {
+        if prepared.scenario.is_external(&prepared.scenario.domains[table.domain]) {
+            continue;
+        }
         let name = format!("{}.{}.{}", prepared.database_of(table), table.namespace, table.name);
         // Writing to a string does not fail.
         let _ = match until {

@@ -99,8 +99,10 @@ fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
         }
         for claim in claims(&scenario) {
             let child = &sessions.children[&claim.child.domain];
-            let parent = &sessions.parents[&claim.parent.domain];
-            findings.push(source::judge(&claim, (child, parent)).await?);
+            findings.push(match sessions.parents.get(&claim.parent.domain) {
+                Some(parent) => source::judge(&claim, (child, parent)).await?,
+                None => source::pass_over(&claim, child).await?,
+            });
         }
         Ok(findings)
     });
@@ -110,7 +112,8 @@ fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
 /// An embedded server has gone with its run, unless it was kept.
 fn refuse_embedded(scenario: &Scenario, place: &Place) -> Result<(), Refusal> {
     let is_away = |target: usize| place.address(target).is_none();
-    match scenario.domains.iter().find(|domain| is_away(domain.target)) {
+    let mut own = scenario.domains.iter().filter(|domain| !scenario.is_external(domain));
+    match own.find(|domain| is_away(domain.target)) {
         None => Ok(()),
         Some(domain) => Err(Refusal::setup(&format!(
             "the domain `{}` is on an embedded server, or on none: there is nothing left to look at; \
@@ -199,7 +202,7 @@ fn counted(folder: &Path, scenario: &Scenario) -> Result<Counted, Refusal> {
             "it is of shard {shard}, which knows nothing of the others; add all up by `loadgen merge --out`"
         )));
     }
-    for domain in &scenario.domains {
+    for domain in scenario.domains.iter().filter(|domain| !scenario.is_external(domain)) {
         let mut tables = domain.schema.tables.iter();
         if let Some(table) = tables.find(|table| counted.of(scenario, domain, table).is_none()) {
             let (name, database) = (&table.name, &domain.database);
@@ -222,21 +225,39 @@ fn tell(findings: &[Finding], format: As) -> u8 {
         output.say(&format!("{all:#}\n"));
     } else {
         for finding in findings {
-            let word = if finding.holds() { "ok   " } else { "WRONG" };
+            let word = if !finding.holds() {
+                "WRONG"
+            } else if is_judged(finding) {
+                "ok   "
+            } else {
+                "-    "
+            };
             output.say(&format!("{word}  {}: {}\n", finding.claim, rows(finding)));
         }
-        let all = findings.len();
+        let all = findings.iter().filter(|finding| is_judged(finding)).count();
+        let rest = match findings.len() - all {
+            0 => String::new(),
+            some => format!(", {some} not judged"),
+        };
         output.say(&if wrong == 0 {
-            format!("{all} claims hold\n")
+            format!("{all} claims hold{rest}\n")
         } else {
-            format!("{wrong} of {all} claims do not hold\n")
+            format!("{wrong} of {all} claims do not hold{rest}\n")
         });
     }
     output.end(if wrong == 0 { 0 } else { WRONG })
 }
 
+/// Whether anything of it was judged, or there was nothing to judge.
+fn is_judged(finding: &Finding) -> bool {
+    finding.rows > 0 || finding.unjudged == 0
+}
+
 fn rows(finding: &Finding) -> String {
     let Finding { rows, wrong, unjudged, example, .. } = finding;
+    if !is_judged(finding) {
+        return format!("{unjudged} rows, not judged: what they name is gone, or elsewhere");
+    }
     let rest = match unjudged {
         0 => String::new(),
         some => format!(", {some} more cannot be judged"),

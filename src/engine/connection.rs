@@ -124,12 +124,13 @@ impl Connection {
             let spread = shared.job.spread(group);
             let all = shared.job.shard.lanes(world.lanes_of(group)).enumerate();
             let mine = all.filter(|(place, _)| place % spread == index).map(|(_, lane)| lane);
-            let before = lanes.len();
+            let mine: Vec<u32> = mine.collect();
+            for domain in world.domains_of(group) {
+                is_needed[domain] |= mine.iter().any(|lane| world.works_on(*lane, domain));
+            }
+            let mine = mine.into_iter();
             lanes
                 .extend(mine.map(|lane| LaneRun::new(world, Lane::new(world, group, lane), group)));
-            if lanes.len() > before {
-                world.domains_of(group).into_iter().for_each(|domain| is_needed[domain] = true);
-            }
         }
         let destinations = shared.job.destinations.iter().zip(is_needed);
         let routes = destinations.map(|(destination, is_needed)| {

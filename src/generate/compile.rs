@@ -35,6 +35,7 @@ use crate::schema::ColumnType;
 use crate::schema::order::parents_first;
 
 pub(super) mod actions;
+mod copies;
 pub(in crate::generate) mod fills;
 mod parts;
 mod typed;
@@ -76,6 +77,7 @@ impl World {
         });
         catalog.ranks = seeding::ranks(&tables);
         let groups = names.tables.groups();
+        let copies = scenario.domains.iter().map(|it| (it.copy.number, it.copy.count));
         Self {
             seed: scenario.seed,
             has_deletes,
@@ -85,6 +87,8 @@ impl World {
             groups,
             tables,
             actions,
+            firsts: copies::firsts(scenario, &names),
+            copies: copies.collect(),
             streams,
             follow_ups,
             series: scenario.series(),
@@ -190,6 +194,8 @@ fn table(
         stems: Vec::new(),
         proof: 0,
         lanes: names.tables.lanes((domain, number)),
+        offset: place.copy.number,
+        stride: place.copy.count,
         numbers_max: names.tables.numbers_max((domain, number)),
         history: place.history,
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
@@ -334,18 +340,9 @@ fn streams(scenario: &Scenario, names: &Names<'_>) -> Vec<Stream> {
     let load = &scenario.load;
     load.streams
         .iter()
-        .map(|stream| {
-            let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
-            let mut sum = 0.0;
-            let mix = stream.mix.iter().map(|entry| {
-                sum += entry.weight;
-                let action = names.action(entry.domain, entry.action);
-                (u16::try_from(action).unwrap_or(u16::MAX), sum / total)
-            });
-            Stream {
-                mix: mix.collect(),
-                plan: Plan::new(&stream.pacing, load.warmup, stream.limit),
-            }
+        .map(|stream| Stream {
+            mixes: copies::mixes(scenario, names, &stream.mix),
+            plan: Plan::new(&stream.pacing, load.warmup, stream.limit),
         })
         .collect()
 }

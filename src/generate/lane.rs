@@ -264,7 +264,10 @@ impl Lane {
     }
 
     fn mix(&self, stream: u16, draw: &mut Draw) -> u16 {
-        let mix = &self.world.streams[usize::from(stream)].mix;
+        let mix = match self.world.streams[usize::from(stream)].mixes.as_slice() {
+            [only] => only,
+            several => &several[self.index as usize % several.len()],
+        };
         let unit = draw.unit();
         let found = mix.iter().find(|(_, share)| unit < *share).or(mix.last());
         found.map_or(0, |(action, _)| *action)

@@ -38,6 +38,10 @@ pub struct World {
     pub(super) tables: Vec<Table>,
     /// All actions of all domains, and behind them one plain insert for each table (fall-backs).
     pub(super) actions: Vec<Action>,
+    /// By action: the same one of the first copy of its domain; itself where there are no copies.
+    pub(super) firsts: Vec<u16>,
+    /// By domain: which of several copies it is, and how many there are.
+    pub(super) copies: Vec<(u32, u32)>,
     /// In the order of the scenario.
     pub(super) streams: Vec<Stream>,
     /// What follows in the streams: the stream, and the number of the action. Each is a series behind
@@ -62,6 +66,10 @@ pub(super) struct Table {
     pub(super) history: Option<History>,
     /// To how many lanes its rows are dealt.
     pub(super) lanes: u32,
+    /// Its lanes are the lane of this number and every `stride`-th after it: 0 and 1, unless its domain is
+    /// one of several copies.
+    pub(super) offset: u32,
+    pub(super) stride: u32,
     /// Numbers that rows of others have: ours begin behind them.
     pub(super) taken: u64,
     /// Numbers that a run may use, from 0 on.
@@ -224,8 +232,9 @@ pub(super) struct Then {
 pub(super) struct Stream {
     /// Its slots and when they are due.
     pub(super) plan: Plan,
-    /// Actions with cumulated shares; the last is 1.
-    pub(super) mix: Vec<(u16, f64)>,
+    /// Actions with cumulated shares; the last is 1. Where there are copies of a domain, lanes differ in
+    /// which of them they work on: lane n has mix n modulo their number.
+    pub(super) mixes: Vec<Vec<(u16, f64)>>,
 }
 
 impl World {
@@ -236,14 +245,20 @@ impl World {
 
     /// How many seeded rows of a table a lane has.
     pub(super) fn seeded_in_lane(&self, table: TableId, lane: u32) -> u64 {
-        let Table { seeded, lanes, .. } = *self.table(table);
-        let (lane, lanes) = (u64::from(lane), u64::from(lanes));
+        let Table { seeded, lanes, offset, stride, .. } = *self.table(table);
+        if lane % stride != offset {
+            return 0;
+        }
+        let (lane, lanes) = (u64::from(lane / stride), u64::from(lanes));
         if seeded > lane { (seeded - lane).div_ceil(lanes) } else { 0 }
     }
 
     /// The run-wide number of row `index` of a lane: unique in its table.
     pub(super) fn ordinal(&self, table: TableId, lane: u32, index: u64) -> u64 {
-        index * u64::from(self.table(table).lanes) + u64::from(lane)
+        let Table { lanes, stride, .. } = *self.table(table);
+        // A division for each row is saved where there are no copies.
+        let lane = if stride == 1 { lane } else { lane / stride };
+        index * u64::from(lanes) + u64::from(lane)
     }
 
     /// What a row's unique values are made from: its run-wide number, behind those that are taken.
@@ -259,7 +274,8 @@ impl World {
 
     /// The lane a row lives in.
     pub(super) fn lane_of(&self, table: TableId, ordinal: u64) -> u32 {
-        u32::try_from(ordinal % u64::from(self.table(table).lanes)).unwrap_or(0)
+        let Table { lanes, offset, stride, .. } = *self.table(table);
+        u32::try_from(ordinal % u64::from(lanes)).unwrap_or(0) * stride + offset
     }
 
     /// How many lanes a group of streams has: the scenario's, or one for each session.
@@ -275,6 +291,17 @@ impl World {
         group.map_or(self.lanes, |group| self.lanes_of(group))
     }
 
+    /// How many copies there are of a domain.
+    pub fn copies_of(&self, domain: usize) -> usize {
+        self.copies[domain].1 as usize
+    }
+
+    /// Whether a lane works on a domain, if its group does.
+    pub fn works_on(&self, lane: u32, domain: usize) -> bool {
+        let (number, count) = self.copies[domain];
+        lane % count == number
+    }
+
     #[inline]
     pub(super) fn table(&self, id: TableId) -> &Table {
         &self.tables[usize::from(id.0)]
@@ -287,8 +314,9 @@ impl World {
         usize::from(followed.map_or(series, |(stream, _)| *stream))
     }
 
-    /// The series of an action that follows others of a stream.
+    /// The series of an action that follows others of a stream: the same for all copies of a domain.
     pub(super) fn series_of(&self, stream: usize, action: u16) -> Option<u16> {
+        let action = self.firsts.get(usize::from(action)).copied().unwrap_or(action);
         let is_it = |it: &(u16, u16)| usize::from(it.0) == stream && it.1 == action;
         let number = self.follow_ups.iter().position(is_it)?;
         u16::try_from(self.streams.len() + number).ok()
@@ -335,7 +363,7 @@ pub(super) fn actions_of<'a>(
     follow_ups: &'a [(u16, u16)],
     stream: usize,
 ) -> impl Iterator<Item = &'a Action> {
-    let mixed = streams[stream].mix.iter().map(|(action, _)| *action);
+    let mixed = streams[stream].mixes.iter().flatten().map(|(action, _)| *action);
     let following = follow_ups.iter().filter(move |it| usize::from(it.0) == stream);
     mixed.chain(following.map(|it| it.1)).map(|action| &actions[usize::from(action)])
 }

@@ -164,8 +164,10 @@ pub struct EventCounts {
     pub bytes: u64,
     /// Requests that the service answered.
     pub calls: u64,
-    /// Requests that it refused because there were too many.
+    /// Requests, or records of them, that it refused because there were too many.
     pub throttled: u64,
+    /// Events that were sent again after a request whose fate is unknown: so many may be there twice.
+    pub repeated: u64,
 }
 
 impl EventCounts {
@@ -178,6 +180,18 @@ impl EventCounts {
         self.bytes += other.bytes;
         self.calls += other.calls;
         self.throttled += other.throttled;
+        self.repeated += other.repeated;
+    }
+
+    /// That the service was slower than what was due, in words.
+    pub(super) fn slowed(&self) -> Option<String> {
+        let Self { target, destination, throttled, .. } = self;
+        (*throttled > 0).then(|| {
+            format!(
+                "`{destination}` on `{target}` was throttled: {throttled} requests or records were refused \
+                 because there were too many, and sent again later"
+            )
+        })
     }
 }
 

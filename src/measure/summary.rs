@@ -65,7 +65,8 @@ pub struct Summary {
     pub bound: Bound,
     /// Why that is said.
     pub bound_because: Vec<String>,
-    /// Where loadgen itself was late or short of processors for a moment: the run is valid.
+    /// Where loadgen itself was late or short of processors for a moment, or a service took less than
+    /// was due: the run is valid.
     pub degraded_because: Vec<String>,
     /// When it began: UTC, RFC 3339.
     pub started: String,
@@ -243,7 +244,9 @@ impl Summary {
             invalid_because.extend(reasons.map(|it| format!("the generator was the limit: {it}")));
         }
         let degraded = gates.iter().filter(|gate| gate.state == GateState::Degraded);
-        let degraded_because = degraded.map(|gate| gate.message.clone()).collect();
+        let degraded = degraded.map(|gate| gate.message.clone());
+        let slowed = facts.events.iter().filter_map(EventCounts::slowed);
+        let degraded_because = degraded.chain(slowed).collect();
         let findings = facts.findings;
         invalid_because.extend(findings.iter().flat_map(|it| it.invalid_because.iter().cloned()));
         let whole = Whole {

@@ -39,6 +39,9 @@ pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
 const FILES: [&str; 7] = [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS];
 
+/// The folder with what a stand-in for Firehose delivered; further ones have a number behind it.
+const OBJECTS: &str = "firehose";
+
 /// Readable by its owner only.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -114,6 +117,13 @@ impl RunFolder {
                 _ => {}
             }
         }
+        for number in 0.. {
+            match fs::remove_dir_all(path.join(objects(number))) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(failed(error)),
+            }
+        }
         let run = format!("{}-{}", plain(scenario), at.format("%Y%m%dT%H%M%SZ"));
         Ok(RunFolder { path: path.to_owned(), run, started: rfc3339(at) })
     }
@@ -126,6 +136,11 @@ impl RunFolder {
     /// The run's name: plain letters, digits and `.`, `_`, `-`.
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// Where the n-th stand-in for Firehose puts its objects.
+    pub fn objects(&self, number: usize) -> PathBuf {
+        self.path.join(objects(number))
     }
 
     /// When it began: UTC, RFC 3339.
@@ -206,6 +221,13 @@ impl RunFolder {
     }
 }
 
+fn objects(number: usize) -> String {
+    match number {
+        0 => OBJECTS.to_owned(),
+        number => format!("{OBJECTS}-{}", number + 1),
+    }
+}
+
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -259,8 +281,10 @@ fn shown(path: &Path) -> String {
 }
 /// Whether a folder holds nothing but what a run leaves that was killed before it wrote its manifest.
 fn holds_only_ours(path: &Path) -> bool {
-    let is_ours =
-        |name: &str| FILES.iter().any(|file| name == *file || name == format!(".{file}.part"));
+    let is_ours = |name: &str| {
+        name.strip_prefix(OBJECTS).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            || FILES.iter().any(|file| name == *file || name == format!(".{file}.part"))
+    };
     fs::read_dir(path).is_ok_and(|entries| {
         entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_ours))
     })

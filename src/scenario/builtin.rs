@@ -4,6 +4,8 @@
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
+    ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
+    ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-history", include_str!("../../scenarios/orders-history.yaml")),
@@ -14,9 +16,14 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("orders-sessions", include_str!("../../scenarios/orders-sessions.yaml")),
     ("orders-spikes", include_str!("../../scenarios/orders-spikes.yaml")),
     ("quickstart", include_str!("../../scenarios/quickstart.yaml")),
+    ("reviews-under-spikes", include_str!("../../scenarios/reviews-under-spikes.yaml")),
     ("seed-orders", include_str!("../../scenarios/seed-orders.yaml")),
+    ("tenants", include_str!("../../scenarios/tenants.yaml")),
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
+    ("web-events-firehose", include_str!("../../scenarios/web-events-firehose.yaml")),
     ("web-events-kafka", include_str!("../../scenarios/web-events-kafka.yaml")),
+    ("yelp-day", include_str!("../../scenarios/yelp-day.yaml")),
+    ("yelp-seed", include_str!("../../scenarios/yelp-seed.yaml")),
     ("yelp-small", include_str!("../../scenarios/yelp-small.yaml")),
 ];
 
@@ -26,6 +33,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("checkin", include_str!("../../schemas/checkin.yaml")),
     ("evaluations", include_str!("../../schemas/evaluations.yaml")),
     ("fills", include_str!("../../schemas/fills.yaml")),
+    ("hot_reviews", include_str!("../../schemas/hot_reviews.yaml")),
     ("orders", include_str!("../../schemas/orders.yaml")),
     ("orders_original", include_str!("../../schemas/orders_original.yaml")),
     ("stock", include_str!("../../schemas/stock.yaml")),

@@ -3,7 +3,10 @@
 mod arrival;
 mod batch;
 mod content;
+mod copies;
 mod domain;
+mod external;
+mod firehose;
 mod group;
 mod history;
 mod kafka;
@@ -31,6 +34,9 @@ use crate::scenario::Overrides;
 use crate::scenario::Precision;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
+use crate::scenario::Target;
+use crate::scenario::TargetKind;
+use crate::scenario::check::copies::Spread;
 use crate::scenario::check::scale::Scale;
 use crate::scenario::file::CdcFile;
 use crate::scenario::file::LoadFile;
@@ -68,17 +74,18 @@ pub(super) fn check(
     let start = start(file, problems);
     let allow_remote = file.allow_remote.0 == Some(true) || overrides.allow_remote;
     let targets = target::targets(file, overrides, allow_remote, problems);
-    let (domains, schemas) = domain::domains(file, schemas, &targets, problems);
-    let whole: Vec<&Checked> = schemas.iter().flatten().collect();
+    let spread = Spread::of(file, schemas, problems);
+    let (domains, spread) = domain::domains(spread, &targets, problems);
+    let whole: Vec<&Checked> = spread.schemas.iter().flatten().collect();
     // A domain that could not be read may be the one that a reference means.
-    relations(&whole, whole.len() == file.domains.value.0.len(), problems);
+    relations(&whole, whole.len() == spread.copies.len(), problems);
     let load_file = file.load.0.as_ref()?;
     let seed = file.seed.0.as_ref().and_then(|seed| seed.as_ref()).map(|seed| seed.value);
     let seed = overrides.seed.or(seed).unwrap_or(SEED);
     let scale = Scale::of(overrides);
     let context = stream::Context {
         file,
-        schemas: &schemas,
+        spread: &spread,
         scenario: reference,
         seed,
         scale,
@@ -105,14 +112,24 @@ pub(super) fn check(
     };
     let parts = (scenario.targets.as_slice(), scenario.domains.as_slice());
     scenario.observers = observe::observers(file, parts, overrides, problems);
+    elsewhere(&mut scenario);
     scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
         group::check(&scenario, file, problems);
-        content::check(&scenario, file, &whole, problems);
+        content::check(&scenario, &spread.file, &whole, problems);
     }
     scenario.hash = hash(&scenario, &contents);
     Some(scenario)
+}
+
+/// External domains are on a target of their own, which no file names.
+fn elsewhere(scenario: &mut Scenario) {
+    let number = scenario.targets.len();
+    if scenario.domains.iter().any(|domain| domain.target == number) {
+        let name = "elsewhere".to_owned();
+        scenario.targets.push(Target { name, kind: TargetKind::Elsewhere });
+    }
 }
 
 /// The name becomes part of a folder's name.

@@ -1,5 +1,6 @@
 //! A scenario as it is written in YAML.
 
+mod firehose;
 mod history;
 mod judge;
 mod kafka;
@@ -15,6 +16,10 @@ use crate::yaml::Kept;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(super) use firehose::CreateFile;
+pub(super) use firehose::FirehoseFile;
+pub(super) use firehose::LimitsFile;
+pub(super) use firehose::StandInFile;
 pub(super) use history::HistoryFile;
 pub(super) use judge::BreachActionFile;
 pub(super) use judge::NoDataFile;
@@ -93,6 +98,8 @@ pub(super) enum TargetFile {
     Postgres(Box<PostgresFile>),
     /// A Kafka cluster.
     Kafka(Box<KafkaFile>),
+    /// Amazon Data Firehose, or a stand-in for it.
+    Firehose(Box<Spanned<ScalarOr<FirehoseFile>>>),
     /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }
@@ -151,8 +158,8 @@ pub(super) enum ProvisionFile {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DomainFile {
-    /// The target, by its name.
-    pub(super) on: Spanned<String>,
+    /// The target, by its name: needed, unless the domain is `external`.
+    pub(super) on: Option<Spanned<String>>,
     /// The schema's file, from the scenario's folder; looked for by the domain's name unless set.
     pub(super) schema: Option<Spanned<String>>,
     /// The schema's own unless set.
@@ -170,6 +177,22 @@ pub(super) struct DomainFile {
     /// The names of its roles, which are made with `provision: databases` only.
     #[serde(default)]
     pub(super) roles: RolesFile,
+    /// So many domains are made from this one, 1 to 256: `shop_1`, `shop_2` and so on, each with its
+    /// database, logins and rows. `lanes` are dealt to them evenly. One that has no number unless set.
+    pub(super) copies: Option<Spanned<u32>>,
+    /// Its rows are kept elsewhere: others refer to them, and nothing is done to them.
+    pub(super) external: Option<Spanned<ExternalFile>>,
+}
+
+/// Which rows of a domain are kept elsewhere: one of the two words. Their keys are those that the domain
+/// would make of them in its place among the domains, with the scenario's seed.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExternalFile {
+    /// So many of each of its tables, `250k`.
+    pub(super) rows: Option<Spanned<String>>,
+    /// So many times the `rows` that the schema says of each table.
+    pub(super) scale: Option<Spanned<f64>>,
 }
 
 /// The names of a domain's roles; `{domain}` stands for the domain's name.

@@ -14,7 +14,7 @@ pub(crate) const HOPS_MAX: u64 = (1 << 10) - 1;
 pub struct FollowUp {
     /// Index into [`crate::scenario::Load::streams`].
     pub stream: usize,
-    /// Index into [`Scenario::domains`].
+    /// Index into [`Scenario::domains`]; of several copies, the first stands for all.
     pub domain: usize,
     /// Index into the schema's actions.
     pub action: usize,
@@ -29,13 +29,14 @@ impl Scenario {
         let mut all: Vec<FollowUp> = Vec::new();
         for (stream, each) in self.load.streams.iter().enumerate() {
             for entry in &each.mix {
+                let domain = self.first_copy(entry.domain);
                 for action in self.following(entry) {
                     let is_known = |it: &FollowUp| {
-                        (it.stream, it.domain, it.action) == (stream, entry.domain, action)
+                        (it.stream, it.domain, it.action) == (stream, domain, action)
                     };
                     if !all.iter().any(is_known) {
                         let name = String::new();
-                        all.push(FollowUp { stream, domain: entry.domain, action, name });
+                        all.push(FollowUp { stream, domain, action, name });
                     }
                 }
             }
@@ -56,7 +57,7 @@ impl Scenario {
         let is_namesake =
             |it: &&FollowUp| it.stream == stream && it.domain != domain && named(it) == action;
         match all.iter().find(is_namesake) {
-            Some(_) => format!("{stream_name}/{}.{action}", schema.name),
+            Some(_) => format!("{stream_name}/{}.{action}", self.domains[domain].copy.of),
             None => format!("{stream_name}/{action}"),
         }
     }

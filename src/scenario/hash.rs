@@ -11,6 +11,7 @@ use crate::pace::Line;
 use crate::pace::Pacing;
 use crate::pace::Segment;
 use crate::pace::Stretch;
+use crate::scenario::Copy;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
@@ -36,6 +37,9 @@ pub(super) fn hash(scenario: &Scenario, contents: &[Content]) -> String {
     };
     for domain in &scenario.domains {
         write_domain(&mut text, domain);
+        if scenario.is_external(domain) {
+            text.push_str("external\n");
+        }
     }
     // Every slot is due after the warm-up, and so are the times in the data.
     let _ = writeln!(text, "warmup {}", scenario.load.warmup.as_nanos());
@@ -63,6 +67,10 @@ pub(super) fn hash(scenario: &Scenario, contents: &[Content]) -> String {
 
 fn write_domain(text: &mut String, domain: &Domain) {
     let _ = writeln!(text, "domain {:?} {}", domain.schema.name, domain.schema.content);
+    let Copy { number, count, .. } = domain.copy;
+    if count > 1 {
+        let _ = writeln!(text, "copy {number} of {count}");
+    }
     for (table, rows) in domain.schema.tables.iter().zip(&domain.rows) {
         let _ = writeln!(text, "rows {:?} {rows}", table.name);
     }

@@ -5,6 +5,7 @@ mod links;
 use std::collections::BTreeSet;
 
 use crate::pace::Sessions;
+use crate::scenario::Copy;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
 use crate::schema::Otherwise;
@@ -146,10 +147,22 @@ impl<'a> Tables<'a> {
         reached
     }
 
-    /// To how many lanes the rows of a table are dealt: to those of the sessions that work on them,
-    /// or else to the scenario's.
+    /// To how many lanes the rows of a table are dealt: to those that work on it; of a copy's table, to
+    /// the copy's own among them.
     pub(crate) fn lanes(&self, at: At) -> u32 {
+        let Copy { number, count, .. } = self.scenario.domains[at.0].copy;
+        self.all_lanes(at).saturating_sub(number).div_ceil(count).max(1)
+    }
+
+    /// How many lanes work on a table, or on that of another copy: those of the sessions that do, or else
+    /// the scenario's.
+    pub(crate) fn all_lanes(&self, at: At) -> u32 {
         self.sessions(at).map_or(self.scenario.lanes, Sessions::most)
+    }
+
+    /// Whether it is sessions that work on a table.
+    pub(crate) fn has_sessions(&self, at: At) -> bool {
+        self.sessions(at).is_some()
     }
 
     /// What decides that, as a scenario writes it.

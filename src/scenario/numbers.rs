@@ -62,7 +62,7 @@ impl Tables<'_> {
                 Some(whole(length.as_secs_f64() * UNLIMITED_RATE))
             }
         };
-        let slots = real(slots.unwrap_or(0).div_ceil(u64::from(self.lanes(at))));
+        let slots = real(slots.unwrap_or(0).div_ceil(u64::from(self.all_lanes(at))));
         let variance = (births.square - births.mean * births.mean).max(0.0);
         let margin = (2.0 * CERTAINTY * slots * variance).sqrt() + births.most * CERTAINTY / 1.5;
         whole((slots * births.mean + margin).min(slots * births.most).ceil())
@@ -70,6 +70,8 @@ impl Tables<'_> {
 
     fn births(&self, stream: &Stream, at: At) -> Births {
         let total: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
+        // In the lanes of a copy, its actions have the weight of all copies'.
+        let copies = f64::from(self.scenario.domains[at.0].copy.count);
         let mut births = Births::default();
         for entry in stream.mix.iter().filter(|entry| entry.domain == at.0) {
             let actions = &self.scenario.domains[at.0].schema.actions;
@@ -82,8 +84,8 @@ impl Tables<'_> {
             let made = |action: &usize| made_by(&actions[*action], at.1) * times(*action);
             let rows = real(all.iter().map(made).sum());
             births.most = births.most.max(rows);
-            births.mean += entry.weight / total * rows;
-            births.square += entry.weight / total * rows * rows;
+            births.mean += entry.weight * copies / total * rows;
+            births.square += entry.weight * copies / total * rows * rows;
         }
         births
     }

@@ -53,6 +53,8 @@ pub(crate) struct Checked {
     pub(crate) file: SchemaFile,
     /// The types of each table's columns, where they could be read.
     pub(crate) kinds: Vec<Vec<Option<ColumnType>>>,
+    /// Whether others refer to its rows, and nobody makes them here.
+    pub(crate) is_external: bool,
 }
 
 impl Checked {
@@ -142,5 +144,5 @@ pub(crate) fn check(
     let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
     follow::all(&file, &mut schema, problems);
     lines::load(&mut schema, beside, problems);
-    Some(Checked { schema, file, kinds })
+    Some(Checked { schema, file, kinds, is_external: false })
 }

@@ -61,7 +61,7 @@ pub(crate) struct SchemaFile {
     pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,
     /// The tables, by name, in any order.
     pub(crate) tables: Spanned<Entries<TableFile>>,
-    /// The events, by name: what is sent to Kafka, and stored by nobody.
+    /// The events, by name: what is sent to Kafka or Firehose, and stored by nobody.
     #[serde(default)]
     pub(crate) events: Kept<Entries<EventFile>>,
     /// What happens, by name: the steps of an action, in order. They commit together.

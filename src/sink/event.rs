@@ -85,6 +85,8 @@ pub(crate) struct Traffic {
     pub(crate) calls: u64,
     /// Requests, or records of them, that the service refused because there were too many.
     pub(crate) throttled: u64,
+    /// Events that were sent again after a call whose fate is unknown: so many may be there twice.
+    pub(crate) repeated: u64,
 }
 
 /// Where deliveries are left for a connection: by the client's threads, picked up by the worker's.

@@ -1,4 +1,7 @@
-//! The Firehose stand-in, as other programs meet it: over HTTP, in the service's own protocol.
+//! The Firehose stand-in, as other programs meet it: over HTTP, in the service's own protocol; and in
+//! `sending`, events of runs on their way to it.
+
+mod sending;
 
 use std::path::Path;
 
@@ -173,11 +176,20 @@ fn streams_are_listed_and_deleted_and_keep_their_counts() {
 
     stub.put("b", &lines(0..3)).unwrap();
     let name = json!({ "DeliveryStreamName": "b" });
+    let (_, tags) = stub.call("ListTagsForDeliveryStream", &name).unwrap();
+    assert_eq!(tags, json!({ "Tags": [], "HasMoreTags": false }));
     assert_eq!(stub.call("DeleteDeliveryStream", &name).unwrap(), (200, json!({})));
     let gone = stub.call("DescribeDeliveryStream", &name);
     assert_eq!(error(gone), (400, "ResourceNotFoundException".to_owned()));
     let gone = stub.put("b", &lines(3..4));
     assert_eq!(error(gone), (400, "ResourceNotFoundException".to_owned()));
+    let tags = json!([{ "Key": "team", "Value": "clicks" }]);
+    let mut tagged = stream("d", &json!({}));
+    tagged["Tags"] = tags.clone();
+    stub.call("CreateDeliveryStream", &tagged).unwrap();
+    let d = json!({ "DeliveryStreamName": "d" });
+    let (_, told) = stub.call("ListTagsForDeliveryStream", &d).unwrap();
+    assert_eq!(told["Tags"], tags);
     let (delivered, counts) = stub.stop();
     assert_eq!(delivered.len(), 3, "what it had is delivered");
     assert_eq!(counts["streams"]["b"]["records_stored"], 3);

@@ -74,6 +74,58 @@ fn four_domains_name_rows_of_each_other_and_nothing_is_amiss() {
     assert!(hot > 4.0, "some places have many reviews: {hot} times the mean");
 }
 
+/// All that happens in a day arrives at whoever captures it: as many inserts, updates and deletes of each
+/// table as the run has counted.
+#[test]
+fn every_change_of_a_day_is_captured() {
+    let mut place = Place::new(&DOMAINS);
+    place.set("thresholds=[]");
+    place.set("load.warmup=500ms");
+    for domain in DOMAINS {
+        place.set(&format!("domains.{domain}.scale=0.0005"));
+    }
+    let day = ["--time-scale", "20"];
+    place.must(&[&["seed", "@yelp-day"][..], &day].concat());
+    let slot = |domain: &str| place.database(domain);
+    for domain in DOMAINS {
+        let sql = "SELECT slot_name FROM pg_create_logical_replication_slot('NAME', 'pgoutput')";
+        place.query(domain, &sql.replace("NAME", &slot(domain)));
+    }
+    place.must(&[&["run", "@yelp-day", "--out", "run"][..], &day].concat());
+    let summary = place.summary("run");
+    place.assert_counted(&summary);
+    let mut kinds = [0, 0, 0];
+    for domain in DOMAINS {
+        // The number of the relation is that of the table.
+        let sql = "SELECT (get_byte(data, 1) * 16777216::bigint + get_byte(data, 2) * 65536 \
+                           + get_byte(data, 3) * 256 + get_byte(data, 4))::oid::regclass::text, \
+                          chr(get_byte(data, 0)), count(*) \
+                   FROM pg_logical_slot_get_binary_changes('NAME', NULL, NULL, \
+                       'proto_version', '1', 'publication_names', 'debezium') \
+                   WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D') GROUP BY 1, 2";
+        let mut seen: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for row in place.query(domain, &sql.replace("NAME", &slot(domain))) {
+            seen.insert((row[0].clone(), row[1].clone()), row[2].parse().unwrap());
+        }
+        let drop = format!("SELECT pg_drop_replication_slot('{}')", slot(domain));
+        place.query(domain, &drop);
+        let tables = summary["tables"].as_array().unwrap().iter();
+        for table in tables.filter(|table| table["database"] == place.database(domain)) {
+            let name = table["table"].as_str().unwrap().trim_start_matches("public.");
+            for (at, (kind, word)) in
+                [("I", "inserted"), ("U", "updated"), ("D", "deleted")].into_iter().enumerate()
+            {
+                let came = seen.remove(&(name.to_owned(), kind.to_owned())).unwrap_or(0);
+                assert_eq!(table[word], came, "{word}: {table}");
+                kinds[at] += came;
+            }
+        }
+        seen.retain(|(table, _), _| !table.starts_with("debezium"));
+        assert!(seen.is_empty(), "{domain}: {seen:?}");
+    }
+    assert!(kinds.iter().all(|count| *count > 20), "{kinds:?}");
+}
+
 /// By our own reading of the hours, apart from what made the times.
 fn check_ins_lie_in_opening_hours(place: &Place<'_>) {
     let minutes = |text: &str| {

@@ -100,6 +100,19 @@ pub(super) struct EventOutlook {
     /// One event, with its key.
     pub(super) event_bytes: u64,
     pub(super) bytes: Option<u64>,
+    /// What the service would bill, if it is one that bills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bill: Option<BillOutlook>,
+}
+
+/// What Amazon Data Firehose would bill.
+#[derive(Debug, Serialize)]
+pub(super) struct BillOutlook {
+    pub(super) records: u64,
+    /// Each record rounded up to 5 KiB.
+    pub(super) bytes: u64,
+    pub(super) dollars: f64,
+    pub(super) dollars_per_gib: f64,
 }
 
 /// The write-ahead log.

@@ -72,11 +72,13 @@ fn scaled(part: u64, all: u64, seen: u64) -> u64 {
 
 fn actions(scenario: &Scenario, stream: &Stream, slots: Option<u64>) -> Vec<ActionOutlook> {
     let sum: f64 = stream.mix.iter().map(|entry| entry.weight).sum();
-    let entries = stream.mix.iter().map(|entry| {
-        let schema = &scenario.domains[entry.domain].schema;
-        let share = entry.weight / sum;
+    // Copies of a domain are told of as one.
+    let firsts = stream.mix.iter().filter(|entry| scenario.domains[entry.domain].copy.number == 0);
+    let entries = firsts.map(|entry| {
+        let domain = &scenario.domains[entry.domain];
+        let share = entry.weight * f64::from(domain.copy.count) / sum;
         ActionOutlook {
-            action: format!("{}.{}", schema.name, schema.actions[entry.action].name),
+            action: format!("{}.{}", domain.copy.of, domain.schema.actions[entry.action].name),
             share,
             slots: slots.map(|slots| whole((real(slots) * share).round())),
         }

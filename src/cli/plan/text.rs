@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cli::plan::facts::BillOutlook;
 use crate::cli::plan::facts::Creates;
 use crate::cli::plan::facts::EventOutlook;
 use crate::cli::plan::facts::Outlook;
@@ -187,7 +188,7 @@ fn tables(outlook: &Outlook) -> Vec<Vec<String>> {
 
 fn events(outlook: &Outlook) -> Vec<Vec<String>> {
     let mut rows = vec![["event", "sent", "each", "in all"].map(str::to_owned).to_vec()];
-    for EventOutlook { target, event, sent, event_bytes, bytes } in &outlook.events {
+    for EventOutlook { target, event, sent, event_bytes, bytes, .. } in &outlook.events {
         let all = bytes.map_or_else(|| "?".to_owned(), format_bytes);
         rows.push(vec![
             format!("{target}: {event}"),
@@ -229,7 +230,19 @@ fn notes(outlook: &Outlook) -> Vec<String> {
             ));
         }
     }
+    lines.extend(outlook.events.iter().filter_map(bill));
     lines
+}
+
+/// What the service would bill for an event.
+fn bill(EventOutlook { event, bill, .. }: &EventOutlook) -> Option<String> {
+    let BillOutlook { records, bytes, dollars, dollars_per_gib } = bill.as_ref()?;
+    Some(format!(
+        "  Amazon Data Firehose would bill {event}, about: {} records, each rounded up to 5 KiB, {}: \
+         ${dollars:.4} at ${dollars_per_gib} for each GiB",
+        exact(*records),
+        format_bytes(*bytes),
+    ))
 }
 
 fn makes(creates: &Creates) -> Vec<String> {

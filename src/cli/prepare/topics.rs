@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::Refusal;
-use crate::cli::place::topics_of;
+use crate::cli::place::destinations_of;
 use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime_within;
 use crate::scenario::TargetKind;
@@ -23,7 +23,7 @@ impl Prepared {
         is_to_make: bool,
     ) -> Result<(), Refusal> {
         let TargetKind::Kafka(kafka) = &self.scenario.targets[target].kind else { return Ok(()) };
-        let wanted = topics_of(&self.scenario, target);
+        let wanted = destinations_of(&self.scenario, target);
         let found = topics::look(cluster).map_err(|error| Refusal::setup(&error))?;
         let missing = topics::missing(kafka, (cluster, &found), &wanted);
         let missing = missing.map_err(|error| Refusal::setup(&error))?;

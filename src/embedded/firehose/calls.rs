@@ -21,6 +21,10 @@ use crate::embedded::firehose::stream::Stream;
 /// Streams at most; each may have a file open. As many deleted ones keep their counts.
 const STREAMS_MAX: usize = 50;
 
+/// Tags of a stream, and bytes of the key of one.
+const TAGS_MAX: usize = 50;
+const TAG_BYTES_MAX: usize = 128;
+
 /// The operations that it knows, each as the header `X-Amz-Target` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -28,6 +32,7 @@ pub(super) enum Operation {
     Describe,
     Delete,
     List,
+    ListTags,
     PutRecord,
     PutRecordBatch,
 }
@@ -40,6 +45,7 @@ impl Operation {
             "DescribeDeliveryStream" => Self::Describe,
             "DeleteDeliveryStream" => Self::Delete,
             "ListDeliveryStreams" => Self::List,
+            "ListTagsForDeliveryStream" => Self::ListTags,
             "PutRecord" => Self::PutRecord,
             "PutRecordBatch" => Self::PutRecordBatch,
             _ => return None,
@@ -153,7 +159,10 @@ impl Account {
             return Ok(json!({}));
         }
         let stream = self.streams.get(name).ok_or_else(|| Refusal::missing(name))?;
-        Ok(stream.description())
+        Ok(match operation {
+            Operation::ListTags => json!({ "Tags": stream.tags, "HasMoreTags": false }),
+            _ => stream.description(),
+        })
     }
 
     fn create(&mut self, name: &str, input: &Value) -> Result<Value, Refusal> {
@@ -163,7 +172,11 @@ impl Account {
                 return Err(Refusal::argument(format!("this stand-in has no {other}")));
             }
         }
+        let tags = tags_of(&input["Tags"])?;
         self.add(name, Destination::of(input)?)?;
+        if let Some(stream) = self.streams.get_mut(name) {
+            stream.tags = tags;
+        }
         Ok(json!({ "DeliveryStreamARN": stream::arn(name) }))
     }
 
@@ -204,4 +217,24 @@ impl Account {
         names.truncate(limit);
         Ok(json!({ "DeliveryStreamNames": names, "HasMoreDeliveryStreams": has_more }))
     }
+}
+
+/// The tags of a new stream, as they are told again.
+fn tags_of(written: &Value) -> Result<Vec<Value>, Refusal> {
+    let tags = match written {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(tags) => tags,
+        _ => return Err(put::malformed()),
+    };
+    if tags.len() > TAGS_MAX {
+        let constraint = format!("Member must have length less than or equal to {TAGS_MAX}");
+        return Err(Refusal::constraint("tags", &constraint));
+    }
+    let is_tag = |tag: &&Value| tag["Key"].as_str().is_some_and(|key| key.len() <= TAG_BYTES_MAX);
+    if !tags.iter().all(|tag| is_tag(&tag)) {
+        return Err(Refusal::constraint("tags.key", "Member must have length between 1 and 128"));
+    }
+    let value = |tag: &Value| tag["Value"].as_str().unwrap_or_default().chars().take(256).collect();
+    let told = |tag: &Value| json!({ "Key": tag["Key"], "Value": Value::String(value(tag)) });
+    Ok(tags.iter().map(told).collect())
 }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Instant;
 
+use crate::scenario::FirehoseLimits;
 use crate::units::parse_count;
 
 /// What each stream takes in a second. 0 is no limit.
@@ -22,6 +23,13 @@ impl Quota {
 
     /// No quota.
     pub const UNLIMITED: Self = Self { requests: 0, records: 0, bytes: 0 };
+}
+
+impl From<FirehoseLimits> for Quota {
+    fn from(limits: FirehoseLimits) -> Self {
+        let FirehoseLimits { requests, records, bytes } = limits;
+        Self { requests, records, bytes }
+    }
 }
 
 /// `requests=1000,records=100k,bytes=1048576`, what is left out without limit; `off` for none at all.

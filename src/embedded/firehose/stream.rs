@@ -27,6 +27,8 @@ pub(super) struct Stream {
     created: DateTime<Utc>,
     buckets: Buckets,
     object: Option<Object>,
+    /// As they were given.
+    pub(super) tags: Vec<Value>,
     /// What came in.
     pub(super) counts: StreamCounts,
 }
@@ -65,6 +67,7 @@ impl Stream {
             created: Utc::now(),
             buckets: Buckets::new(quota, Instant::now()),
             object: None,
+            tags: Vec::new(),
             counts,
         }
     }

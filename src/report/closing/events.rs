@@ -14,10 +14,11 @@ pub(super) fn events(events: &[EventCounts]) -> Vec<String> {
         ("bytes", |it| it.bytes),
         ("calls", |it| it.calls),
     ];
-    let exceptions: [(&str, Count); 3] = [
+    let exceptions: [(&str, Count); 4] = [
         ("failed", |it| it.failed),
         ("unknown", |it| it.unknown),
         ("throttled", |it| it.throttled),
+        ("repeated", |it| it.repeated),
     ];
     let Some(first) = events.first() else { return Vec::new() };
     let is_single = events.iter().all(|it| it.target == first.target);

@@ -5,6 +5,7 @@ use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::scenario::Scenario;
+use crate::scenario::check::copies;
 use crate::scenario::check::domain_place;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::life::At;
@@ -25,6 +26,10 @@ pub(super) fn check(
 ) {
     let tables = Tables::new(scenario);
     let checker = Checker { tables, file, schemas };
+    copies::even(&checker.tables, file, problems);
+    if !problems.is_empty() {
+        return;
+    }
     checker.parents(problems);
     checker.picks(problems);
     checker.keys(problems);
@@ -76,8 +81,12 @@ impl Checker<'_> {
                     format!("`{}` refers to `{name}`, and nothing fills `{name}`", table.name)
                 };
                 let problem = Problem::new(message).at(self.place(parent));
-                let help = format!("seed it: `rows: {{ {name}: 1k }}`");
-                problems.add(problem.help(help));
+                let domain = &self.tables.scenario.domains[parent.0];
+                problems.add(problem.help(if self.tables.scenario.is_external(domain) {
+                    "say that there are some: `external: { rows: 1k }`".to_owned()
+                } else {
+                    format!("seed it: `rows: {{ {name}: 1k }}`")
+                }));
             }
         }
     }

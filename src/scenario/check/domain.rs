@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
+use crate::scenario::Copy;
 use crate::scenario::Domain;
 use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
@@ -14,7 +15,9 @@ use crate::scenario::Roles;
 use crate::scenario::Server;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
+use crate::scenario::check::copies::Spread;
 use crate::scenario::check::domain_place;
+use crate::scenario::check::external;
 use crate::scenario::check::history::history;
 use crate::scenario::file::DomainFile;
 use crate::scenario::file::ScenarioFile;
@@ -27,49 +30,78 @@ use crate::units::parse_count;
 use crate::yaml::Spanned;
 
 /// Most rows of a table.
-const ROWS_MAX: u64 = 1 << 40;
+pub(super) const ROWS_MAX: u64 = 1 << 40;
 
 /// The greatest scale of a domain.
 const SCALE_MAX: f64 = 10_000.0;
 
-/// All domains whose schema could be read, and the schemas by the number of the domain in the file,
-/// now with the names that the domains have in this run.
+/// All domains whose schema could be read, and the schemas with the names that the domains have in this
+/// run. The target of an external one is the one behind the last.
 pub(super) fn domains(
-    file: &ScenarioFile,
-    schemas: Vec<Option<Checked>>,
+    spread: Spread,
     targets: &[Target],
     problems: &mut Problems,
-) -> (Vec<Domain>, Vec<Option<Checked>>) {
+) -> (Vec<Domain>, Spread) {
+    let Spread { file, schemas, copies } = spread;
     let entries = &file.domains.value.0;
     if entries.is_empty() {
         problems.add(Problem::new("the scenario has no domains").at(file.domains.place));
     }
     let mut domains = Vec::new();
     let mut named = Vec::new();
-    for ((name, domain), checked) in entries.iter().zip(schemas) {
+    for (((name, domain), checked), copy) in entries.iter().zip(schemas).zip(&copies) {
         identifier(name, "a domain's name", problems);
-        let target = domain.as_ref().and_then(|domain| {
-            let is_known = file.targets.0.is_some();
-            is_known.then(|| target(&domain.on, targets, problems)).flatten()
+        let is_external = domain.as_ref().is_some_and(|domain| domain.external.is_some());
+        let target = domain.as_ref().and_then(|domain| match &domain.external {
+            Some(_) => {
+                external::alone(domain, problems);
+                Some(targets.len())
+            }
+            None if file.targets.0.is_some() => target(name, domain, targets, problems),
+            None => None,
         });
         let checked = checked.map(|checked| renamed(checked, &name.value));
+        let checked = checked.map(|it| if is_external { elsewhere(it) } else { it });
         if let (Some(domain), Some(checked)) = (domain, &checked) {
-            let maker = Maker { file, name, domain, schema: &checked.schema };
+            let maker = Maker { file: &file, name, domain, schema: &checked.schema, copy };
             let target_index = target.unwrap_or(0);
             let kind = targets.get(target_index).map(|target| &target.kind);
-            fits(&checked.schema, (domain, target.and(kind)), problems);
+            if let Some(on) = &domain.on {
+                fits(&checked.schema, (on, target.and(kind)), problems);
+            }
             domains.push(maker.domain(target_index, kind, problems));
         }
         named.push(checked);
     }
-    apart(file, &domains, targets, problems);
-    (domains, named)
+    apart(&file, &domains, targets, problems);
+    (domains, Spread { file, schemas: named, copies })
 }
 
-fn target(on: &Spanned<String>, targets: &[Target], problems: &mut Problems) -> Option<usize> {
+/// Nothing is done to rows that are kept elsewhere.
+fn elsewhere(mut checked: Checked) -> Checked {
+    checked.schema.actions.clear();
+    checked.is_external = true;
+    checked
+}
+
+fn target(
+    name: &Spanned<String>,
+    domain: &DomainFile,
+    targets: &[Target],
+    problems: &mut Problems,
+) -> Option<usize> {
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let Some(on) = &domain.on else {
+        let message = format!("the domain `{}` is on no target", name.value);
+        let help = match names.first() {
+            Some(first) => format!("write `on: {first}`"),
+            None => "write `on`, and a target".to_owned(),
+        };
+        problems.add(Problem::new(message).at(name.place).help(help));
+        return None;
+    };
     let found = targets.iter().position(|target| target.name == on.value);
     if found.is_none() {
-        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         let problem = Problem::new(format!("there is no target `{}`", on.value)).at(on.place);
         problems.add(problem.maybe_help(suggest(&on.value, "the targets", &names)));
     }
@@ -79,22 +111,26 @@ fn target(on: &Spanned<String>, targets: &[Target], problems: &mut Problems) -> 
 /// A server stores rows, a cluster takes events.
 fn fits(
     schema: &Schema,
-    (domain, kind): (&DomainFile, Option<&TargetKind>),
+    (on, kind): (&Spanned<String>, Option<&TargetKind>),
     problems: &mut Problems,
 ) {
     let name = &schema.name;
     let (message, help) = match kind {
         Some(TargetKind::Postgres(_)) if schema.has_events() => (
             format!("`{name}` has events, and PostgreSQL takes none"),
-            "put it on a target that is `kafka`",
+            "put it on a target that is `kafka` or `firehose`",
         ),
         Some(TargetKind::Kafka(_)) if !schema.has_events() => (
             format!("`{name}` has no events, and Kafka stores no tables"),
             "put it on a target that is `postgres`, or write `events` in its schema",
         ),
+        Some(TargetKind::Firehose(_)) if !schema.has_events() => (
+            format!("`{name}` has no events, and Firehose stores no tables"),
+            "put it on a target that is `postgres`, or write `events` in its schema",
+        ),
         _ => return,
     };
-    problems.add(Problem::new(message).at(domain.on.place).help(help));
+    problems.add(Problem::new(message).at(on.place).help(help));
 }
 
 /// In a run a schema goes by its domain's name, also in references to itself.
@@ -117,6 +153,7 @@ struct Maker<'a> {
     name: &'a Spanned<String>,
     domain: &'a DomainFile,
     schema: &'a Schema,
+    copy: &'a Copy,
 }
 
 impl Maker<'_> {
@@ -145,9 +182,13 @@ impl Maker<'_> {
             database: database.map_or(&self.schema.database, |name| &name.value).clone(),
             namespace,
             roles: self.roles(problems),
-            rows: self.rows(problems),
+            rows: match &self.domain.external {
+                Some(external) => external::rows(external, self.schema, problems),
+                None => self.rows(problems),
+            },
             history: self.domain.history.as_ref().and_then(|written| history(written, problems)),
             schema: self.schema.clone(),
+            copy: self.copy.clone(),
         }
     }
 
@@ -178,35 +219,9 @@ impl Maker<'_> {
         }
     }
 
-    /// How many rows `scale` says are seeded into each table; none where it does not stand.
-    fn scaled(&self, problems: &mut Problems) -> Vec<u64> {
-        let tables = &self.schema.tables;
-        let none = vec![0; tables.len()];
-        let Some(scale) = &self.domain.scale else { return none };
-        let problem = if !(scale.value > 0.0 && scale.value <= SCALE_MAX) {
-            Problem::new(format!("a scale is above 0 and at most {SCALE_MAX}"))
-        } else if tables.iter().all(|table| table.rows == 0) {
-            let message = format!("no table of `{}` says how many rows it has", self.name.value);
-            Problem::new(message).help("write `rows` at its tables, or here `rows: { table: 1k }`")
-        } else {
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "not negative, and below 2^53"
-            )]
-            let times = |rows: u64| libm::round(rows as f64 * scale.value) as u64;
-            // A table that has rows keeps one at the smallest scale.
-            let scaled = tables.iter().map(|table| times(table.rows).max(table.rows.min(1)));
-            return scaled.map(|rows| rows.min(ROWS_MAX)).collect();
-        };
-        problems.add(problem.at(scale.place));
-        none
-    }
-
     /// How many rows are seeded, for each table of the schema.
     fn rows(&self, problems: &mut Problems) -> Vec<u64> {
-        let mut rows = self.scaled(problems);
+        let mut rows = scaled(self.schema, self.domain.scale.as_ref(), problems);
         for (name, count) in self.domain.rows.iter() {
             let Some(table) = self.schema.table(&name.value) else {
                 let names: Vec<&str> =
@@ -236,12 +251,46 @@ impl Maker<'_> {
     }
 }
 
+/// How many rows `scale` says each table has; none where it does not stand.
+pub(super) fn scaled(
+    schema: &Schema,
+    scale: Option<&Spanned<f64>>,
+    problems: &mut Problems,
+) -> Vec<u64> {
+    let tables = &schema.tables;
+    let none = vec![0; tables.len()];
+    let Some(scale) = scale else { return none };
+    let problem = if !(scale.value > 0.0 && scale.value <= SCALE_MAX) {
+        Problem::new(format!("a scale is above 0 and at most {SCALE_MAX}"))
+    } else if tables.iter().all(|table| table.rows == 0) {
+        let message = format!("no table of `{}` says how many rows it has", schema.name);
+        Problem::new(message).help("write `rows` at its tables, or here `rows: { table: 1k }`")
+    } else {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and below 2^53"
+        )]
+        let times = |rows: u64| libm::round(rows as f64 * scale.value) as u64;
+        // A table that has rows keeps one at the smallest scale.
+        let scaled = tables.iter().map(|table| times(table.rows).max(table.rows.min(1)));
+        return scaled.map(|rows| rows.min(ROWS_MAX)).collect();
+    };
+    problems.add(problem.at(scale.place));
+    none
+}
+
 /// Two domains must not make the same table.
 fn apart(file: &ScenarioFile, domains: &[Domain], targets: &[Target], problems: &mut Problems) {
     if domains.len() != file.domains.value.0.len() {
         return;
     }
     for (number, domain) in domains.iter().enumerate() {
+        // Whoever keeps an external one does so elsewhere.
+        if domain.target >= targets.len() {
+            continue;
+        }
         let is_one_database = matches!(
             targets.get(domain.target).map(|target| &target.kind),
             Some(TargetKind::Postgres(postgres)) if postgres.provision == Provision::Schemas

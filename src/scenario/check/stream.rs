@@ -1,5 +1,6 @@
 //! Streams: mixes, pacing, limits, late policies.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::diagnostic::Place;
@@ -18,6 +19,7 @@ use crate::scenario::NamedSegment;
 use crate::scenario::Stream;
 use crate::scenario::check::arrival;
 use crate::scenario::check::batch::batching;
+use crate::scenario::check::copies::Spread;
 use crate::scenario::check::positive;
 use crate::scenario::check::profile;
 use crate::scenario::check::profile::End;
@@ -32,7 +34,6 @@ use crate::scenario::file::ModelFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::StreamFile;
 use crate::scenario::hash::Content;
-use crate::schema::check::Checked;
 use crate::units::parse_count;
 use crate::yaml::Spanned;
 
@@ -49,8 +50,8 @@ const STREAMS_MAX: usize = 256;
 /// What streams are checked against.
 pub(super) struct Context<'a> {
     pub(super) file: &'a ScenarioFile,
-    /// By the number of the domain in the file.
-    pub(super) schemas: &'a [Option<Checked>],
+    /// The same with each copy of a domain by itself, and the schemas of all of them.
+    pub(super) spread: &'a Spread,
     /// The scenario as it was named: a path or `@name`.
     pub(super) scenario: &'a str,
     /// From which the arrivals come.
@@ -203,8 +204,12 @@ impl Context<'_> {
             match found {
                 // What has no weight never happens.
                 Some(_) if weight.value <= 0.0 => {}
-                Some((domain, action)) => {
-                    entries.push(MixEntry { domain, action, weight: weight.value });
+                Some((domains, action)) => {
+                    // One copy is as likely as another.
+                    let count = u32::try_from(domains.len()).unwrap_or(1);
+                    let weight = weight.value / f64::from(count);
+                    let all = domains.map(|domain| MixEntry { domain, action, weight });
+                    entries.extend(all);
                 }
                 None => is_whole = false,
             }
@@ -217,8 +222,13 @@ impl Context<'_> {
         is_whole.then_some(entries)
     }
 
-    /// The domain and the action that `domain.action` names. Names may have dots themselves.
-    fn action(&self, name: &Spanned<String>, problems: &mut Problems) -> Option<(usize, usize)> {
+    /// The domains (one, or all its copies) and the action that `domain.action` names. Names may have
+    /// dots themselves.
+    fn action(
+        &self,
+        name: &Spanned<String>,
+        problems: &mut Problems,
+    ) -> Option<(Range<usize>, usize)> {
         let domains: Vec<&str> =
             self.file.domains.value.names().map(|name| name.value.as_str()).collect();
         let split = name.value.match_indices('.').map(|(at, _)| name.value.split_at(at));
@@ -243,22 +253,28 @@ impl Context<'_> {
             return None;
         };
         // A schema that could not be read has its own mistakes in the list.
-        let schema = &self.schemas.get(domain)?.as_ref()?.schema;
+        let all = self.spread.domains(domains[domain])?;
+        let checked = self.spread.schemas.get(all.start)?.as_ref()?;
+        let schema = &checked.schema;
         let found = schema.action(action);
-        if found.is_none() {
+        if found.is_none() && checked.is_external {
+            let message = format!("`{}` is external: nothing is done to its rows", schema.name);
+            problems.add(Problem::new(message).at(name.place).help("leave this out of the mix"));
+        } else if found.is_none() {
             let names: Vec<&str> =
                 schema.actions.iter().map(|action| action.name.as_str()).collect();
             let message = format!("`{}` has no action `{action}`", domains[domain]);
             let help = suggest(action, "the actions", &names);
             problems.add(Problem::new(message).at(name.place).maybe_help(help));
         }
-        let broken = self.schemas.iter().take(domain).filter(|schema| schema.is_none()).count();
-        found.map(|action| (domain - broken, action))
+        let before = self.spread.schemas.iter().take(all.start);
+        let broken = before.filter(|schema| schema.is_none()).count();
+        found.map(|action| (all.start - broken..all.end - broken, action))
     }
 
     /// `place_order` without its domain.
     fn homeless(&self, name: &str) -> Option<String> {
-        let schemas = self.schemas.iter().flatten().map(|checked| &checked.schema);
+        let schemas = self.spread.schemas.iter().flatten().map(|checked| &checked.schema);
         let found = schemas.into_iter().find(|schema| schema.action(name).is_some())?;
         Some(format!("did you mean `{}.{name}`?", found.name))
     }

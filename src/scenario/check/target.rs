@@ -17,6 +17,7 @@ use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::between;
 use crate::scenario::check::duration;
+use crate::scenario::check::firehose::firehose;
 use crate::scenario::check::kafka::kafka;
 use crate::scenario::check::positive;
 use crate::scenario::file::PostgresFile;
@@ -61,6 +62,10 @@ pub(super) fn targets(
             Some(TargetFile::Kafka(cluster)) => {
                 let is_allowed = allow_remote || overrides.discard;
                 TargetKind::Kafka(kafka(cluster, is_allowed, problems))
+            }
+            Some(TargetFile::Firehose(endpoint)) => {
+                let is_allowed = allow_remote || overrides.discard;
+                TargetKind::Firehose(Box::new(firehose(endpoint, is_allowed, problems)))
             }
             Some(TargetFile::Discard(_)) | None => TargetKind::Discard,
         };

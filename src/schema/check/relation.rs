@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::diagnostic::nearest;
 use crate::diagnostic::suggest;
 use crate::schema::Column;
 use crate::schema::ColumnType;
@@ -25,7 +26,7 @@ type At = (usize, usize);
 /// these schemas are all there are: a reference to another one is a mistake then.
 pub(crate) fn relations(schemas: &[&Checked], is_complete: bool, problems: &mut Problems) {
     let world = World { schemas, is_complete };
-    for (at, table) in world.tables() {
+    for (at, table) in world.own_tables() {
         for (column, reference) in table.references() {
             if let Err(problem) = world.reference(at, column, reference) {
                 problems.add(problem.or_at(world.schemas[at.0].reference_place(at.1, column)));
@@ -61,6 +62,11 @@ impl<'a> World<'a> {
         })
     }
 
+    /// Those that are made here. What the others refer to is nobody's business.
+    fn own_tables(&self) -> impl Iterator<Item = (At, &'a Table)> {
+        self.tables().filter(|(at, _)| !self.schemas[at.0].is_external)
+    }
+
     fn table(&self, at: At) -> &'a Table {
         &self.schemas[at.0].schema.tables[at.1]
     }
@@ -75,10 +81,7 @@ impl<'a> World<'a> {
     fn reference(&self, at: At, column: usize, reference: &Reference) -> Result<(), Problem> {
         let Reference { schema, table, column: wanted, .. } = reference;
         let Some(index) = self.schemas.iter().position(|c| c.schema.name == *schema) else {
-            let names: Vec<&str> = self.schemas.iter().map(|c| c.schema.name.as_str()).collect();
-            let help = suggest(schema, "the domains", &names);
-            let problem = Problem::new(format!("there is no domain `{schema}` in this run"));
-            return if self.is_complete { Err(problem.maybe_help(help)) } else { Ok(()) };
+            return if self.is_complete { Err(self.absent(schema)) } else { Ok(()) };
         };
         let checked = self.schemas[index];
         let Some(parent) = checked.schema.table(table) else {
@@ -101,6 +104,19 @@ impl<'a> World<'a> {
             return Err(Problem::new(message).maybe_help(help));
         };
         self.parent(at, column, (index, parent), found)
+    }
+
+    /// A reference leads to a domain that is not there: mistyped, forgotten, or elsewhere.
+    fn absent(&self, schema: &str) -> Problem {
+        let problem = Problem::new(format!("there is no domain `{schema}` in this run"));
+        let names = self.schemas.iter().map(|checked| checked.schema.name.as_str());
+        problem.help(match nearest(schema, names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "add it to `domains`; or, if its rows are kept elsewhere, \
+                 `{schema}: {{ external: {{ rows: 1k }} }}`"
+            ),
+        })
     }
 
     /// Whether rows of the parent can be named by this column, and by a column of this type.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use loadgen::scenario::Cdc;
+use loadgen::scenario::Copy;
 use loadgen::scenario::Domain;
 use loadgen::scenario::Load;
 use loadgen::scenario::PostgresTarget;
@@ -83,6 +84,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
 pub(crate) fn domain(name: &str) -> Domain {
     Domain {
         schema: schema(name),
+        copy: Copy::only(name),
         target: 0,
         database: format!("db_{name}"),
         namespace: "public".to_owned(),

@@ -21,7 +21,7 @@ enum Wanted {
 impl World<'_> {
     /// Checks `since` and `within` of all times.
     pub(super) fn throughs(&self, problems: &mut Problems) {
-        for (at, table) in self.tables() {
+        for (at, table) in self.own_tables() {
             for (number, column) in table.columns.iter().enumerate() {
                 let Fill::Moment(moment) = &column.fill else { continue };
                 let within = moment.week.as_ref().and_then(|week| week.within.as_ref());

@@ -1,0 +1,320 @@
+//! What a client knows: what waits for each stream, what is in flight, and who waits for room. No network.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use crate::measure::ErrorClass;
+use crate::measure::Feed;
+use crate::sink::Failure;
+use crate::sink::event::Delivery;
+use crate::sink::event::Mailbox;
+use crate::sink::event::Traffic;
+use crate::sink::firehose::Sending;
+use crate::sink::firehose::backoff::Backoff;
+use crate::sink::firehose::call::Answer;
+use crate::sink::firehose::call::Kind;
+use crate::sink::firehose::call::Refusal;
+use crate::sink::firehose::limit::Cost;
+use crate::sink::firehose::limit::Limit;
+use crate::sink::firehose::queue::Gathering;
+use crate::sink::firehose::queue::Next;
+use crate::sink::firehose::queue::Owner;
+use crate::sink::firehose::queue::Queue;
+use crate::sink::firehose::queue::Waiting;
+
+/// An endpoint is gone after so many calls in a row without an answer.
+const AWAY: u32 = 5;
+
+/// All that a client has taken and not settled.
+#[derive(Debug)]
+pub(super) struct State {
+    sending: Sending,
+    streams: BTreeMap<Arc<str>, Stream>,
+    /// Events taken and not settled, and their bytes.
+    events: usize,
+    bytes: usize,
+    /// Who found no room.
+    waiting: Vec<Arc<Mailbox>>,
+    /// Calls in a row that had no answer.
+    unanswered: u32,
+    /// The client ends, whatever it has.
+    pub(super) is_over: bool,
+}
+
+#[derive(Debug)]
+struct Stream {
+    queue: Queue,
+    limit: Limit,
+    backoff: Backoff,
+    traffic: Traffic,
+    /// Whether it was told that the stream is throttled.
+    is_told: bool,
+}
+
+/// A call to make.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) stream: Arc<str>,
+    pub(super) batch: Vec<Waiting>,
+    cost: Cost,
+}
+
+/// What there is to do.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Calls to make.
+    pub(super) calls: Vec<Call>,
+    /// When to look again, if nothing happens before.
+    pub(super) look_at: Option<Instant>,
+}
+
+/// What is to be told, once nothing is locked.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    deliveries: Vec<(Arc<Mailbox>, Delivery)>,
+    has_room: Vec<Arc<Mailbox>>,
+    /// For people.
+    messages: Vec<String>,
+}
+
+impl News {
+    /// Tells it.
+    pub(super) fn tell(self, feed: &Feed) {
+        self.messages.into_iter().for_each(|message| feed.message(message));
+        for (mailbox, delivery) in self.deliveries {
+            mailbox.deliver(delivery);
+        }
+        self.has_room.iter().for_each(|mailbox| mailbox.wake());
+    }
+}
+
+impl State {
+    pub(super) fn new(sending: &Sending) -> Self {
+        Self {
+            sending: sending.clone(),
+            streams: BTreeMap::new(),
+            events: 0,
+            bytes: 0,
+            waiting: Vec::new(),
+            unanswered: 0,
+            is_over: false,
+        }
+    }
+
+    /// Takes an event; `None` if there is no room, and its owner is told when there is. Returns whether
+    /// the driver should look.
+    pub(super) fn push(
+        &mut self,
+        stream: &Arc<str>,
+        event: &[u8],
+        owner: Owner,
+        now: Instant,
+    ) -> Option<bool> {
+        let is_full = self.events >= self.sending.events_max
+            || self.bytes.saturating_add(event.len()) > self.sending.bytes_max;
+        // One event may always be there, whatever its size.
+        if is_full && self.events > 0 {
+            if !self.waiting.iter().any(|mailbox| Arc::ptr_eq(mailbox, &owner.mailbox)) {
+                self.waiting.push(owner.mailbox);
+            }
+            return None;
+        }
+        self.events += 1;
+        self.bytes += event.len() + 1;
+        let sending = &self.sending;
+        let number = u64::try_from(self.streams.len()).unwrap_or(0);
+        let stream = self
+            .streams
+            .entry(Arc::clone(stream))
+            .or_insert_with_key(|name| Stream::new(name, number, sending, now));
+        Some(stream.queue.push(event, owner, now))
+    }
+
+    /// What waits is sent at once, for now.
+    pub(super) fn hurry(&mut self) {
+        self.streams.values_mut().for_each(|stream| stream.queue.hurry());
+    }
+
+    /// Whether anything was taken and is not settled.
+    pub(super) fn has_events(&self) -> bool {
+        self.events > 0
+    }
+
+    /// The calls that may be made now.
+    pub(super) fn work(&mut self, now: Instant) -> Work {
+        let mut work = Work::default();
+        for (name, stream) in &mut self.streams {
+            loop {
+                let Some(room) = stream.limit.room(now) else {
+                    work.look_at = sooner(work.look_at, stream.limit.more_at());
+                    break;
+                };
+                match stream.queue.next(now, stream.limit.call_max(), room) {
+                    Next::Batch(mut batch) => {
+                        for waiting in &mut batch {
+                            waiting.sent.get_or_insert(now);
+                            waiting.tries += 1;
+                        }
+                        let cost = cost_of(&batch);
+                        stream.limit.begin(cost);
+                        work.calls.push(Call { stream: Arc::clone(name), batch, cost });
+                    }
+                    Next::At(at) => {
+                        work.look_at = sooner(work.look_at, Some(at));
+                        break;
+                    }
+                    Next::NoRoom => {
+                        work.look_at = sooner(work.look_at, stream.limit.more_at());
+                        break;
+                    }
+                    Next::Empty => break,
+                }
+            }
+        }
+        work
+    }
+
+    /// What a call came to. What is worth it waits to be sent again.
+    pub(super) fn settle(&mut self, call: Call, answer: Answer, now: Instant) -> News {
+        let mut news = News::default();
+        news.messages.extend(self.hear(&answer));
+        let Call { stream: name, batch, cost } = call;
+        let Some(stream) = self.streams.get_mut(&name) else { return news };
+        let results = stream.count(answer, batch.len());
+        let throttled = results.iter().filter(|result| is_throttled(result)).count();
+        stream.limit.end(cost, number(throttled), now);
+        if throttled > 0 && !std::mem::replace(&mut stream.is_told, true) {
+            news.messages.push(format!(
+                "the stream `{name}` is throttled: it gets what it takes, and nothing is left out"
+            ));
+        }
+        // What failed together is sent again together, unless it has failed more often.
+        let mut dues: BTreeMap<u32, Instant> = BTreeMap::new();
+        for (mut waiting, result) in batch.into_iter().zip(results) {
+            let result = match result {
+                Err(refusal) if refusal.kind != Kind::Lasting => {
+                    let backoff = &mut stream.backoff;
+                    let due = dues.entry(waiting.tries);
+                    let due = *due.or_insert_with(|| now + backoff.after(waiting.tries));
+                    let tried = due.saturating_duration_since(waiting.sent.unwrap_or(now));
+                    if tried < self.sending.retry {
+                        if refusal.kind == Kind::Unknown {
+                            stream.traffic.repeated += number(waiting.owners.len());
+                        }
+                        waiting.data.shrink_to_fit();
+                        stream.queue.put_back(waiting, due);
+                        continue;
+                    }
+                    Err(given_up(refusal))
+                }
+                Err(refusal) => Err(refusal.failure),
+                Ok(()) => Ok(()),
+            };
+            self.events = self.events.saturating_sub(waiting.owners.len());
+            self.bytes = self.bytes.saturating_sub(waiting.data.len());
+            news.deliveries.extend(waiting.owners.into_iter().map(|owner| {
+                let delivery = Delivery { ticket: owner.ticket, result: result.clone(), at: now };
+                (owner.mailbox, delivery)
+            }));
+        }
+        // Room for a while: whoever is woken for each single place finds none the next time.
+        let has_room = self.events <= self.sending.events_max / 4 * 3
+            && self.bytes <= self.sending.bytes_max / 4 * 3;
+        if has_room {
+            news.has_room = std::mem::take(&mut self.waiting);
+        }
+        news
+    }
+
+    /// What is to be told of an endpoint that is gone, or is there again.
+    fn hear(&mut self, answer: &Answer) -> Option<String> {
+        let Answer::Failed(refusal) = answer else { return self.answered() };
+        if refusal.is_answer() {
+            return self.answered();
+        }
+        self.unanswered += 1;
+        (self.unanswered == AWAY)
+            .then(|| format!("the Firehose endpoint does not answer: {}", refusal.failure.message))
+    }
+
+    fn answered(&mut self) -> Option<String> {
+        let unanswered = std::mem::take(&mut self.unanswered);
+        (unanswered >= AWAY).then(|| "the Firehose endpoint answers again".to_owned())
+    }
+
+    /// What was done so far.
+    pub(super) fn traffic(&self) -> Vec<Traffic> {
+        self.streams.values().map(|stream| stream.traffic.clone()).collect()
+    }
+}
+
+impl Stream {
+    fn new(name: &str, number: u64, sending: &Sending, now: Instant) -> Self {
+        let gathering = Gathering {
+            pack: sending.pack,
+            record_bytes_max: sending.record_bytes_max(),
+            linger: sending.linger,
+        };
+        let seed = u64::from(std::process::id()) << 16 | number;
+        Self {
+            queue: Queue::new(gathering),
+            limit: Limit::new(sending.quota, sending.in_flight, now),
+            backoff: Backoff::new(seed),
+            traffic: Traffic { destination: name.to_owned(), ..Traffic::default() },
+            is_told: false,
+        }
+    }
+
+    /// Counts a call. Returns what became of each of its records.
+    fn count(&mut self, answer: Answer, records: usize) -> Vec<Result<(), Refusal>> {
+        match answer {
+            Answer::Records(results) => {
+                self.traffic.calls += 1;
+                let throttled = results.iter().filter(|result| is_throttled(result)).count();
+                self.traffic.throttled += number(throttled);
+                results
+            }
+            // A call that is refused as a whole counts once.
+            Answer::Failed(refusal) => {
+                self.traffic.calls += u64::from(refusal.is_answer());
+                self.traffic.throttled += u64::from(refusal.kind == Kind::Throttled);
+                vec![Err(refusal); records]
+            }
+        }
+    }
+}
+
+fn is_throttled(result: &Result<(), Refusal>) -> bool {
+    result.as_ref().is_err_and(|refusal| refusal.kind == Kind::Throttled)
+}
+
+fn cost_of(batch: &[Waiting]) -> Cost {
+    let bytes = batch.iter().map(|waiting| waiting.data.len()).sum();
+    Cost { requests: 1, records: number(batch.len()), bytes: number(bytes) }
+}
+
+/// The failure of an event that was tried for long enough.
+fn given_up(refusal: Refusal) -> Failure {
+    let Refusal { mut failure, kind } = refusal;
+    if kind == Kind::Throttled {
+        failure.class = ErrorClass::Throttled;
+    }
+    failure
+}
+
+fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// A lock. A panic while it was held leaves what it guards whole: nothing is done halfway there.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
