@@ -7,6 +7,7 @@ use crate::cli::prepare::Prepared;
 use crate::generate::World;
 use crate::pace::Shard;
 use crate::scenario::Brokers;
+use crate::scenario::FirehoseEndpoint;
 use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
@@ -106,6 +107,14 @@ fn unfit_target(scenario: &Scenario, target: &TargetKind) -> Option<&'static str
         TargetKind::Kafka(kafka) if matches!(kafka.brokers, Brokers::Embedded) => Some(
             "is an embedded broker, which each shard would have for itself; name one that all reach",
         ),
+        TargetKind::Firehose(firehose)
+            if matches!(firehose.endpoint, FirehoseEndpoint::Embedded(_)) =>
+        {
+            Some(
+                "is an embedded stand-in, which each shard would have for itself; name an endpoint that \
+                 all reach",
+            )
+        }
         _ => None,
     }
 }

@@ -104,6 +104,11 @@ fn what_shards_cannot_play_is_refused_before_anything_is_touched() {
     let cases = [
         ("start=now", "all shards need the same start"),
         ("targets.operational.postgres.url=embedded", "is an embedded server"),
+        (
+            "targets={ operational: { postgres: { url: 'postgres://127.0.0.1:1/x', provision: schemas } }, \
+             clicks: { firehose: embedded } }",
+            "the target `clicks` is an embedded stand-in",
+        ),
         ("targets.operational.postgres.provision=nothing", "loadgen did not make"),
         ("cdc={}", "whose passwords would be generated"),
         (
