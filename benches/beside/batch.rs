@@ -1,5 +1,5 @@
 //! Rows of one bare table, many in a transaction: loadgen's batches beside the best of pgbench's scripts of
-//! prepared `INSERT … VALUES` with 10, 100 and 1,000 rows.
+//! `INSERT … VALUES` with 10, 100 and 1,000 rows.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,6 +13,12 @@ use super::server::Told;
 use super::support::machine;
 use super::support::server::TestServer;
 
+/// How pgbench sends its statements: with all rows in them each time, as a program that has rows to send
+/// must; or once, with rows that are always the same, so that nothing is sent or parsed any more.
+const MODES: [(&str, &str); 2] = [
+    ("simple", "beside rows that are sent, 2 connections"),
+    ("prepared", "beside rows that stand in a prepared statement, 2 connections"),
+];
 /// Rows of a statement: the rungs of pgbench's ladder.
 const RUNGS: [usize; 3] = [10, 100, 1000];
 /// Seconds of each rung; loadgen works as long as its scenario says.
@@ -22,13 +28,13 @@ const SECONDS: &str = "3";
 pub(crate) fn all(rounds: usize) {
     let server = super::server::start();
     let folder = tempfile::tempdir().unwrap();
-    let points = vec![((), Point::new("rows in batches, 2 connections".to_owned()))];
+    let points = MODES.map(|(mode, name)| (mode, Point::new(name.to_owned()))).into();
     compare(
         ("pgbench", "rows"),
         rounds,
         points,
-        |()| pgbench(&server, folder.path()),
-        |()| loadgen(&server, folder.path()),
+        |mode| pgbench(&server, folder.path(), mode),
+        |_| loadgen(&server, folder.path()),
     );
 }
 
@@ -46,7 +52,7 @@ fn loadgen(server: &TestServer, folder: &Path) -> Reading {
 }
 
 /// The best rung.
-fn pgbench(server: &TestServer, folder: &Path) -> Reading {
+fn pgbench(server: &TestServer, folder: &Path, mode: &str) -> Reading {
     let readings = RUNGS.map(|rows| {
         // The same table, made by us and empty.
         let scenario =
@@ -57,7 +63,7 @@ fn pgbench(server: &TestServer, folder: &Path) -> Reading {
         setup.env("LOADGEN_POSTGRES", server.url()).args(["setup", "--fresh", "--out"]);
         process::run(setup.arg(out).arg(scenario));
         server.query("multi_row", "CREATE SEQUENCE numbers CACHE 10000");
-        let reading = rung(server, folder, rows);
+        let reading = rung(server, folder, (mode, rows));
         // What we did not make, loadgen does not drop.
         server.query("multi_row", "DROP SEQUENCE numbers");
         reading
@@ -67,12 +73,12 @@ fn pgbench(server: &TestServer, folder: &Path) -> Reading {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a thousand")]
-fn rung(server: &TestServer, folder: &Path, rows: usize) -> Reading {
+fn rung(server: &TestServer, folder: &Path, (mode, rows): (&str, usize)) -> Reading {
     let script = folder.join("script.sql");
     std::fs::write(&script, script_of(rows)).unwrap();
     let mut command = Command::new(machine::binaries().program("pgbench"));
     let port = server.port().to_string();
-    command.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
+    command.args(["-n", "-M", mode, "-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
     command.args(["-c", "2", "-j", "2", "-T", SECONDS, "-f"]).arg(&script).arg("multi_row");
     let (said, cpu) = process::run(&mut command);
     let told = Told(&said);
