@@ -30,6 +30,7 @@ use crate::yaml;
 pub use copy::Copy;
 pub use firehose::FirehoseCreate;
 pub use firehose::FirehoseEndpoint;
+pub use firehose::FirehoseFaults;
 pub use firehose::FirehoseLimits;
 pub use firehose::FirehoseTarget;
 pub use firehose::StandIn;

@@ -34,8 +34,8 @@ pub use crate::embedded::firehose::counts::Amount;
 pub use crate::embedded::firehose::counts::Counts;
 pub use crate::embedded::firehose::counts::Second;
 pub use crate::embedded::firehose::counts::StreamCounts;
-pub use crate::embedded::firehose::faults::Faults;
 pub use crate::embedded::firehose::quota::Quota;
+pub use crate::scenario::FirehoseFaults as Faults;
 
 use crate::embedded::firehose::calls::Account;
 

@@ -69,25 +69,47 @@ pub struct FirehoseCreate {
     pub interval: Duration,
 }
 
-/// The stand-in: what it takes, and how it fails, by shares of the calls.
+/// The stand-in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StandIn {
     /// Where it puts objects; in the run's folder if `None`.
     pub folder: Option<PathBuf>,
     /// What a stream takes.
     pub takes: FirehoseLimits,
+    /// How it fails.
+    pub faults: FirehoseFaults,
+}
+
+/// How the stand-in fails. Shares are of calls that put records, from 0 to 1; together 1 at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FirehoseFaults {
+    /// Another seed, other calls that fail.
+    pub seed: u64,
     /// Calls of which some records are refused.
     pub partial: f64,
-    /// The share of records refused in them.
+    /// The share of records that is refused in such a call; one at least.
     pub partial_records: f64,
-    /// Calls told to slow down.
+    /// Calls that are told to slow down.
     pub throttled: f64,
-    /// Calls answered by 500.
+    /// Calls that are answered by 500.
     pub error: f64,
-    /// Calls without an answer.
+    /// Calls whose connection is closed without an answer; half of them have stored their records.
     pub reset: f64,
-    /// The shortest and the longest time that a call takes.
+    /// The least and the longest time before a call is looked at; evenly drawn between them.
     pub delay: (Duration, Duration),
+}
+
+impl FirehoseFaults {
+    /// It never fails and does not wait.
+    pub const NONE: Self = Self {
+        seed: 1,
+        partial: 0.0,
+        partial_records: 0.5,
+        throttled: 0.0,
+        error: 0.0,
+        reset: 0.0,
+        delay: (Duration::ZERO, Duration::ZERO),
+    };
 }
 
 impl FirehoseTarget {

@@ -2,14 +2,12 @@
 
 use crate::cli::Refusal;
 use crate::cli::place::Place;
-use crate::embedded::firehose::Faults;
 use crate::embedded::firehose::Firehose;
 use crate::embedded::firehose::Options;
 use crate::measure::Feed;
 use crate::report::RunFolder;
 use crate::scenario::FirehoseEndpoint;
 use crate::scenario::FirehoseTarget;
-use crate::scenario::StandIn;
 use crate::sink::firehose::setup::FirehoseAddress;
 
 impl Place {
@@ -28,7 +26,7 @@ impl Place {
                 port: 0,
                 folder,
                 quota: stand_in.takes.into(),
-                faults: faults(stand_in),
+                faults: stand_in.faults,
                 // Those of `create` are made by it.
                 streams: if target.create.is_none() { streams } else { Vec::new() },
             };
@@ -66,9 +64,4 @@ fn address(target: &FirehoseTarget) -> FirehoseAddress {
     };
     let (region, timeout) = (target.region.clone(), target.timeout);
     FirehoseAddress { url, region, is_local, is_embedded, timeout }
-}
-
-fn faults(stand_in: &StandIn) -> Faults {
-    let StandIn { partial, partial_records, throttled, error, reset, delay, .. } = *stand_in;
-    Faults { partial, partial_records, throttled, error, reset, delay, ..Faults::NONE }
 }

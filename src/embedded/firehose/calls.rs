@@ -11,12 +11,12 @@ use crate::embedded::firehose::answer::Refusal;
 use crate::embedded::firehose::counts::Counts;
 use crate::embedded::firehose::counts::StreamCounts;
 use crate::embedded::firehose::destination::Destination;
-use crate::embedded::firehose::faults::Faults;
 use crate::embedded::firehose::put;
 use crate::embedded::firehose::quota::Quota;
 use crate::embedded::firehose::stream;
 use crate::embedded::firehose::stream::Put;
 use crate::embedded::firehose::stream::Stream;
+use crate::scenario::FirehoseFaults as Faults;
 
 /// Streams at most; each may have a file open. As many deleted ones keep their counts.
 const STREAMS_MAX: usize = 50;

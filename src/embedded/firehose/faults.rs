@@ -6,39 +6,10 @@ use std::time::Duration;
 
 use crate::pace::GOLDEN;
 use crate::pace::mix64;
+use crate::scenario::FirehoseFaults as Faults;
 use crate::units::parse_duration;
 
-/// How it fails. Shares are of calls that put records, from 0 to 1; together 1 at most.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Faults {
-    /// Another seed, other calls that fail.
-    pub seed: u64,
-    /// Calls of which some records are refused.
-    pub partial: f64,
-    /// The share of records that is refused in such a call; one at least.
-    pub partial_records: f64,
-    /// Calls that are told to slow down.
-    pub throttled: f64,
-    /// Calls that are answered by 500.
-    pub error: f64,
-    /// Calls whose connection is closed without an answer; half of them have stored their records.
-    pub reset: f64,
-    /// The least and the longest time before a call is looked at; evenly drawn between them.
-    pub delay: (Duration, Duration),
-}
-
 impl Faults {
-    /// It never fails and does not wait.
-    pub const NONE: Self = Self {
-        seed: 1,
-        partial: 0.0,
-        partial_records: 0.5,
-        throttled: 0.0,
-        error: 0.0,
-        reset: 0.0,
-        delay: (Duration::ZERO, Duration::ZERO),
-    };
-
     /// What is wrong with it, if anything is.
     pub fn mistake(&self) -> Option<String> {
         let shares = [
