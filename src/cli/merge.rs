@@ -246,7 +246,9 @@ fn write(out: &Path, shards: &[Shard], summary: &Summary) -> Result<(), Refusal>
         if let Err(error) = Histograms::join(&folder, &folders) {
             complain(&format!("note: the histograms of each second were not joined: {error}"));
         }
-        folder.write_summary(summary)
+        folder.write_summary(summary)?;
+        folder.begun();
+        Ok(())
     });
     written.map_err(|error: FolderError| Refusal::setup(&error))
 }

@@ -187,6 +187,10 @@ impl Prepared {
         let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
         let mut targets = 0..self.scenario.targets.len();
         let made = targets.try_for_each(|target| self.make_on(target, Some(fresh), feed));
+        if self.is_touched && (fresh || path.is_some()) {
+            // What an earlier run in this folder tells of is not there any more, or its passwords are not.
+            self.folder.begun();
+        }
         if made.is_err() && !self.is_touched {
             // Passwords that nobody has are none; the folder goes if it is empty then.
             let _ = path.map(std::fs::remove_file);

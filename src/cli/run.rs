@@ -29,6 +29,7 @@ use crate::cli::signals;
 use crate::engine;
 use crate::engine::Finished;
 use crate::engine::Job;
+use crate::engine::journal::Journal;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::World;
@@ -220,13 +221,8 @@ fn load(
     if !has_load {
         let finished = Finished::of_nothing(&prepared.world, stop.end());
         let (traffic, unwritten) = (Vec::new(), Vec::new());
+        prepared.folder.begun();
         return Ok(Loaded { finished, traffic, unwritten, findings: None, turns });
-    }
-    let journal = journal(prepared, feed);
-    let before = marks_before(prepared);
-    for domain in domains.clone() {
-        open_books(prepared, (domain, before.as_deref()), &mut turns)
-            .map_err(|error| Refusal::setup(&error))?;
     }
     let series = prepared.world.series.clone();
     let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
@@ -235,6 +231,9 @@ fn load(
     let destinations = ways.map(|(number, way)| destination(prepared, number, way, &publishers));
     let clock = Clock::start();
     let observing = observe(prepared, clock).map_err(|error| Refusal::setup(&error))?;
+    // Last of all: what is refused before leaves the databases as they are.
+    let journal = open_all_books(prepared, &mut turns, feed)?;
+    prepared.folder.begun();
     let job = Job {
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),
@@ -264,6 +263,26 @@ fn load(
     // What the books say, the journal need not.
     journal.iter().filter(|_| is_noted).for_each(|journal| journal.remove());
     Ok(Loaded { finished, traffic, unwritten, findings, turns })
+}
+
+/// Says in the books of all domains that their rows change from now on. Returns where the run notes how far it is.
+fn open_all_books(
+    prepared: &Prepared,
+    turns: &mut Turns,
+    feed: &Feed,
+) -> Result<Option<Arc<Journal>>, Refusal> {
+    let journal = journal(prepared, feed);
+    let before = marks_before(prepared);
+    for domain in 0..prepared.scenario.domains.len() {
+        if let Err(error) = open_books(prepared, (domain, before.as_deref()), turns) {
+            // It has noted nothing.
+            if let Some(journal) = journal {
+                journal.remove();
+            }
+            return Err(Refusal::setup(&error));
+        }
+    }
+    Ok(journal)
 }
 
 /// When the load begins on the run's clock.

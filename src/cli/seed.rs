@@ -46,6 +46,7 @@ fn part(arguments: &SetupArguments, until: Until<'_>) -> u8 {
     progress.finish();
     match prepared {
         Ok(prepared) => {
+            prepared.folder.begun();
             let mut output = Output::default();
             output.say(&closing(&prepared, until));
             prepared.place.close(arguments.keep).iter().for_each(|note| complain(note));

@@ -150,7 +150,9 @@ async fn relations(client: &Client, domain: &Domain) -> Result<Vec<Relation>, Se
             EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid AND i.indisreplident), \
             ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = l.oid \
                 AND a.attnum > 0 AND NOT a.attisdropped AND a.attstorage IN ('x', 'e') \
-                AND (a.atttypmod < 0 OR a.atttypmod > {LONG_MIN}) ORDER BY a.attnum), \
+                AND (a.atttypmod < 0 OR a.atttypmod > {LONG_MIN}) \
+                AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid \
+                    AND i.indisprimary AND a.attnum = ANY (i.indkey)) ORDER BY a.attnum), \
             ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = l.oid \
                 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '' ORDER BY a.attnum), \
             ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = l.oid \

@@ -286,16 +286,27 @@ impl Batches {
     ) {
         let most = FRESH_MAX / connections.max(1);
         let lossy_ns = nanoseconds(lossy_for);
+        let sink = batch.sink;
         self.fresh_rows += batch.rows.len();
         self.fresh.push_back((now, batch));
-        while let Some((at, oldest)) = self.fresh.front()
-            && (self.fresh_rows > most || now.saturating_sub(*at) > lossy_ns)
+        // That a server has answered since shows that what it acknowledged long before is on disk; of the
+        // others, which may be away, it says nothing.
+        while let Some(oldest) = self.fresh.iter().position(|(_, batch)| batch.sink == sink)
+            && now.saturating_sub(self.fresh[oldest].0) > lossy_ns
         {
-            if now.saturating_sub(*at) <= lossy_ns {
-                self.forgotten = Some(*at);
-            }
-            self.fresh_rows -= oldest.rows.len();
-            self.fresh.pop_front();
+            self.drop_fresh(oldest);
+        }
+        while self.fresh_rows > most
+            && let Some(at) = self.fresh.front().map(|(at, _)| *at)
+        {
+            self.forgotten = Some(at);
+            self.drop_fresh(0);
+        }
+    }
+
+    fn drop_fresh(&mut self, place: usize) {
+        if let Some((_, batch)) = self.fresh.remove(place) {
+            self.fresh_rows -= batch.rows.len();
         }
     }
 

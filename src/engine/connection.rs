@@ -343,8 +343,12 @@ impl Connection {
 
     /// Submits what waits for room on a route. Returns whether there was something.
     fn fill_route(&mut self, route: usize) -> bool {
+        if self.routes[route].is_dead {
+            self.settle_queued(route);
+            return false;
+        }
         let mut has_submitted = false;
-        while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
+        while self.routes[route].sink.has_room() {
             let Some(number) = self.routes[route].queue.pop_front() else { break };
             if let Some(now) = self.too_late_at(number) {
                 self.leave_out(number);

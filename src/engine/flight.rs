@@ -11,7 +11,7 @@ use crate::engine::account::Exception;
 use crate::engine::account::ExceptionKind;
 use crate::engine::account::LaneAccount;
 use crate::engine::catch_up::CatchUp;
-use crate::engine::fresh::Fresh;
+use crate::engine::fresh::Recent;
 use crate::engine::session::Session;
 use crate::generate::Decision;
 use crate::generate::Lane;
@@ -40,13 +40,10 @@ pub(super) struct LaneRun {
     pub(super) absent: HashSet<RowId>,
     /// Rows that missed an update because it failed: as many as went wrong.
     pub(super) behind: HashSet<RowId>,
-    /// Acknowledged actions that a crash of the server could still take back, oldest first.
-    pub(super) fresh: VecDeque<Fresh>,
+    /// Acknowledged actions that a crash of a server could still take back.
+    pub(super) fresh: Recent,
     /// The rows that those made.
     pub(super) born: HashSet<RowId>,
-    /// When the newest was acknowledged of those that are not kept in mind, though a crash could
-    /// still have taken them back.
-    pub(super) forgotten: Option<u64>,
     /// Actions that a crash took back, to be sent again before anything else.
     pub(super) again: VecDeque<Flight>,
     /// Its stream, if it has a session, and the session.
@@ -186,9 +183,8 @@ impl LaneRun {
             our_lateness: 0,
             absent: HashSet::new(),
             behind: HashSet::new(),
-            fresh: VecDeque::new(),
+            fresh: Recent::default(),
             born: HashSet::new(),
-            forgotten: None,
             again: VecDeque::new(),
             left: None,
             stopped_at: None,

@@ -82,6 +82,15 @@ pub struct RowId {
     pub ordinal: u64,
 }
 
+#[cfg(test)]
+impl Decision {
+    /// Of nothing in particular.
+    pub(crate) fn blank() -> Self {
+        let (turn, picks) = (Turn::Skip, [NOBODY; PICKS]);
+        Self { slot: 0, at_us: 0, picks, more: None, stream: 0, action: 0, turn }
+    }
+}
+
 impl Decision {
     pub(super) fn pick(&self, at: usize) -> u64 {
         let further = || self.more.as_ref().map_or(NOBODY, |more| more.picks[at - PICKS]);

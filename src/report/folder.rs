@@ -1,5 +1,7 @@
 //! A run's folder: made for it alone, written atomically, and removed when there are enough newer.
 
+mod before;
+
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::File;
@@ -10,6 +12,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::SecondsFormat;
@@ -21,6 +24,9 @@ use serde::Serialize;
 use crate::engine::journal::EXCEPTIONS;
 use crate::engine::journal::LANES;
 
+use self::before::BEFORE;
+use self::before::Before;
+use self::before::put_back;
 use super::manifest::FORMAT;
 
 /// How many runs are kept.
@@ -75,11 +81,13 @@ pub enum FolderError {
 }
 
 /// The folder of one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
     run: String,
     started: String,
+    /// What an earlier run left there.
+    before: Option<Arc<Before>>,
 }
 
 impl RunFolder {
@@ -95,7 +103,7 @@ impl RunFolder {
             match DirBuilder::new().mode(FOLDER_MODE).create(&path) {
                 Ok(()) => {
                     remove_oldest(runs, RUNS_MAX - 1);
-                    return Ok(RunFolder { path, run, started: rfc3339(at) });
+                    return Ok(RunFolder { path, run, started: rfc3339(at), before: None });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     run = format!("{stem}-{number}");
@@ -107,29 +115,23 @@ impl RunFolder {
     }
 
     /// Uses a folder that the user names: a new one, an empty one, or that of an earlier run, whose
-    /// files go.
+    /// files go once this one has begun ([`RunFolder::begun`]) and come back if it does not.
     pub fn at(path: &Path, scenario: &str, at: DateTime<Utc>) -> Result<RunFolder, FolderError> {
         let failed = |source| FolderError::Make { path: shown(path), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(failed)?;
+        put_back(path);
         let is_empty = fs::read_dir(path).map_err(failed)?.next().is_none();
         if !is_empty && started(path).is_none() && !holds_only_ours(path) {
             return Err(FolderError::Occupied(shown(path)));
         }
-        for file in FILES {
-            match fs::remove_file(path.join(file)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-        }
-        for number in 0.. {
-            match fs::remove_dir_all(path.join(objects(number))) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(error) => return Err(failed(error)),
-            }
-        }
+        let before = if is_empty { None } else { Some(set_aside(path).map_err(failed)?) };
         let run = format!("{}-{}", plain(scenario), at.format("%Y%m%dT%H%M%SZ"));
-        Ok(RunFolder { path: path.to_owned(), run, started: rfc3339(at) })
+        Ok(RunFolder { path: path.to_owned(), run, started: rfc3339(at), before })
+    }
+
+    /// From now on the folder is this run's: what an earlier one had left there goes.
+    pub fn begun(&self) {
+        self.before.iter().for_each(|before| before.is_over());
     }
 
     /// Where it is.
@@ -225,6 +227,18 @@ impl RunFolder {
     }
 }
 
+/// Sets aside what an earlier run left.
+fn set_aside(path: &Path) -> io::Result<Arc<Before>> {
+    let mut names: Vec<String> = FILES.map(str::to_owned).into();
+    for number in 0.. {
+        if !path.join(objects(number)).exists() {
+            break;
+        }
+        names.push(objects(number));
+    }
+    Before::set_aside(path, &names).map(Arc::new)
+}
+
 fn objects(number: usize) -> String {
     match number {
         0 => OBJECTS.to_owned(),
@@ -286,7 +300,10 @@ fn shown(path: &Path) -> String {
 /// Whether a folder holds nothing but what a run leaves that was killed before it wrote its manifest.
 fn holds_only_ours(path: &Path) -> bool {
     let is_ours = |name: &str| {
-        name.strip_prefix(OBJECTS).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        name == BEFORE
+            || name
+                .strip_prefix(OBJECTS)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
             || FILES.iter().any(|file| name == *file || name == format!(".{file}.part"))
     };
     fs::read_dir(path).is_ok_and(|entries| {

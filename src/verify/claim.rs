@@ -217,6 +217,12 @@ impl Named<'_> {
 
 /// A time as a whole number of microseconds since 1970; of its day, if days are compared.
 fn microseconds(column: &str, is_day: bool) -> String {
-    let cast = if is_day { "::date" } else { "" };
-    format!("(extract(epoch FROM {}{cast}) * 1000000)::bigint", identifier(column))
+    let time = format!("{}{}", identifier(column), if is_day { "::date" } else { "" });
+    // `infinity` is behind every time, and no number.
+    format!(
+        "CASE WHEN isfinite({time}) THEN (extract(epoch FROM {time}) * 1000000)::bigint \
+         WHEN {time} > 'epoch' THEN {} ELSE {} END",
+        i64::MAX,
+        i64::MIN
+    )
 }

@@ -156,6 +156,11 @@ fn eight_shards_one_after_another_are_one_run() {
     assert_eq!(refused.code, 2, "{}", refused.out);
     assert!(refused.err.contains("of shard 3/8"), "{}", refused.err);
 
+    // What is refused leaves the results of the run before it.
+    let again = ["run", &file, "--shard", "1/8", "--out", "1of8"];
+    let before = place.summary("1of8");
+    assert_eq!(place.run(&again).code, 4);
+    assert_eq!(place.summary("1of8"), before);
     // Its rows have been changed: by all of them, and for good.
     for again in [&["run", &file][..], &["run", &file, "--shard", "1/8"]] {
         let refused = place.run(again);

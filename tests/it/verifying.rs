@@ -75,6 +75,8 @@ fn all_that_the_schemas_claim_holds_and_each_thing_broken_is_found() {
         "UPDATE checkins SET checkin_date = date_trunc('day', checkin_date) + interval '4 hours'",
     );
     place.query("evaluations", "UPDATE reviews SET review_date = '1980-01-01' WHERE stars = 3");
+    let never = "UPDATE reviews SET review_date = 'infinity' WHERE stars = 4";
+    place.query("evaluations", never);
     let early = place.number("evaluations", "SELECT count(*) FROM reviews WHERE stars = 3");
     let wrong = broken(&place);
     assert!(

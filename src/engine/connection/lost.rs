@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use crate::engine::connection::Connection;
 use crate::engine::destination::AnySink;
 use crate::engine::flight::Flight;
-use crate::engine::fresh::Fresh;
 use crate::engine::mending::Mending;
 use crate::engine::mending::PAUSE_MIN;
 use crate::engine::stop::Level;
@@ -132,7 +131,7 @@ impl Connection {
             match self.routes[route].sink.make_durable().await {
                 Ok(()) => {
                     self.lanes.iter_mut().for_each(|lane| {
-                        lane.fresh.retain(|fresh| fresh.sink != route);
+                        lane.fresh.forget(route);
                         if lane.fresh.is_empty() {
                             lane.born.clear();
                         }
@@ -167,6 +166,13 @@ impl Connection {
         }
     }
 
+    /// What was queued for a way that was given up is not waited for.
+    pub(super) fn settle_queued(&mut self, route: usize) {
+        while let Some(number) = self.routes[route].queue.pop_front() {
+            self.settle_unfinished(number, self.shared.clock.now());
+        }
+    }
+
     /// Says of a lane's action what is known of it, as nothing more will be.
     pub(super) fn settle_unfinished(&mut self, number: usize, now: u64) {
         match &self.lanes[number].flight {
@@ -197,6 +203,12 @@ impl Connection {
             }
             self.take_back_batches(route, lossy_for).await?;
         }
+        // Also what a crash took back on another way goes before what this one has not seen.
+        for number in 0..self.lanes.len() {
+            if !self.lanes[number].again.is_empty() {
+                self.send_again_first(number);
+            }
+        }
         Ok(())
     }
 
@@ -209,20 +221,18 @@ impl Connection {
         route: usize,
         lossy_for: Duration,
     ) -> Result<(), Lost> {
-        let is_here = |fresh: &Fresh| fresh.sink == route;
         // The crash came after this; what was acknowledged long before it was on disk.
-        let last = self.lanes[number].fresh.iter().rfind(|fresh| is_here(fresh));
-        let last = last.map_or(0, |fresh| fresh.at);
+        let last = self.lanes[number].fresh.newest(route).map_or(0, |fresh| fresh.at);
         let mut is_any = false;
-        while let Some(newest) = self.lanes[number].fresh.iter().rposition(is_here) {
-            let mut flight = self.lanes[number].fresh[newest].flight();
+        while let Some(newest) = self.lanes[number].fresh.newest(route) {
+            let mut flight = newest.flight();
             flight.render(&self.shared.job.world, &mut self.action);
             // No action in flight has this ticket: it is looked for by its evidence.
             let fate = self.routes[route].sink.resolve(Ticket::MAX, &self.action).await?;
             if fate == Fate::Committed {
                 break;
             }
-            self.lanes[number].fresh.remove(newest);
+            self.lanes[number].fresh.take_newest(route);
             flight.note_effects(&self.action);
             self.tell(&flight, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
@@ -236,14 +246,11 @@ impl Connection {
         }
         let lane = &self.lanes[number];
         let earliest = last.saturating_sub(nanoseconds(lossy_for));
-        let has_forgotten = lane.forgotten.is_some_and(|at| at >= earliest);
-        if has_forgotten && is_any && !lane.fresh.iter().any(is_here) {
+        let has_forgotten = lane.fresh.forgotten(route).is_some_and(|at| at >= earliest);
+        if has_forgotten && is_any && lane.fresh.newest(route).is_none() {
             let reason = "a crash took back more than is kept in mind: what was acknowledged before \
                           that is not judged; use more lanes, or `synchronous_commit: on`";
             self.shared.job.stop.tell(Level::Drain, End::Stopped(reason.to_owned()));
-        }
-        if is_any {
-            self.send_again_first(number);
         }
         Ok(())
     }

@@ -9,8 +9,9 @@ use crate::observe::FactFate;
 use crate::sink::Sink;
 
 impl Connection {
-    /// If what was acknowledged is a part that others follow, notes it and queues the next one.
-    pub(super) fn is_followed_by_part(
+    /// If what was acknowledged is a part that others follow, notes it and queues the next one. Returns whether
+    /// it is.
+    pub(super) fn turn_to_next_part(
         &mut self,
         number: usize,
         shortfalls: &[(u32, u32)],
@@ -39,11 +40,7 @@ impl Connection {
             self.lead_out(number, flight, next, now);
         } else if let Some(flight) = &mut self.lanes[number].flight {
             flight.turn_to(next, &world);
-            if self.routes[flight.sink].is_dead {
-                self.settle_unfinished(number, now);
-            } else {
-                self.queue(number);
-            }
+            self.queue(number);
         }
         true
     }

@@ -39,7 +39,7 @@ impl Connection {
             let Outcome { ticket, result, .. } = outcome;
             let number = ticket as usize;
             if let Err(failure) = &result
-                && self.is_tried_again(number, failure)
+                && self.try_again(number, failure)
             {
                 continue;
             }
@@ -64,7 +64,7 @@ impl Connection {
 
     /// Committed.
     pub(super) fn acknowledged(&mut self, number: usize, shortfalls: &[(u32, u32)], now: u64) {
-        if self.is_followed_by_part(number, shortfalls, now) {
+        if self.turn_to_next_part(number, shortfalls, now) {
             return;
         }
         let Some(mut flight) = self.lanes[number].flight.take() else { return };
@@ -93,8 +93,8 @@ impl Connection {
         self.idle(number, now);
     }
 
-    /// Whether what was refused may pass another time; then it is queued again.
-    fn is_tried_again(&mut self, number: usize, failure: &Failure) -> bool {
+    /// Puts what was refused to rest if it may pass another time. Returns whether it may.
+    fn try_again(&mut self, number: usize, failure: &Failure) -> bool {
         let passes = matches!(failure.class, ErrorClass::Serialization | ErrorClass::Deadlock);
         let Some(flight) = &mut self.lanes[number].flight else { return false };
         if !passes || flight.tries >= TRIES_MAX {

@@ -127,6 +127,12 @@ fn a_named_folder_is_used_again_only_by_runs() {
     fs::write(path.join("mine.txt"), "kept").unwrap();
     let again = RunFolder::at(&path, "quickstart", second(60)).unwrap();
     assert_eq!((again.path(), again.started()), (path.as_path(), "2026-01-01T00:01:00.000Z"));
+    // What the run before it left waits until it is sure that it is not wanted any more.
+    assert_eq!(names(&path), [".before", "mine.txt"]);
+    drop(again);
+    assert_eq!(names(&path), ["manifest.json", "mine.txt", "secrets"]);
+    let again = RunFolder::at(&path, "quickstart", second(60)).unwrap();
+    again.begun();
     assert_eq!(names(&path), ["mine.txt"]);
     let refused = RunFolder::at(&path, "quickstart", second(61)).unwrap_err().to_string();
     assert!(refused.contains("holds files that are not a run's") && refused.contains("--out"));
