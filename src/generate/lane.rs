@@ -17,6 +17,7 @@ mod apply;
 mod choose;
 mod follow;
 mod orphans;
+mod parents;
 mod rows;
 mod think;
 mod walk;

@@ -11,7 +11,7 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
-use crate::generate::pick::rank;
+use crate::generate::pick::rank_beside;
 use crate::generate::world::Table;
 use crate::schema::PAST_US;
 use crate::schema::order::parents_first;
@@ -155,14 +155,18 @@ impl World {
 
     fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
         let parent = &self.table(table).decided[place];
-        if let Some(deal) = self.deal(table, place, lane) {
-            return self.ordinal(parent.table, lane, deal.parent(index));
+        if let Some(family) = self.family(table, place, lane) {
+            return self.ordinal(parent.table, lane, family.parent(index));
         }
         let count = self.table(parent.table).seeded;
         let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
         let key =
             key(self.seed, table.0, Purpose::Column(column), self.ordinal(table, lane, index));
-        if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
+        if count == 0 {
+            return NOBODY;
+        }
+        let other = parent.unlike.map(|other| self.seeded_parent(table, other, (lane, index)));
+        rank_beside(&parent.pick, count, other, &mut Draw::new(key))
     }
 
     /// The greatest key that a run may give to a row of a table whose key is a sequence; of an

@@ -11,6 +11,7 @@ use crate::generate::key::Purpose;
 use crate::generate::key::stem;
 use crate::generate::parts::Part;
 use crate::generate::permute::Permutation;
+use crate::generate::spread::Spread;
 use crate::generate::walk::Walk;
 use crate::pace::Plan;
 use crate::pace::Sessions;
@@ -97,6 +98,8 @@ pub(super) struct Table {
     pub(super) decided: Vec<Parent>,
     /// For rows whose life has states.
     pub(super) states: Option<States>,
+    /// Columns whose time lies in the opening hours of a row that is named.
+    pub(super) keeps_hours: Vec<usize>,
     /// Of an event: those of `decided` whose row's state it shows.
     pub(super) watched: Vec<usize>,
     /// The statement that inserts a row.
@@ -149,8 +152,14 @@ pub(super) struct Parent {
     pub(super) column: usize,
     /// Which of its rows.
     pub(super) pick: Pick,
+    /// How often it is one that was born in the run.
+    pub(super) born: f64,
+    /// The other decided reference of the row that must name another row.
+    pub(super) unlike: Option<usize>,
     /// Whether the row that refers stays when the other is deleted.
     pub(super) stays: bool,
+    /// Of what is dealt unevenly, how: one for each number of children and of parents that lanes have.
+    pub(super) spreads: Vec<Spread>,
 }
 
 /// The states of a table's rows.
