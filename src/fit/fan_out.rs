@@ -10,7 +10,6 @@ use crate::fit::tally::Seen;
 use crate::fit::tally::finding;
 use crate::generate::Ranks;
 use crate::generate::World;
-use crate::pace::real;
 use crate::schema::Column;
 use crate::schema::Fill;
 use crate::schema::Pick;

@@ -11,6 +11,7 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
+use crate::generate::pick::past;
 use crate::generate::pick::rank_beside;
 use crate::generate::world::Table;
 use crate::schema::PAST_US;
@@ -143,7 +144,7 @@ impl World {
         // Worked out only where it is needed: it takes two divisions.
         let home = || (self.lane_of(table, ordinal), self.index(table, ordinal));
         for place in 0..of.decided.len() {
-            parents.push(self.seeded_parent(table, place, home()));
+            parents.push(self.seeded_parent(table, place, home(), parents));
         }
         let state = of.states.as_ref().map_or(0, |states| {
             let (lane, index) = home();
@@ -153,10 +154,20 @@ impl World {
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }
 
-    fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
+    /// The row that a reference names; the rows that those before it name are `known`.
+    fn seeded_parent(
+        &self,
+        table: TableId,
+        place: usize,
+        (lane, index): (u32, u64),
+        known: &[u64],
+    ) -> u64 {
         let parent = &self.table(table).decided[place];
-        if let Some(family) = self.family(table, place, lane) {
-            return self.ordinal(parent.table, lane, family.parent(index));
+        let other = parent.unlike.and_then(|other| known.get(other).copied());
+        if let Some(deal) = self.deal(table, place, lane) {
+            let named = deal.parent(index);
+            let beside = |other| past(named, self.index(parent.table, other));
+            return self.ordinal(parent.table, lane, other.map_or(named, beside));
         }
         let count = self.table(parent.table).seeded;
         let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
@@ -165,7 +176,6 @@ impl World {
         if count == 0 {
             return NOBODY;
         }
-        let other = parent.unlike.map(|other| self.seeded_parent(table, other, (lane, index)));
         rank_beside(&parent.pick, count, other, &mut Draw::new(key))
     }
 

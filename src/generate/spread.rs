@@ -1,6 +1,7 @@
 //! How many of so many children each of so many parents has, by Zipf's law: cumulated, so that the
 //! children of a parent are a range of numbers, and a number leads to its parent.
 
+use crate::generate::key::mix64;
 use crate::generate::zipf::Zipf;
 
 /// So many of the first parents have a count of their own.
@@ -28,6 +29,8 @@ pub(super) struct Share<'a> {
     spread: &'a Spread,
     /// At least 0 and below 1.
     start: f64,
+    /// The lane's chance: it says who in a block has one more.
+    bits: u64,
 }
 
 /// A block, without its number.
@@ -38,6 +41,26 @@ struct Block {
     /// The children before it, and its own.
     before: u64,
     children: u64,
+    /// Below the number of parents: so many parts of a child are given out before the first.
+    start: u64,
+}
+
+impl Block {
+    /// How many children so many of its parents have.
+    fn up_to(&self, parents: u64) -> u64 {
+        let whole = u128::from(parents) * u128::from(self.children) + u128::from(self.start);
+        u64::try_from(whole / u128::from(self.parents)).unwrap_or(self.children)
+    }
+
+    /// The parent that has this child.
+    fn parent(&self, child: u64) -> u64 {
+        // The last one before whom there are no more: (parent · children + start) ÷ parents ≤ child.
+        let parts = u128::from(child + 1) * u128::from(self.parents) - u128::from(self.start) - 1;
+        match u64::try_from(parts) {
+            Ok(parts) => parts / self.children.max(1),
+            Err(_) => u64::try_from(parts / u128::from(self.children.max(1))).unwrap_or(0),
+        }
+    }
 }
 
 impl Spread {
@@ -71,7 +94,8 @@ impl Spread {
     /// As a lane has it whose chance has these bits.
     pub(super) fn of_lane(&self, bits: u64) -> Share<'_> {
         // Of ten bits, so that they stand behind the point of a number of rows.
-        Share { spread: self, start: f64::from(u16::try_from(bits >> 54).unwrap_or(0)) / 1_024.0 }
+        let start = f64::from(u16::try_from(bits >> 54).unwrap_or(0)) / 1_024.0;
+        Share { spread: self, start, bits }
     }
 }
 
@@ -91,7 +115,9 @@ impl Share<'_> {
         let Spread { firsts, shares, .. } = self.spread;
         let (first, end) = (firsts[number], *firsts.get(number + 1)?);
         let [before, all] = [number, number + 1].map(|at| self.up_to(shares[at]) as u64);
-        Some(Block { first, parents: end - first, before, children: all - before })
+        let (parents, children) = (end - first, all - before);
+        let start = if parents == 1 { 0 } else { mix64(self.bits ^ number as u64) % parents };
+        Some(Block { first, parents, before, children, start })
     }
 
     /// The parent of the child of this number.
@@ -99,19 +125,15 @@ impl Share<'_> {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^42 rows")]
         let next = (child + 1) as f64;
         let behind = self.spread.shares.partition_point(|share| self.up_to(*share) < next);
-        self.block(behind.saturating_sub(1)).map_or(0, |block| {
-            block.first + part(child - block.before, block.parents, block.children)
-        })
+        let block = self.block(behind.saturating_sub(1));
+        block.map_or(0, |block| block.first + block.parent(child - block.before))
     }
 
     /// How many children the parents before this one have.
     pub(super) fn before(&self, parent: u64) -> u64 {
         let number = self.spread.firsts.partition_point(|first| *first <= parent).saturating_sub(1);
-        self.block(number).map_or(self.spread.children, |block| {
-            let whole = u128::from(parent - block.first) * u128::from(block.children);
-            let own = u64::try_from(whole.div_ceil(u128::from(block.parents)));
-            block.before + own.unwrap_or(block.children)
-        })
+        let block = self.block(number);
+        block.map_or(self.spread.children, |block| block.before + block.up_to(parent - block.first))
     }
 }
 

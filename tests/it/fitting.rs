@@ -75,17 +75,16 @@ fn planted_platform(folder: &std::path::Path, domain: &str, from: &str, to: &str
     }
     let schema = builtin::schema(domain).unwrap();
     assert_eq!(schema.matches(from).count(), 1, "{from}");
-    fs::write(folder.join("schema.yaml"), schema.replace(from, to)).unwrap();
+    let schema = schema.replace(from, to);
+    // The files of its checks are elsewhere.
+    let lines = schema.lines().filter(|line| !line.starts_with("checks:"));
+    fs::write(folder.join("schema.yaml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
     let scenario = builtin::scenario("yelp-small").unwrap();
     let own = format!("{domain}: {{ schema: schema.yaml, on:");
     let lines = scenario.lines().map(|line| match line.trim_start().strip_prefix(domain) {
-        Some(rest) if rest.starts_with(':') => format!(
-            "  {}\n",
-            line.trim_start()
-                .replacen(&format!("{domain}:"), "", 1)
-                .trim_start()
-                .replacen("{ on:", &own, 1)
-        ),
+        Some(rest) if rest.starts_with(':') => {
+            format!("  {}\n", rest[1..].trim_start().replacen("{ on:", &own, 1))
+        }
         _ => format!("{line}\n"),
     });
     fs::write(folder.join("planted.yaml"), lines.collect::<String>()).unwrap();

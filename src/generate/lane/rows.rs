@@ -111,26 +111,34 @@ impl World {
     /// How a lane's seeded rows were dealt to the seeded parents of one reference; `None` if the
     /// parents are not mortal, or their end is none of the children's business: then any seeded row
     /// may be named.
+    pub(in crate::generate) fn deal(
+        &self,
+        child: TableId,
+        place: usize,
+        lane: u32,
+    ) -> Option<Deal<'_>> {
+        let parent = &self.table(child).decided[place];
+        if !self.has_children(parent) {
+            return None;
+        }
+        let parents = self.dealt_parents(parent, lane);
+        let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
+        let key = key(self.seed, child.0, Purpose::Deal(column), u64::from(lane));
+        let children = self.seeded_in_lane(child, lane);
+        let spread = parent.spreads.iter().find(|spread| spread.is_of(children, parents));
+        Some(Deal::new(key, children, parents, spread))
+    }
+
+    /// The same, with the deal of the reference whose row is left out.
     pub(in crate::generate) fn family(
         &self,
         child: TableId,
         place: usize,
         lane: u32,
     ) -> Option<Family<'_>> {
-        let parent = &self.table(child).decided[place];
-        if !self.has_children(parent) {
-            return None;
-        }
-        let deal = |place: usize| {
-            let parent = &self.table(child).decided[place];
-            let parents = self.dealt_parents(parent, lane);
-            let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
-            let key = key(self.seed, child.0, Purpose::Deal(column), u64::from(lane));
-            let children = self.seeded_in_lane(child, lane);
-            let spread = parent.spreads.iter().find(|spread| spread.is_of(children, parents));
-            Deal::new(key, children, parents, spread)
-        };
-        Some(Family { deal: deal(place), other: parent.unlike.map(deal) })
+        let unlike = self.table(child).decided[place].unlike;
+        let deal = self.deal(child, place, lane)?;
+        Some(Family { deal, other: unlike.and_then(|other| self.deal(child, other, lane)) })
     }
 
     /// To how many parents a lane's rows are dealt: who must not name one of them has one fewer.
