@@ -18,6 +18,10 @@ use crate::schema::Reference;
 /// So many of the oldest rows are judged each; all behind them together.
 const FIRST: u64 = 200;
 
+/// Where all rows are alike, so many neighbours are judged together: those that are dealt evenly have one
+/// child more or less by their place.
+const BAND: u64 = 16;
+
 /// What all that is behind the first is called.
 const BEHIND: &str = "one further behind";
 
@@ -26,6 +30,8 @@ pub(super) struct FanOut {
     column: usize,
     words: String,
     shares: BTreeMap<String, f64>,
+    /// So many ranks are judged together.
+    band: u64,
     ranks: Ranks,
     seen: BTreeMap<String, u64>,
     values: u64,
@@ -55,19 +61,25 @@ impl FanOut {
         } else {
             each.last().map_or(0.0, |last| last * ranks.more)
         };
-        let mut shares: BTreeMap<String, f64> =
-            (0..).zip(each).map(|(rank, share)| (name(rank), share)).collect();
+        let band = if matches!(reference.pick, Pick::Uniform) { BAND } else { 1 };
+        let mut shares = BTreeMap::new();
+        for (rank, share) in (0..).zip(each) {
+            *shares.entry(name(rank / band)).or_insert(0.0) += share;
+        }
         if behind > 0.0 {
             shares.insert(BEHIND.to_owned(), behind);
         }
-        Some(Self { column, words, shares, ranks, seen: BTreeMap::new(), values: 0 })
+        Some(Self { column, words, shares, band, ranks, seen: BTreeMap::new(), values: 0 })
     }
 
     /// Takes a row in.
     pub(super) fn take(&mut self, row: &dyn Seen) {
         let Some(text) = row.text(self.column) else { return };
-        let kind =
-            self.ranks.first.get(&text).map_or_else(|| BEHIND.to_owned(), |rank| name(*rank));
+        let kind = self
+            .ranks
+            .first
+            .get(&text)
+            .map_or_else(|| BEHIND.to_owned(), |rank| name(rank / self.band));
         *self.seen.entry(kind).or_default() += 1;
         self.values += 1;
     }
@@ -102,7 +114,7 @@ fn beside(each: &[f64], other: &[f64]) -> Vec<f64> {
     shares.collect()
 }
 
-/// The row of this rank, from 0 on.
+/// The row of this rank, from 0 on, or the band of rows.
 fn name(rank: u64) -> String {
-    format!("row {} by age", rank + 1)
+    format!("number {} by age", rank + 1)
 }

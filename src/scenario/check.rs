@@ -5,6 +5,7 @@ mod batch;
 mod content;
 mod copies;
 mod domain;
+mod events;
 mod external;
 mod firehose;
 mod group;

@@ -38,7 +38,7 @@ fn planted(folder: &std::path::Path, from: &str, to: &str) {
         .replace("orders: { on: operational,", "orders: { on: operational, schema: orders.yaml,");
     assert!(scenario.contains("schema: orders.yaml"));
     fs::write(folder.join("planted.yaml"), scenario).unwrap();
-    fs::write(folder.join("orders.yaml"), schema.replace(from, to)).unwrap();
+    fs::write(folder.join("orders.yaml"), without_checks(&schema.replace(from, to))).unwrap();
 }
 
 #[test]
@@ -67,6 +67,12 @@ fn what_is_declared_otherwise_is_found_and_nothing_else() {
     }
 }
 
+/// A schema without the files of its checks, which are elsewhere.
+fn without_checks(schema: &str) -> String {
+    let lines = schema.lines().filter(|line| !line.starts_with("checks:"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The review platform, one of whose schemas says something else in one place.
 fn planted_platform(folder: &std::path::Path, domain: &str, from: &str, to: &str) {
     fs::create_dir_all(folder.join("lists")).unwrap();
@@ -75,10 +81,7 @@ fn planted_platform(folder: &std::path::Path, domain: &str, from: &str, to: &str
     }
     let schema = builtin::schema(domain).unwrap();
     assert_eq!(schema.matches(from).count(), 1, "{from}");
-    let schema = schema.replace(from, to);
-    // The files of its checks are elsewhere.
-    let lines = schema.lines().filter(|line| !line.starts_with("checks:"));
-    fs::write(folder.join("schema.yaml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    fs::write(folder.join("schema.yaml"), without_checks(&schema.replace(from, to))).unwrap();
     let scenario = builtin::scenario("yelp-small").unwrap();
     let own = format!("{domain}: {{ schema: schema.yaml, on:");
     let lines = scenario.lines().map(|line| match line.trim_start().strip_prefix(domain) {
