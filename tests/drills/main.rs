@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed, versions, fuzz
+//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, pooler, proxy, seed, versions, fuzz
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -16,6 +16,7 @@
     reason = "the whole binary is drills, which fail by panicking and tell what they saw"
 )]
 
+mod acts;
 mod fuzz;
 mod kill;
 mod pooler;
@@ -37,7 +38,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 6] = [
+    let drills: [(&str, fn()); 7] = [
+        ("acts", acts::all),
         ("kill", kill::all),
         ("pooler", pooler::all),
         ("proxy", proxy::all),

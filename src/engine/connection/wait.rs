@@ -31,6 +31,7 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
+        self.write_notes();
         let later = self.events.acts.next();
         let next = [self.agenda.next(), self.batch_ready_at(), self.next_rested(), later];
         let next = next.into_iter().flatten().min();
@@ -80,6 +81,7 @@ impl Connection {
     fn keep_busy(&mut self) {
         for route in 0..self.routes.len() {
             if self.fill_route(route) {
+                self.write_notes();
                 self.routes[route].sink.send();
             }
         }
@@ -169,7 +171,9 @@ impl Connection {
             self.lanes[number].catch_up.forget();
             self.lanes[number].left = self.share_of_limit(number);
             self.begin_session_period(number);
-            self.schedule(number, began);
+            if !self.take_up(number, began) {
+                self.schedule(number, began);
+            }
         }
     }
 
