@@ -47,8 +47,7 @@ pub struct World {
     pub(super) ways: Vec<usize>,
     /// In the order of the scenario.
     pub(super) streams: Vec<Stream>,
-    /// What follows in the streams: the stream, and the number of the action. Each is a series behind
-    /// those of the streams.
+    /// What follows in the streams: stream and action. Each is a series behind those of the streams.
     pub(super) follow_ups: Vec<(u16, u16)>,
     /// What each series is called: streams, then what follows in them.
     pub series: Vec<String>,
@@ -85,8 +84,7 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
     pub(super) order: Vec<usize>,
-    /// Whether its values may be given away as they are made: each needs nothing of the row but
-    /// texts before it.
+    /// Whether its values may be given away as they are made: each needs only texts before it.
     pub(super) is_straight: bool,
     /// The key, as column indexes.
     pub(super) key: Vec<usize>,
