@@ -21,6 +21,7 @@ mod clean;
 mod describe;
 mod destination;
 mod firehose;
+mod guard;
 mod merge;
 mod observe;
 mod output;

@@ -22,6 +22,7 @@ mod fills;
 mod fingerprints;
 mod firehose;
 mod fitting;
+mod guarding;
 mod history;
 mod hot;
 mod judging;
