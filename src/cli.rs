@@ -20,6 +20,7 @@ mod check;
 mod clean;
 mod describe;
 mod destination;
+mod doctor;
 mod firehose;
 mod guard;
 mod merge;
@@ -84,6 +85,8 @@ enum Command {
     Merge(merge::MergeArguments),
     /// Judge what stands in the databases: counts, references, values and times that must fit
     Verify(verify::VerifyArguments),
+    /// Tell whether the databases are fit for change data capture: each check, how bad, what to do
+    Doctor(doctor::DoctorArguments),
     /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
     Clean(CleanArguments),
     /// Stand in for Amazon Data Firehose on this machine, until a signal comes
@@ -249,6 +252,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Seed(arguments) => seed::seed(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Clean(arguments) => {
             let overrides =
                 Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };

@@ -31,6 +31,7 @@ pub mod measure;
 pub mod embedded;
 pub mod sink;
 pub mod verify;
+pub mod doctor;
 pub mod observe;
 pub mod engine;
 pub mod report;

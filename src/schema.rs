@@ -79,11 +79,22 @@ pub struct Schema {
     pub tables: Vec<Table>,
     /// What happens to the tables.
     pub actions: Vec<Action>,
+    /// What must hold besides what the words claim.
+    pub checks: Option<Checks>,
     /// The text it was read from, without passwords, for the run's manifest.
     pub source: String,
     /// SHA-256 of what the text says once variables stand for their values, in hex: part of the
     /// scenario's hash. Places and comments are no part of it.
     pub content: String,
+}
+
+/// A query that judges the rows of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checks {
+    /// Its file, as it is shown.
+    pub file: String,
+    /// One statement: each row says what must hold, and how many rows break it.
+    pub sql: String,
 }
 
 /// A table.

@@ -13,6 +13,7 @@ pub use claim::Claim;
 pub use claim::Rule;
 pub use claim::Side;
 pub use claim::claims;
+pub(crate) use read::failed;
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

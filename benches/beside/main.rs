@@ -21,6 +21,9 @@
 mod batch;
 mod check;
 mod engine;
+mod events;
+mod firehose;
+mod kafka;
 mod measure;
 mod pacing;
 mod process;
@@ -28,6 +31,7 @@ mod render;
 mod seed;
 mod server;
 mod statements;
+mod texts;
 #[expect(
     dead_code,
     clippy::struct_field_names,
@@ -43,14 +47,24 @@ type Part = (&'static str, fn(usize));
 const ROUNDS: usize = 9;
 
 fn main() {
+    if let Ok(brokers) = std::env::var(kafka::PEER) {
+        return kafka::send(&brokers);
+    }
+    if let Ok(endpoint) = std::env::var(firehose::PEER) {
+        return firehose::send(&endpoint);
+    }
     let words: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 8] = [
+    let parts: [Part; 12] = [
         ("statements", statements::all),
+        ("texts", texts::all),
         ("seed", seed::all),
+        ("platform", seed::platform),
         ("batch", batch::all),
+        ("kafka", kafka::all),
+        ("firehose", firehose::all),
         ("render", render::all),
         ("engine", engine::actions),
         ("pacing", pacing::all),

@@ -1,7 +1,6 @@
 //! One action, one commit: `pgbench -M prepared` and loadgen with the same statements, the same
 //! distribution of keys, the same number of clients, on tables of the same size.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,10 +17,10 @@ const SECONDS: u32 = 3;
 /// A statement or a few, in both languages.
 struct Work {
     name: &'static str,
-    /// The action's name in the schema.
-    action: &'static str,
-    /// pgbench's script.
-    script: &'static str,
+    /// The actions of the schema, and the weight of each.
+    mix: &'static [(&'static str, u32)],
+    /// pgbench's script for each.
+    scripts: &'static [&'static str],
 }
 
 const CREATED: &str = "\\set n :n + 1\n\\set id 1000000000000 + :client_id * 1000000000 + :n\n\\set price random(100, 99999)\n";
@@ -29,27 +28,33 @@ const CREATED: &str = "\\set n :n + 1\n\\set id 1000000000000 + :client_id * 100
 /// As `insert.sql`: the values are what loadgen draws, the key counts up.
 const INSERT: &str = "INSERT INTO TABLE (id, product, price, created_at) VALUES (:id, :product, :price / 100.0, :created);\n";
 
-const WORKS: [Work; 5] = [
-    Work { name: "insert", action: "insert", script: INSERT },
+const UPDATE: &str = "\\set price random(100, 99999)\n\\set id random(1, 400000)\nUPDATE orders SET price = :price / 100.0 WHERE id = :id;\n";
+
+const DELETE: &str = "\\set n :n + 1\n\\set id 1 + permute(:n * :clients + :client_id, 400000)\nDELETE FROM orders WHERE id = :id;\n";
+
+const WORKS: [Work; 6] = [
+    Work { name: "insert", mix: &[("insert", 1)], scripts: &[INSERT] },
+    Work { name: "update", mix: &[("update", 1)], scripts: &[UPDATE] },
+    Work { name: "delete", mix: &[("delete", 1)], scripts: &[DELETE] },
+    // Some of pgbench's updates find their row deleted, and do nothing; ours never do.
     Work {
-        name: "update",
-        action: "update",
-        script: "\\set price random(100, 99999)\n\\set id random(1, 400000)\nUPDATE orders SET price = :price / 100.0 WHERE id = :id;\n",
-    },
-    Work {
-        name: "delete",
-        action: "delete",
-        script: "\\set n :n + 1\n\\set id 1 + permute(:n * :clients + :client_id, 400000)\nDELETE FROM orders WHERE id = :id;\n",
+        name: "mixed 4:4:2",
+        mix: &[("insert", 4), ("update", 4), ("delete", 2)],
+        scripts: &[INSERT, UPDATE, DELETE],
     },
     Work {
         name: "four statements, plain",
-        action: "transaction",
-        script: "\\set account random(1, 100000)\nBEGIN;\nINSERT\nITEM1ITEM2UPDATE accounts SET balance = balance + :price / 100.0 WHERE id = :account;\nCOMMIT;\n",
+        mix: &[("transaction", 1)],
+        scripts: &[
+            "\\set account random(1, 100000)\nBEGIN;\nINSERT\nITEM1ITEM2UPDATE accounts SET balance = balance + :price / 100.0 WHERE id = :account;\nCOMMIT;\n",
+        ],
     },
     Work {
         name: "four statements, pipelined",
-        action: "transaction",
-        script: "\\set account random(1, 100000)\n\\startpipeline\nBEGIN;\nINSERT\nITEM1ITEM2UPDATE accounts SET balance = balance + :price / 100.0 WHERE id = :account;\nCOMMIT;\n\\endpipeline\n",
+        mix: &[("transaction", 1)],
+        scripts: &[
+            "\\set account random(1, 100000)\n\\startpipeline\nBEGIN;\nINSERT\nITEM1ITEM2UPDATE accounts SET balance = balance + :price / 100.0 WHERE id = :account;\nCOMMIT;\n\\endpipeline\n",
+        ],
     },
 ];
 
@@ -112,9 +117,12 @@ impl Place<'_> {
     fn scenario(&self, work: &Work) -> std::path::PathBuf {
         let schema = include_str!("../scenarios/statements.schema.yaml");
         std::fs::write(self.folder.join("statements.schema.yaml"), schema).unwrap();
+        let mix: Vec<String> = (work.mix.iter())
+            .map(|(action, weight)| format!("statements.{action}: {weight}"))
+            .collect();
         let text = include_str!("../scenarios/statements.yaml")
             .replace("{clients}", &self.clients.to_string())
-            .replace("{action}", work.action)
+            .replace("{mix}", &mix.join(", "))
             .replace("{seconds}", &SECONDS.to_string());
         let path = self.folder.join("statements.yaml");
         std::fs::write(&path, text).unwrap();
@@ -141,8 +149,6 @@ impl Place<'_> {
         let mut seed = Command::new(env!("CARGO_BIN_EXE_loadgen"));
         seed.env("LOADGEN_POSTGRES", self.server.url()).args(["seed", "--fresh", "--out"]);
         process::run(seed.arg(self.folder.join("seed")).arg(self.scenario(work)));
-        let script = self.folder.join("script.sql");
-        std::fs::write(&script, script_of(work)).unwrap();
         let pgbench = super::support::machine::binaries().program("pgbench");
         let mut command = self.command(pgbench.to_str().unwrap());
         let (clients, port) = (self.clients.to_string(), self.server.port().to_string());
@@ -150,25 +156,26 @@ impl Place<'_> {
         command.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
         command.args(["-c", &clients, "-j", jobs, "-T", &SECONDS.to_string(), "-D", "n=0"]);
         command.args(["-D", &format!("clients={clients}"), "-D", "product=Ergonomic Steel Chair"]);
-        command.args(["-D", "created=2026-01-01 00:00:00+00", "-f"]).arg(&script).arg("statements");
-        let (said, cpu) = process::run(&mut command);
+        command.args(["-D", "created=2026-01-01 00:00:00+00"]);
+        for ((action, weight), script) in work.mix.iter().zip(work.scripts) {
+            let path = self.folder.join(format!("{action}.sql"));
+            std::fs::write(&path, whole(action, script)).unwrap();
+            command.arg("-f").arg(format!("{}@{weight}", path.display()));
+        }
+        let (said, cpu) = process::run(command.arg("statements"));
         let told = Told(&said);
         let count = told.number("transactions actually processed:");
         Reading { rate: told.number("tps ="), cpu_us: cpu * 1e6 / count }
     }
 }
 
-fn script_of(work: &Work) -> String {
-    let mut script = String::new();
-    if work.script.contains("INSERT") {
-        script.push_str(CREATED);
-    }
+/// A script with its abbreviations written out.
+fn whole(action: &str, script: &str) -> String {
     let item = |line: u32| {
         format!("INSERT INTO items (order_id, line, quantity) VALUES (:id, {line}, 3);\n")
     };
-    let table = if work.action == "insert" { "orders" } else { "wide" };
-    let insert = INSERT.replace("TABLE", table);
-    let body = work.script.replace("INSERT\n", &insert).replace("TABLE", table);
-    let _ = write!(script, "{}", body.replace("ITEM1", &item(1)).replace("ITEM2", &item(2)));
-    script
+    let table = if action == "transaction" { "wide" } else { "orders" };
+    let body = script.replace("INSERT\n", INSERT).replace("TABLE", table);
+    let created = if script.contains("INSERT") { CREATED } else { "" };
+    format!("{created}{}", body.replace("ITEM1", &item(1)).replace("ITEM2", &item(2)))
 }

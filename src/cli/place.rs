@@ -193,6 +193,12 @@ impl Place {
         }
     }
 
+    /// The name of the database that a domain is really in: with `provision: schemas`, that of the URL.
+    pub(super) fn database(&self, scenario: &Scenario, domain: &Domain) -> String {
+        let address = self.domain(scenario, domain);
+        address.map_or_else(|| domain.database.clone(), |at| at.database().to_owned())
+    }
+
     /// Whether a server is embedded.
     pub(super) fn is_embedded(&self) -> bool {
         !self.embedded.is_empty()

@@ -41,6 +41,9 @@ use crate::units::format_duration;
 use crate::units::format_rate;
 use crate::units::parse_duration;
 
+/// How long a server is taken to need for an action where nobody says so.
+const SERVICE: Duration = Duration::from_millis(2);
+
 /// `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
@@ -82,6 +85,11 @@ pub(super) fn plan(arguments: &PlanArguments) -> u8 {
         }
     }
     output.end(0)
+}
+
+/// Bytes of write-ahead log that a run is reckoned to write; `None` if it has no end.
+pub(super) fn wal_of_run(scenario: &Scenario) -> Option<u64> {
+    outlook(scenario, SERVICE).wal.run_bytes
 }
 
 fn outlook(scenario: &Scenario, service: Duration) -> Outlook {

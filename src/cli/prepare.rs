@@ -230,10 +230,9 @@ impl Prepared {
         self.scenario.is_stored(&self.scenario.domains[table.domain])
     }
 
-    /// The database that a table is really in: with `provision: schemas`, that of the URL.
+    /// The database that a table is really in.
     pub(super) fn database_of(&self, table: &TableInfo) -> String {
-        let address = self.place.domain(&self.scenario, &self.scenario.domains[table.domain]);
-        address.map_or_else(|| table.database.clone(), |at| at.database().to_owned())
+        self.place.database(&self.scenario, &self.scenario.domains[table.domain])
     }
 
     /// The tables of a domain, in the order of its schema.

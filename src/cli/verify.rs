@@ -1,6 +1,6 @@
 //! `verify`: is what stands at the far end what must stand there?
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ use crate::pace::Shard;
 use crate::scenario::Domain;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
+use crate::scenario::TargetKind;
 use crate::schema::Table;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::qualified;
@@ -88,17 +89,22 @@ fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
     let overrides =
         Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };
     let scenario = read(&arguments.subject.scenario, &overrides)?;
-    let counted = arguments.run.as_deref().map(|run| counted(run, &scenario)).transpose()?;
     let place = Place::find(&scenario)?;
+    let counted =
+        arguments.run.as_deref().map(|run| counted(run, &scenario, &place)).transpose()?;
     refuse_embedded(&scenario, &place)?;
     let judged = on_runtime(async {
         let sessions = Sessions::open(&scenario, &place).await?;
         let mut findings = Vec::new();
-        for domain in 0..scenario.domains.len() {
-            findings.extend(counts(&scenario, &sessions, domain, counted.as_ref()).await?);
+        for (number, child) in &sessions.children {
+            let domain = &scenario.domains[*number];
+            if let Some(counted) = &counted {
+                findings.extend(counts(counted, &scenario, (domain, &place), child).await?);
+            }
+            findings.extend(source::ask(domain, child).await?);
         }
         for claim in claims(&scenario) {
-            let child = &sessions.children[&claim.child.domain];
+            let Some(child) = sessions.children.get(&claim.child.domain) else { continue };
             findings.push(match sessions.parents.get(&claim.parent.domain) {
                 Some(parent) => source::judge(&claim, (child, parent)).await?,
                 None => source::pass_over(&claim, child).await?,
@@ -109,14 +115,24 @@ fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
     judged.map_err(|error| Refusal::setup(&error))
 }
 
+/// The domains whose rows stand in a database. Events do not, and what is discarded does not either.
+fn stored(scenario: &Scenario) -> impl Iterator<Item = &Domain> {
+    let is_stored =
+        |domain: &&Domain| matches!(scenario.targets[domain.target].kind, TargetKind::Postgres(_));
+    scenario.domains.iter().filter(is_stored)
+}
+
 /// An embedded server has gone with its run, unless it was kept.
 fn refuse_embedded(scenario: &Scenario, place: &Place) -> Result<(), Refusal> {
-    let is_away = |target: usize| place.address(target).is_none();
-    let mut own = scenario.domains.iter().filter(|domain| !scenario.is_external(domain));
-    match own.find(|domain| is_away(domain.target)) {
+    if stored(scenario).next().is_none() {
+        let message =
+            "no domain of this scenario is in a PostgreSQL database: there are no rows to judge";
+        return Err(Refusal::setup(&message));
+    }
+    match stored(scenario).find(|domain| place.address(domain.target).is_none()) {
         None => Ok(()),
         Some(domain) => Err(Refusal::setup(&format!(
-            "the domain `{}` is on an embedded server, or on none: there is nothing left to look at; \
+            "the domain `{}` is on an embedded server: there is nothing left to look at; \
              run with `--keep`, and set LOADGEN_POSTGRES to the address that it prints",
             domain.schema.name
         ))),
@@ -125,13 +141,13 @@ fn refuse_embedded(scenario: &Scenario, place: &Place) -> Result<(), Refusal> {
 
 /// Two sessions for each domain: one reads children while the other reads parents.
 struct Sessions {
-    children: HashMap<usize, Client>,
-    parents: HashMap<usize, Client>,
+    children: BTreeMap<usize, Client>,
+    parents: BTreeMap<usize, Client>,
 }
 
 impl Sessions {
     async fn open(scenario: &Scenario, place: &Place) -> Result<Self, SetupError> {
-        let (mut children, mut parents) = (HashMap::new(), HashMap::new());
+        let (mut children, mut parents) = (BTreeMap::new(), BTreeMap::new());
         for (number, domain) in scenario.domains.iter().enumerate() {
             let Some(address) = place.domain(scenario, domain) else { continue };
             let connect = connector(address, "loadgen/verify".to_owned());
@@ -148,17 +164,14 @@ impl Sessions {
 
 /// The rows of a domain's tables, held against what a run counted.
 async fn counts(
+    counted: &Counted,
     scenario: &Scenario,
-    sessions: &Sessions,
-    number: usize,
-    counted: Option<&Counted>,
+    (domain, place): (&Domain, &Place),
+    client: &Client,
 ) -> Result<Vec<Finding>, SetupError> {
-    let domain = &scenario.domains[number];
     let mut findings = Vec::new();
-    let Some(counted) = counted else { return Ok(findings) };
     for table in &domain.schema.tables {
-        let Some(found) = counted.of(scenario, domain, table) else { continue };
-        let client = &sessions.children[&number];
+        let Some(found) = counted.of(scenario, (domain, place), table) else { continue };
         let rows = source::count(client, &qualified(&domain.namespace, &table.name)).await?;
         findings.push(Finding {
             claim: format!(
@@ -175,17 +188,23 @@ async fn counts(
 }
 
 impl Counted {
-    fn of(&self, scenario: &Scenario, domain: &Domain, table: &Table) -> Option<&CountedTable> {
+    fn of(
+        &self,
+        scenario: &Scenario,
+        (domain, place): (&Domain, &Place),
+        table: &Table,
+    ) -> Option<&CountedTable> {
         let target = &scenario.targets[domain.target].name;
+        let database = place.database(scenario, domain);
         let name = format!("{}.{}", domain.namespace, table.name);
-        self.tables.iter().find(|each| {
-            (&each.target, &each.database, &each.table) == (target, &domain.database, &name)
-        })
+        self.tables
+            .iter()
+            .find(|each| (&each.target, &each.database, &each.table) == (target, &database, &name))
     }
 }
 
 /// What a run counted; it must have been of this scenario, as far as tables show.
-fn counted(folder: &Path, scenario: &Scenario) -> Result<Counted, Refusal> {
+fn counted(folder: &Path, scenario: &Scenario, place: &Place) -> Result<Counted, Refusal> {
     let path = folder.join("summary.json");
     let refuse = |why: String| Refusal {
         text: format!(
@@ -202,10 +221,11 @@ fn counted(folder: &Path, scenario: &Scenario) -> Result<Counted, Refusal> {
             "it is of shard {shard}, which knows nothing of the others; add all up by `loadgen merge --out`"
         )));
     }
-    for domain in scenario.domains.iter().filter(|domain| !scenario.is_external(domain)) {
-        let mut tables = domain.schema.tables.iter();
-        if let Some(table) = tables.find(|table| counted.of(scenario, domain, table).is_none()) {
-            let (name, database) = (&table.name, &domain.database);
+    for domain in stored(scenario) {
+        let mut tables = domain.schema.tables.iter().filter(|table| table.event.is_none());
+        let is_missing = |table: &&Table| counted.of(scenario, (domain, place), table).is_none();
+        if let Some(table) = tables.find(is_missing) {
+            let (name, database) = (&table.name, place.database(scenario, domain));
             return Err(refuse(format!(
                 "it counts no table `{name}` in a database `{database}`: it is of another scenario"
             )));
@@ -263,6 +283,8 @@ fn rows(finding: &Finding) -> String {
         some => format!(", {some} more cannot be judged"),
     };
     match example {
+        None if *rows == 0 && *unjudged == 0 && *wrong == 0 => "no row breaks it".to_owned(),
+        None if *rows == 0 && *unjudged == 0 => format!("{wrong} rows break it"),
         None => format!("{rows} rows{rest}"),
         Some(example) => format!("{wrong} wrong of {rows} rows{rest}; {example}"),
     }

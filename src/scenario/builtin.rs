@@ -56,6 +56,15 @@ pub const LISTS: &[(&str, &str)] = &[
     ("lists/tips.txt", include_str!("../../schemas/lists/tips.txt")),
 ];
 
+/// The queries that judge the rows of schemas: path from the schemas' folder, and text.
+pub const CHECKS: &[(&str, &str)] = &[
+    ("../sql/checks/business.sql", include_str!("../../sql/checks/business.sql")),
+    ("../sql/checks/checkin.sql", include_str!("../../sql/checks/checkin.sql")),
+    ("../sql/checks/evaluations.sql", include_str!("../../sql/checks/evaluations.sql")),
+    ("../sql/checks/orders.sql", include_str!("../../sql/checks/orders.sql")),
+    ("../sql/checks/user.sql", include_str!("../../sql/checks/user.sql")),
+];
+
 /// Recorded load that scenarios play: file and text.
 pub const TRACES: &[(&str, &str)] =
     &[("peak-day.csv", include_str!("../../scenarios/peak-day.csv"))];
@@ -75,9 +84,9 @@ pub fn schema(name: &str) -> Option<&'static str> {
     find(SCHEMAS, name)
 }
 
-/// The text of a built-in list.
-pub fn list(name: &str) -> Option<&'static str> {
-    find(LISTS, name)
+/// The text of a built-in file that a schema names, by its path from the schemas' folder.
+pub fn beside(name: &str) -> Option<&'static str> {
+    find(LISTS, name).or_else(|| find(CHECKS, name))
 }
 
 fn find(files: &[(&'static str, &'static str)], name: &str) -> Option<&'static str> {
@@ -110,10 +119,11 @@ mod tests {
             ("scenarios", "csv", super::TRACES),
             ("schemas", "yaml", super::SCHEMAS),
             ("schemas/lists", "txt", super::LISTS),
+            ("sql/checks", "sql", super::CHECKS),
         ] {
             let named = |name: &str| match extension {
                 "yaml" => format!("{name}.yaml"),
-                _ => name.trim_start_matches("lists/").to_owned(),
+                _ => name.rsplit('/').next().unwrap_or_default().to_owned(),
             };
             let table: BTreeMap<String, String> =
                 table.iter().map(|(name, text)| (named(name), (*text).to_owned())).collect();

@@ -106,11 +106,15 @@ fn find(
     }
 }
 
-/// Reads a list that a schema names: how it is shown, and its text.
+/// Reads a file that a schema names: how it is shown, and its text.
 pub(super) fn beside(schema: &str, name: &str) -> Result<(String, String), String> {
     if schema.starts_with('@') {
-        let text = builtin::list(name).ok_or_else(|| "there is no such file".to_owned())?;
-        return Ok((format!("@schemas/{name}"), text.to_owned()));
+        let text = builtin::beside(name).ok_or_else(|| "there is no such file".to_owned())?;
+        let shown = match name.strip_prefix("../") {
+            Some(path) => format!("@{path}"),
+            None => format!("@schemas/{name}"),
+        };
+        return Ok((shown, text.to_owned()));
     }
     let folder = Path::new(schema).parent();
     let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));

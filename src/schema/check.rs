@@ -3,6 +3,7 @@
 mod action;
 mod address;
 mod chance;
+mod checks;
 mod dependent;
 mod distribution;
 mod draw;
@@ -141,7 +142,9 @@ pub(crate) fn check(
     let content = yaml::digest(node);
     let types = outline.types;
     let (enums, domains) = (types.enums, types.domains);
-    let mut schema = Schema { name, database, enums, domains, tables, actions, source, content };
+    let checks = checks::read(file.checks.as_ref(), beside, problems);
+    let mut schema =
+        Schema { name, database, enums, domains, tables, actions, checks, source, content };
     follow::all(&file, &mut schema, problems);
     lines::load(&mut schema, beside, problems);
     Some(Checked { schema, file, kinds, is_external: false })

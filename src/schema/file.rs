@@ -56,6 +56,9 @@ pub(crate) struct SchemaFile {
     pub(crate) schema: Spanned<String>,
     /// The database that is made for it; the domain's name unless set.
     pub(crate) database: Option<Spanned<String>>,
+    /// A file of SQL, from the schema's folder: a query that yields what must hold and how many rows break it, for
+    /// `verify --source`.
+    pub(crate) checks: Option<Spanned<String>>,
     /// Enums and domains (types made of others), by name.
     #[serde(default)]
     pub(crate) types: Kept<Entries<Spanned<TypeFile>>>,

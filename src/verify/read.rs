@@ -47,7 +47,7 @@ impl Groups {
 }
 
 /// Why a server did not say what was asked.
-pub(super) fn failed(error: &tokio_postgres::Error) -> SetupError {
+pub(crate) fn failed(error: &tokio_postgres::Error) -> SetupError {
     let message =
         error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
     SetupError::Local(message)

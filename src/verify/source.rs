@@ -2,9 +2,13 @@
 //! together, so that nothing is held in memory and the two may be on different servers.
 
 use tokio_postgres::Client;
+use tokio_postgres::Row;
 
 use crate::generate::Hours;
+use crate::scenario::Domain;
+use crate::schema::Checks;
 use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::literal;
 use crate::verify::Claim;
 use crate::verify::Finding;
@@ -28,6 +32,31 @@ pub async fn hold_still(client: &Client, seen: Option<&str>) -> Result<String, S
     client.batch_execute(sql).await.map_err(|error| failed(&error))?;
     let row = client.query_one("SELECT pg_export_snapshot()", &[]).await;
     Ok(row.map_err(|error| failed(&error))?.get(0))
+}
+
+/// What the checks of a domain's schema say of its rows.
+pub async fn ask(domain: &Domain, client: &Client) -> Result<Vec<Finding>, SetupError> {
+    let Some(Checks { file, sql }) = &domain.schema.checks else { return Ok(Vec::new()) };
+    let path = format!("SET LOCAL search_path TO {}", identifier(&domain.namespace));
+    client.batch_execute(&path).await.map_err(|error| failed(&error))?;
+    // As a part of another query it can only ask.
+    let sql =
+        format!("SELECT claim::text, wrong::bigint FROM (\n{sql}\n) AS checks (claim, wrong)");
+    let rows = client.query(&sql, &[]).await.map_err(|error| {
+        let name = &domain.schema.name;
+        SetupError::Local(format!(
+            "the checks of the domain `{name}` in `{file}`: {}: write one query whose rows say what must \
+             hold, and how many rows break it",
+            failed(&error)
+        ))
+    })?;
+    let finding = |row: &Row| {
+        let claim = row.get::<_, Option<String>>(0).unwrap_or_default();
+        let wrong = row.get::<_, Option<i64>>(1).unwrap_or_default().unsigned_abs();
+        let claim = format!("{}: {claim}", domain.schema.name);
+        Finding { claim, rows: 0, wrong, unjudged: 0, example: None }
+    };
+    Ok(rows.iter().map(finding).collect())
 }
 
 /// How many rows a table has.

@@ -15,6 +15,7 @@
 mod across;
 mod commands;
 mod contention;
+mod doctor;
 mod elsewhere;
 mod embedded;
 mod faults;

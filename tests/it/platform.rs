@@ -74,6 +74,36 @@ fn four_domains_name_rows_of_each_other_and_nothing_is_amiss() {
     assert!(hot > 4.0, "some places have many reviews: {hot} times the mean");
 }
 
+/// Deletions and references across databases among them.
+#[test]
+fn one_worker_and_four_leave_the_same_rows_in_four_databases() {
+    let run = |workers: &str, connections: &str| {
+        let mut place = Place::new(&DOMAINS);
+        place.set("thresholds=[]");
+        place.set("start=2026-01-01T00:00:00Z");
+        place.set("load.warmup=0s");
+        place.set("load.streams.platform.profile=[ { unlimited: true } ]");
+        place.set("load.streams.platform.limit={ ops: 8k }");
+        place.set(&format!("targets.operational.postgres.connections={connections}"));
+        place.must(&["run", "@yelp-small", "--workers", workers, "--out", "run"]);
+        place.assert_counted(&place.summary("run"));
+        place
+    };
+    let [one, four] = [run("1", "3"), run("4", "5")];
+    for domain in DOMAINS {
+        let (left, right) = (one.content(domain), four.content(domain));
+        assert!(!left.is_empty());
+        assert_eq!(left, right, "{domain}");
+    }
+    let deleted = |place: &Place<'_>| -> Vec<u64> {
+        let summary = place.summary("run");
+        let tables = summary["tables"].as_array().unwrap().iter();
+        tables.map(|table| table["deleted"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(deleted(&one), deleted(&four));
+    assert!(deleted(&one).iter().filter(|count| **count > 100).count() >= 3, "{:?}", deleted(&one));
+}
+
 /// All that happens in a day arrives at whoever captures it: as many inserts, updates and deletes of each
 /// table as the run has counted.
 #[test]

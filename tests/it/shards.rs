@@ -183,7 +183,7 @@ fn shards_play_four_databases() {
         "targets.operational.postgres.connections=1",
     ];
     let domains = ["user", "business", "checkin", "evaluations"];
-    let place = compare(&domains, "@yelp-small", &sets, (4, at_once));
+    let place = compare(&domains, "@yelp-small", &sets, (8, at_once));
     place.must(&["verify", "@yelp-small", "--source", "--run", "merged"]);
 }
 

@@ -83,6 +83,11 @@ fn all_that_the_schemas_claim_holds_and_each_thing_broken_is_found() {
     );
     let late = of(&wrong, "reviews.review_date is not before").unwrap();
     assert!(late > early * 9 / 10 && late <= early, "{late} of {early}: {wrong:?}");
+    // What no word of the schema claims, its own checks do.
+    let silent = "UPDATE reviews SET content = '' WHERE id IN (SELECT id FROM reviews LIMIT 7)";
+    place.query("evaluations", silent);
+    let wrong = broken(&place);
+    assert_eq!(of(&wrong, "evaluations: reviews and tips say something"), Some(7), "{wrong:?}");
     // A folder of a run of something else is no measure.
     std::fs::create_dir(place.folder.path().join("other")).unwrap();
     std::fs::write(place.folder.path().join("other/summary.json"), r#"{"tables":[]}"#).unwrap();
@@ -111,4 +116,51 @@ fn what_cannot_be_judged_is_said() {
     let done = command.env_remove("LOADGEN_POSTGRES").output().unwrap();
     assert_eq!(done.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&done.stderr).contains("--keep"));
+}
+
+/// A domain in a PostgreSQL schema of a database that is not its own, and one that is nowhere.
+#[test]
+fn what_lies_in_schemas_is_judged_and_events_are_passed_over() {
+    let mut place = Place::new(&[]);
+    let folder = place.folder.path().to_owned();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    let database = place.server.fresh_database();
+    place.url = place.server.url_of(&database);
+    write(
+        "both.yaml",
+        r#"
+scenario: both
+seed: 3
+targets:
+  here:   { postgres: { url: "${LOADGEN_POSTGRES}", provision: schemas } }
+  clicks: { kafka: { brokers: embedded } }
+domains:
+  orders:     { on: here, namespace: shop, rows: { products: 10, customers: 200, orders: 300 } }
+  web_events: { on: clicks, rows: { visitors: 100 } }
+load:
+  streams:
+    shop:   { mix: { orders.place_order: 1 }, profile: [{ hold: 100/s, for: 1s }] }
+    clicks: { mix: { web_events.visit: 1 }, profile: [{ hold: 20/s, for: 1s }] }
+"#,
+    );
+    place.must(&["run", "both.yaml", "--out", "run"]);
+    let judge = ["verify", "both.yaml", "--source", "--run", "run"];
+    let done = place.must(&judge);
+    assert!(done.out.contains("orders.orders has the 400 rows"), "{}", done.out);
+    assert!(done.out.contains("orders: every order has items"), "{}", done.out);
+    assert!(!done.out.contains("web_events"), "{}", done.out);
+    place.server.query(&database, "UPDATE shop.order_items SET value = value + 1 WHERE line = 1");
+    let done = place.run(&judge);
+    assert_eq!(done.code, 99, "{}{}", done.out, done.err);
+    assert!(done.out.contains("as it was ordered: 400 rows break it"), "{}", done.out);
+
+    write("broken.sql", "SELECT 'something', 1, 2; -- one too many");
+    let schema =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/orders.yaml"));
+    let schema = schema.unwrap().replace("../sql/checks/orders.sql", "broken.sql");
+    write("orders.yaml", &schema);
+    place.set("domains.orders.schema=orders.yaml");
+    let done = place.run(&["verify", "both.yaml", "--source"]);
+    assert_eq!(done.code, 4, "{}", done.out);
+    assert!(done.err.contains("the checks of the domain `orders` in `broken.sql`"), "{}", done.err);
 }

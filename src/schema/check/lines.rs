@@ -3,6 +3,7 @@
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
@@ -46,11 +47,7 @@ pub(super) fn load(schema: &mut Schema, beside: Beside<'_>, problems: &mut Probl
                 read(kind, lines, (&shown, &text), problems);
                 texts.push((lines.file.clone(), text));
             }
-            Err(reason) => {
-                let message = format!("cannot read `{}`: {reason}", lines.file);
-                let problem = Problem::new(message).at(lines.place);
-                problems.add(problem.help("write its path from the schema's folder"));
-            }
+            Err(reason) => problems.add(unreadable(&lines.file, &reason, lines.place)),
         }
     }
     texts.sort();
@@ -63,6 +60,12 @@ pub(super) fn load(schema: &mut Schema, beside: Beside<'_>, problems: &mut Probl
         }
         schema.content = format_hex(&hash.finalize());
     }
+}
+
+/// A file beside the schema that cannot be read.
+pub(super) fn unreadable(file: &str, reason: &str, place: Place) -> Problem {
+    let problem = Problem::new(format!("cannot read `{file}`: {reason}")).at(place);
+    problem.help("write its path from the schema's folder")
 }
 
 fn read(kind: ColumnType, list: &mut Lines, (shown, text): (&str, &str), problems: &mut Problems) {

@@ -220,6 +220,7 @@ mod tests {
             domains: Vec::new(),
             tables,
             actions: Vec::new(),
+            checks: None,
             source: String::new(),
             content: String::new(),
         }

@@ -87,27 +87,43 @@ impl Reader {
         application: &str,
         (slot, publication): (&str, &str),
     ) -> Result<Self, Broken> {
-        let settings = [("application_name", application), ("replication", "database")];
-        let session = address.connect(&settings).await;
-        let mut session = session.map_err(|error| Broken::plain(error.to_string()))?;
-        let received = std::mem::take(&mut session.read_ahead);
-        let mut reader = Self { session, received };
+        let mut reader = Self::connect(address, application).await?;
         let sql = format!(
             "START_REPLICATION SLOT {} LOGICAL 0/0 (proto_version '1', publication_names {}, \
              binary 'true', messages 'true')",
             identifier(slot),
             literal(&identifier(publication)),
         );
+        reader.ask(&sql, b'W').await?;
+        Ok(reader)
+    }
+
+    async fn connect(address: &Address, application: &str) -> Result<Self, Broken> {
+        let settings = [("application_name", application), ("replication", "database")];
+        let session = address.connect(&settings).await;
+        let mut session = session.map_err(|error| Broken::plain(error.to_string()))?;
+        let received = std::mem::take(&mut session.read_ahead);
+        Ok(Self { session, received })
+    }
+
+    /// Sends a command, and waits for this kind of answer.
+    async fn ask(&mut self, command: &str, answer: u8) -> Result<(), Broken> {
         let mut out = Vec::new();
-        frames::query(&mut out, &sql);
-        reader.write(&out).await?;
+        frames::query(&mut out, command);
+        self.write(&out).await?;
         loop {
-            match reader.frame()? {
-                Some((b'W', _)) => return Ok(reader),
+            match self.frame()? {
+                Some((kind, _)) if kind == answer => return Ok(()),
                 Some(_) => {}
-                None => reader.receive().await?,
+                None => self.receive().await?,
             }
         }
+    }
+
+    /// Makes a replication connection, and asks who is at its other end: whether it comes about at all.
+    pub async fn identify(address: &Address, application: &str) -> Result<(), Broken> {
+        let mut reader = Self::connect(address, application).await?;
+        reader.ask("IDENTIFY_SYSTEM", b'C').await
     }
 
     /// Waits until more has come. May be dropped while it waits.

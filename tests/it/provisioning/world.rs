@@ -158,6 +158,7 @@ fn schema(name: &str) -> Schema {
         domains: Vec::new(),
         tables: vec![items, orders, customers, log],
         actions: vec![Action { name: "close".to_owned(), steps, then: Vec::new() }],
+        checks: None,
         source: String::new(),
         content: String::new(),
     }

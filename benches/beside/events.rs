@@ -1,0 +1,45 @@
+//! loadgen's side of the benches of events.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::process;
+
+/// Bytes of an event that is ready.
+pub(crate) const SIZE: usize = 310;
+/// What stands around `body` in it, its identifier among that.
+const FRAME: usize = r#"{"id":"01234567-89ab-cdef-0123-456789abcdef","body":""}"#.len();
+
+/// A run that sends events of this action to this target.
+pub(crate) struct Run<'a> {
+    /// Where its files go.
+    pub(crate) folder: &'a Path,
+    /// The target, in YAML.
+    pub(crate) target: &'a str,
+    /// `ready` or `made`.
+    pub(crate) action: &'a str,
+    /// One segment of the profile, in YAML.
+    pub(crate) profile: &'a str,
+}
+
+impl Run<'_> {
+    /// Its summary, and the processor seconds that it used while it measured.
+    pub(crate) fn go(&self) -> (Value, f64) {
+        let schema = include_str!("../scenarios/events.schema.yaml")
+            .replace("PADDING", &"x".repeat(SIZE - FRAME));
+        std::fs::write(self.folder.join("events.schema.yaml"), schema).unwrap();
+        let text = include_str!("../scenarios/events.yaml")
+            .replace("{target}", self.target)
+            .replace("{action}", self.action)
+            .replace("{profile}", self.profile);
+        let path = self.folder.join("events.yaml");
+        std::fs::write(&path, text).unwrap();
+        let out = self.folder.join("run");
+        let _ = std::fs::remove_dir_all(&out);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        command.args(["run", "--workers", "2", "--out"]).arg(&out).arg(path);
+        process::run_loadgen(&mut command, &out)
+    }
+}

@@ -1,0 +1,138 @@
+//! Events into Firehose, beside a loop around the SDK of AWS that sends ready calls of 500 records, as many at
+//! a time. The endpoint is loadgen's stand-in without limits, in a process of its own.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_firehose::Client;
+use aws_sdk_firehose::config::Config;
+use aws_sdk_firehose::config::Credentials;
+use aws_sdk_firehose::config::Region;
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::Record;
+use tokio::task::JoinSet;
+
+use super::events::Run;
+use super::events::SIZE;
+use super::measure::Point;
+use super::measure::Reading;
+use super::measure::compare;
+use super::process;
+
+/// Makes this program the peer: the endpoint to send to.
+pub(crate) const PEER: &str = "BENCH_FIREHOSE_PEER";
+const STREAM: &str = "bench";
+/// How long each side sends.
+const LENGTH: Duration = Duration::from_secs(3);
+/// Records of a call, and calls under way.
+const CALL: usize = 500;
+const CALLS: usize = 8;
+
+/// At full speed, and what a fixed rate costs.
+pub(crate) fn all(rounds: usize) {
+    let stub = Stub::start();
+    let points = [("ready", "constant events"), ("made", "generated events")];
+    compare(
+        ("the SDK", "events"),
+        rounds,
+        points.map(|(action, name)| (action, Point::new(name.to_owned()))).into(),
+        |_| peer(&stub.url),
+        |action| loadgen(&stub.url, action, "{ unlimited: 3s }"),
+    );
+    let reading = loadgen(&stub.url, "made", "{ hold: 5k/s, for: 20s }");
+    let share = reading.cpu_us * reading.rate / 1e6;
+    println!("at {:.0} events/s, generated: {:.1} % of a core", reading.rate, share * 100.0);
+}
+
+/// The stand-in, until it is dropped.
+struct Stub {
+    url: String,
+    process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Stub {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        command.args(["firehose-stub", "--port", "0", "--stream", STREAM, "--quota"]);
+        command.args(["requests=off,records=off,bytes=off", "--dir"]).arg(folder.path());
+        let mut process =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { url: url.trim().to_owned(), process, _folder: folder }
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn loadgen(url: &str, action: &str, profile: &str) -> Reading {
+    let folder = tempfile::tempdir().unwrap();
+    let target = format!(
+        "{{ firehose: {{ endpoint: '{url}', stream: {STREAM}, in_flight: {CALLS}, \
+         limits: {{ requests: 1M, records: 1G, bytes: 100G }} }} }}"
+    );
+    let (summary, cpu) = Run { folder: folder.path(), target: &target, action, profile }.go();
+    let stream = &summary["streams"][0];
+    let count = stream["acknowledged"].as_f64().unwrap();
+    Reading { rate: stream["achieved_rate"].as_f64().unwrap(), cpu_us: cpu * 1e6 / count }
+}
+
+/// The peer is a process of its own, so that its processor time is told apart.
+#[expect(clippy::cast_precision_loss, reason = "some millions")]
+fn peer(url: &str) -> Reading {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let (said, cpu) = process::run(command.env(PEER, url));
+    let (count, nanoseconds) = said.trim().split_once(' ').unwrap();
+    let (count, nanoseconds): (u64, u64) = (count.parse().unwrap(), nanoseconds.parse().unwrap());
+    let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
+    Reading { rate: count as f64 / seconds, cpu_us: cpu * 1e6 / count as f64 }
+}
+
+/// What the peer's process does: it prints how many records were taken, and in how many nanoseconds.
+pub(crate) fn send(url: &str) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let credentials = Credentials::new("bench", "bench", None, None, "bench");
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .endpoint_url(url);
+        let client = Client::from_conf(config.build());
+        let mut data = vec![b'x'; SIZE];
+        data.push(b'\n');
+        let record = Record::builder().data(Blob::new(data)).build().unwrap();
+        let records = vec![record; CALL];
+        let began = Instant::now();
+        let mut calls = JoinSet::new();
+        for _ in 0..CALLS {
+            let (client, records) = (client.clone(), records.clone());
+            calls.spawn(async move {
+                let mut count = 0;
+                while began.elapsed() < LENGTH {
+                    let call = client.put_record_batch().delivery_stream_name(STREAM);
+                    let output = call.set_records(Some(records.clone())).send().await.unwrap();
+                    assert_eq!(output.failed_put_count(), 0);
+                    count += records.len();
+                }
+                count
+            });
+        }
+        let count: usize = calls.join_all().await.into_iter().sum();
+        println!("{count} {}", began.elapsed().as_nanos());
+    });
+}

@@ -1,0 +1,113 @@
+//! Is a PostgreSQL source fit for change data capture? Each check says what was found, how bad it is, and what
+//! to do about it. Nothing is changed.
+//!
+//! A server is looked at once ([`server`]), each database of a scenario by itself ([`database`]), in the light of
+//! what the scenario does to its tables ([`Needs`]).
+
+mod clock;
+mod database;
+mod identity;
+mod needs;
+mod published;
+mod server;
+mod settings;
+mod slots;
+
+use std::fmt;
+
+pub use database::database;
+pub use needs::Needs;
+pub use needs::needs;
+pub use server::Demand;
+pub use server::databases;
+pub use server::server;
+
+/// How bad what was found is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// As it must be.
+    Ok,
+    /// Good to know.
+    Info,
+    /// It may hurt: lag, a disk that fills, values that consumers do not get.
+    Warning,
+    /// Capture does not work, or loses changes.
+    Critical,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Ok => "ok",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "CRITICAL",
+        })
+    }
+}
+
+/// What one look showed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Check {
+    /// What was looked at: `wal_level`, `publication`.
+    pub check: &'static str,
+    /// Where: a server's address, a database, a table; set by whoever knows.
+    #[serde(rename = "where", skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was found, in words.
+    pub found: String,
+    /// What to do, as SQL or settings that can be pasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn new(check: &'static str, severity: Severity, found: impl Into<String>) -> Self {
+        Self { check, place: String::new(), severity, found: found.into(), remedy: None }
+    }
+
+    fn ok(check: &'static str, found: impl Into<String>) -> Self {
+        Self::new(check, Severity::Ok, found)
+    }
+
+    fn info(check: &'static str, found: impl Into<String>) -> Self {
+        Self::new(check, Severity::Info, found)
+    }
+
+    fn warning(check: &'static str, found: impl Into<String>) -> Self {
+        Self::new(check, Severity::Warning, found)
+    }
+
+    fn critical(check: &'static str, found: impl Into<String>) -> Self {
+        Self::new(check, Severity::Critical, found)
+    }
+
+    /// Of a database that is not there.
+    pub fn absent() -> Self {
+        Self::info("database", "it is not there yet: `loadgen setup` makes it")
+    }
+
+    /// Of a replication connection that was tried with this login, and why it did not come about.
+    pub fn streaming(user: &str, refusal: Option<String>) -> Self {
+        let name = "replication connection";
+        let Some(message) = refusal else { return Self::ok(name, format!("made, as `{user}`")) };
+        Self::critical(name, format!("refused to `{user}`: {message}")).remedy(format!(
+            "in pg_hba.conf: host all {user} 0.0.0.0/0 scram-sha-256 -- and the login needs REPLICATION; a \
+             pooler cannot stand between"
+        ))
+    }
+
+    fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// The same, found there.
+    fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = place.into();
+        self
+    }
+}

@@ -1,0 +1,198 @@
+//! Checks that concern a domain's database.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Client;
+
+use crate::doctor::Check;
+use crate::doctor::Needs;
+use crate::doctor::identity;
+use crate::doctor::identity::Relation;
+use crate::doctor::published::Publication;
+use crate::scenario::Cdc;
+use crate::scenario::Domain;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::identifier;
+use crate::sink::postgres::quote::qualified;
+use crate::verify::failed;
+
+/// The table whose rows keep an idle database's slot moving.
+const HEARTBEAT: &str = "debezium_heartbeat";
+/// A value of more characters than that may be kept apart from its row.
+const LONG_MIN: i32 = 500;
+
+/// Looks at the tables of a domain, by a session in its database.
+pub async fn database(
+    client: &Client,
+    domain: &Domain,
+    needs: &[Needs],
+    cdc: &Cdc,
+) -> Result<Vec<Check>, SetupError> {
+    let relations = relations(client, domain).await?;
+    let mut all = role(client, domain).await?;
+    let tables = domain.schema.tables.iter().zip(needs).filter(|(table, _)| table.event.is_none());
+    for (table, needs) in tables {
+        let own: Vec<&Relation> =
+            relations.iter().filter(|relation| relation.table == table.name).collect();
+        if own.is_empty() {
+            let check = Check::info("table", "it is not there yet: `loadgen setup` makes it");
+            all.push(check.at(qualified(&domain.namespace, &table.name)));
+        }
+        let changed: Vec<&str> =
+            needs.changed.iter().map(|column| table.columns[*column].name.as_str()).collect();
+        for relation in own {
+            all.extend(identity::judge(relation, needs, &changed));
+        }
+    }
+    if relations.is_empty() {
+        return Ok(all);
+    }
+    let names = twins(client, &domain.namespace).await?;
+    all.extend(identity::twins(&domain.namespace, &names));
+    all.extend(publication(client, domain, needs, (cdc, &relations)).await?);
+    Ok(all)
+}
+
+async fn publication(
+    client: &Client,
+    domain: &Domain,
+    needs: &[Needs],
+    (cdc, relations): (&Cdc, &[Relation]),
+) -> Result<Vec<Check>, SetupError> {
+    let name = &cdc.publication;
+    let Some(publication) = Publication::read(client, name).await? else {
+        let tables: Vec<String> = domain
+            .schema
+            .tables
+            .iter()
+            .filter(|table| table.event.is_none())
+            .map(|table| qualified(&domain.namespace, &table.name))
+            .collect();
+        let remedy =
+            format!("CREATE PUBLICATION {} FOR TABLE {};", identifier(name), tables.join(", "));
+        let missing = Check::critical("publication", format!("there is no `{name}`"));
+        return Ok(vec![missing.remedy(remedy)]);
+    };
+    let mut leaves: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for relation in relations {
+        leaves.entry(relation.table.clone()).or_default().push(relation.bare.clone());
+    }
+    let mut all = publication.judge(domain, needs, &leaves);
+    all.push(heartbeat(domain, cdc, &publication));
+    Ok(all)
+}
+
+/// A database in which nothing happens holds back the log of all others.
+fn heartbeat(domain: &Domain, cdc: &Cdc, publication: &Publication) -> Check {
+    if !cdc.heartbeat_table {
+        let found =
+            "none: while nothing happens here, its slot holds back the log of the whole server";
+        return Check::warning("heartbeat", found)
+            .remedy("write `heartbeat_table: true` into `cdc`");
+    }
+    if publication.has(&domain.namespace, HEARTBEAT) {
+        return Check::ok("heartbeat", format!("`{HEARTBEAT}` is published"));
+    }
+    let table = qualified(&domain.namespace, HEARTBEAT);
+    let remedy = format!("ALTER PUBLICATION {} ADD TABLE {table};", identifier(&cdc.publication));
+    let found = format!("`{HEARTBEAT}` is not published: its rows move no slot");
+    Check::warning("heartbeat", found).remedy(remedy)
+}
+
+/// Whether the login of capture may do its work.
+async fn role(client: &Client, domain: &Domain) -> Result<Vec<Check>, SetupError> {
+    let name = &domain.roles.capture;
+    let sql = "SELECT r.rolcanlogin, \
+            r.rolreplication OR r.rolsuper OR EXISTS ( \
+                SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
+                WHERE m.member = r.oid AND g.rolname = 'rds_replication'), \
+            has_database_privilege(r.oid, current_database(), 'CONNECT') \
+        FROM pg_roles r WHERE r.rolname = $1";
+    let row = client.query_opt(sql, &[name]).await.map_err(|error| failed(&error))?;
+    let Some(row) = row else {
+        let found =
+            format!("`{name}` is not there: capture logs in by another one, or set-up makes it");
+        return Ok(vec![Check::info("login of capture", found)]);
+    };
+    let user = identifier(name);
+    let lacks = [
+        (0, "it cannot log in", format!("ALTER ROLE {user} LOGIN;")),
+        (
+            1,
+            "it may not replicate",
+            format!("ALTER ROLE {user} REPLICATION; -- on RDS: GRANT rds_replication TO {user};"),
+        ),
+        (
+            2,
+            "it may not connect to the database",
+            format!("GRANT CONNECT ON DATABASE {} TO {user};", identifier(&domain.database)),
+        ),
+    ];
+    let lacks = lacks.into_iter().filter(|(column, _, _)| !row.get::<_, bool>(*column));
+    let mut all: Vec<Check> = lacks
+        .map(|(_, found, remedy)| {
+            Check::critical("login of capture", found).remedy(remedy).at(name)
+        })
+        .collect();
+    if all.is_empty() {
+        all.push(Check::ok(
+            "login of capture",
+            format!("`{name}` may log in, connect and replicate"),
+        ));
+    }
+    Ok(all)
+}
+
+/// The domain's tables that are there, and their partitions.
+async fn relations(client: &Client, domain: &Domain) -> Result<Vec<Relation>, SetupError> {
+    let sql = format!(
+        "SELECT root.relname::text, CASE WHEN root.relkind = 'p' THEN l.relname::text ELSE '' END, \
+            l.relpersistence = 'u', l.relreplident::text, \
+            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid AND i.indisprimary), \
+            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid AND i.indisreplident), \
+            ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = l.oid \
+                AND a.attnum > 0 AND NOT a.attisdropped AND a.attstorage IN ('x', 'e') \
+                AND (a.atttypmod < 0 OR a.atttypmod > {LONG_MIN}) ORDER BY a.attnum), \
+            ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = l.oid \
+                AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '' ORDER BY a.attnum), \
+            ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = l.oid \
+                AND a.attnum = ANY (i.indkey) JOIN pg_type t ON t.oid = a.atttypid \
+                WHERE i.indrelid = l.oid AND i.indisprimary AND t.typtype = 'e') \
+        FROM pg_class root JOIN pg_namespace n ON n.oid = root.relnamespace \
+        JOIN pg_class l ON root.relkind = 'r' AND l.oid = root.oid \
+            OR root.relkind = 'p' AND l.oid IN \
+                (SELECT relid FROM pg_partition_tree(root.oid) WHERE isleaf) \
+        WHERE n.nspname = $1 AND root.relname = ANY ($2) ORDER BY 1, 2"
+    );
+    let names: Vec<&str> = domain.schema.tables.iter().map(|table| table.name.as_str()).collect();
+    let rows = client.query(&sql, &[&domain.namespace, &names]).await;
+    let rows = rows.map_err(|error| failed(&error))?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let (table, leaf): (String, String) = (row.get(0), row.get(1));
+            let bare = if leaf.is_empty() { table.clone() } else { leaf };
+            Relation {
+                name: qualified(&domain.namespace, &bare),
+                bare,
+                table,
+                is_unlogged: row.get(2),
+                identity: row.get(3),
+                has_key: row.get(4),
+                has_index: row.get(5),
+                wide: row.get(6),
+                generated: row.get(7),
+                enums: row.get(8),
+            }
+        })
+        .collect())
+}
+
+async fn twins(client: &Client, schema: &str) -> Result<Vec<String>, SetupError> {
+    let sql = "SELECT string_agg(c.relname::text, ', ' ORDER BY c.relname) FROM pg_class c \
+               JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') \
+               GROUP BY lower(c.relname::text) HAVING count(*) > 1";
+    let rows = client.query(sql, &[&schema]).await.map_err(|error| failed(&error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}

@@ -1,0 +1,95 @@
+//! Room for slots and senders, and how the slots that are there fare.
+
+use tokio_postgres::Client;
+
+use crate::doctor::Check;
+use crate::doctor::settings::Settings;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::literal;
+use crate::units::format_bytes;
+use crate::verify::failed;
+
+/// What an idle slot may hold back without a word.
+const RETAINED_MAX: i64 = 1 << 30;
+
+/// Whether so many more slots, and their senders, find room.
+pub(super) async fn room(
+    client: &Client,
+    settings: &Settings,
+    needed: i64,
+) -> Result<Vec<Check>, SetupError> {
+    let sql = "SELECT (SELECT count(*) FROM pg_replication_slots), \
+                      (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender')";
+    let row = client.query_one(sql, &[]).await.map_err(|error| failed(&error))?;
+    let room = |name: &'static str, used: i64| {
+        let most = settings.number(name).unwrap_or(0);
+        let free = most - used;
+        let found = format!("{used} of {most} in use, {needed} needed");
+        if free >= needed {
+            Check::ok(name, found)
+        } else {
+            let enough = used + needed;
+            Check::critical(name, found)
+                .remedy(format!("ALTER SYSTEM SET {name} = {enough}; -- and restart"))
+        }
+    };
+    Ok(vec![room("max_replication_slots", row.get(0)), room("max_wal_senders", row.get(1))])
+}
+
+/// A slot as the server shows it.
+struct Slot {
+    name: String,
+    database: String,
+    is_active: bool,
+    /// `reserved`, `extended`, `unreserved`, `lost`; empty before PostgreSQL 13.
+    status: String,
+    /// Bytes of log that it holds back.
+    retained: i64,
+}
+
+/// How the slots fare that are there.
+pub(super) async fn fare(client: &Client) -> Result<Vec<Check>, SetupError> {
+    let sql = "SELECT slot_name::text, coalesce(database::text, ''), active, \
+                      coalesce(to_jsonb(s) ->> 'wal_status', ''), \
+                      coalesce(pg_wal_lsn_diff( \
+                          CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
+                               ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint \
+               FROM pg_replication_slots s ORDER BY 1";
+    let rows = client.query(sql, &[]).await.map_err(|error| failed(&error))?;
+    let slots = rows.iter().map(|row| Slot {
+        name: row.get(0),
+        database: row.get(1),
+        is_active: row.get(2),
+        status: row.get(3),
+        retained: row.get(4),
+    });
+    Ok(slots.map(|slot| judge(&slot).at(place(&slot))).collect())
+}
+
+fn place(slot: &Slot) -> String {
+    match slot.database.as_str() {
+        "" => slot.name.clone(),
+        database => format!("{} of {database}", slot.name),
+    }
+}
+
+fn judge(slot: &Slot) -> Check {
+    let retained = format_bytes(slot.retained.unsigned_abs());
+    let drop = format!("SELECT pg_drop_replication_slot({});", literal(&slot.name));
+    match (slot.status.as_str(), slot.is_active) {
+        ("lost", _) => Check::critical("slot", "lost: the log that it needs is gone; begin anew, with a snapshot")
+            .remedy(drop),
+        ("unreserved", _) => {
+            Check::critical("slot", format!("about to be lost: it holds {retained} back"))
+                .remedy("ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf(); -- until it has caught up")
+        }
+        (_, false) => {
+            let found = format!("nobody reads it, and it holds {retained} back");
+            Check::warning("slot", found).remedy(format!("{drop} -- unless somebody comes back to it"))
+        }
+        _ if slot.retained > RETAINED_MAX => {
+            Check::warning("slot", format!("its reader is {retained} behind"))
+        }
+        _ => Check::ok("slot", format!("read, {retained} behind")),
+    }
+}

@@ -1,0 +1,115 @@
+//! `doctor`: what is wrong with a source is found, and its remedy mends it.
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::server::Options;
+use crate::support::server::TestServer;
+
+/// What was found wrong: check, place, words, remedy.
+struct Found {
+    check: String,
+    place: String,
+    found: String,
+    remedy: Option<String>,
+    severity: String,
+}
+
+fn examined(place: &Place<'_>, code: i32) -> Vec<Found> {
+    let done = place.run(&["doctor", "@quickstart", "--format", "json"]);
+    assert_eq!(done.code, code, "{}{}", done.out, done.err);
+    let report: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(report["verdict"], if code == 0 { "fit" } else { "unfit" });
+    let checks = report["reports"].as_array().unwrap().iter().flat_map(|report| {
+        report["checks"].as_array().unwrap().iter().map(|check| {
+            let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+            Found {
+                check: text("check"),
+                place: text("where"),
+                found: text("found"),
+                remedy: check["remedy"].as_str().map(str::to_owned),
+                severity: text("severity"),
+            }
+        })
+    });
+    checks.collect()
+}
+
+fn of<'a>(found: &'a [Found], check: &str, severity: &str) -> Vec<&'a Found> {
+    found.iter().filter(|each| each.check == check && each.severity == severity).collect()
+}
+
+fn server(settings: &[(&'static str, &str)]) -> TestServer {
+    let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    TestServer::with(&Options { settings: settings.collect(), ..Options::default() })
+}
+
+#[test]
+fn a_server_that_cannot_be_captured_is_told_before_anything_is_made() {
+    let server = server(&[("wal_level", "replica"), ("max_replication_slots", "0")]);
+    let place = Place::on(&server, &["orders"]);
+    let found = examined(&place, 4);
+    let level = of(&found, "wal_level", "critical");
+    assert!(level[0].found.starts_with("replica"), "{}", level[0].found);
+    assert!(level[0].remedy.as_ref().unwrap().contains("wal_level = 'logical'"));
+    assert_eq!(of(&found, "max_replication_slots", "critical").len(), 1);
+    assert!(of(&found, "database", "info")[0].found.contains("not there yet"));
+    let databases = server.query("postgres", "SELECT count(*) FROM pg_database");
+    assert_eq!(databases, [["3"]], "nothing was made");
+}
+
+#[test]
+fn each_remedy_mends_what_was_found() {
+    let server = server(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "20GB")]);
+    let place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    let found = examined(&place, 0);
+    assert!(found.iter().all(|each| each.severity != "critical"));
+    for check in ["publication", "heartbeat", "login of capture", "replication connection"] {
+        assert_eq!(of(&found, check, "ok").len(), 1, "{check}");
+    }
+
+    let capture = format!("{}_capture", place.database("orders"));
+    for sql in [
+        "ALTER PUBLICATION debezium DROP TABLE public.order_items".to_owned(),
+        "ALTER PUBLICATION debezium DROP TABLE public.debezium_heartbeat".to_owned(),
+        "ALTER PUBLICATION debezium SET (publish = 'insert, update')".to_owned(),
+        "ALTER TABLE public.orders REPLICA IDENTITY NOTHING".to_owned(),
+        format!("ALTER ROLE {capture} NOREPLICATION"),
+        "SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')".to_owned(),
+    ] {
+        place.query("orders", &sql);
+    }
+    let found = examined(&place, 4);
+    let missing = of(&found, "publication", "critical");
+    assert!(missing.iter().any(|each| each.place == "order_items"), "the table that is not in it");
+    assert!(missing.iter().any(|each| each.found.contains("each delete")), "what is not told");
+    let identity = of(&found, "replica identity", "critical");
+    assert_eq!(identity[0].place, "\"public\".\"orders\"");
+    assert_eq!(of(&found, "login of capture", "critical").len(), 1);
+    assert_eq!(of(&found, "heartbeat", "warning").len(), 1);
+    assert_eq!(of(&found, "slot", "warning").len(), 1);
+
+    // They are what one may paste.
+    for each in
+        found.iter().filter(|each| ["critical", "warning"].contains(&each.severity.as_str()))
+    {
+        let remedy = each.remedy.as_ref().unwrap();
+        let done = place.psql("orders", remedy);
+        assert_eq!(done.code, 0, "{}: {remedy}: {}", each.check, done.err);
+    }
+    let found = examined(&place, 0);
+    assert!(found.iter().all(|each| !["critical", "warning"].contains(&each.severity.as_str())));
+}
+
+#[test]
+fn where_there_is_nothing_to_look_at_that_is_said() {
+    let place = Place::new(&["orders"]);
+    let mut command = place.command(&["doctor", "@quickstart"]);
+    let output = command.env_remove("LOADGEN_POSTGRES").output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("LOADGEN_POSTGRES"));
+    let done = place.run(&["doctor", "@quickstart"]);
+    assert!(done.out.contains("wal_level"), "{}{}", done.out, done.err);
+    assert!(done.out.lines().last().unwrap().contains("critical"), "{}", done.out);
+}
