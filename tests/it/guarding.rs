@@ -169,7 +169,7 @@ fn confirmed(place: &Place<'_>, domain: &str) -> Option<String> {
     place.server.query("postgres", &sql).concat().into_iter().next()
 }
 
-fn neighbours<'s>(server: &'s TestServer) -> Place<'s> {
+fn neighbours(server: &TestServer) -> Place<'_> {
     let mut place = Place::on(server, &["user", "business", "checkin", "evaluations"]);
     place.set("domains.user.rows={ users: 200 }");
     place.set("domains.business.rows={ business: 20 }");

@@ -112,7 +112,9 @@ fn shared(parts: &[Part]) -> Vec<SharedSum> {
 
 fn slots(parts: &[Part]) -> Slots {
     let mut sum = Slots::default();
-    parts.iter().for_each(|part| sum.add(&part.slots));
+    for part in parts {
+        sum.add(&part.slots);
+    }
     sum
 }
 

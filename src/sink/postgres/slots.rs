@@ -73,5 +73,5 @@ pub async fn beat(client: &Client, namespace: &str) -> Result<(), SetupError> {
         "INSERT INTO {table} (id, beat) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET beat = now()"
     );
     let written = client.batch_execute(&sql).await;
-    written.map_err(|error| SetupError::server(&format!("write a heartbeat into {table}"), &error))
+    written.map_err(|error| SetupError::server(format!("write a heartbeat into {table}"), &error))
 }
