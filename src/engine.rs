@@ -28,6 +28,7 @@ use crate::scenario::Stream;
 use crate::units::format_duration;
 
 pub mod account;
+mod acts;
 mod agenda;
 mod alarm;
 mod backlog;
@@ -78,7 +79,7 @@ pub struct Job {
     pub world: Arc<World>,
     /// How it is paced and judged.
     pub scenario: Arc<Scenario>,
-    /// Where each domain goes: by its number in the scenario.
+    /// Where each way goes: by its number, see [`Scenario::ways`].
     pub destinations: Vec<Destination>,
     /// Which of its lanes are played here.
     pub shard: Shard,
@@ -118,6 +119,8 @@ struct Shared {
     /// By series: whether it is of a stream that only sends events, so that any number of a lane's slots
     /// may be under way.
     is_event: Vec<bool>,
+    /// By series: whether it is of a stream that sends events, beside whatever else.
+    has_events: Vec<bool>,
 }
 
 /// What came of a load.
@@ -150,7 +153,8 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         warm: Gate::new(connections),
         breaker: Breaker::default(),
         census: Census::new(job.scenario.load.streams.len()),
-        is_event: job.events_only(),
+        is_event: job.of_events(|(_, is_all), is_open| is_all && is_open),
+        has_events: job.of_events(|(is_any, _), _| is_any),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
         away: AtomicUsize::new(0),
         job,
@@ -272,7 +276,7 @@ impl Shared {
 }
 
 fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usize) -> Finished {
-    let mut account = Account::new(shared.job.world.table_count());
+    let mut account = Account::new(shared.job.world.counted_tables());
     for report in done {
         account.merge(&report.account);
     }
@@ -302,29 +306,27 @@ impl Job {
     }
 
     fn allowed(&self, group: usize) -> usize {
-        let domains = self.world.domains_of(group);
+        let ways = self.world.ways_of(group);
         // A connection has lanes of as few copies as can be: each copy's database gets all of its own.
-        let allowed = domains
+        let allowed = ways
             .iter()
             .map(|it| self.destinations[*it].connections() * self.world.copies_of(*it))
             .min();
         allowed.unwrap_or(1)
     }
 
-    /// Which series are of streams that only send events: all of a group, as its lanes are shared.
-    fn events_only(&self) -> Vec<bool> {
+    /// By series, whether something holds of the events of its group, as lanes are shared: told whether the
+    /// group sends any, and nothing else, and whether none of its streams has sessions.
+    fn of_events(&self, holds: impl Fn((bool, bool), bool) -> bool) -> Vec<bool> {
         let mut all = vec![false; self.world.series.len()];
         for (group, streams) in self.world.groups.iter().enumerate() {
-            let domains = self.world.domains_of(group);
-            let is_event =
-                |domain: &usize| !self.scenario.is_stored(&self.scenario.domains[*domain]);
+            // A session waits for the answer.
             let is_open = |stream: &usize| self.world.plan(*stream).sessions().is_none();
-            // A session waits for the answer, and one decision goes to one domain.
-            if domains.len() == 1 && domains.iter().all(is_event) && streams.iter().all(is_open) {
-                let series = (0_u16..).zip(&mut all);
-                series
-                    .filter(|(series, _)| streams.contains(&self.world.stream_of(*series)))
-                    .for_each(|(_, is_event)| *is_event = true);
+            if !holds(self.world.sends_events(group), streams.iter().all(is_open)) {
+                continue;
+            }
+            for (series, holds) in (0_u16..).zip(&mut all) {
+                *holds |= streams.contains(&self.world.stream_of(series));
             }
         }
         all

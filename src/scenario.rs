@@ -18,6 +18,7 @@ mod overrides;
 mod read;
 mod schemas;
 mod trace;
+mod way;
 
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
 pub use read::check_text;
+pub use way::Way;
 
 /// The JSON Schema of a scenario file.
 pub fn json_schema() -> serde_json::Value {
@@ -101,16 +103,6 @@ impl Scenario {
     /// The index of a target.
     pub fn target(&self, name: &str) -> Option<usize> {
         self.targets.iter().position(|target| target.name == name)
-    }
-
-    /// Whether somebody keeps the rows of a domain's tables. Where only events are sent, rows are
-    /// known to the lanes alone.
-    pub fn is_stored(&self, domain: &Domain) -> bool {
-        match self.targets.get(domain.target).map(|target| &target.kind) {
-            Some(TargetKind::Kafka(_) | TargetKind::Firehose(_) | TargetKind::Elsewhere) => false,
-            Some(TargetKind::Discard) => !domain.schema.has_events(),
-            Some(TargetKind::Postgres(_)) | None => true,
-        }
     }
 
     /// How many actions may be in flight on a connection to a target; one where it is observed, so that
@@ -166,6 +158,11 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
+    /// Whether it is a message service.
+    pub fn takes_events(&self) -> bool {
+        matches!(self, Self::Kafka(_) | Self::Firehose(_))
+    }
+
     /// The topic or stream of an event; `None` where there is no such thing.
     pub fn destination_of(&self, domain: &str, event: &str) -> Option<String> {
         match self {
@@ -250,8 +247,11 @@ pub struct Domain {
     pub schema: Schema,
     /// Which of several it is, if it was written once for all of them.
     pub copy: Copy,
-    /// Index into [`Scenario::targets`].
+    /// Index into [`Scenario::targets`]: where its rows are kept; of a domain whose rows nobody keeps,
+    /// where its events go.
     pub target: usize,
+    /// The targets that its events go to, as indexes too; empty if that is `target`.
+    pub events: Vec<usize>,
     /// The database it lives in.
     pub database: String,
     /// The PostgreSQL schema its tables live in (`public` unless set, or the domain's own name

@@ -115,6 +115,9 @@ pub struct Table {
     /// Whether the rows belong to all lanes: they are seeded, they stay, and all that changes them
     /// is adding, whose order does not matter.
     pub shared: bool,
+    /// Whether a database keeps its rows, where the domain has one. Those that are not stored stand
+    /// behind the others.
+    pub stored: bool,
     /// How many rows it has at `scale: 1`; 0 if it does not say.
     pub rows: u64,
     /// Set if its rows are events: they are sent by `emit`, and stored by nobody.
@@ -309,6 +312,8 @@ pub struct Action {
     /// What it does, in order. A step on a table that an earlier step of the action inserted into
     /// or picked from works on, or refers to, that same row.
     pub steps: Vec<Step>,
+    /// How long its events come after the commit of its rows: least and most, in nanoseconds.
+    pub skew_ns: (u64, u64),
     /// What happens later to the row it worked on.
     pub then: Vec<Then>,
 }
@@ -327,6 +332,8 @@ pub struct Then {
     pub max_ns: u64,
     /// How often it follows; above 0, at most 1.
     pub share: f64,
+    /// It follows only if the row is in one of these states of its table then; empty for any.
+    pub states: Vec<usize>,
 }
 
 /// One step of an action.

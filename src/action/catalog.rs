@@ -49,7 +49,11 @@ pub struct TableInfo {
     pub key: Vec<usize>,
     /// Whether all lanes change its rows, by adding.
     pub shared: bool,
-    /// Whether its rows are sent at all: not where only events are, and this is a table.
+    /// Which way its rows go, by its number: see [`crate::scenario::Scenario::ways`].
+    pub way: usize,
+    /// Set if it stands for what is sent of the rows of another one, an event, to a further target.
+    pub same_as: Option<TableId>,
+    /// Whether its rows are sent at all: not those of a table that nobody keeps.
     pub is_sent: bool,
     /// Set if its rows are events: they are sent, and stored by nobody.
     pub event: Option<EventInfo>,

@@ -1,4 +1,4 @@
-//! Where a domain's actions go, and as whom.
+//! Where what a domain does goes, and as whom.
 
 use std::sync::Arc;
 
@@ -13,18 +13,23 @@ use crate::engine::Destination;
 use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::TargetKind;
+use crate::scenario::Way;
 use crate::sink::postgres::worker::PostgresOptions;
 
-/// Where the actions of a domain go.
+/// Where a way leads.
 pub(super) fn destination(
     prepared: &Prepared,
     number: usize,
+    way: Way,
     publishers: &Publishers,
 ) -> Destination {
     let scenario = &prepared.scenario;
-    let domain = &scenario.domains[number];
-    if let Some(options) = publishers.destination(prepared, number) {
+    let domain = &scenario.domains[way.domain];
+    if let Some(options) = publishers.destination(prepared, number, way) {
         return Destination::Events(Arc::new(options));
+    }
+    if way.target != domain.target {
+        return Destination::Discard;
     }
     let target = &scenario.targets[domain.target].kind;
     let (TargetKind::Postgres(target), Some(address)) =
@@ -47,7 +52,9 @@ pub(super) fn destination(
             let table = catalog.table(statement.table);
             // A row without a key is never deleted by it.
             let is_used = !matches!(statement.kind, StatementKind::Delete) || !table.key.is_empty();
-            table.domain == number && is_used
+            // Of what only loadgen knows, and of events, no server has heard.
+            let is_here = table.domain == way.domain && table.is_sent && table.event.is_none();
+            is_here && is_used
         })
         .map(|(id, _)| StatementId::of(id));
     let options = PostgresOptions {

@@ -232,9 +232,12 @@ impl Place {
 /// The topics or streams that the events of a run are sent to, on one target.
 pub(super) fn destinations_of(scenario: &Scenario, target: usize) -> Vec<String> {
     let kind = &scenario.targets[target].kind;
-    let domains = scenario.domains.iter().filter(|domain| domain.target == target);
+    let ways = scenario.ways();
+    let takes =
+        |domain: usize| scenario.event_ways(domain).iter().any(|way| ways[*way].target == target);
+    let domains = scenario.domains.iter().enumerate().filter(|(domain, _)| takes(*domain));
     let mut all: Vec<String> = domains
-        .flat_map(|domain| {
+        .flat_map(|(_, domain)| {
             let events = domain.schema.tables.iter().filter(|table| table.event.is_some());
             events.filter_map(|event| kind.destination_of(&domain.schema.name, &event.name))
         })

@@ -201,6 +201,8 @@ fn events(
     let tables = world.catalog.tables.iter().enumerate();
     let events = tables.filter(|(_, table)| table.event.is_some());
     let outlook = events.map(|(number, table)| {
+        // Whatever else gets the same is decided and weighed once.
+        let number = table.same_as.map_or(number, |first| usize::from(first.0));
         let sent = changes.map(|changes| changes[number].inserted);
         let each = content.event_bytes[number];
         EventOutlook {

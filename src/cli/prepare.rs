@@ -227,7 +227,8 @@ impl Prepared {
 
     /// Whether somebody keeps the rows of a table.
     pub(super) fn is_stored(&self, table: &TableInfo) -> bool {
-        self.scenario.is_stored(&self.scenario.domains[table.domain])
+        let is_row = table.is_sent && table.event.is_none();
+        is_row && self.scenario.is_stored(&self.scenario.domains[table.domain])
     }
 
     /// The database that a table is really in.
@@ -237,7 +238,7 @@ impl Prepared {
 
     /// The tables of a domain, in the order of its schema.
     fn tables_of(&self, domain: usize) -> impl Iterator<Item = TableId> {
-        let tables = self.world.catalog.tables.iter().enumerate();
+        let tables = self.world.catalog.tables.iter().take(self.world.table_count()).enumerate();
         let own = tables.filter(move |(_, table)| table.domain == domain);
         own.map(|(number, _)| TableId::of(number))
     }

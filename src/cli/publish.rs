@@ -12,6 +12,7 @@ use crate::measure::EventCounts;
 use crate::measure::Feed;
 use crate::scenario::FirehoseTarget;
 use crate::scenario::TargetKind;
+use crate::scenario::Way;
 use crate::sink::event::Publisher;
 use crate::sink::event::Traffic;
 use crate::sink::event::trace::Headers;
@@ -55,12 +56,17 @@ impl Publishers {
         Ok(Self { all })
     }
 
-    /// Where the events of a domain go, if it has any.
-    pub(super) fn destination(&self, prepared: &Prepared, number: usize) -> Option<EventOptions> {
+    /// Where the events of a way go, if it leads to a message service.
+    pub(super) fn destination(
+        &self,
+        prepared: &Prepared,
+        number: usize,
+        way: Way,
+    ) -> Option<EventOptions> {
         let (scenario, world) = (&prepared.scenario, &prepared.world);
-        let domain = &scenario.domains[number];
-        let publisher = Arc::clone(self.all.get(&domain.target)?);
-        let kind = &scenario.targets[domain.target].kind;
+        let domain = &scenario.domains[way.domain];
+        let publisher = Arc::clone(self.all.get(&way.target)?);
+        let kind = &scenario.targets[way.target].kind;
         // What stands beside an event only Kafka knows.
         let is_kafka = matches!(kind, TargetKind::Kafka(_));
         let has_headers = matches!(kind, TargetKind::Kafka(kafka) if kafka.has_headers);
@@ -123,6 +129,7 @@ pub(super) fn events(
             acknowledged: rows.inserted,
             failed: rows.failed,
             unknown: rows.unknown,
+            missed: rows.missed,
             bytes: rows.bytes,
             calls: 0,
             throttled: 0,

@@ -220,7 +220,8 @@ fn load(
     let series = prepared.world.series.clone();
     let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
     let publishers = Publishers::start(prepared, feed)?;
-    let destinations = domains.clone().map(|domain| destination(prepared, domain, &publishers));
+    let ways = prepared.scenario.ways().into_iter().enumerate();
+    let destinations = ways.map(|(number, way)| destination(prepared, number, way, &publishers));
     let clock = Clock::start();
     let observing = observe(prepared, clock).map_err(|error| Refusal::setup(&error))?;
     let job = Job {
@@ -327,7 +328,7 @@ impl Finished {
     fn of_nothing(world: &World, end: End) -> Self {
         Self {
             recorder: Recorder::new(0),
-            account: engine::Account::new(world.table_count()),
+            account: engine::Account::new(world.counted_tables()),
             end,
             streams: Vec::new(),
             workers: 0,

@@ -120,7 +120,7 @@ pub(super) fn sample(arguments: &SampleArguments) -> u8 {
 }
 
 fn find(world: &World, name: &str) -> Result<TableId, Refusal> {
-    let tables = &world.catalog.tables;
+    let tables = &world.catalog.tables[..world.table_count()];
     let full = |at: usize| format!("{}.{}", tables[at].database, tables[at].name);
     let found = (0..tables.len()).find(|at| tables[*at].name == name || full(*at) == name);
     let Some(at) = found else {

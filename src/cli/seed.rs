@@ -68,7 +68,9 @@ fn part(arguments: &SetupArguments, until: Until) -> u8 {
 fn closing(prepared: &Prepared, until: Until) -> String {
     let mut text = String::new();
     for (number, table) in prepared.world.catalog.tables.iter().enumerate() {
-        if prepared.scenario.is_external(&prepared.scenario.domains[table.domain]) {
+        let domain = &prepared.scenario.domains[table.domain];
+        let is_elsewhere = prepared.scenario.is_stored(domain) && !prepared.is_stored(table);
+        if prepared.scenario.is_external(domain) || is_elsewhere || table.same_as.is_some() {
             continue;
         }
         let name = format!("{}.{}.{}", prepared.database_of(table), table.namespace, table.name);

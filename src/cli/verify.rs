@@ -170,7 +170,7 @@ async fn counts(
     client: &Client,
 ) -> Result<Vec<Finding>, SetupError> {
     let mut findings = Vec::new();
-    for table in &domain.schema.tables {
+    for table in domain.schema.stored() {
         let Some(found) = counted.of(scenario, (domain, place), table) else { continue };
         let rows = source::count(client, &qualified(&domain.namespace, &table.name)).await?;
         findings.push(Finding {
@@ -222,7 +222,7 @@ fn counted(folder: &Path, scenario: &Scenario, place: &Place) -> Result<Counted,
         )));
     }
     for domain in stored(scenario) {
-        let mut tables = domain.schema.tables.iter().filter(|table| table.event.is_none());
+        let mut tables = domain.schema.stored().iter();
         let is_missing = |table: &&Table| counted.of(scenario, (domain, place), table).is_none();
         if let Some(table) = tables.find(is_missing) {
             let (name, database) = (&table.name, place.database(scenario, domain));

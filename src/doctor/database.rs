@@ -30,8 +30,7 @@ pub async fn database(
 ) -> Result<Vec<Check>, SetupError> {
     let relations = relations(client, domain).await?;
     let mut all = role(client, domain).await?;
-    let tables = domain.schema.tables.iter().zip(needs).filter(|(table, _)| table.event.is_none());
-    for (table, needs) in tables {
+    for (table, needs) in domain.schema.stored().iter().zip(needs) {
         let own: Vec<&Relation> =
             relations.iter().filter(|relation| relation.table == table.name).collect();
         if own.is_empty() {
@@ -63,9 +62,8 @@ async fn publication(
     let Some(publication) = Publication::read(client, name).await? else {
         let tables: Vec<String> = domain
             .schema
-            .tables
+            .stored()
             .iter()
-            .filter(|table| table.event.is_none())
             .map(|table| qualified(&domain.namespace, &table.name))
             .collect();
         let remedy =
@@ -164,7 +162,7 @@ async fn relations(client: &Client, domain: &Domain) -> Result<Vec<Relation>, Se
                 (SELECT relid FROM pg_partition_tree(root.oid) WHERE isleaf) \
         WHERE n.nspname = $1 AND root.relname = ANY ($2) ORDER BY 1, 2"
     );
-    let names: Vec<&str> = domain.schema.tables.iter().map(|table| table.name.as_str()).collect();
+    let names: Vec<&str> = domain.schema.stored().iter().map(|table| table.name.as_str()).collect();
     let rows = client.query(&sql, &[&domain.namespace, &names]).await;
     let rows = rows.map_err(|error| failed(&error))?;
     Ok(rows

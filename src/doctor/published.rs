@@ -68,10 +68,7 @@ impl Publication {
         leaves: &BTreeMap<String, Vec<String>>,
     ) -> Vec<Check> {
         let mut all = Vec::new();
-        for (table, needs) in domain.schema.tables.iter().zip(needs) {
-            if table.event.is_some() {
-                continue;
-            }
+        for (table, needs) in domain.schema.stored().iter().zip(needs) {
             all.extend(self.table(domain, table, leaves.get(&table.name)));
             all.extend(self.changes(needs).map(|check| check.at(table.name.clone())));
         }

@@ -39,6 +39,7 @@ use crate::scenario::Stream;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
+mod acts;
 mod batch;
 mod end;
 mod events;
@@ -125,8 +126,8 @@ impl Connection {
             let all = shared.job.shard.lanes(world.lanes_of(group)).enumerate();
             let mine = all.filter(|(place, _)| place % spread == index).map(|(_, lane)| lane);
             let mine: Vec<u32> = mine.collect();
-            for domain in world.domains_of(group) {
-                is_needed[domain] |= mine.iter().any(|lane| world.works_on(*lane, domain));
+            for way in world.ways_of(group) {
+                is_needed[way] |= mine.iter().any(|lane| world.works_on(*lane, way));
             }
             let mine = mine.into_iter();
             lanes
@@ -214,6 +215,9 @@ impl Connection {
         if self.is_event(due.stream) {
             return self.take_event(number, now);
         }
+        if self.has_events(due.stream) && self.is_held(number) {
+            return;
+        }
         let intended = self.intended(&self.lanes[number], &due);
         let lane = &mut self.lanes[number];
         let Some(decision) = lane.lane.decide() else { return };
@@ -277,10 +281,14 @@ impl Connection {
             return self.go_on(number, now);
         }
         let world = &self.shared.job.world;
-        let Some(flight) = &mut self.lanes[number].flight else { return };
+        let Some(mut flight) = self.lanes[number].flight.take() else { return };
         // What is left of it may have no first part.
         let first = world.part_from(&flight.decision, 0).unwrap_or(0);
+        if world.is_events(&flight.decision, first) {
+            return self.lead_out(number, flight, first, now);
+        }
         flight.turn_to(first, world);
+        self.lanes[number].flight = Some(flight);
         self.queue(number);
     }
 
@@ -318,6 +326,7 @@ impl Connection {
             self.fill_route(route);
         }
         self.fill_batches();
+        self.send_later();
         self.fill_events();
     }
 

@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use crate::engine::account::Effect;
+use crate::engine::acts::Acts;
 use crate::engine::batch::Row;
 use crate::sink::Ticket;
 
@@ -14,13 +15,22 @@ const EVENT: Ticket = 1 << 30;
 const IN_FLIGHT_MAX: usize = 1 << 17;
 const IN_FLIGHT_MIN: usize = 1 << 10;
 
-/// A slot whose events are on their way.
+/// Events that are on their way to one target.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) row: Row,
+    pub(super) of: Of,
     pub(super) effects: SmallVec<[Effect; 2]>,
     /// When it was handed over.
     pub(super) at: u64,
+}
+
+/// Whose events they are.
+#[derive(Debug)]
+pub(super) enum Of {
+    /// A slot's that sends nothing else.
+    Slot(Row),
+    /// An act's, by its number.
+    Act(usize),
 }
 
 /// Slots in flight on a connection, and lanes that wait until there are fewer.
@@ -31,13 +41,15 @@ pub(super) struct Events {
     most: usize,
     /// Lanes that wait for room.
     pub(super) held: Vec<usize>,
+    pub(super) acts: Acts,
 }
 
 impl Events {
     /// Of one of so many connections.
     pub(super) fn new(connections: usize) -> Self {
         let most = (IN_FLIGHT_MAX / connections.max(1)).max(IN_FLIGHT_MIN);
-        Self { slots: Vec::new(), free: Vec::new(), most, held: Vec::new() }
+        let (slots, free, held) = (Vec::new(), Vec::new(), Vec::new());
+        Self { slots, free, most, held, acts: Acts::default() }
     }
 
     /// Whether a ticket is an event's.
@@ -47,12 +59,12 @@ impl Events {
 
     /// Whether no more may be in flight for now.
     pub(super) fn is_full(&self) -> bool {
-        self.count() >= self.most
+        self.count() + self.acts.waiting() >= self.most
     }
 
     /// Whether nothing is under way.
     pub(super) fn is_quiet(&self) -> bool {
-        self.count() == 0 && self.held.is_empty()
+        self.count() == 0 && self.held.is_empty() && self.acts.is_empty()
     }
 
     fn count(&self) -> usize {

@@ -113,7 +113,7 @@ impl Flight {
     /// Goes over to another part.
     pub(super) fn turn_to(&mut self, part: usize, world: &World) {
         self.part = part;
-        self.sink = world.domain_of(&self.decision, part);
+        self.sink = world.way_of(&self.decision, part);
         self.tries = 0;
         self.effects.clear();
         self.is_submitted = false;

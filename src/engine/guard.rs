@@ -107,7 +107,7 @@ pub struct Guard {
     stop: Stop,
     /// Its own: it looks before the load has one.
     clock: Clock,
-    /// By domain: whether nothing is sent there for now.
+    /// By domain, which is also the number of its way to the server: whether nothing is sent for now.
     is_on: Box<[AtomicBool]>,
     seen: Mutex<Seen>,
 }

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
 use crate::action::TableId;
+use crate::action::TableInfo;
 use crate::engine::Guard;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
@@ -82,7 +83,7 @@ pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
     let _alone = sessions.run(&seeding.stop, seeding.alone())?;
     let mut all = Vec::new();
     for table in seeding.world.seeding_order() {
-        if catalog.table(table).domain != seeding.domain {
+        if !seeding.has(catalog.table(table)) {
             continue;
         }
         all.push(if seeding.stop.level() == Level::Run {
@@ -98,9 +99,7 @@ pub fn seed(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
 pub fn counted(seeding: &Seeding) -> Result<Vec<Seeded>, SetupError> {
     let sessions = Sessions::new(seeding)?;
     let tables = seeding.world.seeding_order();
-    let own = tables
-        .into_iter()
-        .filter(|table| seeding.world.catalog.table(*table).domain == seeding.domain);
+    let own = tables.into_iter().filter(|table| seeding.has(seeding.world.catalog.table(*table)));
     own.map(|table| seeding.untouched(table, &sessions)).collect()
 }
 
@@ -137,6 +136,11 @@ impl Sessions {
 }
 
 impl Seeding {
+    /// Whether it is the one to fill a table.
+    fn has(&self, table: &TableInfo) -> bool {
+        table.domain == self.domain && table.is_sent && table.event.is_none()
+    }
+
     /// A session by which this seeding is the only one in its tables for as long as it is open. What
     /// a killed predecessor still has under way is waited for.
     async fn alone(&self) -> Result<Option<Client>, SetupError> {

@@ -48,7 +48,7 @@ pub(super) fn spawn(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let name = format!("worker {}", connections.first().copied().unwrap_or(0));
     std::thread::Builder::new().name(name).spawn(move || {
-        let account = Account::new(shared.job.world.table_count());
+        let account = Account::new(shared.job.world.counted_tables());
         let records = Rc::new(RefCell::new(Records { recorder, account }));
         LocalSet::new().block_on(&runtime, work(&shared, &records, connections));
         let Ok(records) = Rc::try_unwrap(records) else { return };

@@ -61,7 +61,7 @@ struct Watch {
 /// `declared` says of them: the scenario itself, or another that has the same tables.
 pub fn columns(world: &World, declared: &Scenario, rows: u64) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for at in 0..world.catalog.tables.len() {
+    for at in 0..world.table_count() {
         let info = &world.catalog.tables[at];
         let domain = &declared.domains[info.domain];
         let Some(table) = domain.schema.table(&info.name) else { continue };

@@ -36,6 +36,7 @@ use crate::schema::order::parents_first;
 
 pub(super) mod actions;
 mod copies;
+mod events;
 pub(in crate::generate) mod fills;
 mod parts;
 mod typed;
@@ -61,6 +62,7 @@ impl World {
         tables.iter_mut().zip(taken).for_each(|(table, taken)| table.taken = *taken);
         tables.iter_mut().zip(0..).for_each(|(table, number)| table.root(scenario.seed, number));
         relate(&mut tables);
+        events::further(scenario, &mut tables, &mut catalog);
         let (actions, fallbacks) = actions::all(scenario, &names, &tables, &mut catalog);
         let streams = streams(scenario, &names);
         let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
@@ -76,6 +78,7 @@ impl World {
             })
         });
         catalog.ranks = seeding::ranks(&tables);
+        let ways = scenario.ways();
         let groups = names.tables.groups();
         let copies = scenario.domains.iter().map(|it| (it.copy.number, it.copy.count));
         Self {
@@ -89,6 +92,7 @@ impl World {
             actions,
             firsts: copies::firsts(scenario, &names),
             copies: copies.collect(),
+            ways: ways.iter().map(|way| way.domain).collect(),
             streams,
             follow_ups,
             series: scenario.series(),
@@ -175,9 +179,15 @@ fn table(
     let fills::Made { mut columns, decided, watched } = fills::columns(names, written);
     fills::touch(&mut columns, place, number);
     let (insert, delete) = row_statements(catalog, id, written);
+    let way = match written.event {
+        Some(_) => scenario.event_ways(domain).first().copied().unwrap_or(domain),
+        None => domain,
+    };
     catalog.tables.push(TableInfo {
-        target: place.target,
+        target: scenario.ways()[way].target,
         domain,
+        way,
+        same_as: None,
         database: place.database.clone(),
         namespace: place.namespace.clone(),
         name: written.name.clone(),
@@ -185,7 +195,7 @@ fn table(
         hidden: hidden(written),
         key: written.key.clone(),
         shared: written.shared,
-        is_sent: written.event.is_some() || scenario.is_stored(place),
+        is_sent: written.event.is_some() || written.stored && scenario.is_stored(place),
         event: written.event.map(|event| EventInfo { key: event.key }),
     });
     let mortal = names.tables.is_mortal((domain, number));
@@ -213,6 +223,7 @@ fn table(
         decided,
         states: written.states.as_ref().map(states),
         watched,
+        sent_as: Vec::new(),
         insert,
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),

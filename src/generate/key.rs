@@ -28,6 +28,8 @@ pub(super) enum Purpose {
     Place,
     /// How row numbers are shuffled into a unique column's values; followed by its number.
     Unique(u16),
+    /// How long the events of a slot come after the commit of its rows.
+    Skew,
 }
 
 impl Purpose {
@@ -44,6 +46,7 @@ impl Purpose {
             Self::Unique(number) => 9 << 32 | u64::from(number),
             Self::FollowUp => 10 << 32,
             Self::Think => 11 << 32,
+            Self::Skew => 12 << 32,
         }
     }
 }

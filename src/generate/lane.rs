@@ -12,6 +12,7 @@ use crate::generate::World;
 use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
+use crate::generate::world::Then;
 
 mod apply;
 mod choose;
@@ -244,10 +245,15 @@ impl Lane {
         if decision.turn == Turn::Act {
             let world = Arc::clone(&self.world);
             let tables = &self.tables;
-            let is_over = |row: RowId| {
-                tables[usize::from(row.table.0)].is_over(world.index(row.table, row.ordinal))
+            let follows = |then: &Then, row: RowId| {
+                let (rows, index) =
+                    (&tables[usize::from(row.table.0)], world.index(row.table, row.ordinal));
+                let is_in = |state| then.states.contains(&state);
+                // Who has come to the end of its walk is followed up no more.
+                !rows.is_over(index)
+                    && (then.states.is_empty() || rows.state(index).is_some_and(is_in))
             };
-            self.follow_ups.add(&world, &decision, due.planned_ns, is_over);
+            self.follow_ups.add(&world, &decision, due.planned_ns, follows);
         }
         Some(decision)
     }

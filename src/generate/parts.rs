@@ -1,5 +1,6 @@
 //! An action of several databases is sent in parts, one transaction for each: nothing commits in two
-//! databases at once. Almost all actions have one part.
+//! databases at once. Its events are parts as well, one for each target that they go to, behind all
+//! others. Almost all actions have one part.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +9,22 @@ use crate::action::TableId;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
+use crate::generate::key::Draw;
+use crate::generate::key::Purpose;
+use crate::generate::key::key;
 use crate::generate::lane::Turn;
 use crate::generate::render::Detail;
 use crate::generate::world::Step;
 
-/// What an action does in one database, in one transaction.
+/// What an action does in one database, in one transaction; or the events that it sends to one target.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part {
-    /// The number of the domain, in the scenario.
-    pub(super) domain: usize,
+    /// The number of the way that it goes.
+    pub(super) way: usize,
     /// The tables.
     pub(super) tables: Vec<TableId>,
+    /// Whether it is events.
+    pub(super) is_events: bool,
 }
 
 impl World {
@@ -30,16 +36,37 @@ impl World {
         }
         let is_busy = |part: &Part| {
             let is_in = |table: TableId| part.tables.contains(&table);
-            self.steps(decision).iter().any(|step| is_in(step.table))
+            let is_sent = |step: &Step| match self.table(step.table).sent_as.as_slice() {
+                [] => is_in(step.table),
+                events => events.iter().any(|event| is_in(*event)),
+            };
+            self.steps(decision).iter().any(is_sent)
                 || decision.victims().iter().any(|victim| is_in(victim.table))
         };
         (from..parts.len()).find(|part| is_busy(&parts[*part]))
     }
 
-    /// The number, in the scenario, of the domain that a part of an action goes to.
-    pub fn domain_of(&self, decision: &Decision, part: usize) -> usize {
+    /// The number of the way that a part of an action goes.
+    pub fn way_of(&self, decision: &Decision, part: usize) -> usize {
         let parts = &self.actions[usize::from(decision.action)].parts;
-        parts.get(part).map_or(0, |part| part.domain)
+        parts.get(part).map_or(0, |part| part.way)
+    }
+
+    /// Whether a part of an action is events, as are all behind it then.
+    pub fn is_events(&self, decision: &Decision, part: usize) -> bool {
+        let parts = &self.actions[usize::from(decision.action)].parts;
+        parts.get(part).is_some_and(|part| part.is_events)
+    }
+
+    /// How long the events of an action come after the commit of its rows, in nanoseconds. Drawn from what
+    /// decided the action.
+    pub fn skew_ns(&self, decision: &Decision) -> u64 {
+        let (min, max) = self.actions[usize::from(decision.action)].skew_ns;
+        if max == 0 {
+            return 0;
+        }
+        let key = key(self.seed, decision.stream, Purpose::Skew, decision.slot);
+        min + Draw::new(key).below((max - min).saturating_add(1))
     }
 
     /// Fills `action` with one part of what a decision sends; nothing, if it skips.
@@ -54,6 +81,9 @@ impl World {
 
     /// Fills `action` with what a decision sends from a part on.
     pub fn render_from(&self, decision: &Decision, part: usize, action: &mut Action) {
+        if part == 0 && self.actions[usize::from(decision.action)].parts.len() == 1 {
+            return self.render(decision, action);
+        }
         action.clear();
         let is_in = |table| self.part_of(decision, table) >= part;
         self.render_tables(decision, (is_in, Detail::Statements), action);
@@ -75,19 +105,37 @@ impl World {
         if self.actions[usize::from(decision.action)].parts.len() == 1 {
             return;
         }
-        rows.retain(|row| self.part_of(decision, row.table) == part);
+        let is_told = |row: &RowId| {
+            self.catalog.table(row.table).is_sent && self.part_of(decision, row.table) == part
+        };
+        rows.retain(is_told);
         if rows.is_empty() {
             let victims = decision.victims().iter();
             rows.extend(victims.filter(|victim| self.part_of(decision, victim.table) == part));
         }
     }
 
-    /// The numbers, in the scenario, of the domains that a group's actions go to.
-    pub fn domains_of(&self, group: usize) -> Vec<usize> {
+    /// The numbers of the ways that a group's actions go.
+    pub fn ways_of(&self, group: usize) -> Vec<usize> {
+        let parts = self.parts_of(group);
+        let ways: BTreeSet<_> = parts.map(|part| part.way).collect();
+        ways.into_iter().collect()
+    }
+
+    /// Whether a group's actions send events; and whether that is all that they do.
+    pub fn sends_events(&self, group: usize) -> (bool, bool) {
+        let mut some = self.parts_of(group);
+        let mut all = self.parts_of(group);
+        (some.any(|part| part.is_events), all.all(|part| part.is_events || !self.is_any_sent(part)))
+    }
+
+    fn parts_of(&self, group: usize) -> impl Iterator<Item = &Part> {
         let actions = self.groups[group].iter().flat_map(|stream| self.actions_of(*stream));
-        let parts = actions.flat_map(|action| &action.parts);
-        let domains: BTreeSet<_> = parts.map(|part| part.domain).collect();
-        domains.into_iter().collect()
+        actions.flat_map(|action| &action.parts)
+    }
+
+    fn is_any_sent(&self, part: &Part) -> bool {
+        part.tables.iter().any(|table| self.catalog.table(*table).is_sent)
     }
 
     fn steps(&self, decision: &Decision) -> &[Step] {

@@ -27,9 +27,11 @@ impl World {
         self.render_more(decision, action);
     }
 
-    /// Adds to `action` what a decision sends: to be committed together with what it holds.
+    /// Adds to `action` what a decision sends: to be committed together with what it holds. An event is
+    /// there once, to however many targets it goes.
     pub fn render_more(&self, decision: &Decision, action: &mut Action) {
-        self.render_tables(decision, (|_| true, Detail::Statements), action);
+        let is_first = |table: TableId| usize::from(table.0) < self.tables.len();
+        self.render_tables(decision, (is_first, Detail::Statements), action);
     }
 
     /// Fills `action` with what one part of a decision does, an operation for each row: owned rows that
@@ -60,7 +62,11 @@ impl World {
                     self.render_delete(*victim, detail, action);
                 }
             }
-            if !is_in(step.table) || !self.is_sent(step.table) {
+            let events = self.table(step.table).sent_as.as_slice();
+            for event in events.iter().filter(|event| is_in(**event)) {
+                self.render_event(step, *event, decision, action);
+            }
+            if !events.is_empty() || !is_in(step.table) || !self.is_sent(step.table) {
                 continue;
             }
             let row = decision.pick(step.at);
@@ -88,7 +94,14 @@ impl World {
     fn origin(&self, decision: &Decision) -> Origin {
         let stream = u16::try_from(self.stream_of(decision.stream)).unwrap_or(u16::MAX);
         let (slot, hop) = decision.led_by();
-        Origin { series: decision.stream, stream, slot, hop, at_us: decision.at_us }
+        let at_us = self.event_us(decision);
+        Origin { series: decision.stream, stream, slot, hop, at_us }
+    }
+
+    /// The time of a decision's events in the data.
+    fn event_us(&self, decision: &Decision) -> i64 {
+        let skew_us = i64::try_from(self.skew_ns(decision) / 1000).unwrap_or(0);
+        decision.at_us.saturating_add(skew_us)
     }
 
     fn is_sent(&self, table: TableId) -> bool {
@@ -111,6 +124,21 @@ impl World {
         for owned in &table.owned {
             self.each_owned(*owned, &row, |row| self.render_row(row, action));
         }
+    }
+
+    /// An event, as one of the tables that it is sent as.
+    fn render_event(
+        &self,
+        step: &Step,
+        sent_as: TableId,
+        decision: &Decision,
+        action: &mut Action,
+    ) {
+        let parents = self.parents_of_new(step, decision);
+        let row = Row { at_us: self.event_us(decision), ..new_row(step, decision, &parents) };
+        let first = self.push_row(&row, action);
+        let insert = self.table(step.table).insert;
+        action.finish(first, shape(sent_as, Change::Insert, insert, 1));
     }
 
     /// The rows of an owned table that belong to a row.

@@ -42,6 +42,8 @@ pub struct World {
     pub(super) firsts: Vec<u16>,
     /// By domain: which of several copies it is, and how many there are.
     pub(super) copies: Vec<(u32, u32)>,
+    /// By way: its domain. See [`crate::scenario::Scenario::ways`].
+    pub(super) ways: Vec<usize>,
     /// In the order of the scenario.
     pub(super) streams: Vec<Stream>,
     /// What follows in the streams: the stream, and the number of the action. Each is a series behind
@@ -99,6 +101,8 @@ pub(super) struct Table {
     pub(super) states: Option<States>,
     /// Of an event: those of `decided` whose row's state it shows.
     pub(super) watched: Vec<usize>,
+    /// Of an event: the tables that its rows are sent as, one for each target that it goes to.
+    pub(super) sent_as: Vec<TableId>,
     /// The statement that inserts a row.
     pub(super) insert: StatementId,
     /// The statement that deletes a row by its key; for owned tables, by its owner.
@@ -204,6 +208,8 @@ pub(super) struct Action {
     pub(super) name: String,
     /// Its steps.
     pub(super) steps: Vec<Step>,
+    /// How long its events come after the commit of its rows, at least and at most.
+    pub(super) skew_ns: (u64, u64),
     /// What follows it.
     pub(super) then: Vec<Then>,
     /// What of it commits together, in the order in which it is sent: one part, unless it goes to
@@ -212,7 +218,7 @@ pub(super) struct Action {
 }
 
 /// An action that follows another, made ready.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Then {
     /// The number of the action.
     pub(super) action: u16,
@@ -225,6 +231,8 @@ pub(super) struct Then {
     pub(super) max_ns: u64,
     /// Whether it may follow itself.
     pub(super) is_again: bool,
+    /// It follows only if the row is in one of these states; empty for any.
+    pub(super) states: Vec<usize>,
 }
 
 /// A stream's mix and times.
@@ -291,14 +299,14 @@ impl World {
         group.map_or(self.lanes, |group| self.lanes_of(group))
     }
 
-    /// How many copies there are of a domain.
-    pub fn copies_of(&self, domain: usize) -> usize {
-        self.copies[domain].1 as usize
+    /// How many copies there are of the domain that a way is of.
+    pub fn copies_of(&self, way: usize) -> usize {
+        self.copies[self.ways[way]].1 as usize
     }
 
-    /// Whether a lane works on a domain, if its group does.
-    pub fn works_on(&self, lane: u32, domain: usize) -> bool {
-        let (number, count) = self.copies[domain];
+    /// Whether what a lane does goes a way, if that of its group does.
+    pub fn works_on(&self, lane: u32, way: usize) -> bool {
+        let (number, count) = self.copies[self.ways[way]];
         lane % count == number
     }
 
@@ -340,6 +348,12 @@ impl World {
     /// The number of tables, over all domains.
     pub fn table_count(&self) -> usize {
         self.tables.len()
+    }
+
+    /// The number of what is counted apart: all tables, and behind them what is sent of events to targets
+    /// beyond their first.
+    pub fn counted_tables(&self) -> usize {
+        self.catalog.tables.len()
     }
 
     /// How many rows a table is seeded with; owned tables count their owners' rows.

@@ -160,6 +160,10 @@ pub struct EventCounts {
     pub failed: u64,
     /// Events of which nobody can tell: the run ended before they were acknowledged.
     pub unknown: u64,
+    /// Events that were not handed over, because the rows that they tell of were not committed, or the
+    /// run ended before.
+    #[serde(default)]
+    pub missed: u64,
     /// Bytes of the events that were handed over, with their keys.
     pub bytes: u64,
     /// Requests that the service answered.
@@ -177,6 +181,7 @@ impl EventCounts {
         self.acknowledged += other.acknowledged;
         self.failed += other.failed;
         self.unknown += other.unknown;
+        self.missed += other.missed;
         self.bytes += other.bytes;
         self.calls += other.calls;
         self.throttled += other.throttled;

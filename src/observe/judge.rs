@@ -108,6 +108,9 @@ impl Judge {
     ) -> Self {
         let table = |info: &crate::action::TableInfo| {
             let (surface, database) = place_of(info.domain)?;
+            if !info.is_sent || info.event.is_some() {
+                return None;
+            }
             let name = format!("{database}.{}.{}", info.namespace, info.name);
             let lags = || Lags {
                 low: Histogram::coarse(),

@@ -166,6 +166,8 @@ mod tests {
             hidden: Vec::new(),
             key: vec![0],
             shared: false,
+            way: 0,
+            same_as: None,
             is_sent: true,
             event: None,
         };

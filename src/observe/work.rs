@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use crate::action::TableInfo;
 use crate::measure::Clock;
 use crate::measure::Histogram;
 use crate::observe::Done;
@@ -103,7 +104,8 @@ async fn make_one(
 ) -> Result<(), SetupError> {
     let client = control(&source.address, &options.application).await?;
     let tables = options.world.catalog.tables.iter();
-    let tables = tables.filter(|table| source.domains.contains(&table.domain));
+    let is_seen = |table: &&TableInfo| table.is_sent && table.event.is_none();
+    let tables = tables.filter(|table| source.domains.contains(&table.domain)).filter(is_seen);
     let tables: Vec<_> =
         tables.map(|table| (table.namespace.clone(), table.name.clone())).collect();
     for swept in slot::sweep(&client).await? {

@@ -6,6 +6,7 @@ mod cdc;
 mod content;
 mod copies;
 mod domain;
+mod events;
 mod external;
 mod firehose;
 mod group;

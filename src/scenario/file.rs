@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::yaml::Entries;
 use crate::yaml::Kept;
+use crate::yaml::OneOrMany;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
@@ -161,8 +162,11 @@ pub(super) enum ProvisionFile {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DomainFile {
-    /// The target, by its name: needed, unless the domain is `external`.
+    /// The target, by its name: needed, unless the domain is `external`, or only says where its `events` go.
     pub(super) on: Option<Spanned<String>>,
+    /// The target that its events go to, or several: each of them gets every event. Its rows are kept by
+    /// the target `on`, or by nobody if there is none. Events go to the target `on` unless set.
+    pub(super) events: Option<Spanned<OneOrMany<Spanned<String>>>>,
     /// The schema's file, from the scenario's folder; looked for by the domain's name unless set.
     pub(super) schema: Option<Spanned<String>>,
     /// The schema's own unless set.

@@ -88,6 +88,10 @@ pub(crate) struct TableFile {
     /// sums of their columns.
     #[serde(default)]
     pub(crate) shared: bool,
+    /// Whether a database keeps its rows; `true` unless set. With `false` loadgen alone knows them, and
+    /// rows and events that refer to them: the sessions of a web site. Where a domain's rows are kept by
+    /// nobody, none of its tables is.
+    pub(crate) stored: Option<Spanned<bool>>,
     /// How many rows it has at `scale: 1` of its domain, `2M`.
     pub(crate) rows: Option<Spanned<String>>,
     /// The columns, by name, in their order.

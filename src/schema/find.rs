@@ -19,6 +19,11 @@ impl Schema {
         self.tables.iter().position(|table| table.name == name)
     }
 
+    /// The tables whose rows a database keeps, where the domain has one: they come first.
+    pub fn stored(&self) -> &[Table] {
+        &self.tables[..self.tables.iter().take_while(|table| table.stored).count()]
+    }
+
     /// Whether it has events.
     pub fn has_events(&self) -> bool {
         self.tables.iter().any(|table| table.event.is_some())
@@ -85,6 +90,9 @@ impl Table {
                     fills.all(Fill::is_pure).then(|| vec![*column])?
                 }
                 Fill::Dependent(dependent) => vec![dependent.column()],
+                Fill::Lookup { through, .. } => vec![*through],
+                // Whether nobody decides which row it names, only all schemas together tell.
+                Fill::Reference(reference) if reference.of.is_none() => Vec::new(),
                 _ => return None,
             };
             let new: Vec<usize> = from.into_iter().filter(|it| !all.contains(it)).collect();

@@ -13,6 +13,7 @@
 )]
 
 mod across;
+mod acts;
 mod commands;
 mod contention;
 mod doctor;

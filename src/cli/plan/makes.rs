@@ -26,7 +26,10 @@ pub(super) fn creates(scenario: &Scenario, catalog: &Catalog) -> Vec<Creates> {
         if postgres.provision == Provision::Nothing {
             return Some(makes);
         }
-        let tables = catalog.tables.iter().filter(|table| table.target == number);
+        let tables = catalog
+            .tables
+            .iter()
+            .filter(|table| table.target == number && table.is_sent && table.event.is_none());
         makes.tables = tables
             .map(|table| format!("{}.{}.{}", table.database, table.namespace, table.name))
             .collect();

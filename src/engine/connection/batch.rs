@@ -82,7 +82,7 @@ impl Connection {
             lane.catch_up.took(due.planned_ns, now, self.wake_ns);
             let is_late = self.is_late(due.stream, intended, now);
             if self.count_taken(number, &decision, (intended.unwrap_or(picked), is_late)) {
-                let sink = self.shared.job.world.domain_of(&decision, 0);
+                let sink = self.shared.job.world.way_of(&decision, 0);
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
                 self.batches.add(Row { lane, decision, intended, picked }, sink, most, now);
             } else if is_late && decision.turn != Turn::Skip {

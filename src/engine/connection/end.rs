@@ -74,6 +74,7 @@ impl Connection {
             // Each has its own time: one that is away takes nothing from the others.
             let _ = tokio::time::timeout(LAST_LOOK, self.look_once(route)).await;
         }
+        self.last_events().await;
         (0..self.routes.len()).for_each(|route| self.unknown_batches(route));
         self.unknown_events();
         self.drop_batches(None, true);

@@ -6,12 +6,16 @@ use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Row;
 use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
+use crate::engine::connection::Route;
+use crate::engine::destination::Destination;
 use crate::engine::events::Events;
+use crate::engine::events::Of;
 use crate::engine::events::Sent;
 use crate::engine::stop::Level;
 use crate::generate::Turn;
 use crate::measure;
 use crate::measure::ErrorClass;
+use crate::sink::Failure;
 use crate::sink::Outcome;
 use crate::sink::Sink;
 
@@ -26,14 +30,27 @@ impl Connection {
         Events::has(outcome.ticket)
     }
 
+    /// Whether a lane's next slot may send events, beside whatever else it does.
+    pub(super) fn has_events(&self, series: u16) -> bool {
+        self.shared.has_events.get(usize::from(series)).copied().unwrap_or(false)
+    }
+
+    /// Lets a lane wait for room, if there is none. Returns whether it does.
+    pub(super) fn is_held(&mut self, number: usize) -> bool {
+        let is_held = self.has_no_room();
+        if is_held {
+            self.events.held.push(number);
+            self.lanes[number].is_noted = true;
+        }
+        is_held
+    }
+
     /// Takes a lane's next slot and sends it; of an unlimited stream, several.
     pub(super) fn take_event(&mut self, number: usize, now: u64) {
         for _ in 0..BURST {
             let Some(due) = self.lanes[number].lane.peek() else { break };
             let intended = self.intended(&self.lanes[number], &due);
-            if self.has_no_room() {
-                self.events.held.push(number);
-                self.lanes[number].is_noted = true;
+            if self.is_held(number) {
                 return;
             }
             let is_slot = self.shared.job.world.stream_of(due.stream) == usize::from(due.stream);
@@ -64,12 +81,18 @@ impl Connection {
     }
 
     fn has_no_room(&self) -> bool {
-        self.events.is_full() || !self.routes.iter().all(|route| route.sink.has_room())
+        let is_short = |route: &Route| {
+            matches!(route.destination, Destination::Events(_)) && !route.sink.has_room()
+        };
+        self.events.is_full() || self.routes.iter().any(is_short)
     }
 
     fn send_event(&mut self, row: Row) {
         let world = &self.shared.job.world;
-        let sink = world.domain_of(&row.decision, 0);
+        if world.part_from(&row.decision, 1).is_some() || world.skew_ns(&row.decision) > 0 {
+            return self.send_as_act(row);
+        }
+        let sink = world.way_of(&row.decision, 0);
         world.render(&row.decision, &mut self.action);
         let effects = self.action.operations().iter().map(Effect::from).collect();
         let at = self.shared.clock.now();
@@ -79,7 +102,7 @@ impl Connection {
         let ticket = self.events.next_ticket();
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
         stream.counters.bytes += bytes;
-        let sent = Sent { row, effects, at };
+        let sent = Sent { of: Of::Slot(row), effects, at };
         records.account.handed_over(&sent.effects, bytes);
         self.events.depart(sent);
     }
@@ -98,41 +121,40 @@ impl Connection {
         }
     }
 
-    /// Settles what became of a slot. Returns whether it counts against the target.
+    /// Settles what became of events. Returns whether it counts against the target.
     pub(super) fn settle_event(&mut self, outcome: &Outcome, now: u64) -> bool {
         let Some(sent) = self.events.arrive(outcome.ticket) else { return false };
         let known = now.saturating_sub(outcome.waited_ns).max(sent.at);
-        match &outcome.result {
-            Ok(_) => {
-                self.finish_event(&sent, measure::Outcome::Acknowledged, known);
-                self.records.borrow_mut().account.acknowledged(&sent.effects, &[]);
-                false
+        let failure = outcome.result.as_ref().err();
+        let mut records = self.records.borrow_mut();
+        let delivered = failure.map_or(u32::MAX, |_| outcome.delivered);
+        let (done, refused) = halved(&sent.effects, delivered);
+        records.account.acknowledged(done, &[]);
+        records.account.failed(refused);
+        drop(records);
+        match (&sent.of, failure) {
+            (Of::Act(number), _) => self.settle_act(*number, failure, known),
+            (Of::Slot(row), None) => {
+                self.finish_event((row, sent.at), measure::Outcome::Acknowledged, known);
             }
-            Err(failure) => {
-                let class = failure.class;
-                let (code, message) = (failure.code.as_str(), failure.message.as_str());
-                let kind = measure::Failure { class, code, message };
-                self.finish_event(&sent, measure::Outcome::Failed(kind), known);
-                let mut records = self.records.borrow_mut();
-                let (done, refused) = halved(&sent.effects, outcome.delivered);
-                records.account.acknowledged(done, &[]);
-                records.account.failed(refused);
-                drop(records);
-                self.except_event(&sent, ExceptionKind::Failed);
-                class != ErrorClass::TooLarge
+            (Of::Slot(row), Some(failure)) => {
+                let kind = measure::Outcome::Failed(said(failure));
+                self.finish_event((row, sent.at), kind, known);
+                self.except_event(row, ExceptionKind::Failed);
             }
         }
+        failure.is_some_and(|failure| failure.class != ErrorClass::TooLarge)
     }
 
-    fn finish_event(&self, sent: &Sent, outcome: measure::Outcome<'_>, known: u64) {
+    fn finish_event(&self, (row, at): (&Row, u64), outcome: measure::Outcome<'_>, known: u64) {
         let mut records = self.records.borrow_mut();
-        let recorder = records.recorder.stream(usize::from(sent.row.decision.stream));
-        recorder.finished(&sent.row.stamps(sent.at, known), outcome);
+        let recorder = records.recorder.stream(usize::from(row.decision.stream));
+        recorder.finished(&row.stamps(at, known), outcome);
     }
 
-    fn except_event(&mut self, sent: &Sent, kind: ExceptionKind) {
-        let lane = &mut self.lanes[sent.row.lane as usize];
-        lane.account.except(&sent.row.decision, 0, kind);
+    fn except_event(&mut self, row: &Row, kind: ExceptionKind) {
+        let lane = &mut self.lanes[row.lane as usize];
+        lane.account.except(&row.decision, 0, kind);
     }
 
     /// Nothing more is taken: lanes that wait for room need not.
@@ -146,11 +168,23 @@ impl Connection {
     pub(super) fn unknown_events(&mut self) {
         let now = self.shared.clock.now();
         for sent in self.events.take_all() {
-            self.finish_event(&sent, measure::Outcome::Unknown, now);
             self.records.borrow_mut().account.unknown(&sent.effects);
-            self.except_event(&sent, ExceptionKind::Unknown);
+            match &sent.of {
+                Of::Slot(row) => {
+                    self.finish_event((row, sent.at), measure::Outcome::Unknown, now);
+                    self.except_event(row, ExceptionKind::Unknown);
+                }
+                Of::Act(number) => self.lose_act(*number, now),
+            }
         }
+        self.drop_acts(now);
     }
+}
+
+/// A failure, as it is recorded.
+pub(super) fn said(failure: &Failure) -> measure::Failure<'_> {
+    let (code, message) = (failure.code.as_str(), failure.message.as_str());
+    measure::Failure { class: failure.class, code, message }
 }
 
 /// Of an action's events those that were acknowledged, and those that were refused. Which they were

@@ -33,7 +33,10 @@ impl Connection {
         if let Some((done, lossy_for)) = done {
             self.lanes[number].remember(done, lossy_for, (&world, &mut self.rows));
         }
-        if let Some(flight) = &mut self.lanes[number].flight {
+        let is_leading = |flight: &mut Flight| world.is_events(&flight.decision, next);
+        if let Some(flight) = self.lanes[number].flight.take_if(is_leading) {
+            self.lead_out(number, flight, next, now);
+        } else if let Some(flight) = &mut self.lanes[number].flight {
             flight.turn_to(next, &world);
             if self.routes[flight.sink].is_dead {
                 self.settle_unfinished(number, now);

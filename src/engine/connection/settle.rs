@@ -187,7 +187,7 @@ impl Connection {
         if !is_barred && !self.rows.iter().any(|row| lane.absent.contains(row)) {
             return false;
         }
-        world.render(&flight.decision, &mut self.action);
+        world.render_from(&flight.decision, 0, &mut self.action);
         records.account.missed(&self.action);
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
         let counters = &mut stream.at(flight.stamps.due()).counters;
@@ -212,7 +212,10 @@ impl Connection {
         self.rows.clear();
         let world = &self.shared.job.world;
         world.makes(&flight.decision, &mut self.rows);
-        let is_open = |row: &RowId| world.part_of(&flight.decision, row.table) >= flight.part;
+        let is_open = |row: &RowId| {
+            let is_event = world.catalog.table(row.table).event.is_some();
+            !is_event && world.part_of(&flight.decision, row.table) >= flight.part
+        };
         self.lanes[number].absent.extend(self.rows.drain(..).filter(is_open));
     }
 

@@ -34,9 +34,9 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
-        let next =
-            [self.agenda.next(), self.batch_ready_at(), self.next_rested(), self.next_unheld()];
-        let next = next.into_iter().flatten().min();
+        let later = self.events.acts.next();
+        let next = [self.agenda.next(), self.batch_ready_at(), self.next_rested(), later];
+        let next = next.into_iter().chain([self.next_unheld()]).flatten().min();
         if next.is_none() && !self.has_work() {
             return;
         }

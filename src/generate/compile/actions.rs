@@ -47,7 +47,8 @@ pub(super) fn all(
             let then = action.then.iter().filter_map(|then| follow_up(names, domain, then, &steps));
             let then = then.collect();
             let parts = parts::of(&steps, tables, catalog);
-            actions.push(Action { name, steps, then, parts });
+            let skew_ns = action.skew_ns;
+            actions.push(Action { name, steps, skew_ns, then, parts });
         }
     }
     let fallbacks = actions.len();
@@ -58,7 +59,7 @@ pub(super) fn all(
         let name = format!("insert {}", catalog.table(table).name);
         let steps = vec![step];
         let parts = parts::of(&steps, tables, catalog);
-        actions.push(Action { name, steps, then: Vec::new(), parts });
+        actions.push(Action { name, steps, skew_ns: (0, 0), then: Vec::new(), parts });
     }
     (actions, fallbacks)
 }
@@ -80,6 +81,7 @@ fn follow_up(
         min_ns: then.min_ns,
         max_ns: then.max_ns,
         is_again,
+        states: then.states.clone(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What of an action commits together: what goes to one database. Parts are sent one after the
-//! other, the rows of children that must go before those of their parents.
+//! other, the rows of children that must go before those of their parents; then come the events, for
+//! each target that they go to a part.
 
 use crate::action::Catalog;
 use crate::action::TableId;
@@ -10,26 +11,50 @@ use crate::generate::world::Table;
 
 /// The parts of an action of these steps, in the order in which they are sent.
 pub(super) fn of(steps: &[Step], tables: &[Table], catalog: &Catalog) -> Vec<Part> {
-    let mut rest = touched(steps, tables);
-    let domain_of = |table: TableId| catalog.table(table).domain;
+    let all = touched(steps, tables);
+    let is_row = |table: &&TableId| {
+        let info = catalog.table(**table);
+        info.is_sent && info.event.is_none()
+    };
+    let mut rest: Vec<TableId> = all.iter().filter(is_row).copied().collect();
+    let way_of = |table: TableId| catalog.table(table).way;
     let mut parts: Vec<Part> = Vec::new();
     while !rest.is_empty() {
-        let mut domains: Vec<usize> = rest.iter().map(|table| domain_of(*table)).collect();
-        domains.dedup();
-        // Where a domain can be done with, it is left only once.
-        let reach = |domain: usize| ready(&rest, tables, |table| domain_of(table) == domain);
-        let is_last = |domain: &&usize| {
-            let all = rest.iter().filter(|table| domain_of(**table) == **domain).count();
-            reach(**domain).len() == all
+        let mut ways: Vec<usize> = rest.iter().map(|table| way_of(*table)).collect();
+        ways.dedup();
+        // Where a database can be done with, it is left only once.
+        let reach = |way: usize| ready(&rest, tables, |table| way_of(table) == way);
+        let is_last = |way: &&usize| {
+            let all = rest.iter().filter(|table| way_of(**table) == **way).count();
+            reach(**way).len() == all
         };
-        let some = |domain: &&usize| !reach(**domain).is_empty();
-        let next = domains.iter().find(is_last).or_else(|| domains.iter().find(some));
+        let some = |way: &&usize| !reach(**way).is_empty();
+        let next = ways.iter().find(is_last).or_else(|| ways.iter().find(some));
         // Tables that need each other do not exist: `check` has refused circles.
-        let Some(domain) = next.copied() else { break };
-        let now = reach(domain);
+        let Some(way) = next.copied() else { break };
+        let now = reach(way);
         rest.retain(|table| !now.contains(table));
-        parts.push(Part { domain, tables: now });
+        parts.push(Part { way, tables: now, is_events: false });
     }
+    parts.extend(events(&all, tables, catalog));
+    if let (Some(table), true) = (all.first(), parts.is_empty()) {
+        // Nothing is sent of it, and that goes where its rows would.
+        parts.push(Part { way: way_of(*table), tables: all, is_events: false });
+    }
+    parts
+}
+
+/// What is sent as events: a part for each way, in the order of ways.
+fn events(all: &[TableId], tables: &[Table], catalog: &Catalog) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for table in all.iter().flat_map(|table| &tables[usize::from(table.0)].sent_as) {
+        let way = catalog.table(*table).way;
+        match parts.iter_mut().find(|part| part.way == way) {
+            Some(part) => part.tables.push(*table),
+            None => parts.push(Part { way, tables: vec![*table], is_events: true }),
+        }
+    }
+    parts.sort_by_key(|part| part.way);
     parts
 }
 

@@ -12,6 +12,7 @@ use crate::generate::key::key;
 use crate::generate::lane::Decision;
 use crate::generate::lane::Due;
 use crate::generate::lane::HOP_SHIFT;
+use crate::generate::world::Then;
 use crate::scenario::HOPS_MAX;
 
 /// Follow-ups that wait, over all lanes of a group, 48 bytes each; and in each lane at least.
@@ -72,20 +73,20 @@ impl FollowUps {
         self.unscheduled.drain(..)
     }
 
-    /// Draws what follows a decision that was planned for then, and when.
-    /// Rows whose walk `is_over` are followed up no more.
+    /// Draws what follows a decision that was planned for then, and when. `follows` says whether an
+    /// action may follow on a row, as far as the row's state is asked for.
     pub(super) fn add(
         &mut self,
         world: &World,
         decision: &Decision,
         planned_ns: u64,
-        is_over: impl Fn(RowId) -> bool,
+        follows: impl Fn(&Then, RowId) -> bool,
     ) {
         for then in &world.actions[usize::from(decision.action)].then {
             let stream = world.stream_of(decision.stream);
             let Some(series) = world.series_of(stream, then.action) else { continue };
             let row = RowId { table: then.table, ordinal: decision.pick(then.at) };
-            if is_over(row) {
+            if !follows(then, row) {
                 continue;
             }
             let key = key(world.seed, series, Purpose::FollowUp, decision.slot);

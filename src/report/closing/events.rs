@@ -14,9 +14,10 @@ pub(super) fn events(events: &[EventCounts]) -> Vec<String> {
         ("bytes", |it| it.bytes),
         ("calls", |it| it.calls),
     ];
-    let exceptions: [(&str, Count); 4] = [
+    let exceptions: [(&str, Count); 5] = [
         ("failed", |it| it.failed),
         ("unknown", |it| it.unknown),
+        ("missed", |it| it.missed),
         ("throttled", |it| it.throttled),
         ("repeated", |it| it.repeated),
     ];

@@ -74,6 +74,12 @@ impl Checker<'_> {
                 "leave it out of the mix, or leave `batch` out".to_owned(),
             ));
         }
+        if action.steps.iter().any(|step| schema.tables[step.table()].event.is_some()) {
+            return Some((
+                format!("`{name}` sends events, and each of them stands for itself"),
+                "leave it out of the mix, or leave `batch` out".to_owned(),
+            ));
+        }
         let mut made: Vec<At> = Vec::new();
         for step in &action.steps {
             let Step::Insert { table } = step else {

@@ -17,6 +17,7 @@ use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::copies::Spread;
 use crate::scenario::check::domain_place;
+use crate::scenario::check::events;
 use crate::scenario::check::external;
 use crate::scenario::check::history::history;
 use crate::scenario::file::DomainFile;
@@ -67,9 +68,11 @@ pub(super) fn domains(
             let target_index = target.unwrap_or(0);
             let kind = targets.get(target_index).map(|target| &target.kind);
             if let Some(on) = &domain.on {
-                fits(&checked.schema, (on, target.and(kind)), problems);
+                let has_events = checked.schema.has_events() && domain.events.is_none();
+                fits((&checked.schema, has_events), (on, target.and(kind)), targets, problems);
             }
-            domains.push(maker.domain(target_index, kind, problems));
+            let events = events::events(domain, &checked.schema, targets, problems);
+            domains.push(Domain { events, ..maker.domain(target_index, kind, problems) });
         }
         named.push(checked);
     }
@@ -91,6 +94,11 @@ fn target(
     problems: &mut Problems,
 ) -> Option<usize> {
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let first = domain.events.as_ref().and_then(|events| events.value.0.first());
+    if let (None, Some(events)) = (&domain.on, first) {
+        // That there is none is said where it is found out where events go.
+        return targets.iter().position(|target| target.name == events.value);
+    }
     let Some(on) = &domain.on else {
         let message = format!("the domain `{}` is on no target", name.value);
         let help = match names.first() {
@@ -110,16 +118,22 @@ fn target(
 
 /// A server stores rows, a cluster takes events.
 fn fits(
-    schema: &Schema,
+    (schema, is_without): (&Schema, bool),
     (on, kind): (&Spanned<String>, Option<&TargetKind>),
+    targets: &[Target],
     problems: &mut Problems,
 ) {
     let name = &schema.name;
     let (message, help) = match kind {
-        Some(TargetKind::Postgres(_)) if schema.has_events() => (
-            format!("`{name}` has events, and PostgreSQL takes none"),
-            "put it on a target that is `kafka` or `firehose`",
-        ),
+        Some(TargetKind::Postgres(_)) if is_without => {
+            let message = format!("`{name}` has events, and PostgreSQL takes none");
+            let taker = targets.iter().find(|target| target.kind.takes_events());
+            let help = match taker {
+                Some(target) => format!("say where they go: `events: {}`", target.name),
+                None => "put it on a target that is `kafka` or `firehose`".to_owned(),
+            };
+            return problems.add(Problem::new(message).at(on.place).help(help));
+        }
         Some(TargetKind::Kafka(_)) if !schema.has_events() => (
             format!("`{name}` has no events, and Kafka stores no tables"),
             "put it on a target that is `postgres`, or write `events` in its schema",
@@ -179,6 +193,7 @@ impl Maker<'_> {
         };
         Domain {
             target,
+            events: Vec::new(),
             database: database.map_or(&self.schema.database, |name| &name.value).clone(),
             namespace,
             roles: self.roles(problems),

@@ -22,6 +22,7 @@ use crate::schema::check::outline::identifier;
 use crate::schema::check::set::Setter;
 use crate::schema::check::shape::StepShape;
 use crate::schema::check::shape::step_shape;
+use crate::schema::check::skew;
 use crate::schema::check::table::unknown_state;
 use crate::schema::file::OtherwiseFile;
 use crate::schema::file::PickFile;
@@ -48,7 +49,11 @@ pub(super) fn all(
             Some(action) => one(name, steps_of(action), outline, tables, problems),
             None => Vec::new(),
         };
-        actions.push(Action { name: name.value.clone(), steps, then: Vec::new() });
+        let skew_ns = match action {
+            Some(action) => skew::skew_ns(action, (&steps, tables), problems),
+            None => (0, 0),
+        };
+        actions.push(Action { name: name.value.clone(), steps, skew_ns, then: Vec::new() });
     }
     actions
 }

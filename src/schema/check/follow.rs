@@ -9,11 +9,14 @@ use crate::diagnostic::suggest;
 use crate::schema::Schema;
 use crate::schema::Set;
 use crate::schema::Step;
+use crate::schema::Table;
 use crate::schema::Then;
+use crate::schema::check::table::unknown_state;
 use crate::schema::file::SchemaFile;
 use crate::schema::file::ThenFile;
 use crate::units::parse_duration;
 use crate::yaml::ListOr;
+use crate::yaml::OneOrMany;
 use crate::yaml::Spanned;
 
 /// Most actions that follow one directly.
@@ -47,7 +50,7 @@ pub(super) fn all(file: &SchemaFile, schema: &mut Schema, problems: &mut Problem
 }
 
 fn one(schema: &Schema, leader: usize, file: &ThenFile, problems: &mut Problems) -> Option<Then> {
-    let after = after(&file.after, problems);
+    let after = after(&file.after, ("after", "what follows comes"), problems);
     let share = file.share.as_ref().map_or(1.0, |share| share.value);
     if let Some(written) = &file.share
         && !(share > 0.0 && share <= 1.0)
@@ -76,23 +79,57 @@ fn one(schema: &Schema, leader: usize, file: &ThenFile, problems: &mut Problems)
         problems.add(Problem::new(message).at(name.place).help(help));
         return None;
     };
+    let states = match &file.state {
+        Some(written) => states(&schema.tables[table], written, problems)?,
+        None => Vec::new(),
+    };
     let (min_ns, max_ns) = after?;
     if leader == action && min_ns == 0 {
         let problem = Problem::new("an action cannot follow itself at once").at(file.after.place);
         problems.add(problem.help("write `after: 3s` or `after: [2s, 5s]`"));
     }
-    Some(Then { action, table, min_ns, max_ns, share })
+    Some(Then { action, table, min_ns, max_ns, share, states })
 }
 
-/// `3s`, or `[2s, 5s]`.
-fn after(
-    file: &Spanned<crate::yaml::OneOrMany<Spanned<String>>>,
+/// In which states of its table the row must be.
+fn states(
+    table: &Table,
+    written: &Spanned<OneOrMany<Spanned<String>>>,
+    problems: &mut Problems,
+) -> Option<Vec<usize>> {
+    let Some(known) = &table.states else {
+        let message = format!("the rows of `{}`, which are passed on, have no states", table.name);
+        let problem = Problem::new(message).at(written.place);
+        problems.add(problem.help("fill a column with `state` or `walk` first"));
+        return None;
+    };
+    let mut found = Vec::new();
+    for state in &written.value.0 {
+        match known.names.iter().position(|name| *name == state.value) {
+            Some(index) if found.contains(&index) => {
+                let message = format!("the state `{}` is given twice", state.value);
+                problems.add(Problem::new(message).at(state.place));
+            }
+            Some(index) => found.push(index),
+            None => problems.add(unknown_state(state, &known.names)),
+        }
+    }
+    if written.value.0.is_empty() {
+        problems.add(Problem::new("it would follow in no state").at(written.place));
+    }
+    (found.len() == written.value.0.len() && !found.is_empty()).then_some(found)
+}
+
+/// `3s`, or `[2s, 5s]`: the least and the greatest, in nanoseconds.
+pub(super) fn after(
+    file: &Spanned<OneOrMany<Spanned<String>>>,
+    (word, what): (&str, &str),
     problems: &mut Problems,
 ) -> Option<(u64, u64)> {
     let mut read = |text: &Spanned<String>| match parse_duration(&text.value) {
         Ok(duration) if duration <= AFTER_MAX => u64::try_from(duration.as_nanos()).ok(),
         Ok(_) => {
-            let message = "what follows comes within a day";
+            let message = format!("{what} within a day");
             problems.add(Problem::new(message).at(text.place));
             None
         }
@@ -111,8 +148,8 @@ fn after(
             (min?, max?)
         }
         _ => {
-            let problem = Problem::new("`after` is one duration, or two").at(file.place);
-            problems.add(problem.help("write `after: 3s` or `after: [2s, 5s]`"));
+            let problem = Problem::new(format!("`{word}` is one duration, or two")).at(file.place);
+            problems.add(problem.help(format!("write `{word}: 3s` or `{word}: [2s, 5s]`")));
             return None;
         }
     };
@@ -140,7 +177,8 @@ fn knot(schema: &Schema, (leader, action, place): (usize, usize, Place)) -> Opti
     let indirect = schema.actions[leader]
         .then
         .iter()
-        .any(|then| then.action != action && reaches(schema, then.action, action, &mut Vec::new()));
+        .filter(|then| then.action != action && then.action != leader)
+        .any(|then| reaches(schema, then.action, action, &mut Vec::new()));
     (direct > 1 || indirect).then(|| {
         let message = format!("`{follows}` follows `{leads}` in two ways");
         Problem::new(message).at(place).help("leave one of them away")

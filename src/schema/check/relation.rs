@@ -263,12 +263,28 @@ impl<'a> World<'a> {
                         is a sequence, a UUID or a draw, or made from such";
             return Some(Problem::new(message).help(help));
         }
+        if let Some(open) = made_from.iter().find_map(|column| self.open(to, *column)) {
+            let message = format!("`{}.{wanted}` cannot be looked up", parent.name);
+            let help = format!(
+                "it follows from `{open}`, and which row that names is not kept: its rows come and go, or \
+                 change"
+            );
+            return Some(Problem::new(message).help(help));
+        }
         let changing = made_from.into_iter().find(|column| self.updater(to, *column).is_some())?;
         let updater = self.updater(to, changing)?;
         let changing = &parent.columns[changing].name;
         let message = format!("the action `{updater}` updates `{}.{changing}`", parent.name);
         let help = "a looked-up value must not change: look up another column, or do not update it";
         Some(Problem::new(message).help(help))
+    }
+
+    /// The name of a column that refers to a row which a lane decides.
+    fn open(&self, at: At, column: usize) -> Option<&'a str> {
+        let Column { name, fill, .. } = &self.table(at).columns[column];
+        let Fill::Reference(reference) = fill else { return None };
+        let is_open = self.target(reference).is_some_and(|to| self.is_decided(to));
+        is_open.then_some(name.as_str())
     }
 
     /// An action that updates a column.

@@ -29,6 +29,9 @@ pub(crate) fn steps_of(file: &ActionFile) -> &[Kept<Spanned<StepFile>>] {
 pub(crate) struct FollowedFile {
     /// What it does.
     pub(crate) steps: Vec<Kept<Spanned<StepFile>>>,
+    /// How long after the commit of its rows its events are sent, and how much later their own time is:
+    /// `200ms`, or `[50ms, 400ms]`, drawn evenly between the two; at once unless set.
+    pub(crate) skew: Option<Spanned<OneOrMany<Spanned<String>>>>,
     /// What happens later to the same row.
     #[serde(default)]
     pub(crate) then: Vec<Kept<Spanned<ThenFile>>>,
@@ -45,6 +48,9 @@ pub(crate) struct ThenFile {
     pub(crate) after: Spanned<OneOrMany<Spanned<String>>>,
     /// How often it follows, 0 to 1; always unless set.
     pub(crate) share: Option<Spanned<f64>>,
+    /// It follows only if the row is in this state, or in one of these, once the first one is decided; in
+    /// whichever unless set.
+    pub(crate) state: Option<Spanned<OneOrMany<Spanned<String>>>>,
 }
 
 /// A step of an action: exactly one of `insert`, `update`, `upsert`, `delete` and `emit`.

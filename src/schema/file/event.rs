@@ -27,8 +27,11 @@ pub(crate) struct EventFile {
 #[derive(Debug, Clone)]
 pub(crate) struct EventKeyFile(pub(crate) Option<Spanned<String>>);
 
-/// What is checked: an event is a table whose rows are sent and forgotten, behind the tables.
+/// What is checked: an event is a table whose rows are sent and forgotten, behind the tables; behind
+/// those that are stored stand those that are not.
 pub(crate) fn with_events(mut file: SchemaFile) -> SchemaFile {
+    let is_kept = |table: &TableFile| table.stored.as_ref().is_none_or(|word| word.value);
+    file.tables.value.0.sort_by_key(|(_, table)| !table.as_ref().is_none_or(is_kept));
     let Kept(Some(Entries(events))) = &mut file.events else { return file };
     let events = events.drain(..).map(|(name, event)| {
         let table = event.map(|EventFile { key, columns }| TableFile {
@@ -36,6 +39,7 @@ pub(crate) fn with_events(mut file: SchemaFile) -> SchemaFile {
             count: None,
             replica_identity: ReplicaIdentityFile::Default,
             shared: false,
+            stored: None,
             rows: None,
             columns,
             event: Some(EventKeyFile(key)),

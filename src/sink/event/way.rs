@@ -48,15 +48,15 @@ pub struct Topic {
     pub(crate) form: Form,
 }
 
-/// Where the events of a domain go, each of them by its name; and whether their keys go along.
+/// Where the events of a way go, each of them by its name; and whether their keys go along.
 pub(crate) fn topics(
     catalog: &Catalog,
-    domain: usize,
+    way: usize,
     has_keys: bool,
     name: impl Fn(&str) -> String,
 ) -> Arc<[Option<Topic>]> {
     let tables = catalog.tables.iter().map(|table| {
-        let event = table.event.as_ref().filter(|_| table.domain == domain)?;
+        let event = table.event.as_ref().filter(|_| table.way == way)?;
         let form = Form::new(&table.columns, &table.hidden, event.key.filter(|_| has_keys));
         Some(Topic { name: name(&table.name).into(), form })
     });

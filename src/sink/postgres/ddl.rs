@@ -52,7 +52,7 @@ fn declared(schema: &Schema, namespace: &str, column: &Column) -> String {
 /// index for each foreign key that has none.
 pub fn create_tables(schema: &Schema, namespace: &str, missing: &BTreeSet<&str>) -> Vec<String> {
     let mut made: BTreeSet<&str> = schema
-        .tables
+        .stored()
         .iter()
         .map(|table| table.name.as_str())
         .filter(|name| !missing.contains(name))
@@ -151,7 +151,7 @@ pub(super) fn foreign_key<'a>(schema: &'a Schema, column: &'a Column) -> Option<
     if !reference.enforced || reference.schema != schema.name {
         return None;
     }
-    let parent = schema.tables.iter().find(|table| table.name == reference.table)?;
+    let parent = schema.stored().iter().find(|table| table.name == reference.table)?;
     let index = parent.columns.iter().position(|column| column.name == reference.column)?;
     (parent.key == [index] || parent.columns[index].unique).then_some(reference)
 }
@@ -164,7 +164,7 @@ pub(super) fn parents_first(schema: &Schema) -> Vec<usize> {
             columns.filter_map(|column| schema.table(&foreign_key(schema, column)?.table));
         parents.filter(|parent| *parent != index).collect()
     };
-    let count = schema.tables.len();
+    let count = schema.stored().len();
     order::parents_first(count, parents).unwrap_or_else(|_| (0..count).collect())
 }
 
@@ -207,6 +207,7 @@ mod tests {
             owner: None,
             states: None,
             shared: false,
+            stored: true,
             rows: 0,
             event: None,
         }

@@ -49,7 +49,7 @@ impl Provisioner<'_> {
         }
         let client = self.servers.open(self.database_of(domain)).await?;
         let mut all = Vec::new();
-        for table in &domain.schema.tables {
+        for table in domain.schema.stored() {
             all.push(count(&client, &domain.namespace, table).await?);
         }
         Ok(all)
@@ -83,7 +83,7 @@ async fn verify_domain(
     domain: &Domain,
     differences: &mut Vec<String>,
 ) -> Result<(), SetupError> {
-    for (index, table) in domain.schema.tables.iter().enumerate() {
+    for (index, table) in domain.schema.stored().iter().enumerate() {
         let place = format!("{}.{}", domain.namespace, table.name);
         let Some(found) = FoundTable::read(client, &domain.namespace, &table.name).await? else {
             differences.push(format!("there is no table `{place}` in `{}`", domain.database));

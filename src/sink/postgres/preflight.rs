@@ -203,7 +203,7 @@ pub(super) fn check_names(domain: &Domain, publication: &str) -> Result<(), Setu
     let roles = [&domain.roles.owner, &domain.roles.application, &domain.roles.capture];
     let mut names = vec![domain.database.as_str(), &domain.namespace, publication];
     names.extend(roles.iter().map(|role| role.as_str()));
-    for table in &domain.schema.tables {
+    for table in domain.schema.stored() {
         names.push(&table.name);
         names.extend(table.columns.iter().map(|column| column.name.as_str()));
     }

@@ -88,6 +88,7 @@ pub(crate) fn domain(name: &str) -> Domain {
         schema: schema(name),
         copy: Copy::only(name),
         target: 0,
+        events: Vec::new(),
         database: format!("db_{name}"),
         namespace: "public".to_owned(),
         roles: Roles {
@@ -157,7 +158,12 @@ fn schema(name: &str) -> Schema {
         enums: Vec::new(),
         domains: Vec::new(),
         tables: vec![items, orders, customers, log],
-        actions: vec![Action { name: "close".to_owned(), steps, then: Vec::new() }],
+        actions: vec![Action {
+            name: "close".to_owned(),
+            steps,
+            skew_ns: (0, 0),
+            then: Vec::new(),
+        }],
         checks: None,
         source: String::new(),
         content: String::new(),
@@ -174,6 +180,7 @@ pub(crate) fn table(name: &str, columns: Vec<Column>, key: &[usize]) -> Table {
         owner: None,
         states: None,
         shared: false,
+        stored: true,
         rows: 0,
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn fill(
 ) -> Result<(), SetupError> {
     let namespace = domain.namespace.as_str();
     let present = tables_in(client, namespace).await?;
-    let own = domain.schema.tables.iter().map(|table| table.name.as_str());
+    let own = domain.schema.stored().iter().map(|table| table.name.as_str());
     let missing: BTreeSet<&str> = own.filter(|name| !present.contains(*name)).collect();
 
     let has_roles = provisioner.settings.provision == Provision::Databases;
@@ -50,7 +50,7 @@ pub(super) async fn fill(
     statements.extend(scripts::BOOKS.render(&variables)?);
     statements.extend(ddl::create_types(&domain.schema, namespace, &types, &mark));
     statements.extend(ddl::create_tables(&domain.schema, namespace, &missing));
-    let identities = domain.schema.tables.iter();
+    let identities = domain.schema.stored().iter();
     statements.extend(identities.map(|table| ddl::replica_identity(namespace, table)));
     if provisioner.scenario.cdc.signal_table {
         statements.extend(scripts::SIGNAL.render(&[("namespace", namespace)])?);
@@ -75,7 +75,7 @@ pub(super) fn table_names<'d>(
     domain: &'d Domain,
 ) -> BTreeSet<&'d str> {
     let mut names: BTreeSet<&str> =
-        domain.schema.tables.iter().map(|table| table.name.as_str()).collect();
+        domain.schema.stored().iter().map(|table| table.name.as_str()).collect();
     if provisioner.scenario.cdc.signal_table {
         names.insert("debezium_signal");
     }

@@ -19,7 +19,7 @@ impl Provisioner<'_> {
         keys_max: &[Option<i64>],
     ) -> Result<(), SetupError> {
         let client = self.servers.open(self.database_of(domain)).await?;
-        for (index, table) in domain.schema.tables.iter().enumerate() {
+        for (index, table) in domain.schema.stored().iter().enumerate() {
             let name = quote::qualified(&domain.namespace, &table.name);
             let doing = format!("finish the seeding of `{}`", table.name);
             let failed = |error| SetupError::server(doing.as_str(), &error);

@@ -43,7 +43,7 @@ pub(in crate::sink::postgres) async fn check_extension(
 }
 
 fn needs_citext(domain: &Domain) -> bool {
-    let mut columns = domain.schema.tables.iter().flat_map(|table| &table.columns);
+    let mut columns = domain.schema.stored().iter().flat_map(|table| &table.columns);
     columns.any(|column| column.kind.needs_citext())
 }
 
