@@ -16,6 +16,7 @@ use crate::report::Colour;
 use crate::scenario::Overrides;
 use crate::units::parse_duration;
 
+mod books;
 mod check;
 mod clean;
 mod describe;
@@ -187,6 +188,16 @@ pub(crate) struct RunArguments {
     /// Play one of several parts of the run: `2/8` is the second of eight; `merge` adds them up
     #[arg(long, value_name = "K/N", conflicts_with = "fresh")]
     shard: Option<Shard>,
+    /// Go on where the last run on these databases stopped; if it was killed, DIR is its folder, or holds it
+    #[arg(
+        long = "continue",
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "runs",
+        conflicts_with_all = ["fresh", "shard", "discard"]
+    )]
+    continues: Option<PathBuf>,
     /// Begin the load at this time (RFC 3339), or so long after the command (`+30s`)
     #[arg(long, value_name = "TIME")]
     start_at: Option<StartAt>,

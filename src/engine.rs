@@ -2,6 +2,7 @@
 //! is shared while they run: see `Shared`. Start reading at `run`, then `connection::Connection::work`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -28,6 +29,8 @@ use crate::scenario::Stream;
 use crate::units::format_duration;
 
 pub mod account;
+pub mod journal;
+pub mod resume;
 mod acts;
 mod agenda;
 mod alarm;
@@ -61,8 +64,10 @@ pub use guard::OnGuard;
 
 use breaker::Breaker;
 use gate::Gate;
+use journal::Journal;
 use lateness::Lateness;
 use lateness::Oldest;
+use resume::Resume;
 use session::Census;
 use stop::Stop;
 use watch::Watched;
@@ -83,6 +88,10 @@ pub struct Job {
     pub destinations: Vec<Destination>,
     /// Which of its lanes are played here.
     pub shard: Shard,
+    /// Where an earlier run stopped, if this one goes on from there.
+    pub resume: Option<Arc<Resume>>,
+    /// Where is noted how far each lane is, in case the process is killed.
+    pub journal: Option<Arc<Journal>>,
     /// Not before this moment on the run's clock, if there is one.
     pub begins_at: Option<u64>,
     /// Worker threads; at least 1.
@@ -116,6 +125,8 @@ struct Shared {
     census: Census,
     /// Ways that are lost and not made again yet.
     away: AtomicUsize,
+    /// Of a run that goes on where another stopped, by stream: how many slots it has left.
+    left: Vec<AtomicU64>,
     /// By series: whether it is of a stream that only sends events, so that any number of a lane's slots
     /// may be under way.
     is_event: Vec<bool>,
@@ -157,6 +168,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         has_events: job.of_events(|(is_any, _), _| is_any),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
         away: AtomicUsize::new(0),
+        left: job.scenario.load.streams.iter().map(|_| AtomicU64::new(0)).collect(),
         job,
     });
     let (reports, mut reported) = mpsc::unbounded_channel();
@@ -298,6 +310,15 @@ impl Job {
     /// allows, but no more than there are lanes.
     fn spread(&self, group: usize) -> usize {
         self.allowed(group).clamp(1, self.lanes(group).max(1))
+    }
+
+    /// How many lanes a connection has, over all groups.
+    fn lanes_on(&self, connection: usize) -> usize {
+        let of = |group: usize| {
+            let (lanes, spread) = (self.lanes(group), self.spread(group));
+            if connection < spread { lanes.saturating_sub(connection).div_ceil(spread) } else { 0 }
+        };
+        (0..self.world.groups.len()).map(of).sum()
     }
 
     /// How many of a group's lanes are played here.

@@ -51,6 +51,11 @@ pub trait Profile: Debug + Send + Sync {
     fn length(&self) -> Duration;
     /// How many slots it has.
     fn slots(&self) -> u64;
+    /// Whether when a slot is due depends on what comes behind it: then a longer profile that begins alike
+    /// is another one.
+    fn depends_on_its_end(&self) -> bool {
+        false
+    }
     /// A curve whose slots arrive as this profile's do, evenly unless told otherwise: for the
     /// warm-up.
     fn alike(&self, curve: Curve) -> Arc<dyn Profile> {

@@ -1,7 +1,10 @@
 //! Where actions go. Knows no generator: what it gets are [`Action`]s, what it gives are outcomes.
 
+use std::fmt::Debug;
+use std::fmt::Formatter;
 use std::future::Future;
 use std::future::ready;
+use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -56,6 +59,13 @@ pub trait Sink {
         action: &Action,
     ) -> impl Future<Output = Result<Fate, Lost>>;
 
+    /// Before the first [`Sink::recover`]: a process that is no more had an action in flight, and its ways
+    /// are gone. [`Sink::resolve`] finds out about it as if it had been in flight here.
+    fn inherit(&mut self, _ticket: Ticket, _left: Left) {}
+
+    /// Asks to be told the numbers of transactions.
+    fn tell_numbers(&mut self, _to: Numbers) {}
+
     /// For how long a crash of the destination may take back what it has acknowledged; `None` if
     /// it never does.
     fn lossy_for(&self) -> Option<Duration> {
@@ -91,6 +101,40 @@ pub struct Receipt {
     pub bytes: u64,
     /// What must stand in [`Action::horizon`] when [`Sink::resolve`] is asked about it.
     pub horizon: u64,
+    /// Whether its COMMIT waits until its transaction's number is known.
+    pub is_numbered: bool,
+}
+
+/// What a process that is no more has left of an action: how it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// See [`Receipt::is_numbered`].
+    pub is_numbered: bool,
+    /// Its transaction's number, if it was told. If that was asked for and is not known, COMMIT was never
+    /// sent.
+    pub number: Option<u64>,
+}
+
+/// Is told the number of an action's transaction before its COMMIT is sent, so that somebody else may ask
+/// for its fate.
+#[derive(Clone)]
+pub struct Numbers(Rc<dyn Fn(Ticket, u64)>);
+
+impl Numbers {
+    /// Calls `note` with each.
+    pub fn new(note: impl Fn(Ticket, u64) + 'static) -> Self {
+        Self(Rc::new(note))
+    }
+
+    fn note(&self, ticket: Ticket, number: u64) {
+        (self.0)(ticket, number);
+    }
+}
+
+impl Debug for Numbers {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Numbers").finish_non_exhaustive()
+    }
 }
 
 /// What became of one action.

@@ -4,12 +4,15 @@
 mod away;
 mod books;
 mod fill;
+mod resume;
 mod shards;
 mod streams;
 mod topics;
 mod others;
 mod sums;
 
+pub(super) use resume::Stopped;
+pub(super) use resume::unfit;
 pub(super) use shards::Turns;
 
 use std::path::Path;
@@ -22,6 +25,7 @@ use secrecy::SecretString;
 use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::cli::Refusal;
+use crate::cli::RunArguments;
 use crate::cli::SetupArguments;
 use crate::cli::guard::guard;
 use crate::cli::place::Place;
@@ -31,6 +35,7 @@ use crate::cli::wait::past_deadlocks;
 use crate::embedded::random_hex;
 use crate::engine::Guarding;
 use crate::engine::OnGuard;
+use crate::engine::journal::LANES;
 use crate::engine::stop::Stop;
 use crate::generate::World;
 use crate::measure::Feed;
@@ -64,6 +69,8 @@ pub(super) struct Prepared {
     pub(super) start_us: i64,
     /// Which part of the run this is; `None` for all of it.
     pub(super) shard: Option<Shard>,
+    /// The run that it goes on from, if it does.
+    pub(super) stopped: Option<Stopped>,
     /// Rows of others, by table: in tables that we did not make.
     pub(super) before: Vec<u64>,
     /// Rows seeded, by table.
@@ -84,21 +91,23 @@ const NOTE_WITHIN: Duration = Duration::from_mins(1);
 const MAKE_WITHIN: Duration = Duration::from_mins(10);
 
 /// How far to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Until {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until<'a> {
     /// Tables exist.
     Made,
     /// Tables are filled.
     Seeded,
     /// Tables are filled, by whichever shard comes first; this is one of them.
     SeededForShards(Shard),
+    /// Tables are as an earlier run left them, which is to be continued.
+    Continued(&'a RunArguments),
 }
 
-impl Until {
+impl Until<'_> {
     fn shard(self) -> Option<Shard> {
         match self {
             Self::SeededForShards(shard) => Some(shard),
-            Self::Made | Self::Seeded => None,
+            Self::Made | Self::Seeded | Self::Continued(_) => None,
         }
     }
 }
@@ -107,16 +116,19 @@ impl Until {
 pub(super) fn prepare(
     arguments: &SetupArguments,
     scenario: Scenario,
-    until: Until,
+    until: Until<'_>,
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Prepared, Refusal> {
     let scenario = Arc::new(scenario);
     let shard = until.shard();
+    if let Until::Continued(_) = until {
+        resume::refuse_unfit(&scenario)?;
+    }
     let label = match shard {
         Some(shard) => shards::label(&scenario, shard)?,
         None => scenario.name.clone(),
     };
-    let folder = make_folder(arguments.out.as_deref(), &label)?;
+    let folder = make_folder(arguments, &label)?;
     feed.phase(Phase::SettingUp);
     let place = Place::open(&scenario, &folder, (feed, stop)).inspect_err(|_| {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
@@ -138,13 +150,14 @@ pub(super) fn prepare(
         is_touched: false,
         stop: stop.clone(),
         shard,
+        stopped: None,
         scenario,
         folder,
         place,
         passwords,
         start_us,
     };
-    if let Err(refusal) = prepared.look(feed) {
+    if let Err(refusal) = prepared.look(feed).and_then(|()| prepared.look_back(until, feed)) {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
         let _ = std::fs::remove_dir(prepared.folder.path());
         return Err(refusal);
@@ -156,9 +169,13 @@ pub(super) fn prepare(
     prepared.world = Arc::new(World::beside(&scenario, start_us, &prepared.taken));
     prepared.refuse_overflow()?;
     prepared.write_manifest(&arguments.subject.scenario)?;
-    if until != Until::Made {
+    if !matches!(until, Until::Made) {
         prepared.guard = guard(&prepared, (feed, stop))?;
-        prepared.fill(feed, stop)?;
+    }
+    match until {
+        Until::Made => {}
+        Until::Continued(_) => prepared.go_on()?,
+        Until::Seeded | Until::SeededForShards(_) => prepared.fill(feed, stop)?,
     }
     Ok(prepared)
 }
@@ -204,7 +221,7 @@ impl Prepared {
         let Some(provisioner) = Provisioner::new(&scenario, target, self.control(&connect)) else {
             return Ok(());
         };
-        let provisioner = provisioner.of_shard(self.shard);
+        let provisioner = provisioner.of_shard(self.shard).continued(self.stopped.is_some());
         let Some(fresh) = fresh else {
             let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
                 .map_err(|error| away::refusal(&scenario, target, &error))?;
@@ -245,10 +262,7 @@ impl Prepared {
 
     /// Of all sessions: at most 63 bytes with a connection's number behind it.
     pub(super) fn application_name(&self) -> String {
-        let run = self.folder.run();
-        let end = run.len().min(40);
-        // The end of a run's name tells runs apart. It is ASCII, so any byte is a boundary.
-        format!("loadgen/{}", run.get(run.len() - end..).unwrap_or(run))
+        application_name(self.folder.run())
     }
 
     fn write_manifest(&self, reference: &str) -> Result<(), Refusal> {
@@ -278,8 +292,23 @@ impl Prepared {
     }
 }
 
-fn make_folder(out: Option<&Path>, scenario: &str) -> Result<RunFolder, Refusal> {
-    let made = match out {
+/// What the sessions of a run are called.
+fn application_name(run: &str) -> String {
+    let end = run.len().min(40);
+    // The end of a run's name tells runs apart. It is ASCII, so any byte is a boundary.
+    format!("loadgen/{}", run.get(run.len() - end..).unwrap_or(run))
+}
+
+fn make_folder(arguments: &SetupArguments, scenario: &str) -> Result<RunFolder, Refusal> {
+    let made = match arguments.out.as_deref() {
+        // What a killed run has noted is not cleared away for what comes next.
+        Some(path) if path.join(LANES).exists() && !arguments.fresh => {
+            let path = path.display();
+            return Err(Refusal::setup(&format!(
+                "`{path}` holds what a run noted that was killed, or still goes on: `--continue={path}` \
+                 goes on from there, with another `--out`; else remove it, or give `--fresh`"
+            )));
+        }
         Some(path) => RunFolder::at(path, scenario, Utc::now()),
         None => RunFolder::make(Path::new("runs"), scenario, Utc::now()),
     };

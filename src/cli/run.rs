@@ -5,6 +5,11 @@ use std::time::Instant;
 
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
+use crate::cli::books::close_books;
+use crate::cli::books::journal;
+use crate::cli::books::marks;
+use crate::cli::books::marks_before;
+use crate::cli::books::open_books;
 use crate::cli::complain;
 use crate::cli::destination::destination;
 use crate::cli::observe::findings;
@@ -51,7 +56,6 @@ use crate::scenario::Precision;
 use crate::scenario::Scenario;
 use crate::scenario::Validity;
 use crate::sink::event::Traffic;
-use crate::sink::postgres::mark::Stage;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
 
@@ -103,9 +107,14 @@ fn whole(
 ) -> Result<Ended, Refusal> {
     let began = Instant::now();
     let workers = workers(arguments.workers, scenario.load.precision)?;
-    let until = arguments.shard.map_or(Until::Seeded, Until::SeededForShards);
+    let until = match arguments.shard {
+        Some(shard) => Until::SeededForShards(shard),
+        None if arguments.continues.is_some() => Until::Continued(arguments),
+        None => Until::Seeded,
+    };
+    // Of the scenario as it is written: what is left of it is no other.
+    let fingerprint = fingerprint_of(&scenario, FINGERPRINT_ACTIONS, workers);
     let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
-    let fingerprint = fingerprint_of(&prepared.scenario, FINGERPRINT_ACTIONS, workers);
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
     let Loaded { finished, traffic, mut unwritten, findings, turns } =
@@ -214,8 +223,11 @@ fn load(
         let (traffic, unwritten) = (Vec::new(), Vec::new());
         return Ok(Loaded { finished, traffic, unwritten, findings: None, turns });
     }
+    let journal = journal(prepared, feed);
+    let before = marks_before(prepared);
     for domain in domains.clone() {
-        open_books(prepared, domain, &mut turns).map_err(|error| Refusal::setup(&error))?;
+        open_books(prepared, (domain, before.as_deref()), &mut turns)
+            .map_err(|error| Refusal::setup(&error))?;
     }
     let series = prepared.world.series.clone();
     let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
@@ -228,6 +240,8 @@ fn load(
         world: Arc::clone(&prepared.world),
         scenario: Arc::clone(&prepared.scenario),
         shard: prepared.shard.unwrap_or(Shard::WHOLE),
+        resume: prepared.stopped.as_ref().map(|stopped| Arc::clone(&stopped.resume)),
+        journal: journal.clone(),
         begins_at: begins_at.map(|at| begin(at, &clock, feed)),
         destinations: destinations.collect(),
         workers,
@@ -242,9 +256,15 @@ fn load(
     let traffic = publishers.end();
     let findings = findings(observing, feed, stop);
     let unwritten = keeper.finish();
+    let marks = marks(prepared, &finished);
+    let mut is_noted = true;
     for domain in domains {
-        turns.is_last[domain] = close_books(prepared, domain, &finished, feed);
+        let (is_closed, is_last) = close_books(prepared, domain, &marks, feed);
+        turns.is_last[domain] = is_last;
+        is_noted &= is_closed;
     }
+    // What the books say, the journal need not.
+    journal.iter().filter(|_| is_noted).for_each(|journal| journal.remove());
     Ok(Loaded { finished, traffic, unwritten, findings, turns })
 }
 
@@ -258,44 +278,6 @@ fn begin(at: Instant, clock: &Clock, feed: &Feed) -> u64 {
         format!("all is ready {late} behind the time of `--start-at`: the load begins at once")
     });
     clock.now().saturating_add(nanoseconds(at.saturating_duration_since(now)))
-}
-
-/// Says in a domain's books that its rows change from now on.
-fn open_books(prepared: &Prepared, domain: usize, turns: &mut Turns) -> Result<(), SetupError> {
-    if let Some(shard) = prepared.shard {
-        if let Some(claim) = prepared.begin_shard(domain, shard)? {
-            turns.is_first[domain] = claim.is_first;
-            turns.together.get_or_insert(claim.first);
-        }
-        return Ok(());
-    }
-    let run = prepared.folder.run();
-    prepared.advance(domain, &[Stage::Seeded], Stage::Loading)?;
-    prepared.write_books(domain, async |books, client| books.set_run(client, run).await)
-}
-
-/// How far each lane got goes into the books, and sequences beyond our keys. A server that is gone
-/// by now does not undo the run: it is said, and the account has it all. Returns whether nobody else
-/// loads the domain.
-fn close_books(prepared: &Prepared, domain: usize, finished: &Finished, feed: &Feed) -> bool {
-    let lanes: Vec<_> =
-        finished.account.lanes.iter().map(|lane| (lane.group, lane.lane, &lane.next)).collect();
-    let lanes = serde_json::to_string(&lanes).unwrap_or_default();
-    let mut is_last = prepared.shard.is_none();
-    let written = prepared
-        .write_books(domain, async |books, client| {
-            if let Some(shard) = prepared.shard {
-                is_last = books.end_shard(client, shard, &lanes).await?;
-                return Ok(());
-            }
-            books.set_lanes_at(client, &lanes).await?;
-            books.set_stage(client, Stage::Loaded).await
-        })
-        .and_then(|()| prepared.finish_domain(domain));
-    if let Err(error) = written {
-        feed.message(format!("the books were not closed: {error}"));
-    }
-    is_last
 }
 
 fn tables(prepared: &Prepared, finished: &Finished) -> Vec<TableCounts> {

@@ -30,7 +30,7 @@ pub(super) fn seed(arguments: &SetupArguments) -> u8 {
     part(arguments, Until::Seeded)
 }
 
-fn part(arguments: &SetupArguments, until: Until) -> u8 {
+fn part(arguments: &SetupArguments, until: Until<'_>) -> u8 {
     let scenario = match read(&arguments.subject.scenario, &arguments.overrides()) {
         Ok(scenario) => scenario,
         Err(refusal) => return refusal.report(),
@@ -65,7 +65,7 @@ fn part(arguments: &SetupArguments, until: Until) -> u8 {
     }
 }
 
-fn closing(prepared: &Prepared, until: Until) -> String {
+fn closing(prepared: &Prepared, until: Until<'_>) -> String {
     let mut text = String::new();
     for (number, table) in prepared.world.catalog.tables.iter().enumerate() {
         let domain = &prepared.scenario.domains[table.domain];
@@ -77,7 +77,7 @@ fn closing(prepared: &Prepared, until: Until) -> String {
         // Writing to a string does not fail.
         let _ = match until {
             Until::Made => writeln!(text, "{name}"),
-            Until::Seeded | Until::SeededForShards(_) => {
+            Until::Seeded | Until::SeededForShards(_) | Until::Continued(_) => {
                 let rows = prepared.seeded.get(number).copied().unwrap_or(0);
                 writeln!(text, "{name:<40} {rows:>12} rows")
             }

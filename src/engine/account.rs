@@ -56,16 +56,44 @@ pub struct LaneAccount {
     pub lane: u32,
     /// For each stream of the group: its next slot, `null` at its end.
     pub next: Vec<Option<u64>>,
-    /// How many decisions it took: slots, and what follows them.
+    /// How many decisions it took: slots, and what follows them; those of earlier runs that it continues
+    /// are among them.
     pub decided: u64,
+    /// When the last of them was planned, in nanoseconds since the warm-up began.
+    #[serde(default)]
+    pub planned_ns: u64,
     /// Slots that were decided and did not take effect as decided, at most a lane's share of
     /// [`EXCEPTIONS_MAX`].
     pub exceptions: Vec<Exception>,
     /// Exceptions beyond those.
     pub more: u64,
+    /// What it sent last, if nobody knows what became of that and one may find out later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// How many exceptions there is room for.
     #[serde(skip)]
     pub(super) room: usize,
+}
+
+/// An action of which nobody knows whether it took effect, and how it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// Its series.
+    pub stream: u16,
+    /// Its slot.
+    pub slot: u64,
+    /// The part of it that was sent.
+    pub part: u16,
+    /// What the sink said of it: see [`crate::sink::Receipt`].
+    pub horizon: u64,
+    /// Whether the number of its transaction was asked for; and the number, if it is known.
+    pub is_numbered: bool,
+    /// See there.
+    pub number: Option<u64>,
+    /// Whether its rows were no evidence when it was sent.
+    pub is_doubtful: bool,
+    /// How many exceptions of its lane had been noted when it was sent.
+    pub seen: u32,
 }
 
 /// Exceptions that are kept over all lanes, 24 bytes each; and in each lane at least.
@@ -84,6 +112,14 @@ pub struct Exception {
     pub slot: u64,
     /// What became of it.
     pub fate: ExceptionKind,
+}
+
+impl Exception {
+    /// Of a decision, of which so many `parts` had taken effect.
+    pub(super) fn of(decision: &Decision, parts: usize, fate: ExceptionKind) -> Self {
+        let Decision { stream, slot, .. } = *decision;
+        Self { stream, parts: u16::try_from(parts).unwrap_or(u16::MAX), slot, fate }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -107,6 +143,8 @@ pub enum ExceptionKind {
     Unknown,
     /// It was decided and then not sent, as the run ended.
     Unsent,
+    /// It was sent and proved absent, and was not sent again, as the run ended.
+    Abandoned,
 }
 
 /// One operation's effect, as the account needs it.
@@ -248,10 +286,13 @@ impl LaneAccount {
 
     /// Notes what became of a slot, of which so many `parts` had taken effect.
     pub(super) fn except(&mut self, decision: &Decision, parts: usize, fate: ExceptionKind) {
-        let Decision { stream, slot, .. } = *decision;
-        let parts = u16::try_from(parts).unwrap_or(u16::MAX);
+        self.add(Exception::of(decision, parts, fate));
+    }
+
+    /// Adds an exception, if there is room.
+    pub(super) fn add(&mut self, exception: Exception) {
         if self.exceptions.len() < self.room {
-            self.exceptions.push(Exception { stream, parts, slot, fate });
+            self.exceptions.push(exception);
         } else {
             self.more += 1;
         }

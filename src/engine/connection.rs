@@ -45,13 +45,17 @@ mod end;
 mod events;
 mod late;
 mod lost;
+mod notes;
 mod parts;
 mod rest;
+mod resume;
 mod schedule;
 mod sessions;
 mod settle;
 mod tell;
 mod wait;
+
+use notes::Notes;
 
 /// Slots taken before what they became is sent.
 const TURN_MAX: usize = 256;
@@ -82,6 +86,8 @@ pub(super) struct Connection {
     events: Events,
     action: Action,
     rows: Vec<RowId>,
+    /// Where it notes how far its lanes are, if anybody may want to go on from there.
+    notes: Option<Rc<RefCell<Notes>>>,
 }
 
 /// A way to one of the databases, and the lanes that wait for room on it.
@@ -154,6 +160,7 @@ impl Connection {
             events: Events::new(shared.job.connections()),
             action: Action::default(),
             rows: Vec::new(),
+            notes: None,
             records: Rc::clone(records),
             index,
             is_watched: shared.job.scenario.load.streams.iter().any(is_watched),
@@ -163,7 +170,7 @@ impl Connection {
 
     /// Runs it to its end.
     pub(super) async fn work(mut self) {
-        if self.connect().await {
+        if self.begin_lanes() && self.connect().await {
             self.begin().await;
             let mut turns = 0_u32;
             while self.shared.job.stop.level() == Level::Run && !self.is_done() {
@@ -184,6 +191,15 @@ impl Connection {
             self.rest().await;
         }
         self.end().await;
+    }
+
+    /// Brings the lanes to where they begin. Returns whether the run may.
+    fn begin_lanes(&mut self) -> bool {
+        let is_there = self.resume();
+        if is_there {
+            self.begin_notes();
+        }
+        is_there
     }
 
     /// Takes the slots that are due.
@@ -352,6 +368,7 @@ impl Connection {
         let ticket = u32::try_from(number).unwrap_or(u32::MAX);
         let receipt = self.routes[route].sink.submit(ticket, &self.action);
         flight.horizon = receipt.horizon;
+        flight.is_numbered = receipt.is_numbered;
         flight.note_effects(&self.action);
         let mut records = self.records.borrow_mut();
         records.account.handed_over(&flight.effects, receipt.bytes);
@@ -373,5 +390,7 @@ impl Connection {
         flight.tries += 1;
         flight.attempts += 1;
         flight.is_submitted = true;
+        drop(records);
+        self.note_under_way(number);
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::action::Action;
 use crate::sink::Fate;
+use crate::sink::Left;
 use crate::sink::Lost;
+use crate::sink::Numbers;
 use crate::sink::Outcome;
 use crate::sink::Receipt;
 use crate::sink::Sink;
@@ -125,6 +127,14 @@ impl Sink for AnySink {
 
     async fn resolve(&mut self, ticket: Ticket, action: &Action) -> Result<Fate, Lost> {
         each!(self, sink => sink.resolve(ticket, action).await, away())
+    }
+
+    fn inherit(&mut self, ticket: Ticket, left: Left) {
+        each!(self, sink => sink.inherit(ticket, left), ());
+    }
+
+    fn tell_numbers(&mut self, to: Numbers) {
+        each!(self, sink => sink.tell_numbers(to), ());
     }
 
     fn lossy_for(&self) -> Option<Duration> {

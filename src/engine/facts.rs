@@ -1,5 +1,6 @@
 //! What is known of a stream beside what is recorded.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::engine::Shared;
@@ -33,7 +34,10 @@ impl Shared {
             planned: plan
                 .measured_slots()
                 .filter(|_| !is_follow_up && (plan.is_open() || plan.measured().is_none()))
-                .map(|slots| own(warm.saturating_add(slots)).saturating_sub(own(warm))),
+                .map(|slots| match self.job.resume {
+                    Some(_) => self.left[stream].load(Ordering::Relaxed),
+                    None => own(warm.saturating_add(slots)).saturating_sub(own(warm)),
+                }),
             began_ns,
             measured: whole.unwrap_or(plan.measured().map_or(gone, |length| length.min(gone))),
             // Where what is later is not sent, or nothing has its time, nothing that is sent is late.

@@ -7,6 +7,8 @@ use smallvec::SmallVec;
 
 use crate::action::Action;
 use crate::engine::account::Effect;
+use crate::engine::account::Exception;
+use crate::engine::account::ExceptionKind;
 use crate::engine::account::LaneAccount;
 use crate::engine::catch_up::CatchUp;
 use crate::engine::fresh::Fresh;
@@ -52,6 +54,10 @@ pub(super) struct LaneRun {
     pub(super) session: Option<Session>,
     /// Slots that an unlimited stream with a limit may still take here.
     pub(super) left: Option<u64>,
+    /// Where an earlier run stopped, until its decisions have been taken again.
+    pub(super) stopped_at: Option<LaneAccount>,
+    /// How many exceptions of it stand in the run's journal.
+    pub(super) noted: u32,
 }
 
 /// An action on its way: of one that goes to several databases, the part that is under way.
@@ -72,8 +78,7 @@ pub(super) struct Flight {
     /// Which of the connection's sinks the part goes to.
     pub(super) sink: usize,
     pub(super) is_submitted: bool,
-    /// A crash took it back after it had been acknowledged and recorded.
-    pub(super) was_acknowledged: bool,
+    pub(super) origin: Origin,
     /// What its last attempt ended by, if it is to be made again.
     pub(super) refusal: Option<ErrorClass>,
     /// Until when it rests, on the run's clock, before it is tried again: it is in no queue then.
@@ -82,6 +87,18 @@ pub(super) struct Flight {
     pub(super) is_doubtful: bool,
     /// What the sink said of it when it was last sent: see [`crate::sink::Receipt`].
     pub(super) horizon: u64,
+    pub(super) is_numbered: bool,
+}
+
+/// Where an action comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was decided, here or by an earlier run.
+    Decided,
+    /// A crash took it back after it had been acknowledged and recorded.
+    TakenBack,
+    /// An earlier run had it under way when it ended: nobody has asked yet what became of it.
+    Adopted,
 }
 
 impl Flight {
@@ -97,17 +114,33 @@ impl Flight {
             effects: SmallVec::new(),
             sink: 0,
             is_submitted: false,
-            was_acknowledged: false,
+            origin: Origin::Decided,
             refusal: None,
             rests_until: None,
             is_doubtful: false,
             horizon: 0,
+            is_numbered: false,
         }
+    }
+
+    /// Whether it was acknowledged and recorded before.
+    pub(super) fn was_acknowledged(&self) -> bool {
+        self.origin == Origin::TakenBack
+    }
+
+    /// Whether it is an earlier run's.
+    pub(super) fn is_adopted(&self) -> bool {
+        self.origin == Origin::Adopted
     }
 
     /// Whether anything of it has been sent.
     pub(super) fn is_begun(&self) -> bool {
         self.attempts > 0
+    }
+
+    /// As the account has it when it does not take effect.
+    pub(super) fn exception(&self, fate: ExceptionKind) -> Exception {
+        Exception::of(&self.decision, self.part, fate)
     }
 
     /// Goes over to another part.
@@ -119,6 +152,7 @@ impl Flight {
         self.is_submitted = false;
         self.is_doubtful = false;
         self.horizon = 0;
+        self.is_numbered = false;
     }
 
     /// Notes what it does, as it was rendered.
@@ -157,6 +191,8 @@ impl LaneRun {
             forgotten: None,
             again: VecDeque::new(),
             left: None,
+            stopped_at: None,
+            noted: 0,
             stream,
             session,
         }

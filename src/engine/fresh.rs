@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
+use crate::engine::flight::Origin;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
@@ -50,7 +51,7 @@ impl Fresh {
             sink: self.sink,
             horizon: self.horizon,
             is_doubtful: self.is_doubtful,
-            was_acknowledged: true,
+            origin: Origin::TakenBack,
             attempts: 1,
             tries: 1,
             ..Flight::new(self.decision.clone(), stamps)

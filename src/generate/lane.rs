@@ -144,8 +144,9 @@ pub struct Lane {
     tables: Vec<LaneTable>,
     last_us: i64,
     follow_ups: FollowUps,
-    /// How many decisions were taken.
+    /// How many decisions were taken, and for when the last one was planned.
     decided: u64,
+    planned_ns: u64,
     /// Rows that are dead here and stand in the database all the same.
     undying: HashSet<RowId>,
     /// Whether the last decision deletes a row to which one of those refers.
@@ -171,6 +172,7 @@ impl Lane {
             last_us: i64::MIN,
             follow_ups: FollowUps::new(world.lanes_of(group)),
             decided: 0,
+            planned_ns: 0,
             undying: HashSet::new(),
             is_barred: false,
         }
@@ -211,6 +213,11 @@ impl Lane {
         self.decided
     }
 
+    /// For when the last one was planned; 0 before it.
+    pub fn planned_ns(&self) -> u64 {
+        self.planned_ns
+    }
+
     /// How far each stream has got: its next slot in this lane, `None` at its end.
     pub fn position(&self) -> impl Iterator<Item = Option<u64>> {
         self.next.iter().map(|due| due.map(|due| due.slot))
@@ -224,6 +231,7 @@ impl Lane {
             self.advance(due);
         }
         self.decided += 1;
+        self.planned_ns = due.planned_ns;
         let planned_us = i64::try_from(due.planned_ns / 1000).unwrap_or(i64::MAX);
         // Two actions of a lane never share a time, so that a time tells them apart in the rows.
         self.last_us = self.world.start_us.saturating_add(planned_us).max(self.last_us + 1);

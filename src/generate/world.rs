@@ -330,6 +330,16 @@ impl World {
         u16::try_from(self.streams.len() + number).ok()
     }
 
+    /// The same world, whose timetables are measured from a planned time on: an earlier run has played them
+    /// until then.
+    #[must_use]
+    pub fn resumed(mut self, at: std::time::Duration) -> Self {
+        for stream in &mut self.streams {
+            stream.plan = stream.plan.clone().resumed(at);
+        }
+        self
+    }
+
     /// How a stream's slots are due.
     pub fn plan(&self, stream: usize) -> &Plan {
         &self.streams[stream].plan

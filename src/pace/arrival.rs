@@ -97,6 +97,10 @@ impl Profile for Arrivals {
         }
     }
 
+    fn depends_on_its_end(&self) -> bool {
+        self.arrival == Arrival::Poisson(Count::Exact)
+    }
+
     fn alike(&self, curve: Curve) -> Arc<dyn Profile> {
         // Another key: what warms up is not what is measured.
         curve.arriving(self.arrival, key(self.key, WARM_UP))

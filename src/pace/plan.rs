@@ -169,6 +169,29 @@ impl Plan {
         }
     }
 
+    /// The same, measured from a planned time on: what is due before it counts as warm-up. Of a stream
+    /// without a timetable nothing does.
+    #[must_use]
+    pub fn resumed(mut self, at: Duration) -> Plan {
+        let (slots, length) = (self.slots(), self.length());
+        let at = if self.is_open { at.min(length.unwrap_or(at)) } else { Duration::ZERO };
+        if self.is_open {
+            let at_ns = nanoseconds(at);
+            // Slots are due in order: counted by halving.
+            let (mut first, mut end) = (0, slots.unwrap_or(0));
+            while first < end {
+                let middle = first + (end - first) / 2;
+                let is_before = self.profile.due(middle).is_some_and(|due| due < at_ns);
+                if is_before { first = middle + 1 } else { end = middle }
+            }
+            self.warmup_slots = first;
+            self.measured_slots = slots.map(|slots| slots - first);
+            self.measured = length.map(|length| length.saturating_sub(at));
+        }
+        self.warmup = at;
+        self
+    }
+
     /// Whether slots are due at moments known beforehand. Otherwise each is due at once, and
     /// [`Plan::due`] tells only which time its data shows.
     pub fn is_open(&self) -> bool {

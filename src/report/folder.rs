@@ -18,6 +18,9 @@ use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use serde::Serialize;
 
+use crate::engine::journal::EXCEPTIONS;
+use crate::engine::journal::LANES;
+
 use super::manifest::FORMAT;
 
 /// How many runs are kept.
@@ -37,7 +40,8 @@ const SHARD: &str = "shard.json";
 const SECRETS: &str = "secrets";
 pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
-const FILES: [&str; 7] = [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS];
+const FILES: [&str; 9] =
+    [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LANES, EXCEPTIONS];
 
 /// The folder with what a stand-in for Firehose delivered; further ones have a number behind it.
 const OBJECTS: &str = "firehose";

@@ -87,6 +87,7 @@ pub(super) fn check(
         seed,
         scale,
         length: overrides.length,
+        rounds: overrides.rounds.max(1),
     };
     let (streams, contents) = context.streams(load_file, problems);
     let validity = validity::validity(file, problems);

@@ -30,6 +30,8 @@ pub struct Overrides {
     pub allow_remote: bool,
     /// Every target becomes `discard`.
     pub discard: bool,
+    /// The whole timetable, limits included, is played so often; 0 counts as 1.
+    pub rounds: u32,
 }
 
 /// Maps whose entries must exist: a new one could only be half of what it needs.

@@ -32,7 +32,7 @@ impl Sink for Discard {
             }
         }
         self.settled.push(ticket);
-        Receipt { bytes: self.scratch.len() as u64, horizon: 0 }
+        Receipt { bytes: self.scratch.len() as u64, ..Receipt::default() }
     }
 
     fn poll(&mut self, _: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> Poll<Result<(), Lost>> {

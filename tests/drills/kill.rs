@@ -32,7 +32,7 @@ pub(crate) fn all() {
 
 /// A server that waits for its disk. Its commits take a while, so that some are in the log and not
 /// acknowledged when it dies; with `fsync=off`, which suits the other tests, hardly one ever is.
-fn durable() -> TestServer {
+pub(crate) fn durable() -> TestServer {
     let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
     let settings = vec![("fsync", "on".to_owned())];
     TestServer::with(&Options { hba, settings, ..Options::default() })

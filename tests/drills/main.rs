@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: kill, pooler, proxy, seed, versions,
-//!                                                       fuzz, yelp-kill, yelp-cut
+//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, pooler, proxy, seed,
+//!                                                       versions, fuzz, yelp-kill, yelp-cut
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -17,6 +17,7 @@
     reason = "the whole binary is drills, which fail by panicking and tell what they saw"
 )]
 
+mod acts;
 mod fuzz;
 mod kill;
 mod pooler;
@@ -39,7 +40,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 8] = [
+    let drills: [(&str, fn()); 9] = [
+        ("acts", acts::all),
         ("kill", kill::all),
         ("pooler", pooler::all),
         ("proxy", proxy::all),

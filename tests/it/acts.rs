@@ -1,183 +1,33 @@
 //! Acts that span both worlds: an order in PostgreSQL, and its confirmation in Kafka and in Firehose. What
 //! lies in the topic and in the objects is read by others than us, and held against the rows.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use chrono::DateTime;
+use rdkafka::types::RDKafkaApiKey;
+use rdkafka::types::RDKafkaRespErr;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::broker::Arrived;
 use crate::support::broker::Broker;
 use crate::support::command::Done;
 use crate::support::command::loadgen;
 use crate::support::firehose::Stub;
 use crate::support::loadgen::Ended;
-use crate::support::loadgen::Loadgen;
 use crate::support::proxy::Fault;
 use crate::support::proxy::Proxy;
-use crate::support::server::TestServer;
+use crate::support::shop::Shop;
+use crate::support::shop::assert_counted;
+use crate::support::shop::assert_true_to_rows;
+use crate::support::shop::events_of;
+use crate::support::shop::stream_of;
+use crate::support::shop::text;
 
 /// Longer than any of these runs may take.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-/// The shipped shop, whose visitors make up their minds quickly and mostly buy.
-struct Shop {
-    server: TestServer,
-    broker: Broker,
-    stub: Stub,
-    folder: TempDir,
-}
-
-/// What is in all three places at the end.
-struct Found {
-    /// Session, customer, quantity, total and time of each order, by its id.
-    orders: BTreeMap<String, [String; 5]>,
-    records: Vec<Arrived>,
-    delivered: Vec<String>,
-}
-
-impl Shop {
-    fn open(hold: &str) -> Self {
-        Self::with_skew(hold, "[50ms, 400ms]")
-    }
-
-    fn with_skew(hold: &str, skew: &str) -> Self {
-        let folder = TempDir::with_prefix("loadgen-shop-").unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let schema = fs::read_to_string(root.join("schemas/shop.yaml")).unwrap();
-        let scenario = fs::read_to_string(root.join("scenarios/shop.yaml")).unwrap();
-        let changes = [
-            ("[50ms, 400ms]", skew),
-            ("[500ms, 4s]", "[10ms, 120ms]"),
-            ("[1s, 3s]", "[10ms, 120ms]"),
-            ("[2s, 5s]", "[200ms, 900ms]"),
-            ("end: 26", "end: 2"),
-            ("end: 20", "end: 2"),
-            ("end: 24", "end: 2"),
-            ("end: 10", "end: 1"),
-        ];
-        let schema = changes.iter().fold(schema, |text, (long, short)| {
-            assert!(text.contains(long), "{long}");
-            text.replace(long, short)
-        });
-        let (head, _) = scenario.split_once("      profile:").unwrap();
-        let head = head.replace("{ on: operational,", "{ schema: shop.yaml, on: operational,");
-        let scenario = format!("{head}      profile: [ {{ hold: {hold} }} ]\n");
-        fs::write(folder.path().join("shop.yaml"), schema).unwrap();
-        fs::write(folder.path().join("run.yaml"), scenario).unwrap();
-        let (server, broker) = (TestServer::start(), Broker::new(&["clicks"]));
-        Self { server, broker, stub: Stub::start(&["--stream", "clicks"]), folder }
-    }
-
-    fn start(&self, command: &str, url: &str, set: &[&str]) -> Loadgen {
-        let brokers = format!("targets.clicks.kafka.brokers=\"{}\"", self.broker.address());
-        let endpoint = format!("targets.archive.firehose.endpoint=\"{}\"", self.stub.url);
-        let set = [&[brokers.as_str(), endpoint.as_str()], set].concat();
-        let file = self.folder.path().join("run.yaml");
-        Loadgen::start(command, file.to_str().unwrap(), url, &set)
-    }
-
-    /// Runs it to its end.
-    fn run(&self, url: &str) -> Ended {
-        let ended = self.start("run", url, &[]).finish(PATIENCE);
-        assert_eq!(ended.code, Some(0), "{}", ended.said);
-        ended
-    }
-
-    /// Reads all that is there.
-    fn close(self) -> (Found, TestServer) {
-        let sql = "SELECT id::text, session_id::text, customer_id::text, quantity::text, total::text, \
-                   to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM orders";
-        let rows = self.server.query("shop", sql).into_iter();
-        let orders = rows.map(|row| {
-            let [id, others @ ..] = <[String; 6]>::try_from(row).unwrap();
-            (id, others)
-        });
-        let orders = orders.collect();
-        let records = self.broker.read("clicks");
-        let (delivered, _) = self.stub.stop();
-        (Found { orders, records, delivered }, self.server)
-    }
-}
-
-fn text<'v>(event: &'v Value, name: &str) -> &'v str {
-    event[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {event}"))
-}
-
-fn events_of<'s>(summary: &'s Value, target: &str) -> &'s Value {
-    let events = summary["events"].as_array().unwrap();
-    assert_eq!(events.len(), 2, "{events:?}");
-    events.iter().find(|it| it["target"] == target).unwrap()
-}
-
-fn stream_of<'s>(summary: &'s Value, name: &str) -> &'s Value {
-    let streams = summary["streams"].as_array().unwrap();
-    streams.iter().find(|it| it["name"] == name).unwrap()
-}
-
-/// Each order has one confirmation, which says what stands in it and comes behind the pages of its
-/// session; nothing else has one; and both services have the same.
-fn assert_true_to_rows(found: &Found, summary: &Value) {
-    let Found { orders, records, delivered } = found;
-    let mut confirmed = BTreeSet::new();
-    let mut pages: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for record in records {
-        let event: Value = serde_json::from_str(&record.payload).unwrap();
-        let session = text(&event, "session_id");
-        assert_eq!(session, record.key);
-        let at = DateTime::parse_from_rfc3339(text(&event, "event_timestamp")).unwrap();
-        assert_eq!(at.timestamp_millis(), record.at_ms);
-        if event["event_type"] == "page_view" {
-            let seen = pages.entry(&record.key).or_default();
-            seen.push(text(&event, "page").to_owned());
-            continue;
-        }
-        let id = text(&event, "order_id");
-        let order = orders.get(id).unwrap_or_else(|| panic!("no order {id}: {event}"));
-        assert!(confirmed.insert(id.to_owned()), "{id} was confirmed twice");
-        let said =
-            [session.to_owned(), event["customer_id"].to_string(), event["quantity"].to_string()];
-        assert_eq!(said, order[..3], "{event}");
-        let total: f64 = order[3].parse().unwrap();
-        assert_eq!(event["total"].as_f64(), Some(total), "{event}");
-        let skew = at - DateTime::parse_from_rfc3339(&order[4]).unwrap();
-        assert!((50..=400).contains(&skew.num_milliseconds()), "{skew}");
-        assert_eq!(event["page"], "/confirmation");
-        assert!(record.headers["loadgen.action"].starts_with("sessions/place_order/"));
-        // Records of a key are in one partition, in their order.
-        assert_eq!(pages[session].last().unwrap(), "/payment", "pages lead up to an order");
-    }
-    assert!(!orders.is_empty(), "no orders");
-    assert_eq!(confirmed, orders.keys().cloned().collect(), "each order has its confirmation");
-    let ids: BTreeSet<_> = records.iter().map(|it| &it.payload).collect();
-    assert_eq!(ids.len(), records.len(), "each event once");
-    let archived: BTreeSet<_> = delivered.iter().collect();
-    assert_eq!(archived, ids, "both have the same");
-    let counts = ["clicks", "archive"].map(|target| events_of(summary, target));
-    assert_eq!(counts[0]["acknowledged"], records.len());
-    assert_eq!(counts[1]["acknowledged"], ids.len());
-    let repeated = usize::try_from(counts[1]["repeated"].as_u64().unwrap()).unwrap();
-    assert!(delivered.len() <= ids.len() + repeated, "{} lines", delivered.len());
-    for counts in counts {
-        assert_eq!(counts["sent"], counts["acknowledged"], "{counts}");
-        assert_eq!((&counts["failed"], &counts["unknown"]), (&0.into(), &0.into()), "{counts}");
-    }
-}
-
-/// What the summary counts of orders is what is there.
-fn assert_counted(found: &Found, summary: &Value) {
-    let tables = summary["tables"].as_array().unwrap();
-    let names: Vec<_> = tables.iter().map(|it| it["table"].as_str().unwrap()).collect();
-    assert_eq!(names, ["public.customers", "public.products", "public.orders"], "no sessions");
-    assert_eq!(tables[2]["alive"], found.orders.len());
-}
 
 #[test]
 fn an_order_and_its_confirmation_are_one_act() {
@@ -301,6 +151,28 @@ fn a_run_that_is_stopped_confirms_what_is_placed() {
     let (found, _server) = shop.close();
     assert_true_to_rows(&found, &ended.summary);
     assert_counted(&found, &ended.summary);
+}
+
+/// What one of the services refuses has failed there, and there alone.
+#[test]
+fn an_event_that_one_service_refuses_fails_its_act() {
+    let shop = Shop::open("120/s, for: 4s");
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    shop.broker.cluster.request_errors(RDKafkaApiKey::Produce, &[refusal]);
+    let set = ["targets.clicks.kafka.idempotence=false", "targets.clicks.kafka.linger=\"1ms\""];
+    let ended = shop.start("run", &shop.server.url(), &set).finish(PATIENCE);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let (found, _server) = shop.close();
+    assert_counted(&found, &ended.summary);
+    let count = |counts: &Value, name: &str| counts[name].as_u64().unwrap();
+    let [clicks, archive] = ["clicks", "archive"].map(|target| events_of(&ended.summary, target));
+    assert!(count(clicks, "failed") > 0, "{clicks}");
+    assert_eq!(usize::try_from(count(clicks, "acknowledged")).unwrap(), found.records.len());
+    assert_eq!(count(clicks, "failed") + count(clicks, "acknowledged"), count(clicks, "sent"));
+    assert_eq!(count(archive, "acknowledged"), count(clicks, "sent"), "{archive}");
+    let streams = ended.summary["streams"].as_array().unwrap();
+    let failed: u64 = streams.iter().map(|it| count(it, "failed")).sum();
+    assert_eq!(failed, count(clicks, "failed"), "an act fails once");
 }
 
 /// What waits for its skew when a run is broken off was placed, and is not confirmed.

@@ -16,6 +16,7 @@ mod across;
 mod acts;
 mod commands;
 mod contention;
+mod continued;
 mod doctor;
 mod elsewhere;
 mod embedded;

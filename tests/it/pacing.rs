@@ -222,6 +222,22 @@ fn a_limit_counts_measured_slots_and_ends_the_stream_early() {
 }
 
 #[test]
+fn what_was_played_before_counts_as_warm_up_and_the_rest_is_measured() {
+    let whole = Plan::new(&open([hold(100.0, 20.0)]), seconds(1.0), None);
+    let rest = whole.clone().resumed(seconds(5.0));
+    assert_eq!((rest.warmup_slots(), rest.measured_slots()), (500, Some(1_600)));
+    assert_eq!((rest.boundary_ns(), rest.measured()), (5 * SECOND, Some(seconds(16.0))));
+    // No slot is another one, or due at another time.
+    assert_eq!((rest.slots(), rest.length()), (whole.slots(), whole.length()));
+    assert_eq!((rest.due(0), rest.due(2_099)), (whole.due(0), whole.due(2_099)));
+    let over = whole.resumed(seconds(60.0));
+    assert_eq!((over.measured_slots(), over.measured()), (Some(0), Some(Duration::ZERO)));
+    let limited = Plan::new(&Pacing::Unlimited { length: None }, Duration::ZERO, Some(10));
+    let limited = limited.resumed(seconds(5.0));
+    assert_eq!((limited.slots(), limited.boundary_ns()), (Some(10), 0));
+}
+
+#[test]
 fn an_unlimited_stream_has_content_times_only() {
     let plan = Plan::new(&Pacing::Unlimited { length: Some(seconds(9.0)) }, Duration::ZERO, None);
     assert!(!plan.is_open());

@@ -19,5 +19,7 @@ pub(crate) mod proxy;
 pub(crate) mod replay;
 #[path = "support/server.rs"]
 pub(crate) mod server;
+#[path = "support/shop.rs"]
+pub(crate) mod shop;
 #[path = "support/told.rs"]
 pub(crate) mod told;

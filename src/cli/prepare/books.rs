@@ -28,6 +28,25 @@ impl Prepared {
         })
     }
 
+    /// Goes on in a domain's books where another run stopped, with its lanes there, unless somebody else
+    /// has.
+    pub(in crate::cli) fn take_over(
+        &self,
+        number: usize,
+        from: &str,
+        lanes: &str,
+    ) -> Result<(), SetupError> {
+        let domain = self.scenario.domains[number].schema.name.clone();
+        let run = self.folder.run();
+        self.write_books(number, async |books, client| {
+            if books.take_over(client, (from, run), lanes).await? {
+                return Ok(());
+            }
+            let why = format!("another run has gone on where `{from}` stopped");
+            Err(SetupError::Used { domain, why })
+        })
+    }
+
     /// Writes in a domain's books; does nothing where there are none.
     pub(in crate::cli) fn write_books(
         &self,

@@ -21,7 +21,7 @@ use crate::units::format_count;
 const NUMBERS_A_US: u64 = 16;
 
 /// How long the server may take to count them, however many there are.
-const COUNT_WITHIN: Duration = Duration::from_hours(6);
+pub(super) const COUNT_WITHIN: Duration = Duration::from_hours(6);
 
 impl Prepared {
     /// Counts the rows of others, and finds where our numbers may begin.

@@ -190,7 +190,7 @@ impl Connection {
             self.batches.again_in_halves(batch);
             return (0, 0);
         }
-        self.failed_batch(&batch, &failure, now);
+        self.failed_batch(&batch, (&failure, ExceptionKind::Failed), now);
         (rows, if failure.class == ErrorClass::Constraint { 0 } else { rows })
     }
 
@@ -234,7 +234,12 @@ impl Connection {
         }
     }
 
-    fn failed_batch(&mut self, batch: &Batch, failure: &Failure, now: u64) {
+    fn failed_batch(
+        &mut self,
+        batch: &Batch,
+        (failure, fate): (&Failure, ExceptionKind),
+        now: u64,
+    ) {
         let kind = measure::Failure {
             class: failure.class,
             code: &failure.code,
@@ -242,7 +247,7 @@ impl Connection {
         };
         self.finish(batch, measure::Outcome::Failed(kind), now);
         self.records.borrow_mut().account.failed(&batch.effects);
-        self.except_rows(&batch.rows, ExceptionKind::Failed);
+        self.except_rows(&batch.rows, fate);
     }
 
     /// What is not in flight is not sent any more; of one way, or of all. `is_over` if what was sent
@@ -262,7 +267,7 @@ impl Connection {
                 drop(records);
                 self.except_rows(&batch.rows, ExceptionKind::Unsent);
             } else if is_over {
-                self.failed_batch(&batch, &Self::ended(), now);
+                self.failed_batch(&batch, (&Self::ended(), ExceptionKind::Abandoned), now);
             } else {
                 self.batches.again(batch);
             }

@@ -1,11 +1,13 @@
 //! The end of a connection: what is in flight settles within the drain time, what was due and not
 //! sent is counted, and how far each lane got is noted.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::backlog::count_due;
 use crate::engine::connection::Connection;
 use crate::engine::connection::Period;
+use crate::engine::flight::Flight;
 use crate::engine::stop::Level;
 use crate::sink::Sink;
 
@@ -35,8 +37,14 @@ impl Connection {
             for due in lane.lane.waiting().filter(|_| lane.session.is_some()) {
                 records.recorder.stream(usize::from(due.stream)).counters.after_end += 1;
             }
+            if let Some(stopped_at) = lane.stopped_at.take() {
+                // The run ended before it stood there again.
+                records.account.lanes.push(stopped_at);
+                continue;
+            }
             lane.account.next = lane.lane.position().collect();
             lane.account.decided = lane.lane.decided();
+            lane.account.planned_ns = lane.lane.planned_ns();
             records.account.lanes.push(std::mem::take(&mut lane.account));
         }
     }
@@ -49,6 +57,14 @@ impl Connection {
         for number in 0..self.lanes.len() {
             if self.lanes[number].flight.as_ref().is_some_and(|flight| !flight.is_begun()) {
                 self.unsent(number);
+            }
+            // What an earlier run left is as unsent as it was.
+            let waiting = std::mem::take(&mut self.lanes[number].again);
+            let (begun, unsent): (VecDeque<Flight>, VecDeque<Flight>) =
+                waiting.into_iter().partition(Flight::is_begun);
+            self.lanes[number].again = begun;
+            for flight in &unsent {
+                self.unsent_flight(number, flight);
             }
         }
         self.routes.iter_mut().for_each(|route| {

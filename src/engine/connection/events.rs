@@ -87,7 +87,7 @@ impl Connection {
         self.events.is_full() || self.routes.iter().any(is_short)
     }
 
-    fn send_event(&mut self, row: Row) {
+    pub(super) fn send_event(&mut self, row: Row) {
         let world = &self.shared.job.world;
         if world.part_from(&row.decision, 1).is_some() || world.skew_ns(&row.decision) > 0 {
             return self.send_as_act(row);

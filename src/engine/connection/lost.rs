@@ -261,9 +261,11 @@ impl Connection {
         lane.again.extend(waiting);
         let order = |flight: &Flight| (flight.decision.at_us, flight.part);
         lane.again.make_contiguous().sort_by_key(order);
+        self.note_waiting(number);
         if is_away {
             return;
         }
+        let lane = &mut self.lanes[number];
         lane.flight = lane.again.pop_front();
         let Some(goes_to) = lane.flight.as_ref().map(|flight| flight.sink) else { return };
         if queued_at == Some(goes_to) {
@@ -284,6 +286,10 @@ impl Connection {
             flight.render(&self.shared.job.world, &mut self.action);
             let ticket = u32::try_from(number).unwrap_or(u32::MAX);
             let fate = self.routes[route].sink.resolve(ticket, &self.action).await?;
+            if flight.is_adopted() {
+                self.adopt(number, fate);
+                continue;
+            }
             let mut records = self.records.borrow_mut();
             match fate {
                 Fate::Committed => {

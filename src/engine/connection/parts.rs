@@ -21,14 +21,15 @@ impl Connection {
         let Some(flight) = &lane.flight else { return false };
         let next = world.part_from(&flight.decision, flight.part + 1);
         // What a crash took back is sent again as it was: the parts behind it have been sent.
-        let Some(next) = next.filter(|_| !flight.was_acknowledged) else { return false };
+        let Some(next) = next.filter(|_| !flight.was_acknowledged()) else { return false };
         self.tell(flight, now, || FactFate::Committed(shortfalls.to_vec()));
         self.records.borrow_mut().account.acknowledged(&flight.effects, shortfalls);
         let is_lossy = self.routes[flight.sink].sink.lossy_for().filter(|_| shortfalls.is_empty());
         let done = is_lossy.map(|lossy_for| (Fresh::new(flight.clone(), now), lossy_for));
-        let lane = &mut self.lanes[number];
-        if let Some(flight) = lane.flight.as_ref().filter(|_| !shortfalls.is_empty()) {
-            lane.account.except(&flight.decision, flight.part, ExceptionKind::Short);
+        let short = flight.exception(ExceptionKind::Short);
+        if !shortfalls.is_empty() {
+            self.lanes[number].account.add(short);
+            self.note_exception(number, &short);
         }
         if let Some((done, lossy_for)) = done {
             self.lanes[number].remember(done, lossy_for, (&world, &mut self.rows));
@@ -52,7 +53,7 @@ impl Connection {
         let was_sent = flight.tries > 0;
         let from = flight.part + usize::from(was_sent);
         let world = &self.shared.job.world;
-        if flight.was_acknowledged || world.part_from(&flight.decision, from).is_none() {
+        if flight.was_acknowledged() || world.part_from(&flight.decision, from).is_none() {
             return;
         }
         world.render_from(&flight.decision, from, &mut self.action);

@@ -71,7 +71,7 @@ impl Connection {
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
         let stream = usize::from(flight.decision.stream);
-        if !flight.was_acknowledged {
+        if !flight.was_acknowledged() {
             records
                 .recorder
                 .stream(stream)
@@ -108,7 +108,12 @@ impl Connection {
 
     /// It did not take effect, and is not sent again because the run ends.
     pub(super) fn abandoned(&mut self, number: usize, now: u64) {
-        self.failed(number, &Self::ended(), now);
+        let Some(flight) = &self.lanes[number].flight else { return };
+        // What a crash took back is not sent alone where parts behind it stand.
+        let next = self.shared.job.world.part_from(&flight.decision, flight.part + 1);
+        let is_half = flight.was_acknowledged() && next.is_some();
+        let fate = if is_half { ExceptionKind::Failed } else { ExceptionKind::Abandoned };
+        self.given_up(number, &Self::ended(), (fate, now));
     }
 
     /// Why what is not sent again has failed.
@@ -118,6 +123,10 @@ impl Connection {
     }
 
     fn failed(&mut self, number: usize, failure: &Failure, now: u64) {
+        self.given_up(number, failure, (ExceptionKind::Failed, now));
+    }
+
+    fn given_up(&mut self, number: usize, failure: &Failure, (fate, now): (ExceptionKind, u64)) {
         let Some(mut flight) = self.lanes[number].flight.take() else { return };
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
@@ -127,7 +136,7 @@ impl Connection {
             code: &failure.code,
             message: &failure.message,
         };
-        if !flight.was_acknowledged {
+        if !flight.was_acknowledged() {
             records
                 .recorder
                 .stream(stream)
@@ -136,17 +145,22 @@ impl Connection {
         records.account.failed(&flight.effects);
         drop(records);
         self.miss_rest(&flight);
-        self.came_to_nothing(number, &flight, ExceptionKind::Failed);
+        self.came_to_nothing(number, &flight, fate);
         self.idle(number, now);
     }
 
     /// Nobody can tell.
     pub(super) fn unknown(&mut self, number: usize, now: u64) {
         let Some(mut flight) = self.lanes[number].flight.take() else { return };
+        if flight.is_adopted() {
+            // It is no action of this run, and as unknown as it was.
+            return self.idle(number, now);
+        }
+        self.lanes[number].account.doubt = self.doubt_of(number, &flight);
         flight.stamps.acknowledged = now;
         let mut records = self.records.borrow_mut();
         let stream = usize::from(flight.decision.stream);
-        if !flight.was_acknowledged {
+        if !flight.was_acknowledged() {
             records.recorder.stream(stream).finished(&flight.stamps, measure::Outcome::Unknown);
         }
         records.account.unknown(&flight.effects);
@@ -159,12 +173,21 @@ impl Connection {
 
     /// Decided, and not sent any more.
     pub(super) fn unsent(&mut self, number: usize) {
-        let Some(flight) = self.lanes[number].flight.take() else { return };
+        if let Some(flight) = self.lanes[number].flight.take() {
+            self.unsent_flight(number, &flight);
+        }
+    }
+
+    /// The same of one that waits behind the lane's action, or that an earlier run left.
+    pub(super) fn unsent_flight(&mut self, number: usize, flight: &Flight) {
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(flight.decision.stream));
-        stream.at(flight.stamps.due()).counters.unfinished += 1;
+        let counters = &mut stream.at(flight.stamps.due()).counters;
+        counters.unfinished += 1;
+        // What an earlier run left is counted when it is taken up.
+        counters.scheduled += u64::from(flight.stamps.picked == 0);
         drop(records);
-        self.except(number, &flight, ExceptionKind::Unsent);
+        self.except(number, flight, ExceptionKind::Unsent);
     }
 
     /// Withholds the lane's action if a row it needs is not there, or one that refers to what it
@@ -203,6 +226,11 @@ impl Connection {
     /// What was decided did not take effect: that is kept in mind for what builds on it.
     pub(super) fn came_to_nothing(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
         self.except(number, flight, kind);
+        self.had_no_effect(number, flight);
+    }
+
+    /// The same of an action of an earlier run.
+    pub(super) fn had_no_effect(&mut self, number: usize, flight: &Flight) {
         self.made_nothing(number, flight);
         self.changed_nothing(number, flight);
     }
@@ -258,8 +286,10 @@ impl Connection {
         flight.is_doubtful = self.rows.iter().any(|row| lane.born.contains(row));
     }
 
-    fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
-        self.lanes[number].account.except(&flight.decision, flight.part, kind);
+    pub(super) fn except(&mut self, number: usize, flight: &Flight, kind: ExceptionKind) {
+        let exception = flight.exception(kind);
+        self.lanes[number].account.add(exception);
+        self.note_exception(number, &exception);
     }
 
     pub(super) fn idle(&mut self, number: usize, now: u64) {

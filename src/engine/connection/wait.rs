@@ -34,6 +34,7 @@ impl Connection {
     /// Waits for the next thing to happen, and settles what has happened.
     pub(super) async fn wait(&mut self) {
         self.tell_backlog();
+        self.write_notes();
         let later = self.events.acts.next();
         let next = [self.agenda.next(), self.batch_ready_at(), self.next_rested(), later];
         let next = next.into_iter().chain([self.next_unheld()]).flatten().min();
@@ -89,6 +90,7 @@ impl Connection {
     fn keep_busy(&mut self) {
         for route in 0..self.routes.len() {
             if self.fill_route(route) {
+                self.write_notes();
                 self.routes[route].sink.send();
             }
         }
@@ -178,7 +180,9 @@ impl Connection {
             self.lanes[number].catch_up.forget();
             self.lanes[number].left = self.share_of_limit(number);
             self.begin_session_period(number);
-            self.schedule(number, began);
+            if !self.take_up(number, began) {
+                self.schedule(number, began);
+            }
         }
     }
 

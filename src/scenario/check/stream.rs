@@ -60,6 +60,8 @@ pub(super) struct Context<'a> {
     pub(super) scale: Scale,
     /// How long every stream lasts, if the command line says so.
     pub(super) length: Option<Duration>,
+    /// How often everything is played.
+    pub(super) rounds: u32,
 }
 
 impl Context<'_> {
@@ -99,7 +101,7 @@ impl Context<'_> {
                 problems.add(Problem::new(message).at(limit.ops.place));
                 None
             }
-            (Some(Ok(limit)), _) => Some(limit),
+            (Some(Ok(limit)), _) => Some(limit.saturating_mul(self.rounds.into())),
             _ => None,
         };
         let (pacing, named, content) = match file.model {
@@ -137,6 +139,7 @@ impl Context<'_> {
             Some(length) => lasting(segments, length),
             None => segments,
         };
+        let (segments, named) = again(segments, named, self.rounds);
         let curve = Curve::new(segments.clone());
         let arrival = arrival::arrival(file.arrival.as_ref(), &curve, problems)?;
         let profile = curve.arriving(arrival, arrival_key(self.seed, number));
@@ -278,6 +281,36 @@ impl Context<'_> {
         let found = schemas.into_iter().find(|schema| schema.action(name).is_some())?;
         Some(format!("did you mean `{}.{name}`?", found.name))
     }
+}
+
+/// A whole profile so many times, and when its named segments are played then.
+fn again(
+    mut segments: Vec<Segment>,
+    named: Vec<NamedSegment>,
+    rounds: u32,
+) -> (Vec<Segment>, Vec<NamedSegment>) {
+    if rounds <= 1 {
+        return (segments, named);
+    }
+    // Each time is the same: a ramp that begins it begins at 0.
+    let mut first = segments.first_mut();
+    while let Some(Segment::Cut { segment, .. }) = first {
+        first = Some(segment);
+    }
+    if let Some(Segment::Ramp { from, .. }) = first {
+        *from = Some(from.unwrap_or(0.0));
+    }
+    let length: Duration = segments.iter().map(Segment::length).sum();
+    let times = |round: u32| {
+        named.iter().map(move |segment| NamedSegment {
+            name: segment.name.clone(),
+            from: length * round + segment.from,
+            to: length * round + segment.to,
+        })
+    };
+    let played = (0..rounds).flat_map(times).collect();
+    let repeated = (0..rounds).flat_map(|_| segments.iter().cloned()).collect();
+    (repeated, played)
 }
 
 fn late(file: Option<&LateFile>, problems: &mut Problems) -> Option<Late> {

@@ -228,7 +228,7 @@ impl Sink for EventSink {
             _ => self.several.push(Several { ticket, left: events, delivered: 0, failed: None }),
         }
         let bytes = action.operations().iter().map(|each| self.send(ticket, each, action)).sum();
-        Receipt { bytes, horizon: 0 }
+        Receipt { bytes, ..Receipt::default() }
     }
 
     fn poll(

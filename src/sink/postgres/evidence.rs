@@ -97,13 +97,17 @@ impl Question {
     }
 }
 
+/// The answer of a server that has forgotten what became of a transaction: some 200 million of them after
+/// it.
+pub(super) const FORGOTTEN: &str = "o";
+
 /// `next_xid` reads `epoch:number`, both of 32 bits.
 const FIRST_AFTER_RECOVERY: &str = "(SELECT split_part(next_xid, ':', 1)::bigint * 4294967296 \
                                     + split_part(next_xid, ':', 2)::bigint \
                                     FROM pg_control_checkpoint())";
 
 /// Asks whether the transaction of this number was committed and was this action's: `t`, or `p` if
-/// it is still in progress.
+/// it is still in progress, or [`FORGOTTEN`].
 ///
 /// After a crash a server gives out again the numbers that it had not written to disk. So a number
 /// speaks for an action only if the last row that the action changed looks like it: written since
@@ -143,7 +147,7 @@ pub(super) fn of_transaction(
     let sql = format!(
         "SELECT CASE WHEN {xid} >= txid_current() THEN 'f' ELSE CASE txid_status({xid}) \
          WHEN 'in progress' THEN 'p' WHEN 'committed' THEN CASE WHEN true{row} THEN 't' ELSE 'f' \
-         END ELSE 'f' END END"
+         END WHEN 'aborted' THEN 'f' ELSE '{FORGOTTEN}' END END"
     );
     match last {
         Some((operation, key)) => Question::new(catalog, (action, operation), sql, &key),

@@ -196,6 +196,24 @@ impl Books {
         Ok(changed.map_err(|error| self.failed("write", &error))? == 1)
     }
 
+    /// Lets a run load the domain from now on where another stopped, in one step: of two that try at once,
+    /// one does. `lanes` is where they stand, as in [`Books::set_lanes_at`]. Returns whether this one did.
+    pub async fn take_over(
+        &self,
+        client: &impl GenericClient,
+        (from, run): (&str, &str),
+        lanes: &str,
+    ) -> Result<bool, SetupError> {
+        let (loading, loaded) = (Stage::Loading.name(), Stage::Loaded.name());
+        let mark = self.table("mark");
+        let sql = format!(
+            "UPDATE {mark} SET stage = $1, run = $2, lanes_at = $3::text::jsonb \
+             WHERE run = $4 AND stage IN ($1, $5)"
+        );
+        let changed = client.execute(&sql, &[&loading, &run, &lanes, &from, &loaded]).await;
+        Ok(changed.map_err(|error| self.failed("write", &error))? == 1)
+    }
+
     /// Sets the name of the run that loads the domain from now on.
     pub async fn set_run(&self, client: &impl GenericClient, run: &str) -> Result<(), SetupError> {
         let sql = format!("UPDATE {} SET run = $1", self.table("mark"));

@@ -75,6 +75,8 @@ pub struct Provisioner<'a> {
     pub(super) servers: Servers<'a>,
     /// Set for one of several processes that play a run together.
     shard: Option<Shard>,
+    /// Whether a run is to go on where another stopped.
+    is_continued: bool,
 }
 
 impl<'a> Provisioner<'a> {
@@ -85,7 +87,7 @@ impl<'a> Provisioner<'a> {
         };
         let domains = scenario.domains.iter().enumerate();
         let domains = domains.filter(|(_, domain)| domain.target == target).collect();
-        Some(Self { scenario, settings, domains, servers, shard: None })
+        Some(Self { scenario, settings, domains, servers, shard: None, is_continued: false })
     }
 
     /// The same for a shard: what others have set up for the same run is as it should be.
@@ -94,9 +96,45 @@ impl<'a> Provisioner<'a> {
         Self { shard, ..self }
     }
 
+    /// What the books of its domains say, by the domain's index in the scenario. An error where the marks
+    /// do not fit this scenario. Changes nothing.
+    pub async fn marks(&self) -> Result<Vec<(usize, Mark)>, SetupError> {
+        let mut marks = Vec::new();
+        match self.settings.provision {
+            Provision::Databases => {
+                let control = self.servers.open(None).await?;
+                let shared = Shared::read(&control, &self.domains()).await?;
+                shared.refuse_foreign()?;
+                for (database, domains) in self.by_database() {
+                    if shared.databases.get(database).is_some_and(|found| !found.is_broken) {
+                        let client = self.servers.open(Some(database)).await?;
+                        marks.extend(read_marks(&client, &domains).await?);
+                    }
+                }
+            }
+            Provision::Schemas => {
+                let client = self.servers.open(None).await?;
+                marks.extend(read_marks(&client, &self.domains()).await?);
+            }
+            Provision::Nothing => {}
+        }
+        self.agreed_start(&marks, 0)?;
+        let number = |domain: &Domain| {
+            let found = self.domains.iter().find(|(_, own)| std::ptr::eq(*own, domain));
+            found.map_or(0, |(number, _)| *number)
+        };
+        Ok(marks.into_iter().map(|(domain, mark)| (number(domain), mark)).collect())
+    }
+
     /// The database that a domain's sessions use; `None` stands for the one that the URL names.
     pub fn database_of<'d>(&self, domain: &'d Domain) -> Option<&'d str> {
         (self.settings.provision != Provision::Schemas).then_some(domain.database.as_str())
+    }
+
+    /// The same for a run that goes on where another stopped: what that left is as it should be.
+    #[must_use]
+    pub fn continued(self, is_continued: bool) -> Self {
+        Self { is_continued, ..self }
     }
 
     /// Makes all that the scenario needs and keeps rows that are seeded already. With `fresh`,
@@ -221,15 +259,22 @@ impl<'a> Provisioner<'a> {
                     Stage::Seeding | Stage::Seeded => "seeded",
                     Stage::Loading | Stage::Loaded => "seeded and loaded",
                 };
-                let why = format!("it was {what} for another state of `{name}` (seed {seed})");
+                let mut why = format!("it was {what} for another state of `{name}` (seed {seed})");
+                if self.is_continued {
+                    why.push_str(", and only the same files and options go on from there");
+                }
                 return used(domain, why);
             }
-            if mark.stage >= Stage::Loading && !self.is_beside(mark) {
+            if self.is_continued && mark.stage < Stage::Loading {
+                return Err(nothing_to_continue(domain));
+            }
+            if mark.stage >= Stage::Loading && !self.is_continued && !self.is_beside(mark) {
                 if let Some(why) = self.beside_refusal(mark) {
                     return used(domain, why);
                 }
                 let run = mark.run.as_deref().map(|run| format!(" `{run}`")).unwrap_or_default();
-                return used(domain, format!("a run{run} has changed its rows"));
+                let why = "has changed its rows, and `run --continue` goes on where it stopped";
+                return used(domain, format!("a run{run} {why}"));
             }
             if mark.stage > Stage::Made {
                 starts.insert(mark.start_us);
@@ -240,6 +285,11 @@ impl<'a> Provisioner<'a> {
                     "it was seeded for another start than its neighbours".to_owned(),
                 );
             }
+        }
+        let has_mark = |domain: &Domain| marks.iter().any(|(own, _)| std::ptr::eq(*own, domain));
+        let unmarked = self.domains().into_iter().find(|domain| !has_mark(domain));
+        if let Some(domain) = unmarked.filter(|_| self.is_continued) {
+            return Err(nothing_to_continue(domain));
         }
         Ok(starts.first().copied().unwrap_or(wanted))
     }
@@ -266,6 +316,13 @@ impl<'a> Provisioner<'a> {
             && has_others
             && self.beside_refusal(mark).is_none()
     }
+}
+
+fn nothing_to_continue(domain: &Domain) -> SetupError {
+    SetupError::Local(format!(
+        "`--continue`: no run has loaded `{}` there yet; leave `--continue` out to begin one",
+        domain.schema.name
+    ))
 }
 
 /// A set-up under way: what its steps share.

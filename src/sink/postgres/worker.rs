@@ -29,7 +29,9 @@ use crate::action::Operation;
 use crate::action::StatementId;
 use crate::action::TableId;
 use crate::sink::Fate;
+use crate::sink::Left;
 use crate::sink::Lost;
+use crate::sink::Numbers;
 use crate::sink::Outcome;
 use crate::sink::Receipt;
 use crate::sink::Sink;
@@ -104,6 +106,8 @@ pub struct PostgresSink {
     /// The names of prepared statements, by number.
     names: Vec<String>,
     horizon: Horizon,
+    /// Who is told the number of a transaction before its COMMIT is sent.
+    numbers: Option<Numbers>,
 }
 
 #[derive(Debug)]
@@ -140,6 +144,7 @@ impl PostgresSink {
             era: None,
             has_crashed: false,
             lossy_for: None,
+            numbers: None,
         }
     }
 
@@ -235,7 +240,12 @@ impl PostgresSink {
                     pending.asks = false;
                     self.horizon.answered(text.as_deref());
                 }
-                Reply::Row(text) => pending.number(text.as_deref().unwrap_or_default()),
+                Reply::Row(text) => {
+                    pending.number(text.as_deref().unwrap_or_default());
+                    if let Some((numbers, xid)) = self.numbers.as_ref().zip(pending.xid) {
+                        numbers.note(pending.ticket, xid);
+                    }
+                }
                 Reply::Error(error) => {
                     if error.is_fatal {
                         open.farewell = Some(error);
@@ -316,7 +326,8 @@ impl Sink for PostgresSink {
             pid: None,
             asks,
         });
-        Receipt { bytes: (self.buffered() - before) as u64, horizon }
+        let bytes = (self.buffered() - before) as u64;
+        Receipt { bytes, horizon, is_numbered: !is_plain }
     }
 
     fn poll(
@@ -344,6 +355,16 @@ impl Sink for PostgresSink {
         let fate = self.look(ticket, action).await?;
         self.stranded.retain(|stranded| stranded.ticket != ticket);
         Ok(fate)
+    }
+
+    fn inherit(&mut self, ticket: Ticket, left: Left) {
+        let Left { is_numbered, number: xid } = left;
+        let is_uncommitted = is_numbered && xid.is_none();
+        self.stranded.push(Stranded { ticket, is_uncommitted, xid, pid: None });
+    }
+
+    fn tell_numbers(&mut self, to: Numbers) {
+        self.numbers = Some(to);
     }
 
     fn lossy_for(&self) -> Option<Duration> {

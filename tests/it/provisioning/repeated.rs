@@ -113,7 +113,7 @@ async fn a_used_database_is_refused_until_it_is_made_afresh() {
     let refused = set_up(&scenario, admin_login(&server)).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "`used` cannot be used as it is: a run `used-1` has changed its rows; `--fresh` drops it and makes it again"
+        "`used` cannot be used as it is: a run `used-1` has changed its rows, and `run --continue` goes on where it stopped; `--fresh` drops it and makes it again"
     );
 
     client.batch_execute("INSERT INTO log VALUES ('old')").await.unwrap();

@@ -131,7 +131,7 @@ impl Replay {
             world.render_from(&decision, usize::try_from(parts).unwrap(), &mut action);
             match fate {
                 "short" => self.apply(&action),
-                "failed" | "missed" | "unsent" | "late" => {}
+                "failed" | "missed" | "unsent" | "abandoned" | "late" => {}
                 "unknown" => self.doubt(&action),
                 other => panic!("nobody knows `{other}`"),
             }

@@ -18,6 +18,7 @@ use crate::action::StatementId;
 use crate::sink::Fate;
 use crate::sink::Lost;
 use crate::sink::postgres::error::ConnectError;
+use crate::sink::postgres::evidence::FORGOTTEN;
 use crate::sink::postgres::evidence::Question;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::frames::ServerError;
@@ -113,6 +114,10 @@ impl PostgresSink {
         let mut is_strange = false;
         loop {
             let answer = self.ask(|out| question.write(out)).await?;
+            if answer.as_deref() == Some(FORGOTTEN) {
+                let lost = self.lose(format!("the server has forgotten the transaction {xid}"));
+                return Err(Lost { is_transient: false, ..lost });
+            }
             let is_open = answer.as_deref() == Some("p") && self.options.is_pooled;
             let Some(pid) = pid.filter(|_| is_open && !is_strange) else {
                 let is_committed = answer.as_deref() == Some("t");
