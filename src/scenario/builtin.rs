@@ -6,6 +6,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),
+    ("noisy-neighbour", include_str!("../../scenarios/noisy-neighbour.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-history", include_str!("../../scenarios/orders-history.yaml")),

@@ -68,6 +68,8 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             publication: "debezium".to_owned(),
             signal_table: true,
             heartbeat_table: true,
+            heartbeat: None,
+            wal_limit: None,
             password: None,
             application_password: None,
         },
