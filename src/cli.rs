@@ -23,6 +23,7 @@ mod describe;
 mod destination;
 mod doctor;
 mod firehose;
+mod guard;
 mod merge;
 mod observe;
 mod output;

@@ -46,6 +46,7 @@ mod facts;
 mod flight;
 mod fresh;
 mod gate;
+mod guard;
 mod lateness;
 mod mending;
 pub mod seed;
@@ -56,6 +57,10 @@ mod worker;
 
 pub use account::Account;
 pub use destination::Destination;
+pub use guard::Guard;
+pub use guard::GuardedServer;
+pub use guard::Guarding;
+pub use guard::OnGuard;
 
 use breaker::Breaker;
 use gate::Gate;
@@ -101,6 +106,8 @@ pub struct Job {
     pub witness: Option<Witness>,
     /// Who keeps each second.
     pub seconds: SyncSender<Second>,
+    /// Who watches replication slots.
+    pub guard: Arc<Guard>,
 }
 
 /// What all workers share. Nothing of it is written on the hot path but the breaker's counters,
@@ -253,10 +260,11 @@ impl Shared {
         let drain = self.job.scenario.load.drain;
         if now > last_due.saturating_add(nanoseconds(drain)) {
             let drain = format_duration(drain);
-            let why = match self.away.load(Ordering::Relaxed) {
-                0 => "the target did not keep up".to_owned(),
-                1 => "a connection was lost and not made again".to_owned(),
-                away => format!("{away} connections were lost and not made again"),
+            let why = match (self.away.load(Ordering::Relaxed), self.job.guard.why()) {
+                (_, Some(why)) => why,
+                (0, None) => "the target did not keep up".to_owned(),
+                (1, None) => "a connection was lost and not made again".to_owned(),
+                (away, None) => format!("{away} connections were lost and not made again"),
             };
             let reason =
                 format!("what was due had not settled {drain} after {part} (`drain`): {why}");

@@ -36,6 +36,7 @@ use crate::generate::Decision;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::measure::Findings;
+use crate::scenario::Confirms;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
 
@@ -140,6 +141,8 @@ pub struct Source {
     pub domains: Vec<usize>,
     /// How long a lost connection is tried again.
     pub reconnect: Duration,
+    /// What lets the server forget its log.
+    pub confirms: Confirms,
 }
 
 /// What an observer is told.

@@ -13,6 +13,7 @@ mod manifest;
 mod observed;
 mod progress;
 mod series;
+mod slots;
 mod terminal;
 mod sums;
 pub(crate) mod text;

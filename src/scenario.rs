@@ -2,6 +2,7 @@
 //! of [`Scenario`] has passed `scenario/check.rs` and does not fail later for a reason of its own.
 
 pub mod builtin;
+mod cdc;
 mod check;
 mod copy;
 mod file;
@@ -28,6 +29,9 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use cdc::Cdc;
+pub use cdc::Confirms;
+pub use cdc::Observer;
 pub use copy::Copy;
 pub use firehose::FirehoseCreate;
 pub use firehose::FirehoseEndpoint;
@@ -108,19 +112,16 @@ impl Scenario {
         if is_observed { 1 } else { settings.in_flight }
     }
 
+    /// Whether anything is sent to a PostgreSQL server.
+    pub fn has_server(&self) -> bool {
+        let kinds = self.domains.iter().filter_map(|domain| self.targets.get(domain.target));
+        kinds.into_iter().any(|target| matches!(target.kind, TargetKind::Postgres(_)))
+    }
+
     /// The index of a domain, by its name.
     pub fn domain(&self, name: &str) -> Option<usize> {
         self.domains.iter().position(|domain| domain.schema.name == name)
     }
-}
-
-/// A far end that is read: a logical replication slot in each database of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observer {
-    /// Its name.
-    pub name: String,
-    /// Index into [`Scenario::targets`].
-    pub target: usize,
 }
 
 /// When the run begins, in the data.
@@ -274,21 +275,6 @@ pub struct Roles {
     pub application: String,
     /// The login of change data capture. `debezium_{domain}` unless set.
     pub capture: String,
-}
-
-/// What change data capture needs on the source.
-#[derive(Debug, Clone)]
-pub struct Cdc {
-    /// The publication's name in each database. `debezium` unless set.
-    pub publication: String,
-    /// Whether `debezium_signal` is made.
-    pub signal_table: bool,
-    /// Whether `debezium_heartbeat` is made.
-    pub heartbeat_table: bool,
-    /// Password of the capture login, if given.
-    pub password: Option<SecretString>,
-    /// Password of the application login, if given.
-    pub application_password: Option<SecretString>,
 }
 
 /// How fast, how long.

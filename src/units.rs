@@ -23,6 +23,7 @@ pub use people::format_count;
 pub use people::format_duration;
 pub use people::format_rate;
 pub use total::Total;
+pub use written::parse_bytes;
 pub use written::parse_count;
 pub use written::parse_duration;
 pub use written::parse_rate;

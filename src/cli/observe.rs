@@ -58,6 +58,7 @@ fn sources(prepared: &Prepared) -> Vec<Source> {
                         address,
                         domains: vec![number],
                         reconnect: target.reconnect,
+                        confirms: observer.confirms,
                     },
                 )),
             }

@@ -27,11 +27,14 @@ use crate::action::TableInfo;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::SetupArguments;
+use crate::cli::guard::guard;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::wait::on_runtime_within;
 use crate::cli::wait::past_deadlocks;
 use crate::embedded::random_hex;
+use crate::engine::Guarding;
+use crate::engine::OnGuard;
 use crate::engine::journal::LANES;
 use crate::engine::stop::Stop;
 use crate::generate::World;
@@ -75,6 +78,8 @@ pub(super) struct Prepared {
     /// Numbers that those rows of others have, by table.
     taken: Vec<u64>,
     servers: Vec<ServerFacts>,
+    /// Who watches replication slots, once the tables are made.
+    pub(super) guard: OnGuard,
     /// Whether some server may have been changed.
     is_touched: bool,
     stop: Stop,
@@ -140,6 +145,8 @@ pub(super) fn prepare(
         seeded: Vec::new(),
         taken: Vec::new(),
         servers: Vec::new(),
+        guard: OnGuard::start(Guarding::default(), feed, stop)
+            .map_err(|error| Refusal::setup(&error))?,
         is_touched: false,
         stop: stop.clone(),
         shard,
@@ -162,6 +169,9 @@ pub(super) fn prepare(
     prepared.world = Arc::new(World::beside(&scenario, start_us, &prepared.taken));
     prepared.refuse_overflow()?;
     prepared.write_manifest(&arguments.subject.scenario)?;
+    if !matches!(until, Until::Made) {
+        prepared.guard = guard(&prepared, (feed, stop))?;
+    }
     match until {
         Until::Made => {}
         Until::Continued(_) => prepared.go_on()?,

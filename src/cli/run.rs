@@ -142,6 +142,7 @@ fn whole(
         watched: finished.judgements.clone(),
         gates: finished.gates.clone(),
         findings,
+        slots: prepared.guard.slots(),
     };
     let shard = ShardFile::of(&prepared, &facts, &finished.recorder, turns.together);
     let shard = shard.map_or(Ok(()), |shard| prepared.folder.write_shard(&shard));
@@ -248,6 +249,7 @@ fn load(
         clock,
         witness: observing.as_ref().map(Observing::witness),
         seconds: keeper.sender(),
+        guard: prepared.guard.guard(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let traffic = publishers.end();

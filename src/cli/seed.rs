@@ -11,11 +11,14 @@ use crate::cli::prepare::Until;
 use crate::cli::prepare::prepare;
 use crate::cli::read;
 use crate::cli::signals;
-use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
+use crate::measure::End;
 use crate::report::Progress;
 use crate::scenario::Server;
 use crate::scenario::TargetKind;
+
+/// Exit code where the slot guard ended it.
+const STOPPED: u8 = 5;
 
 /// `loadgen setup`.
 pub(super) fn setup(arguments: &SetupArguments) -> u8 {
@@ -50,7 +53,14 @@ fn part(arguments: &SetupArguments, until: Until<'_>) -> u8 {
             let mut output = Output::default();
             output.say(&closing(&prepared, until));
             prepared.place.close(arguments.keep).iter().for_each(|note| complain(note));
-            output.end(if stop.level() == Level::Run { 0 } else { 105 })
+            output.end(match stop.end() {
+                End::Complete => 0,
+                End::Stopped(reason) => {
+                    complain(&format!("stopped: {reason}"));
+                    STOPPED
+                }
+                _ => 105,
+            })
         }
         Err(refusal) => refusal.report_unless_cancelled(&stop),
     }

@@ -314,11 +314,10 @@ impl Connection {
         let Some(sink) = self.lanes[number].flight.as_ref().map(|flight| flight.sink) else {
             return;
         };
-        let route = &mut self.routes[sink];
-        if route.queue.is_empty() && route.sink.has_room() && !route.is_dead {
+        if self.routes[sink].queue.is_empty() && self.has_room(sink) {
             self.submit(sink, number);
         } else {
-            route.queue.push_back(number);
+            self.routes[sink].queue.push_back(number);
         }
     }
 
@@ -328,6 +327,12 @@ impl Connection {
             session.is_answered(now);
         }
         self.schedule(number, now);
+    }
+
+    /// Whether something may be sent on a way now.
+    fn has_room(&self, route: usize) -> bool {
+        let way = &self.routes[route];
+        way.sink.has_room() && !way.is_dead && !self.shared.job.guard.holds(route)
     }
 
     /// Submits what is queued, as far as there is room.
@@ -348,7 +353,7 @@ impl Connection {
             return false;
         }
         let mut has_submitted = false;
-        while self.routes[route].sink.has_room() {
+        while self.has_room(route) {
             let Some(number) = self.routes[route].queue.pop_front() else { break };
             if let Some(now) = self.too_late_at(number) {
                 self.leave_out(number);

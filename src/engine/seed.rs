@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 
 use crate::action::TableId;
 use crate::action::TableInfo;
+use crate::engine::Guard;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::Chunk;
@@ -59,6 +60,8 @@ pub struct Seeding {
     pub feed: Feed,
     /// Who may end it.
     pub stop: Stop,
+    /// Who may hold it up.
+    pub guard: Arc<Guard>,
 }
 
 /// Rows that a table holds by seeding, now and from before.
@@ -219,6 +222,7 @@ impl Seeding {
         let mut session = sessions.get().await?;
         let mut deadlocks = 0;
         loop {
+            self.guard.let_through(self.domain).await;
             let mut stop = self.stop.watch();
             let loaded = tokio::select! {
                 loaded = self.load(&mut session, chunk, progress) => loaded,

@@ -134,6 +134,7 @@ impl<'a> Watcher<'a> {
             left: shared.left(at_ns),
             streams: self.lines(&second, at_ns),
             observed_p99_ns: shared.job.witness.as_ref().and_then(Witness::lag_p99_ns),
+            slot: shared.job.guard.live(),
             tripped: self.gates.tripped().iter().cloned().chain(self.watch.breached()).collect(),
         };
         shared.job.feed.tick(live);
@@ -171,6 +172,7 @@ impl<'a> Watcher<'a> {
     /// Notes what happened in a second, and ends the run if a threshold says so.
     fn judge(&mut self, mut second: Second) -> Second {
         self.note_events(&mut second);
+        second.events.extend(self.shared.job.guard.take_events());
         self.gates.see(&second, &self.meter);
         second
             .events

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use crate::scenario::Metric;
 use crate::scenario::Over;
 use crate::scenario::Threshold;
 
 use super::Findings;
 use super::Judgement;
+use super::Observed;
 use super::Recorder;
+use super::Slots;
 use super::StreamFacts;
 use super::StreamSummary;
 use super::lag;
@@ -22,6 +25,7 @@ pub(super) struct Whole<'a> {
     pub(super) facts: &'a [StreamFacts],
     pub(super) recorder: &'a Recorder,
     pub(super) findings: Option<&'a Findings>,
+    pub(super) slots: &'a Slots,
 }
 
 impl Whole<'_> {
@@ -49,6 +53,10 @@ impl Whole<'_> {
         if threshold.metric.is_observed() {
             let observed = lag::observe(threshold, self.findings, whole.as_secs_f64());
             return judge_observed(threshold, observed, whole);
+        }
+        if threshold.metric == Metric::SlotWal {
+            let kept = self.slots.kept_bytes_max().map(Observed::Bytes);
+            return judge_observed(threshold, kept, whole);
         }
         let sample = match &threshold.over {
             Over::Segment(name) => self.segment(threshold, name, &streams),

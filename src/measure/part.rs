@@ -25,6 +25,7 @@ use super::Histogram;
 use super::Recorder;
 use super::RunFacts;
 use super::SharedSum;
+use super::Slots;
 use super::Spans;
 use super::StreamFacts;
 use super::StreamRecorder;
@@ -57,6 +58,7 @@ pub struct Part {
     tables: Vec<TableCounts>,
     events: Vec<EventCounts>,
     shared: Vec<SharedSum>,
+    slots: Slots,
     generator: Generator,
     validity: Validity,
     has_target: bool,
@@ -115,6 +117,7 @@ impl Part {
             tables: facts.tables.clone(),
             events: facts.events.clone(),
             shared: facts.shared.clone(),
+            slots: facts.slots.clone(),
             generator,
             validity,
             has_target,

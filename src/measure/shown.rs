@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::LiveSlot;
 use super::Phase;
 
 /// All streams at one moment.
@@ -21,6 +22,9 @@ pub struct LiveState {
     /// From sent to observed, 99th percentile of the last second; `None` if nothing was observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_p99_ns: Option<u64>,
+    /// The replication slot that is nearest to its limit; `None` if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<LiveSlot>,
     /// Gates and thresholds that do not hold now, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tripped: Vec<String>,

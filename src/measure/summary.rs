@@ -1,5 +1,7 @@
 //! What a whole run comes to: the promise that scripts rely on, `loadgen.summary/1`.
 
+mod segments;
+
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -25,6 +27,7 @@ use super::LagSummary;
 use super::Recorder;
 use super::Retries;
 use super::SharedSum;
+use super::Slots;
 use super::StreamRecorder;
 use super::TableCounts;
 use super::Verdict;
@@ -32,6 +35,10 @@ use super::Verification;
 use super::judge::Whole;
 use super::rate;
 use super::sums::mistakes;
+
+pub use segments::SegmentSummary;
+
+use segments::segments;
 
 /// The format's name and version.
 const FORMAT: &str = "loadgen.summary/1";
@@ -88,6 +95,10 @@ pub struct Summary {
     pub lag: Vec<LagSummary>,
     /// What was expected at the far ends and what came; `null` unless something observes.
     pub verification: Option<Verification>,
+    /// What servers kept of their logs for replication slots, and heartbeats: `slots`, `slot_looks`,
+    /// `heartbeats` and `heartbeats_failed`.
+    #[serde(flatten)]
+    pub slots: Slots,
     /// What became of the thresholds.
     pub thresholds: Vec<Judgement>,
     /// What the gates of validity say.
@@ -145,26 +156,6 @@ pub struct StreamSummary {
     pub segments: Vec<SegmentSummary>,
 }
 
-/// What came due in the segments of a name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "as in `StreamSummary`")]
-pub struct SegmentSummary {
-    pub name: String,
-    pub scheduled: u64,
-    pub sent: u64,
-    pub acknowledged: u64,
-    pub failed: u64,
-    pub skipped: u64,
-    pub unfinished: u64,
-    pub retries: u64,
-    /// Scheduled a second, over the time in which it was played.
-    pub target_rate: f64,
-    pub sched: Digest,
-    pub queue: Digest,
-    pub service: Digest,
-    pub response: Digest,
-}
-
 /// The sessions of a closed stream, as they were.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SessionCount {
@@ -203,6 +194,8 @@ pub struct RunFacts {
     pub gates: Gates,
     /// What observers found, if there are any.
     pub findings: Option<Findings>,
+    /// What the slot guard saw.
+    pub slots: Slots,
 }
 
 /// What is known of a stream beside what was recorded.
@@ -243,17 +236,16 @@ impl Summary {
             let reasons = bound_because.iter();
             invalid_because.extend(reasons.map(|it| format!("the generator was the limit: {it}")));
         }
-        let degraded = gates.iter().filter(|gate| gate.state == GateState::Degraded);
-        let degraded = degraded.map(|gate| gate.message.clone());
-        let slowed = facts.events.iter().filter_map(EventCounts::slowed);
-        let degraded_because = degraded.chain(slowed).collect();
+        let degraded_because = degraded(&gates, &facts.events);
         let findings = facts.findings;
+        invalid_because.extend(facts.slots.lost());
         invalid_because.extend(findings.iter().flat_map(|it| it.invalid_because.iter().cloned()));
         let whole = Whole {
             streams: &streams,
             facts: &facts.streams,
             recorder,
             findings: findings.as_ref(),
+            slots: &facts.slots,
         };
         let faults = findings.iter().flat_map(|it| it.verification.faults(thresholds));
         let faults: Vec<_> = faults.collect();
@@ -298,11 +290,18 @@ impl Summary {
             events: facts.events,
             lag,
             verification,
+            slots: facts.slots,
             thresholds,
             gates,
             generator,
         }
     }
+}
+
+fn degraded(gates: &[Gate], events: &[EventCounts]) -> Vec<String> {
+    let degraded = gates.iter().filter(|gate| gate.state == GateState::Degraded);
+    let degraded = degraded.map(|gate| gate.message.clone());
+    degraded.chain(events.iter().filter_map(EventCounts::slowed)).collect()
 }
 
 fn came_to_nothing(stream: &StreamSummary) -> Option<String> {
@@ -367,30 +366,4 @@ impl StreamSummary {
     pub fn is_open(&self) -> bool {
         self.target_rate > 0.0
     }
-}
-
-fn segments(facts: &StreamFacts, record: &StreamRecorder) -> Vec<SegmentSummary> {
-    let spans = &record.spans;
-    let named = spans.names().iter().zip(&record.segments);
-    named
-        .map(|(name, record)| {
-            let counters = record.counters;
-            let seconds = spans.played(name, facts.measured).as_secs_f64();
-            SegmentSummary {
-                name: name.clone(),
-                scheduled: counters.scheduled,
-                sent: counters.sent,
-                acknowledged: counters.acknowledged,
-                failed: counters.failed,
-                skipped: counters.skipped,
-                unfinished: counters.unfinished,
-                retries: counters.retries,
-                target_rate: rate(counters.scheduled, seconds),
-                sched: record.sched.digest(),
-                queue: record.queue.digest(),
-                service: record.service.digest(),
-                response: record.response.digest(),
-            }
-        })
-        .collect()
 }

@@ -11,6 +11,7 @@ use crate::scenario::Metric;
 use crate::scenario::Over;
 use crate::scenario::Statistic;
 use crate::scenario::Threshold;
+use crate::units::format_bytes;
 use crate::units::format_duration;
 
 use super::Counters;
@@ -65,12 +66,16 @@ pub enum Observed {
     Ratio(f64),
     /// How many a second.
     Rate(f64),
+    /// How much data.
+    Bytes(u64),
 }
 
 impl Observed {
     pub(super) fn value(self) -> f64 {
         match self {
-            Observed::Nanoseconds(whole) | Observed::Count(whole) => real(whole),
+            Observed::Nanoseconds(whole) | Observed::Count(whole) | Observed::Bytes(whole) => {
+                real(whole)
+            }
             Observed::Ratio(value) | Observed::Rate(value) => value,
         }
     }
@@ -85,6 +90,7 @@ impl std::fmt::Display for Observed {
             Observed::Count(count) => write!(formatter, "{count}"),
             Observed::Ratio(ratio) => write!(formatter, "{:.3}%", ratio * 100.0),
             Observed::Rate(rate) => write!(formatter, "{rate:.1}/s"),
+            Observed::Bytes(bytes) => formatter.write_str(&format_bytes(bytes)),
         }
     }
 }
@@ -169,7 +175,7 @@ pub(super) fn observe(threshold: &Threshold, sample: &Sample) -> Option<Observed
         Metric::Unknown => is_counted.then(|| of(counters.unknown)),
         Metric::Missed => is_counted.then(|| of(counters.missed)),
         Metric::Skipped => is_counted.then(|| of(counters.skipped)),
-        // These are judged by what observers found: see `judge_observed`.
+        // These are judged by what observers and the slot guard found: see `judge_observed`.
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ use crate::observe::Source;
 use crate::observe::judge::Judge;
 use crate::observe::stream::PREFIX;
 use crate::observe::stream::Stream;
+use crate::scenario::Confirms;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::replication::Broken;
 use crate::sink::postgres::replication::Lsn;
@@ -234,7 +235,9 @@ impl SlotReader {
                     }
                 }
                 Sent::Keepalive { end, wants_reply } => {
-                    self.stream.idle_until(end);
+                    if self.source.confirms == Confirms::All {
+                        self.stream.idle_until(end);
+                    }
                     if wants_reply {
                         self.confirm(reader).await.map_err(Stopped::Broken)?;
                     }
@@ -249,9 +252,10 @@ impl SlotReader {
     }
 
     async fn confirm(&mut self, reader: &mut Reader) -> Result<(), Broken> {
-        let end = self.stream.end();
+        // Before anything came, what is said is only that somebody is there.
+        let end = self.stream.end().max(self.confirmed);
         if end > Lsn::default() {
-            self.confirmed = self.confirmed.max(end);
+            self.confirmed = end;
             reader.confirm(end, Utc::now().timestamp_micros()).await?;
         }
         Ok(())

@@ -17,6 +17,7 @@ use crate::measure::Verdict;
 
 use super::judged::threshold;
 use super::observed::observed;
+use super::slots::slots;
 use super::sums::retries;
 use super::sums::sums;
 use super::text::Align;
@@ -100,6 +101,7 @@ pub fn closing(summary: &Summary, folder: Option<&Path>, colour: Colour) -> Stri
     sections.push(events::events(&summary.events));
     sections.push(sums(&summary.shared, colour));
     sections.push(observed(summary, colour));
+    sections.push(slots(summary));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());
     sections.push(summary.streams.iter().flat_map(|stream| failures(stream, colour)).collect());
     let mut last: Vec<_> =

@@ -2,6 +2,7 @@
 
 use crate::measure::Judgement;
 use crate::measure::Observed;
+use crate::units::format_bytes;
 
 use super::closing::Colour;
 use super::text::duration_ns;
@@ -34,6 +35,7 @@ fn observed(observed: Observed) -> String {
         Observed::Nanoseconds(duration) => duration_ns(duration),
         Observed::Count(count) => exact(count),
         Observed::Rate(rate) => exact_rate(rate),
+        Observed::Bytes(bytes) => format_bytes(bytes),
         Observed::Ratio(ratio) => format!("{:.3}%", ratio * 100.0),
     }
 }

@@ -108,6 +108,7 @@ mod tests {
             left: None,
             streams: Vec::new(),
             observed_p99_ns: None,
+            slot: None,
             tripped: Vec::new(),
         })
     }

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
 use crate::measure::Change;
+use crate::measure::LiveSlot;
 use crate::measure::LiveState;
 use crate::measure::LiveStream;
 use crate::measure::Pace;
@@ -18,6 +19,7 @@ use crate::measure::Work;
 use crate::units::format_bytes;
 use crate::units::format_duration;
 
+use super::slots;
 use super::text::Align;
 use super::text::columns;
 use super::text::duration_ns;
@@ -43,6 +45,8 @@ pub(super) struct Terminal {
     tripped: Vec<String>,
     /// How late changes are observed.
     observed_ns: Option<u64>,
+    /// The replication slot that is nearest to its limit.
+    slot: Option<LiveSlot>,
 }
 
 impl Terminal {
@@ -59,6 +63,7 @@ impl Terminal {
             left: None,
             tripped: Vec::new(),
             observed_ns: None,
+            slot: None,
         }
     }
 
@@ -95,7 +100,9 @@ impl Terminal {
         let alarm = alarm(&self.tripped);
         let template = if alarm.is_empty() { HEADER } else { ALARMED };
         self.header.set_style(style(template));
-        self.header.set_message(format!("{}  {since}{left}{observed}{alarm}", self.phase.name()));
+        let slot = slots::live(self.slot.as_ref());
+        let phase = self.phase.name();
+        self.header.set_message(format!("{phase}  {since}{left}{observed}{slot}{alarm}"));
         self.header.tick();
     }
 
@@ -137,6 +144,7 @@ impl Terminal {
         self.left = live.left.map(|left| (at, left));
         self.tripped.clone_from(&live.tripped);
         self.observed_ns = live.observed_p99_ns;
+        self.slot.clone_from(&live.slot);
         let texts = stream_lines(&live.streams);
         while self.streams.len() < texts.len() {
             self.streams.push(self.lines.add(ProgressBar::no_length()));

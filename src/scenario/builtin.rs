@@ -6,6 +6,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),
+    ("noisy-neighbour", include_str!("../../scenarios/noisy-neighbour.yaml")),
     ("orders-contention", include_str!("../../scenarios/orders-contention.yaml")),
     ("orders-day", include_str!("../../scenarios/orders-day.yaml")),
     ("orders-history", include_str!("../../scenarios/orders-history.yaml")),
@@ -41,6 +42,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("stock", include_str!("../../schemas/stock.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
     ("user", include_str!("../../schemas/user.yaml")),
+    ("user_original", include_str!("../../schemas/user_original.yaml")),
     ("web_events", include_str!("../../schemas/web_events.yaml")),
     ("web_events_original", include_str!("../../schemas/web_events_original.yaml")),
 ];

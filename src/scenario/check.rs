@@ -2,6 +2,7 @@
 
 mod arrival;
 mod batch;
+mod cdc;
 mod content;
 mod copies;
 mod domain;
@@ -23,13 +24,10 @@ mod validity;
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::Secrets;
-use crate::scenario::Cdc;
 use crate::scenario::Load;
 use crate::scenario::Overrides;
 use crate::scenario::Precision;
@@ -39,13 +37,11 @@ use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::copies::Spread;
 use crate::scenario::check::scale::Scale;
-use crate::scenario::file::CdcFile;
 use crate::scenario::file::LoadFile;
 use crate::scenario::file::PrecisionFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::hash::hash;
 use crate::schema::check::Checked;
-use crate::schema::check::identifier;
 use crate::schema::check::moment;
 use crate::schema::check::relations;
 use crate::units::parse_duration;
@@ -104,7 +100,7 @@ pub(super) fn check(
         targets,
         domains,
         load: load((load_file, scale), streams, problems),
-        cdc: cdc(file.cdc.0.as_ref()?, problems),
+        cdc: cdc::cdc(file.cdc.0.as_ref()?, problems),
         observers: Vec::new(),
         thresholds: Vec::new(),
         validity,
@@ -114,6 +110,7 @@ pub(super) fn check(
     };
     let parts = (scenario.targets.as_slice(), scenario.domains.as_slice());
     scenario.observers = observe::observers(file, parts, overrides, problems);
+    cdc::has_use(file, parts, problems);
     elsewhere(&mut scenario);
     scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
@@ -228,34 +225,6 @@ fn positive(text: &Spanned<String>, problems: &mut Problems) -> Option<Duration>
         return None;
     }
     Some(duration)
-}
-
-fn cdc(file: &CdcFile, problems: &mut Problems) -> Cdc {
-    if let Some(publication) = &file.publication {
-        identifier(publication, "a publication's name", problems);
-    }
-    let mut secret = |text: &Option<Spanned<String>>| {
-        let text = text.as_ref()?;
-        let reason = if text.value.is_empty() {
-            "a password is not empty"
-        } else if text.value.contains('\0') {
-            "a password contains no NUL character"
-        } else {
-            return Some(SecretString::from(text.value.clone()));
-        };
-        problems.add(Problem::new(reason).at(text.place));
-        None
-    };
-    Cdc {
-        publication: file
-            .publication
-            .as_ref()
-            .map_or_else(|| "debezium".to_owned(), |name| name.value.clone()),
-        signal_table: file.signal_table.unwrap_or(true),
-        heartbeat_table: file.heartbeat_table.unwrap_or(true),
-        password: secret(&file.password),
-        application_password: secret(&file.application_password),
-    }
 }
 
 /// Where a domain's name is written.

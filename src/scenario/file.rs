@@ -1,5 +1,6 @@
 //! A scenario as it is written in YAML.
 
+mod cdc;
 mod firehose;
 mod history;
 mod judge;
@@ -17,6 +18,7 @@ use crate::yaml::OneOrMany;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
+pub(super) use cdc::CdcFile;
 pub(super) use firehose::CreateFile;
 pub(super) use firehose::FirehoseFile;
 pub(super) use firehose::LimitsFile;
@@ -32,6 +34,7 @@ pub(super) use kafka::KafkaFile;
 pub(super) use kafka::KafkaTlsFile;
 pub(super) use kafka::MechanismFile;
 pub(super) use kafka::SaslFile;
+pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
@@ -327,22 +330,4 @@ pub(super) struct CatchUpFile {
 pub(super) struct MaxLagFile {
     /// Slots later than this are too late; 5s unless set.
     pub(super) max_lag: Option<Spanned<String>>,
-}
-
-/// What change data capture needs on the source.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CdcFile {
-    /// The publication's name in each database; `debezium` unless set.
-    pub(super) publication: Option<Spanned<String>>,
-    /// The login that captures changes; `debezium_{domain}` unless set.
-    pub(super) role: Option<Spanned<String>>,
-    /// Of the capture login; generated at every set-up unless set.
-    pub(super) password: Option<Spanned<String>>,
-    /// Of the application's login; generated at every set-up unless set.
-    pub(super) application_password: Option<Spanned<String>>,
-    /// Whether the table `debezium_signal` is made; `true` unless set.
-    pub(super) signal_table: Option<bool>,
-    /// Whether the table `debezium_heartbeat` is made; `true` unless set.
-    pub(super) heartbeat_table: Option<bool>,
 }

@@ -137,6 +137,7 @@ pub enum Metric {
     Wrong,
     Phantom,
     Pending,
+    SlotWal,
 }
 
 impl Metric {
@@ -162,6 +163,7 @@ impl Metric {
             Metric::Wrong => "wrong",
             Metric::Phantom => "phantom",
             Metric::Pending => "pending",
+            Metric::SlotWal => "slot_wal",
         }
     }
 

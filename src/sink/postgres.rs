@@ -21,6 +21,7 @@ pub mod rows;
 pub mod script;
 pub mod size;
 mod search;
+pub mod slots;
 pub mod startup;
 pub mod statement;
 pub mod stream;

@@ -21,6 +21,19 @@ const TIME_UNITS: [(&str, f64); 9] = [
     ("y", 365.0 * 86_400e9),
 ];
 
+/// Units of amounts of data, as PostgreSQL counts them.
+const BYTE_UNITS: [(&str, f64); 9] = [
+    ("B", 1.0),
+    ("kB", 1_024.0),
+    ("KiB", 1_024.0),
+    ("MB", 1_048_576.0),
+    ("MiB", 1_048_576.0),
+    ("GB", 1_073_741_824.0),
+    ("GiB", 1_073_741_824.0),
+    ("TB", 1_099_511_627_776.0),
+    ("TiB", 1_099_511_627_776.0),
+];
+
 /// Reads `90s`, `1m30s`, `200ms`, `5us`, `2h`, `30d`, `1.5h`, `2y` (of 365 days). Zero is `0s`.
 ///
 /// The error says what is wrong with it, with the text itself in backticks.
@@ -116,6 +129,31 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
     Ok(whole(amount))
 }
 
+/// Reads `512kB`, `64MB`, `1.5GiB`, in bytes. As PostgreSQL counts them, a `MB` is a `MiB`.
+///
+/// The error says what is wrong with it, with the text itself in backticks.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    if text.starts_with('-') {
+        return Err(format!("`{text}` is negative"));
+    }
+    if is_number(text) {
+        return Err(format!("`{text}` has no unit: write `{text}MB` or `{text}GB`"));
+    }
+    let (number, unit) = text.split_at(leading_number(text));
+    let number = number.parse::<f64>().ok();
+    let size = BYTE_UNITS.iter().find(|(name, _)| *name == unit.trim()).map(|(_, size)| size);
+    let Some(bytes) = number.zip(size).map(|(number, size)| number * size) else {
+        return Err(format!(
+            "`{text}` is not an amount of data: write it like `64MB`; the units are `B`, `kB`, `MB`, \
+             `GB` and `TB`"
+        ));
+    };
+    if bytes > 1e15 {
+        return Err(format!("`{text}` is more than 10^15 bytes"));
+    }
+    Ok(whole(bytes))
+}
+
 /// A number that may end in `k`, `M` or `G` and may have `_` between digits.
 fn suffixed(text: &str) -> Option<f64> {
     let (digits, factor) = match text.chars().last()? {
@@ -158,6 +196,7 @@ fn whole(value: f64) -> u64 {
 mod tests {
     use std::time::Duration;
 
+    use super::parse_bytes;
     use super::parse_count;
     use super::parse_duration;
     use super::parse_rate;
@@ -207,5 +246,16 @@ mod tests {
         for bad in ["", "k", "-1", "1.5", "_1", "1_", "ten", "99999999G"] {
             assert!(parse_count(bad).is_err(), "{bad}");
         }
+    }
+    #[test]
+    fn amounts_of_data_need_units() {
+        assert_eq!(parse_bytes("64MB"), Ok(64 << 20));
+        assert_eq!(parse_bytes("1.5GiB"), Ok(3 << 29));
+        assert_eq!(parse_bytes("10 GB"), Ok(10 << 30));
+        assert_eq!(parse_bytes("0B"), Ok(0));
+        for bad in ["", "MB", "64", "64M", "64mb", "-1MB", "1..5MB", "9999TB", "64MB/s"] {
+            assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+        assert!(parse_bytes("64").unwrap_err().contains("no unit"));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, pooler, proxy, seed, versions, fuzz
+//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, pooler, proxy, seed,
+//!                                                       versions, fuzz, yelp-kill, yelp-cut
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -26,6 +27,7 @@ mod seed;
 #[path = "../it/support.rs"]
 mod support;
 mod versions;
+mod yelp;
 
 use std::time::Duration;
 use std::time::SystemTime;
@@ -38,7 +40,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 7] = [
+    let drills: [(&str, fn()); 9] = [
         ("acts", acts::all),
         ("kill", kill::all),
         ("pooler", pooler::all),
@@ -46,6 +48,8 @@ fn main() {
         ("seed", seed::all),
         ("versions", versions::all),
         ("fuzz", fuzz::all),
+        ("yelp-kill", yelp::kill),
+        ("yelp-cut", yelp::cut),
     ];
     for (name, drill) in drills {
         if wanted.is_empty() || wanted.iter().any(|each| each == name) {

@@ -25,6 +25,7 @@ mod fills;
 mod fingerprints;
 mod firehose;
 mod fitting;
+mod guarding;
 mod history;
 mod hot;
 mod judging;

@@ -16,6 +16,7 @@ use loadgen::measure::Generator;
 use loadgen::measure::Outcome;
 use loadgen::measure::Recorder;
 use loadgen::measure::RunFacts;
+use loadgen::measure::Slots;
 use loadgen::measure::Stamps;
 use loadgen::measure::StreamFacts;
 use loadgen::measure::Summary;
@@ -108,6 +109,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         watched: Vec::new(),
         gates: gates(&["shop"]),
         findings: None,
+        slots: Slots::default(),
     };
     (facts, recorder)
 }
@@ -280,6 +282,10 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "events",
         "lag",
         "verification",
+        "slot_looks",
+        "slots",
+        "heartbeats",
+        "heartbeats_failed",
         "thresholds",
         "gates",
         "generator",

@@ -51,6 +51,7 @@ impl Prepared {
             connections: seed_connections(target),
             feed: feed.clone(),
             stop: stop.clone(),
+            guard: self.guard.guard(),
         };
         let turn = match self.shard {
             // The first shard seeds; who comes later waits until it has.

@@ -109,7 +109,7 @@ impl Connection {
         }
         self.batches.shut_lingering(self.linger(), now);
         for route in 0..self.routes.len() {
-            while self.routes[route].sink.has_room() && !self.routes[route].is_dead {
+            while self.has_room(route) {
                 let Some(batch) = self.batches.next(route, now) else { break };
                 self.submit_batch(batch);
             }

@@ -16,6 +16,9 @@ use crate::sink::Sink;
 /// So long before the moment at which a run is to begin its connections are told of it.
 const NEAR_NS: u64 = 200_000_000;
 
+/// How often a connection that is held up looks whether it still is.
+const HELD_NS: u64 = 100_000_000;
+
 /// Why a connection woke.
 enum Event {
     Outcomes,
@@ -34,7 +37,7 @@ impl Connection {
         self.write_notes();
         let later = self.events.acts.next();
         let next = [self.agenda.next(), self.batch_ready_at(), self.next_rested(), later];
-        let next = next.into_iter().flatten().min();
+        let next = next.into_iter().chain([self.next_unheld()]).flatten().min();
         if next.is_none() && !self.has_work() {
             return;
         }
@@ -74,6 +77,12 @@ impl Connection {
             Event::Mended(route, sink, made) => self.take_way(route, sink, made).await,
             Event::Due | Event::Outcomes | Event::Stop => {}
         }
+    }
+
+    /// While something waits because a server keeps too much of its log: when that is looked at again.
+    fn next_unheld(&self) -> Option<u64> {
+        let is_held = (0..self.routes.len()).any(|route| self.shared.job.guard.holds(route));
+        (is_held && self.has_work()).then(|| self.shared.clock.now() + HELD_NS)
     }
 
     /// Sends what waited for room, before what made the room is settled: so the target works

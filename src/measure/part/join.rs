@@ -11,6 +11,7 @@ use crate::measure::Judgement;
 use crate::measure::Recorder;
 use crate::measure::RunFacts;
 use crate::measure::SharedSum;
+use crate::measure::Slots;
 use crate::measure::StreamFacts;
 use crate::measure::TableCounts;
 use crate::measure::part::Part;
@@ -43,6 +44,7 @@ pub fn join(parts: &[Part], run: &str) -> Option<(RunFacts, Recorder)> {
         watched: standing(parts),
         gates: Gates::said(first.validity, first.has_target, (gates(parts), generator)),
         findings: None,
+        slots: slots(parts),
     };
     Some((facts, recorder(parts)))
 }
@@ -106,6 +108,14 @@ fn shared(parts: &[Part]) -> Vec<SharedSum> {
         }
     }
     all
+}
+
+fn slots(parts: &[Part]) -> Slots {
+    let mut sum = Slots::default();
+    for part in parts {
+        sum.add(&part.slots);
+    }
+    sum
 }
 
 fn streams(parts: &[Part]) -> Vec<StreamFacts> {
@@ -232,6 +242,7 @@ mod tests {
             watched: vec![None],
             gates: Gates::new(Validity::OFF, vec!["shop".to_owned()], 1.0, true),
             findings: None,
+            slots: Slots::default(),
         }
     }
 

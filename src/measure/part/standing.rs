@@ -25,6 +25,7 @@ enum Found {
     Count(u64),
     Ratio(f64),
     Rate(f64),
+    Bytes(u64),
 }
 
 impl Standing {
@@ -35,6 +36,7 @@ impl Standing {
                 Observed::Count(count) => Found::Count(count),
                 Observed::Ratio(ratio) => Found::Ratio(ratio),
                 Observed::Rate(rate) => Found::Rate(rate),
+                Observed::Bytes(bytes) => Found::Bytes(bytes),
             }),
             passed: judgement.passed,
             first_breach_ns: judgement.first_breach_ns,
@@ -89,6 +91,7 @@ impl From<Found> for Observed {
             Found::Count(count) => Observed::Count(count),
             Found::Ratio(ratio) => Observed::Ratio(ratio),
             Found::Rate(rate) => Observed::Rate(rate),
+            Found::Bytes(bytes) => Observed::Bytes(bytes),
         }
     }
 }

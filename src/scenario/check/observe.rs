@@ -3,11 +3,13 @@
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
+use crate::scenario::Confirms;
 use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::Overrides;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
+use crate::scenario::file::ConfirmFile;
 use crate::scenario::file::ObserverFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
@@ -60,7 +62,11 @@ pub(super) fn observers(
             let help = "one observer sees all changes of a target";
             refuse(format!("the target `{}` is observed twice", slot.on.value), help);
         }
-        observers.push(Observer { name: name.value.clone(), target });
+        let confirms = match slot.confirm {
+            ConfirmFile::All => Confirms::All,
+            ConfirmFile::Changes => Confirms::Changes,
+        };
+        observers.push(Observer { name: name.value.clone(), target, confirms });
     }
     observers.retain(|it| matches!(targets[it.target].kind, TargetKind::Postgres(_)));
     if overrides.discard { Vec::new() } else { observers }

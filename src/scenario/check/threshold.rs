@@ -27,8 +27,8 @@ mod observed;
 
 use expression::expression;
 
-/// The metrics that a run has; the last ones are of what an observer sees.
-const METRICS: [Metric; 19] = [
+/// The metrics that a run has; the last ones are of what an observer and the slot guard see.
+const METRICS: [Metric; 20] = [
     Metric::Sched,
     Metric::Queue,
     Metric::Service,
@@ -48,6 +48,7 @@ const METRICS: [Metric; 19] = [
     Metric::Wrong,
     Metric::Phantom,
     Metric::Pending,
+    Metric::SlotWal,
 ];
 
 /// Sliding windows are whole seconds, from one to so many: each of them is kept in memory.
@@ -135,6 +136,12 @@ fn one(
         observed::check(file, written, &threshold, problems);
         // Where nothing is sent, nothing is observed, and nothing is to be judged.
         if scenario.observers.is_empty() {
+            return None;
+        }
+    } else if metric == Metric::SlotWal {
+        observed::check_slots(file, scenario, (written, &threshold), problems);
+        // As above.
+        if !scenario.has_server() {
             return None;
         }
     } else {

@@ -14,7 +14,8 @@ pub(in crate::scenario) struct ThresholdFile {
     pub(in crate::scenario) id: Option<Spanned<String>>,
     /// What is looked at: `sched`, `queue`, `service`, `response`, `failed_ratio`, `achieved_rate`,
     /// `failed`, `unknown`, `missed` or `skipped`; of what an observer sees: `cdc_lag`, `freshness`,
-    /// `lost`, `doubled`, `replayed`, `reordered`, `wrong`, `phantom` or `pending`.
+    /// `lost`, `doubled`, `replayed`, `reordered`, `wrong`, `phantom` or `pending`; `slot_wal`, the most
+    /// of its log that a server kept for a replication slot.
     pub(in crate::scenario) metric: Spanned<String>,
     /// Of which stream; all together unless set.
     pub(in crate::scenario) stream: Option<Spanned<String>>,

@@ -20,4 +20,19 @@ pub(in crate::scenario) enum ObserverFile {
 pub(in crate::scenario) struct SlotFile {
     /// The target, by its name.
     pub(in crate::scenario) on: Spanned<String>,
+    /// Up to where the server is told that its log is not needed any more; `all` unless set.
+    #[serde(default)]
+    pub(in crate::scenario) confirm: ConfirmFile,
+}
+
+/// What is confirmed to the server of a slot.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum ConfirmFile {
+    /// All that it has looked through, also where nothing of this database was in it.
+    #[default]
+    All,
+    /// Up to the last transaction of this database that came, as many connectors do: the slot of an idle
+    /// database stays where it is, and the log of its busy neighbours is kept for it.
+    Changes,
 }

@@ -71,6 +71,7 @@ fn an_output_that_is_stuck_holds_nobody_up() {
             left: None,
             streams: Vec::new(),
             observed_p99_ns: None,
+            slot: None,
             tripped: Vec::new(),
         });
     }

@@ -4,6 +4,7 @@ use crate::diagnostic::nearest;
 use crate::scenario::Comparison;
 use crate::scenario::Metric;
 use crate::scenario::Statistic;
+use crate::units::parse_bytes;
 use crate::units::parse_count;
 use crate::units::parse_duration;
 use crate::units::parse_rate;
@@ -24,6 +25,7 @@ enum Unit {
     Ratio,
     Rate,
     Count,
+    Bytes,
 }
 
 /// The unit of a metric's own number.
@@ -37,6 +39,7 @@ fn own_unit(metric: Metric) -> Unit {
         | Metric::Freshness => Unit::Duration,
         Metric::FailedRatio => Unit::Ratio,
         Metric::AchievedRate => Unit::Rate,
+        Metric::SlotWal => Unit::Bytes,
         _ => Unit::Count,
     }
 }
@@ -76,15 +79,22 @@ fn statistic(word: &str, metric: Metric) -> Result<Statistic, Fault> {
     let unit = own_unit(metric);
     if unit != Unit::Duration {
         return match (word, unit) {
-            ("", _) | ("ratio", Unit::Ratio) | ("rate", Unit::Rate) | ("count", Unit::Count) => {
-                Ok(Statistic::Value)
-            }
+            ("", _)
+            | ("max", Unit::Bytes)
+            | ("ratio", Unit::Ratio)
+            | ("rate", Unit::Rate)
+            | ("count", Unit::Count) => Ok(Statistic::Value),
             ("rate", Unit::Count) => Ok(Statistic::Rate),
             ("ratio", Unit::Count) => Ok(Statistic::Ratio),
             (_, Unit::Count) => {
                 let message = format!("this metric is a count, so `{word}` has no meaning");
                 let help = "begin with the operator: `== 0`; or with `rate` or `ratio`";
                 Err((message, Some(help.to_owned())))
+            }
+            (_, Unit::Bytes) => {
+                let message =
+                    format!("this metric is the most there was, so `{word}` has no meaning");
+                Err((message, Some("begin with the operator: `< 64MB`".to_owned())))
             }
             _ => {
                 let message = format!("this metric is one number, so `{word}` has no meaning");
@@ -144,6 +154,11 @@ fn bound(text: &str, unit: Unit) -> Result<f64, Fault> {
             let count = parse_count(text).map_err(no_help)? as f64;
             Ok(count)
         }
+        Unit::Bytes => {
+            #[expect(clippy::cast_precision_loss, reason = "amounts are below 2^53")]
+            let bytes = parse_bytes(text).map_err(no_help)? as f64;
+            Ok(bytes)
+        }
         Unit::Ratio => ratio(text),
     }
 }
@@ -190,6 +205,10 @@ mod tests {
         assert!((expression("> 1k/s", Metric::AchievedRate).unwrap().2 - 1e3).abs() < 1e-9);
         assert_eq!(expression("== 0", Metric::Failed).unwrap().1, Comparison::Equal);
         assert!(expression("== 0s", Metric::Failed).is_err());
+        let kept = |text| expression(text, Metric::SlotWal);
+        assert_eq!(kept("< 64MB"), Ok((Statistic::Value, Comparison::Less, 67_108_864.0)));
+        assert_eq!(kept("max < 64MB"), kept("< 64MB"));
+        assert!(kept("< 64").is_err() && kept("p99 < 64MB").is_err() && kept("< 1s").is_err());
         let failed = |text| expression(text, Metric::Failed).map(|(statistic, ..)| statistic);
         assert_eq!(failed("count == 0"), Ok(Statistic::Value));
         assert_eq!(failed("rate < 1/s"), Ok(Statistic::Rate));

@@ -1,11 +1,13 @@
-//! Thresholds on what an observer sees: they are judged once, when all of it was seen.
+//! Thresholds on what an observer or the slot guard sees: they are judged once, when all of it was seen.
 
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::scenario::BreachAction;
 use crate::scenario::Over;
+use crate::scenario::Scenario;
 use crate::scenario::Threshold;
+use crate::scenario::check::cdc::has_server;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::ThresholdFile;
 
@@ -22,9 +24,34 @@ pub(super) fn check(
         let help = "write `observe: { changes: { slot: { on: TARGET } } }`";
         problems.add(Problem::new(message).at(written.metric.place).help(help));
     }
+    let help = "observers see changes of tables, and the verdict is known at the end";
+    only_at_the_end(written, threshold, help, problems);
+}
+
+/// The same of what slots kept.
+pub(super) fn check_slots(
+    file: &ScenarioFile,
+    scenario: &Scenario,
+    (written, threshold): (&ThresholdFile, &Threshold),
+    problems: &mut Problems,
+) {
+    if !has_server(file, (&scenario.targets, &scenario.domains)) {
+        let message = "`slot_wal` is of a PostgreSQL server, and no domain is on one";
+        problems.add(Problem::new(message).at(written.metric.place));
+    }
+    let help = "it is the most that was kept for any replication slot, from seeding to the end";
+    only_at_the_end(written, threshold, help, problems);
+}
+
+fn only_at_the_end(
+    written: &ThresholdFile,
+    threshold: &Threshold,
+    help: &str,
+    problems: &mut Problems,
+) {
+    let name = threshold.metric.name();
     let mut refuse = |place: Option<Place>, message: String| {
         if let Some(place) = place {
-            let help = "observers see changes of tables, and the verdict is known at the end";
             problems.add(Problem::new(message).at(place).help(help));
         }
     };

@@ -1,0 +1,51 @@
+//! Change data capture: what it needs on the source, what guards the source from it, and what is read
+//! of it.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// What change data capture needs on the source.
+#[derive(Debug, Clone)]
+pub struct Cdc {
+    /// The publication's name in each database. `debezium` unless set.
+    pub publication: String,
+    /// Whether `debezium_signal` is made.
+    pub signal_table: bool,
+    /// Whether `debezium_heartbeat` is made.
+    pub heartbeat_table: bool,
+    /// How often a row is written into each `debezium_heartbeat`; `None`: never.
+    pub heartbeat: Option<Duration>,
+    /// How many bytes of its log a server may keep for one slot; `None`: as the server says, or
+    /// [`Cdc::WAL_LIMIT`].
+    pub wal_limit: Option<u64>,
+    /// Password of the capture login, if given.
+    pub password: Option<SecretString>,
+    /// Password of the application login, if given.
+    pub application_password: Option<SecretString>,
+}
+
+impl Cdc {
+    /// How many bytes of its log a server may keep for one slot, where neither it nor the scenario says.
+    pub const WAL_LIMIT: u64 = 10 << 30;
+}
+
+/// A far end that is read: a logical replication slot in each database of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observer {
+    /// Its name.
+    pub name: String,
+    /// Index into [`Scenario::targets`](super::Scenario::targets).
+    pub target: usize,
+    /// What lets the server forget its log.
+    pub confirms: Confirms,
+}
+
+/// Up to where a reader of a slot tells the server that it needs nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirms {
+    /// Up to where the server says that it has sent all, though nothing of this database came.
+    All,
+    /// Up to the last transaction that came: in an idle database, none does.
+    Changes,
+}

@@ -1,0 +1,126 @@
+//! What change data capture needs, and what guards the source: `cdc: { heartbeat: 5s, wal_limit: 1GB }`.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::scenario::Cdc;
+use crate::scenario::Domain;
+use crate::scenario::Target;
+use crate::scenario::check::duration;
+use crate::scenario::file::CdcFile;
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::file::TargetFile;
+use crate::schema::check::identifier;
+use crate::units::parse_bytes;
+use crate::yaml::Spanned;
+
+/// What switches heartbeats off.
+const OFF: &str = "off";
+/// How often a heart may beat.
+const BEATS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_hours(1);
+/// A server frees its log by segments, which have so many bytes unless it was made otherwise.
+const SEGMENT: u64 = 16 << 20;
+
+pub(super) fn cdc(file: &CdcFile, problems: &mut Problems) -> Cdc {
+    if let Some(publication) = &file.publication {
+        identifier(publication, "a publication's name", problems);
+    }
+    let mut secret = |text: &Option<Spanned<String>>| {
+        let text = text.as_ref()?;
+        let reason = if text.value.is_empty() {
+            "a password is not empty"
+        } else if text.value.contains('\0') {
+            "a password contains no NUL character"
+        } else {
+            return Some(SecretString::from(text.value.clone()));
+        };
+        problems.add(Problem::new(reason).at(text.place));
+        None
+    };
+    let (password, application_password) =
+        (secret(&file.password), secret(&file.application_password));
+    Cdc {
+        publication: file
+            .publication
+            .as_ref()
+            .map_or_else(|| "debezium".to_owned(), |name| name.value.clone()),
+        signal_table: file.signal_table.unwrap_or(true),
+        heartbeat_table: has_table(file),
+        heartbeat: file.heartbeat.as_ref().and_then(|written| heartbeat(written, problems)),
+        wal_limit: file.wal_limit.as_ref().and_then(|written| wal_limit(written, problems)),
+        password,
+        application_password,
+    }
+}
+
+fn has_table(file: &CdcFile) -> bool {
+    file.heartbeat_table.as_ref().is_none_or(|written| written.value)
+}
+
+fn heartbeat(written: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+    if written.value == OFF {
+        return None;
+    }
+    let every = duration(written, problems)?;
+    if !BEATS.contains(&every) {
+        let message = "a heartbeat comes every `100ms` to `1h`";
+        let help = "write `5s`, or `off` for none";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+    Some(every)
+}
+
+fn wal_limit(written: &Spanned<String>, problems: &mut Problems) -> Option<u64> {
+    let mut refuse = |message: String, help: Option<&str>| {
+        let help = help.map(str::to_owned);
+        problems.add(Problem::new(message).at(written.place).maybe_help(help));
+        None
+    };
+    match parse_bytes(&written.value) {
+        Ok(bytes) if bytes >= SEGMENT => Some(bytes),
+        Ok(_) => {
+            let help = "a server frees its log by segments of 16MB";
+            refuse("the least limit is `16MB`".to_owned(), Some(help))
+        }
+        Err(message) => refuse(message, None),
+    }
+}
+
+/// Refuses words that would do nothing.
+pub(super) fn has_use(
+    file: &ScenarioFile,
+    (targets, domains): (&[Target], &[Domain]),
+    problems: &mut Problems,
+) {
+    let Some(cdc) = &file.cdc.0 else { return };
+    let beats = cdc.heartbeat.as_ref().filter(|written| written.value != OFF);
+    if let Some(written) = beats.filter(|_| !has_table(cdc)) {
+        let message = "there is no table to write heartbeats into: `heartbeat_table` is `false`";
+        let help = "leave `heartbeat_table` out, or write `heartbeat: off`";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+    if has_server(file, (targets, domains)) {
+        return;
+    }
+    for (word, written) in [("heartbeat", beats), ("wal_limit", cdc.wal_limit.as_ref())] {
+        let Some(written) = written else { continue };
+        let message = format!("`{word}` does nothing here: no domain is on a PostgreSQL server");
+        let help = "let a domain be `on` a `postgres` target, or leave it out";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+}
+
+/// Whether a domain is on a PostgreSQL server, by what is written. What could not be read may be one.
+pub(super) fn has_server(file: &ScenarioFile, (targets, domains): (&[Target], &[Domain])) -> bool {
+    let is_on_server = |domain: &Domain| {
+        let name = targets.get(domain.target).map(|target| target.name.as_str());
+        let mut written = file.targets.0.iter().flat_map(|all| &all.0);
+        let written = written.find(|(other, _)| Some(other.value.as_str()) == name);
+        written.is_some_and(|(_, it)| matches!(it, None | Some(TargetFile::Postgres(_))))
+    };
+    domains.is_empty() || domains.iter().any(is_on_server)
+}

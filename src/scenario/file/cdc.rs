@@ -1,0 +1,31 @@
+//! What change data capture needs, as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::yaml::Spanned;
+
+/// What change data capture needs on the source.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct CdcFile {
+    /// The publication's name in each database; `debezium` unless set.
+    pub(in crate::scenario) publication: Option<Spanned<String>>,
+    /// The login that captures changes; `debezium_{domain}` unless set.
+    pub(in crate::scenario) role: Option<Spanned<String>>,
+    /// Of the capture login; generated at every set-up unless set.
+    pub(in crate::scenario) password: Option<Spanned<String>>,
+    /// Of the application's login; generated at every set-up unless set.
+    pub(in crate::scenario) application_password: Option<Spanned<String>>,
+    /// Whether the table `debezium_signal` is made; `true` unless set.
+    pub(in crate::scenario) signal_table: Option<bool>,
+    /// Whether the table `debezium_heartbeat` is made; `true` unless set.
+    pub(in crate::scenario) heartbeat_table: Option<Spanned<bool>>,
+    /// How often loadgen writes a row into each `debezium_heartbeat`, from seeding to the end, `100ms` to
+    /// `1h`: so slots of idle databases move on; `off` unless set.
+    pub(in crate::scenario) heartbeat: Option<Spanned<String>>,
+    /// How much of its write-ahead log a server may keep for one replication slot, `16MB` at least: at half
+    /// of it writers pause, at 80 % the run ends. The server's `max_slot_wal_keep_size`, if that is less,
+    /// or else `10GB` unless set.
+    pub(in crate::scenario) wal_limit: Option<Spanned<String>>,
+}
