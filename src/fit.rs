@@ -5,8 +5,10 @@
 //! kept is taken for broken once in a million columns.
 
 mod columns;
+mod fan_out;
 mod law;
 mod mix;
+mod phrases;
 mod statistics;
 mod tally;
 

@@ -7,6 +7,7 @@ pub(crate) mod expression;
 pub(crate) mod file;
 pub(crate) mod lines;
 pub(crate) mod pattern;
+pub(crate) mod phrase;
 mod declared;
 mod dependent;
 mod distribution;

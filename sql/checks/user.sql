@@ -5,6 +5,9 @@ UNION ALL
 SELECT 'friends name a user who is there (next_user)', count(*)
 FROM friends f LEFT JOIN users u ON u.id = f.next_user WHERE u.id IS NULL
 UNION ALL
+SELECT 'nobody follows himself', count(*)
+FROM friends WHERE previous_user = next_user
+UNION ALL
 SELECT 'elite years belong to a user who is there', count(*)
 FROM elite_members e LEFT JOIN users u ON u.id = e.user_id WHERE u.id IS NULL
 UNION ALL

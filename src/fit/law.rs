@@ -1,7 +1,9 @@
 //! What a fill declares of the values that it makes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::fit::phrases::lengths;
 use crate::pace::real;
 use crate::schema::Column;
 use crate::schema::ColumnType;
@@ -17,8 +19,8 @@ use crate::schema::TextUnit;
 
 /// Microseconds of a day.
 pub(super) const DAY_US: f64 = 86_400e6;
-/// Texts of whole sentences have so many words more or fewer than was drawn, at most.
-const SENTENCE_WORDS: f64 = 12.0;
+/// Texts are of some thousand sentences that were drawn once, so that they may have more or fewer words.
+pub(super) const SENTENCES_SLACK: f64 = 1.0;
 /// Numbers by Zipf's law of which each is judged; the others together.
 const ZIPF_HEAD: u64 = 200;
 /// Up to so many numbers of Zipf's law are summed one by one.
@@ -33,8 +35,10 @@ pub(super) enum Law {
     Ranks { from: f64, shares: Vec<f64> },
     /// Numbers, rounded by `half` at most in both directions.
     Numbers { distribution: Distribution, half: f64 },
-    /// The number of words, or of characters; moved by up to `slack`.
-    Lengths { unit: TextUnit, distribution: Distribution, slack: f64 },
+    /// The number of words, or of characters.
+    Lengths { unit: TextUnit, distribution: Distribution },
+    /// The share of texts that have up to so many words, from 0 on.
+    Words(Arc<[f64]>),
     /// The distance of a time from another column's, in microseconds.
     Gaps { column: usize, distribution: Distribution, half: f64 },
     /// Another law for each value of a column.
@@ -54,7 +58,9 @@ impl Law {
             Self::Shares(shares) => format!("shares of {}", shares.len()),
             Self::Ranks { .. } => "Zipf's law".to_owned(),
             Self::Numbers { distribution, .. } => shape(distribution).to_owned(),
-            Self::Lengths { unit: TextUnit::Words, .. } => "number of words".to_owned(),
+            Self::Lengths { unit: TextUnit::Words, .. } | Self::Words(_) => {
+                "number of words".to_owned()
+            }
             Self::Lengths { .. } => "number of characters".to_owned(),
             Self::Gaps { .. } => "time after another column".to_owned(),
             Self::Cases { cases, .. } => format!("{} cases", cases.len()),
@@ -143,8 +149,10 @@ impl Law {
                 let per = if *unit == TextUnit::Words { 16.0 } else { 1.0 };
                 let distribution = sizes(size);
                 let is_cut = distribution.max.min(quantile_at_most(&distribution)) * per > longest;
-                let slack = if from.is_some() { SENTENCE_WORDS } else { 0.0 };
-                (!is_cut).then_some(Self::Lengths { unit: *unit, distribution, slack })
+                (!is_cut).then(|| match from {
+                    Some(lines) => Self::Words(lengths(&lines.entries, &distribution).into()),
+                    None => Self::Lengths { unit: *unit, distribution },
+                })
             }
             _ => None,
         }
@@ -205,7 +213,7 @@ fn quantile_at_most(distribution: &Distribution) -> f64 {
 }
 
 /// The shares of the first ranks; what is missing to 1 belongs to all behind them.
-fn zipf(count: u64, exponent: f64) -> Vec<f64> {
+pub(super) fn zipf(count: u64, exponent: f64) -> Vec<f64> {
     let weight = |rank: u64| libm::pow(real(rank), -exponent);
     let summed = count.min(ZIPF_SUMMED);
     let mut total: f64 = (1..=summed).map(weight).sum();

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::fit::Finding;
 use crate::fit::law::Law;
+use crate::fit::law::SENTENCES_SLACK;
 use crate::fit::law::canonical;
 use crate::fit::statistics::Distance;
 use crate::fit::statistics::kinds;
@@ -15,7 +16,7 @@ use crate::schema::TextUnit;
 use crate::schema::normal_at;
 
 /// Of so few values nothing is said.
-const VALUES_MIN: usize = 20;
+pub(super) const VALUES_MIN: usize = 20;
 /// How many standard errors a correlation may be away: once in a million.
 const ERRORS_MAX: f64 = 4.9;
 
@@ -79,6 +80,7 @@ impl Tally {
                 };
                 self.numbers.push(real(length as u64));
             }
+            Law::Words(_) => self.numbers.push(real(text.split_whitespace().count() as u64)),
             Law::Gaps { column, .. } => {
                 let both = row.number(self.column).zip(row.number(*column));
                 self.numbers.extend(both.map(|(own, other)| own - other));
@@ -137,8 +139,11 @@ impl Tally {
         let distance = match &self.law {
             Law::Shares(shares) => kinds(shares, &self.kinds),
             Law::Ranks { from, shares } => ranks(*from, shares, &self.numbers),
-            Law::Lengths { distribution, slack, .. } => {
-                numbers(&mut self.numbers, (0.5, *slack), &below(distribution))
+            Law::Lengths { distribution, .. } => {
+                numbers(&mut self.numbers, (0.5, 0.0), &below(distribution))
+            }
+            Law::Words(shares) => {
+                numbers(&mut self.numbers, (0.5, SENTENCES_SLACK), &|edge| up_to(shares, edge))
             }
             Law::Numbers { distribution, half }
             | Law::Gaps { distribution, half, .. }
@@ -194,6 +199,17 @@ fn below(distribution: &Distribution) -> impl Fn(f64) -> f64 + use<> {
             distribution.share(edge, kept)
         }
     }
+}
+
+/// The share of texts with fewer words than this number between two whole ones.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and texts are short"
+)]
+fn up_to(shares: &[f64], edge: f64) -> f64 {
+    let whole = libm::floor(edge);
+    if whole < 0.0 { 0.0 } else { shares.get(whole as usize).copied().unwrap_or(1.0) }
 }
 
 fn ranks(from: f64, shares: &[f64], numbers: &[f64]) -> Distance {

@@ -1,7 +1,11 @@
 //! Texts of given sentences: pieces of one long text that is written once, so that a text of any
-//! length is a copy.
+//! length is a copy. What differs in a sentence each time differs there.
 
 use crate::generate::key::Draw;
+use crate::generate::sentence::pick;
+use crate::generate::words::FIRST;
+use crate::schema::phrase::Piece;
+use crate::schema::phrase::pieces;
 
 /// Bytes of the long text, at least, unless all sentences are shorter still when said this often.
 const BYTES_MIN: usize = 128 * 1024;
@@ -40,6 +44,9 @@ impl Bank {
         let mut bank = Self { text: String::new(), sentences: Vec::new() };
         // Always the same order: what a text says follows from its own draw.
         let mut draw = Draw::new(0);
+        // `check` has read them.
+        let phrases = entries.iter().map(|(phrase, _)| pieces(phrase).unwrap_or_default());
+        let phrases: Vec<Vec<Piece<'_>>> = phrases.collect();
         let (mut words, mut last) = (0, usize::MAX);
         while bank.text.len() < BYTES_MIN && bank.sentences.len() < ROUNDS_MAX {
             let unit = draw.unit();
@@ -47,15 +54,17 @@ impl Bank {
             // Nobody says the same thing twice in a row.
             at = if at == last { at + 1 } else { at } % entries.len().max(1);
             last = at;
-            let Some((sentence, _)) = entries.get(at) else { break };
+            let Some(phrase) = phrases.get(at) else { break };
             if let Some(before) = bank.sentences.last() {
                 debug_assert_eq!(before.end, bank.text.len());
                 let is_paragraph = draw.below(PARAGRAPH) == 0;
                 bank.text.push_str(if is_paragraph { "\n\n" } else { " " });
             }
             let start = bank.text.len();
-            bank.text.push_str(sentence);
-            words += sentence.split_whitespace().count() as u64;
+            for piece in phrase {
+                say(piece, &mut draw, &mut bank.text);
+            }
+            words += bank.text[start..].split_whitespace().count() as u64;
             bank.sentences.push(Sentence { start, end: bank.text.len(), words });
         }
         bank
@@ -97,6 +106,19 @@ impl Bank {
     }
 }
 
+/// Appends a piece of a sentence.
+fn say(piece: &Piece<'_>, draw: &mut Draw, out: &mut String) {
+    match piece {
+        Piece::Text(text) => out.push_str(text),
+        Piece::OneOf(choices) => out.push_str(pick(choices, draw)),
+        Piece::Number(min, max) => {
+            let number = u64::from(*min) + draw.below(u64::from(max - min) + 1);
+            out.push_str(&number.to_string());
+        }
+        Piece::Name => out.push_str(pick(FIRST, draw)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +140,20 @@ mod tests {
             let words = text.split_whitespace().count();
             assert!(words.abs_diff(count as usize) <= 5, "{words} for {count}");
             assert!(!text.contains("  "), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_differs_in_a_sentence_differs() {
+        let lines = [("{name} met {2..4} {cats|dogs}.", 1.0)];
+        let bank = Bank::new(&lines.map(|(line, weight)| (line.into(), weight)));
+        let mut text = String::new();
+        bank.write(4_000, usize::MAX, &mut Draw::new(1), &mut text);
+        let said: std::collections::BTreeSet<&str> =
+            text.split(['.', '\n']).map(str::trim).collect();
+        assert!(said.len() > 300, "{said:?}");
+        for word in ["met 2 cats", "met 2 dogs", "met 3 cats", "met 3 dogs", "met 4 cats"] {
+            assert!(said.iter().any(|sentence| sentence.ends_with(word)), "{word}");
         }
     }
 

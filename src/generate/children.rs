@@ -4,44 +4,84 @@
 
 use std::collections::HashMap;
 
+use crate::generate::key::Draw;
 use crate::generate::permute::Permutation;
+use crate::generate::pick::past;
+use crate::generate::spread::Share;
+use crate::generate::spread::Spread;
+use crate::generate::spread::part;
 
-/// How a lane's seeded children are dealt to its seeded parents: evenly, in shuffled order, so that
-/// both directions are computed.
+/// How a lane's seeded children are dealt to its seeded parents, in shuffled order, so that both
+/// directions are computed: evenly, or as a spread says.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deal {
+pub(super) struct Deal<'a> {
     shuffle: Permutation,
     children: u64,
     parents: u64,
+    share: Option<Share<'a>>,
 }
 
-impl Deal {
-    /// `children` indexes dealt to `parents` indexes of one lane.
-    pub(super) fn new(key: u64, children: u64, parents: u64) -> Self {
-        Self { shuffle: Permutation::new(key, children), children, parents }
+impl<'a> Deal<'a> {
+    /// `children` indexes dealt to `parents` indexes of one lane; a spread is of as many.
+    pub(super) fn new(key: u64, children: u64, parents: u64, spread: Option<&'a Spread>) -> Self {
+        let share = spread.map(|spread| spread.of_lane(Draw::new(key).bits()));
+        Self { shuffle: Permutation::new(key, children), children, parents, share }
     }
 
     /// The parent of a child.
+    #[inline]
     pub(super) fn parent(&self, child: u64) -> u64 {
-        let rank = u128::from(self.shuffle.forward(child));
-        narrow(rank * u128::from(self.parents) / u128::from(self.children.max(1)))
+        let rank = self.shuffle.forward(child);
+        match self.share {
+            Some(share) => share.parent(rank),
+            None => part(rank, self.parents, self.children),
+        }
     }
 
     /// The children of a parent.
     pub(super) fn children(&self, parent: u64) -> impl Iterator<Item = u64> + use<> {
-        let first = |parent: u64| {
-            let parents = u128::from(self.parents.max(1));
-            narrow((u128::from(parent) * u128::from(self.children)).div_ceil(parents))
-        };
-        let range = if parent < self.parents { first(parent)..first(parent + 1) } else { 0..0 };
+        let ranks =
+            if parent < self.parents { self.before(parent)..self.before(parent + 1) } else { 0..0 };
         let shuffle = self.shuffle;
-        range.map(move |rank| shuffle.backward(rank))
+        ranks.map(move |rank| shuffle.backward(rank))
+    }
+
+    /// How many children the parents before this one have.
+    fn before(&self, parent: u64) -> u64 {
+        if let Some(share) = self.share {
+            return share.before(parent);
+        }
+        let whole = u128::from(parent) * u128::from(self.children);
+        u64::try_from(whole.div_ceil(u128::from(self.parents.max(1)))).unwrap_or(u64::MAX)
     }
 }
 
-/// Quotients here are below a lane's row count.
-fn narrow(number: u128) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
+/// A deal as the rows see it: where a row must name another parent than a first deal gave it, that one is
+/// left out, and its place taken by the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Family<'a> {
+    pub(super) deal: Deal<'a>,
+    /// The first deal.
+    pub(super) other: Option<Deal<'a>>,
+}
+
+impl Family<'_> {
+    /// The parent of a child.
+    fn parent(&self, child: u64) -> u64 {
+        let parent = self.deal.parent(child);
+        self.other.map_or(parent, |other| past(parent, other.parent(child)))
+    }
+
+    /// The children of a parent.
+    pub(super) fn children(&self, parent: u64) -> impl Iterator<Item = u64> {
+        let is_own = move |child: &u64| match self.other {
+            Some(_) => self.parent(*child) == parent,
+            None => true,
+        };
+        let before = self.other.and(parent.checked_sub(1));
+        let moved = before.into_iter().flat_map(|parent| self.deal.children(parent));
+        moved.chain(self.deal.children(parent)).filter(is_own)
+    }
 }
 
 /// The children born in the run, of one reference in one lane: a linked list for each parent, all
@@ -126,9 +166,10 @@ mod tests {
     proptest! {
         #[test]
         fn each_child_has_one_parent_that_knows_it(
-            key: u64, children in 0u64..400, parents in 1u64..50,
+            key: u64, children in 0u64..400, parents in 1u64..50, exponent in proptest::option::of(0.1f64..3.0),
         ) {
-            let deal = Deal::new(key, children, parents);
+            let spread = exponent.map(|exponent| Spread::new(children, parents, exponent));
+            let deal = Deal::new(key, children, parents, spread.as_ref());
             let mut seen = 0;
             for parent in 0..parents {
                 for child in deal.children(parent) {
@@ -138,6 +179,31 @@ mod tests {
             }
             prop_assert_eq!(seen, children);
             prop_assert_eq!(deal.children(parents).count(), 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn who_names_two_parents_names_two(
+            key: u64, children in 0u64..400, parents in 2u64..50, exponents: (bool, bool),
+        ) {
+            let spread = |is_heavy: bool, parents| {
+                is_heavy.then(|| Spread::new(children, parents, 0.9))
+            };
+            let (one, two) = (spread(exponents.0, parents), spread(exponents.1, parents - 1));
+            let first = Deal::new(key, children, parents, one.as_ref());
+            let deal = Deal::new(!key, children, parents - 1, two.as_ref());
+            let family = Family { deal, other: Some(first) };
+            let mut seen = 0;
+            for parent in 0..parents {
+                for child in family.children(parent) {
+                    let other = first.parent(child);
+                    prop_assert_eq!(family.parent(child), parent);
+                    prop_assert_ne!(other, parent);
+                    seen += 1;
+                }
+            }
+            prop_assert_eq!(seen, children);
         }
     }
 

@@ -82,8 +82,9 @@ pub(super) enum ParentRow {
     Owner,
     /// The lane decides: this place among the row's parents.
     Decided(usize),
-    /// Any row of a table that stands still; by the row's own number.
-    Still(Pick),
+    /// Any row of a table that stands still; by the row's own number. Not the one that this column of
+    /// the row names.
+    Still { pick: Pick, unlike: Option<usize> },
     /// The row that this column of another row names, to which a column of ours refers.
     Of { through: usize, table: TableId, column: usize },
 }

@@ -81,7 +81,7 @@ impl World {
         let ways = scenario.ways();
         let groups = names.tables.groups();
         let copies = scenario.domains.iter().map(|it| (it.copy.number, it.copy.count));
-        Self {
+        let mut world = Self {
             seed: scenario.seed,
             has_deletes,
             lanes: scenario.lanes,
@@ -97,7 +97,9 @@ impl World {
             follow_ups,
             series: scenario.series(),
             fallbacks,
-        }
+        };
+        world.spread();
+        world
     }
 }
 
@@ -210,6 +212,7 @@ fn table(
         history: place.history,
         seeded: if written.owner.is_some() { 0 } else { place.rows[number] },
         order: fills::order(&columns),
+        keeps_hours: fills::keeps_hours(&columns),
         is_straight: fills::is_straight(&columns),
         columns,
         key: written.key.clone(),
@@ -371,7 +374,7 @@ pub(super) fn parent_row(
         tables.is_still(parent) && !tables.is_shared(parent) && !walks
     };
     if tables.target(reference).is_none_or(is_free) {
-        ParentRow::Still(reference.pick.clone())
+        ParentRow::Still { pick: reference.pick.clone(), unlike: reference.unlike }
     } else {
         ParentRow::Decided(place)
     }

@@ -18,6 +18,7 @@ mod apply;
 mod choose;
 mod follow;
 mod orphans;
+mod parents;
 mod rows;
 mod think;
 mod walk;

@@ -11,7 +11,8 @@ use crate::generate::column::ParentRow;
 use crate::generate::column::Row;
 use crate::generate::derive::derived;
 use crate::generate::key::Draw;
-use crate::generate::pick::rank;
+use crate::generate::lane::NOBODY;
+use crate::generate::pick::rank_beside;
 use crate::generate::world::World;
 
 impl World {
@@ -80,10 +81,19 @@ impl World {
         match parent {
             ParentRow::Owner => row.ordinal,
             ParentRow::Decided(place) => row.parents[*place],
-            ParentRow::Still(pick) => {
+            ParentRow::Still { pick, unlike } => {
                 let key = self.column_key(column, row);
                 let count = self.table(table).seeded;
-                rank(pick, count, &mut Draw::new(key))
+                let other = unlike.map(|other| {
+                    let via = &self.table(row.table).columns[other];
+                    match &via.filler {
+                        Filler::Reference { parent, .. } => {
+                            self.parent_ordinal(via, parent, table, row)
+                        }
+                        _ => NOBODY,
+                    }
+                });
+                rank_beside(pick, count, other, &mut Draw::new(key))
             }
             ParentRow::Of { through, table: between, column } => {
                 let ordinal = self.looked_up(row, *through, *between).unwrap_or_default();

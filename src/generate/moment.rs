@@ -10,6 +10,7 @@ use crate::generate::column::moment;
 use crate::generate::key::Draw;
 use crate::generate::lane::NOBODY;
 use crate::generate::world::World;
+use crate::scenario::History;
 use crate::schema::PAST_US;
 use crate::units::DAY_US;
 use crate::units::civil;
@@ -71,6 +72,16 @@ enum Bound {
     InRun,
 }
 
+/// Whether a place is open at the time of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Opening {
+    Now,
+    /// Closed, and it was open before.
+    Before,
+    /// It was open last before the time that `since` names.
+    TooEarly,
+}
+
 impl World {
     /// A time as the column holds it, or its year.
     pub(super) fn moment_value(
@@ -102,23 +113,41 @@ impl World {
         moment(column.kind, at)
     }
 
-    /// A time, in microseconds since 1970.
+    /// A time, in microseconds since 1970. What is made in the run carries the time of its action, or the
+    /// last one before it at which the place was open; seeded rows are spread over their past.
     fn moment(&self, column: &Column, meant: &Moment, row: &Row<'_>, action: &mut Action) -> i64 {
         let mut draw = Draw::new(self.column_key(column, row));
+        let within = meant.week.as_ref().and_then(|week| week.within);
+        let mut hours = || within.and_then(|within| self.hours(within, row, action));
+        if row.line != 0 || row.ordinal >= self.table(row.table).seeded {
+            return hours().map_or(row.at_us, |hours| hours.latest(row.at_us, &mut draw));
+        }
         let bound = meant.since.map_or(Bound::None, |since| self.bound(since, row));
-        let is_seeded = row.line == 0 && row.ordinal < self.table(row.table).seeded;
-        let at = match bound {
-            _ if !is_seeded => row.at_us,
-            Bound::At(from) => {
-                let life = self.start_us.saturating_sub(from).max(1);
-                from.saturating_add_unsigned(draw.below(life.unsigned_abs()))
-            }
-            _ => self.seeded_at(row.table, row.ordinal, meant.past_us),
+        let from = match bound {
+            Bound::At(from) => Some(from),
+            Bound::None | Bound::InRun => None,
+        };
+        let history = self.table(row.table).history;
+        let begin = history.map(|history| self.start_us.saturating_sub_unsigned(history.over_us));
+        let at = match from {
+            Some(from) => self.spread_since(history, from, &mut draw),
+            None => self.seeded_at(row.table, row.ordinal, meant.past_us),
         };
         match &meant.week {
-            Some(week) => self.in_week(week, (at, bound), (row, &mut draw), action),
+            Some(week) => self.in_week(week, (at, from.max(begin)), hours().as_ref(), &mut draw),
             None => at,
         }
+    }
+
+    /// A time between another one and the start: evenly, or as the history of the rows has it.
+    fn spread_since(&self, history: Option<History>, from: i64, draw: &mut Draw) -> i64 {
+        let life = self.start_us.saturating_sub(from).max(1).unsigned_abs();
+        let Some(history) = history else {
+            return from.saturating_add_unsigned(draw.below(life));
+        };
+        let before = history.share_before(life);
+        let ago = history.ago_us(before + (1.0 - before) * draw.unit());
+        self.start_us.saturating_sub_unsigned(ago.clamp(1, life))
     }
 
     /// The number of the row that is led to, if there is one.
@@ -143,36 +172,73 @@ impl World {
         Bound::At(self.seeded_at(since.table, ordinal, past_us))
     }
 
-    /// Moves a time to a likely hour.
+    /// Moves a time of a seeded row back to a likely hour of the seven days before it; on to one of the
+    /// next seven where that would be before `from`, but not to the start.
     fn in_week(
         &self,
         week: &Week,
-        (at, bound): (i64, Bound),
-        (row, draw): (&Row<'_>, &mut Draw),
-        action: &mut Action,
+        (at, from): (i64, Option<i64>),
+        hours: Option<&Hours>,
+        draw: &mut Draw,
     ) -> i64 {
-        let hours = week.within.and_then(|within| self.hours(within, row, action));
+        let monday = monday_before(at);
+        let moved = |second: u32| {
+            let found = monday + i64::from(second) * SECOND_US;
+            let last = if found > at { found - WEEK_US } else { found };
+            if from.is_some_and(|from| last < from) { last + WEEK_US } else { last }
+        };
         let mut second = 0;
         for _ in 0..TRIES_MAX {
             let unit = draw.unit();
             let hour = week.shares.partition_point(|share| *share <= unit).min(167);
             let rest = draw.below(3_600);
             second = u32::try_from(hour as u64 * 3_600 + rest).unwrap_or(0);
-            if hours.as_ref().is_none_or(|hours| hours.is_open(second)) {
-                break;
+            let is_open = hours.is_none_or(|hours| hours.is_open(second));
+            if is_open && moved(second) < self.start_us {
+                return moved(second);
             }
         }
         if let Some(hours) = hours.filter(|hours| !hours.is_open(second)) {
             second = hours.after(second, draw);
         }
-        // The first of January 1970 was a Thursday.
-        let monday = (at + 3 * DAY_US).div_euclid(WEEK_US) * WEEK_US - 3 * DAY_US;
-        let found = monday + i64::from(second) * SECOND_US;
-        let last = if found > at { found - WEEK_US } else { found };
-        match bound {
-            Bound::At(from) if last < from => last + WEEK_US,
-            Bound::InRun => last + WEEK_US,
-            _ => last,
+        let found = moved(second);
+        // Who came a moment before the start finds the last hours before it, if there were any since.
+        let last = hours.map_or(self.start_us - 1, |hours| hours.latest(self.start_us - 1, draw));
+        let is_late = found >= self.start_us && from.is_none_or(|from| last >= from);
+        if is_late { last } else { found }
+    }
+
+    /// Whether what a new row names is open when it is made, for the columns that ask for it.
+    pub(super) fn opening(&self, row: &Row<'_>, action: &mut Action) -> Opening {
+        let table = self.table(row.table);
+        let asked = table.keeps_hours.iter().map(|at| &table.columns[*at]);
+        let each = asked.map(|column| match &column.filler {
+            Filler::Moment(meant) if !self.is_null(column, row) => {
+                self.opening_of(column, meant, row, action)
+            }
+            _ => Opening::Now,
+        });
+        each.max().unwrap_or(Opening::Now)
+    }
+
+    fn opening_of(
+        &self,
+        column: &Column,
+        meant: &Moment,
+        row: &Row<'_>,
+        action: &mut Action,
+    ) -> Opening {
+        let within = meant.week.as_ref().and_then(|week| week.within);
+        let hours = within.and_then(|within| self.hours(within, row, action));
+        if hours.is_none_or(|hours| hours.is_open_at(row.at_us)) {
+            return Opening::Now;
+        }
+        let at = self.moment(column, meant, row, action);
+        match meant.since.map_or(Bound::None, |since| self.bound(since, row)) {
+            // It is not known when in the run; now it is there.
+            Bound::InRun => Opening::TooEarly,
+            Bound::At(from) if at < from => Opening::TooEarly,
+            Bound::At(_) | Bound::None => Opening::Before,
         }
     }
 
@@ -188,6 +254,12 @@ impl World {
         action.arena().truncate(start);
         hours
     }
+}
+
+/// Monday, midnight, of the week of a time.
+fn monday_before(us: i64) -> i64 {
+    // The first of January 1970 was a Thursday.
+    (us + 3 * DAY_US).div_euclid(WEEK_US) * WEEK_US - 3 * DAY_US
 }
 
 /// The year of a time.
@@ -215,8 +287,7 @@ impl Hours {
 
     /// Whether it is open at a time, in microseconds since 1970, UTC.
     pub fn is_open_at(&self, us: i64) -> bool {
-        // The first of January 1970 was a Thursday.
-        let second = (us + 3 * DAY_US).rem_euclid(WEEK_US) / SECOND_US;
+        let second = (us - monday_before(us)) / SECOND_US;
         u32::try_from(second).is_ok_and(|second| self.is_open(second))
     }
 
@@ -227,6 +298,23 @@ impl Hours {
             hours.is_some_and(|(open, close)| (open..close).contains(&time))
         };
         is_within(day, time) || is_within((day + 6) % 7, time + DAY_S)
+    }
+
+    /// A time if it is open then, or else one of the last minute before it in which it was.
+    fn latest(&self, us: i64, draw: &mut Draw) -> i64 {
+        if self.is_open_at(us) {
+            return us;
+        }
+        let monday = monday_before(us);
+        let today = (us - monday).div_euclid(DAY_US);
+        // Hours end on the day after they began, at the latest.
+        let ends = (today - 8..=today).filter_map(|day| {
+            let hours = usize::try_from(day.rem_euclid(7)).ok().and_then(|day| self.0[day]);
+            hours.map(|(_, close)| monday + day * DAY_US + i64::from(close) * SECOND_US)
+        });
+        let last = ends.filter(|end| *end <= us).max();
+        let second = i64::try_from(draw.below(60)).unwrap_or(0) + 1;
+        last.map_or(us, |end| end - second * SECOND_US)
     }
 
     /// A second of the first opening hours that begin on this day or behind it.
@@ -282,6 +370,15 @@ mod tests {
         let mut draw = Draw::new(1);
         for second in (0..7 * DAY_S).step_by(1_000) {
             assert!(hours.is_open(hours.after(second, &mut draw)), "{second}");
+            let at = 55 * WEEK_US + i64::from(second) * SECOND_US;
+            let last = hours.latest(at, &mut draw);
+            assert!(
+                hours.is_open_at(last) && last <= at && last > at - WEEK_US,
+                "{second}: {last}"
+            );
+            assert_eq!(last == at, hours.is_open_at(at), "{second}");
+            let is_shut = |us: &i64| !hours.is_open_at(*us);
+            assert!((last + 61 * SECOND_US..at).step_by(60_000_000).all(|us| is_shut(&us)));
         }
         assert!(Hours::read("{}").is_none() && Hours::read(r#"{"Monday": "late"}"#).is_none());
     }

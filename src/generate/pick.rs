@@ -16,6 +16,19 @@ pub(super) fn rank(pick: &Pick, count: u64, draw: &mut Draw) -> u64 {
     }
 }
 
+/// The same, but never `other`, if there is one: among those that are left in their order.
+pub(super) fn rank_beside(pick: &Pick, count: u64, other: Option<u64>, draw: &mut Draw) -> u64 {
+    match other {
+        Some(other) if count > 1 => past(rank(pick, count - 1, draw), other),
+        _ => rank(pick, count, draw),
+    }
+}
+
+/// The number of what has this number when `other` is left out.
+pub(super) fn past(number: u64, other: u64) -> u64 {
+    number + u64::from(number >= other)
+}
+
 /// A whole number from 0 on, geometric with this mean: ⌊ln(1 − u) / ln(1 − 1/(mean + 1))⌋.
 fn geometric(mean: f64, draw: &mut Draw) -> u64 {
     let step = libm::log1p(-1.0 / (mean + 1.0));

@@ -11,7 +11,8 @@ use crate::generate::key::Draw;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::lane::NOBODY;
-use crate::generate::pick::rank;
+use crate::generate::pick::past;
+use crate::generate::pick::rank_beside;
 use crate::generate::world::Table;
 use crate::schema::PAST_US;
 use crate::schema::order::parents_first;
@@ -143,7 +144,7 @@ impl World {
         // Worked out only where it is needed: it takes two divisions.
         let home = || (self.lane_of(table, ordinal), self.index(table, ordinal));
         for place in 0..of.decided.len() {
-            parents.push(self.seeded_parent(table, place, home()));
+            parents.push(self.seeded_parent(table, place, home(), parents));
         }
         let state = of.states.as_ref().map_or(0, |states| {
             let (lane, index) = home();
@@ -153,16 +154,29 @@ impl World {
         Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
     }
 
-    fn seeded_parent(&self, table: TableId, place: usize, (lane, index): (u32, u64)) -> u64 {
+    /// The row that a reference names; the rows that those before it name are `known`.
+    fn seeded_parent(
+        &self,
+        table: TableId,
+        place: usize,
+        (lane, index): (u32, u64),
+        known: &[u64],
+    ) -> u64 {
         let parent = &self.table(table).decided[place];
+        let other = parent.unlike.and_then(|other| known.get(other).copied());
         if let Some(deal) = self.deal(table, place, lane) {
-            return self.ordinal(parent.table, lane, deal.parent(index));
+            let named = deal.parent(index);
+            let beside = |other| past(named, self.index(parent.table, other));
+            return self.ordinal(parent.table, lane, other.map_or(named, beside));
         }
         let count = self.table(parent.table).seeded;
         let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
         let key =
             key(self.seed, table.0, Purpose::Column(column), self.ordinal(table, lane, index));
-        if count == 0 { NOBODY } else { rank(&parent.pick, count, &mut Draw::new(key)) }
+        if count == 0 {
+            return NOBODY;
+        }
+        rank_beside(&parent.pick, count, other, &mut Draw::new(key))
     }
 
     /// The greatest key that a run may give to a row of a table whose key is a sequence; of an

@@ -16,7 +16,8 @@ use crate::generate::key::Draw;
 use crate::schema::ColumnType;
 use crate::schema::NamePart;
 
-const FIRST: &[&str] = EN::NAME_FIRST_NAME;
+/// First names.
+pub(super) const FIRST: &[&str] = EN::NAME_FIRST_NAME;
 const LAST: &[&str] = EN::NAME_LAST_NAME;
 
 static FIRST_NAMES: [Name; FIRST.len()] = names(FIRST);

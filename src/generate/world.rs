@@ -11,6 +11,7 @@ use crate::generate::key::Purpose;
 use crate::generate::key::stem;
 use crate::generate::parts::Part;
 use crate::generate::permute::Permutation;
+use crate::generate::spread::Spread;
 use crate::generate::walk::Walk;
 use crate::pace::Plan;
 use crate::pace::Sessions;
@@ -46,8 +47,7 @@ pub struct World {
     pub(super) ways: Vec<usize>,
     /// In the order of the scenario.
     pub(super) streams: Vec<Stream>,
-    /// What follows in the streams: the stream, and the number of the action. Each is a series behind
-    /// those of the streams.
+    /// What follows in the streams: stream and action. Each is a series behind those of the streams.
     pub(super) follow_ups: Vec<(u16, u16)>,
     /// What each series is called: streams, then what follows in them.
     pub series: Vec<String>,
@@ -84,8 +84,7 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// The order in which columns are filled: those computed from others come after them.
     pub(super) order: Vec<usize>,
-    /// Whether its values may be given away as they are made: each needs nothing of the row but
-    /// texts before it.
+    /// Whether its values may be given away as they are made: each needs only texts before it.
     pub(super) is_straight: bool,
     /// The key, as column indexes.
     pub(super) key: Vec<usize>,
@@ -99,6 +98,8 @@ pub(super) struct Table {
     pub(super) decided: Vec<Parent>,
     /// For rows whose life has states.
     pub(super) states: Option<States>,
+    /// Columns whose time lies in the opening hours of a row that is named.
+    pub(super) keeps_hours: Vec<usize>,
     /// Of an event: those of `decided` whose row's state it shows.
     pub(super) watched: Vec<usize>,
     /// Of an event: the tables that its rows are sent as, one for each target that it goes to.
@@ -153,8 +154,14 @@ pub(super) struct Parent {
     pub(super) column: usize,
     /// Which of its rows.
     pub(super) pick: Pick,
+    /// How often it is one that was born in the run.
+    pub(super) born: f64,
+    /// The other decided reference of the row that must name another row.
+    pub(super) unlike: Option<usize>,
     /// Whether the row that refers stays when the other is deleted.
     pub(super) stays: bool,
+    /// Of what is dealt unevenly, how: one for each number of children and of parents that lanes have.
+    pub(super) spreads: Vec<Spread>,
 }
 
 /// The states of a table's rows.

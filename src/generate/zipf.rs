@@ -52,6 +52,16 @@ impl Zipf {
         rank
     }
 
+    /// The weights of the ranks behind `first` up to `last`: of a single one its own, of several the area
+    /// under the curve, which is theirs but for less than a ten-thousandth where 64 ranks lie before them.
+    #[expect(clippy::cast_precision_loss, reason = "ranks are below 2^53")]
+    pub(super) fn weight(&self, first: u64, last: u64) -> f64 {
+        if last - first == 1 {
+            return self.height(last as f64);
+        }
+        self.integral(last as f64 + 0.5) - self.integral(first as f64 + 0.5)
+    }
+
     fn height(&self, at: f64) -> f64 {
         libm::exp(-self.exponent * libm::log(at))
     }

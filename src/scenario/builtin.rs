@@ -42,6 +42,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("stock", include_str!("../../schemas/stock.yaml")),
     ("type_zoo", include_str!("../../schemas/type_zoo.yaml")),
     ("user", include_str!("../../schemas/user.yaml")),
+    ("user_original", include_str!("../../schemas/user_original.yaml")),
     ("web_events", include_str!("../../schemas/web_events.yaml")),
     ("web_events_original", include_str!("../../schemas/web_events_original.yaml")),
 ];

@@ -30,6 +30,17 @@ impl History {
         };
         (self.over_us as f64 * (1.0 - time).clamp(0.0, 1.0)) as u64
     }
+
+    /// The share of all rows that was made more than so many microseconds before the start.
+    #[expect(clippy::cast_precision_loss, reason = "two centuries are 53 bits of microseconds")]
+    pub(crate) fn share_before(&self, ago_us: u64) -> f64 {
+        let time = (1.0 - ago_us as f64 / self.over_us as f64).clamp(0.0, 1.0);
+        if (self.growth - 1.0).abs() < 1e-9 {
+            time
+        } else {
+            libm::expm1(time * libm::log(self.growth)) / (self.growth - 1.0)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +64,18 @@ mod tests {
             prop_assert!(history.ago_us(earlier) >= history.ago_us(later));
             prop_assert!(history.ago_us(earlier) <= over_us);
             prop_assert_eq!(history.ago_us(0.0), over_us);
+        }
+
+        #[test]
+        fn a_share_leads_to_a_time_and_back(
+            over_us in YEAR_US / 100..200 * YEAR_US,
+            growth in prop_oneof![Just(1.0), 0.001..1_000.0_f64],
+            share in 0.0..1.0_f64,
+        ) {
+            let history = History { over_us, growth };
+            let back = history.share_before(history.ago_us(share));
+            prop_assert!((back - share).abs() < 1e-6, "{back}");
+            prop_assert!(history.share_before(2 * over_us).abs() < 1e-12);
         }
     }
 

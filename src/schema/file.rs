@@ -187,6 +187,12 @@ pub(crate) struct FillFile {
     /// Beside `reference`: whether the row goes with the row that it names; `go` unless set. With
     /// `stay` PostgreSQL is told no foreign key.
     pub(crate) on_parent_delete: Option<Spanned<OnParentDeleteFile>>,
+    /// Beside `reference`: of the rows that a run makes, this share names a row that was born in the run
+    /// (of the lane, each as likely); the others, and all while none is born, are picked as `pick` says.
+    /// 0 unless set.
+    pub(crate) born: Option<Spanned<f64>>,
+    /// Beside `reference`: a column before this one that refers to the same table: never to the same row.
+    pub(crate) unlike: Option<Spanned<String>>,
     /// Beside `reference`: a column of this table that refers to a row; then it is the row that that row
     /// refers to. So an event names the visitor of its session.
     pub(crate) of: Option<Spanned<String>>,

@@ -7,6 +7,9 @@ use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
+use crate::schema::phrase::Fault;
+use crate::schema::phrase::Piece;
+use crate::schema::phrase::pieces;
 
 /// Most lines of a file.
 const LINES_MAX: usize = 200_000;
@@ -23,11 +26,11 @@ pub struct Lines {
 }
 
 /// Reads the text of a list for a column; its mistakes go to `problems`, each with its line.
-/// `file` is the number that `problems` gave the list.
+/// `file` is the number that `problems` gave the list; of phrases, parts in braces differ each time.
 pub(crate) fn parse(
     text: &str,
     file: u16,
-    kind: ColumnType,
+    (kind, is_phrases): (ColumnType, bool),
     problems: &mut Problems,
 ) -> Arc<[(Box<str>, f64)]> {
     let mut entries: Vec<(Box<str>, f64)> = Vec::new();
@@ -47,25 +50,36 @@ pub(crate) fn parse(
             problems.add(Problem::new(message).at(place(0, whole.len())));
             break;
         } else {
-            match entry(word, weight, kind) {
+            let range = 0..whole.len();
+            let entry = longest(word, is_phrases).and_then(|length| {
+                entry(word, length, weight, kind).map_err(|message| Fault { range, message })
+            });
+            match entry {
                 Ok(weight) => {
                     entries.push((word.into(), weight));
                     None
                 }
-                Err(message) => Some(message),
+                Err(fault) => Some(fault),
             }
         };
-        if let Some(message) = mistake {
-            problems.add(Problem::new(message).at(place(0, whole.len())));
+        if let Some(Fault { range, message }) = mistake {
+            problems.add(Problem::new(message).at(place(range.start, range.end)));
         }
         start += line.len();
     }
     entries.into()
 }
 
+/// How many characters a line has at most.
+fn longest(word: &str, is_phrase: bool) -> Result<usize, Fault> {
+    if is_phrase {
+        return Ok(pieces(word)?.iter().map(Piece::longest).sum());
+    }
+    Ok(word.chars().count())
+}
+
 /// The weight of a line, or what is wrong with it.
-fn entry(word: &str, weight: &str, kind: ColumnType) -> Result<f64, String> {
-    let length = word.chars().count();
+fn entry(word: &str, length: usize, weight: &str, kind: ColumnType) -> Result<f64, String> {
     if word.is_empty() {
         return Err("the line has a weight and no value".to_owned());
     }

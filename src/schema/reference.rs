@@ -11,12 +11,16 @@ pub struct Reference {
     pub column: String,
     /// Which row.
     pub pick: Pick,
+    /// Of the rows made in a run, how great a share names a row that was born in the run; 0 to 1.
+    pub born: f64,
     /// Whether PostgreSQL is told (FOREIGN KEY); only inside one schema, and if the row does not stay.
     pub enforced: bool,
     /// Whether the row stays when the row that it names is deleted.
     pub stays: bool,
     /// Set if it names the row that another row names: the column of this table that refers to that one.
     pub of: Option<usize>,
+    /// Set if it never names the row that this column of the same row names: one before it.
+    pub unlike: Option<usize>,
 }
 
 /// Which of the living rows.

@@ -76,3 +76,33 @@ fn a_history_is_part_of_the_content() {
     assert_eq!(all[0], all[1]);
     assert!(all[0] != all[2] && all[0] != all[3] && all[2] != all[3], "{all:?}");
 }
+
+/// What follows the time of another row has the same past: nothing is older, and it grows as fast.
+#[test]
+fn a_history_holds_for_what_comes_after_another_row() {
+    let domains = ["user", "business", "checkin", "evaluations"];
+    let mut place = Place::new(&domains);
+    place.set("start=2026-07-01T00:00:00Z");
+    for domain in domains {
+        place.set(&format!("domains.{domain}.history={{ over: 2y, growth: 8 }}"));
+    }
+    place.must(&["seed", "@yelp-small"]);
+    for (domain, table, column) in [
+        ("user", "users", "yelping_since"),
+        ("evaluations", "reviews", "review_date"),
+        ("evaluations", "tips", "tips_date"),
+        ("checkin", "checkins", "checkin_date"),
+    ] {
+        // Who came in the night before the start finds the first open hours behind it.
+        let sql = "SELECT min(AT) >= '2024-06-30', max(AT) < '2026-07-02', \
+                          100 * count(*) FILTER (WHERE AT >= '2026-04-19') / count(*) FROM TABLE";
+        let row = &place.query(domain, &sql.replace("AT", column).replace("TABLE", table))[0];
+        assert_eq!(row[..2], ["t", "t"], "{table}: {row:?}");
+        // A fifth joined in the last tenth of the time; what they and all others do there is more.
+        let last: u64 = row[2].parse().unwrap();
+        let bound = if table == "users" { 20 } else { 30 };
+        assert!((bound..65).contains(&last), "{table}: {row:?}");
+    }
+    let early = "SELECT count(*) FROM elite_members WHERE year < 2024";
+    assert_eq!(place.number("user", early), 0);
+}

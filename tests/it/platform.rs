@@ -2,6 +2,7 @@
 //! other is true.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -62,8 +63,8 @@ fn four_domains_name_rows_of_each_other_and_nothing_is_amiss() {
     }
     check_ins_lie_in_opening_hours(&place);
 
-    let long = "SELECT count(*) FROM reviews WHERE length(content) > 2000";
-    assert!(place.number("evaluations", long) > 100, "texts that are stored apart");
+    check_ins_are_not_in_the_future(&place);
+    long_texts_are_stored_apart(&place);
     let middle = "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY array_length(regexp_split_to_array(content, '\\s+'), 1)) FROM reviews";
     assert!((80..=105).contains(&place.number("evaluations", middle)), "the median of words");
     let torn = "SELECT count(*) FROM reviews WHERE stars = 5 AND content ~ 'Never again|filthy' \
@@ -72,6 +73,102 @@ fn four_domains_name_rows_of_each_other_and_nothing_is_amiss() {
     let hot = "SELECT max(count) / avg(count) FROM (SELECT count(*) FROM reviews GROUP BY business_id) AS each";
     let hot: f64 = place.query("evaluations", hot)[0][0].parse().unwrap();
     assert!(hot > 4.0, "some places have many reviews: {hot} times the mean");
+    for (domain, table, column) in [
+        ("user", "friends", "previous_user"),
+        ("user", "friends", "next_user"),
+        ("evaluations", "reviews", "user_id"),
+        ("checkin", "checkins", "user_id"),
+    ] {
+        some_have_many(&place, (domain, table, column));
+    }
+}
+
+/// A hundredth of the users has a good part of what refers to users, and most have a few.
+fn some_have_many(place: &Place<'_>, (domain, table, column): (&str, &str, &str)) {
+    let sql = "SELECT (100 * sum(count) FILTER (WHERE place <= 20) / sum(count))::int, \
+                      max(count), percentile_disc(0.5) WITHIN GROUP (ORDER BY count) \
+               FROM (SELECT count(*), row_number() OVER (ORDER BY count(*) DESC) AS place \
+                     FROM TABLE GROUP BY COLUMN) AS each";
+    let row = &place.query(domain, &sql.replace("TABLE", table).replace("COLUMN", column))[0];
+    let [share, most, middle]: [u64; 3] = [0, 1, 2].map(|at: usize| row[at].parse().unwrap());
+    assert!(share >= 4 && most > 5 * middle, "{table}.{column}: {row:?}");
+}
+
+/// Nothing is dated behind the moment in which it was committed.
+fn check_ins_are_not_in_the_future(place: &Place<'_>) {
+    let late = "SELECT count(*) FROM checkins WHERE checkin_date > now() AT TIME ZONE 'utc'";
+    assert_eq!(place.number("checkin", late), 0);
+    let today = "SELECT count(*) FROM checkins \
+                 WHERE checkin_date > (now() - interval '10 minutes') AT TIME ZONE 'utc'";
+    assert!(place.number("checkin", today) > 50, "places that are open are found");
+}
+
+/// Some texts are too long for a page even when they are compressed.
+fn long_texts_are_stored_apart(place: &Place<'_>) {
+    let sizes = "SELECT count(*) FILTER (WHERE length(content) > 2000), \
+                        count(*) FILTER (WHERE length(content) > 8000), \
+                        count(*) FILTER (WHERE pg_column_size(content) > 2000), \
+                        count(*) FILTER (WHERE length(content) > 8000 AND pg_column_size(content) <= 2000), \
+                        pg_relation_size(reltoastrelid) / 1024 \
+                 FROM reviews, pg_class WHERE pg_class.oid = 'reviews'::regclass GROUP BY reltoastrelid";
+    let row = &place.query("evaluations", sizes)[0];
+    let numbers = [0, 1, 2, 3, 4].map(|at: usize| row[at].parse::<u64>().unwrap());
+    let [long, longer, apart, squeezed, toast] = numbers;
+    assert!(long > 300 && longer >= 3 && apart >= 20, "{row:?}");
+    assert_eq!(squeezed, 0, "{row:?}");
+    assert!(toast >= 2 * apart, "{row:?}");
+}
+
+/// Of what a run makes, a good part names users and places that were born in it, and accounts are closed:
+/// a quarter of the scenario, with as much going on in each lane.
+#[test]
+fn a_run_names_what_was_born_in_it_and_closes_accounts() {
+    let mut place = Place::new(&DOMAINS);
+    for set in [
+        "thresholds=[]",
+        "validity=off",
+        "lanes=4",
+        "start=2026-06-01T12:00:00Z",
+        "load.warmup=0s",
+        "load.streams.platform.profile=[ { hold: 760/s, for: 5s } ]",
+    ] {
+        place.set(set);
+    }
+    for domain in DOMAINS {
+        place.set(&format!("domains.{domain}.scale=0.00025"));
+    }
+    place.must(&["seed", "@yelp-small"]);
+    let known = |domain: &str, sql: &str| -> BTreeSet<String> {
+        place.query(domain, sql).into_iter().map(|row| row[0].clone()).collect()
+    };
+    let users = known("user", "SELECT id FROM users");
+    let places = known("business", "SELECT id FROM business");
+    let tables = [("checkin", "checkins"), ("evaluations", "reviews"), ("evaluations", "tips")];
+    let seeded = tables.map(|(domain, table)| known(domain, &format!("SELECT id FROM {table}")));
+    place.must(&["run", "@yelp-small", "--out", "run"]);
+    let summary = place.summary("run");
+    place.assert_counted(&summary);
+
+    for ((domain, table), seeded) in tables.into_iter().zip(seeded) {
+        let sql = format!("SELECT id, user_id, business_id FROM {table}");
+        let rows = place.query(domain, &sql);
+        let new: Vec<_> = rows.iter().filter(|row| !seeded.contains(&row[0])).collect();
+        assert!(new.len() > 100, "{table}: {}", new.len());
+        for (at, known) in [(1, &users), (2, &places)] {
+            let born = new.iter().filter(|row| !known.contains(&row[at])).count();
+            let share = 100 * born / new.len();
+            assert!((20..60).contains(&share), "{table}: {born} of {}", new.len());
+        }
+    }
+    let found = summary["tables"].as_array().unwrap().iter();
+    let table = found.clone().find(|table| table["table"] == "public.users").unwrap();
+    let count = |word: &str| table[word].as_u64().unwrap();
+    let lived = count("seeded") + count("inserted");
+    assert!(
+        100 * count("deleted") >= 5 * lived,
+        "{} of {lived} accounts are closed",
+        count("deleted")
+    );
 }
 
 /// Deletions and references across databases among them.

@@ -97,8 +97,17 @@ fn reference(
         None => parent_row(names, reference, decided.len()),
     };
     if matches!(parent, ParentRow::Decided(_)) {
-        let (pick, stays) = (reference.pick.clone(), reference.stays);
-        decided.push(Parent { table, column: number, pick, stays });
+        decided.push(Parent {
+            table,
+            column: number,
+            pick: reference.pick.clone(),
+            born: reference.born,
+            unlike: reference
+                .unlike
+                .and_then(|column| decided.iter().position(|it| it.column == column)),
+            stays: reference.stays,
+            spreads: Vec::new(),
+        });
     }
     Filler::Reference { table, column, parent }
 }
@@ -355,6 +364,16 @@ pub(super) fn touch(columns: &mut [Column], domain: &Domain, table: usize) {
             column.filler = Filler::Touched;
         }
     }
+}
+
+/// The columns whose time lies in the opening hours of a row that is named.
+pub(super) fn keeps_hours(columns: &[Column]) -> Vec<usize> {
+    let keeps = |column: &Column| match &column.filler {
+        Filler::Moment(meant) => meant.week.as_ref().is_some_and(|week| week.within.is_some()),
+        _ => false,
+    };
+    let columns = columns.iter().enumerate();
+    columns.filter(|(_, column)| keeps(column)).map(|(number, _)| number).collect()
 }
 
 /// Whether no column needs more of its row than the text of a column before it.

@@ -59,7 +59,7 @@ impl Lane {
         for (place, parent) in world.table(step.table).decided.iter().enumerate() {
             let row = decision.pick(step.parent_at(place));
             if row != NOBODY && world.has_children(parent) {
-                rows.families[place].born.add(world.index(parent.table, row), index);
+                rows.born[place].add(world.index(parent.table, row), index);
             }
         }
     }
@@ -71,7 +71,7 @@ impl Lane {
         self.tables[usize::from(table.0)].delete(index, is_undying);
         for relation in &world.table(table).relations {
             let child = &mut self.tables[usize::from(relation.child.0)];
-            child.families[relation.place].born.forget(index);
+            child.born[relation.place].forget(index);
         }
     }
 }

@@ -9,14 +9,11 @@ use crate::generate::World;
 use crate::generate::key::Draw;
 use crate::generate::lane::Decision;
 use crate::generate::lane::Lane;
-use crate::generate::lane::NOBODY;
 use crate::generate::lane::RowId;
 use crate::generate::lane::Turn;
 use crate::generate::pick::rank;
 use crate::generate::population::Population;
 use crate::generate::world::Choice;
-use crate::generate::world::Parent;
-use crate::generate::world::ParentChoice;
 use crate::generate::world::Step;
 use crate::generate::world::StepKind;
 use crate::schema::Otherwise;
@@ -26,12 +23,12 @@ use crate::schema::Pick;
 const VICTIMS_MAX: usize = 10_000;
 
 /// How often a row is drawn anew if the one drawn is in the way of the action's earlier steps.
-const TRIES_MAX: u32 = 16;
+pub(super) const TRIES_MAX: u32 = 16;
 
 /// No row was found for a step on this table.
-struct NoRow {
-    table: TableId,
-    otherwise: Otherwise,
+pub(super) struct NoRow {
+    pub(super) table: TableId,
+    pub(super) otherwise: Otherwise,
 }
 
 impl Lane {
@@ -49,10 +46,13 @@ impl Lane {
             decision.more = None;
             // A life that has ended is not made up for by a new row.
             if otherwise == Otherwise::Insert && given.is_none() {
+                let drawn = decision.action;
                 decision.action =
                     u16::try_from(world.fallbacks + usize::from(table.0)).unwrap_or(0);
                 if self.find_all(&world, None, (decision, draw)).is_ok() {
                     decision.turn = Turn::Fallback;
+                } else {
+                    decision.action = drawn;
                 }
             }
         }
@@ -144,63 +144,6 @@ impl Lane {
         decision.set_pick(step.at + 1, u64::from(row.is_some()));
     }
 
-    fn find_parents(
-        &self,
-        step: &Step,
-        choices: &[ParentChoice],
-        given: Option<RowId>,
-        (decision, draw): (&mut Decision, &mut Draw),
-    ) -> Result<(), NoRow> {
-        let ordinal = decision.pick(step.at);
-        let decided = &self.world.table(step.table).decided;
-        for (place, (parent, choice)) in decided.iter().zip(choices).enumerate() {
-            let row = match choice {
-                _ if self.world.refers_to_nobody(step.table, place, ordinal) => Some(NOBODY),
-                ParentChoice::Same(at) => Some(decision.pick(*at)),
-                ParentChoice::AsDeclared if given.is_some_and(|it| it.table == parent.table) => {
-                    given.map(|row| row.ordinal)
-                }
-                ParentChoice::AsDeclared => self.find_parent(parent, decision, draw),
-            };
-            let none = NoRow { table: step.table, otherwise: Otherwise::Skip };
-            decision.set_pick(step.parent_at(place), row.ok_or(none)?);
-        }
-        Ok(())
-    }
-
-    /// A living row of this lane; of a table from which nothing is deleted, also a seeded row of
-    /// any other lane, as often as if the rows of all lanes were drawn from.
-    fn find_parent(&self, parent: &Parent, decision: &Decision, draw: &mut Draw) -> Option<u64> {
-        let rows = &self.tables[usize::from(parent.table.0)];
-        let table = self.world.table(parent.table);
-        if !table.mortal && matches!(parent.pick, Pick::Zipf { .. } | Pick::Oldest(_)) {
-            return self.pick_by_age(parent, draw);
-        }
-        if !table.mortal {
-            let born = rows.alive.len() - rows.seeded;
-            let number = draw.below(table.seeded + born * u64::from(table.lanes));
-            let is_recent = matches!(parent.pick, Pick::Recent { .. });
-            if table.seeded > 0 && number < table.seeded && (!is_recent || rows.alive.is_empty()) {
-                return Some(number);
-            }
-        }
-        self.pick_staying(parent.table, &parent.pick, decision, draw)
-    }
-
-    /// By age among the seeded rows of all lanes, which are the oldest, and the younger ones of this
-    /// lane: so all lanes find the same rows hot. The others' young rows are stood for by its own.
-    fn pick_by_age(&self, parent: &Parent, draw: &mut Draw) -> Option<u64> {
-        let rows = &self.tables[usize::from(parent.table.0)];
-        let table = self.world.table(parent.table);
-        let (seeded, lanes) = (table.seeded, u64::from(table.lanes));
-        let count = seeded + (rows.alive.len() - rows.seeded) * lanes;
-        let number = (count > 0).then(|| rank(&parent.pick, count, draw))?;
-        let young = number.checked_sub(seeded);
-        Some(young.map_or(number, |young| {
-            self.world.ordinal(parent.table, self.index, rows.seeded + young / lanes)
-        }))
-    }
-
     /// A row of a shared table, of whichever lane. Drawn anew while it is one that an earlier step
     /// has; where there are hardly others, it may be the same.
     fn pick_shared(
@@ -222,7 +165,7 @@ impl Lane {
     }
 
     /// As `pick`, but none of those that an earlier step of the action deletes with their parents.
-    fn pick_staying(
+    pub(super) fn pick_staying(
         &self,
         table: TableId,
         pick: &Pick,
@@ -353,10 +296,9 @@ impl Lane {
     ) {
         for relation in &self.world.table(parent).relations {
             let child = &self.tables[usize::from(relation.child.0)];
-            let family = &child.families[relation.place];
-            let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
-            let born = family.born.children(index);
-            for row in seeded.chain(born) {
+            let family = self.world.family(relation.child, relation.place, self.index);
+            let seeded = family.iter().flat_map(|family| family.children(index));
+            for row in seeded.chain(child.born[relation.place].children(index)) {
                 let ordinal = self.world.ordinal(relation.child, self.index, row);
                 let victim = RowId { table: relation.child, ordinal };
                 let is_child = child.alive.contains(row)

@@ -33,9 +33,10 @@ impl Lane {
         doomed.iter().any(|row| {
             let index = world.index(row.table, row.ordinal);
             world.table(row.table).relations.iter().any(|relation| {
-                let family = &self.tables[usize::from(relation.child.0)].families[relation.place];
-                let seeded = family.deal.iter().flat_map(|deal| deal.children(index));
-                seeded.chain(family.born.children(index)).any(|child| {
+                let born = &self.tables[usize::from(relation.child.0)].born[relation.place];
+                let family = world.family(relation.child, relation.place, self.index);
+                let seeded = family.iter().flat_map(|family| family.children(index));
+                seeded.chain(born.children(index)).any(|child| {
                     let ordinal = world.ordinal(relation.child, self.index, child);
                     self.undying.contains(&RowId { table: relation.child, ordinal })
                         && !doomed.contains(&RowId { table: relation.child, ordinal })

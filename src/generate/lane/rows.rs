@@ -1,35 +1,34 @@
 //! A lane's rows of one table: who lives, in which state, whose child.
 
+use std::collections::BTreeSet;
+
 use crate::action::TableId;
 use crate::generate::World;
 use crate::generate::children::Born;
 use crate::generate::children::Deal;
+use crate::generate::children::Family;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
 use crate::generate::population::Population;
+use crate::generate::spread::Spread;
 use crate::generate::world::Parent;
+use crate::schema::Pick;
 
 /// A lane's share of a table.
 #[derive(Debug)]
 pub(super) struct LaneTable {
     /// How many rows were seeded here.
     pub(super) seeded: u64,
+    /// How many of those live.
+    pub(super) seeded_alive: u64,
     /// Which rows live.
     pub(super) alive: Population,
     /// Which rows are in each state; empty if they have none.
     pub(super) states: Vec<Population>,
     /// Whether they walk from state to state, until they are in none.
     pub(super) walks: bool,
-    /// How the seeded rows were dealt to parents, and who was born to whom, for each reference
-    /// that a lane decides.
-    pub(super) families: Vec<Family>,
-}
-
-/// One reference of a table, from the side of the parents in this lane.
-#[derive(Debug)]
-pub(super) struct Family {
-    pub(super) deal: Option<Deal>,
-    pub(super) born: Born,
+    /// Who was born to whom, for each reference that a lane decides.
+    pub(super) born: Vec<Born>,
 }
 
 impl LaneTable {
@@ -42,12 +41,11 @@ impl LaneTable {
         });
         Self {
             seeded,
+            seeded_alive: seeded,
             alive: Population::with_range(seeded, 0..seeded),
             states: states.collect(),
             walks: world.walk(id).is_some(),
-            families: (0..table.decided.len())
-                .map(|place| Family { deal: world.deal(id, place, lane), born: Born::default() })
-                .collect(),
+            born: table.decided.iter().map(|_| Born::default()).collect(),
         }
     }
 
@@ -92,18 +90,21 @@ impl LaneTable {
 
     /// A row dies. What is `undying` stays listed with its parents, dead or not.
     pub(super) fn delete(&mut self, index: u64, is_undying: impl Fn(u64) -> bool) {
+        if index < self.seeded && self.alive.contains(index) {
+            self.seeded_alive -= 1;
+        }
         self.alive.set(index, false);
         self.states.iter_mut().for_each(|rows| rows.set(index, false));
         if index >= self.seeded {
             let is_kept = |child| self.alive.contains(child) || is_undying(child);
-            self.families.iter_mut().for_each(|family| family.born.died(is_kept));
+            self.born.iter_mut().for_each(|born| born.died(is_kept));
         }
     }
 }
 
 impl World {
     /// Whether the rows that a reference names take those that refer to them along when they go.
-    pub(super) fn has_children(&self, parent: &Parent) -> bool {
+    pub(in crate::generate) fn has_children(&self, parent: &Parent) -> bool {
         self.table(parent.table).mortal && !parent.stays
     }
 
@@ -115,14 +116,56 @@ impl World {
         child: TableId,
         place: usize,
         lane: u32,
-    ) -> Option<Deal> {
+    ) -> Option<Deal<'_>> {
         let parent = &self.table(child).decided[place];
         if !self.has_children(parent) {
             return None;
         }
-        let parents = self.seeded_in_lane(parent.table, lane);
+        let parents = self.dealt_parents(parent, lane);
         let column = u16::try_from(parent.column).unwrap_or(u16::MAX);
         let key = key(self.seed, child.0, Purpose::Deal(column), u64::from(lane));
-        Some(Deal::new(key, self.seeded_in_lane(child, lane), parents))
+        let children = self.seeded_in_lane(child, lane);
+        let spread = parent.spreads.iter().find(|spread| spread.is_of(children, parents));
+        Some(Deal::new(key, children, parents, spread))
+    }
+
+    /// The same, with the deal of the reference whose row is left out.
+    pub(in crate::generate) fn family(
+        &self,
+        child: TableId,
+        place: usize,
+        lane: u32,
+    ) -> Option<Family<'_>> {
+        let unlike = self.table(child).decided[place].unlike;
+        let deal = self.deal(child, place, lane)?;
+        Some(Family { deal, other: unlike.and_then(|other| self.deal(child, other, lane)) })
+    }
+
+    /// To how many parents a lane's rows are dealt: who must not name one of them has one fewer.
+    fn dealt_parents(&self, parent: &Parent, lane: u32) -> u64 {
+        let parents = self.seeded_in_lane(parent.table, lane);
+        parents.saturating_sub(u64::from(parent.unlike.is_some()))
+    }
+
+    /// Works out how seeded rows are dealt to parents of which some have more than others. Lanes differ
+    /// by one row at most, so that there are few ways.
+    pub(in crate::generate) fn spread(&mut self) {
+        for number in 0..self.tables.len() {
+            let child = TableId::of(number);
+            let lanes = self.tables[number].lanes * self.tables[number].stride;
+            for place in 0..self.tables[number].decided.len() {
+                let parent = &self.tables[number].decided[place];
+                let Pick::Zipf { exponent } = parent.pick else { continue };
+                if !self.has_children(parent) {
+                    continue;
+                }
+                let counts =
+                    |lane| (self.seeded_in_lane(child, lane), self.dealt_parents(parent, lane));
+                let counts: BTreeSet<_> = (0..lanes).map(counts).collect();
+                let spread = |(children, parents)| Spread::new(children, parents, exponent);
+                let spreads = counts.into_iter().map(spread).collect();
+                self.tables[number].decided[place].spreads = spreads;
+            }
+        }
     }
 }

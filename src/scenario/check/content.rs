@@ -56,14 +56,16 @@ impl Checker<'_> {
                 let seeded = self.tables.seeded(parent);
                 let lanes = u64::from(self.tables.lanes(parent));
                 let is_dealt = self.tables.is_mortal(parent) && !reference.stays;
-                if has_seeds && seeded > 0 && seeded < lanes && is_dealt {
+                // Who names another row than a first one needs two.
+                let needed = lanes * if reference.unlike.is_some() { 2 } else { 1 };
+                if has_seeds && seeded > 0 && seeded < needed && is_dealt {
                     let (child, name) = (&table.name, &reference.table);
                     let message = format!(
                         "{seeded} rows of `{name}` for {lanes} lanes: in some lanes the seeded \
                          rows of `{child}` would have nobody to refer to"
                     );
                     let fewer = self.tables.lanes_word(parent);
-                    let help = format!("seed {lanes} or more, or write fewer {fewer}");
+                    let help = format!("seed {needed} or more, or write fewer {fewer}");
                     problems.add(Problem::new(message).at(self.place(parent)).help(help));
                 }
                 if seeded > 0 {

@@ -251,6 +251,10 @@ impl Filler<'_> {
         });
         let stays = file.on_parent_delete.as_ref().map(|word| word.value);
         let stays = stays == Some(OnParentDeleteFile::Stay);
+        let born = file.born.as_ref().map_or(0.0, |born| born.value);
+        if let Some(born) = file.born.as_ref().filter(|born| !(0.0..=1.0).contains(&born.value)) {
+            problems.add(Problem::new("a share is between 0 and 1").at(born.place));
+        }
         let parts = path(&name.value);
         let (schema, table, column) = match parts.as_slice() {
             [table, column] => (self.schema, table, column),
@@ -262,24 +266,19 @@ impl Filler<'_> {
                 return None;
             }
         };
-        let of = match &file.of {
-            Some(of) => {
-                if let Some(pick) = &file.pick {
-                    let problem = Problem::new("with `of` there is nothing to pick").at(pick.place);
-                    problems.add(problem.help("it is the row that the other row refers to"));
-                }
-                Some(self.column(of, problems)?)
-            }
-            None => None,
-        };
+        let of = file.of.as_ref().map(|of| self.column(of, problems));
+        let unlike = file.unlike.as_ref().map(|unlike| self.column(unlike, problems));
+        shape::refuse_picks(file, problems);
         Some(Fill::Reference(Reference {
             schema: schema.to_owned(),
             table: table.clone(),
             column: column.clone(),
             pick: pick?,
+            born,
             enforced: schema == self.schema && !stays,
             stays,
-            of,
+            of: of.map_or(Some(None), |of| of.map(Some))?,
+            unlike: unlike.map_or(Some(None), |unlike| unlike.map(Some))?,
         }))
     }
 

@@ -27,7 +27,7 @@ pub(super) fn load(schema: &mut Schema, beside: Beside<'_>, problems: &mut Probl
         .iter()
         .map(|table| table.columns.iter().map(|column| column.kind).collect())
         .collect();
-    let mut wanted: Vec<(ColumnType, &mut Lines)> = Vec::new();
+    let mut wanted: Vec<Wanted<'_>> = Vec::new();
     for column in schema.tables.iter_mut().flat_map(|table| &mut table.columns) {
         collect(column.kind, &mut column.fill, &mut wanted);
     }
@@ -41,10 +41,10 @@ pub(super) fn load(schema: &mut Schema, beside: Beside<'_>, problems: &mut Probl
             }
         }
     }
-    for (kind, lines) in wanted {
+    for (meant, lines) in wanted {
         match beside(&lines.file) {
             Ok((shown, text)) => {
-                read(kind, lines, (&shown, &text), problems);
+                read(meant, lines, (&shown, &text), problems);
                 texts.push((lines.file.clone(), text));
             }
             Err(reason) => problems.add(unreadable(&lines.file, &reason, lines.place)),
@@ -68,23 +68,32 @@ pub(super) fn unreadable(file: &str, reason: &str, place: Place) -> Problem {
     problem.help("write its path from the schema's folder")
 }
 
-fn read(kind: ColumnType, list: &mut Lines, (shown, text): (&str, &str), problems: &mut Problems) {
+fn read(
+    meant: (ColumnType, bool),
+    list: &mut Lines,
+    (shown, text): (&str, &str),
+    problems: &mut Problems,
+) {
     let before = problems.len();
     let file = problems.add_file(shown, text);
-    list.entries = lines::parse(text, file, kind, problems);
+    list.entries = lines::parse(text, file, meant, problems);
     if list.entries.is_empty() && problems.len() == before {
         let message = format!("`{}` has no lines", list.file);
         problems.add(Problem::new(message).at(list.place));
     }
 }
 
+/// A list, the type of the column that it is for, and whether its lines are phrases.
+type Wanted<'a> = ((ColumnType, bool), &'a mut Lines);
+
 /// The lists of a fill and of the fills within it.
-fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<(ColumnType, &'a mut Lines)>) {
+fn collect<'a>(kind: ColumnType, fill: &'a mut Fill, found: &mut Vec<Wanted<'a>>) {
     let mut rest = vec![(kind, fill)];
     while let Some((kind, fill)) = rest.pop() {
         match fill {
-            Fill::Drawn(Drawn::Lines(lines) | Drawn::Sentences { from: Some(lines), .. }) => {
-                found.push((kind, lines));
+            Fill::Drawn(Drawn::Lines(lines)) => found.push(((kind, false), lines)),
+            Fill::Drawn(Drawn::Sentences { from: Some(lines), .. }) => {
+                found.push(((kind, true), lines));
             }
             outer => rest.extend(outer.inner_mut(kind)),
         }

@@ -1,6 +1,7 @@
 //! What holds between tables, within one schema and across the schemas of a run.
 
 mod through;
+mod unlike;
 
 use std::collections::BTreeSet;
 
@@ -93,7 +94,8 @@ impl<'a> World<'a> {
         if checked.is_broken(parent) {
             return Ok(());
         }
-        if let Some(problem) = self.of(at, reference) {
+        let faults = [self.of(at, reference), self.unlike(at, column, reference)];
+        if let Some(problem) = faults.into_iter().flatten().next() {
             return Err(problem);
         }
         let meant = &checked.schema.tables[parent];

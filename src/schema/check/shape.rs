@@ -40,10 +40,26 @@ pub(super) fn fill_shape(
     }
     stray(fill.then.as_ref(), "then", "listed", shape, problems);
     stray(fill.pick.as_ref(), "pick", "reference", shape, problems);
+    stray(fill.born.as_ref(), "born", "reference", shape, problems);
+    stray(fill.unlike.as_ref(), "unlike", "reference", shape, problems);
     stray(fill.of.as_ref(), "of", "reference", shape, problems);
     let word = fill.on_parent_delete.as_ref();
     stray(word, "on_parent_delete", "reference", shape, problems);
     Some(shape)
+}
+
+/// A row that another row refers to is not picked.
+pub(super) fn refuse_picks(file: &FillFile, problems: &mut Problems) {
+    let FillFile { pick, born, unlike, .. } = file;
+    let places = [
+        pick.as_ref().map(|pick| pick.place),
+        born.as_ref().map(|born| born.place),
+        unlike.as_ref().map(|unlike| unlike.place),
+    ];
+    if let (Some(_), Some(place)) = (&file.of, places.into_iter().flatten().next()) {
+        let problem = Problem::new("with `of` there is nothing to pick").at(place);
+        problems.add(problem.help("it is the row that the other row refers to"));
+    }
 }
 
 /// Refuses a key that means something only beside another.

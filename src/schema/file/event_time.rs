@@ -15,10 +15,11 @@ pub(crate) struct EventTimeFile {
     /// Over how long before the start the times of seeded rows are spread; 30d unless set.
     pub(crate) past: Option<Spanned<String>>,
     /// A time of a row that is referred to, in whatever domain: no time lies before it, and those of
-    /// seeded rows are spread evenly between it and the start.
+    /// seeded rows are spread between it and the start, evenly or as the domain's `history` says.
     pub(crate) since: Option<LookupFile>,
-    /// Which hours of a week are likely: the time is moved back to such an hour of the last seven
-    /// days, or on to one of the next seven where that would be before `since`.
+    /// Which hours of a week are likely: the time of a seeded row is moved back to such an hour of the
+    /// seven days before it, or on to one of the next seven where that would be before `since`. What a
+    /// run makes carries the time at which its action was due.
     pub(crate) week: Option<WeekFile>,
     /// Only this part of it, as a whole number: `year`.
     pub(crate) part: Option<Spanned<TimePartFile>>,
@@ -41,6 +42,8 @@ pub(crate) struct WeekFile {
     /// The weights of the seven days, from Monday on; all alike unless set.
     pub(crate) days: Option<Spanned<Vec<Spanned<f64>>>>,
     /// Only while a row that is referred to is open: its column holds JSON such as
-    /// `{"Monday": "9:0-17:30"}`. Where that is NULL, or says nothing, it is open always.
+    /// `{"Monday": "9:0-17:30"}`. Where that is NULL, or says nothing, it is open always. In a run, a row
+    /// that is closed when the action is due is passed over for another; if all that are tried are, the
+    /// time lies in the last minute in which one was open, or there is no such action (`skipped`).
     pub(crate) within: Option<LookupFile>,
 }

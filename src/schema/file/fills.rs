@@ -88,7 +88,8 @@ pub(crate) struct TextFile {
     /// How many characters: `200`, `[100, 500]`, or a distribution.
     pub(crate) characters: Option<Spanned<SeveralOr<SizeFile>>>,
     /// Beside `words`: the file, from the schema's folder, whose lines are the sentences. The text ends
-    /// with one of them, so it has some words more or less. Latin unless set.
+    /// with one of them, so it has some words more or less. What stands in braces differs each time:
+    /// `{soup|stew}`, `{2..40}`, `{name}`. Latin unless set.
     pub(crate) from: Option<Spanned<String>>,
 }
 

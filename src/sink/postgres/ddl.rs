@@ -193,9 +193,11 @@ mod tests {
                 table: (*parent).to_owned(),
                 column: "id".to_owned(),
                 pick: Pick::Uniform,
+                born: 0.0,
                 enforced: true,
                 stays: false,
                 of: None,
+                unlike: None,
             };
             column(parent, Fill::Reference(reference))
         }));

@@ -206,10 +206,12 @@ pub(crate) fn one() -> Fill {
 fn to(schema: &str, table: &str, column: &str) -> Fill {
     Fill::Reference(Reference {
         of: None,
+        unlike: None,
         schema: schema.to_owned(),
         table: table.to_owned(),
         column: column.to_owned(),
         pick: Pick::Uniform,
+        born: 0.0,
         enforced: true,
         stays: false,
     })
