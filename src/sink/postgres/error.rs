@@ -144,8 +144,9 @@ impl ConnectError {
         match code.as_str() {
             "53300" => ConnectError::TooMany { server, reason },
             "3D000" => ConnectError::NoDatabase { server, reason },
-            // Shut down, crashed, starting; other short resources; a broken connection behind a pooler.
-            "57P01" | "57P02" | "57P03" => ConnectError::Away { server, reason },
+            // Shut down, crashed, starting, or a database that takes no connections for now
+            // (`ALLOW_CONNECTIONS false`); other short resources; a broken connection behind a pooler.
+            "57P01" | "57P02" | "57P03" | "55000" => ConnectError::Away { server, reason },
             _ if code.starts_with("53") || code.starts_with("58") => {
                 ConnectError::Away { server, reason }
             }
