@@ -202,11 +202,11 @@ impl Connection {
                 self.take_back(number, route, lossy_for).await?;
             }
             self.take_back_batches(route, lossy_for).await?;
-        }
-        // Also what a crash took back on another way goes before what this one has not seen.
-        for number in 0..self.lanes.len() {
-            if !self.lanes[number].again.is_empty() {
-                self.send_again_first(number);
+            // Also what it took back on another way goes before what this one has not seen.
+            for number in 0..self.lanes.len() {
+                if !self.lanes[number].again.is_empty() {
+                    self.send_again_first(number);
+                }
             }
         }
         Ok(())
