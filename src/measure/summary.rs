@@ -251,9 +251,7 @@ impl Summary {
         let faults: Vec<_> = faults.collect();
         let thresholds = whole.judge(thresholds, &facts.watched);
         let mut verdict = facts.end.verdict();
-        // A shard may have drawn little of what seldom happens: all of them together are judged.
-        let judged = if facts.shard.is_none() { &streams[..] } else { &[] };
-        let mut failed_because: Vec<_> = judged.iter().filter_map(came_to_nothing).collect();
+        let mut failed_because = came_to_nothing(&streams, facts.shard);
         let wrong = facts.shared.iter().filter_map(SharedSum::mismatch);
         let wrong: Vec<_> = wrong.chain(faults).collect();
         let is_failed = thresholds.iter().any(Judgement::is_failure) || !wrong.is_empty();
@@ -304,7 +302,14 @@ fn degraded(gates: &[Gate], events: &[EventCounts]) -> Vec<String> {
     degraded.chain(events.iter().filter_map(EventCounts::slowed)).collect()
 }
 
-fn came_to_nothing(stream: &StreamSummary) -> Option<String> {
+/// The streams of which nothing was acknowledged. A shard may have drawn little of what seldom happens: all of
+/// them together are judged.
+fn came_to_nothing(streams: &[StreamSummary], shard: Option<Shard>) -> Vec<String> {
+    let judged = if shard.is_none() { streams } else { &[] };
+    judged.iter().filter_map(nothing_of).collect()
+}
+
+fn nothing_of(stream: &StreamSummary) -> Option<String> {
     let StreamSummary { name, scheduled, sent, skipped, acknowledged, .. } = stream;
     (*scheduled > 0 && *acknowledged == 0).then(|| {
         format!(
