@@ -161,8 +161,13 @@ impl OnGuard {
         Arc::clone(&self.guard)
     }
 
-    /// All that was seen.
+    /// All that was seen, and what a last look shows: a slot may be lost after the one before it.
     pub fn slots(&self) -> Slots {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime {
+            let servers = 0..self.guard.guarding.servers.len();
+            runtime.block_on(join_all(servers.map(|server| look_once(&self.guard, server))));
+        }
         self.guard.slots()
     }
 }
@@ -203,6 +208,18 @@ async fn watch(guard: &Guard, number: usize) {
             Ok(Err(_)) => {}
             Err(_) => client = None,
         }
+    }
+}
+
+/// A server that is away has been told of.
+async fn look_once(guard: &Guard, number: usize) {
+    let server = &guard.guarding.servers[number];
+    let look = async {
+        let client = control(&server.address, &server.application).await.ok()?;
+        slots::look(&client).await.ok()
+    };
+    if let Ok(Some(found)) = timeout(STEP, look).await {
+        guard.take(number, &found);
     }
 }
 
