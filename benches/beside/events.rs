@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::measure::Reading;
 use super::process;
 
 /// Bytes of an event that is ready.
@@ -42,4 +44,16 @@ impl Run<'_> {
         command.args(["run", "--workers", "2", "--out"]).arg(&out).arg(path);
         process::run_loadgen(&mut command, &out)
     }
+}
+
+/// The peer is a process of its own, so that its processor time is told apart: this program, told by a
+/// variable of its environment where to send. It prints how many were taken, and in how many nanoseconds.
+#[expect(clippy::cast_precision_loss, reason = "some millions")]
+pub(crate) fn peer(variable: &str, place: &str) -> Reading {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let (said, cpu) = process::run(command.env(variable, place));
+    let (count, nanoseconds) = said.trim().split_once(' ').unwrap();
+    let (count, nanoseconds): (u64, u64) = (count.parse().unwrap(), nanoseconds.parse().unwrap());
+    let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
+    Reading { rate: count as f64 / seconds, cpu_us: cpu * 1e6 / count as f64 }
 }

@@ -20,10 +20,10 @@ use tokio::task::JoinSet;
 
 use super::events::Run;
 use super::events::SIZE;
+use super::events::peer;
 use super::measure::Point;
 use super::measure::Reading;
 use super::measure::compare;
-use super::process;
 
 /// Makes this program the peer: the endpoint to send to.
 pub(crate) const PEER: &str = "BENCH_FIREHOSE_PEER";
@@ -42,7 +42,7 @@ pub(crate) fn all(rounds: usize) {
         ("the SDK", "events"),
         rounds,
         points.map(|(action, name)| (action, Point::new(name.to_owned()))).into(),
-        |_| peer(&stub.url),
+        |_| peer(PEER, &stub.url),
         |action| loadgen(&stub.url, action, "{ unlimited: 3s }"),
     );
     let reading = loadgen(&stub.url, "made", "{ hold: 5k/s, for: 20s }");
@@ -88,17 +88,6 @@ fn loadgen(url: &str, action: &str, profile: &str) -> Reading {
     let stream = &summary["streams"][0];
     let count = stream["acknowledged"].as_f64().unwrap();
     Reading { rate: stream["achieved_rate"].as_f64().unwrap(), cpu_us: cpu * 1e6 / count }
-}
-
-/// The peer is a process of its own, so that its processor time is told apart.
-#[expect(clippy::cast_precision_loss, reason = "some millions")]
-fn peer(url: &str) -> Reading {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    let (said, cpu) = process::run(command.env(PEER, url));
-    let (count, nanoseconds) = said.trim().split_once(' ').unwrap();
-    let (count, nanoseconds): (u64, u64) = (count.parse().unwrap(), nanoseconds.parse().unwrap());
-    let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
-    Reading { rate: count as f64 / seconds, cpu_us: cpu * 1e6 / count as f64 }
 }
 
 /// What the peer's process does: it prints how many records were taken, and in how many nanoseconds.

@@ -1,7 +1,6 @@
 //! Events into Kafka, beside a loop around librdkafka's own producer that sends ready messages with the same
 //! settings. The broker is librdkafka's, in this process; another one if `BENCH_KAFKA` names it.
 
-use std::process::Command;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,10 +19,10 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::events::Run;
 use super::events::SIZE;
+use super::events::peer;
 use super::measure::Point;
 use super::measure::Reading;
 use super::measure::compare;
-use super::process;
 
 /// Makes this program the peer: the brokers to send to.
 pub(crate) const PEER: &str = "BENCH_KAFKA_PEER";
@@ -51,7 +50,7 @@ pub(crate) fn all(rounds: usize) {
         ("librdkafka", "messages"),
         rounds,
         points.map(|(action, name)| (action, Point::new(name.to_owned()))).into(),
-        |_| peer(&brokers),
+        |_| peer(PEER, &brokers),
         |action| loadgen(&brokers, action),
     );
 }
@@ -68,17 +67,6 @@ fn loadgen(brokers: &str, action: &str) -> Reading {
     let count = stream["acknowledged"].as_f64().unwrap();
     eprintln!("{} bytes an event", summary["events"][0]["bytes"].as_f64().unwrap() / count);
     Reading { rate: stream["achieved_rate"].as_f64().unwrap(), cpu_us: cpu * 1e6 / count }
-}
-
-/// The peer is a process of its own, so that its processor time is told apart.
-#[expect(clippy::cast_precision_loss, reason = "some millions")]
-fn peer(brokers: &str) -> Reading {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    let (said, cpu) = process::run(command.env(PEER, brokers));
-    let (count, nanoseconds) = said.trim().split_once(' ').unwrap();
-    let (count, nanoseconds): (u64, u64) = (count.parse().unwrap(), nanoseconds.parse().unwrap());
-    let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
-    Reading { rate: count as f64 / seconds, cpu_us: cpu * 1e6 / count as f64 }
 }
 
 /// Counts what was acknowledged.
