@@ -165,6 +165,6 @@ impl Publisher for KafkaPublisher {
 
     fn traffic(&self) -> Vec<Traffic> {
         let calls = self.producer.context().calls();
-        vec![Traffic { destination: String::new(), calls, throttled: 0, repeated: 0 }]
+        vec![Traffic { calls, ..Traffic::default() }]
     }
 }
