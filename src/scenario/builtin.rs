@@ -2,7 +2,9 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("cdc-ci", include_str!("../../scenarios/cdc-ci.yaml")),
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
+    ("cdc-spikes", include_str!("../../scenarios/cdc-spikes.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),
