@@ -87,7 +87,9 @@ mod tests {
             (0..10_000_u32).map(|row| (identity(TableId(3), &row.to_le_bytes()), row)).collect();
         let of = |rows: &[(Identity, u32)]| {
             let mut digest = Digest::default();
-            rows.iter().for_each(|(identity, row)| digest.add(*identity, &row.to_be_bytes()));
+            for (identity, row) in rows {
+                digest.add(*identity, &row.to_be_bytes());
+            }
             digest
         };
         let whole = of(&rows);

@@ -172,19 +172,16 @@ impl<'a> Judge<'a> {
                     return;
                 }
                 let held = rows.held.get_mut(&identity).filter(|held| held.count > 0);
-                let (class, must) = match held {
-                    Some(held) => {
-                        held.count -= 1;
-                        if agree(&held.row, row) {
-                            return;
-                        }
-                        verdict.wrong += 1;
-                        ("wrong", Some(held.row.clone()))
+                let (class, must) = if let Some(held) = held {
+                    held.count -= 1;
+                    if agree(&held.row, row) {
+                        return;
                     }
-                    None => {
-                        verdict.phantom += 1;
-                        ("phantom", None)
-                    }
+                    verdict.wrong += 1;
+                    ("wrong", Some(held.row.clone()))
+                } else {
+                    verdict.phantom += 1;
+                    ("phantom", None)
                 };
                 let seen = Some(row.into());
                 faults.push(Fault { class, table, key, expected: must, seen });

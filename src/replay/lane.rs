@@ -21,7 +21,6 @@ use crate::replay::evaluate::advance;
 use crate::replay::past::Note;
 use crate::replay::past::Past;
 use crate::replay::rows::Rows;
-use crate::replay::rows::State;
 use crate::replay::shared::Additions;
 use crate::sink::postgres::encode::encode;
 
@@ -67,7 +66,7 @@ impl<'a> Walker<'a> {
             if self.is_judged(table) && !self.world.catalog.table(table).shared {
                 for number in self.world.seeded_of(table, index) {
                     self.seeded(table, number, |identity, row| {
-                        rows.seed(table, identity, row.into())
+                        rows.seed(table, identity, row.into());
                     });
                 }
             }
@@ -197,7 +196,9 @@ impl<'a> Walker<'a> {
                     return self.additions.add((table, identity), set, assigned, is_certain);
                 }
                 let assigned = (set.as_slice(), assigned, action);
-                rows.change((table, identity), is_certain, |old| updated(info, old?, assigned));
+                rows.change((table, identity), is_certain, |old| {
+                    old.map(|old| updated(info, old, assigned))
+                });
             }
             StatementKind::Upsert { set, .. } => {
                 let (new, assigned) = values.split_at(info.columns.len().min(values.len()));
@@ -205,7 +206,7 @@ impl<'a> Walker<'a> {
                 let identity = identity(table, &key_of(info, &row));
                 let assigned = (set.as_slice(), assigned, action);
                 rows.change((table, identity), is_certain, |old| match old {
-                    Some(old) => updated(info, old, assigned),
+                    Some(old) => Some(updated(info, old, assigned)),
                     None => Some(row.clone().into()),
                 });
             }
@@ -253,7 +254,7 @@ fn updated(
     info: &TableInfo,
     old: &[u8],
     (set, values, action): (&[Assignment], &[Value], &Action),
-) -> State {
+) -> Box<[u8]> {
     let mut row = Vec::with_capacity(old.len() + 16);
     for (column, (piece, cell)) in cells::pieces(old).enumerate() {
         let mut values = values.iter().copied();
@@ -269,5 +270,5 @@ fn updated(
             }
         }
     }
-    Some(row.into())
+    row.into()
 }

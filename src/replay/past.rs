@@ -104,21 +104,18 @@ impl Past {
     /// How far each lane got: by the account, or by what a killed run has noted, or by its trace.
     fn find_ends(&mut self, folder: &Path, world: &World) -> Result<(), ReplayError> {
         let unreadable = |why: String| ReplayError::Unreadable(folder.display().to_string(), why);
-        let accounts = match fs::read_to_string(folder.join(ACCOUNT)) {
-            Ok(text) => {
-                let accounted: Accounted = serde_json::from_str(&text)
-                    .map_err(|error| unreadable(format!("`{ACCOUNT}`: {error}")))?;
-                accounted.lanes
-            }
-            Err(_) => {
-                self.was_killed = true;
-                match Journal::read(folder) {
-                    Ok(marks) => marks.into_iter().map(|mark| mark.account).collect(),
-                    Err(JournalError::Locked) => {
-                        return Err(ReplayError::GoesOn(folder.display().to_string()));
-                    }
-                    Err(_) => Vec::new(),
+        let accounts = if let Ok(text) = fs::read_to_string(folder.join(ACCOUNT)) {
+            let accounted: Accounted = serde_json::from_str(&text)
+                .map_err(|error| unreadable(format!("`{ACCOUNT}`: {error}")))?;
+            accounted.lanes
+        } else {
+            self.was_killed = true;
+            match Journal::read(folder) {
+                Ok(marks) => marks.into_iter().map(|mark| mark.account).collect(),
+                Err(JournalError::Locked) => {
+                    return Err(ReplayError::GoesOn(folder.display().to_string()));
                 }
+                Err(_) => Vec::new(),
             }
         };
         for account in &accounts {

@@ -121,8 +121,8 @@ impl Rows {
 mod tests {
     use super::*;
 
-    fn state(text: &str) -> State {
-        Some(text.as_bytes().into())
+    fn cells(text: &str) -> Box<[u8]> {
+        text.as_bytes().into()
     }
 
     fn states(rows: &mut Rows) -> Vec<Vec<State>> {
@@ -139,20 +139,20 @@ mod tests {
             }
         };
         let mut rows = Rows::default();
-        rows.change(place, true, |_| state("a"));
+        rows.change(place, true, |_| Some(cells("a")));
         rows.change(place, true, append("b"));
         rows.change(place, false, append("c"));
         rows.change(place, true, append("d"));
-        assert_eq!(states(&mut rows), [[state("abd"), state("abcd")]]);
-        rows.change(place, false, |_| state("a"));
+        assert_eq!(states(&mut rows), [[Some(cells("abd")), Some(cells("abcd"))]]);
+        rows.change(place, false, |_| Some(cells("a")));
         rows.change(place, false, |_| None);
-        assert_eq!(states(&mut rows), [[None, state("a")]]);
-        rows.change(place, true, |_| state("a"));
+        assert_eq!(states(&mut rows), [[None, Some(cells("a"))]]);
+        rows.change(place, true, |_| Some(cells("a")));
         rows.change(place, true, |_| None);
         assert!(states(&mut rows).is_empty());
         rows.change(place, true, append("x"));
         assert!(states(&mut rows).is_empty(), "what is not there is not changed");
-        rows.change(place, true, |_| state("a"));
+        rows.change(place, true, |_| Some(cells("a")));
         for _ in 0..=STATES_MAX {
             rows.change(place, false, append("x"));
         }

@@ -257,7 +257,9 @@ fn tell(run: &str, past: &Past, standing: &Standing, format: As) -> u8 {
             exact(standing.untold)
         ));
     }
-    doubts.iter().for_each(|doubt| output.say(&format!("  {doubt}\n")));
+    for doubt in &doubts {
+        output.say(&format!("  {doubt}\n"));
+    }
     output.end(code)
 }
 
