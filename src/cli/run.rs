@@ -256,11 +256,11 @@ fn load(
         guard: prepared.guard.guard(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
-    let traffic = publishers.end();
+    let (traffic, half) = publishers.end(prepared, feed);
     let (findings, unkept) = findings(observing, feed, stop);
     ledger::end(trace, feed);
     let mut unwritten = keeper.finish();
-    unwritten.extend(unkept);
+    unwritten.extend(half.into_iter().chain(unkept));
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {

@@ -48,8 +48,10 @@ const SECRETS: &str = "secrets";
 pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
 pub(super) const LAG: &str = "lag.csv";
-const FILES: [&str; 10] =
-    [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LAG, LANES, EXCEPTIONS];
+pub(super) const FAULTS: &str = "faults.jsonl";
+const FILES: [&str; 11] = [
+    MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LAG, LANES, EXCEPTIONS, FAULTS,
+];
 
 /// The folder with what a stand-in for Firehose delivered; further ones have a number behind it.
 const OBJECTS: &str = "firehose";

@@ -100,6 +100,7 @@ pub(crate) fn domain(name: &str) -> Domain {
         },
         rows: vec![0; 3],
         history: None,
+        faults: None,
     }
 }
 
