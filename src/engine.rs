@@ -136,6 +136,8 @@ struct Shared {
     is_event: Vec<bool>,
     /// By series: whether it is of a stream that sends events, beside whatever else.
     has_events: Vec<bool>,
+    /// By group: the ways of its events.
+    event_ways: Vec<Vec<usize>>,
 }
 
 /// What came of a load.
@@ -170,6 +172,7 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         census: Census::new(job.scenario.load.streams.len()),
         is_event: job.of_events(|(_, is_all), is_open| is_all && is_open),
         has_events: job.of_events(|(is_any, _), _| is_any),
+        event_ways: (0..job.world.groups.len()).map(|group| job.world.event_ways(group)).collect(),
         oldest: Oldest::new(connections, job.scenario.load.streams.len()),
         away: AtomicUsize::new(0),
         left: job.scenario.load.streams.iter().map(|_| AtomicU64::new(0)).collect(),

@@ -129,6 +129,13 @@ impl World {
         (some.any(|part| part.is_events), all.all(|part| part.is_events || !self.is_any_sent(part)))
     }
 
+    /// The ways that events of a group go, in their order.
+    pub fn event_ways(&self, group: usize) -> Vec<usize> {
+        let events = self.parts_of(group).filter(|part| part.is_events);
+        let ways: BTreeSet<usize> = events.map(|part| part.way).collect();
+        ways.into_iter().collect()
+    }
+
     pub(super) fn parts_of(&self, group: usize) -> impl Iterator<Item = &Part> {
         let actions = self.groups[group].iter().flat_map(|stream| self.actions_of(*stream));
         actions.flat_map(|action| &action.parts)

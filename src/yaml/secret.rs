@@ -62,5 +62,10 @@ fn visit(node: &Node, is_named: bool, show: &mut dyn FnMut(Place, &str, bool)) {
 fn names_password(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let words = ["password", "passwd", "passphrase", "pwd"];
-    words.iter().any(|word| key.contains(word)) || nearest(&key, ["password"]).is_some()
+    // Properties of librdkafka have points in their names; columns, which may be called so, have none.
+    let is_property = key.contains('.')
+        && (["secret", "token"].iter().any(|word| key.contains(word)) || key.contains(".pem"));
+    is_property
+        || words.iter().any(|word| key.contains(word))
+        || nearest(&key, ["password"]).is_some()
 }

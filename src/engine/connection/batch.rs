@@ -154,8 +154,10 @@ impl Connection {
         }
         batch.tries += 1;
         let sink = batch.sink;
+        // Bytes cannot be told apart by row: they count where the first of them does.
+        let due = batch.rows.first().map_or(batch.sent, Row::due);
         let ticket = self.batches.depart(batch);
-        stream.counters.bytes += self.routes[sink].sink.submit(ticket, &self.action).bytes;
+        stream.at(due).counters.bytes += self.routes[sink].sink.submit(ticket, &self.action).bytes;
     }
 
     /// Settles the outcome of a batch. Returns how many rows settled, and how many were refused for

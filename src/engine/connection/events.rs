@@ -6,8 +6,6 @@ use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Row;
 use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
-use crate::engine::connection::Route;
-use crate::engine::destination::Destination;
 use crate::engine::events::Events;
 use crate::engine::events::Of;
 use crate::engine::events::Sent;
@@ -38,7 +36,7 @@ impl Connection {
     /// Lets a lane wait for room, if there is none. Returns whether it does.
     pub(super) fn is_held(&mut self, number: usize, is_unlimited: bool) -> bool {
         let is_past = is_unlimited && self.events.fills_window();
-        let is_held = is_past || self.has_no_room();
+        let is_held = is_past || self.events.is_full() || self.has_no_room(number);
         if is_held {
             self.events.window.is_full();
             self.events.held.push(number);
@@ -82,11 +80,12 @@ impl Connection {
         self.schedule(number, now);
     }
 
-    fn has_no_room(&self) -> bool {
-        let is_short = |route: &Route| {
-            matches!(route.destination, Destination::Events(_)) && !route.sink.has_room()
-        };
-        self.events.is_full() || self.routes.iter().any(is_short)
+    /// Whether a way that events of the lane's group go has no room. Ways of other groups hold it up no more
+    /// than it holds up them.
+    fn has_no_room(&self, number: usize) -> bool {
+        let ways = self.shared.event_ways.get(self.lanes[number].account.group);
+        let is_short = |way: &usize| self.routes.get(*way).is_some_and(|it| !it.sink.has_room());
+        ways.is_some_and(|ways| ways.iter().any(is_short))
     }
 
     pub(super) fn send_event(&mut self, row: Row) {
@@ -100,10 +99,11 @@ impl Connection {
         let at = self.shared.clock.now();
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(row.decision.stream));
-        stream.at(row.due()).counters.sent += 1;
+        let due = row.due();
+        stream.at(due).counters.sent += 1;
         let ticket = self.events.next_ticket();
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
-        stream.counters.bytes += bytes;
+        stream.at(due).counters.bytes += bytes;
         let sent = Sent { of: Of::Slot(row), effects, at };
         records.account.handed_over(&sent.effects, bytes);
         self.events.depart(sent);
@@ -130,7 +130,7 @@ impl Connection {
     pub(super) fn fill_events(&mut self) {
         self.release_events();
         if self.events.held.is_empty()
-            || self.has_no_room()
+            || self.events.is_full()
             || self.shared.job.stop.level() != Level::Run
         {
             return;
@@ -138,7 +138,7 @@ impl Connection {
         let now = self.shared.clock.now();
         let is_past = self.events.fills_window();
         for number in std::mem::take(&mut self.events.held) {
-            if is_past && self.is_unlimited(number) {
+            if self.has_no_room(number) || is_past && self.is_unlimited(number) {
                 self.events.held.push(number);
             } else {
                 self.let_go(number, now);

@@ -38,6 +38,8 @@ const PARTITIONS_MAX: u32 = 10_000;
 const REPLICATION_MAX: u32 = 100;
 const TOPIC_MAX: usize = 249;
 const LINGER_MAX: Duration = Duration::from_mins(15);
+/// Milliseconds that fit into 31 bits.
+const TIMEOUT_MAX: Duration = Duration::from_hours(24 * 24);
 const BATCH_MAX: u64 = 2_147_483_647;
 const QUEUE_MAX: u64 = 10_000_000;
 
@@ -88,6 +90,9 @@ pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems)
     let retention = file.retention.as_ref().and_then(|text| positive(text, problems));
     let timeout = file.timeout.as_ref().and_then(|text| positive(text, problems));
     let timeout = timeout.unwrap_or(TIMEOUT);
+    if let Some(text) = file.timeout.as_ref().filter(|_| timeout > TIMEOUT_MAX) {
+        problems.add(Problem::new("a record is given up after 24d at most").at(text.place));
+    }
     let mut secrets = Vec::new();
     let mut properties = settings(file, timeout, problems);
     properties.extend(security(file, &mut secrets));
@@ -156,6 +161,10 @@ fn settings(file: &KafkaFile, timeout: Duration, problems: &mut Problems) -> Vec
         let linger = duration(text, problems)?;
         if linger > LINGER_MAX {
             problems.add(Problem::new("a record waits 15m at most").at(text.place));
+        } else if linger >= timeout {
+            let problem = Problem::new("a record would be given up before it is sent");
+            let help = "write a `timeout` that is longer than `linger`";
+            problems.add(problem.at(text.place).help(help));
         }
         Some(linger)
     });

@@ -197,7 +197,8 @@ impl State {
         stream.limit.end(cost, number(throttled), now);
         if throttled > 0 && !std::mem::replace(&mut stream.is_told, true) {
             news.messages.push(format!(
-                "the stream `{name}` is throttled: it gets what it takes, and nothing is left out"
+                "the stream `{name}` is throttled: it gets what it takes, and what it refuses is \
+                 sent again for as long as `retry` says"
             ));
         }
         // What failed together is sent again together, unless it has failed more often.
