@@ -24,6 +24,7 @@ mod destination;
 mod doctor;
 mod firehose;
 mod guard;
+mod lines;
 mod merge;
 mod observe;
 mod output;

@@ -3,6 +3,7 @@
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
+    ("files", include_str!("../../scenarios/files.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),

@@ -12,6 +12,7 @@ mod firehose;
 mod group;
 mod history;
 mod kafka;
+mod lines;
 mod observe;
 mod profile;
 mod scale;
@@ -117,6 +118,7 @@ pub(super) fn check(
         // These judge the whole, and a broken part would mislead them.
         group::check(&scenario, file, problems);
         content::check(&scenario, &spread.file, &whole, problems);
+        lines::files(&scenario, file, problems);
     }
     scenario.hash = hash(&scenario, &contents);
     Some(scenario)

@@ -5,6 +5,7 @@ mod firehose;
 mod history;
 mod judge;
 mod kafka;
+mod lines;
 mod observe;
 mod profile;
 mod session;
@@ -34,6 +35,9 @@ pub(super) use kafka::KafkaFile;
 pub(super) use kafka::KafkaTlsFile;
 pub(super) use kafka::MechanismFile;
 pub(super) use kafka::SaslFile;
+pub(super) use lines::CompressFile;
+pub(super) use lines::LinesFile;
+pub(super) use lines::LinesFormatFile;
 pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
 pub(super) use profile::ArrivalFile;
@@ -104,6 +108,8 @@ pub(super) enum TargetFile {
     Kafka(Box<KafkaFile>),
     /// Amazon Data Firehose, or a stand-in for it.
     Firehose(Box<Spanned<ScalarOr<FirehoseFile>>>),
+    /// Files, or standard output.
+    Lines(Box<LinesFile>),
     /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }

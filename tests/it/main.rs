@@ -31,6 +31,7 @@ mod hot;
 mod judging;
 mod kafka;
 mod layers;
+mod lines;
 mod mistakes;
 mod observing;
 mod odd_columns;

@@ -82,7 +82,8 @@ impl Connection {
 
     fn has_no_room(&self) -> bool {
         let is_short = |route: &Route| {
-            matches!(route.destination, Destination::Events(_)) && !route.sink.has_room()
+            let takes = matches!(route.destination, Destination::Events(_) | Destination::Lines(_));
+            takes && !route.sink.has_room()
         };
         self.events.is_full() || self.routes.iter().any(is_short)
     }
