@@ -47,8 +47,12 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
         let (removed, kept) = lines::clean(&scenario, target)?;
         is_nothing &= removed.is_empty() && kept.is_empty();
         has_kept |= !kept.is_empty();
-        removed.iter().for_each(|what| output.say(&format!("removed {what}\n")));
-        kept.iter().for_each(|what| complain(&format!("kept {what}")));
+        for what in &removed {
+            output.say(&format!("removed {what}\n"));
+        }
+        for what in &kept {
+            complain(&format!("kept {what}"));
+        }
         let Some(address) = place.address(target).cloned() else { continue };
         let connect = connector(address, "loadgen/clean".to_owned());
         let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {

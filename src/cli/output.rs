@@ -26,10 +26,12 @@ impl Output {
     pub(super) fn say(&mut self, text: &str) {
         if self.is_open() {
             let bytes = text.as_bytes();
-            self.failure = match self.is_aside {
-                true => io::stderr().lock().write_all(bytes).err(),
-                false => io::stdout().lock().write_all(bytes).err(),
+            let written = if self.is_aside {
+                io::stderr().lock().write_all(bytes)
+            } else {
+                io::stdout().lock().write_all(bytes)
             };
+            self.failure = written.err();
         }
     }
 

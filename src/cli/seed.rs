@@ -53,7 +53,9 @@ fn part(arguments: &SetupArguments, until: Until<'_>) -> u8 {
         Ok(prepared) => {
             prepared.folder.begun();
             let unwritten = prepared.lines.close();
-            unwritten.iter().for_each(|error| complain(&format!("error: {error}")));
+            for error in &unwritten {
+                complain(&format!("error: {error}"));
+            }
             let is_taken = prepared.scenario.has_stdout();
             let mut output = if is_taken { Output::aside() } else { Output::default() };
             output.say(&closing(&prepared, until));

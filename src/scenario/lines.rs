@@ -68,15 +68,12 @@ impl LinesTarget {
             let (before, from) = rest.split_at(at);
             path.push_str(before);
             let words = [("{domain}", domain), ("{table}", table), ("{event}", table)];
-            match words.iter().find(|(word, _)| from.starts_with(word)) {
-                Some((word, name)) => {
-                    path.push_str(&plain(name));
-                    rest = &from[word.len()..];
-                }
-                None => {
-                    path.push('{');
-                    rest = &from[1..];
-                }
+            if let Some((word, name)) = words.iter().find(|(word, _)| from.starts_with(word)) {
+                path.push_str(&plain(name));
+                rest = &from[word.len()..];
+            } else {
+                path.push('{');
+                rest = &from[1..];
             }
         }
         path + rest + ending

@@ -344,7 +344,7 @@ fn standard_output_holds_lines_only() {
         command.arg("--set").arg(set);
     }
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut some = [0; 100_000];
+    let mut some = vec![0; 100_000];
     child.stdout.take().unwrap().read_exact(&mut some).unwrap();
     let done = child.wait_with_output().unwrap();
     let err = String::from_utf8(done.stderr).unwrap();

@@ -188,7 +188,9 @@ impl Work {
                 }
             }
             let result = self.write(&parcels);
-            parcels.into_iter().for_each(|parcel| parcel.settle(&result));
+            for parcel in parcels {
+                parcel.settle(&result);
+            }
             if let Some(reply) = closing {
                 let _ = reply.send(self.end());
                 return;
