@@ -444,3 +444,22 @@ fn the_shipped_scenario_agrees_with_itself() {
     assert_eq!(confirmed, orders, "each order is confirmed, and nothing else");
     assert!(files(&out, "page_view.").len() > 1, "{:?}", files(&out, ""));
 }
+
+/// Of rows that many slots bring together, each says whose it is.
+#[test]
+fn batches_tell_whose_each_row_is() {
+    let folder = folder();
+    let mut sets = orders("to: \"{table}.jsonl.gz\", compress: gzip");
+    sets[6] = "load.streams={ many: { mix: { orders.new_customer: 1 }, profile: [ { unlimited: true } ], \
+               limit: { ops: 2000 }, batch: { rows: 50 } } }"
+        .to_owned();
+    must(folder.path(), RUN, &sets);
+    let file = fs::File::open(folder.path().join("customers.jsonl.gz")).unwrap();
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let slots: BTreeSet<String> =
+        rows.filter_map(|row| Some(row["action"].as_str()?.to_owned())).collect();
+    let expected: BTreeSet<String> = (0..2000).map(|slot| format!("many/{slot}")).collect();
+    assert_eq!(slots, expected);
+}
