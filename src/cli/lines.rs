@@ -31,6 +31,7 @@ use crate::sink::lines::forms::SeededRows;
 use crate::sink::lines::mark;
 use crate::sink::lines::mark::Found;
 use crate::sink::lines::mark::Names;
+use crate::sink::lines::publish::LinesPublisher;
 use crate::sink::lines::script;
 use crate::sink::lines::way::LinesOptions;
 use crate::sink::lines::writer::LineWriter;
@@ -55,6 +56,13 @@ impl LineWriters {
     pub(super) fn destination(&self, target: usize) -> Option<LinesOptions> {
         let (writer, forms) = self.all.get(&target)?;
         Some(LinesOptions { forms: Arc::clone(forms), sender: writer.sender() })
+    }
+
+    /// The way of events into a target's files.
+    pub(super) fn publisher(&self, scenario: &Scenario, target: usize) -> Option<LinesPublisher> {
+        let (writer, _) = self.all.get(&target)?;
+        let paths = scenario.line_files(target).into_iter().map(|file| file.path);
+        Some(LinesPublisher::new(writer.sender(), paths.collect()))
     }
 
     /// Ends all files. Returns those that could not be.
@@ -165,7 +173,7 @@ fn forms(scenario: &Scenario, world: &World, (target, lines): (usize, &LinesTarg
     let files = scenario.line_files(target);
     Forms::new(&world.catalog, &world.series, lines.format, |table| {
         let info = world.catalog.table(table);
-        if info.target != target || !info.is_sent {
+        if info.target != target || !info.is_sent || info.event.is_some() {
             return None;
         }
         let domain = &scenario.domains[info.domain].schema.name;

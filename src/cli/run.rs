@@ -254,11 +254,11 @@ fn load(
         guard: prepared.guard.guard(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
-    let traffic = publishers.end();
+    let (traffic, half) = publishers.end(prepared, feed);
     let unended = prepared.lines.close();
     let findings = findings(observing, feed, stop);
     let mut unwritten = keeper.finish();
-    unwritten.extend(unended);
+    unwritten.extend(half.into_iter().chain(unended));
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {

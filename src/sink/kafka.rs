@@ -222,6 +222,6 @@ impl Publisher for KafkaPublisher {
     fn traffic(&self) -> Vec<Traffic> {
         let reports = self.producer.context();
         let calls = reports.calls.load(Ordering::Relaxed);
-        vec![Traffic { destination: String::new(), calls, throttled: 0, repeated: 0 }]
+        vec![Traffic { calls, ..Traffic::default() }]
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod forms;
 pub(crate) mod mark;
 pub(crate) mod script;
+pub(crate) mod publish;
 mod shape;
 pub mod way;
 pub(crate) mod writer;
@@ -142,7 +143,7 @@ impl Lines {
         let table = self.catalog.table(operation.table);
         if let Some(event) = table.event {
             let form = Form::new(&table.columns, &table.hidden, event.key);
-            return form.line(head, &table.name, (action.values(operation), action));
+            return form.line(head, &table.name, (operation, action));
         }
         let mut object = serde_json::Map::new();
         if let Some((planned_ns, name)) = head {

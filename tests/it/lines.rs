@@ -463,3 +463,28 @@ fn batches_tell_whose_each_row_is() {
     let expected: BTreeSet<String> = (0..2000).map(|slot| format!("many/{slot}")).collect();
     assert_eq!(slots, expected);
 }
+
+/// Events that are wrong on purpose are so in files, too.
+#[test]
+fn faults_of_events_are_in_their_file() {
+    let folder = folder();
+    let sets = [
+        "targets.clicks={ lines: { to: \"out/{event}.jsonl\" } }",
+        "load.streams.sessions.profile=[{ hold: 150/s, for: 4s }]",
+        "domains.web_events.faults={ doubled: 10%, malformed: 10%, late: { share: 10%, by: 1s } }",
+        "thresholds=[]",
+        "validity=off",
+    ];
+    must(folder.path(), &["run", "@dirty-events", "--out", "run"], &sets.map(str::to_owned));
+    let events = &summary(folder.path())["events"][0];
+    let path = folder.path().join(events["destination"].as_str().unwrap());
+    let all = lines(&path);
+    let is_whole = |line: &&String| serde_json::from_str::<Value>(line).is_ok();
+    let malformed = all.len() - all.iter().filter(is_whole).count();
+    assert_eq!(events["faults"]["malformed"], malformed);
+    let distinct: BTreeSet<&String> = all.iter().collect();
+    assert_eq!(events["faults"]["doubled"], all.len() - distinct.len());
+    assert!(malformed > 0 && distinct.len() < all.len(), "{events}");
+    let doubled = events["faults"]["doubled"].as_u64().unwrap();
+    assert_eq!(events["acknowledged"].as_u64().unwrap() + doubled, all.len() as u64, "{events}");
+}

@@ -1,4 +1,4 @@
-//! How rows and events become lines, made once for each statement of a run: see [`Forms`].
+//! How rows become lines, made once for each statement of a run: see [`Forms`].
 
 use std::sync::Arc;
 
@@ -13,7 +13,6 @@ use crate::action::TableId;
 use crate::action::Value;
 use crate::scenario::LinesFormat;
 use crate::schema::ColumnType;
-use crate::sink::event::json::Form;
 use crate::sink::event::json::quoted;
 use crate::sink::event::json::write_json;
 use crate::sink::lines::Piece;
@@ -48,8 +47,6 @@ struct TableForm {
     file: usize,
     /// `"domain.table"`
     name: Box<[u8]>,
-    /// Set if they are events.
-    event: Option<Form>,
     csv: CsvTable,
     /// `INSERT INTO … VALUES`
     insert: Box<[u8]>,
@@ -100,7 +97,7 @@ impl Blocks {
 
 impl Forms {
     /// Of a run whose series have these names. `place_of` tells the number of the file of a table and the
-    /// domain's name, if its rows or events are written.
+    /// domain's name, if its rows are written.
     pub(crate) fn new(
         catalog: &Catalog,
         series: &[String],
@@ -113,7 +110,6 @@ impl Forms {
                 let (file, domain) = place_of(TableId::of(number))?;
                 let mut name = Vec::new();
                 quoted(format!("{domain}.{}", table.name).as_bytes(), &mut name);
-                let event = table.event.map(|_| Form::new(&table.columns, &table.hidden, None));
                 let insert = Statement {
                     table: TableId::of(number),
                     kind: StatementKind::Insert,
@@ -124,7 +120,6 @@ impl Forms {
                 Some(TableForm {
                     file,
                     name: name.into(),
-                    event,
                     csv: CsvTable::of(table),
                     insert: head.trim_end().as_bytes().into(),
                 })
@@ -132,8 +127,7 @@ impl Forms {
             .collect();
         let statements = catalog.statements.iter().map(|statement| {
             let number = usize::from(statement.table.0);
-            let is_row = tables[number].as_ref().is_some_and(|table| table.event.is_none());
-            let table = is_row.then(|| &catalog.tables[number])?;
+            let table = tables[number].as_ref().map(|_| &catalog.tables[number])?;
             let other = match statement.kind {
                 StatementKind::Delete | StatementKind::DeleteOwned { .. } => Change::Delete,
                 _ => Change::Update,
@@ -196,12 +190,7 @@ impl Forms {
         let out = blocks.of(table.file);
         let before = out.len();
         let values = action.values(operation);
-        if let Some(event) = &table.event {
-            if operation.change == Change::Insert {
-                event.write(values, action, out);
-                out.push(b'\n');
-            }
-        } else if let Some(form) = &self.statements[usize::from(operation.statement.0)] {
+        if let Some(form) = &self.statements[usize::from(operation.statement.0)] {
             match form {
                 StatementForm::Sql(pieces) => write_pieces(pieces, values, action, out),
                 StatementForm::Row(insert, other) => {

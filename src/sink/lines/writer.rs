@@ -17,10 +17,13 @@ use std::time::Instant;
 use crate::measure::ErrorClass;
 use crate::sink::Failure;
 use crate::sink::Ticket;
+use crate::sink::event::Delivery;
+use crate::sink::event::Mailbox;
 use crate::sink::lines::file::Before;
 use crate::sink::lines::file::Broken;
 use crate::sink::lines::file::Outlet;
 use crate::sink::lines::file::Wanted;
+use crate::sink::lines::publish::Room;
 
 /// Bytes that are written together, at most, but for the last piece.
 const TOGETHER: usize = 1 << 20;
@@ -40,6 +43,8 @@ pub(super) struct Parcel {
 pub(super) enum Reply {
     /// A connection, of these actions.
     Desk(Arc<Desk>, Vec<Ticket>),
+    /// A connection's mailbox, of this record.
+    Mailbox(Arc<Mailbox>, Ticket, Arc<Room>),
     /// Whoever waits.
     Channel(SyncSender<Result<(), Failure>>),
 }
@@ -240,6 +245,10 @@ impl Parcel {
         match self.reply {
             Reply::Desk(desk, tickets) => {
                 desk.leave(Done { tickets, bytes, result, at: Instant::now() });
+            }
+            Reply::Mailbox(mailbox, ticket, room) => {
+                mailbox.deliver(Delivery { ticket, result, at: Instant::now() });
+                room.leave(bytes);
             }
             // Whoever does not wait need not know.
             Reply::Channel(reply) => drop(reply.send(result)),
