@@ -13,6 +13,7 @@ mod hash;
 mod history;
 mod judged;
 mod kafka;
+mod ledger;
 pub(crate) mod life;
 mod lines;
 mod numbers;
@@ -55,6 +56,7 @@ pub use judged::Threshold;
 pub use judged::Validity;
 pub use kafka::Brokers;
 pub use kafka::KafkaTarget;
+pub use ledger::LedgerLimits;
 pub use lines::Compress;
 pub use lines::LineFile;
 pub use lines::LinesFormat;
@@ -94,6 +96,8 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// Which far ends are read.
     pub observers: Vec<Observer>,
+    /// What is kept of each transaction.
+    pub ledger: LedgerLimits,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
     /// When its numbers are worth anything.

@@ -6,6 +6,7 @@ mod firehose;
 mod history;
 mod judge;
 mod kafka;
+mod ledger;
 mod lines;
 mod observe;
 mod profile;
@@ -38,6 +39,7 @@ pub(super) use kafka::KafkaFile;
 pub(super) use kafka::KafkaTlsFile;
 pub(super) use kafka::MechanismFile;
 pub(super) use kafka::SaslFile;
+pub(super) use ledger::LedgerFile;
 pub(super) use lines::CompressFile;
 pub(super) use lines::LinesFile;
 pub(super) use lines::LinesFormatFile;
@@ -92,6 +94,9 @@ pub(super) struct ScenarioFile {
     /// Far ends to read, by name: how late changes arrive there, and whether all of them do.
     #[serde(default)]
     pub(super) observe: Kept<Entries<ObserverFile>>,
+    /// What is kept of each transaction, so that the run can be judged again later.
+    #[serde(default)]
+    pub(super) ledger: Kept<LedgerFile>,
     /// When the run is good. Any that does not hold makes the exit code 99.
     #[serde(default)]
     pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,
