@@ -247,7 +247,7 @@ impl Parcel {
                 desk.leave(Done { tickets, bytes, result, at: Instant::now() });
             }
             Reply::Mailbox(mailbox, ticket, room) => {
-                mailbox.deliver(Delivery { ticket, result, at: Instant::now() });
+                mailbox.deliver_all(&mut vec![Delivery { ticket, result, at: Instant::now() }]);
                 room.leave(bytes);
             }
             // Whoever does not wait need not know.
