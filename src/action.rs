@@ -153,6 +153,8 @@ pub struct Action {
     pub is_batch: bool,
     /// Whose it is.
     pub origin: Origin,
+    /// Of one that holds what many slots do: whose the operations before each number are.
+    origins: Vec<(usize, Origin)>,
 }
 
 impl Action {
@@ -166,6 +168,18 @@ impl Action {
         self.is_doubtful = false;
         self.horizon = 0;
         self.is_batch = false;
+        self.origins.clear();
+    }
+
+    /// The operations since this was said last are those of [`Action::origin`], and more will follow that are not.
+    pub fn end_origin(&mut self) {
+        self.origins.push((self.operations.len(), self.origin));
+    }
+
+    /// Whose the operation of this number is.
+    pub fn origin_of(&self, operation: usize) -> &Origin {
+        let at = self.origins.partition_point(|(end, _)| *end <= operation);
+        self.origins.get(at).map_or(&self.origin, |(_, origin)| origin)
     }
 
     /// The operations, in the order in which they must be executed.

@@ -25,6 +25,7 @@ mod doctor;
 mod firehose;
 mod guard;
 mod ledger;
+mod lines;
 mod merge;
 mod observe;
 mod output;

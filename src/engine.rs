@@ -371,8 +371,10 @@ impl Job {
         let all = groups.map(|group| (self.allowed(group), self.lanes(group)));
         // The group that uses the most.
         let most = all.max_by_key(|(allowed, lanes)| *allowed.min(lanes));
-        let is_discarded =
-            self.destinations.iter().all(|each| matches!(each, Destination::Discard));
+        // Nobody asked for those.
+        let is_ours =
+            |each: &Destination| matches!(each, Destination::Discard | Destination::Lines(_));
+        let is_discarded = self.destinations.iter().all(is_ours);
         if let Some((allowed, lanes)) =
             most.filter(|(allowed, lanes)| allowed > lanes && !is_discarded)
         {

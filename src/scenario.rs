@@ -15,6 +15,7 @@ mod judged;
 mod kafka;
 mod ledger;
 pub(crate) mod life;
+mod lines;
 mod numbers;
 mod overrides;
 mod read;
@@ -56,6 +57,11 @@ pub use judged::Validity;
 pub use kafka::Brokers;
 pub use kafka::KafkaTarget;
 pub use ledger::LedgerLimits;
+pub use lines::Compress;
+pub use lines::LineFile;
+pub use lines::LinesFormat;
+pub use lines::LinesTarget;
+pub use lines::LinesTo;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
@@ -158,6 +164,8 @@ pub enum TargetKind {
     Kafka(KafkaTarget),
     /// Amazon Data Firehose.
     Firehose(Box<FirehoseTarget>),
+    /// Files, or standard output.
+    Lines(LinesTarget),
     /// Renders everything, sends nothing.
     Discard,
     /// Where external domains are: nothing is known of it, and nothing is sent there.
@@ -165,16 +173,17 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// Whether it is a message service.
+    /// Whether it takes events.
     pub fn takes_events(&self) -> bool {
-        matches!(self, Self::Kafka(_) | Self::Firehose(_))
+        matches!(self, Self::Kafka(_) | Self::Firehose(_) | Self::Lines(_))
     }
 
-    /// The topic or stream of an event; `None` where there is no such thing.
+    /// The topic, stream or file of an event; `None` where there is no such thing.
     pub fn destination_of(&self, domain: &str, event: &str) -> Option<String> {
         match self {
             Self::Kafka(kafka) => Some(kafka.topic_of(domain, event)),
             Self::Firehose(firehose) => Some(firehose.stream_of(domain, event)),
+            Self::Lines(lines) => Some(lines.path_of(domain, event)),
             Self::Postgres(_) | Self::Discard | Self::Elsewhere => None,
         }
     }

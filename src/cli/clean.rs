@@ -2,6 +2,7 @@
 
 use crate::cli::Refusal;
 use crate::cli::complain;
+use crate::cli::lines;
 use crate::cli::output::Output;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
@@ -42,6 +43,15 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
                 complain(&format!("kept {what}"));
             }
             continue;
+        }
+        let (removed, kept) = lines::clean(&scenario, target)?;
+        is_nothing &= removed.is_empty() && kept.is_empty();
+        has_kept |= !kept.is_empty();
+        for what in &removed {
+            output.say(&format!("removed {what}\n"));
+        }
+        for what in &kept {
+            complain(&format!("kept {what}"));
         }
         let Some(address) = place.address(target).cloned() else { continue };
         let connect = connector(address, "loadgen/clean".to_owned());

@@ -28,6 +28,9 @@ pub(super) fn destination(
     if let Some(options) = publishers.destination(prepared, number, way) {
         return Destination::Events(Arc::new(options));
     }
+    if let Some(options) = prepared.lines.destination(way.target) {
+        return Destination::Lines(Arc::new(options));
+    }
     if way.target != domain.target {
         return Destination::Discard;
     }

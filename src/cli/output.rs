@@ -1,4 +1,5 @@
-//! Where results leave: standard output, which may be closed or full.
+//! Where results leave: standard output, which may be closed or full; or standard error, where rows go to
+//! standard output.
 
 use std::io;
 use std::io::Write;
@@ -12,13 +13,25 @@ const FAILED: u8 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Output {
     failure: Option<io::Error>,
+    is_aside: bool,
 }
 
 impl Output {
+    /// Standard error, as standard output is taken.
+    pub(super) fn aside() -> Self {
+        Self { failure: None, is_aside: true }
+    }
+
     /// Writes a piece of the results.
     pub(super) fn say(&mut self, text: &str) {
         if self.is_open() {
-            self.failure = io::stdout().lock().write_all(text.as_bytes()).err();
+            let bytes = text.as_bytes();
+            let written = if self.is_aside {
+                io::stderr().lock().write_all(bytes)
+            } else {
+                io::stdout().lock().write_all(bytes)
+            };
+            self.failure = written.err();
         }
     }
 

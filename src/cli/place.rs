@@ -71,7 +71,7 @@ impl Place {
         let run = folder.run();
         for (number, target) in scenario.targets.iter().enumerate() {
             let (address, pooler) = match &target.kind {
-                TargetKind::Discard | TargetKind::Elsewhere => (None, None),
+                TargetKind::Discard | TargetKind::Lines(_) | TargetKind::Elsewhere => (None, None),
                 TargetKind::Kafka(kafka) => {
                     let topics = destinations_of(scenario, number);
                     place.open_kafka((number, kafka), topics, run)?;
@@ -120,6 +120,7 @@ impl Place {
                 TargetKind::Discard
                 | TargetKind::Kafka(_)
                 | TargetKind::Firehose(_)
+                | TargetKind::Lines(_)
                 | TargetKind::Elsewhere => None,
             });
         }

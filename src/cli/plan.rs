@@ -39,6 +39,7 @@ use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::size::Layout;
 use crate::sink::postgres::size::PAGE;
+use crate::sink::postgres::size::Weight;
 use crate::units::format_duration;
 use crate::units::format_rate;
 use crate::units::parse_duration;
@@ -125,7 +126,7 @@ fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
             .collect::<Option<Vec<_>>>()
             .map(|all| all.into_iter().max().unwrap_or(0)),
         exact: content.is_exact,
-        wal: wal(&world, &layout, &content, (&streams, &tables)),
+        wal: wal((scenario, &world), &layout, &content, (&streams, &tables)),
         connections,
         lanes_needed,
         creates: makes::creates(scenario, &world.catalog),
@@ -174,6 +175,10 @@ fn table(
     let rounded = |count: f64| whole(count.round());
     let alive = changes
         .map(|changes| rounded((real(seeded) + changes.inserted - changes.deleted).max(0.0)));
+    // What a row weighs on a server's pages says nothing of its lines.
+    let is_file = matches!(scenario.targets[info.target].kind, TargetKind::Lines(_));
+    let weight = &if is_file { Weight::default() } else { *weight };
+    let known = alive.filter(|_| !is_file);
     let bytes = |rows: u64, each: f64| (rounded(real(rows) * each)).div_ceil(PAGE) * PAGE;
     TableOutlook {
         target: scenario.targets[info.target].name.clone(),
@@ -188,8 +193,8 @@ fn table(
         index_row_bytes: rounded(weight.index()),
         seeded_bytes: bytes(seeded, weight.heap()),
         seeded_index_bytes: bytes(seeded, weight.index()),
-        bytes: alive.map(|alive| bytes(alive, weight.heap())),
-        index_bytes: alive.map(|alive| bytes(alive, weight.index())),
+        bytes: known.map(|alive| bytes(alive, weight.heap())),
+        index_bytes: known.map(|alive| bytes(alive, weight.index())),
     }
 }
 
@@ -228,21 +233,28 @@ fn faulty(domain: &Domain, sent: Option<f64>) -> Option<u64> {
 }
 
 fn wal(
-    world: &World,
+    (scenario, world): (&Scenario, &World),
     layout: &Layout,
     content: &Content,
     (streams, tables): (&[StreamOutlook], &[TableOutlook]),
 ) -> WalOutlook {
+    // Files have no log.
+    let is_logged = |number: usize| {
+        let info = world.catalog.table(TableId::of(number));
+        !matches!(scenario.targets[info.target].kind, TargetKind::Lines(_))
+    };
+    let is_any = (0..world.table_count()).any(is_logged);
     let mut seed = 0.0;
-    for number in 0..world.table_count() {
+    for number in (0..world.table_count()).filter(|number| is_logged(*number)) {
         let table = TableId::of(number);
         let each = layout.copied(table, &content.weights[number], &content.seeded);
         seed += real(content.seeded[number]) * each;
     }
     let run = content.streams.iter().zip(streams).map(|(seen, stream)| {
-        let mut sum = real(seen.slots - seen.skipped) * Layout::committed();
+        let committed = if is_any { Layout::committed() } else { 0.0 };
+        let mut sum = real(seen.slots - seen.skipped) * committed;
         let stored = |(number, _): &(usize, &Changes)| {
-            world.catalog.table(TableId::of(*number)).event.is_none()
+            world.catalog.table(TableId::of(*number)).event.is_none() && is_logged(*number)
         };
         for (number, changes) in seen.changes.iter().enumerate().filter(stored) {
             let (table, weight) = (TableId::of(number), &content.weights[number]);
@@ -254,7 +266,8 @@ fn wal(
     });
     let run = run.sum::<Option<f64>>();
     // No more pages than there are, and no more than there are changes.
-    let pages = tables.iter().map(|table| {
+    // What is in files has none.
+    let pages = tables.iter().filter(|table| table.row_bytes > 0).map(|table| {
         let changed = table.inserted? + table.updated? + table.deleted?;
         Some((table.bytes? + table.index_bytes?).min(changed.saturating_mul(3 * PAGE)))
     });

@@ -28,6 +28,8 @@ use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::SetupArguments;
 use crate::cli::guard::guard;
+use crate::cli::lines;
+use crate::cli::lines::LineWriters;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::wait::on_runtime_within;
@@ -77,6 +79,8 @@ pub(super) struct Prepared {
     pub(super) seeded: Vec<u64>,
     /// Numbers that those rows of others have, by table.
     taken: Vec<u64>,
+    /// Who writes files.
+    pub(super) lines: LineWriters,
     servers: Vec<ServerFacts>,
     /// Who watches replication slots, once the tables are made.
     pub(super) guard: OnGuard,
@@ -144,6 +148,7 @@ pub(super) fn prepare(
         before: Vec::new(),
         seeded: Vec::new(),
         taken: Vec::new(),
+        lines: LineWriters::default(),
         servers: Vec::new(),
         guard: OnGuard::start(Guarding::default(), feed, stop)
             .map_err(|error| Refusal::setup(&error))?,
@@ -157,7 +162,9 @@ pub(super) fn prepare(
         passwords,
         start_us,
     };
-    if let Err(refusal) = prepared.look(feed).and_then(|()| prepared.look_back(until, feed)) {
+    let looked =
+        prepared.look(feed).and_then(|()| lines::look(&prepared.scenario, arguments.fresh));
+    if let Err(refusal) = looked.and_then(|()| prepared.look_back(until, feed)) {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
         let _ = std::fs::remove_dir(prepared.folder.path());
         return Err(refusal);
@@ -170,6 +177,7 @@ pub(super) fn prepare(
     prepared.refuse_overflow()?;
     prepared.write_manifest(&arguments.subject.scenario)?;
     if !matches!(until, Until::Made) {
+        prepared.lines = lines::open(&prepared, arguments.fresh, (feed, stop))?;
         prepared.guard = guard(&prepared, (feed, stop))?;
     }
     match until {

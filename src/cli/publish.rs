@@ -45,6 +45,9 @@ impl Publishers {
     pub(super) fn start(prepared: &Prepared, feed: &Feed) -> Result<Self, Refusal> {
         let mut all: BTreeMap<usize, Arc<dyn Publisher>> = BTreeMap::new();
         for (number, target) in prepared.scenario.targets.iter().enumerate() {
+            if let Some(publisher) = prepared.lines.publisher(&prepared.scenario, number) {
+                all.insert(number, Arc::new(publisher));
+            }
             if let Some(cluster) = prepared.place.cluster(number) {
                 let made = KafkaPublisher::new(cluster, feed);
                 let publisher = made.map_err(|error| {
@@ -72,6 +75,10 @@ impl Publishers {
     ) -> Option<EventOptions> {
         let (scenario, world) = (&prepared.scenario, &prepared.world);
         let domain = &scenario.domains[way.domain];
+        if way.target == domain.target && scenario.is_stored(domain) {
+            // What goes there is rows.
+            return None;
+        }
         let publisher = Arc::clone(self.all.get(&way.target)?);
         let kind = &scenario.targets[way.target].kind;
         // What stands beside an event only Kafka knows.

@@ -77,8 +77,10 @@ pub(super) fn run(arguments: &RunArguments) -> u8 {
     match done {
         Ok(ended) => {
             let Ended { prepared, summary, unwritten } = ended;
-            let mut output = Output::default();
-            output.say(&closing(&summary, Some(prepared.folder.path()), Colour::of_stdout()));
+            let is_taken = prepared.scenario.has_stdout();
+            let mut output = if is_taken { Output::aside() } else { Output::default() };
+            let colour = if is_taken { Colour::of_stderr() } else { Colour::of_stdout() };
+            output.say(&closing(&summary, Some(prepared.folder.path()), colour));
             for error in &unwritten {
                 complain(&format!("error: {error}"));
             }
@@ -223,7 +225,7 @@ fn load(
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {
         let finished = Finished::of_nothing(&prepared.world, stop.end());
-        let (traffic, unwritten) = (Vec::new(), Vec::new());
+        let (traffic, unwritten) = (Vec::new(), prepared.lines.close());
         prepared.folder.begun();
         return Ok(Loaded { finished, traffic, unwritten, findings: None, turns });
     }
@@ -257,10 +259,11 @@ fn load(
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let (traffic, half) = publishers.end(prepared, feed);
+    let unended = prepared.lines.close();
     let (findings, unkept) = findings(observing, feed, stop);
     ledger::end(trace, feed);
     let mut unwritten = keeper.finish();
-    unwritten.extend(half.into_iter().chain(unkept));
+    unwritten.extend(half.into_iter().chain(unkept).chain(unended));
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {

@@ -19,6 +19,8 @@ use crate::scenario::TargetKind;
 
 /// Exit code where the slot guard ended it.
 const STOPPED: u8 = 5;
+/// Exit code where a file could not be written to its end.
+const UNWRITTEN: u8 = 4;
 
 /// `loadgen setup`.
 pub(super) fn setup(arguments: &SetupArguments) -> u8 {
@@ -50,11 +52,17 @@ fn part(arguments: &SetupArguments, until: Until<'_>) -> u8 {
     match prepared {
         Ok(prepared) => {
             prepared.folder.begun();
-            let mut output = Output::default();
+            let unwritten = prepared.lines.close();
+            for error in &unwritten {
+                complain(&format!("error: {error}"));
+            }
+            let is_taken = prepared.scenario.has_stdout();
+            let mut output = if is_taken { Output::aside() } else { Output::default() };
             output.say(&closing(&prepared, until));
             prepared.place.close(arguments.keep).iter().for_each(|note| complain(note));
             output.end(match stop.end() {
-                End::Complete => 0,
+                End::Complete if unwritten.is_empty() => 0,
+                End::Complete => UNWRITTEN,
                 End::Stopped(reason) => {
                     complain(&format!("stopped: {reason}"));
                     STOPPED

@@ -83,7 +83,10 @@ impl Batch {
     /// Fills `action` with what is to be sent, or looked for.
     pub(super) fn render(&self, world: &World, action: &mut Action) {
         action.clear();
-        self.rows.iter().for_each(|row| world.render_more(&row.decision, action));
+        for row in &self.rows {
+            world.render_more(&row.decision, action);
+            action.end_origin();
+        }
         action.is_batch = true;
     }
 

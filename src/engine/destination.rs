@@ -17,6 +17,8 @@ use crate::sink::Ticket;
 use crate::sink::discard::Discard;
 use crate::sink::event::way::EventOptions;
 use crate::sink::event::way::EventSink;
+use crate::sink::lines::way::LinesOptions;
+use crate::sink::lines::way::LinesSink;
 use crate::sink::postgres::worker::PostgresOptions;
 use crate::sink::postgres::worker::PostgresSink;
 
@@ -34,6 +36,8 @@ pub enum Destination {
     },
     /// A message service.
     Events(Arc<EventOptions>),
+    /// Files, or standard output.
+    Lines(Arc<LinesOptions>),
     /// Nowhere.
     Discard,
 }
@@ -44,7 +48,7 @@ impl Destination {
         match self {
             Self::Postgres { connections, .. } => *connections as usize,
             // Enough for every core to have work.
-            Self::Discard | Self::Events(_) => 16,
+            Self::Discard | Self::Events(_) | Self::Lines(_) => 16,
         }
     }
 
@@ -52,8 +56,8 @@ impl Destination {
     pub(super) fn reconnect(&self) -> Duration {
         match self {
             Self::Postgres { reconnect, .. } => *reconnect,
-            // Its client connects by itself.
-            Self::Discard | Self::Events(_) => Duration::ZERO,
+            // Its client connects by itself, or nothing does.
+            Self::Discard | Self::Events(_) | Self::Lines(_) => Duration::ZERO,
         }
     }
 
@@ -69,6 +73,9 @@ impl Destination {
             Self::Events(options) => {
                 AnySink::Events(Box::new(EventSink::new(EventOptions::clone(options))))
             }
+            Self::Lines(options) => {
+                AnySink::Lines(Box::new(LinesSink::new(LinesOptions::clone(options))))
+            }
             Self::Discard => AnySink::Discard(Discard::default()),
         }
     }
@@ -79,6 +86,7 @@ impl Destination {
 pub(super) enum AnySink {
     Postgres(Box<PostgresSink>),
     Events(Box<EventSink>),
+    Lines(Box<LinesSink>),
     Discard(Discard),
     /// The sink itself is being recovered, elsewhere: see [`crate::engine::mending`].
     Away,
@@ -90,6 +98,7 @@ macro_rules! each {
         match $self {
             AnySink::Postgres($sink) => $call,
             AnySink::Events($sink) => $call,
+            AnySink::Lines($sink) => $call,
             AnySink::Discard($sink) => $call,
             AnySink::Away => $away,
         }

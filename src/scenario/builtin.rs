@@ -7,6 +7,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("cdc-spikes", include_str!("../../scenarios/cdc-spikes.yaml")),
     ("clickstream-day", include_str!("../../scenarios/clickstream-day.yaml")),
     ("dirty-events", include_str!("../../scenarios/dirty-events.yaml")),
+    ("files", include_str!("../../scenarios/files.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),

@@ -14,6 +14,7 @@ mod group;
 mod history;
 mod kafka;
 mod ledger;
+mod lines;
 mod observe;
 mod profile;
 mod scale;
@@ -120,6 +121,7 @@ pub(super) fn check(
         // These judge the whole, and a broken part would mislead them.
         group::check(&scenario, file, problems);
         content::check(&scenario, &spread.file, &whole, problems);
+        lines::files(&scenario, file, problems);
     }
     scenario.hash = hash(&scenario, &contents);
     Some(scenario)

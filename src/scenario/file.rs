@@ -7,6 +7,7 @@ mod history;
 mod judge;
 mod kafka;
 mod ledger;
+mod lines;
 mod observe;
 mod profile;
 mod session;
@@ -39,6 +40,9 @@ pub(super) use kafka::KafkaTlsFile;
 pub(super) use kafka::MechanismFile;
 pub(super) use kafka::SaslFile;
 pub(super) use ledger::LedgerFile;
+pub(super) use lines::CompressFile;
+pub(super) use lines::LinesFile;
+pub(super) use lines::LinesFormatFile;
 pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
 pub(super) use profile::ArrivalFile;
@@ -112,6 +116,8 @@ pub(super) enum TargetFile {
     Kafka(Box<KafkaFile>),
     /// Amazon Data Firehose, or a stand-in for it.
     Firehose(Box<Spanned<ScalarOr<FirehoseFile>>>),
+    /// Files, or standard output.
+    Lines(Box<LinesFile>),
     /// Renders everything, sends nothing.
     Discard(DiscardFile),
 }

@@ -17,11 +17,13 @@ impl Scenario {
     /// Whether somebody keeps the rows of a domain's tables. Where only events are sent, rows are
     /// known to the lanes alone.
     pub fn is_stored(&self, domain: &Domain) -> bool {
-        // What goes nowhere may be rows, or events, and events may go elsewhere.
+        // What goes nowhere, or into files, may be rows, or events, and events may go elsewhere.
         let is_apart = !domain.events.is_empty() && !domain.events.contains(&domain.target);
         match self.targets.get(domain.target).map(|target| &target.kind) {
             Some(TargetKind::Kafka(_) | TargetKind::Firehose(_) | TargetKind::Elsewhere) => false,
-            Some(TargetKind::Discard) => !domain.schema.has_events() || is_apart,
+            Some(TargetKind::Discard | TargetKind::Lines(_)) => {
+                !domain.schema.has_events() || is_apart
+            }
             Some(TargetKind::Postgres(_)) | None => true,
         }
     }

@@ -1,4 +1,15 @@
-//! Rows and statements as text: jsonl, csv, sql. For eyes and for files; nothing is connected.
+//! Rows and statements as text: jsonl, csv, sql. [`Lines`] are for eyes; `way` writes them into the files of a
+//! target, through a thread of its own (`writer`).
+
+mod csv;
+pub(crate) mod file;
+pub(crate) mod forms;
+pub(crate) mod mark;
+pub(crate) mod script;
+pub(crate) mod publish;
+mod shape;
+pub mod way;
+pub(crate) mod writer;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -200,31 +211,49 @@ impl Lines {
         if self.catalog.table(operation.table).event.is_some() {
             return format!("-- {}", self.json(None, action, operation));
         }
-        let template = sql(&self.catalog, self.catalog.statement(operation.statement));
-        let values = action.values(operation);
-        let mut text = String::new();
-        let mut rest = template.as_str();
-        // `$` followed by digits stands for a parameter; inside quotes it is part of a name. A quote
-        // ends with the sign it began with: a name may hold an apostrophe.
-        let mut quote = None;
-        while let Some(letter) = rest.chars().next() {
-            let digits = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
-            if letter == '$' && digits > 0 && quote.is_none() {
-                let number: usize = rest[1..=digits].parse().unwrap_or(1);
-                text.push_str(&sql_value(values[number - 1], action));
-                rest = &rest[1 + digits..];
-                continue;
+        let statement = self.catalog.statement(operation.statement);
+        let (values, mut out) = (action.values(operation), Vec::new());
+        for Piece { text, place } in pieces(&sql(&self.catalog, statement)) {
+            out.extend_from_slice(text.as_bytes());
+            if let Some(place) = place {
+                write_sql(values[place], action, &mut out);
             }
-            quote = match quote {
-                Some(open) if open == letter => None,
-                None if letter == '"' || letter == '\'' => Some(letter),
-                _ => quote,
-            };
-            text.push(letter);
-            rest = &rest[letter.len_utf8()..];
         }
-        text + ";\n"
+        String::from_utf8_lossy(&out).into_owned() + ";\n"
     }
+}
+
+/// A piece of a statement, and the number of the parameter behind it.
+#[derive(Debug)]
+struct Piece {
+    text: Box<str>,
+    place: Option<usize>,
+}
+
+/// A statement, cut where its parameters stand: `$` followed by digits. Inside quotes that is part of a name
+/// or a text; a quote ends with the sign it began with, as a name may hold an apostrophe.
+fn pieces(template: &str) -> Vec<Piece> {
+    let (mut pieces, mut text) = (Vec::new(), String::new());
+    let (mut rest, mut quote) = (template, None);
+    while let Some(letter) = rest.chars().next() {
+        let digits = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+        if letter == '$' && digits > 0 && quote.is_none() {
+            let number: usize = rest[1..=digits].parse().unwrap_or(1);
+            let text = std::mem::take(&mut text).into();
+            pieces.push(Piece { text, place: Some(number - 1) });
+            rest = &rest[1 + digits..];
+            continue;
+        }
+        quote = match quote {
+            Some(open) if open == letter => None,
+            None if letter == '"' || letter == '\'' => Some(letter),
+            _ => quote,
+        };
+        text.push(letter);
+        rest = &rest[letter.len_utf8()..];
+    }
+    pieces.push(Piece { text: text.into(), place: None });
+    pieces
 }
 
 fn change_name(change: Change) -> &'static str {
@@ -285,20 +314,36 @@ fn json_literal(literal: &Literal) -> serde_json::Value {
     }
 }
 
-fn sql_value(value: Value, action: &Action) -> String {
+/// Appends a value as PostgreSQL reads it in a statement.
+fn write_sql(value: Value, action: &Action, out: &mut Vec<u8>) {
     let mut text = String::new();
-    write_value(value, action, &mut text);
     match value {
-        Value::Null => "NULL".to_owned(),
+        Value::Null => return out.extend_from_slice(b"NULL"),
+        Value::Int(value) => return out.extend_from_slice(value.to_string().as_bytes()),
+        Value::Text(span) => {
+            let letters = action.letters(span);
+            if letters.iter().any(|byte| matches!(byte, b'\'' | b'\\')) {
+                out.extend_from_slice(literal(action.text(span)).as_bytes());
+            } else {
+                out.push(b'\'');
+                out.extend_from_slice(letters);
+                out.push(b'\'');
+            }
+            return;
+        }
+        other => write_value(other, action, &mut text),
+    }
+    let text = match value {
         // A number without quotes is exact to PostgreSQL: there is none below 0 and equal to it.
         Value::Float(number)
             if !number.is_finite() || (number == 0.0 && number.is_sign_negative()) =>
         {
             literal(&text)
         }
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Decimal(_) => text,
+        Value::Bool(_) | Value::Float(_) | Value::Decimal(_) => text,
         _ => literal(&text),
-    }
+    };
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn csv_text(text: &str) -> String {

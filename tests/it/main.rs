@@ -34,6 +34,7 @@ mod kafka;
 mod lag;
 mod layers;
 mod ledger;
+mod lines;
 mod mistakes;
 mod observing;
 mod odd_columns;

@@ -159,4 +159,7 @@ pub(super) struct Creates {
     pub(super) roles: Vec<String>,
     pub(super) tables: Vec<String>,
     pub(super) publications: Vec<String>,
+    /// Where it is files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) files: Vec<String>,
 }

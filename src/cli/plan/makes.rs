@@ -11,7 +11,7 @@ use crate::scenario::TargetKind;
 /// What is made on each target that a domain is on.
 pub(super) fn creates(scenario: &Scenario, catalog: &Catalog) -> Vec<Creates> {
     let targets = scenario.targets.iter().enumerate().filter_map(|(number, target)| {
-        let TargetKind::Postgres(postgres) = &target.kind else { return None };
+        let TargetKind::Postgres(postgres) = &target.kind else { return files(scenario, number) };
         let domains: Vec<&Domain> =
             scenario.domains.iter().filter(|domain| domain.target == number).collect();
         if domains.is_empty() {
@@ -39,6 +39,14 @@ pub(super) fn creates(scenario: &Scenario, catalog: &Catalog) -> Vec<Creates> {
         Some(makes)
     });
     targets.collect()
+}
+
+/// The files of a target, if it writes any.
+fn files(scenario: &Scenario, target: usize) -> Option<Creates> {
+    let files = scenario.line_files(target).into_iter();
+    let files: Vec<String> = files.map(|file| file.path).collect();
+    let (target, server) = (scenario.targets[target].name.clone(), "files".to_owned());
+    (!files.is_empty()).then(|| Creates { target, server, files, ..Creates::default() })
 }
 
 fn make(scenario: &Scenario, domain: &Domain, provision: Provision, makes: &mut Creates) {

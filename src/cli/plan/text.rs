@@ -214,7 +214,8 @@ fn notes(outlook: &Outlook) -> Vec<String> {
         ),
         _ => String::new(),
     };
-    if !outlook.tables.is_empty() {
+    if !outlook.tables.is_empty() && outlook.wal.seed_bytes + outlook.wal.run_bytes.unwrap_or(1) > 0
+    {
         let seeding = format_bytes(outlook.wal.seed_bytes);
         lines.push(format!("  write-ahead log, about: seeding {seeding}{run}"));
     }
@@ -247,7 +248,12 @@ fn bill(EventOutlook { event, bill, .. }: &EventOutlook) -> Option<String> {
 }
 
 fn makes(creates: &Creates) -> Vec<String> {
-    let Creates { target, server, databases, schemas, roles, tables, publications } = creates;
+    let Creates { target, server, databases, schemas, roles, tables, publications, files } =
+        creates;
+    if !files.is_empty() {
+        let text = format!("{target} writes {}", files.join(", "));
+        return indented(wrap(&text, WIDTH - 2));
+    }
     if tables.is_empty() {
         return vec![format!("  {target}, {server}: nothing is made; the tables exist")];
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::action::TableId;
 use crate::cli::Refusal;
+use crate::cli::lines;
 use crate::cli::place::connector;
 use crate::cli::prepare::MAKE_WITHIN;
 use crate::cli::prepare::Prepared;
@@ -38,7 +39,10 @@ impl Prepared {
         let scenario = Arc::clone(&self.scenario);
         let domain = &scenario.domains[number];
         let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
-            self.fill_nothing(number);
+            match lines::seed(self, number, (feed, stop))? {
+                Some(seeded) => self.note_seeded(&seeded),
+                None => self.fill_nothing(number),
+            }
             return Ok(());
         };
         let Some(address) = self.place.domain(&scenario, domain) else { return Ok(()) };

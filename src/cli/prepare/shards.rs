@@ -115,6 +115,9 @@ fn unfit_target(scenario: &Scenario, target: &TargetKind) -> Option<&'static str
                  all reach",
             )
         }
+        TargetKind::Lines(_) => {
+            Some("writes files, which each shard would make for itself; let one process write them")
+        }
         _ => None,
     }
 }

@@ -55,8 +55,16 @@ pub(super) fn events(
 /// Beside `events`, `on` says who keeps the rows.
 fn keeps_rows(domain: &DomainFile, targets: &[Target], problems: &mut Problems) {
     let Some(on) = &domain.on else { return };
-    let target = targets.iter().find(|target| target.name == on.value);
-    if target.is_some_and(|target| target.kind.takes_events()) {
+    let Some(target) = targets.iter().find(|target| target.name == on.value) else { return };
+    let is_there_too =
+        || domain.events.iter().any(|events| events.value.0.iter().any(|it| it.value == on.value));
+    if matches!(target.kind, TargetKind::Lines(_)) {
+        if is_there_too() {
+            let message = format!("`{}` takes rows or events, not both", on.value);
+            let help = "leave `events` out if it is to be events, or name another target for them";
+            problems.add(Problem::new(message).at(on.place).help(help));
+        }
+    } else if target.kind.takes_events() {
         let message = format!("`{}` takes events, and keeps no rows", on.value);
         let help = "leave `on` out: then nobody keeps the rows";
         problems.add(Problem::new(message).at(on.place).help(help));

@@ -66,7 +66,7 @@ fn has_events(
 
 /// Whether events on their way there may have faults: whoever sends them must be able to hold them back.
 fn can_be_wrong(kind: &TargetKind) -> bool {
-    matches!(kind, TargetKind::Kafka(_) | TargetKind::Firehose(_))
+    matches!(kind, TargetKind::Kafka(_) | TargetKind::Firehose(_) | TargetKind::Lines(_))
 }
 
 /// The share of each class.

@@ -42,7 +42,7 @@ pub(super) fn observers(
         let written = file.targets.0.iter().find_map(|all| all.0.get(target)?.1.as_ref());
         let why_not = match written {
             Some(TargetFile::Discard(_)) => Some("keeps nothing that could be observed"),
-            Some(TargetFile::Kafka(_) | TargetFile::Firehose(_)) => {
+            Some(TargetFile::Kafka(_) | TargetFile::Firehose(_) | TargetFile::Lines(_)) => {
                 Some("has no slot: it is no PostgreSQL")
             }
             Some(TargetFile::Postgres(_)) | None => None,

@@ -19,6 +19,7 @@ use crate::scenario::check::between;
 use crate::scenario::check::duration;
 use crate::scenario::check::firehose::firehose;
 use crate::scenario::check::kafka::kafka;
+use crate::scenario::check::lines::lines;
 use crate::scenario::check::positive;
 use crate::scenario::file::PostgresFile;
 use crate::scenario::file::ProvisionFile;
@@ -67,6 +68,7 @@ pub(super) fn targets(
                 let is_allowed = allow_remote || overrides.discard;
                 TargetKind::Firehose(Box::new(firehose(endpoint, is_allowed, problems)))
             }
+            Some(TargetFile::Lines(written)) => TargetKind::Lines(lines(written, problems)),
             Some(TargetFile::Discard(_)) | None => TargetKind::Discard,
         };
         let kind = if overrides.discard { TargetKind::Discard } else { kind };

@@ -104,6 +104,12 @@ pub(super) fn is_identity(table: &Table, index: usize) -> bool {
         && matches!(column.fill, Fill::Sequence { .. })
 }
 
+/// The column of a table that draws its default from a sequence of its own, and its type.
+pub(crate) fn identity(table: &Table) -> Option<(&str, ColumnType)> {
+    let at = (0..table.columns.len()).find(|at| is_identity(table, *at))?;
+    Some((table.columns[at].name.as_str(), table.columns[at].kind))
+}
+
 fn create_table(schema: &Schema, namespace: &str, table: &Table, made: &BTreeSet<&str>) -> String {
     let mut parts = Vec::new();
     for (index, column) in table.columns.iter().enumerate() {

@@ -57,6 +57,7 @@ fn unfit_target(target: &TargetKind) -> Option<&'static str> {
         {
             Some("is an embedded stand-in, which is fresh each time; name an endpoint that stays")
         }
+        TargetKind::Lines(_) => Some("writes files, which one run writes from beginning to end"),
         _ => None,
     }
 }
@@ -78,7 +79,9 @@ pub(in crate::cli) fn killed(scenario: &Scenario) -> Option<String> {
             TargetKind::Kafka(_) | TargetKind::Firehose(_) => {
                 "takes events, and nobody can tell which of them were under way"
             }
-            TargetKind::Discard => "keeps nothing by which one could tell what was under way",
+            TargetKind::Discard | TargetKind::Lines(_) => {
+                "keeps nothing by which one could tell what was under way"
+            }
         };
         Some(format!("the target `{}` {why}", target.name))
     })
