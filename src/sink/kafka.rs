@@ -2,7 +2,9 @@
 //! over without waiting, and delivery reports say what became of each.
 
 pub(crate) mod error;
+pub(crate) mod retention;
 pub(crate) mod topics;
+mod unreachable;
 
 use std::fmt;
 use std::sync::Arc;
@@ -95,8 +97,16 @@ struct Reports {
     calls: AtomicU64,
     /// How often it has told.
     told: AtomicU64,
+    /// Records that left, as of the last statistics, each as often as it was sent; and those of which the
+    /// cluster has told what became of them.
+    transmitted: AtomicU64,
+    answered: AtomicU64,
+    /// Whether what is sent again is stored once.
+    is_idempotent: bool,
     /// Set once all brokers are gone, and told.
     is_away: AtomicBool,
+    /// Set once records were given up without an answer, and that is told.
+    is_doubted: AtomicBool,
     feed: Feed,
     brokers: String,
 }
@@ -108,6 +118,9 @@ impl ClientContext for Reports {
         };
         let calls = statistics.brokers.values().map(produce).sum();
         self.calls.store(calls, Ordering::Relaxed);
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let transmitted = partitions.map(|partition| partition.txmsgs).sum();
+        self.transmitted.store(transmitted, Ordering::Relaxed);
         self.told.fetch_add(1, Ordering::Release);
     }
 
@@ -126,6 +139,11 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slip: Self::DeliveryOpaque) {
         let result = result.as_ref().map(|_| ()).map_err(|(error, _)| failure(error));
+        if result.as_ref().err().is_some_and(|failure| failure.is_doubtful) {
+            self.doubt();
+        } else {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+        }
         if result.is_ok() && self.is_away.load(Ordering::Relaxed) {
             self.is_away.store(false, Ordering::Relaxed);
             self.feed.message(format!("`{}` answers again", self.brokers));
@@ -138,6 +156,27 @@ impl ProducerContext for Reports {
                 mailbox.wake();
             }
         }
+    }
+}
+
+impl Reports {
+    /// Says once that nobody can tell what became of some records.
+    fn doubt(&self) {
+        if !self.is_doubted.swap(true, Ordering::Relaxed) {
+            self.feed.message(format!(
+                "`{}` has not answered within `timeout`: events that are given up may be there, and count as unknown",
+                self.brokers
+            ));
+        }
+    }
+
+    /// How many records were sent again, at most, that a cluster may have stored before.
+    fn repeated(&self) -> u64 {
+        if self.is_idempotent {
+            return 0;
+        }
+        let answered = self.answered.load(Ordering::Relaxed);
+        self.transmitted.load(Ordering::Relaxed).saturating_sub(answered)
     }
 }
 
@@ -159,7 +198,11 @@ impl KafkaPublisher {
             is_waited_for: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             told: AtomicU64::new(0),
+            transmitted: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            is_idempotent: cluster.config.get("enable.idempotence") == Some("true"),
             is_away: AtomicBool::new(false),
+            is_doubted: AtomicBool::new(false),
             feed: feed.clone(),
             brokers: cluster.brokers.clone(),
         };
@@ -222,6 +265,7 @@ impl Publisher for KafkaPublisher {
     fn traffic(&self) -> Vec<Traffic> {
         let reports = self.producer.context();
         let calls = reports.calls.load(Ordering::Relaxed);
-        vec![Traffic { destination: String::new(), calls, throttled: 0, repeated: 0 }]
+        let repeated = reports.repeated();
+        vec![Traffic { destination: String::new(), calls, throttled: 0, repeated }]
     }
 }

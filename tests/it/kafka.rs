@@ -163,8 +163,47 @@ fn what_the_broker_refuses_for_a_moment_is_sent_again() {
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     let arrived = broker.read("pages");
     assert_eq!(count(&summary, "acknowledged"), arrived.len());
+    assert_eq!(count(&summary, "repeated"), 0);
     let ids: BTreeSet<_> = arrived.iter().map(|it| &it.payload).collect();
     assert_eq!(ids.len(), arrived.len(), "each event once");
+}
+
+/// Without idempotence, what was sent again may be there twice, and is told.
+#[test]
+fn what_may_be_there_twice_is_counted() {
+    let broker = Broker::new(&["pages"]);
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 3];
+    broker.cluster.request_errors(RDKafkaApiKey::Produce, &errors);
+    let careless = ["--set", "targets.clicks.kafka.idempotence=false"];
+    let (done, summary) = sessions(&broker.address(), "pages", &careless);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let arrived = broker.read("pages");
+    assert_eq!(count(&summary, "acknowledged"), arrived.len());
+    let repeated = count(&summary, "repeated");
+    assert!((3..arrived.len()).contains(&repeated), "{repeated}");
+    assert!(done.out.contains("repeated"), "{}", done.out);
+}
+
+/// Of what was tried for as long as it may be without an answer, nobody knows whether it is there.
+#[test]
+fn what_is_given_up_without_an_answer_is_unknown() {
+    let broker = Broker::new(&["pages"]);
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 2_000];
+    broker.cluster.request_errors(RDKafkaApiKey::Produce, &errors);
+    let short = ["--set", "targets.clicks.kafka.timeout=1s", "--set", "thresholds=[]"];
+    let (done, summary) = sessions(&broker.address(), "pages", &short);
+    let arrived = broker.read("pages").len();
+    assert!(count(&summary, "unknown") > 0, "{}", summary["events"]);
+    assert_eq!(count(&summary, "failed"), 0, "{}", summary["events"]);
+    assert_eq!(
+        count(&summary, "sent"),
+        count(&summary, "acknowledged") + count(&summary, "unknown")
+    );
+    assert!(
+        (count(&summary, "acknowledged")..=count(&summary, "sent")).contains(&arrived),
+        "{arrived}"
+    );
+    assert!(done.err.contains("may be there, and count as unknown"), "{}", done.err);
 }
 
 /// A queue that is too short holds the load up, and loses nothing.
@@ -202,7 +241,11 @@ fn an_event_that_is_too_large_is_counted_as_failed() {
     let arrived = broker.read("pages");
     assert_eq!(count(&summary, "acknowledged"), arrived.len());
     assert!(count(&summary, "failed") > 0 && !arrived.is_empty(), "{}", summary["events"]);
-    assert!(done.out.contains("too_large"), "{}", done.out);
+    assert!(
+        done.out.contains("too_large") && done.out.contains("max.message.bytes"),
+        "{}",
+        done.out
+    );
 }
 
 /// What keeps a run from beginning: exit code 4, and a line that says what to do.
