@@ -9,7 +9,10 @@ use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime;
 use crate::engine::Finished;
 use crate::measure::EventCounts;
+use crate::measure::FaultCounts;
 use crate::measure::Feed;
+use crate::report::FaultKeeper;
+use crate::report::FolderError;
 use crate::scenario::FirehoseTarget;
 use crate::scenario::TargetKind;
 use crate::scenario::Way;
@@ -33,6 +36,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct Publishers {
     /// By the number of the target.
     all: BTreeMap<usize, Arc<dyn Publisher>>,
+    /// Where it is kept which events had a fault, if any may have one.
+    faults: Option<FaultKeeper>,
 }
 
 impl Publishers {
@@ -53,7 +58,9 @@ impl Publishers {
                 all.insert(number, Arc::new(firehose_publisher(firehose, address, feed)?));
             }
         }
-        Ok(Self { all })
+        let has_faults = prepared.scenario.domains.iter().any(|domain| domain.faults.is_some());
+        let faults = has_faults.then(|| FaultKeeper::start(&prepared.folder)).transpose();
+        Ok(Self { all, faults: faults.map_err(|error| Refusal::setup(&error))? })
     }
 
     /// Where the events of a way go, if it leads to a message service.
@@ -73,21 +80,35 @@ impl Publishers {
         let run = has_headers.then(|| prepared.folder.run());
         let name =
             |event: &str| kind.destination_of(&domain.schema.name, event).unwrap_or_default();
+        let target = &scenario.targets[way.target].name;
         Some(EventOptions {
+            faults: self.faults.as_ref().map(|faults| faults.book().of_target(target)),
             publisher,
             topics: topics(&world.catalog, number, is_kafka, name),
             headers: Headers::new(run, &world.series),
         })
     }
 
-    /// Takes leave of all services. Returns what was sent to each, by the number of the target.
-    pub(super) fn end(self) -> Vec<(usize, Traffic)> {
-        let each = self.all.iter();
-        each.flat_map(|(target, publisher)| {
+    /// Takes leave of all services. Returns what was sent to each, by the number of the target, and why a
+    /// file could not be written.
+    pub(super) fn end(
+        self,
+        prepared: &Prepared,
+        feed: &Feed,
+    ) -> (Vec<(usize, Traffic)>, Option<FolderError>) {
+        let each = self.all.iter().flat_map(|(target, publisher)| {
             publisher.close(CLOSE_WITHIN);
             publisher.traffic().into_iter().map(|traffic| (*target, traffic))
-        })
-        .collect()
+        });
+        let mut traffic: Vec<_> = each.collect();
+        let Some(kept) = self.faults.map(|faults| faults.finish(feed)) else {
+            return (traffic, None);
+        };
+        for (target, destination, faults) in kept.counts {
+            let Some(number) = prepared.scenario.target(&target) else { continue };
+            traffic.push((number, Traffic { destination, faults, ..Traffic::default() }));
+        }
+        (traffic, kept.unwritten)
     }
 }
 
@@ -134,6 +155,7 @@ pub(super) fn events(
             calls: 0,
             throttled: 0,
             repeated: 0,
+            faults: FaultCounts::default(),
         };
         let is_same = |it: &&mut EventCounts| {
             (&it.target, &it.destination) == (&counts.target, &counts.destination)
@@ -154,6 +176,7 @@ pub(super) fn events(
             counts.calls += traffic.calls;
             counts.throttled += traffic.throttled;
             counts.repeated += traffic.repeated;
+            counts.faults.add(&traffic.faults);
         }
     }
     all

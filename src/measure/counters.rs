@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::measure::ErrorClass;
+use crate::measure::FaultCounts;
 
 /// What became of a stream's slots. This is where each count is defined.
 ///
@@ -172,6 +173,9 @@ pub struct EventCounts {
     pub throttled: u64,
     /// Events that were sent again after a request whose fate is unknown: so many may be there twice.
     pub repeated: u64,
+    /// Events that the service acknowledged and that had a fault on purpose, by class.
+    #[serde(default)]
+    pub faults: FaultCounts,
 }
 
 impl EventCounts {
@@ -186,6 +190,7 @@ impl EventCounts {
         self.calls += other.calls;
         self.throttled += other.throttled;
         self.repeated += other.repeated;
+        self.faults.add(&other.faults);
     }
 
     /// That the service was slower than what was due, in words.

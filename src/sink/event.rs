@@ -11,9 +11,11 @@ use std::task::Waker;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::measure::FaultCounts;
 use crate::sink::Failure;
 use crate::sink::Ticket;
 
+pub mod book;
 pub(crate) mod json;
 pub(crate) mod trace;
 pub mod way;
@@ -87,6 +89,8 @@ pub(crate) struct Traffic {
     pub(crate) throttled: u64,
     /// Events that were sent again after a call whose fate is unknown: so many may be there twice.
     pub(crate) repeated: u64,
+    /// Events that had a fault on purpose.
+    pub(crate) faults: FaultCounts,
 }
 
 /// Where deliveries are left for a connection: by the client's threads, picked up by the worker's.

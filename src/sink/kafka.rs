@@ -266,6 +266,6 @@ impl Publisher for KafkaPublisher {
         let reports = self.producer.context();
         let calls = reports.calls.load(Ordering::Relaxed);
         let repeated = reports.repeated();
-        vec![Traffic { destination: String::new(), calls, throttled: 0, repeated }]
+        vec![Traffic { calls, repeated, ..Traffic::default() }]
     }
 }

@@ -1,6 +1,12 @@
 //! A connection's way to a message service: renders events, hands them to the shared client, and
 //! gives back what became of them.
 
+mod held;
+mod marked;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
@@ -24,9 +30,14 @@ use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
 use crate::sink::event::Record;
 use crate::sink::event::Refused;
+use crate::sink::event::book::FaultBook;
+use crate::sink::event::book::Marked;
 use crate::sink::event::json::Form;
 use crate::sink::event::trace::Carried;
 use crate::sink::event::trace::Headers;
+
+use held::HeldBack;
+use marked::Told;
 
 /// What all connections to one destination have in common.
 #[derive(Debug, Clone)]
@@ -37,6 +48,8 @@ pub struct EventOptions {
     pub(crate) topics: Arc<[Option<Topic>]>,
     /// What its records carry beside the event.
     pub(crate) headers: Headers,
+    /// Where it is told which events had a fault, if any may have one.
+    pub(crate) faults: Option<FaultBook>,
 }
 
 /// Where the events of a table go, and how they are written.
@@ -46,6 +59,8 @@ pub struct Topic {
     pub(crate) name: Arc<str>,
     /// How an event is written.
     pub(crate) form: Form,
+    /// What is told of one that has a fault.
+    pub(crate) told: Told,
 }
 
 /// Where the events of a way go, each of them by its name; and whether their keys go along.
@@ -58,7 +73,7 @@ pub(crate) fn topics(
     let tables = catalog.tables.iter().map(|table| {
         let event = table.event.as_ref().filter(|_| table.way == way)?;
         let form = Form::new(&table.columns, &table.hidden, event.key.filter(|_| has_keys));
-        Some(Topic { name: name(&table.name).into(), form })
+        Some(Topic { name: name(&table.name).into(), form, told: Told::of(table) })
     });
     tables.collect()
 }
@@ -72,6 +87,35 @@ struct Kept {
     headers: Vec<(&'static str, String)>,
     at_ms: i64,
     ticket: Ticket,
+}
+
+impl Kept {
+    /// A copy of what a record borrows.
+    fn of(record: &Record<'_>) -> Self {
+        let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        Self {
+            topic: Arc::clone(record.destination),
+            key: record.key.map(Box::from),
+            payload: Box::from(record.payload),
+            headers: headers.collect(),
+            at_ms: record.at_ms,
+            ticket: record.ticket,
+        }
+    }
+
+    /// The record again, for as long as `each` takes.
+    fn with<T>(&self, each: impl FnOnce(&Record<'_>) -> T) -> T {
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        each(&Record {
+            destination: &self.topic,
+            key: self.key.as_deref(),
+            payload: &self.payload,
+            headers: &headers,
+            at_ms: self.at_ms,
+            ticket: self.ticket,
+        })
+    }
 }
 
 /// Of an action with several events: how many are not delivered, and the first failure.
@@ -94,6 +138,9 @@ pub(crate) struct EventSink {
     settled: Vec<Outcome>,
     /// Actions with more than one event: hardly any, so they are looked for one by one.
     several: Vec<Several>,
+    /// Events that have a fault, by their actions: only looked up.
+    marked: HashMap<Ticket, Marked>,
+    held: HeldBack,
     deliveries: Vec<Delivery>,
     payload: Vec<u8>,
     key: Vec<u8>,
@@ -108,6 +155,8 @@ impl EventSink {
             kept: VecDeque::new(),
             settled: Vec::new(),
             several: Vec::new(),
+            marked: HashMap::new(),
+            held: HeldBack::default(),
             deliveries: Vec::new(),
             payload: Vec::new(),
             key: Vec::new(),
@@ -124,7 +173,7 @@ impl EventSink {
         let (mut payload, mut key) = (take(&mut self.payload), take(&mut self.key));
         let values = action.values(operation);
         if let Some(topic) = self.topic(operation) {
-            topic.form.write(values, action, &mut payload);
+            topic.form.write_event(operation, action, &mut payload);
             let has_key = topic.form.write_key(values, action, &mut key);
             let name = Arc::clone(&topic.name);
             let carried = self.options.headers.of(&action.origin);
@@ -137,7 +186,16 @@ impl EventSink {
                 at_ms: action.origin.at_us.div_euclid(1000),
                 ticket,
             };
-            self.publish(&record);
+            let has_gone = match operation.fault {
+                None => {
+                    self.publish(&record);
+                    true
+                }
+                Some(_) => self.publish_faulty(&record, operation, action),
+            };
+            if has_gone {
+                self.let_follow(operation, action);
+            }
         }
         let bytes = payload.len() + key.len();
         (self.payload, self.key) = (payload, key);
@@ -154,32 +212,15 @@ impl EventSink {
                 }
             }
         }
-        let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        self.kept.push_back(Kept {
-            topic: Arc::clone(record.destination),
-            key: record.key.map(Box::from),
-            payload: Box::from(record.payload),
-            headers: headers.collect(),
-            at_ms: record.at_ms,
-            ticket: record.ticket,
-        });
+        self.kept.push_back(Kept::of(record));
     }
 
     /// Publishes what was kept, as far as there is room.
     fn publish_kept(&mut self) {
         while let Some(kept) = self.kept.front() {
-            let headers: Vec<_> =
-                kept.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let record = Record {
-                destination: &kept.topic,
-                key: kept.key.as_deref(),
-                payload: &kept.payload,
-                headers: &headers,
-                at_ms: kept.at_ms,
-                ticket: kept.ticket,
-            };
             let ticket = kept.ticket;
-            match self.options.publisher.publish(&record, &self.mailbox) {
+            let publisher = &self.options.publisher;
+            match kept.with(|record| publisher.publish(record, &self.mailbox)) {
                 Ok(()) => {}
                 Err(Refused::Full) => return,
                 Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), 0),
@@ -192,7 +233,7 @@ impl EventSink {
     fn settle(&mut self, ticket: Ticket, result: Result<(), Failure>, waited_ns: u64) {
         let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
             let result = result.map(|()| Vec::new());
-            return self.settled.push(Outcome { waited_ns, ..Outcome::new(ticket, result) });
+            return self.finish(Outcome { waited_ns, ..Outcome::new(ticket, result) });
         };
         let several = &mut self.several[at];
         several.left -= 1;
@@ -203,7 +244,7 @@ impl EventSink {
         if several.left == 0 {
             let Several { failed, delivered, .. } = self.several.swap_remove(at);
             let result = failed.map_or(Ok(Vec::new()), Err);
-            self.settled.push(Outcome { ticket, result, delivered, waited_ns });
+            self.finish(Outcome { ticket, result, delivered, waited_ns });
         }
     }
 }
@@ -246,11 +287,16 @@ impl Sink for EventSink {
         if has_room {
             self.publish_kept();
         }
+        self.send_due(context);
         if self.settled.is_empty() {
             return Poll::Pending;
         }
         outcomes.append(&mut self.settled);
         Poll::Ready(Ok(()))
+    }
+
+    fn release(&mut self, keep: usize) {
+        self.send_held(keep);
     }
 
     async fn recover(&mut self) -> Result<(), Lost> {
@@ -263,6 +309,7 @@ impl Sink for EventSink {
     }
 
     async fn close(&mut self) {
+        self.forget();
         self.options.publisher.hurry();
     }
 }

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import time
 from dataclasses import dataclass
 from typing import Iterator
 
 import boto3
 import psycopg2
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 
@@ -40,12 +41,17 @@ def delete_topic(brokers: str, topic: str) -> None:
 
 
 def length(brokers: str, topic: str) -> int:
-    """How many records a topic has, or 0 if there is none yet."""
-    consumer = reader(brokers)
-    known = consumer.list_topics(topic, timeout=30).topics[topic]
-    marks = [consumer.get_watermark_offsets(TopicPartition(topic, it), timeout=30) for it in known.partitions]
-    consumer.close()
-    return sum(high - low for low, high in marks)
+    """How many records a topic has; one that was just made may have no leader yet."""
+    consumer, until = reader(brokers), time.monotonic() + 30
+    while True:
+        try:
+            known = consumer.list_topics(topic, timeout=30).topics[topic]
+            marks = [consumer.get_watermark_offsets(TopicPartition(topic, it), timeout=30) for it in known.partitions]
+            return sum(high - low for low, high in marks)
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def records(brokers: str, topic: str) -> "list[Record]":
