@@ -44,7 +44,9 @@ impl Prepared {
             Ok(retention::warnings(cluster, &known, age).await)
         });
         let warnings = done.map_err(|error| Refusal::setup(&error))?;
-        warnings.into_iter().for_each(|warning| feed.message(warning));
+        for warning in warnings {
+            feed.message(warning);
+        }
         Ok(())
     }
 

@@ -159,7 +159,7 @@ def too_large(pipeline: Pipeline) -> None:
 def topic_goes(pipeline: Pipeline) -> None:
     brokers = pipeline["KAFKA"]
     far_end.make_topic(brokers, "going")
-    words = [f"targets.clicks.kafka={{ brokers: '{brokers}', topic: going, timeout: 5s }}", *SHORT]
+    words = [f"targets.clicks.kafka={{ brokers: '{brokers}', topic: going }}", "load.drain=2m", *SHORT]
     run = pipeline.start("@web-events-kafka", *words, "load.streams.sessions.profile=[{ hold: 100/s, for: 8s }]")
     while far_end.length(brokers, "going") < 300:
         assert run.child.poll() is None, run.finish().err
@@ -167,7 +167,7 @@ def topic_goes(pipeline: Pipeline) -> None:
     far_end.delete_topic(brokers, "going")
     run.finish()
     events = run.events("clicks")
-    assert events["failed"] > 0 and events["acknowledged"] >= 300, events
+    assert events["failed"] > 0 and events["acknowledged"] >= 300, f"{events}\n{run.out}"
     counts = ", ".join(f"{name} {events[name]}" for name in ["acknowledged", "failed", "unknown"])
     print(f"  a topic that is deleted, auto-create off ({run.code}): {counts}:")
     for reason in [line.strip() for line in run.out.splitlines() if "topic" in line.lower()]:

@@ -43,7 +43,7 @@ fn serve(stream: TcpStream, records: &AtomicUsize) -> std::io::Result<()> {
             let (name, value) = line.split_once(':').unwrap_or((&line, ""));
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().unwrap(),
-                "x-amz-target" => target = value.trim().to_owned(),
+                "x-amz-target" => value.trim().clone_into(&mut target),
                 _ => {}
             }
             line.clear();
