@@ -13,6 +13,7 @@ mod hash;
 mod history;
 mod judged;
 mod kafka;
+mod ledger;
 pub(crate) mod life;
 mod numbers;
 mod overrides;
@@ -54,6 +55,7 @@ pub use judged::Threshold;
 pub use judged::Validity;
 pub use kafka::Brokers;
 pub use kafka::KafkaTarget;
+pub use ledger::LedgerLimits;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
@@ -88,6 +90,8 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// Which far ends are read.
     pub observers: Vec<Observer>,
+    /// What is kept of each transaction.
+    pub ledger: LedgerLimits,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
     /// When its numbers are worth anything.
