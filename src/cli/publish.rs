@@ -46,7 +46,7 @@ impl Publishers {
         let mut all: BTreeMap<usize, Arc<dyn Publisher>> = BTreeMap::new();
         for (number, target) in prepared.scenario.targets.iter().enumerate() {
             if let Some(cluster) = prepared.place.cluster(number) {
-                let made = KafkaPublisher::new(cluster, feed);
+                let made = KafkaPublisher::new(cluster, prepared.age_of_events(), feed);
                 let publisher = made.map_err(|error| {
                     Refusal::setup(&format!("librdkafka does not take its settings: {error}"))
                 })?;

@@ -44,6 +44,9 @@ use crate::sink::kafka::error::failure;
 
 /// How often librdkafka tells how many requests it has made, in milliseconds.
 const STATISTICS_MS: &str = "250";
+/// For how long a broker knows a producer after its last record, by that record's own time: of one whose events
+/// are older it knows nothing once it has been started again, and stores what is repeated.
+const PRODUCER_KEPT: Duration = Duration::from_hours(24);
 /// How long the last of them is waited for.
 const LAST_STATISTICS: Duration = Duration::from_millis(600);
 
@@ -101,7 +104,7 @@ struct Reports {
     /// cluster has told what became of them.
     transmitted: AtomicU64,
     answered: AtomicU64,
-    /// Whether what is sent again is stored once.
+    /// Whether what is sent again is stored once, whatever befalls a broker.
     is_idempotent: bool,
     /// Set once all brokers are gone, and told.
     is_away: AtomicBool,
@@ -191,8 +194,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl KafkaPublisher {
-    /// A producer for a cluster. Nothing is connected yet.
-    pub(crate) fn new(cluster: &Cluster, feed: &Feed) -> KafkaResult<Self> {
+    /// A producer for a cluster, of events whose times begin so long ago. Nothing is connected yet.
+    pub(crate) fn new(cluster: &Cluster, age: Duration, feed: &Feed) -> KafkaResult<Self> {
+        let is_idempotent = cluster.config.get("enable.idempotence") == Some("true");
         let reports = Reports {
             waiting: Mutex::default(),
             is_waited_for: AtomicBool::new(false),
@@ -200,7 +204,7 @@ impl KafkaPublisher {
             told: AtomicU64::new(0),
             transmitted: AtomicU64::new(0),
             answered: AtomicU64::new(0),
-            is_idempotent: cluster.config.get("enable.idempotence") == Some("true"),
+            is_idempotent: is_idempotent && age < PRODUCER_KEPT,
             is_away: AtomicBool::new(false),
             is_doubted: AtomicBool::new(false),
             feed: feed.clone(),

@@ -51,7 +51,7 @@ impl Prepared {
     }
 
     /// How long ago the time of the first event lies.
-    fn age_of_events(&self) -> Duration {
+    pub(in crate::cli) fn age_of_events(&self) -> Duration {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let start = Duration::from_micros(u64::try_from(self.start_us).unwrap_or(0));
         now.saturating_sub(start)
