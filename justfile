@@ -25,6 +25,11 @@ test *WORDS:
 drills:
     cargo test --release --test drills -- --nocapture
 
+# real servers from packages, counted by clients that are not ours: just real, just real shop broker-kill
+real *DRILLS:
+    cargo build --release
+    scripts/pipeline client tests/drills/real/main.py {{DRILLS}}
+
 # loadgen beside its peers, in interleaved rounds: just bench, just bench statements 3
 bench *PARTS:
     cargo bench --bench beside -- {{PARTS}}

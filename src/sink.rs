@@ -161,7 +161,7 @@ impl Outcome {
     }
 }
 
-/// The destination refused an action; nothing of it took effect.
+/// The destination refused an action; nothing of it took effect, unless it is doubtful.
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// What kind of refusal.
@@ -170,6 +170,8 @@ pub struct Failure {
     pub code: String,
     /// In the destination's words, at most 300 characters.
     pub message: String,
+    /// Whether it may have taken effect all the same: it was given up without an answer.
+    pub is_doubtful: bool,
 }
 
 /// The way to a destination is gone, or cannot be made.

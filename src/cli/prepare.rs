@@ -222,7 +222,7 @@ impl Prepared {
     /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
     fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
         if let Some(cluster) = self.place.cluster(target) {
-            return self.make_topics(target, cluster, fresh.is_some());
+            return self.make_topics(target, cluster, fresh.is_some(), feed);
         }
         if let Some(address) = self.place.endpoint(target) {
             return self.make_streams(target, address, fresh.is_some());

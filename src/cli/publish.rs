@@ -49,7 +49,7 @@ impl Publishers {
                 all.insert(number, Arc::new(publisher));
             }
             if let Some(cluster) = prepared.place.cluster(number) {
-                let made = KafkaPublisher::new(cluster, feed);
+                let made = KafkaPublisher::new(cluster, prepared.age_of_events(), feed);
                 let publisher = made.map_err(|error| {
                     Refusal::setup(&format!("librdkafka does not take its settings: {error}"))
                 })?;

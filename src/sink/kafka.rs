@@ -1,9 +1,12 @@
 //! Kafka, by librdkafka: one producer for each cluster, shared by all connections. Records are handed
 //! over without waiting, and delivery reports say what became of each.
 
+mod doubt;
 pub(crate) mod error;
 mod reports;
+pub(crate) mod retention;
 pub(crate) mod topics;
+mod unreachable;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ use crate::sink::event::Publisher;
 use crate::sink::event::Record;
 use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
+use crate::sink::kafka::doubt::Doubt;
 use crate::sink::kafka::error::failure;
 use crate::sink::kafka::reports::Reports;
 
@@ -90,11 +94,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl KafkaPublisher {
-    /// A producer for a cluster. Nothing is connected yet.
-    pub(crate) fn new(cluster: &Cluster, feed: &Feed) -> KafkaResult<Self> {
+    /// A producer for a cluster, of events whose times begin so long ago. Nothing is connected yet.
+    pub(crate) fn new(cluster: &Cluster, age: Duration, feed: &Feed) -> KafkaResult<Self> {
         let mut config = cluster.config.clone();
         config.set("statistics.interval.ms", STATISTICS_MS);
-        let reports = Reports::new(feed, &cluster.brokers);
+        let reports = Reports::new(feed, &cluster.brokers, Doubt::new(cluster, age));
         let producer: Arc<BaseProducer<Reports>> = Arc::new(config.create_with_context(reports)?);
         let is_over = Arc::new(AtomicBool::new(false));
         let (polled, ends) = (Arc::clone(&producer), Arc::clone(&is_over));
@@ -164,7 +168,8 @@ impl Publisher for KafkaPublisher {
     }
 
     fn traffic(&self) -> Vec<Traffic> {
-        let calls = self.producer.context().calls();
-        vec![Traffic { calls, ..Traffic::default() }]
+        let reports = self.producer.context();
+        let (calls, repeated) = (reports.calls(), reports.doubt.repeated());
+        vec![Traffic { calls, repeated, ..Traffic::default() }]
     }
 }

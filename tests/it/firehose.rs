@@ -1,6 +1,7 @@
 //! The Firehose stand-in, as other programs meet it: over HTTP, in the service's own protocol; and in
 //! `sending`, events of runs on their way to it.
 
+mod foreign;
 mod sending;
 
 use std::path::Path;

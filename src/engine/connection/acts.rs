@@ -128,6 +128,7 @@ impl Connection {
     /// A part of an act has arrived, or was given up.
     pub(super) fn settle_act(&mut self, number: usize, failure: Option<&Failure>, known: u64) {
         let Some(act) = self.events.acts.get(number) else { return };
+        act.is_unknown |= failure.is_some_and(|failure| failure.is_doubtful);
         act.failure = act.failure.take().or_else(|| failure.cloned());
         self.end_part(number, known);
     }

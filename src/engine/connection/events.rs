@@ -126,9 +126,13 @@ impl Connection {
         self.routes.iter_mut().for_each(|route| route.sink.release(keep));
     }
 
-    /// Lanes that waited for room go on.
+    /// Lanes that waited for room go on; and, once it is known whether any does, what is held back.
     pub(super) fn fill_events(&mut self) {
+        self.let_held_go();
         self.release_events();
+    }
+
+    fn let_held_go(&mut self) {
         if self.events.held.is_empty()
             || self.events.is_full()
             || self.shared.job.stop.level() != Level::Run
@@ -161,12 +165,20 @@ impl Connection {
         let delivered = failure.map_or(u32::MAX, |_| outcome.delivered);
         let (done, refused) = halved(&sent.effects, delivered);
         records.account.acknowledged(done, &[]);
-        records.account.failed(refused);
+        if failure.is_some_and(|failure| failure.is_doubtful) {
+            records.account.unknown(refused);
+        } else {
+            records.account.failed(refused);
+        }
         drop(records);
         match (&sent.of, failure) {
             (Of::Act(number), _) => self.settle_act(*number, failure, known),
             (Of::Slot(row), None) => {
                 self.finish_event((row, sent.at), measure::Outcome::Acknowledged, known);
+            }
+            (Of::Slot(row), Some(failure)) if failure.is_doubtful => {
+                self.finish_event((row, sent.at), measure::Outcome::Unknown, known);
+                self.except_event(row, ExceptionKind::Unknown);
             }
             (Of::Slot(row), Some(failure)) => {
                 let kind = measure::Outcome::Failed(said(failure));

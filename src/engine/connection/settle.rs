@@ -120,7 +120,8 @@ impl Connection {
     /// Why what is not sent again has failed.
     pub(super) fn ended() -> Failure {
         let message = "the run ended before it could be sent again".to_owned();
-        Failure { class: ErrorClass::Connection, code: String::new(), message }
+        let (class, code) = (ErrorClass::Connection, String::new());
+        Failure { class, code, message, is_doubtful: false }
     }
 
     fn failed(&mut self, number: usize, failure: &Failure, now: u64) {

@@ -22,7 +22,8 @@ pub(in crate::scenario) struct KafkaFile {
     pub(in crate::scenario) partitions: Option<Spanned<u32>>,
     /// Of a topic that is made: how many brokers keep it; the cluster's own unless set.
     pub(in crate::scenario) replication: Option<Spanned<u32>>,
-    /// Of a topic that is made: for how long it is kept, `7d`; the cluster's own unless set.
+    /// Of a topic that is made: for how long its records are kept, `7d`; the cluster's own unless set. By so
+    /// much longer as the events' times lie in the past.
     pub(in crate::scenario) retention: Option<Spanned<String>>,
     /// Who has it when it counts as acknowledged: `all` in-sync replicas, or `leader` alone; `all`
     /// unless set.
@@ -39,7 +40,7 @@ pub(in crate::scenario) struct KafkaFile {
     pub(in crate::scenario) batch: Option<Spanned<String>>,
     /// How many records may wait or be under way; 100k unless set. Beyond that the load waits.
     pub(in crate::scenario) queue: Option<Spanned<String>>,
-    /// How long a record is tried before it has failed; 1m unless set.
+    /// How long a record is tried before it is given up; 1m unless set.
     pub(in crate::scenario) timeout: Option<Spanned<String>>,
     /// Whether records carry headers: the run, the action, and a W3C `traceparent`; `true` unless set.
     pub(in crate::scenario) headers: Option<bool>,

@@ -155,7 +155,7 @@ fn unknown(class: ErrorClass, message: &str) -> Refusal {
 /// A failure, its message cut.
 pub(super) fn failure(class: ErrorClass, code: &str, message: &str) -> Failure {
     let message = message.chars().take(MESSAGE_MAX).collect();
-    Failure { class, code: code.to_owned(), message }
+    Failure { class, code: code.to_owned(), message, is_doubtful: false }
 }
 
 /// An error and what led to it: the SDK says little by itself.

@@ -1,6 +1,7 @@
 //! Before events are sent: the client with its credentials, and the stream, which is looked for, made and
 //! removed. Only what carries our mark is removed.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -112,7 +113,7 @@ impl Endpoint {
             }
             builder = builder.credentials_provider(any_credentials());
         }
-        let region = match config.region() {
+        let region = match config.region().filter(|region| !region.as_ref().is_empty()) {
             Some(region) => region.clone(),
             None if address.is_local => Region::new(ANY_REGION),
             None => return Err(SetupError::NoRegion),
@@ -239,13 +240,16 @@ impl Endpoint {
                 .delivery_stream_description()
                 .map(|description| description.delivery_stream_status().clone())),
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-            Err(error) => Err(self.error(stream, &error)),
+            Err(error) => match status_in(&error) {
+                Some(status) => Ok(Some(status)),
+                None => Err(self.error(stream, &error)),
+            },
         }
     }
 
     fn error<E>(&self, stream: &str, error: &SdkError<E>) -> SetupError
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + Error + 'static,
     {
         let place = self.place.clone();
         match error {
@@ -255,9 +259,25 @@ impl Endpoint {
                 code: answer.err().code().unwrap_or("no code").to_owned(),
                 message: answer.err().message().unwrap_or("no reason given").to_owned(),
             },
-            other => SetupError::Unreachable { place, cause: chain(other) },
+            other => SetupError::Unreachable { place, cause: cause(other) },
         }
     }
+}
+
+/// The status in a description of which the SDK makes nothing, because it wants all that the service tells:
+/// stand-ins leave out what a stream was made without.
+fn status_in<E>(error: &SdkError<E>) -> Option<DeliveryStreamStatus> {
+    let SdkError::ResponseError(answer) = error else { return None };
+    let answer: serde_json::Value = serde_json::from_slice(answer.raw().body().bytes()?).ok()?;
+    let status = answer.get("DeliveryStreamDescription")?.get("DeliveryStreamStatus")?.as_str()?;
+    Some(DeliveryStreamStatus::from(status))
+}
+
+/// What was met, without the layers of the SDK around it.
+fn cause(error: &dyn Error) -> String {
+    let said = chain(error);
+    let behind = said.split_once("client error (").and_then(|(_, behind)| behind.split_once("): "));
+    behind.map_or(said.as_str(), |(_, behind)| behind).to_owned()
 }
 
 /// Why there are no credentials, if there are none.

@@ -24,6 +24,7 @@ use crate::measure::Feed;
 use crate::sink::Ticket;
 use crate::sink::event::Delivery;
 use crate::sink::event::Mailbox;
+use crate::sink::kafka::doubt::Doubt;
 use crate::sink::kafka::error::failure;
 use crate::sink::kafka::lock;
 
@@ -65,6 +66,8 @@ pub(super) struct Reports {
     calls: AtomicU64,
     /// How often it has told.
     told: AtomicU64,
+    /// What nobody can tell.
+    pub(super) doubt: Doubt,
     /// Set once all brokers are gone, and told.
     is_away: AtomicBool,
     feed: Feed,
@@ -80,7 +83,7 @@ struct Gathered {
 }
 
 impl Reports {
-    pub(super) fn new(feed: &Feed, brokers: &str) -> Self {
+    pub(super) fn new(feed: &Feed, brokers: &str, doubt: Doubt) -> Self {
         Self {
             gathered: Mutex::default(),
             most: AtomicUsize::new(1),
@@ -89,6 +92,7 @@ impl Reports {
             came: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             told: AtomicU64::new(0),
+            doubt,
             is_away: AtomicBool::new(false),
             feed: feed.clone(),
             brokers: brokers.to_owned(),
@@ -165,6 +169,7 @@ impl ClientContext for Reports {
         };
         let calls = statistics.brokers.values().map(produce).sum();
         self.calls.store(calls, Ordering::Relaxed);
+        self.doubt.sent(&statistics);
         self.told.fetch_add(1, Ordering::Release);
     }
 
@@ -183,6 +188,7 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
         let result = result.as_ref().map(|_| ()).map_err(|(error, _)| failure(error));
+        self.doubt.came(&result, (&self.feed, &self.brokers));
         if result.is_ok() && self.is_away.load(Ordering::Relaxed) {
             self.is_away.store(false, Ordering::Relaxed);
             self.feed.message(format!("`{}` answers again", self.brokers));

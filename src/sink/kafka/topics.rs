@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::ClientContext;
 use rdkafka::admin::AdminClient;
@@ -23,9 +24,13 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use crate::scenario::KafkaTarget;
 use crate::sink::kafka::Cluster;
 use crate::sink::kafka::lock;
+use crate::sink::kafka::retention;
+use crate::sink::kafka::unreachable::unreachable;
 
 /// How long the cluster may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// After how long it is looked whether waiting makes sense.
+const LOOK_FOR: Duration = Duration::from_secs(2);
 /// How long a topic may take to be there once it was made.
 const MADE_WITHIN: Duration = Duration::from_secs(30);
 const MADE_POLL: Duration = Duration::from_millis(100);
@@ -59,8 +64,9 @@ impl ClientContext for Heard {
     fn error(&self, error: KafkaError, reason: &str) {
         let mut heard = lock(&self.reason);
         let code = error.rdkafka_error_code();
-        // The first says why; that all brokers are down follows from it.
-        if heard.is_none() || code == Some(Code::Authentication) {
+        // That all brokers are down follows from what was said before.
+        let is_new = code != Some(Code::AllBrokersDown) && heard.is_none();
+        if is_new || code == Some(Code::Authentication) {
             *heard = Some((code, reason.to_owned()));
         }
     }
@@ -81,11 +87,19 @@ pub(crate) fn look(cluster: &Cluster) -> Result<Found, ClusterError> {
     let producer = made.map_err(|error| {
         ClusterError(format!("librdkafka does not take the settings of `kafka`: {error}"))
     })?;
-    match producer.client().fetch_metadata(None, ANSWER_WITHIN) {
-        Ok(metadata) => Ok(found(&metadata)),
-        Err(error) => {
-            let heard = lock(&producer.context().reason).take();
-            Err(unreachable(cluster, heard, &error))
+    let until = Instant::now() + ANSWER_WITHIN;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match producer.client().fetch_metadata(None, left.min(LOOK_FOR)) {
+            Ok(metadata) => return Ok(found(&metadata)),
+            Err(error) => {
+                let heard = lock(&producer.context().reason).clone();
+                // A login that was refused will be refused again; others may come up.
+                let is_final = matches!(heard, Some((Some(Code::Authentication), _)));
+                if is_final || left <= LOOK_FOR {
+                    return Err(unreachable(cluster, heard, &error));
+                }
+            }
         }
     }
 }
@@ -97,31 +111,6 @@ fn found(metadata: &Metadata) -> Found {
         brokers: metadata.brokers().len(),
         topics: topics.map(|it| (it.name().to_owned(), it.partitions().len())).collect(),
     }
-}
-
-fn unreachable(
-    cluster: &Cluster,
-    heard: Option<(Option<Code>, String)>,
-    error: &KafkaError,
-) -> ClusterError {
-    let (code, reason) = heard.unwrap_or_else(|| (None, error.to_string()));
-    let brokers = &cluster.brokers;
-    ClusterError(match code {
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => format!(
-            "`{brokers}` refused the login: {reason}; look at `sasl`: its user, password and mechanism"
-        ),
-        Some(Code::SSL) => format!(
-            "no secure connection to `{brokers}`: {reason}; look at `tls`: `ca` names the \
-             certificates that are trusted"
-        ),
-        Some(Code::Resolve) => {
-            format!("`{brokers}` has no address: {reason}; look at `brokers`")
-        }
-        _ => format!(
-            "no Kafka broker answers at `{brokers}`: {reason}; is it running, is the address right, \
-             and does the cluster want `tls` or `sasl`?"
-        ),
-    })
 }
 
 /// A topic that events are to go to must be there, or may be made. Returns those to be made.
@@ -148,7 +137,8 @@ pub(crate) fn missing(
     match target.replication {
         Some(replication) if replication > most && !missing.is_empty() => {
             Err(ClusterError(format!(
-                "`{}` has {most} brokers, so a topic cannot have `replication: {replication}`",
+                "`{}` has {most} of the {replication} brokers that `replication: {replication}` needs: \
+                 write a smaller number, or leave it out",
                 cluster.brokers
             )))
         }
@@ -156,11 +146,12 @@ pub(crate) fn missing(
     }
 }
 
-/// Makes topics, and waits until the cluster knows them.
+/// Makes topics for events whose times begin so long ago, and waits until the cluster knows them.
 pub(crate) async fn make(
     target: &KafkaTarget,
     cluster: &Cluster,
     topics: &[String],
+    age: Duration,
 ) -> Result<(), ClusterError> {
     let refused = |topic: &str, error: &dyn fmt::Display| {
         ClusterError(format!(
@@ -169,7 +160,8 @@ pub(crate) async fn make(
         ))
     };
     let admin = admin(cluster)?;
-    let retention = target.retention.map(|retention| retention.as_millis().to_string());
+    let retention = retention::of_new(target.retention, age);
+    let retention = retention.map(|retention| retention.as_millis().to_string());
     let replication = target.replication.and_then(|number| i32::try_from(number).ok());
     let news: Vec<_> = topics
         .iter()
@@ -216,11 +208,11 @@ async fn await_topics(cluster: &Cluster, topics: &[String]) -> Result<(), Cluste
     }
 }
 
-fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, ClusterError> {
+pub(super) fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, ClusterError> {
     cluster.config.create().map_err(|error| ClusterError(error.to_string()))
 }
 
-fn options() -> AdminOptions {
+pub(super) fn options() -> AdminOptions {
     AdminOptions::new()
         .operation_timeout(Some(ANSWER_WITHIN))
         .request_timeout(Some(ANSWER_WITHIN * 2))

@@ -78,7 +78,7 @@ impl Publisher for LinesPublisher {
         let Some(file) = file else {
             let message = format!("`{}` is no file of this run", record.destination);
             let (class, code) = (ErrorClass::Other, String::new());
-            return Err(Refused::Failed(Failure { class, code, message }));
+            return Err(Refused::Failed(Failure { class, code, message, is_doubtful: false }));
         };
         if self.room.is_full() {
             self.room.wait(mailbox);

@@ -117,7 +117,7 @@ impl LineSender {
 
 fn ended() -> Failure {
     let message = "the files are closed".to_owned();
-    Failure { class: ErrorClass::Other, code: String::new(), message }
+    Failure { class: ErrorClass::Other, code: String::new(), message, is_doubtful: false }
 }
 
 /// Writes a target's files, until it is closed or dropped.
@@ -266,5 +266,6 @@ fn failure(Broken { path, error }: &Broken) -> Failure {
         _ => ErrorClass::Other,
     };
     let code = error.raw_os_error().map(|code| format!("os{code}")).unwrap_or_default();
-    Failure { class, code, message: format!("`{path}` could not be written: {error}") }
+    let message = format!("`{path}` could not be written: {error}");
+    Failure { class, code, message, is_doubtful: false }
 }

@@ -18,9 +18,9 @@ use crate::support::firehose::read;
 const WEATHER: &str = "partial=0.3,throttled=0.1,error=0.05,reset=0.1,delay=1ms..10ms,seed=3";
 
 /// What a run left behind.
-struct Ran {
-    done: Done,
-    summary: Value,
+pub(super) struct Ran {
+    pub(super) done: Done,
+    pub(super) summary: Value,
     /// What an embedded stand-in has delivered, line by line.
     delivered: Vec<String>,
 }
@@ -54,7 +54,7 @@ fn run(url: Option<&str>, scenario: &str, arguments: &[&str]) -> Ran {
 }
 
 /// The shipped scenario, shortened.
-fn sessions(url: Option<&str>, arguments: &[&str]) -> Ran {
+pub(super) fn sessions(url: Option<&str>, arguments: &[&str]) -> Ran {
     let profile = "load.streams.sessions.profile=[{ hold: 150/s, for: 4s }]";
     let fixed = ["--set", profile, "--set", "thresholds=[]"];
     run(url, "@web-events-firehose", &[&fixed, arguments].concat())

@@ -106,5 +106,6 @@ fn failure(error: &ServerError) -> Failure {
         None => error.message.clone(),
     };
     let message = message.chars().take(300).collect();
-    Failure { class: ErrorClass::of_sqlstate(&error.code), code: error.code.clone(), message }
+    let (class, code) = (ErrorClass::of_sqlstate(&error.code), error.code.clone());
+    Failure { class, code, message, is_doubtful: false }
 }
