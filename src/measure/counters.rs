@@ -172,6 +172,9 @@ pub struct EventCounts {
     pub throttled: u64,
     /// Events that were sent again after a request whose fate is unknown: so many may be there twice.
     pub repeated: u64,
+    /// Events that were sent once more, as asked, in a transaction that was then aborted.
+    #[serde(default)]
+    pub aborted: u64,
 }
 
 impl EventCounts {
@@ -186,6 +189,7 @@ impl EventCounts {
         self.calls += other.calls;
         self.throttled += other.throttled;
         self.repeated += other.repeated;
+        self.aborted += other.aborted;
     }
 
     /// That the service was slower than what was due, in words.

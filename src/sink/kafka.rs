@@ -2,14 +2,17 @@
 //! over without waiting, and delivery reports say what became of each.
 
 pub(crate) mod error;
+pub(crate) mod marks;
+pub(crate) mod registry;
 pub(crate) mod topics;
+pub(crate) mod transactions;
+mod health;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -39,11 +42,10 @@ use crate::sink::event::Record;
 use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
 use crate::sink::kafka::error::failure;
+use crate::sink::kafka::health::Health;
 
 /// How often librdkafka tells how many requests it has made, in milliseconds.
 const STATISTICS_MS: &str = "250";
-/// How long the last of them is waited for.
-const LAST_STATISTICS: Duration = Duration::from_millis(600);
 
 /// A cluster's address, and what librdkafka is told for it.
 #[derive(Clone)]
@@ -73,6 +75,13 @@ impl Cluster {
         config.set_log_level(RDKafkaLogLevel::Critical);
         Self { config, brokers: brokers.to_owned() }
     }
+
+    /// The settings of a client that tells how many requests it has made.
+    fn counting(&self) -> ClientConfig {
+        let mut config = self.config.clone();
+        config.set("statistics.interval.ms", STATISTICS_MS);
+        config
+    }
 }
 
 /// A producer, and what is known of its work.
@@ -91,31 +100,16 @@ struct Reports {
     /// Who waits for room, and whether anybody does: read for each report.
     waiting: Mutex<Vec<Arc<Mailbox>>>,
     is_waited_for: AtomicBool,
-    /// Produce requests, as of the last statistics.
-    calls: AtomicU64,
-    /// How often it has told.
-    told: AtomicU64,
-    /// Set once all brokers are gone, and told.
-    is_away: AtomicBool,
-    feed: Feed,
-    brokers: String,
+    health: Health,
 }
 
 impl ClientContext for Reports {
     fn stats(&self, statistics: Statistics) {
-        let produce = |broker: &rdkafka::statistics::Broker| {
-            broker.req.get("Produce").copied().map_or(0, |count| u64::try_from(count).unwrap_or(0))
-        };
-        let calls = statistics.brokers.values().map(produce).sum();
-        self.calls.store(calls, Ordering::Relaxed);
-        self.told.fetch_add(1, Ordering::Release);
+        self.health.statistics(&statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let is_down = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        if is_down && !self.is_away.swap(true, Ordering::Relaxed) {
-            self.feed.message(format!("no broker of `{}` answers: {reason}", self.brokers));
-        }
+        self.health.error(&error, reason);
     }
 
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
@@ -126,9 +120,8 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slip: Self::DeliveryOpaque) {
         let result = result.as_ref().map(|_| ()).map_err(|(error, _)| failure(error));
-        if result.is_ok() && self.is_away.load(Ordering::Relaxed) {
-            self.is_away.store(false, Ordering::Relaxed);
-            self.feed.message(format!("`{}` answers again", self.brokers));
+        if result.is_ok() {
+            self.health.delivered();
         }
         let Slip { ticket, mailbox } = *slip;
         mailbox.deliver(Delivery { ticket, result, at: Instant::now() });
@@ -151,21 +144,32 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What travels beside a record, if anything does.
+fn headers<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Option<OwnedHeaders> {
+    if pairs.len() == 0 {
+        return None;
+    }
+    let empty = OwnedHeaders::new_with_capacity(pairs.len());
+    let insert = |headers: OwnedHeaders, (key, value): (&str, &str)| {
+        headers.insert(Header { key, value: Some(value) })
+    };
+    Some(pairs.fold(empty, insert))
+}
+
+/// Whether librdkafka has no room for a record.
+fn is_full(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+}
+
 impl KafkaPublisher {
     /// A producer for a cluster. Nothing is connected yet.
     pub(crate) fn new(cluster: &Cluster, feed: &Feed) -> KafkaResult<Self> {
         let reports = Reports {
             waiting: Mutex::default(),
             is_waited_for: AtomicBool::new(false),
-            calls: AtomicU64::new(0),
-            told: AtomicU64::new(0),
-            is_away: AtomicBool::new(false),
-            feed: feed.clone(),
-            brokers: cluster.brokers.clone(),
+            health: Health::new(cluster, feed),
         };
-        let mut config = cluster.config.clone();
-        config.set("statistics.interval.ms", STATISTICS_MS);
-        Ok(Self { producer: config.create_with_context(reports)? })
+        Ok(Self { producer: cluster.counting().create_with_context(reports)? })
     }
 
     /// The owner of a mailbox is to be woken when a record has left the queue.
@@ -184,15 +188,7 @@ impl Publisher for KafkaPublisher {
                 .payload(record.payload)
                 .timestamp(record.at_ms);
         message.key = record.key;
-        if !record.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            let insert = |headers: OwnedHeaders, (key, value): &(&str, &str)| {
-                headers.insert(Header { key, value: Some(*value) })
-            };
-            message.headers = Some(record.headers.iter().fold(headers, insert));
-        }
-        let is_full =
-            |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+        message.headers = headers(record.headers.iter().copied());
         let Err((error, message)) = self.producer.send(message) else { return Ok(()) };
         if !is_full(&error) {
             return Err(Refused::Failed(failure(&error)));
@@ -211,17 +207,11 @@ impl Publisher for KafkaPublisher {
     fn close(&self, within: Duration) {
         // What is not out by then is not acknowledged, and counted so.
         let _ = self.producer.flush(within);
-        let reports = self.producer.context();
-        let (before, until) =
-            (reports.told.load(Ordering::Acquire), Instant::now() + LAST_STATISTICS);
-        while reports.told.load(Ordering::Acquire) == before && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.producer.context().health.await_statistics();
     }
 
     fn traffic(&self) -> Vec<Traffic> {
-        let reports = self.producer.context();
-        let calls = reports.calls.load(Ordering::Relaxed);
-        vec![Traffic { destination: String::new(), calls, throttled: 0, repeated: 0 }]
+        let calls = self.producer.context().health.calls();
+        vec![Traffic { calls, ..Traffic::default() }]
     }
 }

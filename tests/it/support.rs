@@ -15,6 +15,8 @@ pub(crate) mod machine;
 pub(crate) mod pooler;
 #[path = "support/proxy.rs"]
 pub(crate) mod proxy;
+#[path = "support/registry.rs"]
+pub(crate) mod registry;
 #[path = "support/replay.rs"]
 pub(crate) mod replay;
 #[path = "support/server.rs"]

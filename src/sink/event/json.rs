@@ -157,7 +157,8 @@ fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn hyphenated(uuid: [u8; 16], out: &mut Vec<u8>) {
+/// Appends a UUID as text.
+pub(super) fn hyphenated(uuid: [u8; 16], out: &mut Vec<u8>) {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let text = uuid::Uuid::from_bytes(uuid).as_hyphenated().encode_lower(&mut text);
     out.extend_from_slice(text.as_bytes());

@@ -11,6 +11,8 @@ use crate::action::Action;
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
+use crate::action::TableInfo;
+use crate::action::Value;
 use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
@@ -24,6 +26,8 @@ use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
 use crate::sink::event::Record;
 use crate::sink::event::Refused;
+use crate::sink::event::aborted::Aborted;
+use crate::sink::event::avro::AvroForm;
 use crate::sink::event::json::Form;
 use crate::sink::event::trace::Carried;
 use crate::sink::event::trace::Headers;
@@ -37,6 +41,8 @@ pub struct EventOptions {
     pub(crate) topics: Arc<[Option<Topic>]>,
     /// What its records carry beside the event.
     pub(crate) headers: Headers,
+    /// Which are also sent in a transaction that is aborted.
+    pub(crate) aborted: Option<Aborted>,
 }
 
 /// Where the events of a table go, and how they are written.
@@ -44,21 +50,37 @@ pub struct EventOptions {
 pub struct Topic {
     /// Its name.
     pub(crate) name: Arc<str>,
-    /// How an event is written.
+    /// How an event is written, and its key.
     pub(crate) form: Form,
+    /// How an event is written instead, where it is not JSON.
+    pub(crate) avro: Option<AvroForm>,
 }
 
-/// Where the events of a way go, each of them by its name; and whether their keys go along.
+impl Topic {
+    fn write(&self, values: &[Value], action: &Action, out: &mut Vec<u8>) -> Result<(), Failure> {
+        match &self.avro {
+            Some(avro) => avro.write(values, action, out),
+            None => {
+                self.form.write(values, action, out);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where the events of a way go, each of them by its name; whether their keys go along; and how those are
+/// written that are not JSON.
 pub(crate) fn topics(
     catalog: &Catalog,
     way: usize,
     has_keys: bool,
     name: impl Fn(&str) -> String,
+    avro: impl Fn(&TableInfo) -> Option<AvroForm>,
 ) -> Arc<[Option<Topic>]> {
     let tables = catalog.tables.iter().map(|table| {
         let event = table.event.as_ref().filter(|_| table.way == way)?;
         let form = Form::new(&table.columns, &table.hidden, event.key.filter(|_| has_keys));
-        Some(Topic { name: name(&table.name).into(), form })
+        Some(Topic { name: name(&table.name).into(), form, avro: avro(table) })
     });
     tables.collect()
 }
@@ -72,6 +94,7 @@ struct Kept {
     headers: Vec<(&'static str, String)>,
     at_ms: i64,
     ticket: Ticket,
+    is_aborted: bool,
 }
 
 /// Of an action with several events: how many are not delivered, and the first failure.
@@ -124,7 +147,7 @@ impl EventSink {
         let (mut payload, mut key) = (take(&mut self.payload), take(&mut self.key));
         let values = action.values(operation);
         if let Some(topic) = self.topic(operation) {
-            topic.form.write(values, action, &mut payload);
+            let written = topic.write(values, action, &mut payload);
             let has_key = topic.form.write_key(values, action, &mut key);
             let name = Arc::clone(&topic.name);
             let carried = self.options.headers.of(&action.origin);
@@ -136,8 +159,12 @@ impl EventSink {
                 headers: headers.as_ref().map_or(&[], |pairs| pairs),
                 at_ms: action.origin.at_us.div_euclid(1000),
                 ticket,
+                is_aborted: self.options.aborted.is_some_and(|it| it.has(&action.origin)),
             };
-            self.publish(&record);
+            match written {
+                Ok(()) => self.publish(&record),
+                Err(failure) => self.settle(ticket, Err(failure), 0),
+            }
         }
         let bytes = payload.len() + key.len();
         (self.payload, self.key) = (payload, key);
@@ -162,6 +189,7 @@ impl EventSink {
             headers: headers.collect(),
             at_ms: record.at_ms,
             ticket: record.ticket,
+            is_aborted: record.is_aborted,
         });
     }
 
@@ -177,6 +205,7 @@ impl EventSink {
                 headers: &headers,
                 at_ms: kept.at_ms,
                 ticket: kept.ticket,
+                is_aborted: kept.is_aborted,
             };
             let ticket = kept.ticket;
             match self.options.publisher.publish(&record, &self.mailbox) {
