@@ -59,8 +59,9 @@ fn renamed(value: Value) -> Value {
                 };
                 (short(key), value)
             });
-            // The width of a number is the program's affair.
-            Value::Object(entries.filter(|(key, _)| key != "format").collect())
+            // The width of a number is the program's affair; a word of ours may be called so, too.
+            let is_width = |(key, value): &(String, Value)| key == "format" && value.is_string();
+            Value::Object(entries.filter(|entry| !is_width(entry)).collect())
         }
         Value::Array(items) => items.into_iter().map(renamed).collect(),
         other => other,

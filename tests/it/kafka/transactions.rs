@@ -8,7 +8,6 @@ use rdkafka::types::RDKafkaApiKey;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::count;
-use super::run;
 use super::sessions;
 use crate::support::broker::Arrived;
 use crate::support::broker::Broker;
@@ -116,10 +115,10 @@ fn transactions_have_limits_as_all_else() {
 #[test]
 fn set_up_says_that_there_are_no_transactions() {
     let broker = Broker::new(&["pages"]);
-    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED; 3];
+    // Also producers without transactions ask for a number: those that look whether the cluster is there.
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED; 50];
     broker.cluster.request_errors(RDKafkaApiKey::InitProducerId, &errors);
-    let arguments = ["--set", "targets.clicks.kafka.topic=pages", "--set", QUICK];
-    let (done, _) = run(&broker.address(), "@web-events-kafka", &arguments);
+    let (done, _) = sessions(&broker.address(), "pages", &["--set", QUICK]);
     assert_eq!(done.code, 4, "{}{}", done.out, done.err);
     assert!(done.err.contains("begins no transaction"), "{}", done.err);
     assert!(done.err.contains("right to write the transactional id"), "{}", done.err);

@@ -80,8 +80,9 @@ impl Registry {
         assert_eq!(record[0], 0, "the magic byte");
         let number = u32::from_be_bytes(record[1..5].try_into().unwrap()) as usize;
         let schema = self.state.lock().unwrap().schemas[number - FIRST].clone();
-        let mut rest = &record[5..];
-        let value = decode(&schema, &mut rest);
+        let (mut rest, mut named) = (&record[5..], BTreeMap::new());
+        collect(&schema, &mut named);
+        let value = decode(&schema, &named, &mut rest);
         assert!(rest.is_empty(), "{} bytes are left", rest.len());
         value
     }
@@ -155,16 +156,34 @@ impl State {
     }
 }
 
+/// Types that are called by their names where they come up again.
+type Named = BTreeMap<String, Value>;
+
+fn collect(schema: &Value, named: &mut Named) {
+    match schema {
+        Value::Array(all) => all.iter().for_each(|each| collect(each, named)),
+        Value::Object(of) => {
+            if of.get("type").is_some_and(|kind| kind == "enum") {
+                let part = |key: &str| of[key].as_str().unwrap();
+                named.insert(format!("{}.{}", part("namespace"), part("name")), schema.clone());
+            }
+            of.values().for_each(|each| collect(each, named));
+        }
+        _ => {}
+    }
+}
+
 /// Reads a value as the specification of Avro says, knowing nothing but the schema.
-fn decode(schema: &Value, rest: &mut &[u8]) -> Value {
+fn decode(schema: &Value, named: &Named, rest: &mut &[u8]) -> Value {
     match schema {
         Value::Array(options) => {
             let chosen = usize::try_from(long(rest)).unwrap();
-            decode(&options[chosen], rest)
+            decode(&options[chosen], named, rest)
         }
-        Value::String(plain) => decode_plain(plain, schema, rest),
+        Value::String(name) if named.contains_key(name) => decode(&named[name], named, rest),
+        Value::String(plain) => decode_plain(plain, schema, named, rest),
         Value::Object(of) => {
-            let value = decode_plain(of["type"].as_str().unwrap(), schema, rest);
+            let value = decode_plain(of["type"].as_str().unwrap(), schema, named, rest);
             match of.get("logicalType").and_then(Value::as_str) {
                 Some("decimal") => decimal(&value, of["scale"].as_u64().unwrap()),
                 _ => value,
@@ -174,7 +193,7 @@ fn decode(schema: &Value, rest: &mut &[u8]) -> Value {
     }
 }
 
-fn decode_plain(kind: &str, schema: &Value, rest: &mut &[u8]) -> Value {
+fn decode_plain(kind: &str, schema: &Value, named: &Named, rest: &mut &[u8]) -> Value {
     match kind {
         "null" => Value::Null,
         "boolean" => json!(take(rest, 1)[0] == 1),
@@ -195,14 +214,16 @@ fn decode_plain(kind: &str, schema: &Value, rest: &mut &[u8]) -> Value {
             loop {
                 match long(rest) {
                     0 => return json!(all),
-                    count => (0..count).for_each(|_| all.push(decode(&schema["items"], rest))),
+                    count => {
+                        (0..count).for_each(|_| all.push(decode(&schema["items"], named, rest)))
+                    }
                 }
             }
         }
         "record" => {
             let fields = schema["fields"].as_array().unwrap().iter();
             let field = |field: &Value| {
-                (field["name"].as_str().unwrap().to_owned(), decode(&field["type"], rest))
+                (field["name"].as_str().unwrap().to_owned(), decode(&field["type"], named, rest))
             };
             Value::Object(fields.map(field).collect::<Map<_, _>>())
         }
