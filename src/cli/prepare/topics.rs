@@ -1,6 +1,9 @@
 //! The topics that events are sent to, and their schemas.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use chrono::Utc;
 
 use crate::cli::Refusal;
 use crate::cli::place::destinations_of;
@@ -30,7 +33,7 @@ impl Prepared {
         fresh: Option<bool>,
         feed: &Feed,
     ) -> Result<(), Refusal> {
-        let scenario = std::sync::Arc::clone(&self.scenario);
+        let scenario = Arc::clone(&self.scenario);
         let TargetKind::Kafka(kafka) = &scenario.targets[target].kind else { return Ok(()) };
         let wanted = destinations_of(&scenario, target);
         if wanted.is_empty() {
@@ -44,8 +47,11 @@ impl Prepared {
         let Some(is_fresh) = fresh else { return Ok(()) };
         // What goes on goes on behind what is there.
         let is_told = self.stopped.is_none() && !is_fresh;
+        let age_us = Utc::now().timestamp_micros().saturating_sub(self.start_us);
+        let age = Duration::from_micros(u64::try_from(age_us).unwrap_or(0));
         let notes = on_runtime_within((&self.stop, MAKE_WITHIN), async {
-            let made = made_ready(kafka, (cluster, found), &wanted, (is_fresh, is_told)).await;
+            let made =
+                made_ready((kafka, age), (cluster, found), &wanted, (is_fresh, is_told)).await;
             made.map_err(|error| SetupError::Local(error.to_string()))
         });
         notes.map_err(|error| Refusal::setup(&error))?.iter().for_each(|note| feed.message(note));
@@ -80,7 +86,7 @@ impl Prepared {
 
 /// Makes topics ready. Returns what is to be said of them.
 async fn made_ready(
-    kafka: &KafkaTarget,
+    (kafka, age): (&KafkaTarget, Duration),
     (cluster, mut found): (&Cluster, Found),
     wanted: &[String],
     (is_fresh, is_told): (bool, bool),
@@ -100,7 +106,7 @@ async fn made_ready(
     }
     let missing = topics::missing(kafka, (cluster, &found), wanted)?;
     if !missing.is_empty() {
-        notes.extend(topics::make(kafka, cluster, &missing).await?);
+        notes.extend(topics::make(kafka, (cluster, age), &missing).await?);
     }
     Ok(notes)
 }

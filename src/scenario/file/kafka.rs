@@ -24,7 +24,8 @@ pub(in crate::scenario) struct KafkaFile {
     pub(in crate::scenario) partitions: Option<Spanned<u32>>,
     /// Of a topic that is made: how many brokers keep it; the cluster's own unless set.
     pub(in crate::scenario) replication: Option<Spanned<u32>>,
-    /// Of a topic that is made: for how long it is kept, `7d`; the cluster's own unless set.
+    /// Of a topic that is made: for how long its records are kept, `7d`, counted from now; the cluster's own
+    /// unless set.
     pub(in crate::scenario) retention: Option<Spanned<String>>,
     /// Who has it when it counts as acknowledged: `all` in-sync replicas, or `leader` alone; `all`
     /// unless set.

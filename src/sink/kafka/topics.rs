@@ -31,6 +31,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a topic may take to be there once it was made.
 const MADE_WITHIN: Duration = Duration::from_secs(30);
 const MADE_POLL: Duration = Duration::from_millis(100);
+/// How long clusters keep records if nobody has told them another time, and from which age on events are in
+/// danger by it.
+const USUAL: Duration = Duration::from_hours(7 * 24);
+const OLD: Duration = Duration::from_hours(24);
 
 /// Why a cluster is not fit for a run, in one line that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,10 +167,11 @@ pub(crate) fn missing(
     }
 }
 
-/// Makes topics with our mark, and waits until the cluster knows them. Returns what is to be said of it.
+/// Makes topics with our mark, for events of that age, and waits until the cluster knows them. Returns what
+/// is to be said of it.
 pub(crate) async fn make(
     target: &KafkaTarget,
-    cluster: &Cluster,
+    (cluster, age): (&Cluster, Duration),
     topics: &[String],
 ) -> Result<Vec<String>, ClusterError> {
     let refused = |topic: &str, error: &dyn fmt::Display| {
@@ -177,12 +182,13 @@ pub(crate) async fn make(
     };
     let mark = mark();
     let mut notes = Vec::new();
-    for (topic, code) in create(target, cluster, topics, Some(&mark)).await? {
+    for (topic, code) in create((target, age), cluster, topics, Some(&mark)).await? {
         match code {
             // Somebody else was quicker.
             Code::TopicAlreadyExists => {}
             Code::InvalidConfig | Code::PolicyViolation => {
-                let again = create(target, cluster, std::slice::from_ref(&topic), None).await?;
+                let again =
+                    create((target, age), cluster, std::slice::from_ref(&topic), None).await?;
                 if let Some((topic, code)) = again.first() {
                     return Err(refused(topic, code));
                 }
@@ -201,12 +207,13 @@ pub(crate) async fn make(
 
 /// Makes topics. Returns those that were not made, and why.
 async fn create(
-    target: &KafkaTarget,
+    (target, age): (&KafkaTarget, Duration),
     cluster: &Cluster,
     topics: &[String],
     mark: Option<&str>,
 ) -> Result<Vec<(String, Code)>, ClusterError> {
-    let retention = target.retention.map(|retention| retention.as_millis().to_string());
+    let retention = retention(target.retention, age);
+    let retention = retention.map(|retention| retention.as_millis().to_string());
     let replication = target.replication.and_then(|number| i32::try_from(number).ok());
     let news: Vec<_> = topics
         .iter()
@@ -231,6 +238,16 @@ async fn create(
         ClusterError(format!("the topic `{topics}` cannot be made at `{brokers}`: {error}"))
     })?;
     Ok(made.into_iter().filter_map(Result::err).collect())
+}
+
+/// How long a topic is told to keep its records. They carry the time of their events, from which Kafka counts:
+/// those of a scenario that plays last year would be gone at once.
+fn retention(wanted: Option<Duration>, age: Duration) -> Option<Duration> {
+    match wanted {
+        Some(wanted) => Some(wanted.saturating_add(age)),
+        None if age > OLD => Some(USUAL.saturating_add(age)),
+        None => None,
+    }
 }
 
 /// A topic that was made is known to all brokers a moment later.

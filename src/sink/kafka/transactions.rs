@@ -296,22 +296,29 @@ impl Worker {
         self.client.commit(until)
     }
 
-    /// Sends records once more, in a transaction that is aborted.
+    /// Sends records once more, in a transaction that is aborted; tries that for as long as others.
     fn abort_copies(&mut self, records: &[Held]) {
-        let until = Instant::now() + ABORT_WITHIN;
-        let sent = self.client.begin().and_then(|()| {
-            for record in records.iter().enumerate() {
-                self.client.produce(record, true, until)?;
+        let until = self.patience();
+        while let Err(wrong) = self.try_abort(records, until) {
+            if Instant::now() > until || self.shared.queue.is_given_up() {
+                let why = wrong.why.message;
+                let text = format!("a transaction could not be aborted as asked: {why}");
+                return self.shared.health.say(text);
             }
-            self.client.drain(until)
-        });
-        if let Err(wrong) = self.client.abort(until).and(sent) {
+            std::thread::sleep(REST);
+            // What is open is aborted by that, if the cluster is there; or it is tried again.
             let _ = self.client.renew(until);
-            let why = wrong.why.message;
-            self.shared.health.say(format!("a transaction could not be aborted as asked: {why}"));
-            return;
         }
         let count = u64::try_from(records.len()).unwrap_or(0);
         self.shared.aborted.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn try_abort(&self, records: &[Held], until: Instant) -> Result<(), Wrong> {
+        self.client.begin()?;
+        for record in records.iter().enumerate() {
+            self.client.produce(record, true, until)?;
+        }
+        self.client.drain(until)?;
+        self.client.abort(until)
     }
 }

@@ -134,15 +134,13 @@ fn an_event_of_every_type_is_what_it_is_in_json() {
             let found = found[field["name"].as_str().unwrap()].take();
             nulls += usize::from(found.is_null());
             let (found, wanted) = (as_json(field, found), plain(name, wanted));
-            let text = if wanted.is_number() && found.is_string() {
-                json!(found.as_str().unwrap().parse::<f64>().unwrap())
-            } else if found.is_string() && !wanted.is_string() {
+            let found = match found.as_str() {
                 // JSON in JSON is no text; in Avro it is.
-                serde_json::from_str(found.as_str().unwrap()).unwrap()
-            } else {
-                found
+                Some(text) if name == "document" => serde_json::from_str(text).unwrap(),
+                Some(text) if wanted.is_number() => json!(text.parse::<f64>().unwrap()),
+                _ => found,
             };
-            assert!(is_same(&text, &wanted), "{name}: {text} is not {wanted}");
+            assert!(is_same(&found, &wanted), "{name}: {found} is not {wanted}");
         }
     }
     assert!(nulls > 500, "{nulls}");
