@@ -3,6 +3,8 @@
 
 #[path = "support/broker.rs"]
 pub(crate) mod broker;
+#[path = "support/cluster.rs"]
+pub(crate) mod cluster;
 #[path = "support/command.rs"]
 pub(crate) mod command;
 #[path = "support/firehose.rs"]

@@ -58,13 +58,11 @@ pub struct Topic {
 
 impl Topic {
     fn write(&self, values: &[Value], action: &Action, out: &mut Vec<u8>) -> Result<(), Failure> {
-        match &self.avro {
-            Some(avro) => avro.write(values, action, out),
-            None => {
-                self.form.write(values, action, out);
-                Ok(())
-            }
+        if let Some(avro) = &self.avro {
+            return avro.write(values, action, out);
         }
+        self.form.write(values, action, out);
+        Ok(())
     }
 }
 

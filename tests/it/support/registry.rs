@@ -144,13 +144,11 @@ impl State {
         }
         let body: Value = serde_json::from_slice(body).unwrap();
         let schema: Value = serde_json::from_str(body["schema"].as_str().unwrap()).unwrap();
-        let number = match self.schemas.iter().position(|known| *known == schema) {
-            Some(number) => number,
-            None => {
-                self.schemas.push(schema);
-                self.schemas.len() - 1
-            }
-        };
+        let known = self.schemas.iter().position(|known| *known == schema);
+        let number = known.unwrap_or_else(|| {
+            self.schemas.push(schema);
+            self.schemas.len() - 1
+        });
         self.subjects.insert(subject.to_owned(), number + FIRST);
         (200, json!({ "id": number + FIRST }))
     }
@@ -215,7 +213,9 @@ fn decode_plain(kind: &str, schema: &Value, named: &Named, rest: &mut &[u8]) -> 
                 match long(rest) {
                     0 => return json!(all),
                     count => {
-                        (0..count).for_each(|_| all.push(decode(&schema["items"], named, rest)))
+                        for _ in 0..count {
+                            all.push(decode(&schema["items"], named, rest));
+                        }
                     }
                 }
             }

@@ -143,7 +143,7 @@ impl Client {
     /// Commits the open transaction.
     pub(super) fn commit(&self, until: Instant) -> Result<(), Wrong> {
         self.drain(until)?;
-        self.insist(until, || self.producer.commit_transaction(SLICE)).map_err(|wrong| {
+        insist(until, || self.producer.commit_transaction(SLICE)).map_err(|wrong| {
             // A cluster that was asked to commit may have done it.
             let is_doubtful = wrong.is_over || wrong.why.class == ErrorClass::Timeout;
             Wrong { is_doubtful, ..wrong }
@@ -152,7 +152,7 @@ impl Client {
 
     /// Aborts the open transaction, and all of it that is still on its way.
     pub(super) fn abort(&self, until: Instant) -> Result<(), Wrong> {
-        self.insist(until, || self.producer.abort_transaction(SLICE))
+        insist(until, || self.producer.abort_transaction(SLICE))
     }
 
     /// Waits until all records of the open transaction have arrived.
@@ -174,29 +174,25 @@ impl Client {
         Ok(())
     }
 
-    /// Does something again for as long as that may help.
-    fn insist(
-        &self,
-        until: Instant,
-        call: impl Fn() -> Result<(), KafkaError>,
-    ) -> Result<(), Wrong> {
-        loop {
-            let Err(error) = call() else { return Ok(()) };
-            let passes = match &error {
-                KafkaError::Transaction(error) => error.is_retriable(),
-                KafkaError::Flush(_) => true,
-                _ => false,
-            };
-            if !passes || Instant::now() > until {
-                return Err(wrong(&error));
-            }
-        }
-    }
-
     /// Records of the last transaction that can never be sent, by their numbers.
     pub(super) fn final_failures(&self) -> Vec<(usize, Failure)> {
         let failed = std::mem::take(&mut *lock(&self.producer.context().failed));
         failed.into_iter().filter(|(_, why)| is_final(why)).collect()
+    }
+}
+
+/// Does something again for as long as that may help.
+fn insist(until: Instant, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Wrong> {
+    loop {
+        let Err(error) = call() else { return Ok(()) };
+        let passes = match &error {
+            KafkaError::Transaction(error) => error.is_retriable(),
+            KafkaError::Flush(_) => true,
+            _ => false,
+        };
+        if !passes || Instant::now() > until {
+            return Err(wrong(&error));
+        }
     }
 }
 
