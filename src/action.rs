@@ -1,6 +1,7 @@
 //! The waist: what generators make and sinks send. Knows no generator and no destination.
 
 mod catalog;
+mod fault;
 mod take;
 mod text;
 
@@ -19,6 +20,8 @@ pub use catalog::EventInfo;
 pub use catalog::Statement;
 pub use catalog::StatementKind;
 pub use catalog::TableInfo;
+pub use fault::Fault;
+pub use fault::FaultClass;
 pub use take::Cell;
 pub use take::Take;
 pub use take::TakeRows;
@@ -121,6 +124,8 @@ pub struct Operation {
     pub statement: StatementId,
     /// How many rows the server must report as changed.
     pub rows: u32,
+    /// What is wrong with it on purpose: with an event alone.
+    pub fault: Option<Fault>,
     /// First value in the action.
     first: u32,
     /// Number of values.
@@ -257,7 +262,8 @@ impl Action {
         let len = self.values.len() - first;
         let Shape { table, change, statement, rows } = shape;
         let (first, len) = (narrow(first), narrow(len));
-        self.operations.push(Operation { table, change, statement, rows, first, len });
+        let fault = None;
+        self.operations.push(Operation { table, change, statement, rows, fault, first, len });
     }
 
     /// Number of values so far: what [`Action::finish`] takes as `first`.

@@ -3,6 +3,7 @@
 //! [`crate::measure::Feed`]; nothing is measured or judged here.
 
 mod closing;
+mod faults;
 mod folder;
 mod histograms;
 mod judged;
@@ -20,6 +21,8 @@ pub(crate) mod text;
 
 pub use closing::Colour;
 pub use closing::closing;
+pub use faults::FaultKeeper;
+pub use faults::FaultsKept;
 pub use folder::FolderError;
 pub use folder::RunFolder;
 pub use histograms::Histograms;

@@ -5,6 +5,7 @@ pub mod builtin;
 mod cdc;
 mod check;
 mod copy;
+mod faults;
 mod file;
 mod firehose;
 mod follow;
@@ -33,6 +34,8 @@ pub use cdc::Cdc;
 pub use cdc::Confirms;
 pub use cdc::Observer;
 pub use copy::Copy;
+pub use faults::Faults;
+pub(crate) use faults::TYPE_FIELDS;
 pub use firehose::FirehoseCreate;
 pub use firehose::FirehoseEndpoint;
 pub use firehose::FirehoseFaults;
@@ -267,6 +270,8 @@ pub struct Domain {
     pub rows: Vec<u64>,
     /// When those were made; as the schema says if `None`.
     pub history: Option<History>,
+    /// What is wrong with some of its events on purpose, if anything is.
+    pub faults: Option<Faults>,
 }
 
 /// The roles of a domain: made with [`Provision::Databases`] only.

@@ -47,6 +47,9 @@ pub trait Sink {
     /// that is lost shows there.
     fn send(&mut self) {}
 
+    /// Sends what it holds back on purpose before its time, but for so many at most.
+    fn release(&mut self, _keep: usize) {}
+
     /// Makes a new way, once. On it, nothing that was in flight can still take effect. May be
     /// called again after an error.
     fn recover(&mut self) -> impl Future<Output = Result<(), Lost>>;

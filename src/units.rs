@@ -27,4 +27,5 @@ pub use written::parse_bytes;
 pub use written::parse_count;
 pub use written::parse_duration;
 pub use written::parse_rate;
+pub use written::parse_share;
 pub use written::parse_signed_duration;

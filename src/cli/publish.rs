@@ -10,7 +10,10 @@ use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime;
 use crate::engine::Finished;
 use crate::measure::EventCounts;
+use crate::measure::FaultCounts;
 use crate::measure::Feed;
+use crate::report::FaultKeeper;
+use crate::report::FolderError;
 use crate::scenario::FirehoseTarget;
 use crate::scenario::TargetKind;
 use crate::scenario::Way;
@@ -38,6 +41,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct Publishers {
     /// By the number of the target.
     all: BTreeMap<usize, Arc<dyn Publisher>>,
+    /// Where it is kept which events had a fault, if any may have one.
+    faults: Option<FaultKeeper>,
 }
 
 impl Publishers {
@@ -55,7 +60,9 @@ impl Publishers {
                 all.insert(number, Arc::new(firehose_publisher(firehose, address, feed)?));
             }
         }
-        Ok(Self { all })
+        let has_faults = prepared.scenario.domains.iter().any(|domain| domain.faults.is_some());
+        let faults = has_faults.then(|| FaultKeeper::start(&prepared.folder)).transpose();
+        Ok(Self { all, faults: faults.map_err(|error| Refusal::setup(&error))? })
     }
 
     /// Where the events of a way go, if it leads to a message service.
@@ -85,7 +92,9 @@ impl Publishers {
             TargetKind::Kafka(kafka) => kafka.transactions.map_or(0.0, |all| all.abort),
             _ => 0.0,
         };
+        let target = &scenario.targets[way.target].name;
         Some(EventOptions {
+            faults: self.faults.as_ref().map(|faults| faults.book().of_target(target)),
             publisher,
             topics: topics(&world.catalog, number, is_kafka, name, avro),
             headers: Headers::new(run, &world.series),
@@ -93,14 +102,26 @@ impl Publishers {
         })
     }
 
-    /// Takes leave of all services. Returns what was sent to each, by the number of the target.
-    pub(super) fn end(self) -> Vec<(usize, Traffic)> {
-        let each = self.all.iter();
-        each.flat_map(|(target, publisher)| {
+    /// Takes leave of all services. Returns what was sent to each, by the number of the target, and why a
+    /// file could not be written.
+    pub(super) fn end(
+        self,
+        prepared: &Prepared,
+        feed: &Feed,
+    ) -> (Vec<(usize, Traffic)>, Option<FolderError>) {
+        let each = self.all.iter().flat_map(|(target, publisher)| {
             publisher.close(CLOSE_WITHIN);
             publisher.traffic().into_iter().map(|traffic| (*target, traffic))
-        })
-        .collect()
+        });
+        let mut traffic: Vec<_> = each.collect();
+        let Some(kept) = self.faults.map(|faults| faults.finish(feed)) else {
+            return (traffic, None);
+        };
+        for (target, destination, faults) in kept.counts {
+            let Some(number) = prepared.scenario.target(&target) else { continue };
+            traffic.push((number, Traffic { destination, faults, ..Traffic::default() }));
+        }
+        (traffic, kept.unwritten)
     }
 }
 
@@ -166,6 +187,7 @@ pub(super) fn events(
             throttled: 0,
             repeated: 0,
             aborted: 0,
+            faults: FaultCounts::default(),
         };
         let is_same = |it: &&mut EventCounts| {
             (&it.target, &it.destination) == (&counts.target, &counts.destination)
@@ -187,6 +209,7 @@ pub(super) fn events(
             counts.throttled += traffic.throttled;
             counts.repeated += traffic.repeated;
             counts.aborted += traffic.aborted;
+            counts.faults.add(&traffic.faults);
         }
     }
     all

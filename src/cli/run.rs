@@ -252,9 +252,10 @@ fn load(
         guard: prepared.guard.guard(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
-    let traffic = publishers.end();
+    let (traffic, half) = publishers.end(prepared, feed);
     let findings = findings(observing, feed, stop);
-    let unwritten = keeper.finish();
+    let mut unwritten = keeper.finish();
+    unwritten.extend(half);
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {

@@ -94,6 +94,11 @@ impl Acts {
         all
     }
 
+    /// Whether a lane waits for the end of one, and goes on then.
+    pub(super) fn is_any_awaited(&self) -> bool {
+        self.slots.iter().flatten().any(|act| act.is_awaited)
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.slots.len() == self.free.len()

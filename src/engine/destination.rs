@@ -121,6 +121,10 @@ impl Sink for AnySink {
         each!(self, sink => sink.send(), ());
     }
 
+    fn release(&mut self, keep: usize) {
+        each!(self, sink => sink.release(keep), ());
+    }
+
     async fn recover(&mut self) -> Result<(), Lost> {
         each!(self, sink => sink.recover().await, away())
     }

@@ -67,6 +67,16 @@ impl Events {
         self.count() == 0 && self.held.is_empty() && self.acts.is_empty()
     }
 
+    /// Whether none is in flight.
+    pub(super) fn is_none_in_flight(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// Of those in flight, so many may be held back on purpose.
+    pub(super) fn held_back_max(&self) -> usize {
+        self.most / 4
+    }
+
     fn count(&self) -> usize {
         self.slots.len() - self.free.len()
     }

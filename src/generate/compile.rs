@@ -227,6 +227,7 @@ fn table(
         states: written.states.as_ref().map(states),
         watched,
         sent_as: Vec::new(),
+        faults: None,
         insert,
         delete,
         shuffle: Permutation::of_all(key(scenario.seed, id.0, Purpose::Shuffle, 0)),

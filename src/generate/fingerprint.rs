@@ -77,6 +77,10 @@ fn of_seeded(world: &World, table: TableId) -> [u8; 32] {
 fn write_action(action: &Action, out: &mut String) {
     for operation in action.operations() {
         let _ = write!(out, "{} {}\t", operation.statement.0, operation.rows);
+        // Most have none, and are written as ever.
+        if let Some(fault) = operation.fault {
+            let _ = write!(out, "{fault:?}\t");
+        }
         for value in action.values(operation) {
             write_value(*value, action, out);
             out.push('\t');

@@ -30,6 +30,8 @@ pub(super) enum Purpose {
     Unique(u16),
     /// How long the events of a slot come after the commit of its rows.
     Skew,
+    /// Whether an event has a fault, and which.
+    Fault,
 }
 
 impl Purpose {
@@ -47,6 +49,7 @@ impl Purpose {
             Self::FollowUp => 10 << 32,
             Self::Think => 11 << 32,
             Self::Skew => 12 << 32,
+            Self::Fault => 13 << 32,
         }
     }
 }

@@ -139,6 +139,9 @@ impl World {
         let first = self.push_row(&row, action);
         let insert = self.table(step.table).insert;
         action.finish(first, shape(sent_as, Change::Insert, insert, 1));
+        if let Some(fault) = self.fault_of(step, decision) {
+            action.fault_last(fault);
+        }
     }
 
     /// The rows of an owned table that belong to a row.

@@ -7,17 +7,18 @@ use crate::action::Catalog;
 use crate::action::StatementId;
 use crate::action::TableId;
 use crate::generate::column::Column;
+use crate::generate::faults::TableFaults;
 use crate::generate::key::Purpose;
 use crate::generate::key::stem;
 use crate::generate::parts::Part;
 use crate::generate::permute::Permutation;
-use crate::generate::spread::Spread;
 use crate::generate::walk::Walk;
 use crate::pace::Plan;
 use crate::pace::Sessions;
 use crate::scenario::History;
-use crate::schema::Pick;
 
+pub(super) use crate::generate::relation::Parent;
+pub(super) use crate::generate::relation::Relation;
 pub(super) use crate::generate::step::Choice;
 pub(super) use crate::generate::step::ParentChoice;
 pub(super) use crate::generate::step::SetValue;
@@ -104,6 +105,8 @@ pub(super) struct Table {
     pub(super) watched: Vec<usize>,
     /// Of an event: the tables that its rows are sent as, one for each target that it goes to.
     pub(super) sent_as: Vec<TableId>,
+    /// Of an event: how many of them have a fault, if any have.
+    pub(super) faults: Option<Box<TableFaults>>,
     /// The statement that inserts a row.
     pub(super) insert: StatementId,
     /// The statement that deletes a row by its key; for owned tables, by its owner.
@@ -134,34 +137,6 @@ pub(super) struct Owner {
     pub(super) min: u32,
     /// Greatest number of rows.
     pub(super) max: u32,
-}
-
-/// A reference to a table, seen from the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Relation {
-    /// The table that refers.
-    pub(super) child: TableId,
-    /// Which of its decided references.
-    pub(super) place: usize,
-}
-
-/// A reference whose row a lane picks.
-#[derive(Debug, Clone)]
-pub(super) struct Parent {
-    /// The table referred to.
-    pub(super) table: TableId,
-    /// The column that refers.
-    pub(super) column: usize,
-    /// Which of its rows.
-    pub(super) pick: Pick,
-    /// How often it is one that was born in the run.
-    pub(super) born: f64,
-    /// The other decided reference of the row that must name another row.
-    pub(super) unlike: Option<usize>,
-    /// Whether the row that refers stays when the other is deleted.
-    pub(super) stays: bool,
-    /// Of what is dealt unevenly, how: one for each number of children and of parents that lanes have.
-    pub(super) spreads: Vec<Spread>,
 }
 
 /// The states of a table's rows.

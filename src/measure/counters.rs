@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::measure::ErrorClass;
+use crate::measure::FaultCounts;
 
 /// What became of a stream's slots. This is where each count is defined.
 ///
@@ -175,6 +176,9 @@ pub struct EventCounts {
     /// Events that were sent once more, as asked, in a transaction that was then aborted.
     #[serde(default)]
     pub aborted: u64,
+    /// Events that the service acknowledged and that had a fault on purpose, by class.
+    #[serde(default)]
+    pub faults: FaultCounts,
 }
 
 impl EventCounts {
@@ -190,6 +194,7 @@ impl EventCounts {
         self.throttled += other.throttled;
         self.repeated += other.repeated;
         self.aborted += other.aborted;
+        self.faults.add(&other.faults);
     }
 
     /// That the service was slower than what was due, in words.

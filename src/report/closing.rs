@@ -1,6 +1,7 @@
 //! The closing summary: one screen for people.
 
 mod events;
+mod faults;
 mod head;
 
 use std::env;
@@ -99,6 +100,7 @@ pub fn closing(summary: &Summary, folder: Option<&Path>, colour: Colour) -> Stri
     let mut sections = vec![head::head(summary, colour), rates(summary), latencies(summary)];
     sections.push(tables(&summary.tables));
     sections.push(events::events(&summary.events));
+    sections.push(faults::faults(&summary.events));
     sections.push(sums(&summary.shared, colour));
     sections.push(observed(summary, colour));
     sections.push(slots(summary));

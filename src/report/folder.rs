@@ -46,8 +46,9 @@ const SHARD: &str = "shard.json";
 const SECRETS: &str = "secrets";
 pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
-const FILES: [&str; 9] =
-    [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LANES, EXCEPTIONS];
+pub(super) const FAULTS: &str = "faults.jsonl";
+const FILES: [&str; 10] =
+    [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LANES, EXCEPTIONS, FAULTS];
 
 /// The folder with what a stand-in for Firehose delivered; further ones have a number behind it.
 const OBJECTS: &str = "firehose";

@@ -3,6 +3,8 @@
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
+    ("clickstream-day", include_str!("../../scenarios/clickstream-day.yaml")),
+    ("dirty-events", include_str!("../../scenarios/dirty-events.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),
@@ -24,6 +26,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("type-zoo", include_str!("../../scenarios/type-zoo.yaml")),
     ("web-events-firehose", include_str!("../../scenarios/web-events-firehose.yaml")),
     ("web-events-kafka", include_str!("../../scenarios/web-events-kafka.yaml")),
+    ("web-events-original", include_str!("../../scenarios/web-events-original.yaml")),
     ("yelp-day", include_str!("../../scenarios/yelp-day.yaml")),
     ("yelp-seed", include_str!("../../scenarios/yelp-seed.yaml")),
     ("yelp-small", include_str!("../../scenarios/yelp-small.yaml")),
@@ -33,6 +36,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("business", include_str!("../../schemas/business.yaml")),
     ("checkin", include_str!("../../schemas/checkin.yaml")),
+    ("clickstream", include_str!("../../schemas/clickstream.yaml")),
     ("evaluations", include_str!("../../schemas/evaluations.yaml")),
     ("fills", include_str!("../../schemas/fills.yaml")),
     ("hot_reviews", include_str!("../../schemas/hot_reviews.yaml")),

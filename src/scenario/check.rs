@@ -9,6 +9,7 @@ mod copies;
 mod domain;
 mod events;
 mod external;
+mod faults;
 mod firehose;
 mod group;
 mod history;

@@ -1,6 +1,7 @@
 //! A scenario as it is written in YAML.
 
 mod cdc;
+mod faults;
 mod firehose;
 mod history;
 mod judge;
@@ -19,6 +20,8 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 pub(super) use cdc::CdcFile;
+pub(super) use faults::FaultsFile;
+pub(super) use faults::LateEventsFile;
 pub(super) use firehose::CreateFile;
 pub(super) use firehose::FirehoseFile;
 pub(super) use firehose::LimitsFile;
@@ -169,6 +172,8 @@ pub(super) struct DomainFile {
     /// The target that its events go to, or several: each of them gets every event. Its rows are kept by
     /// the target `on`, or by nobody if there is none. Events go to the target `on` unless set.
     pub(super) events: Option<Spanned<OneOrMany<Spanned<String>>>>,
+    /// What is wrong with some of its events, on purpose; nothing unless set.
+    pub(super) faults: Option<Spanned<FaultsFile>>,
     /// The schema's file, from the scenario's folder; looked for by the domain's name unless set.
     pub(super) schema: Option<Spanned<String>>,
     /// The schema's own unless set.

@@ -74,6 +74,10 @@ fn write_domain(text: &mut String, domain: &Domain) {
     for (table, rows) in domain.schema.tables.iter().zip(&domain.rows) {
         let _ = writeln!(text, "rows {:?} {rows}", table.name);
     }
+    // Where nothing is wrong nothing is written: that was so once.
+    if let Some(faults) = &domain.faults {
+        let _ = writeln!(text, "faults {faults:?}");
+    }
     if let Some(history) = domain.history {
         let _ = writeln!(text, "history {} {}", history.over_us, history.growth);
     }

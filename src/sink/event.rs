@@ -11,11 +11,13 @@ use std::task::Waker;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::measure::FaultCounts;
 use crate::sink::Failure;
 use crate::sink::Ticket;
 
 pub(crate) mod aborted;
 pub(crate) mod avro;
+pub mod book;
 pub(crate) mod json;
 pub(crate) mod trace;
 pub mod way;
@@ -93,6 +95,8 @@ pub(crate) struct Traffic {
     pub(crate) repeated: u64,
     /// Events that were also sent in transactions which were then aborted.
     pub(crate) aborted: u64,
+    /// Events that had a fault on purpose.
+    pub(crate) faults: FaultCounts,
 }
 
 /// Where deliveries are left for a connection: by the client's threads, picked up by the worker's.

@@ -132,7 +132,7 @@ impl Lines {
         let table = self.catalog.table(operation.table);
         if let Some(event) = table.event {
             let form = Form::new(&table.columns, &table.hidden, event.key);
-            return form.line(head, &table.name, (action.values(operation), action));
+            return form.line(head, &table.name, (operation, action));
         }
         let mut object = serde_json::Map::new();
         if let Some((planned_ns, name)) = head {

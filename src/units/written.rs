@@ -129,6 +129,29 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
     Ok(whole(amount))
 }
 
+/// Reads `0.5%`, or `0.005`, which is the same; the result is 0 to 1.
+///
+/// The error says what is wrong with it, with the text itself in backticks.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let (digits, whole) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    let bad = || format!("`{text}` is not a share: write it like `0.5%`, or `0.005`");
+    if text.starts_with('-') {
+        return Err(format!("`{text}` is a negative share"));
+    }
+    let share = digits.parse::<f64>().ok().filter(|_| is_number(digits)).ok_or_else(bad)? / whole;
+    if share > 1.0 {
+        return Err(if whole > 1.0 {
+            format!("`{text}` is more than all")
+        } else {
+            format!("`{text}` is more than all: write `{text}%`")
+        });
+    }
+    Ok(share)
+}
+
 /// Reads `512kB`, `64MB`, `1.5GiB`, in bytes. As PostgreSQL counts them, a `MB` is a `MiB`.
 ///
 /// The error says what is wrong with it, with the text itself in backticks.
@@ -200,6 +223,7 @@ mod tests {
     use super::parse_count;
     use super::parse_duration;
     use super::parse_rate;
+    use super::parse_share;
     use super::parse_signed_duration;
 
     #[test]
@@ -247,6 +271,18 @@ mod tests {
             assert!(parse_count(bad).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn shares_are_of_a_hundred_or_of_one() {
+        for (text, share) in [("0.5%", 0.005), ("100%", 1.0), ("12.5 %", 0.125), ("0.005", 0.005)] {
+            assert_eq!(parse_share(text), Ok(share), "{text}");
+        }
+        for bad in ["", "%", "-1%", "x%", "1..5%", "101%", "2", "1e-3", "5%%"] {
+            assert!(parse_share(bad).is_err(), "{bad}");
+        }
+        assert!(parse_share("5").unwrap_err().contains("write `5%`"));
+    }
+
     #[test]
     fn amounts_of_data_need_units() {
         assert_eq!(parse_bytes("64MB"), Ok(64 << 20));

@@ -17,6 +17,7 @@ mod acts;
 mod commands;
 mod contention;
 mod continued;
+mod dirty;
 mod doctor;
 mod elsewhere;
 mod embedded;
@@ -47,6 +48,7 @@ mod reporting;
 mod roles;
 mod running;
 mod same_rows;
+mod sessions;
 mod shards;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;

@@ -29,7 +29,9 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 impl Connection {
     /// Of a lane's action only its events, from this part on, are left to be sent: all else is committed.
     pub(super) fn lead_out(&mut self, number: usize, flight: Flight, from: usize, now: u64) {
-        let is_awaited = self.lanes[number].session.is_some();
+        // A session does not wait for what is held back on purpose.
+        let is_held_back = self.shared.job.world.holds_back(&flight.decision);
+        let is_awaited = self.lanes[number].session.is_some() && !is_held_back;
         let has_rows = flight.is_begun();
         let act = Act { has_rows, is_awaited, ..self.act(number, flight, from) };
         self.send_in_time(act, now);

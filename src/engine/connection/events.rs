@@ -107,8 +107,26 @@ impl Connection {
         self.events.depart(sent);
     }
 
+    /// What is held back on purpose goes out where too much is, and all of it where nothing more comes.
+    fn release_events(&mut self) {
+        if self.events.is_none_in_flight() {
+            return;
+        }
+        let is_stopped = self.shared.job.stop.level() != Level::Run;
+        let is_idle = || {
+            self.agenda.is_empty()
+                && self.events.held.is_empty()
+                && self.events.acts.waiting() == 0
+                && !self.events.acts.is_any_awaited()
+                && self.lanes.iter().all(|lane| lane.flight.is_none() && lane.again.is_empty())
+        };
+        let keep = if is_stopped || is_idle() { 0 } else { self.events.held_back_max() };
+        self.routes.iter_mut().for_each(|route| route.sink.release(keep));
+    }
+
     /// Lanes that waited for room go on.
     pub(super) fn fill_events(&mut self) {
+        self.release_events();
         if self.events.held.is_empty()
             || self.has_no_room()
             || self.shared.job.stop.level() != Level::Run

@@ -1,7 +1,9 @@
 //! Whether the events of a run can be written in Avro, where that is asked for.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use crate::action::FaultClass;
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
@@ -41,11 +43,18 @@ fn check_target(
 ) {
     let format = file.format.as_ref().map_or(file.brokers.place, |format| format.place);
     let topic = file.topic.as_ref().map_or(format, |topic| topic.place);
+    let mut faulty = BTreeSet::new();
     let mut schemas: BTreeMap<String, (String, String)> = BTreeMap::new();
     for (name, domain) in scenario.events_to(target) {
         let Some(table) = domain.schema.tables.iter().find(|table| table.name == name) else {
             continue;
         };
+        for class in [FaultClass::MissingField, FaultClass::WrongType, FaultClass::UnknownType] {
+            let share = domain.faults.as_ref().map_or(0.0, |faults| faults.share(class));
+            if share > 0.0 && faulty.insert((class, domain.copy.of.clone())) {
+                problems.add(forbidden(class, &domain.copy.of, format));
+            }
+        }
         if let Some(names) = avro::same_names(table) {
             problems.add(same_name(&name, &names, format));
         }
@@ -61,6 +70,14 @@ fn check_target(
             problems.add(Problem::new(message).at(topic).help(help));
         }
     }
+}
+
+fn forbidden(class: FaultClass, domain: &str, place: Place) -> Problem {
+    let class = class.name();
+    let message =
+        format!("`{class}` of `{domain}` cannot be written in Avro: its schema forbids it");
+    let help = format!("leave `{class}` out, or write `format: json`");
+    Problem::new(message).at(place).help(help)
 }
 
 fn same_name(event: &str, [first, second, name]: &[String; 3], place: Place) -> Problem {

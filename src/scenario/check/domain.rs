@@ -19,6 +19,7 @@ use crate::scenario::check::copies::Spread;
 use crate::scenario::check::domain_place;
 use crate::scenario::check::events;
 use crate::scenario::check::external;
+use crate::scenario::check::faults;
 use crate::scenario::check::history::history;
 use crate::scenario::file::DomainFile;
 use crate::scenario::file::ScenarioFile;
@@ -72,7 +73,9 @@ pub(super) fn domains(
                 fits((&checked.schema, has_events), (on, target.and(kind)), targets, problems);
             }
             let events = events::events(domain, &checked.schema, targets, problems);
-            domains.push(Domain { events, ..maker.domain(target_index, kind, problems) });
+            let made = Domain { events, ..maker.domain(target_index, kind, problems) };
+            let faults = faults::faults((domain, &made), targets, problems);
+            domains.push(Domain { faults, ..made });
         }
         named.push(checked);
     }
@@ -202,6 +205,7 @@ impl Maker<'_> {
                 None => self.rows(problems),
             },
             history: self.domain.history.as_ref().and_then(|written| history(written, problems)),
+            faults: None,
             schema: self.schema.clone(),
             copy: self.copy.clone(),
         }

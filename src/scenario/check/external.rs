@@ -14,6 +14,7 @@ use crate::yaml::Spanned;
 pub(super) fn alone(domain: &DomainFile, problems: &mut Problems) {
     let on = domain.on.as_ref().map(|word| ("on", word.place));
     let events = domain.events.as_ref().map(|word| ("events", word.place));
+    let faults = domain.faults.as_ref().map(|word| ("faults", word.place));
     let database = domain.database.as_ref().map(|word| ("database", word.place));
     let namespace = domain.namespace.as_ref().map(|word| ("namespace", word.place));
     let scale = domain.scale.as_ref().map(|word| ("scale", word.place));
@@ -22,7 +23,7 @@ pub(super) fn alone(domain: &DomainFile, problems: &mut Problems) {
     let roles = &domain.roles;
     let roles = [&roles.owner, &roles.application, &roles.capture].into_iter().flatten().next();
     let roles = roles.map(|word| ("roles", word.place));
-    let words = [on, events, database, namespace, scale, rows, copies, roles];
+    let words = [on, events, faults, database, namespace, scale, rows, copies, roles];
     for (word, place) in words.into_iter().flatten() {
         let message = format!("`{word}` has no meaning here: an external domain is not made");
         problems.add(Problem::new(message).at(place).help("leave it out, or leave `external` out"));

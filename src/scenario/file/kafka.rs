@@ -173,6 +173,6 @@ pub(in crate::scenario) struct TransactionsFile {
     pub(in crate::scenario) every: Option<Spanned<String>>,
     /// How many records it has before it is committed; 10k unless set.
     pub(in crate::scenario) events: Option<Spanned<String>>,
-    /// The share of records, from 0 to 1, that are sent once more, in a transaction that is aborted: `0.02`.
-    pub(in crate::scenario) abort: Option<Spanned<f64>>,
+    /// The share of records that are sent once more, in a transaction that is aborted: `2%`; none unless set.
+    pub(in crate::scenario) abort: Option<Spanned<String>>,
 }

@@ -2,6 +2,8 @@
 //! schema's number in four bytes, and the fields one behind the other.
 
 use crate::action::Action;
+use crate::action::Fault;
+use crate::action::Operation;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::measure::ErrorClass;
@@ -11,6 +13,7 @@ use crate::schema::avro;
 use crate::schema::avro::AvroField;
 use crate::schema::avro::AvroType;
 use crate::sink::Failure;
+use crate::sink::event::json::cut_off;
 use crate::sink::event::json::hyphenated;
 use crate::units::Decimal;
 
@@ -32,8 +35,28 @@ impl AvroForm {
         Self { head: [0, a, b, c, d], fields: avro::fields(table) }
     }
 
-    /// Appends the event whose columns have these values.
+    /// Appends an event. One that is to be malformed is cut off behind its head.
     pub(crate) fn write(
+        &self,
+        operation: &Operation,
+        action: &Action,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let start = out.len() + self.head.len();
+        self.write_fields(action.values(operation), action, out)?;
+        match operation.fault {
+            Some(Fault::Malformed(number)) => cut_off(out, start, number),
+            // `check` has seen that none of these comes.
+            Some(Fault::MissingField(_) | Fault::WrongType(_) | Fault::UnknownType(_)) => {
+                let message = "what a schema forbids cannot be written in Avro".to_owned();
+                return Err(Failure { class: ErrorClass::Data, code: String::new(), message });
+            }
+            None | Some(Fault::Late(_) | Fault::OutOfOrder | Fault::Doubled) => {}
+        }
+        Ok(())
+    }
+
+    fn write_fields(
         &self,
         values: &[Value],
         action: &Action,

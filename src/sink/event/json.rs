@@ -1,14 +1,20 @@
 //! An event as one JSON object: its columns in their order, each of the JSON type that its own asks for.
 
+mod faulty;
+
 use std::io::Write as _;
 
 use crate::action::Action;
+use crate::action::Fault;
+use crate::action::Operation;
 use crate::action::TableInfo;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::schema::ColumnType;
 use crate::units::DAY_US;
 use crate::units::civil;
+
+pub(super) use faulty::cut_off;
 
 /// How the events of one table are written.
 #[derive(Debug, Clone)]
@@ -50,18 +56,20 @@ impl Form {
         out.extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
     }
 
-    /// An event as a line for people: as it is sent, or with what is known of it `head`.
+    /// An event as a line for people: as it is sent, or with what is known of it `head`. What is no JSON
+    /// stands there as text.
     pub(crate) fn line(
         &self,
         head: Option<(u64, &str)>,
         name: &str,
-        (values, action): (&[Value], &Action),
+        (operation, action): (&Operation, &Action),
     ) -> String {
         let (mut line, mut key) = (Vec::new(), Vec::new());
         let Some((planned_ns, of)) = head else {
-            self.write(values, action, &mut line);
+            self.write_event(operation, action, &mut line);
             return String::from_utf8_lossy(&line).into_owned() + "\n";
         };
+        let values = action.values(operation);
         written(&mut line, format_args!("{{\"at_ns\":{planned_ns},\"action\":"));
         quoted(of.as_bytes(), &mut line);
         line.extend_from_slice(b",\"event\":");
@@ -70,27 +78,43 @@ impl Form {
             line.extend_from_slice(b",\"key\":");
             quoted(&key, &mut line);
         }
+        if let Some(fault) = operation.fault {
+            written(&mut line, format_args!(",\"fault\":\"{}\"", fault.class().name()));
+            if let Fault::Late(by_ns) = fault {
+                written(&mut line, format_args!(",\"late_ns\":{by_ns}"));
+            }
+        }
         line.extend_from_slice(b",\"value\":");
-        self.write(values, action, &mut line);
+        let mut event = Vec::new();
+        self.write_event(operation, action, &mut event);
+        match operation.fault {
+            Some(Fault::Malformed(_)) => quoted(&event, &mut line),
+            _ => line.extend_from_slice(&event),
+        }
         line.extend_from_slice(b"}\n");
         String::from_utf8_lossy(&line).into_owned()
     }
 
     /// Appends the record's key: the text of its column's value. Returns whether there is one.
     pub(crate) fn write_key(&self, values: &[Value], action: &Action, out: &mut Vec<u8>) -> bool {
-        let Some(value) = self.key.and_then(|key| values.get(key)) else { return false };
-        match value {
-            Value::Null => return false,
-            Value::Text(span) => out.extend_from_slice(action.letters(*span)),
-            Value::Uuid(uuid) => hyphenated(*uuid, out),
-            value => {
-                let mut text = String::new();
-                write_value(*value, action, &mut text);
-                out.extend_from_slice(text.as_bytes());
-            }
-        }
-        true
+        let value = self.key.and_then(|key| values.get(key));
+        value.is_some_and(|value| write_text(*value, action, out))
     }
+}
+
+/// Appends a value as plain text, as a key has it. Returns whether it is any.
+pub(crate) fn write_text(value: Value, action: &Action, out: &mut Vec<u8>) -> bool {
+    match value {
+        Value::Null => return false,
+        Value::Text(span) => out.extend_from_slice(action.letters(span)),
+        Value::Uuid(uuid) => hyphenated(uuid, out),
+        value => {
+            let mut text = String::new();
+            write_value(value, action, &mut text);
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+    true
 }
 
 /// Appends a value as JSON: numbers and booleans as such, what JSON has no type for as text.

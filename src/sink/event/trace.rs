@@ -34,16 +34,22 @@ impl Headers {
     pub(crate) fn of(&self, origin: &Origin) -> Option<Carried> {
         let run = Arc::clone(self.run.as_ref()?);
         let Origin { stream, series, slot, hop, .. } = *origin;
-        let name = self.series.get(usize::from(series)).map_or("", String::as_str);
-        let action = match hop {
-            0 => format!("{name}/{slot}"),
-            hop => format!("{name}/{slot}.{hop}"),
-        };
+        let action = self.action(origin);
         let trace = mix(mix(self.seed, stream.into()), slot);
         let (other, span) = (mix(trace, 1), mix(mix(trace, series.into()), hop.into()));
         // Numbers of 0 are not allowed.
         let trace = format!("00-{:016x}{other:016x}-{:016x}-01", trace | 1, span | 1);
         Some(Carried { run, action, trace })
+    }
+
+    /// Which action it is: its series, its slot, and how often it has followed itself.
+    pub(crate) fn action(&self, origin: &Origin) -> String {
+        let Origin { series, slot, hop, .. } = *origin;
+        let name = self.series.get(usize::from(series)).map_or("", String::as_str);
+        match hop {
+            0 => format!("{name}/{slot}"),
+            hop => format!("{name}/{slot}.{hop}"),
+        }
     }
 }
 

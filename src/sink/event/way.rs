@@ -1,6 +1,12 @@
 //! A connection's way to a message service: renders events, hands them to the shared client, and
 //! gives back what became of them.
 
+mod held;
+mod marked;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
@@ -12,7 +18,6 @@ use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
 use crate::action::TableInfo;
-use crate::action::Value;
 use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
@@ -28,9 +33,14 @@ use crate::sink::event::Record;
 use crate::sink::event::Refused;
 use crate::sink::event::aborted::Aborted;
 use crate::sink::event::avro::AvroForm;
+use crate::sink::event::book::FaultBook;
+use crate::sink::event::book::Marked;
 use crate::sink::event::json::Form;
 use crate::sink::event::trace::Carried;
 use crate::sink::event::trace::Headers;
+
+use held::HeldBack;
+use marked::Told;
 
 /// What all connections to one destination have in common.
 #[derive(Debug, Clone)]
@@ -43,6 +53,8 @@ pub struct EventOptions {
     pub(crate) headers: Headers,
     /// Which are also sent in a transaction that is aborted.
     pub(crate) aborted: Option<Aborted>,
+    /// Where it is told which events had a fault, if any may have one.
+    pub(crate) faults: Option<FaultBook>,
 }
 
 /// Where the events of a table go, and how they are written.
@@ -54,14 +66,22 @@ pub struct Topic {
     pub(crate) form: Form,
     /// How an event is written instead, where it is not JSON.
     pub(crate) avro: Option<AvroForm>,
+    /// What is told of one that has a fault.
+    pub(crate) told: Told,
 }
 
 impl Topic {
-    fn write(&self, values: &[Value], action: &Action, out: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Appends an event, with what is wrong with it.
+    fn write(
+        &self,
+        operation: &Operation,
+        action: &Action,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         if let Some(avro) = &self.avro {
-            return avro.write(values, action, out);
+            return avro.write(operation, action, out);
         }
-        self.form.write(values, action, out);
+        self.form.write_event(operation, action, out);
         Ok(())
     }
 }
@@ -78,7 +98,8 @@ pub(crate) fn topics(
     let tables = catalog.tables.iter().map(|table| {
         let event = table.event.as_ref().filter(|_| table.way == way)?;
         let form = Form::new(&table.columns, &table.hidden, event.key.filter(|_| has_keys));
-        Some(Topic { name: name(&table.name).into(), form, avro: avro(table) })
+        let (form, avro, told) = (form, avro(table), Told::of(table));
+        Some(Topic { name: name(&table.name).into(), form, avro, told })
     });
     tables.collect()
 }
@@ -93,6 +114,37 @@ struct Kept {
     at_ms: i64,
     ticket: Ticket,
     is_aborted: bool,
+}
+
+impl Kept {
+    /// A copy of what a record borrows.
+    fn of(record: &Record<'_>) -> Self {
+        let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        Self {
+            topic: Arc::clone(record.destination),
+            key: record.key.map(Box::from),
+            payload: Box::from(record.payload),
+            headers: headers.collect(),
+            at_ms: record.at_ms,
+            ticket: record.ticket,
+            is_aborted: record.is_aborted,
+        }
+    }
+
+    /// The record again, for as long as `each` takes.
+    fn with<T>(&self, each: impl FnOnce(&Record<'_>) -> T) -> T {
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        each(&Record {
+            destination: &self.topic,
+            key: self.key.as_deref(),
+            payload: &self.payload,
+            headers: &headers,
+            at_ms: self.at_ms,
+            ticket: self.ticket,
+            is_aborted: self.is_aborted,
+        })
+    }
 }
 
 /// Of an action with several events: how many are not delivered, and the first failure.
@@ -115,6 +167,9 @@ pub(crate) struct EventSink {
     settled: Vec<Outcome>,
     /// Actions with more than one event: hardly any, so they are looked for one by one.
     several: Vec<Several>,
+    /// Events that have a fault, by their actions: only looked up.
+    marked: HashMap<Ticket, Marked>,
+    held: HeldBack,
     deliveries: Vec<Delivery>,
     payload: Vec<u8>,
     key: Vec<u8>,
@@ -129,6 +184,8 @@ impl EventSink {
             kept: VecDeque::new(),
             settled: Vec::new(),
             several: Vec::new(),
+            marked: HashMap::new(),
+            held: HeldBack::default(),
             deliveries: Vec::new(),
             payload: Vec::new(),
             key: Vec::new(),
@@ -145,7 +202,7 @@ impl EventSink {
         let (mut payload, mut key) = (take(&mut self.payload), take(&mut self.key));
         let values = action.values(operation);
         if let Some(topic) = self.topic(operation) {
-            let written = topic.write(values, action, &mut payload);
+            let written = topic.write(operation, action, &mut payload);
             let has_key = topic.form.write_key(values, action, &mut key);
             let name = Arc::clone(&topic.name);
             let carried = self.options.headers.of(&action.origin);
@@ -159,9 +216,20 @@ impl EventSink {
                 ticket,
                 is_aborted: self.options.aborted.is_some_and(|it| it.has(&action.origin)),
             };
-            match written {
-                Ok(()) => self.publish(&record),
-                Err(failure) => self.settle(ticket, Err(failure), 0),
+            if let Err(failure) = written {
+                self.settle(ticket, Err(failure), 0);
+                (self.payload, self.key) = (payload, key);
+                return 0;
+            }
+            let has_gone = match operation.fault {
+                None => {
+                    self.publish(&record);
+                    true
+                }
+                Some(_) => self.publish_faulty(&record, operation, action),
+            };
+            if has_gone {
+                self.let_follow(operation, action);
             }
         }
         let bytes = payload.len() + key.len();
@@ -179,34 +247,15 @@ impl EventSink {
                 }
             }
         }
-        let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        self.kept.push_back(Kept {
-            topic: Arc::clone(record.destination),
-            key: record.key.map(Box::from),
-            payload: Box::from(record.payload),
-            headers: headers.collect(),
-            at_ms: record.at_ms,
-            ticket: record.ticket,
-            is_aborted: record.is_aborted,
-        });
+        self.kept.push_back(Kept::of(record));
     }
 
     /// Publishes what was kept, as far as there is room.
     fn publish_kept(&mut self) {
         while let Some(kept) = self.kept.front() {
-            let headers: Vec<_> =
-                kept.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let record = Record {
-                destination: &kept.topic,
-                key: kept.key.as_deref(),
-                payload: &kept.payload,
-                headers: &headers,
-                at_ms: kept.at_ms,
-                ticket: kept.ticket,
-                is_aborted: kept.is_aborted,
-            };
             let ticket = kept.ticket;
-            match self.options.publisher.publish(&record, &self.mailbox) {
+            let publisher = &self.options.publisher;
+            match kept.with(|record| publisher.publish(record, &self.mailbox)) {
                 Ok(()) => {}
                 Err(Refused::Full) => return,
                 Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), 0),
@@ -219,7 +268,7 @@ impl EventSink {
     fn settle(&mut self, ticket: Ticket, result: Result<(), Failure>, waited_ns: u64) {
         let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
             let result = result.map(|()| Vec::new());
-            return self.settled.push(Outcome { waited_ns, ..Outcome::new(ticket, result) });
+            return self.finish(Outcome { waited_ns, ..Outcome::new(ticket, result) });
         };
         let several = &mut self.several[at];
         several.left -= 1;
@@ -230,7 +279,7 @@ impl EventSink {
         if several.left == 0 {
             let Several { failed, delivered, .. } = self.several.swap_remove(at);
             let result = failed.map_or(Ok(Vec::new()), Err);
-            self.settled.push(Outcome { ticket, result, delivered, waited_ns });
+            self.finish(Outcome { ticket, result, delivered, waited_ns });
         }
     }
 }
@@ -273,11 +322,16 @@ impl Sink for EventSink {
         if has_room {
             self.publish_kept();
         }
+        self.send_due(context);
         if self.settled.is_empty() {
             return Poll::Pending;
         }
         outcomes.append(&mut self.settled);
         Poll::Ready(Ok(()))
+    }
+
+    fn release(&mut self, keep: usize) {
+        self.send_held(keep);
     }
 
     async fn recover(&mut self) -> Result<(), Lost> {
@@ -290,6 +344,7 @@ impl Sink for EventSink {
     }
 
     async fn close(&mut self) {
+        self.forget();
         self.options.publisher.hurry();
     }
 }

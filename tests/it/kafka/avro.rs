@@ -36,8 +36,10 @@ fn as_json(field: &Value, value: Value) -> Value {
     }
     match (kind["type"].as_str(), kind["logicalType"].as_str()) {
         (_, Some("date")) => {
-            let days = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
-            json!((days + chrono::Duration::days(value.as_i64().unwrap())).to_string())
+            let days = chrono::Duration::days(value.as_i64().unwrap());
+            let day = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap().checked_add_signed(days);
+            // What chrono does not know is written otherwise, too.
+            day.map_or(Value::Null, |day| json!(day.to_string()))
         }
         (_, Some("decimal")) => json!(value.as_str().unwrap().parse::<f64>().unwrap()),
         (Some("array"), _) => {
@@ -49,31 +51,28 @@ fn as_json(field: &Value, value: Value) -> Value {
     }
 }
 
-/// What JSON says, in what Avro counts times in; bytes as a list of their values.
-fn plain(name: &str, value: &Value) -> Value {
-    let Some(text) = value.as_str() else { return value.clone() };
+/// What JSON says, in what Avro counts times in; bytes as a list of their values. None of times that have no
+/// end, or a year of other than four digits.
+fn plain(name: &str, value: &Value) -> Option<Value> {
+    let Some(text) = value.as_str() else { return Some(value.clone()) };
+    let micros = |text: &str| {
+        let at = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok()?;
+        Some(json!(at.and_utc().timestamp_micros()))
+    };
     match name {
-        "local" | "local_ms" => {
-            let at = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap();
-            json!(at.and_utc().timestamp_micros())
-        }
+        "day" => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|_| value.clone()),
+        "local" | "local_ms" => micros(text),
         "moment" | "moment_s" => {
-            json!(DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros())
+            Some(json!(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros()))
         }
-        "clock" if text.starts_with("24") => json!(86_400_000_000_i64),
-        "clock" => {
-            let at = NaiveDateTime::parse_from_str(
-                &format!("1970-01-01 {text}"),
-                "%Y-%m-%d %H:%M:%S%.f",
-            );
-            json!(at.unwrap().and_utc().timestamp_micros())
-        }
+        "clock" if text.starts_with("24") => Some(json!(86_400_000_000_i64)),
+        "clock" => micros(&format!("1970-01-01 {text}")),
         "raw" => {
             let digits = text.trim_start_matches("\\x");
             let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap();
-            json!((0..digits.len() / 2).map(byte).collect::<Vec<u8>>())
+            Some(json!((0..digits.len() / 2).map(byte).collect::<Vec<u8>>()))
         }
-        _ => value.clone(),
+        _ => Some(value.clone()),
     }
 }
 
@@ -133,7 +132,11 @@ fn an_event_of_every_type_is_what_it_is_in_json() {
         for (field, (name, wanted)) in fields.iter().zip(wanted.as_object().unwrap()) {
             let found = found[field["name"].as_str().unwrap()].take();
             nulls += usize::from(found.is_null());
-            let (found, wanted) = (as_json(field, found), plain(name, wanted));
+            let Some(wanted) = plain(name, wanted) else {
+                assert!(found.is_i64(), "{name}: {found}");
+                continue;
+            };
+            let found = as_json(field, found);
             let found = match found.as_str() {
                 // JSON in JSON is no text; in Avro it is.
                 Some(text) if name == "document" => serde_json::from_str(text).unwrap(),

@@ -13,7 +13,7 @@ use crate::support::broker::Arrived;
 use crate::support::broker::Broker;
 
 const QUICK: &str = "targets.clicks.kafka.transactions={ every: 50ms, events: 100 }";
-const SOME: &str = "targets.clicks.kafka.transactions={ every: 50ms, abort: 0.1 }";
+const SOME: &str = "targets.clicks.kafka.transactions={ every: 50ms, abort: 10% }";
 
 fn parts(arrived: Vec<Arrived>) -> (Vec<Arrived>, Vec<Arrived>) {
     arrived.into_iter().partition(|it| !it.headers.contains_key("loadgen.aborted"))

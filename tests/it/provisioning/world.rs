@@ -98,6 +98,7 @@ pub(crate) fn domain(name: &str) -> Domain {
         },
         rows: vec![0; 3],
         history: None,
+        faults: None,
     }
 }
 

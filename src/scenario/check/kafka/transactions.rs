@@ -9,6 +9,7 @@ use crate::scenario::check::kafka::count;
 use crate::scenario::check::positive;
 use crate::scenario::file::AcksFile;
 use crate::scenario::file::KafkaFile;
+use crate::units::parse_share;
 
 /// What is meant where the file says nothing.
 const EVERY: Duration = Duration::from_millis(100);
@@ -40,11 +41,11 @@ pub(super) fn transactions(
         problems.add(Problem::new(message).at(place));
     }
     let events = count(file.events.as_ref(), "a transaction", "records", EVENTS_MAX, problems);
-    let abort = file.abort.as_ref().map_or(0.0, |share| {
-        if !(0.0..=1.0).contains(&share.value) {
-            problems.add(Problem::new("a share lies between 0 and 1").at(share.place));
-        }
-        share.value
+    let abort = file.abort.as_ref().map_or(0.0, |text| {
+        parse_share(&text.value).unwrap_or_else(|message| {
+            problems.add(Problem::new(message).at(text.place));
+            0.0
+        })
     });
     let events = usize::try_from(events.unwrap_or(EVENTS)).unwrap_or(usize::MAX);
     Some(Transactions { every, events, abort })
