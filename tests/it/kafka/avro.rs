@@ -17,12 +17,12 @@ use crate::support::registry::Registry;
 
 const LOGIN: &str = "Basic bWU6c2VjcmV0LXdvcmQ=";
 
-fn target(registry: &Registry, topic: &str) -> [String; 6] {
-    let set = |pair: String| ["--set".to_owned(), pair];
-    let [a, b] = set(format!("targets.clicks.kafka.topic={topic}"));
-    let [c, d] = set("targets.clicks.kafka.format=avro".to_owned());
-    let [e, f] = set(format!("targets.clicks.kafka.registry={}", registry.url()));
-    [a, b, c, d, e, f]
+fn target(registry: &Registry, topic: &str) -> Vec<String> {
+    let words = [("topic", topic), ("format", "avro"), ("registry", &registry.url())];
+    let set = |(word, value): (&str, &str)| {
+        ["--set".to_owned(), format!("targets.clicks.kafka.{word}={value}")]
+    };
+    words.into_iter().flat_map(set).collect()
 }
 
 /// What a field holds, as JSON has it in the column of that type.

@@ -77,7 +77,9 @@ fn serve(mut stream: &TcpStream, port: u16, topics: &Topics) -> std::io::Result<
     if key == 18 {
         answer.i16(if version == 0 { 0 } else { UNSUPPORTED_VERSION });
         answer.list(&KNOWN, |answer, (key, oldest, newest)| {
-            [key, oldest, newest].into_iter().for_each(|number| answer.i16(*number));
+            answer.i16(*key);
+            answer.i16(*oldest);
+            answer.i16(*newest);
         });
     } else {
         request.text();
@@ -314,6 +316,8 @@ impl Writer {
 
     fn list<T>(&mut self, all: &[T], mut write: impl FnMut(&mut Self, &T)) {
         self.i32(i32::try_from(all.len()).unwrap());
-        all.iter().for_each(|each| write(self, each));
+        for each in all {
+            write(self, each);
+        }
     }
 }
