@@ -24,6 +24,7 @@ mod destination;
 mod doctor;
 mod firehose;
 mod guard;
+mod ledger;
 mod merge;
 mod observe;
 mod output;
@@ -84,7 +85,7 @@ enum Command {
     Seed(SetupArguments),
     /// Add up the folders of all shards of a run, and judge the whole
     Merge(merge::MergeArguments),
-    /// Judge what stands in the databases: counts, references, values and times that must fit
+    /// Judge a run again by its ledger, or what stands in the databases of a scenario
     Verify(verify::VerifyArguments),
     /// Tell whether the databases are fit for change data capture: each check, how bad, what to do
     Doctor(doctor::DoctorArguments),
@@ -198,6 +199,10 @@ pub(crate) struct RunArguments {
         conflicts_with_all = ["fresh", "shard", "discard"]
     )]
     continues: Option<PathBuf>,
+    /// Keep what became of each transaction, so that `verify` can judge the run again later; kept anyhow if
+    /// something is observed
+    #[arg(long)]
+    trace: bool,
     /// Begin the load at this time (RFC 3339), or so long after the command (`+30s`)
     #[arg(long, value_name = "TIME")]
     start_at: Option<StartAt>,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::generate::World;
+use crate::ledger::Ledger;
 use crate::measure::Clock;
 use crate::measure::End;
 use crate::measure::Feed;
@@ -104,6 +105,8 @@ pub struct Job {
     pub clock: Clock,
     /// Who is told what became of what is sent, if anybody observes.
     pub witness: Option<Witness>,
+    /// Where is noted what became of each transaction, if it is kept.
+    pub trace: Option<Ledger>,
     /// Who keeps each second.
     pub seconds: SyncSender<Second>,
     /// Who watches replication slots.
@@ -301,6 +304,11 @@ fn finish(shared: &Shared, done: &[WorkerReport], watched: Watched, workers: usi
 }
 
 impl Job {
+    /// Whether anybody wants to know when each transaction was last sent.
+    fn has_audience(&self) -> bool {
+        self.witness.is_some() || self.trace.is_some()
+    }
+
     /// As many as the group of streams with the most has.
     fn connections(&self) -> usize {
         (0..self.world.groups.len()).map(|group| self.spread(group)).max().unwrap_or(1)

@@ -20,6 +20,7 @@ mod invent;
 mod involved;
 mod key;
 mod lane;
+mod lanes;
 mod lookup;
 mod moment;
 mod parts;

@@ -11,10 +11,11 @@
 //! in the order in which they were acknowledged; and whatever came is held against the first of them.
 //! Nothing but what is outstanding is kept.
 
-mod cells;
+pub(crate) mod cells;
 mod judge;
 mod reader;
 mod render;
+mod seconds;
 mod settle;
 mod stream;
 mod verdict;
@@ -36,6 +37,8 @@ use crate::generate::Decision;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::measure::Findings;
+use crate::measure::LagSecond;
+use crate::measure::LiveLag;
 use crate::scenario::Confirms;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
@@ -88,8 +91,8 @@ pub struct Witness {
 struct Shared {
     /// Facts were dropped, because the observer did not keep up.
     has_overflowed: AtomicBool,
-    /// Of the last second: the 99th percentile of the lag, from sent to observed.
-    lag_p99_ns: Mutex<Option<u64>>,
+    /// Of the last second.
+    lag: Mutex<LiveLag>,
 }
 
 impl Witness {
@@ -105,9 +108,9 @@ impl Witness {
         }
     }
 
-    /// From sent to observed, 99th percentile of the last second; `None` if nothing was observed.
-    pub fn lag_p99_ns(&self) -> Option<u64> {
-        *self.shared.lag_p99_ns.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How late changes were observed in the last second.
+    pub fn lag(&self) -> LiveLag {
+        *self.shared.lag.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,6 +131,8 @@ pub struct Options {
     pub mark: String,
     /// The 99th percentile of the observer's own lateness that makes the run invalid; `None`: none does.
     pub late_p99: Option<Duration>,
+    /// Who keeps how late changes come in each second.
+    pub seconds: Option<mpsc::SyncSender<LagSecond>>,
 }
 
 /// A database that is observed.

@@ -13,6 +13,7 @@ mod hash;
 mod history;
 mod judged;
 mod kafka;
+mod ledger;
 pub(crate) mod life;
 mod numbers;
 mod overrides;
@@ -57,6 +58,7 @@ pub use kafka::EventFormat;
 pub use kafka::KafkaTarget;
 pub use kafka::SchemaRegistry;
 pub use kafka::Transactions;
+pub use ledger::LedgerLimits;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
@@ -91,6 +93,8 @@ pub struct Scenario {
     pub cdc: Cdc,
     /// Which far ends are read.
     pub observers: Vec<Observer>,
+    /// What is kept of each transaction.
+    pub ledger: LedgerLimits,
     /// How it is judged.
     pub thresholds: Vec<Threshold>,
     /// When its numbers are worth anything.

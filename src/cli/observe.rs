@@ -12,18 +12,38 @@ use crate::measure::Findings;
 use crate::observe::Observing;
 use crate::observe::Options;
 use crate::observe::Source;
+use crate::observe::Witness;
+use crate::report::FolderError;
+use crate::report::LagKeeper;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::provision::SetupError;
 
+/// Observers at work, and who keeps how late changes come.
+#[derive(Debug)]
+pub(super) struct Observed {
+    observing: Observing,
+    lag: LagKeeper,
+}
+
+impl Observed {
+    /// For the engine.
+    pub(super) fn witness(&self) -> Witness {
+        self.observing.witness()
+    }
+}
+
 /// Begins to observe, if the scenario says so: from now on, everything is.
-pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observing>, SetupError> {
+pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observed>, SetupError> {
     let sources = sources(prepared);
     if sources.is_empty() {
         return Ok(None);
     }
     // Slots of a server share their names, and runs may begin in the same second.
     let mark = random_hex(6).map_err(|error| SetupError::Local(error.to_string()))?;
-    Observing::start(Options {
+    let guard = prepared.guard.guard();
+    let lag = LagKeeper::start(&prepared.folder, move |slot| guard.kept(slot));
+    let lag = lag.map_err(|error| SetupError::Local(error.to_string()))?;
+    let observing = Observing::start(Options {
         world: Arc::clone(&prepared.world),
         clock,
         sources,
@@ -31,8 +51,9 @@ pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observ
         application: prepared.application_name(),
         mark,
         late_p99: prepared.scenario.validity.sched_p99,
-    })
-    .map(Some)
+        seconds: Some(lag.sender()),
+    })?;
+    Ok(Some(Observed { observing, lag }))
 }
 
 /// The databases: domains that share one are observed by one slot.
@@ -67,13 +88,20 @@ fn sources(prepared: &Prepared) -> Vec<Source> {
     sources.into_iter().map(|(_, source)| source).collect()
 }
 
-/// Waits until all that was sent was observed, or cannot be any more, and says what was found.
-pub(super) fn findings(observing: Option<Observing>, feed: &Feed, stop: &Stop) -> Option<Findings> {
-    let observing = observing?;
+/// Waits until all that was sent was observed, or cannot be any more, and says what was found; also if a file
+/// could not be written.
+pub(super) fn findings(
+    observed: Option<Observed>,
+    feed: &Feed,
+    stop: &Stop,
+) -> (Option<Findings>, Option<FolderError>) {
+    let Some(Observed { observing, lag }) = observed else { return (None, None) };
     let done = observing.finish(|| stop.level() == Level::Cancel);
+    let unwritten = lag.finish().err();
     let Some(done) = done else {
-        return Some(Findings::none("internal error: the observer ended before the run did"));
+        let gone = "internal error: the observer ended before the run did";
+        return (Some(Findings::none(gone)), unwritten);
     };
     done.notes.iter().for_each(|note| feed.message(note));
-    Some(done.findings)
+    (Some(done.findings), unwritten)
 }

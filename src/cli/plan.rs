@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::ValueEnum;
 
+use crate::action::FaultClass;
 use crate::action::TableId;
 use crate::cli::Subject;
 use crate::cli::output::Output;
@@ -30,6 +31,7 @@ use crate::generate::World;
 use crate::pace::nanoseconds;
 use crate::pace::real;
 use crate::pace::whole;
+use crate::scenario::Domain;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
@@ -209,12 +211,20 @@ fn events(
             target: scenario.targets[table.target].name.clone(),
             event: table.name.clone(),
             sent: sent.map(whole),
+            faulty: faulty(&scenario.domains[table.domain], sent),
             event_bytes: whole(each),
             bytes: sent.map(|sent| whole(sent * each)),
             bill: bill::bill(&scenario.targets[table.target].kind, sent, each),
         }
     });
     outlook.collect()
+}
+
+/// How many of so many events have a fault; those that are doubled count twice among them.
+fn faulty(domain: &Domain, sent: Option<f64>) -> Option<u64> {
+    let faults = domain.faults.as_ref()?;
+    let all: f64 = faults.shares.iter().sum();
+    Some(whole(sent? * all / (1.0 + faults.share(FaultClass::Doubled))))
 }
 
 fn wal(

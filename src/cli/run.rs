@@ -12,6 +12,8 @@ use crate::cli::books::marks_before;
 use crate::cli::books::open_books;
 use crate::cli::complain;
 use crate::cli::destination::destination;
+use crate::cli::ledger;
+use crate::cli::observe::Observed;
 use crate::cli::observe::findings;
 use crate::cli::observe::observe;
 use crate::cli::output::Output;
@@ -33,6 +35,7 @@ use crate::engine::journal::Journal;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::World;
+use crate::ledger::Writing;
 use crate::measure::Clock;
 use crate::measure::End;
 use crate::measure::Feed;
@@ -45,7 +48,6 @@ use crate::measure::Recorder;
 use crate::measure::RunFacts;
 use crate::measure::Summary;
 use crate::measure::TableCounts;
-use crate::observe::Observing;
 use crate::pace::Shard;
 use crate::pace::nanoseconds;
 use crate::report::Colour;
@@ -119,7 +121,7 @@ fn whole(
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
     let Loaded { finished, traffic, mut unwritten, findings, turns } =
-        load(&prepared, (workers, begins_at), (feed, stop))?;
+        load(&prepared, (workers, begins_at, arguments.trace), (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
@@ -213,7 +215,7 @@ struct Loaded {
 /// The load itself, with what the books must know of it before and after.
 fn load(
     prepared: &Prepared,
-    (workers, begins_at): (usize, Option<Instant>),
+    (workers, begins_at, is_traced): (usize, Option<Instant>, bool),
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Loaded, Refusal> {
     let domains = 0..prepared.scenario.domains.len();
@@ -231,6 +233,7 @@ fn load(
     let ways = prepared.scenario.ways().into_iter().enumerate();
     let destinations = ways.map(|(number, way)| destination(prepared, number, way, &publishers));
     let clock = Clock::start();
+    let trace = ledger::begin(prepared, is_traced, feed)?;
     let observing = observe(prepared, clock).map_err(|error| Refusal::setup(&error))?;
     // Last of all: what is refused before leaves the databases as they are.
     let journal = open_all_books(prepared, &mut turns, feed)?;
@@ -247,15 +250,17 @@ fn load(
         feed: feed.clone(),
         stop: stop.clone(),
         clock,
-        witness: observing.as_ref().map(Observing::witness),
+        witness: observing.as_ref().map(Observed::witness),
+        trace: trace.as_ref().map(Writing::ledger),
         seconds: keeper.sender(),
         guard: prepared.guard.guard(),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let (traffic, half) = publishers.end(prepared, feed);
-    let findings = findings(observing, feed, stop);
+    let (findings, unkept) = findings(observing, feed, stop);
+    ledger::end(trace, feed);
     let mut unwritten = keeper.finish();
-    unwritten.extend(half);
+    unwritten.extend(half.into_iter().chain(unkept));
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {

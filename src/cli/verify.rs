@@ -1,5 +1,7 @@
 //! `verify`: is what stands at the far end what must stand there?
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -38,10 +40,11 @@ const WRONG: u8 = 99;
 pub(crate) struct VerifyArguments {
     #[command(flatten)]
     subject: Subject,
-    /// Judge the databases of the scenario themselves, from their rows
-    #[arg(long, required = true)]
+    /// Judge the databases of a scenario, from their rows alone; without it, SCENARIO is the folder of a run,
+    /// whose rows are judged by its ledger
+    #[arg(long)]
     source: bool,
-    /// Also hold the number of rows against this run's summary
+    /// With `--source`: also hold the number of rows against this run's summary
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     run: Option<PathBuf>,
     /// How the findings are written
@@ -79,6 +82,12 @@ struct CountedTable {
 
 /// `loadgen verify`.
 pub(super) fn verify(arguments: &VerifyArguments) -> u8 {
+    if !arguments.source {
+        return match again::judge(arguments) {
+            Ok(code) => code,
+            Err(refusal) => refusal.report(),
+        };
+    }
     match findings(arguments) {
         Ok(findings) => tell(&findings, arguments.format),
         Err(refusal) => refusal.report(),

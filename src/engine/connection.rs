@@ -388,7 +388,7 @@ impl Connection {
         }
         if flight.attempts == 0 {
             flight.submitted_ns = flight.stamps.sent;
-        } else if self.shared.job.witness.is_some() {
+        } else if self.shared.job.has_audience() {
             flight.submitted_ns = self.shared.clock.now();
         }
         flight.tries += 1;

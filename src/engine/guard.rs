@@ -280,6 +280,12 @@ impl Guard {
         self.seen().ledgers.iter().filter_map(Ledger::live).max_by_key(share)
     }
 
+    /// How many bytes of its log a server kept for a slot when it was last asked; `None` if none knows it.
+    pub fn kept(&self, slot: &str) -> Option<u64> {
+        let slots = self.slots().slots;
+        slots.iter().find(|it| it.slot == slot).map(|it| it.kept_bytes_last)
+    }
+
     /// What happened since that was last asked for.
     pub(super) fn take_events(&self) -> Vec<String> {
         std::mem::take(&mut self.seen().events)

@@ -133,7 +133,7 @@ impl<'a> Watcher<'a> {
             phase: second.phase,
             left: shared.left(at_ns),
             streams: self.lines(&second, at_ns),
-            observed_p99_ns: shared.job.witness.as_ref().and_then(Witness::lag_p99_ns),
+            observed: shared.job.witness.as_ref().map(Witness::lag),
             slot: shared.job.guard.live(),
             tripped: self.gates.tripped().iter().cloned().chain(self.watch.breached()).collect(),
         };

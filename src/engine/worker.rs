@@ -15,6 +15,8 @@ use crate::engine::alarm::Alarm;
 use crate::engine::alarm::ring;
 use crate::engine::connection::Connection;
 use crate::engine::stop::Level;
+use crate::ledger::Ledger;
+use crate::ledger::Out;
 use crate::measure::End;
 use crate::measure::Recorder;
 use crate::measure::thread_usage;
@@ -29,6 +31,8 @@ const BEATS_MISSED_MAX: u64 = 12_000;
 pub(super) struct Records {
     pub(super) recorder: Recorder,
     pub(super) account: Account,
+    /// What is noted of each transaction, if it is kept.
+    pub(super) trace: Option<Out>,
 }
 
 /// What a worker leaves behind.
@@ -49,10 +53,12 @@ pub(super) fn spawn(
     let name = format!("worker {}", connections.first().copied().unwrap_or(0));
     std::thread::Builder::new().name(name).spawn(move || {
         let account = Account::new(shared.job.world.counted_tables());
-        let records = Rc::new(RefCell::new(Records { recorder, account }));
+        let trace = shared.job.trace.as_ref().map(Ledger::out);
+        let records = Rc::new(RefCell::new(Records { recorder, account, trace }));
         LocalSet::new().block_on(&runtime, work(&shared, &records, connections));
         let Ok(records) = Rc::try_unwrap(records) else { return };
-        let Records { recorder, account } = records.into_inner();
+        let Records { recorder, account, trace } = records.into_inner();
+        drop(trace);
         // Nobody listens any more only if the run has been given up.
         let _ = reports.send(WorkerReport { recorder, account });
     })?;
@@ -99,6 +105,8 @@ async fn publish(shared: Arc<Shared>, records: Rc<RefCell<Records>>) {
         tokio::time::sleep(Duration::from_nanos(pause)).await;
         let now = shared.clock.now().max(next);
         let mut records = records.borrow_mut();
+        // What is not handed over is lost if the process is killed.
+        records.trace.iter_mut().for_each(Out::flush);
         let worker = records.recorder.worker();
         // While it is late, the wake-ups that it misses are late as well, each by a beat less.
         let late =

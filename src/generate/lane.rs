@@ -45,6 +45,10 @@ pub struct Decision {
     pub(super) action: u16,
     /// Whether it acts.
     pub turn: Turn,
+    /// The number of its lane over all groups, and which of the lane's decisions it is, from 0 on.
+    pub lane: u32,
+    /// See there.
+    pub number: u32,
 }
 
 /// Picks that fit into a decision itself.
@@ -88,7 +92,8 @@ impl Decision {
     /// Of nothing in particular.
     pub(crate) fn blank() -> Self {
         let (turn, picks) = (Turn::Skip, [NOBODY; PICKS]);
-        Self { slot: 0, at_us: 0, picks, more: None, stream: 0, action: 0, turn }
+        let (slot, at_us, stream, action) = (0, 0, 0, 0);
+        Self { slot, at_us, picks, more: None, stream, action, turn, lane: 0, number: 0 }
     }
 }
 
@@ -147,6 +152,8 @@ pub struct Due {
 pub struct Lane {
     world: Arc<World>,
     index: u32,
+    /// Its number over all groups.
+    overall: u32,
     /// How many lanes its group has.
     lanes: u32,
     /// The next slot of each stream of the group.
@@ -176,6 +183,7 @@ impl Lane {
         Self {
             world: Arc::clone(world),
             index,
+            overall: world.lane_number(group, index),
             lanes: world.lanes_of(group),
             next,
             tables,
@@ -258,6 +266,9 @@ impl Lane {
             stream: due.stream,
             action,
             turn: Turn::Act,
+            lane: self.overall,
+            // Nobody keeps more decisions of a lane apart.
+            number: u32::try_from(self.decided - 1).unwrap_or(u32::MAX),
         };
         self.choose(&mut decision, follow_up.map(|it| it.row), &mut draw);
         if decision.turn == Turn::Act {

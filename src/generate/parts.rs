@@ -129,7 +129,7 @@ impl World {
         (some.any(|part| part.is_events), all.all(|part| part.is_events || !self.is_any_sent(part)))
     }
 
-    fn parts_of(&self, group: usize) -> impl Iterator<Item = &Part> {
+    pub(super) fn parts_of(&self, group: usize) -> impl Iterator<Item = &Part> {
         let actions = self.groups[group].iter().flat_map(|stream| self.actions_of(*stream));
         actions.flat_map(|action| &action.parts)
     }

@@ -66,6 +66,43 @@ pub struct LagSummary {
     pub oldest_missing_max_ns: u64,
 }
 
+/// How late the changes of a second came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LagSecond {
+    /// When it ended, on the run's clock, in nanoseconds.
+    pub at_ns: u64,
+    /// For each database that is observed.
+    pub places: Vec<LagPlace>,
+}
+
+/// How late the changes of one database came in a second.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LagPlace {
+    /// The observer's name in the scenario.
+    pub surface: String,
+    /// The database.
+    pub database: String,
+    /// The replication slot that is read.
+    pub slot: String,
+    /// From sent to observed.
+    pub high: Digest,
+    /// From due to observed.
+    pub freshness: Digest,
+    /// Changes that were acknowledged, and had not come at its end.
+    pub outstanding: u64,
+    /// How long ago the oldest of them was acknowledged; 0 without any.
+    pub oldest_missing_ns: u64,
+}
+
+/// How late changes come, at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LiveLag {
+    /// From sent to observed, the 99th percentile of the last second; `None` if nothing came.
+    pub p99_ns: Option<u64>,
+    /// How long ago the oldest change was acknowledged that has not come; 0 without any.
+    pub oldest_missing_ns: u64,
+}
+
 /// Changes of rows: what was expected at the far end, and what came.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verification {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::LiveLag;
 use super::LiveSlot;
 use super::Phase;
 
@@ -19,9 +20,9 @@ pub struct LiveState {
     pub left: Option<Duration>,
     /// In the order of the scenario.
     pub streams: Vec<LiveStream>,
-    /// From sent to observed, 99th percentile of the last second; `None` if nothing was observed.
+    /// How late changes are observed; `None` if nothing is observed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_p99_ns: Option<u64>,
+    pub observed: Option<LiveLag>,
     /// The replication slot that is nearest to its limit; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<LiveSlot>,

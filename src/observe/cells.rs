@@ -22,17 +22,17 @@ const OPEN: i32 = -2;
 const SHOWN_MAX: usize = 60;
 
 /// Appends a value that is not compared.
-pub(super) fn push_open(out: &mut Vec<u8>) {
+pub(crate) fn push_open(out: &mut Vec<u8>) {
     out.extend_from_slice(&OPEN.to_be_bytes());
 }
 
 /// Appends NULL.
-pub(super) fn push_null(out: &mut Vec<u8>) {
+pub(crate) fn push_null(out: &mut Vec<u8>) {
     out.extend_from_slice(&NULL.to_be_bytes());
 }
 
 /// Appends a value in the binary form of its type.
-pub(super) fn push(kind: ColumnType, bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn push(kind: ColumnType, bytes: &[u8], out: &mut Vec<u8>) {
     if !is_compared(kind) {
         return push_open(out);
     }
@@ -42,7 +42,7 @@ pub(super) fn push(kind: ColumnType, bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a value as [`crate::sink::postgres::encode::encode`] writes it: with its length.
-pub(super) fn push_field(kind: ColumnType, field: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn push_field(kind: ColumnType, field: &[u8], out: &mut Vec<u8>) {
     match field.split_first_chunk::<4>() {
         Some((length, bytes)) if i32::from_be_bytes(*length) >= 0 => push(kind, bytes, out),
         _ => push_null(out),
@@ -51,7 +51,7 @@ pub(super) fn push_field(kind: ColumnType, field: &[u8], out: &mut Vec<u8>) {
 
 /// Whether the server gives values of a type back as they were sent, or in a form that is known. It
 /// brings ranges and shapes into forms of its own.
-fn is_compared(kind: ColumnType) -> bool {
+pub(crate) fn is_compared(kind: ColumnType) -> bool {
     match kind {
         ColumnType::Range(_) | ColumnType::Geometric(_) => false,
         ColumnType::Array(of) => matches!(
@@ -126,23 +126,29 @@ fn plain(number: &str) -> String {
     format!("{sign}{significant}e{}", exponent + zeros - behind)
 }
 
-/// The cells of a row; `None` is one that is not compared.
-fn cells(mut row: &[u8]) -> impl Iterator<Item = Option<Option<&[u8]>>> {
+/// The cells of a row: all bytes of each, and its value; `None` is one that is not compared.
+pub(crate) fn pieces(mut row: &[u8]) -> impl Iterator<Item = (&[u8], Option<Option<&[u8]>>)> {
     std::iter::from_fn(move || {
-        let (length, rest) = row.split_first_chunk::<4>()?;
+        let (length, _) = row.split_first_chunk::<4>()?;
         let length = i32::from_be_bytes(*length);
-        let Ok(length) = usize::try_from(length) else {
+        let Ok(bytes) = usize::try_from(length) else {
+            let (piece, rest) = row.split_at(4);
             row = rest;
-            return Some((length == NULL).then_some(None));
+            return Some((piece, (length == NULL).then_some(None)));
         };
-        let (value, rest) = rest.split_at_checked(length)?;
+        let (piece, rest) = row.split_at_checked(4 + bytes)?;
         row = rest;
-        Some(Some(Some(value)))
+        Some((piece, Some(Some(&piece[4..]))))
     })
 }
 
+/// The cells of a row; `None` is one that is not compared.
+fn cells(row: &[u8]) -> impl Iterator<Item = Option<Option<&[u8]>>> {
+    pieces(row).map(|(_, cell)| cell)
+}
+
 /// Whether two rows agree in all that is known of both.
-pub(super) fn agree(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn agree(one: &[u8], other: &[u8]) -> bool {
     one == other
         || cells(one).zip(cells(other)).all(|pair| match pair {
             (Some(one), Some(other)) => one == other,
@@ -151,7 +157,7 @@ pub(super) fn agree(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// The values of a key, or of what of a row is known, for people.
-pub(super) fn show(row: &[u8], columns: &[(String, ColumnType)], with_names: bool) -> String {
+pub(crate) fn show(row: &[u8], columns: &[(String, ColumnType)], with_names: bool) -> String {
     let mut shown = String::new();
     for (cell, (name, kind)) in cells(row).zip(columns) {
         let Some(value) = cell else { continue };

@@ -8,10 +8,13 @@ use crate::action::Change;
 use crate::action::TableId;
 use crate::measure::Findings;
 use crate::measure::Histogram;
+use crate::measure::LagPlace;
 use crate::measure::LagSummary;
+use crate::measure::LiveLag;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
+use crate::observe::seconds::Places;
 use crate::observe::verdict::Faults;
 use crate::sink::postgres::replication::Lsn;
 
@@ -71,6 +74,8 @@ pub(super) struct Place {
 struct Table {
     surface: String,
     name: String,
+    /// Its database: see [`Places`].
+    at: usize,
     places: HashMap<Box<[u8]>, Place>,
     /// By change.
     lags: [Lags; 3],
@@ -94,7 +99,7 @@ pub(super) struct Judge {
     high: Histogram,
     freshness: Histogram,
     /// Since the last look.
-    recent: Histogram,
+    recent: Places,
     verification: Verification,
     pub(super) faults: Faults,
     invalid_because: Vec<String>,
@@ -106,6 +111,7 @@ impl Judge {
         catalog: &Catalog,
         place_of: impl Fn(usize) -> Option<(String, String)>,
     ) -> Self {
+        let mut recent = Places::default();
         let table = |info: &crate::action::TableInfo| {
             let (surface, database) = place_of(info.domain)?;
             if !info.is_sent || info.event.is_some() {
@@ -119,15 +125,17 @@ impl Judge {
                 before_ack: 0,
                 oldest_missing_max_ns: 0,
             };
-            Some(Table { surface, name, places: HashMap::new(), lags: [lags(), lags(), lags()] })
+            let (at, places) = (recent.number(&surface, &database), HashMap::new());
+            Some(Table { surface, name, at, places, lags: [lags(), lags(), lags()] })
         };
+        let tables = catalog.tables.iter().map(table).collect();
         Self {
-            tables: catalog.tables.iter().map(table).collect(),
+            tables,
             outstanding: 0,
             bytes: 0,
             high: Histogram::fine(),
             freshness: Histogram::fine(),
-            recent: Histogram::coarse(),
+            recent,
             verification: Verification::default(),
             faults: Faults::default(),
             invalid_because: Vec::new(),
@@ -260,36 +268,40 @@ impl Judge {
         at: u64,
     ) {
         self.verification.expected += u64::from(certainty != Certainty::Certain);
-        if !times.is_measured || certainty == Certainty::Unknown {
+        let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
+        if certainty == Certainty::Unknown {
             return;
         }
-        let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
-        let lags = &mut table.lags[change as usize];
         let high = at.saturating_sub(times.sent);
         let freshness = at.saturating_sub(times.due);
+        self.recent.came(table.at, (high, freshness));
+        if !times.is_measured {
+            return;
+        }
+        let lags = &mut table.lags[change as usize];
         lags.low.record(at.saturating_sub(times.settled));
         lags.high.record(high);
         lags.freshness.record(freshness);
         lags.before_ack += u64::from(at < times.settled);
         self.high.record(high);
         self.freshness.record(freshness);
-        self.recent.record(high);
     }
 
-    /// Looks for the oldest that is missing. Returns the 99th percentile of the lag since the last look.
-    pub(super) fn look(&mut self, now: u64) -> Option<u64> {
+    /// Looks for the oldest that is missing. Returns how late changes came since the last look, in all and in
+    /// each database.
+    pub(super) fn look(&mut self, now: u64) -> (LiveLag, Vec<LagPlace>) {
         for table in self.tables.iter_mut().flatten() {
             for expected in table.places.values().flat_map(|place| &place.expected) {
                 if expected.certainty != Certainty::Certain {
                     continue;
                 }
+                let age = now.saturating_sub(expected.times.settled);
+                self.recent.misses(table.at, age);
                 let oldest = &mut table.lags[expected.change as usize].oldest_missing_max_ns;
-                *oldest = (*oldest).max(now.saturating_sub(expected.times.settled));
+                *oldest = (*oldest).max(age);
             }
         }
-        let lag = self.recent.percentile(99.0);
-        self.recent.clear();
-        lag
+        self.recent.take()
     }
 
     /// Judges what is left. `is_complete` says that the far ends were read to their ends; otherwise

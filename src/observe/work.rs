@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::action::TableInfo;
 use crate::measure::Clock;
 use crate::measure::Histogram;
+use crate::measure::LagSecond;
 use crate::observe::Done;
 use crate::observe::Fact;
 use crate::observe::FactFate;
@@ -173,6 +174,7 @@ async fn observe(
         }
     }
     while taker.take(&mut judge.borrow_mut()) {}
+    taker.look(options.clock.now(), judge, shared);
     if shared.has_overflowed.load(Ordering::Relaxed) {
         judge.borrow_mut().spoil(
             "the observer was late: what was acknowledged came faster than it could be taken; give \
@@ -185,6 +187,7 @@ async fn observe(
 
 /// Takes what the engine tells.
 struct Taker<'a> {
+    options: &'a Options,
     facts: &'a Receiver<Fact>,
     renderer: Renderer,
     clock: Clock,
@@ -194,8 +197,9 @@ struct Taker<'a> {
 }
 
 impl<'a> Taker<'a> {
-    fn new(options: &Options, facts: &'a Receiver<Fact>) -> Self {
+    fn new(options: &'a Options, facts: &'a Receiver<Fact>) -> Self {
         Self {
+            options,
             facts,
             renderer: Renderer::new(std::sync::Arc::clone(&options.world)),
             clock: options.clock,
@@ -219,9 +223,25 @@ impl<'a> Taker<'a> {
         }
         if now.saturating_sub(self.looked_ns) >= LOOK_NS {
             self.looked_ns = now;
-            let lag = judge.borrow_mut().look(now);
-            *shared.lag_p99_ns.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+            self.look(now, judge, shared);
         }
+    }
+
+    /// Tells how late changes came in the last second.
+    fn look(&self, now: u64, judge: &Rc<RefCell<Judge>>, shared: &Shared) {
+        let (lag, mut places) = judge.borrow_mut().look(now);
+        *shared.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+        let Some(seconds) = &self.options.seconds else { return };
+        for place in &mut places {
+            let is_it = |source: &Source| {
+                (source.surface.as_str(), source.address.database())
+                    == (place.surface.as_str(), place.database.as_str())
+            };
+            let number = self.options.sources.iter().position(is_it);
+            place.slot = number.map(|number| slot_of(self.options, number)).unwrap_or_default();
+        }
+        // Whoever does not keep up with a few rows a second gets fewer.
+        let _ = seconds.try_send(LagSecond { at_ns: now, places });
     }
 
     /// Takes some. Returns whether there may be more.

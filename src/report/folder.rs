@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::engine::journal::EXCEPTIONS;
 use crate::engine::journal::LANES;
+use crate::ledger::TRACE;
 
 use self::before::BEFORE;
 use self::before::Before;
@@ -46,9 +47,11 @@ const SHARD: &str = "shard.json";
 const SECRETS: &str = "secrets";
 pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
+pub(super) const LAG: &str = "lag.csv";
 pub(super) const FAULTS: &str = "faults.jsonl";
-const FILES: [&str; 10] =
-    [MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LANES, EXCEPTIONS, FAULTS];
+const FILES: [&str; 11] = [
+    MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LAG, LANES, EXCEPTIONS, FAULTS,
+];
 
 /// The folder with what a stand-in for Firehose delivered; further ones have a number behind it.
 const OBJECTS: &str = "firehose";
@@ -231,6 +234,8 @@ impl RunFolder {
 /// Sets aside what an earlier run left.
 fn set_aside(path: &Path) -> io::Result<Arc<Before>> {
     let mut names: Vec<String> = FILES.map(str::to_owned).into();
+    let traces = TRACE.files(path);
+    names.extend(traces.iter().filter_map(|it| Some(it.file_name()?.to_str()?.to_owned())));
     for number in 0.. {
         if !path.join(objects(number)).exists() {
             break;
@@ -302,6 +307,7 @@ fn shown(path: &Path) -> String {
 fn holds_only_ours(path: &Path) -> bool {
     let is_ours = |name: &str| {
         name == BEFORE
+            || TRACE.is_name(name)
             || name
                 .strip_prefix(OBJECTS)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

@@ -107,7 +107,7 @@ mod tests {
             phase: Phase::Measuring,
             left: None,
             streams: Vec::new(),
-            observed_p99_ns: None,
+            observed: None,
             slot: None,
             tripped: Vec::new(),
         })

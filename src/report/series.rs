@@ -78,7 +78,7 @@ fn seconds(nanoseconds: u64) -> String {
 }
 
 /// As CSV has it: in quotation marks where that is needed.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\"").replace(['\n', '\r'], " "));
     }

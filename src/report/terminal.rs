@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
 use crate::measure::Change;
+use crate::measure::LiveLag;
 use crate::measure::LiveSlot;
 use crate::measure::LiveState;
 use crate::measure::LiveStream;
@@ -27,6 +28,9 @@ use super::text::exact;
 use super::text::exact_rate;
 use super::text::shorten;
 
+/// A change that has been missing for longer is worth a word.
+const MISSING_NS: u64 = 1_000_000_000;
+
 /// The longest name that is shown, in characters.
 const NAME_MAX: usize = 24;
 
@@ -44,7 +48,7 @@ pub(super) struct Terminal {
     /// Gates and thresholds that do not hold.
     tripped: Vec<String>,
     /// How late changes are observed.
-    observed_ns: Option<u64>,
+    observed: Option<LiveLag>,
     /// The replication slot that is nearest to its limit.
     slot: Option<LiveSlot>,
 }
@@ -62,7 +66,7 @@ impl Terminal {
             phase_began: Duration::ZERO,
             left: None,
             tripped: Vec::new(),
-            observed_ns: None,
+            observed: None,
             slot: None,
         }
     }
@@ -93,10 +97,7 @@ impl Terminal {
             }
             None => String::new(),
         };
-        let observed = match self.observed_ns {
-            Some(lag) => format!(", observed lag p99 {}", duration_ns(lag)),
-            None => String::new(),
-        };
+        let observed = observed(self.observed);
         let alarm = alarm(&self.tripped);
         let template = if alarm.is_empty() { HEADER } else { ALARMED };
         self.header.set_style(style(template));
@@ -143,7 +144,7 @@ impl Terminal {
     fn live(&mut self, live: &LiveState, at: Duration) {
         self.left = live.left.map(|left| (at, left));
         self.tripped.clone_from(&live.tripped);
-        self.observed_ns = live.observed_p99_ns;
+        self.observed = live.observed;
         self.slot.clone_from(&live.slot);
         let texts = stream_lines(&live.streams);
         while self.streams.len() < texts.len() {
@@ -166,6 +167,21 @@ impl Terminal {
 /// A style by its template; the templates are ours, and a test holds that all of them are right.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// How late changes come; while none does, how long the oldest has been missing.
+fn observed(lag: Option<LiveLag>) -> String {
+    let Some(LiveLag { p99_ns, oldest_missing_ns }) = lag else { return String::new() };
+    let mut text = String::new();
+    if let Some(p99) = p99_ns {
+        text.push_str(", observed lag p99 ");
+        text.push_str(&duration_ns(p99));
+    }
+    if oldest_missing_ns > MISSING_NS {
+        text.push_str(", the oldest missing for ");
+        text.push_str(&duration_ns(oldest_missing_ns));
+    }
+    text
 }
 
 /// What does not hold, behind the phase.

@@ -2,7 +2,9 @@
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("cdc-ci", include_str!("../../scenarios/cdc-ci.yaml")),
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
+    ("cdc-spikes", include_str!("../../scenarios/cdc-spikes.yaml")),
     ("clickstream-day", include_str!("../../scenarios/clickstream-day.yaml")),
     ("dirty-events", include_str!("../../scenarios/dirty-events.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),

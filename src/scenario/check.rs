@@ -14,6 +14,7 @@ mod firehose;
 mod group;
 mod history;
 mod kafka;
+mod ledger;
 mod observe;
 mod profile;
 mod scale;
@@ -104,6 +105,7 @@ pub(super) fn check(
         load: load((load_file, scale), streams, problems),
         cdc: cdc::cdc(file.cdc.0.as_ref()?, problems),
         observers: Vec::new(),
+        ledger: ledger::ledger(file.ledger.0.as_ref()?, problems),
         thresholds: Vec::new(),
         validity,
         hash: String::new(),

@@ -6,6 +6,7 @@ mod firehose;
 mod history;
 mod judge;
 mod kafka;
+mod ledger;
 mod observe;
 mod profile;
 mod session;
@@ -39,6 +40,7 @@ pub(super) use kafka::KafkaTlsFile;
 pub(super) use kafka::MechanismFile;
 pub(super) use kafka::RegistryFile;
 pub(super) use kafka::SaslFile;
+pub(super) use ledger::LedgerFile;
 pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
 pub(super) use profile::ArrivalFile;
@@ -90,6 +92,9 @@ pub(super) struct ScenarioFile {
     /// Far ends to read, by name: how late changes arrive there, and whether all of them do.
     #[serde(default)]
     pub(super) observe: Kept<Entries<ObserverFile>>,
+    /// What is kept of each transaction, so that the run can be judged again later.
+    #[serde(default)]
+    pub(super) ledger: Kept<LedgerFile>,
     /// When the run is good. Any that does not hold makes the exit code 99.
     #[serde(default)]
     pub(super) thresholds: Kept<Vec<Kept<ThresholdFile>>>,

@@ -235,7 +235,8 @@ fn any_number_of_workers_sends_the_same_faults() {
 fn what_is_still_held_back_at_the_end_is_sent_then() {
     let broker = Broker::new(&["open", "closed"]);
     let faults = "domains.web_events.faults={ late: { share: 50%, by: [10m, 1h] } }";
-    let open = dirty(&broker, "open", &["--set", faults]);
+    // Neither does the end of the warm-up.
+    let open = dirty(&broker, "open", &["--set", faults, "--set", "load.warmup=1s"]);
     let closed = "load.streams.sessions={ model: closed, mix: { web_events.visit: 1 }, think: 20ms, \
          sessions: [ { hold: 8, for: 4s } ] }";
     let closed = dirty(&broker, "closed", &["--set", faults, "--set", closed]);
@@ -281,6 +282,48 @@ fn the_shipped_scenario_has_them_all() {
     let none = faults.iter().filter(|(name, count)| **count == 0 && *name != "not_overtaken");
     let none: Vec<_> = none.map(|(name, _)| name).collect();
     assert!(none.is_empty(), "{none:?}: {faults:?}");
+}
+
+/// An act sends its events to two targets: they are wrong in the same way in both, and an order is one.
+#[test]
+fn both_targets_of_an_act_get_the_same_faults() {
+    let faults = "domains.shop.faults={ late: { share: 10%, by: 1s }, doubled: 10%, malformed: 10%, \
+         missing_field: 10% }";
+    let profile = "load.streams.sessions.profile=[{ hold: 60/s, for: 5s }]";
+    let thresholds = "thresholds=[]";
+    let arguments = ["@shop", "--set", faults, "--set", profile, "--set", thresholds];
+    let ran = run(("LOADGEN_UNUSED", ""), &arguments);
+    let events = ran.summary["events"].as_array().unwrap();
+    let [clicks, archive] = ["clicks", "archive"]
+        .map(|target| events.iter().find(|it| it["target"] == target).unwrap());
+    for name in ["sent", "acknowledged", "faults"] {
+        assert_eq!(clicks[name], archive[name], "{name}");
+    }
+    for class in ["late", "doubled", "malformed", "missing_field"] {
+        assert!(clicks["faults"][class].as_u64() > Some(10), "{class}: {clicks}");
+    }
+    let of = |target: &str| {
+        let all = ran.faults.iter().filter(|it| it["target"] == target);
+        let told = all.map(|it| ["class", "event_id", "field"].map(|word| it[word].to_string()));
+        told.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(of("clicks"), of("archive"));
+}
+
+#[test]
+fn a_plan_says_how_many_are_wrong() {
+    let folder = TempDir::with_prefix("loadgen-dirty-").unwrap();
+    let plan = |arguments: &[&str]| {
+        let mut command = loadgen(folder.path());
+        let done = Done::from(command.args(["plan"]).args(arguments).output().unwrap());
+        assert_eq!(done.code, 0, "{}", done.err);
+        done.out
+    };
+    let told: Value = serde_json::from_str(&plan(&["@dirty-events", "--format", "json"])).unwrap();
+    let [sent, faulty] = ["sent", "faulty"].map(|name| told["events"][0][name].as_u64().unwrap());
+    assert!(faulty.abs_diff(sent / 20) < sent / 500, "{faulty} of {sent}");
+    assert!(plan(&["@dirty-events"]).contains("with a fault"));
+    assert!(!plan(&["@web-events-kafka"]).contains("with a fault"));
 }
 
 /// `sample` shows events as they are sent, and says what is wrong with them.

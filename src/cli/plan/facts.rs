@@ -97,6 +97,9 @@ pub(super) struct EventOutlook {
     pub(super) target: String,
     pub(super) event: String,
     pub(super) sent: Option<u64>,
+    /// How many of them have a fault on purpose, about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) faulty: Option<u64>,
     /// One event, with its key.
     pub(super) event_bytes: u64,
     pub(super) bytes: Option<u64>,

@@ -43,7 +43,7 @@ pub(super) fn draw(outlook: &Outlook) -> String {
         lines.push(String::new());
     }
     if !outlook.events.is_empty() {
-        let align = [Align::Left, Align::Right, Align::Right, Align::Right];
+        let align = [Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
         lines.extend(indented(columns(&align, &events(outlook))));
         lines.push(String::new());
     }
@@ -188,14 +188,15 @@ fn tables(outlook: &Outlook) -> Vec<Vec<String>> {
 
 fn events(outlook: &Outlook) -> Vec<Vec<String>> {
     let mut rows = vec![["event", "sent", "each", "in all"].map(str::to_owned).to_vec()];
-    for EventOutlook { target, event, sent, event_bytes, bytes, .. } in &outlook.events {
+    let has_faults = outlook.events.iter().any(|event| event.faulty.is_some());
+    rows[0].extend(has_faults.then(|| "with a fault".to_owned()));
+    for EventOutlook { target, event, sent, event_bytes, bytes, faulty, .. } in &outlook.events {
         let all = bytes.map_or_else(|| "?".to_owned(), format_bytes);
-        rows.push(vec![
-            format!("{target}: {event}"),
-            count(*sent),
-            format_bytes(*event_bytes),
-            all,
-        ]);
+        let faulty = has_faults.then(|| faulty.map_or_else(|| "0".to_owned(), exact));
+        let mut row =
+            vec![format!("{target}: {event}"), count(*sent), format_bytes(*event_bytes), all];
+        row.extend(faulty);
+        rows.push(row);
     }
     rows
 }

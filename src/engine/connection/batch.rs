@@ -89,6 +89,7 @@ impl Connection {
                 // Nothing in the run refers to its rows, so nothing is to be withheld.
                 let account = &mut self.lanes[number].account;
                 account.except(&decision, 0, ExceptionKind::Late);
+                self.trace_nothing(&decision, 0);
                 self.lanes[number].catch_up.forget();
             }
             if intended.is_some() || self.is_full(due.stream) {
@@ -138,7 +139,7 @@ impl Connection {
         if batch.tries == 0 {
             batch.sent = self.shared.clock.now();
             batch.submitted_ns = batch.sent;
-        } else if self.shared.job.witness.is_some() {
+        } else if self.shared.job.has_audience() {
             batch.submitted_ns = self.shared.clock.now();
         }
         let refusal = batch.refusal.take();
@@ -231,6 +232,9 @@ impl Connection {
         for row in rows {
             let account = &mut self.lanes[row.lane as usize].account;
             account.except(&row.decision, 0, kind);
+            if !matches!(kind, ExceptionKind::Short | ExceptionKind::Unknown) {
+                self.trace_nothing(&row.decision, 0);
+            }
         }
     }
 

@@ -234,7 +234,7 @@ impl Connection {
             }
             self.lanes[number].fresh.take_newest(route);
             flight.note_effects(&self.action);
-            self.tell(&flight, self.shared.clock.now(), || FactFate::TakenBack);
+            self.tell(number, &flight, self.shared.clock.now(), || FactFate::TakenBack);
             let mut records = self.records.borrow_mut();
             records.account.taken_back(&flight.effects);
             let stream = usize::from(flight.decision.stream);

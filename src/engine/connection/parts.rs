@@ -23,7 +23,7 @@ impl Connection {
         let next = world.part_from(&flight.decision, flight.part + 1);
         // What a crash took back is sent again as it was: the parts behind it have been sent.
         let Some(next) = next.filter(|_| !flight.was_acknowledged()) else { return false };
-        self.tell(flight, now, || FactFate::Committed(shortfalls.to_vec()));
+        self.tell(number, flight, now, || FactFate::Committed(shortfalls.to_vec()));
         self.records.borrow_mut().account.acknowledged(&flight.effects, shortfalls);
         let is_lossy = self.routes[flight.sink].sink.lossy_for().filter(|_| shortfalls.is_empty());
         let done = is_lossy.map(|lossy_for| (Fresh::new(flight.clone(), now), lossy_for));

@@ -79,7 +79,7 @@ impl Connection {
         }
         records.account.acknowledged(&flight.effects, shortfalls);
         drop(records);
-        self.tell(&flight, now, || FactFate::Committed(shortfalls.to_vec()));
+        self.tell(number, &flight, now, || FactFate::Committed(shortfalls.to_vec()));
         if !shortfalls.is_empty() {
             self.except(number, &flight, ExceptionKind::Short);
         }
@@ -165,7 +165,7 @@ impl Connection {
         }
         records.account.unknown(&flight.effects);
         drop(records);
-        self.tell(&flight, now, || FactFate::Unknown);
+        self.tell(number, &flight, now, || FactFate::Unknown);
         self.miss_rest(&flight);
         self.except(number, &flight, ExceptionKind::Unknown);
         self.idle(number, now);
@@ -290,6 +290,9 @@ impl Connection {
         let exception = flight.exception(kind);
         self.lanes[number].account.add(exception);
         self.note_exception(number, &exception);
+        if !matches!(kind, ExceptionKind::Short | ExceptionKind::Unknown) {
+            self.trace_nothing(&flight.decision, flight.part);
+        }
     }
 
     pub(super) fn idle(&mut self, number: usize, now: u64) {

@@ -1,12 +1,23 @@
-//! What observers are told: what became of each transaction.
+//! What became of each transaction: into the trace, and told to observers.
 
 use crate::engine::batch::Batch;
 use crate::engine::connection::Connection;
 use crate::engine::connection::Period;
 use crate::engine::flight::Flight;
+use crate::generate::Decision;
+use crate::ledger;
+use crate::ledger::Record;
 use crate::observe::Fact;
 use crate::observe::FactFate;
 use crate::observe::Witness;
+
+/// When a transaction was due, last sent, and settled.
+#[derive(Clone, Copy)]
+struct Times {
+    due: u64,
+    sent: u64,
+    settled: u64,
+}
 
 impl Connection {
     /// Who wants to know what becomes of what goes on a way.
@@ -14,33 +25,116 @@ impl Connection {
         self.shared.job.witness.as_ref().filter(|witness| witness.sees(route))
     }
 
-    /// The part of an action that is under way is settled.
-    pub(super) fn tell(&self, flight: &Flight, settled: u64, fate: impl FnOnce() -> FactFate) {
-        let Some(witness) = self.witness(flight.sink) else { return };
+    fn is_measured(&self) -> bool {
+        matches!(self.period, Period::Measuring(_))
+    }
+
+    /// The part of a lane's action that is under way is settled.
+    pub(super) fn tell(
+        &self,
+        number: usize,
+        flight: &Flight,
+        settled: u64,
+        fate: impl FnOnce() -> FactFate,
+    ) {
+        let witness = self.witness(flight.sink);
+        if witness.is_none() && self.shared.job.trace.is_none() {
+            return;
+        }
+        let times = Times { due: flight.stamps.due(), sent: flight.submitted_ns, settled };
+        let fate = fate();
+        self.trace((&flight.decision, flight.part), times, self.number_of(number, flight), &fate);
+        let Some(witness) = witness else { return };
         witness.tell(Fact {
             decision: flight.decision.clone(),
             part: flight.part,
-            due: flight.stamps.due(),
-            sent: flight.submitted_ns,
+            due: times.due,
+            sent: times.sent,
             settled,
-            is_measured: matches!(self.period, Period::Measuring(_)),
-            fate: fate(),
+            is_measured: self.is_measured(),
+            fate,
         });
+    }
+
+    /// The number of a lane's transaction, if it was asked for.
+    fn number_of(&self, number: usize, flight: &Flight) -> Option<u64> {
+        if flight.is_numbered { self.doubt_of(number, flight)?.number } else { None }
     }
 
     /// All rows of a batch are settled.
     pub(super) fn tell_batch(&self, batch: &Batch, settled: u64, fate: impl Fn() -> FactFate) {
-        let Some(witness) = self.witness(batch.sink) else { return };
+        let witness = self.witness(batch.sink);
+        if witness.is_none() && self.shared.job.trace.is_none() {
+            return;
+        }
         for row in &batch.rows {
+            let times = Times { due: row.due(), sent: batch.submitted_ns, settled };
+            let fate = fate();
+            self.trace((&row.decision, 0), times, None, &fate);
+            let Some(witness) = witness else { continue };
             witness.tell(Fact {
                 decision: row.decision.clone(),
                 part: 0,
-                due: row.due(),
-                sent: batch.submitted_ns,
+                due: times.due,
+                sent: times.sent,
                 settled,
-                is_measured: matches!(self.period, Period::Measuring(_)),
-                fate: fate(),
+                is_measured: self.is_measured(),
+                fate,
             });
         }
+    }
+
+    /// Notes what became of a part of a decision.
+    fn trace(
+        &self,
+        (decision, part): (&Decision, usize),
+        times: Times,
+        transaction: Option<u64>,
+        fate: &FactFate,
+    ) {
+        let mut records = self.records.borrow_mut();
+        let Some(trace) = &mut records.trace else { return };
+        let (kind, shortfalls) = match fate {
+            FactFate::Committed(shortfalls) if shortfalls.is_empty() => {
+                (ledger::Fate::Committed, &[][..])
+            }
+            FactFate::Committed(shortfalls) => (ledger::Fate::Short, shortfalls.as_slice()),
+            FactFate::Unknown => (ledger::Fate::Unknown, &[][..]),
+            FactFate::TakenBack => (ledger::Fate::TakenBack, &[][..]),
+        };
+        let record = Record {
+            lane: decision.lane,
+            number: decision.number,
+            part: u8::try_from(part).unwrap_or(u8::MAX),
+            is_measured: self.is_measured(),
+            fate: kind,
+            // Only its lower half travels with changes.
+            transaction: transaction.map_or(0, |it| u32::try_from(it & 0xffff_ffff).unwrap_or(0)),
+            settled: times.settled,
+            service: times.settled.saturating_sub(times.sent),
+            wait: times.sent.saturating_sub(times.due),
+        };
+        trace.add(&record);
+        for (statement, rows) in shortfalls {
+            let fate = ledger::Fate::Shortfall;
+            trace.add(&Record { number: *statement, transaction: *rows, fate, ..record });
+        }
+    }
+
+    /// Notes that a decision, from a part on, did not take effect.
+    pub(super) fn trace_nothing(&self, decision: &Decision, part: usize) {
+        let mut records = self.records.borrow_mut();
+        let Some(trace) = &mut records.trace else { return };
+        trace.add(&Record {
+            lane: decision.lane,
+            number: decision.number,
+            part: u8::try_from(part).unwrap_or(u8::MAX),
+            is_measured: self.is_measured(),
+            fate: ledger::Fate::Nothing,
+            transaction: 0,
+            settled: self.shared.clock.now(),
+            service: 0,
+            wait: 0,
+        });
     }
 }

@@ -10,6 +10,7 @@ use crate::scenario::Domain;
 use crate::scenario::Faults;
 use crate::scenario::TYPE_FIELDS;
 use crate::scenario::Target;
+use crate::scenario::TargetKind;
 use crate::scenario::file::DomainFile;
 use crate::scenario::file::FaultsFile;
 use crate::scenario::file::LateEventsFile;
@@ -55,11 +56,17 @@ fn has_events(
     let own = [domain.target];
     let to = if domain.events.is_empty() { own.as_slice() } else { domain.events.as_slice() };
     let silent = to.iter().filter_map(|target| targets.get(*target));
-    if let Some(target) = { silent }.find(|target| !target.kind.takes_events()) {
-        let message = format!("`{}` takes no events, so none of `{name}` are wrong", target.name);
+    if let Some(target) = { silent }.find(|target| !can_be_wrong(&target.kind)) {
+        let message =
+            format!("events of `{name}` go to `{}`, and have no faults there", target.name);
         let help = "send them to a target that is `kafka` or `firehose`, or leave `faults` out";
         problems.add(Problem::new(message).at(written.place).help(help));
     }
+}
+
+/// Whether events on their way there may have faults: whoever sends them must be able to hold them back.
+fn can_be_wrong(kind: &TargetKind) -> bool {
+    matches!(kind, TargetKind::Kafka(_) | TargetKind::Firehose(_))
 }
 
 /// The share of each class.

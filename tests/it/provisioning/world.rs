@@ -5,6 +5,7 @@ use std::time::Duration;
 use loadgen::scenario::Cdc;
 use loadgen::scenario::Copy;
 use loadgen::scenario::Domain;
+use loadgen::scenario::LedgerLimits;
 use loadgen::scenario::Load;
 use loadgen::scenario::PostgresTarget;
 use loadgen::scenario::Precision;
@@ -74,6 +75,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             application_password: None,
         },
         observers: Vec::new(),
+        ledger: LedgerLimits { trace: None, bytes: LedgerLimits::BYTES },
         thresholds: Vec::new(),
         validity: loadgen::scenario::Validity::OFF,
         hash: "0123abcd".to_owned(),

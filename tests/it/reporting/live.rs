@@ -70,7 +70,7 @@ fn an_output_that_is_stuck_holds_nobody_up() {
             phase,
             left: None,
             streams: Vec::new(),
-            observed_p99_ns: None,
+            observed: None,
             slot: None,
             tripped: Vec::new(),
         });

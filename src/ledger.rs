@@ -1,0 +1,27 @@
+//! What became of each transaction, on disk: the trace. With the scenario and the seed it tells, long
+//! after the run, what each row must have become; a killed run leaves all but its last moments.
+//!
+//! ```text
+//!   workers ── 24 bytes a transaction, gathered ──> writer ── blocks with checksums ──> trace-0001.bin, …
+//! ```
+//!
+//! Whoever sends never waits for the disk: what cannot be taken is left out, and that is said.
+
+mod blocks;
+mod read;
+mod record;
+mod write;
+
+pub use blocks::Kind;
+pub use read::Blocks;
+pub use read::Gaps;
+pub use record::Fate;
+pub use record::RECORD;
+pub use record::Record;
+pub use write::Kept;
+pub use write::Ledger;
+pub use write::Out;
+pub use write::Writing;
+
+/// What became of transactions.
+pub const TRACE: Kind = Kind { stem: "trace", magic: *b"loadgen.trace/1\n" };

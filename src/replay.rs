@@ -1,0 +1,122 @@
+//! A run judged again, long after it: its decisions are taken again, its trace says what became of them, and
+//! so what each row must be.
+//!
+//! ```text
+//!   scenario, seed ── lanes again ──┐
+//!                                   ├── fold: what each row must be ──┐
+//!   trace ── what became of each ───┘                                 ├── judge: lost, wrong, made up
+//!                              databases ── all rows, one snapshot ───┘
+//! ```
+//!
+//! A row is the fold of its changes that were acknowledged. Rows live in one lane, so lanes are gone through
+//! one by one, and of their rows only sums are kept; where the sums of a part of a table differ, that part is
+//! looked at row by row.
+
+mod digest;
+mod evaluate;
+mod fold;
+mod judge;
+mod lane;
+mod past;
+mod rows;
+mod shared;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::generate::World;
+use crate::measure::Example;
+use crate::sink::postgres::provision::SetupError;
+
+pub use past::Past;
+
+/// Why a run cannot be judged again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Nothing was noted.
+    #[error("`{0}` has no trace: a run keeps one if something observes, or with `--trace`")]
+    NoTrace(String),
+    /// Its process lives.
+    #[error("the run in `{0}` is still going on")]
+    GoesOn(String),
+    /// It cannot be read.
+    #[error("cannot read the ledger in `{0}`: {1}")]
+    Unreadable(String, String),
+}
+
+/// A run that is to be judged again.
+#[derive(Debug)]
+pub struct Replay {
+    /// What was sent.
+    pub world: Arc<World>,
+    /// What became of it.
+    pub past: Past,
+    /// By table: whether its rows can be judged.
+    pub is_judged: Vec<bool>,
+    /// By table: database, PostgreSQL schema and name.
+    pub names: Vec<String>,
+    /// How many threads go through it.
+    pub workers: usize,
+}
+
+/// How the rows of databases stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// All that were judged.
+    pub tables: Vec<TableVerdict>,
+    /// The first hundred rows that are not as they should be.
+    pub examples: Vec<Example>,
+    /// Transactions of which the trace does not tell: their rows may be as if they had been made, or not.
+    pub untold: u64,
+}
+
+/// The rows of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableVerdict {
+    /// Database, PostgreSQL schema and name.
+    pub table: String,
+    /// How many there must be.
+    pub expected: u64,
+    /// How many there are.
+    pub found: u64,
+    /// Must be there, and are not.
+    pub lost: u64,
+    /// Are there with other values.
+    pub wrong: u64,
+    /// Are there, and nobody has made them.
+    pub phantom: u64,
+    /// Are there, and nobody can tell what they must be.
+    pub unjudged: u64,
+    /// Must be there, and lie in parts of the table in which too many others differ to be looked at.
+    pub unexamined: u64,
+}
+
+impl TableVerdict {
+    /// Whether nothing is wrong with it.
+    pub fn holds(&self) -> bool {
+        self.lost + self.wrong + self.phantom + self.unexamined == 0
+    }
+}
+
+impl Standing {
+    /// Whether nothing is wrong with any table.
+    pub fn holds(&self) -> bool {
+        self.tables.iter().all(TableVerdict::holds)
+    }
+}
+
+impl Replay {
+    /// Holds the rows of databases against what they must be. Sessions are by domain, and see one snapshot
+    /// of its database each.
+    pub async fn judge(&self, sessions: &BTreeMap<usize, Client>) -> Result<Standing, SetupError> {
+        judge::Judge::new(self, sessions).judge().await
+    }
+
+    fn fold(&self, selected: Option<&fold::Selected>) -> fold::Expected {
+        fold::fold(&self.world, &self.past, &self.is_judged, (self.workers, selected))
+    }
+}

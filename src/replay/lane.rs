@@ -1,0 +1,274 @@
+//! Goes through a lane's decisions again, and makes of its rows what became of them.
+
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::action::Assignment;
+use crate::action::Operation;
+use crate::action::StatementKind;
+use crate::action::TableId;
+use crate::action::TableInfo;
+use crate::action::Value;
+use crate::generate::Decision;
+use crate::generate::Lane;
+use crate::generate::Turn;
+use crate::generate::World;
+use crate::ledger::Fate;
+use crate::observe::cells;
+use crate::replay::digest::Identity;
+use crate::replay::digest::identity;
+use crate::replay::evaluate::advance;
+use crate::replay::past::Note;
+use crate::replay::past::Past;
+use crate::replay::rows::Rows;
+use crate::replay::shared::Additions;
+use crate::sink::postgres::encode::encode;
+
+/// Who goes through lanes: with what is used again for each row.
+#[derive(Debug)]
+pub(super) struct Walker<'a> {
+    world: &'a Arc<World>,
+    past: &'a Past,
+    /// By table: whether its rows are judged.
+    is_judged: &'a [bool],
+    rows: Action,
+    statements: Action,
+    field: Vec<u8>,
+    /// What becomes of shared tables.
+    pub(super) additions: Additions,
+    /// Decisions of which the trace does not tell.
+    pub(super) untold: u64,
+}
+
+/// Whether a change was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Made,
+    NotMade,
+    Unknown,
+}
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(world: &'a Arc<World>, past: &'a Past, is_judged: &'a [bool]) -> Self {
+        let (rows, statements, field) = (Action::default(), Action::default(), Vec::new());
+        let additions = Additions::default();
+        Self { world, past, is_judged, rows, statements, field, additions, untold: 0 }
+    }
+
+    fn is_judged(&self, table: TableId) -> bool {
+        self.is_judged.get(usize::from(table.0)).copied().unwrap_or(false)
+    }
+
+    /// The rows that a lane leaves.
+    pub(super) fn walk(&mut self, group: usize, index: u32) -> Rows {
+        let mut rows = Rows::default();
+        for table in self.world.tables_of(group) {
+            if self.is_judged(table) && !self.world.catalog.table(table).shared {
+                for number in self.world.seeded_of(table, index) {
+                    self.seeded(table, number, |identity, row| {
+                        rows.seed(table, identity, row.into());
+                    });
+                }
+            }
+        }
+        let overall = self.world.lane_number(group, index);
+        let mut notes = self.past.notes(overall);
+        let mut lane = Lane::new(self.world, group, index);
+        while lane.decided() < self.past.decided(overall) {
+            let Some(decision) = lane.decide() else { break };
+            let notes = notes.of(decision.number);
+            if decision.turn != Turn::Skip {
+                self.decision(&decision, notes, &mut rows);
+            }
+        }
+        rows
+    }
+
+    /// The seeded rows of a number, each with what tells it from others.
+    pub(super) fn seeded(
+        &mut self,
+        table: TableId,
+        number: u64,
+        mut each: impl FnMut(Identity, &[u8]),
+    ) {
+        let mut action = std::mem::take(&mut self.rows);
+        self.world.render_seeded(table, number, &mut action);
+        let info = self.world.catalog.table(table);
+        for operation in action.operations() {
+            let row = self.row(info, action.values(operation), &action);
+            each(identity(table, &key_of(info, &row)), &row);
+        }
+        self.rows = action;
+    }
+
+    fn decision(&mut self, decision: &Decision, notes: &[Note], rows: &mut Rows) {
+        let mut next = self.world.part_from(decision, 0);
+        while let Some(part) = next {
+            if self.world.is_events(decision, part) {
+                return;
+            }
+            self.part(decision, part, notes, rows);
+            next = self.world.part_from(decision, part + 1);
+        }
+    }
+
+    fn part(&mut self, decision: &Decision, part: usize, notes: &[Note], rows: &mut Rows) {
+        let number = u8::try_from(part).unwrap_or(u8::MAX);
+        let is_ended =
+            |note: &&Note| note.part == number || note.fate == Fate::Nothing && note.part < number;
+        let fate = notes.iter().rfind(is_ended).map(|note| note.fate);
+        let world = Arc::clone(self.world);
+        world.render_rows(decision, part, &mut self.rows);
+        let action = std::mem::take(&mut self.rows);
+        let count = action.operations().len();
+        let certainty = match fate {
+            Some(Fate::Committed) => Certainty::Made,
+            Some(Fate::Nothing | Fate::TakenBack) => Certainty::NotMade,
+            Some(Fate::Unknown) => Certainty::Unknown,
+            Some(Fate::Short | Fate::Shortfall) => {
+                let all = self.shortened(decision, part, count);
+                for (operation, certainty) in action.operations().iter().zip(all) {
+                    self.change(operation, &action, certainty, rows);
+                }
+                self.rows = action;
+                return;
+            }
+            None => {
+                // What does nothing in tables is noted by nobody.
+                self.untold += u64::from(count > 0);
+                Certainty::Unknown
+            }
+        };
+        for operation in action.operations().iter().filter(|_| certainty != Certainty::NotMade) {
+            self.change(operation, &action, certainty, rows);
+        }
+        self.rows = action;
+    }
+
+    /// For each row whether it was changed, where some were not.
+    fn shortened(&mut self, decision: &Decision, part: usize, count: usize) -> Vec<Certainty> {
+        let number = u8::try_from(part).unwrap_or(u8::MAX);
+        let shortfalls = self.past.shortfalls((decision.lane, decision.number, number));
+        self.world.render_part(decision, part, &mut self.statements);
+        let mut all = vec![Certainty::Made; count];
+        let mut from = 0;
+        for (number, operation) in (0_u32..).zip(self.statements.operations()) {
+            let rows = operation.rows as usize;
+            if let Some((_, found)) = shortfalls.iter().find(|(short, _)| *short == number) {
+                // Of several rows it is not known which were there.
+                let certainty = if *found > 0 { Certainty::Unknown } else { Certainty::NotMade };
+                all.iter_mut().skip(from).take(rows).for_each(|each| *each = certainty);
+            }
+            from += rows;
+        }
+        all
+    }
+
+    fn change(
+        &mut self,
+        operation: &Operation,
+        action: &Action,
+        certainty: Certainty,
+        rows: &mut Rows,
+    ) {
+        if certainty == Certainty::NotMade || !self.is_judged(operation.table) {
+            return;
+        }
+        let world = Arc::clone(self.world);
+        let info = world.catalog.table(operation.table);
+        let statement = world.catalog.statement(operation.statement);
+        let values = action.values(operation);
+        let is_certain = certainty == Certainty::Made;
+        let table = operation.table;
+        match &statement.kind {
+            StatementKind::Insert => {
+                let row = self.row(info, values, action);
+                let mut identity = identity(table, &key_of(info, &row));
+                if info.key.is_empty() {
+                    identity = rows.free(identity);
+                }
+                rows.change((table, identity), is_certain, |_| Some(row.clone().into()));
+            }
+            StatementKind::Update { set, .. } => {
+                let (assigned, key) = values.split_at(values.len().saturating_sub(info.key.len()));
+                let identity = identity(table, &self.key(info, key, action));
+                if info.shared {
+                    return self.additions.add((table, identity), set, assigned, is_certain);
+                }
+                let assigned = (set.as_slice(), assigned, action);
+                rows.change((table, identity), is_certain, |old| {
+                    old.map(|old| updated(info, old, assigned))
+                });
+            }
+            StatementKind::Upsert { set, .. } => {
+                let (new, assigned) = values.split_at(info.columns.len().min(values.len()));
+                let row = self.row(info, new, action);
+                let identity = identity(table, &key_of(info, &row));
+                let assigned = (set.as_slice(), assigned, action);
+                rows.change((table, identity), is_certain, |old| match old {
+                    Some(old) => Some(updated(info, old, assigned)),
+                    None => Some(row.clone().into()),
+                });
+            }
+            StatementKind::Delete | StatementKind::DeleteOwned { .. } => {
+                let identity = identity(table, &self.key(info, values, action));
+                rows.change((table, identity), is_certain, |_| None);
+            }
+        }
+    }
+
+    /// The cells of a whole row.
+    fn row(&mut self, info: &TableInfo, values: &[Value], action: &Action) -> Vec<u8> {
+        let mut row = Vec::with_capacity(16 * values.len());
+        for (value, (_, kind)) in values.iter().zip(&info.columns) {
+            self.field.clear();
+            encode(*value, *kind, action, &mut self.field);
+            cells::push_field(*kind, &self.field, &mut row);
+        }
+        row
+    }
+
+    fn key(&mut self, info: &TableInfo, values: &[Value], action: &Action) -> Vec<u8> {
+        let mut key = Vec::with_capacity(32);
+        for (value, column) in values.iter().zip(&info.key) {
+            let kind = info.columns[*column].1;
+            self.field.clear();
+            encode(*value, kind, action, &mut self.field);
+            cells::push_field(kind, &self.field, &mut key);
+        }
+        key
+    }
+}
+
+/// The cells of a row's key; of a table without one, all.
+pub(super) fn key_of(info: &TableInfo, row: &[u8]) -> Vec<u8> {
+    if info.key.is_empty() {
+        return row.to_vec();
+    }
+    let places: Vec<&[u8]> = cells::pieces(row).map(|(piece, _)| piece).collect();
+    info.key.iter().filter_map(|column| places.get(*column)).copied().flatten().copied().collect()
+}
+
+/// A row with assignments made to it.
+fn updated(
+    info: &TableInfo,
+    old: &[u8],
+    (set, values, action): (&[Assignment], &[Value], &Action),
+) -> Box<[u8]> {
+    let mut row = Vec::with_capacity(old.len() + 16);
+    for (column, (piece, cell)) in cells::pieces(old).enumerate() {
+        let mut values = values.iter().copied();
+        let mut assigned = set.iter().map(|it| {
+            let value = if it.how.has_parameter() { values.next() } else { None };
+            (it, value.unwrap_or(Value::Null))
+        });
+        match assigned.find(|(it, _)| it.column == column) {
+            None => row.extend_from_slice(piece),
+            Some((it, value)) => {
+                let kind = info.columns[column].1;
+                advance(kind, &it.how, (value, action), cell, &mut row);
+            }
+        }
+    }
+    row.into()
+}

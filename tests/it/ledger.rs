@@ -1,0 +1,228 @@
+//! `verify RUN`: a run is judged again from its folder, and what is wrong by then is found and named.
+
+use std::fs;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::command::scenario;
+use crate::support::server::TestServer;
+
+/// Few enough rows that seeding takes no time.
+const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
+
+fn place(server: &TestServer) -> Place<'_> {
+    let mut place = Place::on(server, &["orders"]);
+    place.set(ROWS);
+    place.set("load.warmup=0s");
+    place.set("thresholds=[]");
+    place
+}
+
+/// The exit code, and what `verify` says of a run's folder.
+fn judged(place: &Place<'_>) -> (i32, Value) {
+    let done = place.run(&["verify", "run", "--format", "json"]);
+    let said = serde_json::from_str(&done.out);
+    (done.code, said.unwrap_or_else(|_| panic!("{}{}", done.out, done.err)))
+}
+
+fn assert_holds(place: &Place<'_>) -> Value {
+    let (code, said) = judged(place);
+    assert_eq!((code, said["verdict"].as_str()), (0, Some("passed")), "{said:#}");
+    assert!(said["transactions"].as_u64().unwrap() > 0, "{said:#}");
+    said
+}
+
+fn sum(said: &Value, what: &str) -> u64 {
+    said["tables"].as_array().unwrap().iter().map(|table| table[what].as_u64().unwrap()).sum()
+}
+
+fn trace(place: &Place<'_>) -> PathBuf {
+    place.folder.path().join("run/trace-0001.bin")
+}
+
+#[test]
+fn a_run_is_judged_again_and_each_row_that_is_wrong_by_then_is_named() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "3s", "--out", "run"]);
+    let said = assert_holds(&place);
+    assert_eq!((said["untold"].as_u64(), said["was_killed"].as_bool()), (Some(0), Some(false)));
+    let rows = "SELECT (SELECT count(*) FROM products) + (SELECT count(*) FROM customers) + \
+                (SELECT count(*) FROM orders) + (SELECT count(*) FROM order_items)";
+    let all = place.number("orders", rows);
+    assert_eq!((sum(&said, "expected"), sum(&said, "found")), (all, all));
+    let done = place.must(&["verify", "run"]);
+    assert!(done.out.contains("orders: ") && done.out.contains("passed: "), "{}", done.out);
+
+    let order = "(SELECT order_id FROM order_items ORDER BY order_id LIMIT 1)";
+    let sql = format!(
+        "DELETE FROM order_items WHERE order_id = {order} AND line = 1; \
+         UPDATE orders SET channel = 'pigeon' WHERE id = {order}; \
+         INSERT INTO customers VALUES (900000001, 'x', 'x', NULL, now());"
+    );
+    let id = place.query("orders", &format!("SELECT {order}"))[0][0].clone();
+    assert_eq!(place.psql("orders", &sql).code, 0);
+    let (code, said) = judged(&place);
+    assert_eq!((code, said["verdict"].as_str()), (99, Some("failed")), "{said:#}");
+    let counts = ["lost", "wrong", "phantom"].map(|what| sum(&said, what));
+    assert_eq!(counts, [1, 1, 1], "{said:#}");
+    let examples = said["examples"].as_array().unwrap();
+    let of = |class: &str| examples.iter().find(|it| it["class"] == class).unwrap();
+    let text = |example: &Value, what: &str| example[what].as_str().unwrap().to_owned();
+    assert_eq!(examples.len(), 3);
+    assert_eq!(text(of("lost"), "key"), format!("{id}, 1"));
+    assert!(text(of("lost"), "table").ends_with(".public.order_items"));
+    assert_eq!(text(of("wrong"), "key"), id);
+    assert!(text(of("wrong"), "seen").contains("channel=pigeon"));
+    assert!(!text(of("wrong"), "expected").contains("pigeon"));
+    assert_eq!(text(of("phantom"), "key"), "900000001");
+}
+
+/// Values of every type, updates that depend on what stood there, rows that all lanes add to, actions over
+/// several databases, rows that are inserted many at a time, and sessions.
+#[test]
+fn whatever_is_sent_is_found_to_be_as_it_was_sent() {
+    let zoo = scenario("zoo.yaml");
+    let across = scenario("across.yaml");
+    let batches = scenario("batches.yaml");
+    let sessions = scenario("sessions.yaml");
+    let cases: [(&str, &[&str], &str); 7] = [
+        (&zoo, &["zoo"], "1m"),
+        (&across, &["members", "visits", "opinions"], "2s"),
+        (&batches, &["batches"], "1s"),
+        (&sessions, &["life"], "3s"),
+        ("@type-zoo", &["type_zoo"], "2s"),
+        ("@orders-contention", &["stock"], "2s"),
+        ("@yelp-small", &["user", "business", "checkin", "evaluations"], "2s"),
+    ];
+    for (file, domains, length) in cases {
+        let mut place = Place::new(domains);
+        for set in ["thresholds=[]", "load.warmup=0s"] {
+            place.set(set);
+        }
+        place.must(&["run", file, "--trace", "--for", length, "--out", "run"]);
+        let (code, said) = judged(&place);
+        assert_eq!(code, 0, "{file}: {said:#}");
+        assert_eq!((said["untold"].as_u64(), sum(&said, "unjudged")), (Some(0), 0), "{file}");
+        let alive = place.summary("run")["tables"].as_array().unwrap().clone();
+        let alive: u64 = alive.iter().map(|table| table["alive"].as_u64().unwrap()).sum();
+        assert_eq!(sum(&said, "found"), alive, "{file}");
+    }
+}
+
+#[test]
+fn what_was_added_to_a_shared_row_is_summed_up_over_all_lanes() {
+    let mut place = Place::new(&["stock"]);
+    place.set("thresholds=[]");
+    place.set("load.warmup=0s");
+    place.must(&["run", "@orders-contention", "--trace", "--for", "2s", "--out", "run"]);
+    assert_holds(&place);
+    let column = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = \
+                  'public' AND data_type IN ('integer', 'bigint') AND table_name IN \
+                  (SELECT relname FROM pg_stat_user_tables WHERE n_tup_upd > 10) \
+                  AND column_name NOT LIKE '%id' ORDER BY 1, 2 LIMIT 1";
+    let named = place.query("stock", column).concat();
+    let [table, column] = named.as_slice() else { panic!("{named:?}") };
+    let sql = format!(
+        "UPDATE {table} SET {column} = {column} + 1 WHERE ctid = (SELECT min(ctid) FROM {table})"
+    );
+    assert_eq!(place.psql("stock", &sql).code, 0);
+    let (code, said) = judged(&place);
+    assert_eq!((code, sum(&said, "wrong"), sum(&said, "lost")), (99, 1, 0), "{said:#}");
+}
+
+#[test]
+fn a_trace_that_is_not_whole_proves_nothing_and_accuses_nobody() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "2s", "--out", "run"]);
+    let whole = fs::read(trace(&place)).unwrap();
+    // A byte of a block in the middle is another.
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x10;
+    fs::write(trace(&place), &damaged).unwrap();
+    let (code, said) = judged(&place);
+    assert_eq!((code, said["verdict"].as_str()), (6, Some("invalid")), "{said:#}");
+    assert!(said["invalid_because"].to_string().contains("damaged"), "{said:#}");
+    assert!(said["untold"].as_u64().unwrap() > 0, "{said:#}");
+    // The second half is missing.
+    OpenOptions::new().write(true).open(trace(&place)).unwrap().set_len(middle as u64).unwrap();
+    let (code, said) = judged(&place);
+    assert_eq!((code, sum(&said, "lost") + sum(&said, "phantom")), (6, 0), "{said:#}");
+    // What the rest of it proves is proved all the same.
+    place.query("orders", "UPDATE products SET price = price + 1 WHERE id = 7");
+    let (code, said) = judged(&place);
+    assert_eq!((code, sum(&said, "wrong")), (99, 1), "{said:#}");
+    fs::remove_file(trace(&place)).unwrap();
+    let done = place.run(&["verify", "run"]);
+    assert_eq!(done.code, 4);
+    assert!(done.err.contains("no trace") && done.err.contains("--trace"), "{}", done.err);
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(2), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_killed_run_is_judged_up_to_where_it_got() {
+    let place = place(TestServer::shared());
+    let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 20_000));
+    let done = place.run(&["verify", "run"]);
+    assert_eq!(done.code, 4, "{}", done.out);
+    assert!(done.err.contains("still going on"), "{}", done.err);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let of_run = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'loadgen/cdc-lag%' \
+                  AND datname = current_database()";
+    wait_until("its sessions to end", || place.number("orders", of_run) == 0);
+    let said = assert_holds(&place);
+    assert_eq!(said["was_killed"].as_bool(), Some(true));
+    assert!(said["transactions"].as_u64().unwrap() > 500, "{said:#}");
+    let untold = said["untold"].as_u64().unwrap();
+    assert!(untold < 1_000, "{untold} are not in the trace");
+    place.query(
+        "orders",
+        "DELETE FROM order_items WHERE ctid = (SELECT min(ctid) FROM order_items)",
+    );
+    let (code, said) = judged(&place);
+    assert_eq!((code, sum(&said, "lost")), (99, 1), "{said:#}");
+}
+
+#[test]
+fn a_server_that_was_killed_leaves_nothing_untold() {
+    let server = TestServer::start();
+    let place = place(&server);
+    let child = place.spawn(&["run", "@cdc-lag", "--for", "4s", "--out", "run"]);
+    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 10_000));
+    server.kill_hard();
+    std::thread::sleep(Duration::from_millis(300));
+    server.start_again();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(assert_holds(&place)["untold"], 0);
+}
+
+#[test]
+fn what_cannot_be_judged_again_is_refused_with_the_reason() {
+    let place = place(TestServer::shared());
+    let done = place.run(&["verify", "nowhere"]);
+    assert_eq!(done.code, 2);
+    assert!(done.err.contains("no folder of a run"), "{}", done.err);
+    place.must(&["run", "@cdc-lag", "--for", "1s", "--out", "run"]);
+    let done = place.run(&["verify", "run", "--set", "lanes=32"]);
+    assert_eq!(done.code, 4, "{}", done.out);
+    assert!(done.err.contains("not what it was in the run"), "{}", done.err);
+    let mut command = place.command(&["verify", "run"]);
+    let done = command.env_remove("LOADGEN_POSTGRES").output().unwrap();
+    assert_eq!(done.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("embedded"), "it has gone with its run");
+}
