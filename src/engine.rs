@@ -54,6 +54,7 @@ pub mod seed;
 mod session;
 pub mod stop;
 mod watch;
+mod window;
 mod worker;
 
 pub use account::Account;

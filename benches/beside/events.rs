@@ -24,6 +24,8 @@ pub(crate) struct Run<'a> {
     pub(crate) action: &'a str,
     /// One segment of the profile, in YAML.
     pub(crate) profile: &'a str,
+    /// What else it is told.
+    pub(crate) arguments: &'a [&'a str],
 }
 
 impl Run<'_> {
@@ -41,7 +43,7 @@ impl Run<'_> {
         let out = self.folder.join("run");
         let _ = std::fs::remove_dir_all(&out);
         let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-        command.args(["run", "--workers", "2", "--out"]).arg(&out).arg(path);
+        command.args(["run", "--out"]).arg(&out).args(self.arguments).arg(path);
         process::run_loadgen(&mut command, &out)
     }
 }

@@ -61,7 +61,8 @@ fn loadgen(brokers: &str, action: &str) -> Reading {
         "{{ kafka: {{ brokers: '{brokers}', topic: {TOPIC}, create: false, headers: false }} }}"
     );
     let profile = format!("{{ unlimited: {}s }}", LENGTH.as_secs());
-    let run = Run { folder: folder.path(), target: &target, action, profile: &profile };
+    let arguments = &["--workers", "2"];
+    let run = Run { folder: folder.path(), target: &target, action, profile: &profile, arguments };
     let (summary, cpu) = run.go();
     let stream = &summary["streams"][0];
     let count = stream["acknowledged"].as_f64().unwrap();

@@ -231,7 +231,7 @@ impl Connection {
         if self.is_event(due.stream) {
             return self.take_event(number, now);
         }
-        if self.has_events(due.stream) && self.is_held(number) {
+        if self.has_events(due.stream) && self.is_held(number, false) {
             return;
         }
         let intended = self.intended(&self.lanes[number], &due);

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::engine::account::Effect;
 use crate::engine::acts::Acts;
 use crate::engine::batch::Row;
+use crate::engine::window::Window;
 use crate::sink::Ticket;
 
 /// Set in the tickets of events; those of lanes are their numbers, those of batches have a bit above.
@@ -39,6 +40,8 @@ pub(super) struct Events {
     slots: Vec<Option<Sent>>,
     free: Vec<Ticket>,
     most: usize,
+    /// Of unlimited streams.
+    pub(super) window: Window,
     /// Lanes that wait for room.
     pub(super) held: Vec<usize>,
     pub(super) acts: Acts,
@@ -49,7 +52,8 @@ impl Events {
     pub(super) fn new(connections: usize) -> Self {
         let most = (IN_FLIGHT_MAX / connections.max(1)).max(IN_FLIGHT_MIN);
         let (slots, free, held) = (Vec::new(), Vec::new(), Vec::new());
-        Self { slots, free, most, held, acts: Acts::default() }
+        let window = Window::new(connections, most);
+        Self { slots, free, most, window, held, acts: Acts::default() }
     }
 
     /// Whether a ticket is an event's.
@@ -60,6 +64,11 @@ impl Events {
     /// Whether no more may be in flight for now.
     pub(super) fn is_full(&self) -> bool {
         self.count() + self.acts.waiting() >= self.most
+    }
+
+    /// Whether unlimited streams have as many under way as brings them on.
+    pub(super) fn fills_window(&self) -> bool {
+        self.count() + self.acts.waiting() >= self.window.size()
     }
 
     /// Whether nothing is under way.

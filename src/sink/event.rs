@@ -65,7 +65,13 @@ pub(crate) enum Refused {
 /// A client of a message service: takes records without waiting, gathers them, sends them, and tries
 /// again what is worth it. One for each target, shared by all connections.
 pub(crate) trait Publisher: fmt::Debug + Send + Sync {
-    /// Takes a record, to be sent soon. What becomes of it is told to `mailbox`. Records of one key
+    /// A mailbox for one of the connections that publish here.
+    fn open(&self) -> Arc<Mailbox> {
+        Arc::default()
+    }
+
+    /// Takes a record, to be sent soon. What becomes of it is told to `mailbox`, which
+    /// this client opened. Records of one key
     /// are kept in the order in which they are taken, as far as the service can.
     fn publish(&self, record: &Record<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused>;
 
@@ -102,6 +108,7 @@ pub(crate) struct Traffic {
 /// Where deliveries are left for a connection: by the client's threads, picked up by the worker's.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
+    number: usize,
     inner: Mutex<Inner>,
 }
 
@@ -114,10 +121,24 @@ struct Inner {
 }
 
 impl Mailbox {
-    /// Leaves a delivery, and wakes the owner if it waits.
-    pub(crate) fn deliver(&self, delivery: Delivery) {
+    /// The one of this number among those of a client.
+    pub(crate) fn numbered(number: usize) -> Self {
+        Self { number, inner: Mutex::default() }
+    }
+
+    /// Its number among those of its client, where the client counts them.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Leaves deliveries, and wakes the owner if it waits.
+    pub(crate) fn deliver_all(&self, deliveries: &mut Vec<Delivery>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.deliveries.push(delivery);
+        if inner.deliveries.is_empty() {
+            std::mem::swap(&mut inner.deliveries, deliveries);
+        } else {
+            inner.deliveries.append(deliveries);
+        }
         let waker = inner.waker.take();
         drop(inner);
         if let Some(waker) = waker {

@@ -7,35 +7,31 @@ pub(crate) mod registry;
 pub(crate) mod topics;
 pub(crate) mod transactions;
 mod health;
+mod reports;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::Duration;
-use std::time::Instant;
 
 use rdkafka::ClientConfig;
-use rdkafka::ClientContext;
-use rdkafka::Statistics;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
-use rdkafka::message::DeliveryResult;
 use rdkafka::message::Header;
 use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::BaseProducer;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
-use rdkafka::producer::ProducerContext;
-use rdkafka::producer::ThreadedProducer;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::measure::Feed;
 use crate::scenario::KafkaTarget;
-use crate::sink::Ticket;
-use crate::sink::event::Delivery;
 use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
 use crate::sink::event::Record;
@@ -43,6 +39,7 @@ use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
 use crate::sink::kafka::error::failure;
 use crate::sink::kafka::health::Health;
+use crate::sink::kafka::reports::Reports;
 
 /// How often librdkafka tells how many requests it has made, in milliseconds.
 const STATISTICS_MS: &str = "250";
@@ -84,9 +81,11 @@ impl Cluster {
     }
 }
 
-/// A producer, and what is known of its work.
+/// A producer, and the thread that takes its reports.
 pub(crate) struct KafkaPublisher {
-    producer: ThreadedProducer<Reports>,
+    producer: Arc<BaseProducer<Reports>>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for KafkaPublisher {
@@ -95,52 +94,7 @@ impl fmt::Debug for KafkaPublisher {
     }
 }
 
-/// What librdkafka's own thread tells.
-struct Reports {
-    /// Who waits for room, and whether anybody does: read for each report.
-    waiting: Mutex<Vec<Arc<Mailbox>>>,
-    is_waited_for: AtomicBool,
-    health: Health,
-}
-
-impl ClientContext for Reports {
-    fn stats(&self, statistics: Statistics) {
-        self.health.statistics(&statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.health.error(&error, reason);
-    }
-
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<Slip>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, slip: Self::DeliveryOpaque) {
-        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| failure(error));
-        if result.is_ok() {
-            self.health.delivered();
-        }
-        let Slip { ticket, mailbox } = *slip;
-        mailbox.deliver(Delivery { ticket, result, at: Instant::now() });
-        if self.is_waited_for.swap(false, Ordering::AcqRel) {
-            let waiting = std::mem::take(&mut *lock(&self.waiting));
-            for mailbox in waiting {
-                mailbox.wake();
-            }
-        }
-    }
-}
-
-/// What comes back with a record's report.
-pub(crate) struct Slip {
-    ticket: Ticket,
-    mailbox: Arc<Mailbox>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -164,27 +118,38 @@ fn is_full(error: &KafkaError) -> bool {
 impl KafkaPublisher {
     /// A producer for a cluster. Nothing is connected yet.
     pub(crate) fn new(cluster: &Cluster, feed: &Feed) -> KafkaResult<Self> {
-        let reports = Reports {
-            waiting: Mutex::default(),
-            is_waited_for: AtomicBool::new(false),
-            health: Health::new(cluster, feed),
-        };
-        Ok(Self { producer: cluster.counting().create_with_context(reports)? })
+        let reports = Reports::new(Health::new(cluster, feed));
+        let producer: BaseProducer<Reports> = cluster.counting().create_with_context(reports)?;
+        let producer = Arc::new(producer);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (polled, ends) = (Arc::clone(&producer), Arc::clone(&is_over));
+        let thread = std::thread::Builder::new()
+            .name("kafka reports".to_owned())
+            .spawn(move || reports::take(&polled, &ends))
+            .map_err(|error| KafkaError::ClientCreation(format!("no thread: {error}")))?;
+        Ok(Self { producer, is_over, thread: Some(thread) })
     }
+}
 
-    /// The owner of a mailbox is to be woken when a record has left the queue.
-    fn wait(&self, mailbox: &Arc<Mailbox>) {
-        let reports = self.producer.context();
-        lock(&reports.waiting).push(Arc::clone(mailbox));
-        reports.is_waited_for.store(true, Ordering::Release);
+impl Drop for KafkaPublisher {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing more to say.
+            let _ = thread.join();
+        }
     }
 }
 
 impl Publisher for KafkaPublisher {
+    fn open(&self) -> Arc<Mailbox> {
+        self.producer.context().open()
+    }
+
     fn publish(&self, record: &Record<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused> {
-        let slip = Box::new(Slip { ticket: record.ticket, mailbox: Arc::clone(mailbox) });
+        let token = reports::token(mailbox.number(), record.ticket);
         let mut message: BaseRecord<'_, [u8], [u8], _> =
-            BaseRecord::with_opaque_to(record.destination, slip)
+            BaseRecord::with_opaque_to(record.destination, token)
                 .payload(record.payload)
                 .timestamp(record.at_ms);
         message.key = record.key;
@@ -193,7 +158,7 @@ impl Publisher for KafkaPublisher {
         if !is_full(&error) {
             return Err(Refused::Failed(failure(&error)));
         }
-        self.wait(mailbox);
+        self.producer.context().wait(mailbox);
         // All may have left the queue just before it was noted who waits.
         match self.producer.send(message) {
             Ok(()) => Ok(()),
@@ -207,7 +172,9 @@ impl Publisher for KafkaPublisher {
     fn close(&self, within: Duration) {
         // What is not out by then is not acknowledged, and counted so.
         let _ = self.producer.flush(within);
-        self.producer.context().health.await_statistics();
+        let reports = self.producer.context();
+        reports.hand_out();
+        reports.health.await_statistics();
     }
 
     fn traffic(&self) -> Vec<Traffic> {

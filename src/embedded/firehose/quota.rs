@@ -32,7 +32,7 @@ impl From<FirehoseLimits> for Quota {
     }
 }
 
-/// `requests=1000,records=100k,bytes=1048576`, what is left out without limit; `off` for none at all.
+/// `requests=1000,records=100k,bytes=1048576`, what is left out, 0 or `off` without limit; `off` for none at all.
 impl FromStr for Quota {
     type Err = String;
 
@@ -53,7 +53,7 @@ impl FromStr for Quota {
                     ));
                 }
             };
-            *limit = parse_count(value)?;
+            *limit = if value == "off" { 0 } else { parse_count(value)? };
             if *limit > RATE_MAX {
                 return Err(format!("`{part}` is more than a thousand million a second"));
             }
@@ -168,6 +168,7 @@ mod tests {
         let quota = Quota { requests: 5, records: 2_000, bytes: 0 };
         assert_eq!("requests=5,records=2k".parse(), Ok(quota));
         assert_eq!("off".parse(), Ok(Quota::UNLIMITED));
+        assert_eq!("requests=off,bytes=0".parse(), Ok(Quota::UNLIMITED));
         for text in ["", "calls=1", "requests", "requests=x", "bytes=2G"] {
             assert!(text.parse::<Quota>().is_err(), "{text}");
         }

@@ -36,9 +36,11 @@ impl Connection {
     }
 
     /// Lets a lane wait for room, if there is none. Returns whether it does.
-    pub(super) fn is_held(&mut self, number: usize) -> bool {
-        let is_held = self.has_no_room();
+    pub(super) fn is_held(&mut self, number: usize, is_unlimited: bool) -> bool {
+        let is_past = is_unlimited && self.events.fills_window();
+        let is_held = is_past || self.has_no_room();
         if is_held {
+            self.events.window.is_full();
             self.events.held.push(number);
             self.lanes[number].is_noted = true;
         }
@@ -50,7 +52,7 @@ impl Connection {
         for _ in 0..BURST {
             let Some(due) = self.lanes[number].lane.peek() else { break };
             let intended = self.intended(&self.lanes[number], &due);
-            if self.is_held(number) {
+            if self.is_held(number, intended.is_none()) {
                 return;
             }
             let is_slot = self.shared.job.world.stream_of(due.stream) == usize::from(due.stream);
@@ -134,9 +136,20 @@ impl Connection {
             return;
         }
         let now = self.shared.clock.now();
+        let is_past = self.events.fills_window();
         for number in std::mem::take(&mut self.events.held) {
-            self.let_go(number, now);
+            if is_past && self.is_unlimited(number) {
+                self.events.held.push(number);
+            } else {
+                self.let_go(number, now);
+            }
         }
+    }
+
+    /// Whether a lane's next slot is due as soon as there is room for it.
+    fn is_unlimited(&self, number: usize) -> bool {
+        let lane = &self.lanes[number];
+        lane.lane.peek().is_some_and(|due| self.intended(lane, &due).is_none())
     }
 
     /// Settles what became of events. Returns whether it counts against the target.

@@ -53,6 +53,7 @@ impl Connection {
             }
         }
         self.outcomes = outcomes;
+        self.events.window.arrived(settled, now);
         self.count(now, settled, broken);
     }
 

@@ -57,6 +57,15 @@ pub struct EventOptions {
     pub(crate) faults: Option<FaultBook>,
 }
 
+impl EventOptions {
+    /// With names of its own: a name that connections share is counted by all of them, for each event.
+    fn apart(self) -> Self {
+        let apart = |topic: &Topic| Topic { name: Arc::from(&*topic.name), ..topic.clone() };
+        let topics = self.topics.iter().map(|topic| topic.as_ref().map(apart));
+        Self { topics: topics.collect(), ..self }
+    }
+}
+
 /// Where the events of a table go, and how they are written.
 #[derive(Debug, Clone)]
 pub struct Topic {
@@ -178,9 +187,10 @@ pub(crate) struct EventSink {
 impl EventSink {
     /// A way of its own to the client.
     pub(crate) fn new(options: EventOptions) -> Self {
+        let mailbox = options.publisher.open();
         Self {
-            options,
-            mailbox: Arc::default(),
+            options: options.apart(),
+            mailbox,
             kept: VecDeque::new(),
             settled: Vec::new(),
             several: Vec::new(),

@@ -75,7 +75,8 @@ pub(super) struct Work {
 /// What is to be told, once nothing is locked.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    deliveries: Vec<(Arc<Mailbox>, Delivery)>,
+    /// Those of neighbours with one mailbox together, so that its owner is woken once for them.
+    deliveries: Vec<(Arc<Mailbox>, Vec<Delivery>)>,
     has_room: Vec<Arc<Mailbox>>,
     /// For people.
     messages: Vec<String>,
@@ -85,10 +86,17 @@ impl News {
     /// Tells it.
     pub(super) fn tell(self, feed: &Feed) {
         self.messages.into_iter().for_each(|message| feed.message(message));
-        for (mailbox, delivery) in self.deliveries {
-            mailbox.deliver(delivery);
+        for (mailbox, mut deliveries) in self.deliveries {
+            mailbox.deliver_all(&mut deliveries);
         }
         self.has_room.iter().for_each(|mailbox| mailbox.wake());
+    }
+
+    fn add(&mut self, mailbox: Arc<Mailbox>, delivery: Delivery) {
+        match self.deliveries.last_mut() {
+            Some((last, deliveries)) if Arc::ptr_eq(last, &mailbox) => deliveries.push(delivery),
+            _ => self.deliveries.push((mailbox, vec![delivery])),
+        }
     }
 }
 
@@ -216,10 +224,10 @@ impl State {
             };
             self.events = self.events.saturating_sub(waiting.owners.len());
             self.bytes = self.bytes.saturating_sub(waiting.data.len());
-            news.deliveries.extend(waiting.owners.into_iter().map(|owner| {
+            for owner in waiting.owners {
                 let delivery = Delivery { ticket: owner.ticket, result: result.clone(), at: now };
-                (owner.mailbox, delivery)
-            }));
+                news.add(owner.mailbox, delivery);
+            }
         }
         // Room for a while: whoever is woken for each single place finds none the next time.
         let has_room = self.events <= self.sending.events_max / 4 * 3

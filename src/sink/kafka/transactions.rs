@@ -193,10 +193,18 @@ impl Batch {
     /// Tells the owners of all records what became of them, those that did not fail by themselves alike.
     fn deliver(self, others: &Result<(), Failure>) -> Vec<Held> {
         let at = Instant::now();
+        let mut lists: Vec<(&Arc<Mailbox>, Vec<Delivery>)> = Vec::new();
         for (number, record) in self.records.iter().enumerate() {
             let failed = self.failed.iter().find(|(failed, _)| *failed == number);
             let result = failed.map_or_else(|| others.clone(), |(_, why)| Err(why.clone()));
-            record.mailbox.deliver(Delivery { ticket: record.ticket, result, at });
+            let delivery = Delivery { ticket: record.ticket, result, at };
+            match lists.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &record.mailbox)) {
+                Some((_, list)) => list.push(delivery),
+                None => lists.push((&record.mailbox, vec![delivery])),
+            }
+        }
+        for (mailbox, mut list) in lists {
+            mailbox.deliver_all(&mut list);
         }
         self.records
     }
