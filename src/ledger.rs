@@ -8,8 +8,10 @@
 //! Whoever sends never waits for the disk: what cannot be taken is left out, and that is said.
 
 mod blocks;
+pub(crate) mod hash;
 mod read;
 mod record;
+mod seen;
 mod write;
 
 pub use blocks::Kind;
@@ -18,6 +20,9 @@ pub use read::Gaps;
 pub use record::Fate;
 pub use record::RECORD;
 pub use record::Record;
+pub use seen::SEEN;
+pub use seen::Seen;
+pub use seen::What;
 pub use write::Kept;
 pub use write::Ledger;
 pub use write::Out;
@@ -25,3 +30,6 @@ pub use write::Writing;
 
 /// What became of transactions.
 pub const TRACE: Kind = Kind { stem: "trace", magic: *b"loadgen.trace/1\n" };
+
+/// What observers saw.
+pub const OBSERVED: Kind = Kind { stem: "observed", magic: *b"loadgen.seen/1\n\0" };

@@ -13,10 +13,11 @@
 
 pub(crate) mod cells;
 mod judge;
+mod notes;
 mod reader;
 mod render;
 mod seconds;
-mod settle;
+pub(crate) mod settle;
 mod stream;
 mod verdict;
 mod work;
@@ -35,6 +36,7 @@ use tokio::sync::watch;
 use crate::action::TableId;
 use crate::generate::Decision;
 use crate::generate::World;
+use crate::ledger::Ledger;
 use crate::measure::Clock;
 use crate::measure::Findings;
 use crate::measure::LagSecond;
@@ -131,6 +133,8 @@ pub struct Options {
     pub mark: String,
     /// The 99th percentile of the observer's own lateness that makes the run invalid; `None`: none does.
     pub late_p99: Option<Duration>,
+    /// Where all that comes is noted, if it is kept.
+    pub ledger: Option<Ledger>,
     /// Who keeps how late changes come in each second.
     pub seconds: Option<mpsc::SyncSender<LagSecond>>,
 }

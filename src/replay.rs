@@ -15,8 +15,10 @@
 mod digest;
 mod evaluate;
 mod fold;
+mod follow;
 mod judge;
 mod lane;
+mod observed;
 mod past;
 mod rows;
 mod shared;
@@ -30,8 +32,10 @@ use tokio_postgres::Client;
 
 use crate::generate::World;
 use crate::measure::Example;
+use crate::measure::Verification;
 use crate::sink::postgres::provision::SetupError;
 
+pub use observed::Observations;
 pub use past::Past;
 
 /// Why a run cannot be judged again.
@@ -114,6 +118,11 @@ impl Replay {
     /// of its database each.
     pub async fn judge(&self, sessions: &BTreeMap<usize, Client>) -> Result<Standing, SetupError> {
         judge::Judge::new(self, sessions).judge().await
+    }
+
+    /// Holds what observers saw against what was sent. `is_observed` says of which tables they see changes.
+    pub fn follow(&self, seen: &Observations, is_observed: &[bool]) -> Verification {
+        follow::judge(self, seen, is_observed)
     }
 
     fn fold(&self, selected: Option<&fold::Selected>) -> fold::Expected {

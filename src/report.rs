@@ -12,7 +12,7 @@ mod lag;
 mod line_file;
 mod lines;
 mod manifest;
-mod observed;
+pub(crate) mod observed;
 mod progress;
 mod series;
 mod slots;

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::cli::ledger;
 use crate::cli::prepare::Prepared;
 use crate::embedded::random_hex;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
+use crate::ledger::Writing;
 use crate::measure::Clock;
 use crate::measure::Feed;
 use crate::measure::Findings;
@@ -23,6 +25,8 @@ use crate::sink::postgres::provision::SetupError;
 pub(super) struct Observed {
     observing: Observing,
     lag: LagKeeper,
+    /// Where all that comes is noted.
+    kept: Option<Writing>,
 }
 
 impl Observed {
@@ -33,7 +37,11 @@ impl Observed {
 }
 
 /// Begins to observe, if the scenario says so: from now on, everything is.
-pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observed>, SetupError> {
+pub(super) fn observe(
+    prepared: &Prepared,
+    clock: Clock,
+    feed: &Feed,
+) -> Result<Option<Observed>, SetupError> {
     let sources = sources(prepared);
     if sources.is_empty() {
         return Ok(None);
@@ -43,6 +51,7 @@ pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observ
     let guard = prepared.guard.guard();
     let lag = LagKeeper::start(&prepared.folder, move |slot| guard.kept(slot));
     let lag = lag.map_err(|error| SetupError::Local(error.to_string()))?;
+    let kept = ledger::of_observers(prepared, feed)?;
     let observing = Observing::start(Options {
         world: Arc::clone(&prepared.world),
         clock,
@@ -51,9 +60,10 @@ pub(super) fn observe(prepared: &Prepared, clock: Clock) -> Result<Option<Observ
         application: prepared.application_name(),
         mark,
         late_p99: prepared.scenario.validity.sched_p99,
+        ledger: kept.as_ref().map(Writing::ledger),
         seconds: Some(lag.sender()),
     })?;
-    Ok(Some(Observed { observing, lag }))
+    Ok(Some(Observed { observing, lag, kept }))
 }
 
 /// The databases: domains that share one are observed by one slot.
@@ -95,9 +105,10 @@ pub(super) fn findings(
     feed: &Feed,
     stop: &Stop,
 ) -> (Option<Findings>, Option<FolderError>) {
-    let Some(Observed { observing, lag }) = observed else { return (None, None) };
+    let Some(Observed { observing, lag, kept }) = observed else { return (None, None) };
     let done = observing.finish(|| stop.level() == Level::Cancel);
     let unwritten = lag.finish().err();
+    ledger::end(kept, "what was observed", feed);
     let Some(done) = done else {
         let gone = "internal error: the observer ended before the run did";
         return (Some(Findings::none(gone)), unwritten);

@@ -234,7 +234,7 @@ fn load(
     let destinations = ways.map(|(number, way)| destination(prepared, number, way, &publishers));
     let clock = Clock::start();
     let trace = ledger::begin(prepared, is_traced, feed)?;
-    let observing = observe(prepared, clock).map_err(|error| Refusal::setup(&error))?;
+    let observing = observe(prepared, clock, feed).map_err(|error| Refusal::setup(&error))?;
     // Last of all: what is refused before leaves the databases as they are.
     let journal = open_all_books(prepared, &mut turns, feed)?;
     prepared.folder.begun();
@@ -258,7 +258,7 @@ fn load(
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let (traffic, half) = publishers.end(prepared, feed);
     let (findings, unkept) = findings(observing, feed, stop);
-    ledger::end(trace, feed);
+    ledger::end(trace, "the trace", feed);
     let mut unwritten = keeper.finish();
     unwritten.extend(half.into_iter().chain(unkept));
     let marks = marks(prepared, &finished);

@@ -81,9 +81,11 @@ impl Events {
         self.count() == 0
     }
 
-    /// Of those in flight, so many may be held back on purpose.
+    /// Of those in flight, so many may be held back on purpose: fewer where a lane waits for room, as
+    /// an unlimited stream has less of it.
     pub(super) fn held_back_max(&self) -> usize {
-        self.most / 4
+        let room = if self.held.is_empty() { self.most } else { self.window.size() };
+        room / 4
     }
 
     fn count(&self) -> usize {
@@ -115,5 +117,22 @@ impl Events {
     pub(super) fn take_all(&mut self) -> Vec<Sent> {
         self.free.clear();
         self.slots.drain(..).flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is held back on purpose must not be what a lane waits for.
+    #[test]
+    fn a_lane_that_waits_for_room_gets_some() {
+        for connections in [1, 16, 400] {
+            let mut events = Events::new(connections);
+            assert_eq!(events.held_back_max(), events.most / 4);
+            events.held.push(0);
+            assert!(events.held_back_max() <= events.window.size() / 2);
+            assert!(events.held_back_max() <= events.most / 4);
+        }
     }
 }

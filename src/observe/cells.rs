@@ -9,6 +9,8 @@ use serde_json::Value as Json;
 use crate::action::Action;
 use crate::action::Value;
 use crate::action::write_value;
+use crate::ledger::hash::half;
+use crate::ledger::hash::hash;
 use crate::schema::ColumnType;
 use crate::sink::postgres::encode::EPOCH_DAYS;
 use crate::sink::postgres::encode::EPOCH_US;
@@ -145,6 +147,22 @@ pub(crate) fn pieces(mut row: &[u8]) -> impl Iterator<Item = (&[u8], Option<Opti
 /// The cells of a row; `None` is one that is not compared.
 fn cells(row: &[u8]) -> impl Iterator<Item = Option<Option<&[u8]>>> {
     pieces(row).map(|(_, cell)| cell)
+}
+
+/// What a row holds, in one number that does not depend on the columns in `but` (as bits), nor on those of
+/// which nothing is known; and which those are.
+pub(crate) fn content(row: &[u8], but: u64) -> (u64, u64) {
+    let (mut sum, mut open) = (0_u64, but);
+    for (column, (piece, cell)) in (0_u32..).zip(pieces(row)) {
+        // Columns behind the 63rd share a bit.
+        let bit = 1 << column.min(63);
+        if cell.is_none() {
+            open |= bit;
+        } else if but & bit == 0 {
+            sum = sum.wrapping_add(half(hash(u64::from(column) + 1, piece)));
+        }
+    }
+    (sum, open)
 }
 
 /// Whether two rows agree in all that is known of both.

@@ -14,6 +14,7 @@ use crate::measure::LiveLag;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
+use crate::observe::notes::Notes;
 use crate::observe::seconds::Places;
 use crate::observe::verdict::Faults;
 use crate::sink::postgres::replication::Lsn;
@@ -102,6 +103,8 @@ pub(super) struct Judge {
     recent: Places,
     verification: Verification,
     pub(super) faults: Faults,
+    /// What came, for those who judge later.
+    pub(super) notes: Notes,
     invalid_because: Vec<String>,
 }
 
@@ -138,6 +141,7 @@ impl Judge {
             recent,
             verification: Verification::default(),
             faults: Faults::default(),
+            notes: Notes::default(),
             invalid_because: Vec::new(),
         }
     }
@@ -301,12 +305,16 @@ impl Judge {
                 *oldest = (*oldest).max(age);
             }
         }
+        self.notes.flush();
         self.recent.take()
     }
 
     /// Judges what is left. `is_complete` says that the far ends were read to their ends; otherwise
     /// what did not come is pending.
     pub(super) fn finish(mut self, catalog: &Catalog, is_complete: bool) -> Findings {
+        if is_complete {
+            self.notes.end();
+        }
         for number in 0..self.tables.len() {
             let id = TableId::of(number);
             let Some(Some(table)) = self.tables.get_mut(number) else { continue };

@@ -6,7 +6,7 @@ const PAIRS_MAX: usize = 4_000_000;
 
 /// What became of a change, by the places of both in their lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// It came, as it was expected.
     Same(usize, usize),
     /// It came behind a later one.
@@ -21,7 +21,7 @@ pub(super) enum Found {
 
 /// Says of each change what it is. `agree` compares an expected one with one that came, `is_like`
 /// whether one may be a mistaken form of the other.
-pub(super) fn settle(
+pub(crate) fn settle(
     expected: usize,
     seen: usize,
     agree: impl Fn(usize, usize) -> bool,

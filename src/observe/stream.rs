@@ -11,6 +11,7 @@ use crate::action::TableId;
 use crate::observe::RowChange;
 use crate::observe::cells;
 use crate::observe::judge::Judge;
+use crate::observe::notes::Arrival;
 use crate::sink::postgres::replication::Lsn;
 use crate::sink::postgres::replication::pgoutput::Cell;
 use crate::sink::postgres::replication::pgoutput::Message;
@@ -33,6 +34,8 @@ pub(super) struct Stream {
     changes: Vec<RowChange>,
     truncated: Vec<TableId>,
     is_open: bool,
+    /// Its number.
+    transaction: u32,
     /// The last transaction that was read to its end: where it is committed, and where it ends.
     last: Lsn,
     end: Lsn,
@@ -57,6 +60,7 @@ impl Stream {
             changes: Vec::new(),
             truncated: Vec::new(),
             is_open: false,
+            transaction: 0,
             last: Lsn::default(),
             end: Lsn::default(),
             was_restarted: false,
@@ -94,7 +98,7 @@ impl Stream {
     /// Takes a message that came at a time. `None` on nonsense.
     pub(super) fn take(&mut self, data: Bytes, at: u64, judge: &mut Judge) -> Option<()> {
         match decode(data)? {
-            Message::Begin { .. } => self.is_open = true,
+            Message::Begin { xid } => (self.is_open, self.transaction) = (true, xid),
             Message::Relation(relation) => {
                 let columns = self.columns(&relation);
                 self.relations.insert(relation.id, columns);
@@ -122,7 +126,11 @@ impl Stream {
     fn commit(&mut self, commit: Lsn, end: Lsn, at: u64, judge: &mut Judge) {
         self.is_open = false;
         self.end = self.end.max(end);
+        let arrival = Arrival { transaction: self.transaction, lsn: end, at };
         if commit <= self.last {
+            for change in &self.changes {
+                judge.notes.change(change, arrival, Some(self.was_restarted));
+            }
             judge.repeated(&self.changes, self.was_restarted, end);
             self.changes.clear();
             self.truncated.clear();
@@ -130,9 +138,11 @@ impl Stream {
         }
         self.last = commit;
         for change in self.changes.drain(..) {
+            judge.notes.change(&change, arrival, None);
             judge.see(change, at, end);
         }
         for table in self.truncated.drain(..) {
+            judge.notes.truncated(table, arrival);
             judge.truncated(table, end);
         }
     }

@@ -14,6 +14,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use crate::action::TableInfo;
+use crate::ledger::Ledger;
 use crate::measure::Clock;
 use crate::measure::Histogram;
 use crate::measure::LagSecond;
@@ -64,6 +65,8 @@ pub(super) fn work(
         return Done { findings: judge.finish(&options.world.catalog, false), notes };
     };
     let _ = ready.send(Ok(()));
+    let mut judge = judge;
+    judge.notes.out = options.ledger.as_ref().map(Ledger::out);
     let judge = Rc::new(RefCell::new(judge));
     let local = LocalSet::new();
     let is_complete = local.block_on(runtime, observe(options, (facts, orders), shared, &judge));

@@ -1,38 +1,12 @@
 //! Rows in one number: so that tables are compared without holding them.
 
-use crate::action::TableId;
-use crate::pace::mix64;
+use crate::ledger::hash::hash;
+
+pub(super) use crate::ledger::hash::Identity;
+pub(super) use crate::ledger::hash::identity;
 
 /// So many parts a table is compared in: only those that differ are looked at row by row.
 const PARTS: usize = 1 << 12;
-const SEEDS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
-
-/// What tells a row from all others of a run: its table and its key.
-pub(super) type Identity = u128;
-
-/// 128 bits of some bytes.
-pub(super) fn hash(seed: u64, bytes: &[u8]) -> u128 {
-    let [mut one, mut other] = SEEDS.map(|each| mix64(each ^ seed));
-    let mut words = bytes.chunks_exact(8);
-    let mut take = |word: u64| {
-        one = mix64(one ^ word);
-        other = mix64(other.rotate_left(23) ^ word);
-    };
-    for word in &mut words {
-        take(word.try_into().map_or(0, u64::from_le_bytes));
-    }
-    let mut last = [0; 8];
-    last[..words.remainder().len()].copy_from_slice(words.remainder());
-    take(u64::from_le_bytes(last));
-    take(bytes.len() as u64);
-    u128::from(one) << 64 | u128::from(other)
-}
-
-/// Which row it is, by its table and the bytes of its key.
-pub(super) fn identity(table: TableId, key: &[u8]) -> Identity {
-    hash(u64::from(table.0) + 1, key)
-}
-
 /// All rows of a table: for each part of them how many there are, and the sum of their hashes, which does
 /// not depend on their order.
 #[derive(Debug, Clone)]
@@ -80,6 +54,7 @@ impl Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::TableId;
 
     #[test]
     fn each_difference_is_in_the_part_of_its_row() {

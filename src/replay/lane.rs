@@ -14,10 +14,13 @@ use crate::generate::Lane;
 use crate::generate::Turn;
 use crate::generate::World;
 use crate::ledger::Fate;
+use crate::ledger::hash::half;
 use crate::observe::cells;
 use crate::replay::digest::Identity;
 use crate::replay::digest::identity;
 use crate::replay::evaluate::advance;
+use crate::replay::follow::Follower;
+use crate::replay::follow::Must;
 use crate::replay::past::Note;
 use crate::replay::past::Past;
 use crate::replay::rows::Rows;
@@ -38,6 +41,8 @@ pub(super) struct Walker<'a> {
     pub(super) additions: Additions,
     /// Decisions of which the trace does not tell.
     pub(super) untold: u64,
+    /// Who wants to know of each change.
+    pub(super) follower: Option<Follower<'a>>,
 }
 
 /// Whether a change was made.
@@ -45,6 +50,8 @@ pub(super) struct Walker<'a> {
 enum Certainty {
     Made,
     NotMade,
+    /// Its statement changed some rows, and not this one, perhaps.
+    Short,
     Unknown,
 }
 
@@ -52,7 +59,8 @@ impl<'a> Walker<'a> {
     pub(super) fn new(world: &'a Arc<World>, past: &'a Past, is_judged: &'a [bool]) -> Self {
         let (rows, statements, field) = (Action::default(), Action::default(), Vec::new());
         let additions = Additions::default();
-        Self { world, past, is_judged, rows, statements, field, additions, untold: 0 }
+        let (untold, follower) = (0, None);
+        Self { world, past, is_judged, rows, statements, field, additions, untold, follower }
     }
 
     fn is_judged(&self, table: TableId) -> bool {
@@ -156,7 +164,7 @@ impl<'a> Walker<'a> {
             let rows = operation.rows as usize;
             if let Some((_, found)) = shortfalls.iter().find(|(short, _)| *short == number) {
                 // Of several rows it is not known which were there.
-                let certainty = if *found > 0 { Certainty::Unknown } else { Certainty::NotMade };
+                let certainty = if *found > 0 { Certainty::Short } else { Certainty::NotMade };
                 all.iter_mut().skip(from).take(rows).for_each(|each| *each = certainty);
             }
             from += rows;
@@ -180,40 +188,73 @@ impl<'a> Walker<'a> {
         let values = action.values(operation);
         let is_certain = certainty == Certainty::Made;
         let table = operation.table;
-        match &statement.kind {
+        let (identity, key) = match &statement.kind {
             StatementKind::Insert => {
                 let row = self.row(info, values, action);
-                let mut identity = identity(table, &key_of(info, &row));
+                let key = key_of(info, &row);
+                let mut identity = identity(table, &key);
                 if info.key.is_empty() {
                     identity = rows.free(identity);
                 }
                 rows.change((table, identity), is_certain, |_| Some(row.clone().into()));
+                (identity, key)
             }
             StatementKind::Update { set, .. } => {
                 let (assigned, key) = values.split_at(values.len().saturating_sub(info.key.len()));
-                let identity = identity(table, &self.key(info, key, action));
+                let key = self.key(info, key, action);
+                let identity = identity(table, &key);
                 if info.shared {
-                    return self.additions.add((table, identity), set, assigned, is_certain);
+                    self.additions.add((table, identity), set, assigned, is_certain);
+                } else {
+                    let assigned = (set.as_slice(), assigned, action);
+                    rows.change((table, identity), is_certain, |old| {
+                        old.map(|old| updated(info, old, assigned))
+                    });
                 }
-                let assigned = (set.as_slice(), assigned, action);
-                rows.change((table, identity), is_certain, |old| {
-                    old.map(|old| updated(info, old, assigned))
-                });
+                (identity, key)
             }
             StatementKind::Upsert { set, .. } => {
                 let (new, assigned) = values.split_at(info.columns.len().min(values.len()));
                 let row = self.row(info, new, action);
-                let identity = identity(table, &key_of(info, &row));
+                let key = key_of(info, &row);
+                let identity = identity(table, &key);
                 let assigned = (set.as_slice(), assigned, action);
                 rows.change((table, identity), is_certain, |old| match old {
                     Some(old) => Some(updated(info, old, assigned)),
                     None => Some(row.clone().into()),
                 });
+                (identity, key)
             }
             StatementKind::Delete | StatementKind::DeleteOwned { .. } => {
-                let identity = identity(table, &self.key(info, values, action));
+                let key = self.key(info, values, action);
+                let identity = identity(table, &key);
                 rows.change((table, identity), is_certain, |_| None);
+                (identity, key)
             }
+        };
+        self.tell((operation, info), certainty, (identity, &key), rows);
+    }
+
+    /// Tells who wants to know of a change.
+    fn tell(
+        &mut self,
+        (operation, info): (&Operation, &TableInfo),
+        certainty: Certainty,
+        (identity, key): (Identity, &[u8]),
+        rows: &Rows,
+    ) {
+        let Some(follower) = &mut self.follower else { return };
+        let must = match certainty {
+            Certainty::Made => Must::Come,
+            Certainty::Short => Must::Short,
+            Certainty::NotMade | Certainty::Unknown => Must::Unknown,
+        };
+        let (table, change) = (operation.table, operation.change);
+        if info.shared || info.key.is_empty() {
+            let row = half(super::digest::identity(table, key));
+            follower.counts((table, row), (change, must), key);
+        } else {
+            follower.made((table, half(identity)), (change, must), key, rows.known(identity));
         }
     }
 

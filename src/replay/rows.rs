@@ -102,6 +102,14 @@ impl Rows {
         }
     }
 
+    /// The cells of a row, if it is there and they are known.
+    pub(super) fn known(&self, identity: Identity) -> Option<&[u8]> {
+        match self.all.get(&identity)?.states.as_slice() {
+            [Some(known)] => Some(known),
+            _ => None,
+        }
+    }
+
     /// All rows that there are, or may be.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (Identity, Row)> + '_ {
         self.all.drain()

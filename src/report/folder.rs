@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::engine::journal::EXCEPTIONS;
 use crate::engine::journal::LANES;
+use crate::ledger::OBSERVED;
 use crate::ledger::TRACE;
 
 use self::before::BEFORE;
@@ -234,7 +235,7 @@ impl RunFolder {
 /// Sets aside what an earlier run left.
 fn set_aside(path: &Path) -> io::Result<Arc<Before>> {
     let mut names: Vec<String> = FILES.map(str::to_owned).into();
-    let traces = TRACE.files(path);
+    let traces = [TRACE, OBSERVED].map(|kind| kind.files(path)).concat();
     names.extend(traces.iter().filter_map(|it| Some(it.file_name()?.to_str()?.to_owned())));
     for number in 0.. {
         if !path.join(objects(number)).exists() {
@@ -308,6 +309,7 @@ fn holds_only_ours(path: &Path) -> bool {
     let is_ours = |name: &str| {
         name == BEFORE
             || TRACE.is_name(name)
+            || OBSERVED.is_name(name)
             || name
                 .strip_prefix(OBJECTS)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

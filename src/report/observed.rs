@@ -62,7 +62,7 @@ fn lags(lags: &[LagSummary]) -> Vec<String> {
 }
 
 /// One line: what was expected, and each kind of fault that there was.
-fn verdict(verification: &Verification, colour: Colour) -> String {
+pub(crate) fn verdict(verification: &Verification, colour: Colour) -> String {
     let Verification { expected, observed, .. } = verification;
     let faults = [
         ("lost", verification.lost),

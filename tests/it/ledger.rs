@@ -55,6 +55,9 @@ fn a_run_is_judged_again_and_each_row_that_is_wrong_by_then_is_named() {
                 (SELECT count(*) FROM orders) + (SELECT count(*) FROM order_items)";
     let all = place.number("orders", rows);
     assert_eq!((sum(&said, "expected"), sum(&said, "found")), (all, all));
+    let in_run = place.summary("run")["verification"].clone();
+    assert!(in_run["observed"].as_u64() > Some(100), "{in_run}");
+    assert_eq!(counts(&said["verification"]), counts(&in_run));
     let done = place.must(&["verify", "run"]);
     assert!(done.out.contains("orders: ") && done.out.contains("passed: "), "{}", done.out);
 
@@ -82,6 +85,73 @@ fn a_run_is_judged_again_and_each_row_that_is_wrong_by_then_is_named() {
     assert_eq!(text(of("phantom"), "key"), "900000001");
 }
 
+/// What a run, or `verify`, has counted of what was observed.
+fn counts(verification: &Value) -> Vec<u64> {
+    let names =
+        ["expected", "observed", "lost", "doubled", "reordered", "wrong", "phantom", "pending"];
+    names
+        .map(|name| verification[name].as_u64().unwrap_or_else(|| panic!("{verification}")))
+        .to_vec()
+}
+
+#[test]
+fn what_was_observed_is_judged_again_as_it_was_in_the_run() {
+    let meddling = [
+        "UPDATE products SET price = price + 1 WHERE id = 1; \
+         INSERT INTO customers VALUES (900000001, 'x', 'x', NULL, now()); \
+         DELETE FROM customers WHERE id = 900000001; \
+         CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN NEW.channel := 'pigeon'; RETURN NEW; END $$; \
+         CREATE TRIGGER meddle BEFORE INSERT ON orders FOR EACH ROW \
+         EXECUTE FUNCTION meddle(); SELECT pg_sleep(0.3); DROP TRIGGER meddle ON orders",
+        "ALTER PUBLICATION debezium DROP TABLE order_items",
+    ];
+    for sql in meddling {
+        let place = place(TestServer::shared());
+        let child = place.spawn(&["run", "@cdc-lag", "--for", "4s", "--out", "run"]);
+        wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 5_000));
+        assert_eq!(place.psql("orders", sql).code, 0);
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(99));
+        let in_run = place.summary("run")["verification"].clone();
+        let (code, said) = judged(&place);
+        assert_eq!(code, 99, "{said:#}");
+        assert_eq!(counts(&said["verification"]), counts(&in_run), "{sql}");
+        let classes = |verification: &Value| {
+            let examples = verification["examples"].as_array().unwrap().iter();
+            let mut all: Vec<_> = examples
+                .map(|it| {
+                    (it["class"].to_string(), it["table"].to_string(), it["operation"].to_string())
+                })
+                .collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        assert_eq!(classes(&said["verification"]), classes(&in_run), "{sql}");
+    }
+}
+
+#[test]
+fn what_was_observed_outlives_the_server() {
+    let place = Place::on(TestServer::shared(), &[]);
+    let on_its_own = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        command.env_remove("LOADGEN_POSTGRES").output().unwrap()
+    };
+    let rows = ["--set", ROWS, "--set", "thresholds=[]"];
+    let run = [&["run", "@cdc-lag", "--for", "2s", "--out", "run"], &rows[..]].concat();
+    let done = on_its_own(&run);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = on_its_own(&["verify", "run"]);
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.contains("databases are gone") && said.contains("none lost"), "{said}");
+    fs::remove_file(place.folder.path().join("run/observed-0001.bin")).unwrap();
+    let done = on_its_own(&["verify", "run"]);
+    assert_eq!(done.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("embedded"), "it has gone with its run");
+}
+
 /// Values of every type, updates that depend on what stood there, rows that all lanes add to, actions over
 /// several databases, rows that are inserted many at a time, and sessions.
 #[test]
@@ -104,9 +174,18 @@ fn whatever_is_sent_is_found_to_be_as_it_was_sent() {
         for set in ["thresholds=[]", "load.warmup=0s"] {
             place.set(set);
         }
+        // Rows without a key are seen by no slot that finds them again.
+        let is_observed = ![&zoo, &batches].iter().any(|it| it.as_str() == file);
+        if is_observed {
+            place.set("observe={ changes: { slot: { on: operational } } }");
+        }
         place.must(&["run", file, "--trace", "--for", length, "--out", "run"]);
         let (code, said) = judged(&place);
         assert_eq!(code, 0, "{file}: {said:#}");
+        if is_observed {
+            let in_run = place.summary("run")["verification"].clone();
+            assert_eq!(counts(&said["verification"]), counts(&in_run), "{file}");
+        }
         assert_eq!((said["untold"].as_u64(), sum(&said, "unjudged")), (Some(0), 0), "{file}");
         let alive = place.summary("run")["tables"].as_array().unwrap().clone();
         let alive: u64 = alive.iter().map(|table| table["alive"].as_u64().unwrap()).sum();
@@ -221,8 +300,4 @@ fn what_cannot_be_judged_again_is_refused_with_the_reason() {
     let done = place.run(&["verify", "run", "--set", "lanes=32"]);
     assert_eq!(done.code, 4, "{}", done.out);
     assert!(done.err.contains("not what it was in the run"), "{}", done.err);
-    let mut command = place.command(&["verify", "run"]);
-    let done = command.env_remove("LOADGEN_POSTGRES").output().unwrap();
-    assert_eq!(done.status.code(), Some(4));
-    assert!(String::from_utf8_lossy(&done.stderr).contains("embedded"), "it has gone with its run");
 }

@@ -22,11 +22,15 @@ use crate::cli::verify::WRONG;
 use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
 use crate::generate::World;
+use crate::measure::Example;
+use crate::measure::Verification;
+use crate::replay::Observations;
 use crate::replay::Past;
 use crate::replay::Replay;
 use crate::replay::Standing;
 use crate::replay::TableVerdict;
 use crate::report::Colour;
+use crate::report::observed::verdict as verdict_of;
 use crate::report::text::exact;
 use crate::scenario::Checked;
 use crate::scenario::Overrides;
@@ -78,18 +82,55 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let run = run_of(&manifest)?;
     let scenario = scenario(&manifest, &run, arguments)?;
     let place = Place::find(&scenario)?;
-    refuse_embedded(&scenario, &place)?;
     let world = Arc::new(World::beside(&scenario, manifest.start_us, &manifest.taken));
     let past = Past::read(folder, &world).map_err(|error| Refusal::setup(&error))?;
     let (is_judged, names) = judged(&world, &scenario, (&place, folder, &manifest));
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let replay = Replay { world, past, is_judged, names, workers };
-    let standing = on_runtime(async {
-        let sessions = sessions(&scenario, &place).await?;
-        replay.judge(&sessions).await
-    });
+    let seen = Observations::read(folder).map_err(|error| Refusal::setup(&error))?;
+    // What was seen outlives the server.
+    let has_gone = refuse_embedded(&scenario, &place);
+    let standing = match (has_gone, &seen) {
+        (Err(refusal), None) => return Err(refusal),
+        (Err(_), Some(_)) => Ok(None),
+        (Ok(()), _) => on_runtime(async {
+            let sessions = sessions(&scenario, &place).await?;
+            replay.judge(&sessions).await.map(Some)
+        }),
+    };
     let standing = standing.map_err(|error| Refusal::setup(&error))?;
-    Ok(tell(&manifest.run, &replay.past, &standing, arguments.format))
+    let seen = seen.map(|seen| {
+        let verification = replay.follow(&seen, &observed(&replay.world, &scenario));
+        Followed { verification, lost: seen.gaps.lost }
+    });
+    let found = Found { past: &replay.past, standing: standing.unwrap_or_default(), seen };
+    Ok(tell(&manifest.run, &found, arguments.format))
+}
+
+/// What was found.
+struct Found<'a> {
+    past: &'a Past,
+    /// Of the databases; of no tables if they are gone.
+    standing: Standing,
+    /// Of what observers saw.
+    seen: Option<Followed>,
+}
+
+struct Followed {
+    verification: Verification,
+    /// Blocks of their notes that are damaged or missing.
+    lost: u64,
+}
+
+/// Of which tables observers see the changes.
+fn observed(world: &World, scenario: &Scenario) -> Vec<bool> {
+    let tables = world.catalog.tables.iter().take(world.table_count());
+    let is_seen = |target: usize| scenario.observers.iter().any(|it| it.target == target);
+    let observed = tables.map(|info| {
+        let is_row = info.is_sent && info.event.is_none();
+        is_row && is_seen(scenario.domains[info.domain].target)
+    });
+    observed.collect()
 }
 
 fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {
@@ -203,8 +244,12 @@ async fn sessions(
 }
 
 /// Why it cannot be said that all is well, though nothing wrong was found.
-fn doubts(past: &Past, standing: &Standing) -> Vec<String> {
+fn doubts(Found { past, standing, seen }: &Found<'_>) -> Vec<String> {
     let mut doubts = Vec::new();
+    if let Some(seen) = seen.as_ref().filter(|seen| seen.lost > 0) {
+        let lost = seen.lost;
+        doubts.push(format!("{lost} blocks of what was observed are damaged or missing"));
+    }
     if past.gaps.lost > 0 {
         let lost = past.gaps.lost;
         doubts.push(format!("{lost} blocks of the trace are damaged or missing"));
@@ -222,9 +267,17 @@ fn doubts(past: &Past, standing: &Standing) -> Vec<String> {
     doubts
 }
 
-fn tell(run: &str, past: &Past, standing: &Standing, format: As) -> u8 {
-    let doubts = doubts(past, standing);
-    let (verdict, code) = match (standing.holds(), doubts.is_empty()) {
+/// Whether something that was observed is not as it should be.
+fn is_faulty(seen: &Verification) -> bool {
+    seen.lost + seen.doubled + seen.reordered + seen.wrong + seen.phantom > 0
+}
+
+fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
+    let doubts = doubts(found);
+    let Found { past, standing, seen } = found;
+    let seen = seen.as_ref().map(|seen| &seen.verification);
+    let holds = standing.holds() && !seen.is_some_and(is_faulty);
+    let (verdict, code) = match (holds, doubts.is_empty()) {
         (false, _) => ("failed", WRONG),
         (true, false) => ("invalid", INVALID),
         (true, true) => ("passed", 0),
@@ -235,19 +288,23 @@ fn tell(run: &str, past: &Past, standing: &Standing, format: As) -> u8 {
             "format": "loadgen.standing/1", "run": run, "verdict": verdict, "exit_code": code,
             "invalid_because": doubts, "transactions": past.transactions, "untold": standing.untold,
             "was_killed": past.was_killed, "tables": standing.tables, "examples": standing.examples,
+            "verification": seen,
         });
         output.say(&format!("{all:#}\n"));
         return output.end(code);
     }
+    if standing.tables.is_empty() {
+        output.say("-      the databases are gone: only what was observed is judged\n");
+    }
     for table in &standing.tables {
         output.say(&format!("{}\n", line(table)));
     }
-    for example in standing.examples.iter().take(EXAMPLES_SHOWN) {
-        let said = [("expected", &example.expected), ("found", &example.seen)];
-        let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
-        let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
-        let (class, table, key) = (example.class, &example.table, &example.key);
-        output.say(&format!("  {class} {table} {key}: {}\n", said.join("; ")));
+    let seen_examples = seen.iter().flat_map(|seen| &seen.examples);
+    if let Some(seen) = seen {
+        output.say(&format!("{}\n", verdict_of(seen, Colour::of_stdout())));
+    }
+    for example in standing.examples.iter().chain(seen_examples).take(EXAMPLES_SHOWN) {
+        output.say(&shown(example));
     }
     let transactions = exact(past.transactions);
     output.say(&format!("{verdict}: the trace of `{run}` tells of {transactions} transactions\n"));
@@ -261,6 +318,14 @@ fn tell(run: &str, past: &Past, standing: &Standing, format: As) -> u8 {
         output.say(&format!("  {doubt}\n"));
     }
     output.end(code)
+}
+
+fn shown(example: &Example) -> String {
+    let said = [("expected", &example.expected), ("found", &example.seen)];
+    let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
+    let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
+    let Example { class, operation, table, key, .. } = example;
+    format!("  {class} {operation} of {table} {key}: {}\n", said.join("; "))
 }
 
 fn line(table: &TableVerdict) -> String {

@@ -126,9 +126,13 @@ impl Connection {
         self.routes.iter_mut().for_each(|route| route.sink.release(keep));
     }
 
-    /// Lanes that waited for room go on.
+    /// Lanes that waited for room go on; and, once it is known whether any does, what is held back.
     pub(super) fn fill_events(&mut self) {
+        self.let_held_go();
         self.release_events();
+    }
+
+    fn let_held_go(&mut self) {
         if self.events.held.is_empty()
             || self.has_no_room()
             || self.shared.job.stop.level() != Level::Run

@@ -1,0 +1,76 @@
+//! What is noted of all that came, so that it can be judged again later.
+
+use crate::action::Change;
+use crate::action::TableId;
+use crate::ledger::Out;
+use crate::ledger::Seen;
+use crate::ledger::What;
+use crate::ledger::hash::half;
+use crate::ledger::hash::identity;
+use crate::observe::RowChange;
+use crate::observe::cells;
+use crate::sink::postgres::replication::Lsn;
+
+/// Where and when a transaction came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) transaction: u32,
+    pub(super) lsn: Lsn,
+    pub(super) at: u64,
+}
+
+/// Who notes what came.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) out: Option<Out>,
+}
+
+impl Notes {
+    /// A change came; again, if it had come before, and `was_restarted` says whether that is no wonder.
+    pub(super) fn change(&mut self, change: &RowChange, arrival: Arrival, again: Option<bool>) {
+        let Some(out) = &mut self.out else { return };
+        let what = match change.change {
+            Change::Insert => What::Insert,
+            Change::Update => What::Update,
+            Change::Delete => What::Delete,
+        };
+        let (content, open) = cells::content(&change.row, 0);
+        let row = half(identity(change.table, &change.key));
+        let seen = Seen {
+            is_again: again.is_some(),
+            is_replay: again == Some(true),
+            row,
+            content,
+            open,
+            ..plain(change.table, what, arrival)
+        };
+        out.add_bytes(&seen.bytes());
+    }
+
+    /// All rows of a table went.
+    pub(super) fn truncated(&mut self, table: TableId, arrival: Arrival) {
+        if let Some(out) = &mut self.out {
+            out.add_bytes(&plain(table, What::Truncate, arrival).bytes());
+        }
+    }
+
+    /// All far ends were read to their ends.
+    pub(super) fn end(&mut self) {
+        let arrival = Arrival { transaction: 0, lsn: Lsn::default(), at: 0 };
+        if let Some(out) = &mut self.out {
+            out.add_bytes(&plain(TableId(0), What::End, arrival).bytes());
+        }
+    }
+
+    /// Hands over what was noted.
+    pub(super) fn flush(&mut self) {
+        self.out.iter_mut().for_each(Out::flush);
+    }
+}
+
+fn plain(table: TableId, what: What, arrival: Arrival) -> Seen {
+    let Arrival { transaction, lsn, at } = arrival;
+    let (is_again, is_replay, row, content, open) = (false, false, 0, 0, 0);
+    let (table, lsn) = (table.0, lsn.0);
+    Seen { table, what, is_again, is_replay, transaction, row, content, open, lsn, at }
+}

@@ -1,0 +1,325 @@
+//! Holds the changes that a run made against those that were observed, row by row, while its lanes are gone
+//! through again. Only rows in which the two differ are looked at as a whole.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use crate::action::Change;
+use crate::action::TableId;
+use crate::ledger::Seen;
+use crate::ledger::What;
+use crate::measure::EXAMPLES_MAX;
+use crate::measure::Example;
+use crate::measure::Verification;
+use crate::observe::cells::show;
+use crate::observe::settle::Found;
+use crate::observe::settle::settle;
+use crate::replay::Replay;
+use crate::replay::lane::Walker;
+use crate::replay::observed::Observations;
+use crate::replay::observed::agrees;
+use crate::replay::observed::difference;
+use crate::replay::observed::what;
+
+/// A change that was made, or may have been.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    table: TableId,
+    key: Box<[u8]>,
+    change: Change,
+    /// What the row became, if that is known.
+    row: Option<Box<[u8]>>,
+    must: Must,
+}
+
+/// Whether a change must come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Must {
+    /// It must.
+    Come,
+    /// Its statement changed fewer rows than it should have.
+    Short,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Who follows one lane after the other.
+#[derive(Debug)]
+pub(super) struct Follower<'a> {
+    seen: &'a Observations,
+    /// By the place of a row's first observation: how many of them were found to be right.
+    cursors: BTreeMap<usize, usize>,
+    expected: u64,
+    /// Rows in which something differs.
+    odd: BTreeSet<u64>,
+    /// Of rows that are looked at as a whole: all that was made of them.
+    wanted: Option<&'a BTreeSet<u64>>,
+    made: BTreeMap<u64, Vec<Made>>,
+    /// By the place of a row's first observation: whether anybody has changed the row.
+    touched: Vec<bool>,
+    /// Rows that several lanes change, or that look alike: how often they were changed for certain, and
+    /// perhaps.
+    counted: BTreeMap<u64, (Made, u64, u64)>,
+}
+
+impl<'a> Follower<'a> {
+    fn new(seen: &'a Observations, wanted: Option<&'a BTreeSet<u64>>) -> Self {
+        Self {
+            seen,
+            cursors: BTreeMap::new(),
+            expected: 0,
+            odd: BTreeSet::new(),
+            wanted,
+            made: BTreeMap::new(),
+            touched: vec![false; seen.all().len()],
+            counted: BTreeMap::new(),
+        }
+    }
+
+    /// A row was changed, or may have been.
+    pub(super) fn made(
+        &mut self,
+        (table, row): (TableId, u64),
+        (change, must): (Change, Must),
+        key: &[u8],
+        content: Option<&[u8]>,
+    ) {
+        if let Some(wanted) = self.wanted {
+            if wanted.contains(&row) {
+                let (key, content) = (key.into(), content.map(Into::into));
+                let made = Made { table, key, change, row: content, must };
+                self.made.entry(row).or_default().push(made);
+            }
+            return;
+        }
+        self.expected += u64::from(must == Must::Come);
+        if must != Must::Come {
+            self.odd.insert(row);
+        }
+        let (from, seen) = self.seen.of(row);
+        if seen.is_empty() {
+            self.odd.insert(row);
+            return;
+        }
+        self.touched[from] = true;
+        let cursor = self.cursors.entry(from).or_insert(0);
+        let next = seen.get(*cursor);
+        if next.is_some_and(|seen| seen.what == what(change) && agrees(content, seen)) {
+            *cursor += 1;
+        } else {
+            self.odd.insert(row);
+        }
+    }
+
+    /// A row was changed, or may have been, that others may change as well: only how often is known.
+    pub(super) fn counts(
+        &mut self,
+        (table, row): (TableId, u64),
+        (change, must): (Change, Must),
+        key: &[u8],
+    ) {
+        if self.wanted.is_some() {
+            return;
+        }
+        self.expected += u64::from(must == Must::Come);
+        let (key, content) = (key.into(), None);
+        let (_, certain, perhaps) = self
+            .counted
+            .entry(row)
+            .or_insert_with(|| (Made { table, key, change, row: content, must }, 0, 0));
+        *(if must == Must::Come { certain } else { perhaps }) += 1;
+    }
+
+    /// A lane was gone through: no other has its rows.
+    fn end_lane(&mut self) {
+        for (from, count) in std::mem::take(&mut self.cursors) {
+            let Some(first) = self.seen.all().get(from) else { continue };
+            let all = self.seen.of(first.row).1.len();
+            if count != all {
+                self.odd.insert(first.row);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.expected += other.expected;
+        self.odd.extend(other.odd);
+        for (ours, theirs) in self.touched.iter_mut().zip(&other.touched) {
+            *ours |= *theirs;
+        }
+        for (row, (made, certain, perhaps)) in other.counted {
+            let ours = self.counted.entry(row).or_insert((made, 0, 0));
+            (ours.1, ours.2) = (ours.1 + certain, ours.2 + perhaps);
+        }
+        for (row, made) in other.made {
+            self.made.entry(row).or_default().extend(made);
+        }
+    }
+}
+
+/// Judges what observers saw of a run. `is_observed` says of which tables.
+pub(super) fn judge(replay: &Replay, seen: &Observations, is_observed: &[bool]) -> Verification {
+    let found = walk(replay, (seen, is_observed), None);
+    let mut verification = Verification {
+        expected: found.expected,
+        observed: seen.count(),
+        doubled: seen.doubled,
+        replayed: seen.replayed,
+        phantom: seen.truncated,
+        ..Verification::default()
+    };
+    let mut odd = found.odd;
+    let mut faults = Vec::new();
+    let mut from = 0;
+    while let Some(first) = seen.all().get(from) {
+        let came = seen.of(first.row).1;
+        if !found.touched[from] && !found.counted.contains_key(&first.row) {
+            // Nobody has changed it.
+            odd.insert(first.row);
+        }
+        from += came.len();
+    }
+    for (row, (made, certain, perhaps)) in &found.counted {
+        let came = seen.of(*row).1.len() as u64;
+        verification.expected += came.clamp(*certain, certain + perhaps) - certain;
+        let (lost, phantom) =
+            (certain.saturating_sub(came), came.saturating_sub(certain + perhaps));
+        verification.phantom += phantom;
+        let class = if seen.is_complete { "lost" } else { "pending" };
+        *(if seen.is_complete { &mut verification.lost } else { &mut verification.pending }) +=
+            lost;
+        if lost + phantom > 0 {
+            faults.push((if lost > 0 { class } else { "phantom" }, Some(made), None));
+        }
+    }
+    let whole =
+        if odd.is_empty() { None } else { Some(walk(replay, (seen, is_observed), Some(&odd))) };
+    for (row, whole) in odd.iter().zip(std::iter::repeat(&whole)) {
+        let made = whole.as_ref().and_then(|it| it.made.get(row)).map_or(&[][..], Vec::as_slice);
+        row_by_row((made, seen.of(*row).1), seen.is_complete, &mut verification, &mut faults);
+    }
+    verification.examples = examples(replay, faults);
+    verification
+}
+
+/// What is not as it should be: class, what was made, what came.
+type Fault<'a> = (&'static str, Option<&'a Made>, Option<&'a Seen>);
+
+fn row_by_row<'a>(
+    (made, seen): (&'a [Made], &'a [Seen]),
+    is_complete: bool,
+    verification: &mut Verification,
+    faults: &mut Vec<Fault<'a>>,
+) {
+    let is_same = |one: usize, other: usize| what(made[one].change) == seen[other].what;
+    // An update is not to blame for a wrong value that it only carries along.
+    let differences: Vec<_> =
+        made.iter().zip(seen).map(|(made, seen)| difference(made.row.as_deref(), seen)).collect();
+    let is_carried = |at: usize| {
+        let before =
+            at.checked_sub(1).and_then(|before| differences.get(before).copied().flatten());
+        made[at].change == Change::Update
+            && before.is_some()
+            && differences.get(at).copied().flatten() == before
+    };
+    let may_be = |one: usize, other: usize| {
+        agrees(made[one].row.as_deref(), &seen[other]) || one == other && is_carried(one)
+    };
+    let found = settle(
+        made.len(),
+        seen.len(),
+        |one, other| is_same(one, other) && may_be(one, other),
+        |one, other| is_same(one, other) && made[one].must == Must::Come,
+    );
+    for found in found {
+        let (class, one, other) = match found {
+            Found::Same(one, _) => {
+                verification.expected += u64::from(made[one].must != Must::Come);
+                continue;
+            }
+            Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
+            Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
+            Found::Phantom(other) => ("phantom", None, Some(other)),
+            Found::Missing(one) => match made[one].must {
+                Must::Short => continue,
+                Must::Come if is_complete => ("lost", Some(one), None),
+                Must::Come | Must::Unknown => ("pending", Some(one), None),
+            },
+        };
+        *match class {
+            "reordered" => &mut verification.reordered,
+            "wrong" => &mut verification.wrong,
+            "phantom" => &mut verification.phantom,
+            "lost" => &mut verification.lost,
+            _ => &mut verification.pending,
+        } += 1;
+        faults.push((class, one.map(|at| &made[at]), other.map(|at| &seen[at])));
+    }
+}
+
+fn examples(replay: &Replay, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
+    let order = |it: &Fault<'_>| {
+        let table = it.1.map(|made| made.table.0).or(it.2.map(|seen| seen.table));
+        (table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
+    };
+    faults.sort_by_cached_key(order);
+    let catalog = &replay.world.catalog;
+    let example = |(class, made, seen): Fault<'_>| {
+        let table = made.map(|made| made.table.0).or(seen.map(|seen| seen.table)).unwrap_or(0);
+        let info = catalog.table(TableId(table));
+        let keys: Vec<_> = info.key.iter().map(|at| info.columns[*at].clone()).collect();
+        let keys = if keys.is_empty() { info.columns.as_slice() } else { keys.as_slice() };
+        let came = seen.map(|seen| match seen.what {
+            What::Insert => "insert",
+            What::Update => "update",
+            What::Delete => "delete",
+            What::Truncate | What::End => "truncate",
+        });
+        let operation = made.map(|made| match made.change {
+            Change::Insert => "insert",
+            Change::Update => "update",
+            Change::Delete => "delete",
+        });
+        let values = |made: &Made| made.row.as_deref().map(|row| show(row, &info.columns, true));
+        Example {
+            class,
+            table: replay.names[usize::from(table)].clone(),
+            // Of what nobody has made, only a hash of the key was noted.
+            key: made.map_or_else(String::new, |made| show(&made.key, keys, false)),
+            operation: operation.or(came).unwrap_or(""),
+            expected: made.and_then(values).or(operation.map(str::to_owned)),
+            seen: came.map(str::to_owned),
+            lsn: seen.map(|seen| crate::sink::postgres::replication::Lsn(seen.lsn).to_string()),
+        }
+    };
+    faults.into_iter().take(EXAMPLES_MAX).map(example).collect()
+}
+
+/// Goes through all lanes, on all threads.
+fn walk<'a>(
+    replay: &'a Replay,
+    (seen, is_observed): (&'a Observations, &'a [bool]),
+    wanted: Option<&'a BTreeSet<u64>>,
+) -> Follower<'a> {
+    let lanes: Vec<_> = replay.world.all_lanes().collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut walker = Walker::new(&replay.world, &replay.past, is_observed);
+        walker.follower = Some(Follower::new(seen, wanted));
+        while let Some((group, lane)) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let _ = walker.walk(*group, *lane);
+            walker.follower.iter_mut().for_each(Follower::end_lane);
+        }
+        walker.follower
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..replay.workers.max(1)).map(|_| scope.spawn(work)).collect();
+        let mut whole = Follower::new(seen, wanted);
+        let done = threads.into_iter().filter_map(|thread| thread.join().ok()).flatten();
+        done.for_each(|follower| whole.merge(follower));
+        whole
+    })
+}
