@@ -90,7 +90,7 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Tell whether the databases are fit for change data capture: each check, how bad, what to do
     Doctor(doctor::DoctorArguments),
-    /// Remove what `setup` made: databases, roles and slots that carry our mark, nothing else
+    /// Remove what `setup` made: databases, roles, slots, topics and streams that carry our mark, nothing else
     Clean(CleanArguments),
     /// Stand in for Amazon Data Firehose on this machine, until a signal comes
     FirehoseStub(firehose::FirehoseStubArguments),

@@ -14,6 +14,8 @@ use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::sink::firehose::setup::Endpoint;
 use crate::sink::firehose::setup::FirehoseAddress;
+use crate::sink::kafka::Cluster;
+use crate::sink::kafka::marks;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
@@ -32,8 +34,14 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
     let mut output = Output::default();
     let (mut is_nothing, mut has_kept) = (true, false);
     for target in 0..scenario.targets.len() {
-        if let Some(address) = place.endpoint(target) {
-            let (removed, kept) = clean_streams(&scenario, (target, address))?;
+        let cleaned = if let Some(address) = place.endpoint(target) {
+            Some(clean_streams(&scenario, (target, address))?)
+        } else if let Some(cluster) = place.cluster(target) {
+            Some(clean_topics(&scenario, (target, cluster))?)
+        } else {
+            None
+        };
+        if let Some((removed, kept)) = cleaned {
             is_nothing &= removed.is_empty() && kept.is_empty();
             has_kept |= !kept.is_empty();
             for what in &removed {
@@ -68,6 +76,30 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
         output.say("nothing to clean\n");
     }
     Ok(output.end(if has_kept { 4 } else { 0 }))
+}
+
+/// Removes the topics of a target that loadgen has made. Returns what was removed, and what was kept and
+/// why. With `create: false` none was made.
+fn clean_topics(
+    scenario: &Scenario,
+    (target, cluster): (usize, &Cluster),
+) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    match &scenario.targets[target].kind {
+        TargetKind::Kafka(kafka) if kafka.creates => {}
+        _ => return Ok((Vec::new(), Vec::new())),
+    }
+    let topics = destinations_of(scenario, target);
+    let (removed, kept) = on_runtime(async {
+        let cleaned = marks::clean(cluster, &topics).await;
+        cleaned.map_err(|error| SetupError::Local(error.to_string()))
+    })
+    .map_err(|error| Refusal::setup(&error))?;
+    let at = &cluster.brokers;
+    let name = |topic: &String| format!("the topic `{topic}` at `{at}`");
+    let removed = removed.iter().map(name).collect();
+    let kept =
+        kept.iter().map(|topic| format!("{}, which is not one that loadgen has made", name(topic)));
+    Ok((removed, kept.collect()))
 }
 
 /// Removes the streams of a target that loadgen has made. Returns what was removed, and what was kept

@@ -105,8 +105,10 @@ impl Place {
     pub(super) fn find(scenario: &Scenario) -> Result<Self, Refusal> {
         let mut place = Self::default();
         for (number, target) in scenario.targets.iter().enumerate() {
-            if let TargetKind::Firehose(firehose) = &target.kind {
-                place.find_firehose(number, firehose);
+            match &target.kind {
+                TargetKind::Firehose(firehose) => place.find_firehose(number, firehose),
+                TargetKind::Kafka(kafka) => place.find_kafka(number, kafka),
+                _ => {}
             }
             place.addresses.push(match &target.kind {
                 TargetKind::Postgres(postgres) => match &postgres.server {
@@ -171,6 +173,13 @@ impl Place {
         Ok(())
     }
 
+    /// Remembers the cluster of a target, unless it ends with the run.
+    fn find_kafka(&mut self, number: usize, target: &KafkaTarget) {
+        if let Brokers::At(brokers) = &target.brokers {
+            self.clusters.insert(number, Cluster::new(target, brokers, "clean"));
+        }
+    }
+
     /// A target's Kafka cluster.
     pub(super) fn cluster(&self, target: usize) -> Option<&Cluster> {
         self.clusters.get(&target)
@@ -233,15 +242,9 @@ impl Place {
 /// The topics or streams that the events of a run are sent to, on one target.
 pub(super) fn destinations_of(scenario: &Scenario, target: usize) -> Vec<String> {
     let kind = &scenario.targets[target].kind;
-    let ways = scenario.ways();
-    let takes =
-        |domain: usize| scenario.event_ways(domain).iter().any(|way| ways[*way].target == target);
-    let domains = scenario.domains.iter().enumerate().filter(|(domain, _)| takes(*domain));
-    let mut all: Vec<String> = domains
-        .flat_map(|(_, domain)| {
-            let events = domain.schema.tables.iter().filter(|table| table.event.is_some());
-            events.filter_map(|event| kind.destination_of(&domain.schema.name, &event.name))
-        })
+    let events = scenario.events_to(target).into_iter();
+    let mut all: Vec<String> = events
+        .filter_map(|(event, domain)| kind.destination_of(&domain.schema.name, &event))
         .collect();
     all.sort();
     all.dedup();

@@ -15,6 +15,7 @@ pub(super) use resume::Stopped;
 pub(super) use resume::unfit;
 pub(super) use shards::Turns;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +83,8 @@ pub(super) struct Prepared {
     /// Who writes files.
     pub(super) lines: LineWriters,
     servers: Vec<ServerFacts>,
+    /// The numbers of registered schemas, by target and topic.
+    pub(super) schemas: BTreeMap<(usize, String), u32>,
     /// Who watches replication slots, once the tables are made.
     pub(super) guard: OnGuard,
     /// Whether some server may have been changed.
@@ -150,6 +153,7 @@ pub(super) fn prepare(
         taken: Vec::new(),
         lines: LineWriters::default(),
         servers: Vec::new(),
+        schemas: BTreeMap::new(),
         guard: OnGuard::start(Guarding::default(), feed, stop)
             .map_err(|error| Refusal::setup(&error))?,
         is_touched: false,
@@ -221,8 +225,8 @@ impl Prepared {
 
     /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
     fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
-        if let Some(cluster) = self.place.cluster(target) {
-            return self.make_topics(target, cluster, fresh.is_some(), feed);
+        if let Some(cluster) = self.place.cluster(target).cloned() {
+            return self.make_topics((target, &cluster), fresh, feed);
         }
         if let Some(address) = self.place.endpoint(target) {
             return self.make_streams(target, address, fresh.is_some());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::TableInfo;
 use crate::cli::Refusal;
 use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime;
@@ -18,6 +19,8 @@ use crate::scenario::TargetKind;
 use crate::scenario::Way;
 use crate::sink::event::Publisher;
 use crate::sink::event::Traffic;
+use crate::sink::event::aborted::Aborted;
+use crate::sink::event::avro::AvroForm;
 use crate::sink::event::trace::Headers;
 use crate::sink::event::way::EventOptions;
 use crate::sink::event::way::topics;
@@ -25,7 +28,9 @@ use crate::sink::firehose::FirehosePublisher;
 use crate::sink::firehose::Sending;
 use crate::sink::firehose::setup::Endpoint;
 use crate::sink::firehose::setup::FirehoseAddress;
+use crate::sink::kafka::Cluster;
 use crate::sink::kafka::KafkaPublisher;
+use crate::sink::kafka::transactions::TransactionalPublisher;
 use crate::sink::postgres::provision::SetupError;
 
 /// How long the clients may take to take leave: what was to be waited for has been by then.
@@ -49,11 +54,9 @@ impl Publishers {
                 all.insert(number, Arc::new(publisher));
             }
             if let Some(cluster) = prepared.place.cluster(number) {
-                let made = KafkaPublisher::new(cluster, prepared.age_of_events(), feed);
-                let publisher = made.map_err(|error| {
-                    Refusal::setup(&format!("librdkafka does not take its settings: {error}"))
-                })?;
-                all.insert(number, Arc::new(publisher));
+                let name = format!("loadgen/{}/{}", prepared.folder.run(), target.name);
+                let age = prepared.age_of_events();
+                all.insert(number, kafka_publisher(&target.kind, (cluster, &name), age, feed)?);
             }
             if let Some(address) = prepared.place.endpoint(number)
                 && let TargetKind::Firehose(firehose) = &target.kind
@@ -87,12 +90,23 @@ impl Publishers {
         let run = has_headers.then(|| prepared.folder.run());
         let name =
             |event: &str| kind.destination_of(&domain.schema.name, event).unwrap_or_default();
+        let avro = |event: &TableInfo| {
+            let topic = kind.destination_of(&domain.schema.name, &event.name)?;
+            let schema = prepared.schemas.get(&(way.target, topic))?;
+            let table = domain.schema.tables.iter().find(|table| table.name == event.name)?;
+            Some(AvroForm::new(*schema, table))
+        };
+        let share = match kind {
+            TargetKind::Kafka(kafka) => kafka.transactions.map_or(0.0, |all| all.abort),
+            _ => 0.0,
+        };
         let target = &scenario.targets[way.target].name;
         Some(EventOptions {
             faults: self.faults.as_ref().map(|faults| faults.book().of_target(target)),
             publisher,
-            topics: topics(&world.catalog, number, is_kafka, name),
+            topics: topics(&world.catalog, number, is_kafka, name, avro),
             headers: Headers::new(run, &world.series),
+            aborted: Aborted::new(scenario.seed, share),
         })
     }
 
@@ -117,6 +131,25 @@ impl Publishers {
         }
         (traffic, kept.unwritten)
     }
+}
+
+/// A client of a Kafka cluster; if it uses transactions, they go by this name.
+fn kafka_publisher(
+    kind: &TargetKind,
+    (cluster, name): (&Cluster, &str),
+    age: Duration,
+    feed: &Feed,
+) -> Result<Arc<dyn Publisher>, Refusal> {
+    if let TargetKind::Kafka(target) = kind
+        && let Some(transactions) = target.transactions
+    {
+        let started = TransactionalPublisher::start((cluster, target), transactions, name, feed);
+        return Ok(Arc::new(started.map_err(|error| Refusal::setup(&error))?));
+    }
+    let made = KafkaPublisher::new(cluster, age, feed).map_err(|error| {
+        Refusal::setup(&format!("librdkafka does not take its settings: {error}"))
+    });
+    Ok(Arc::new(made?))
 }
 
 /// A client of a Firehose endpoint.
@@ -162,6 +195,7 @@ pub(super) fn events(
             calls: 0,
             throttled: 0,
             repeated: 0,
+            aborted: 0,
             faults: FaultCounts::default(),
         };
         let is_same = |it: &&mut EventCounts| {
@@ -183,6 +217,7 @@ pub(super) fn events(
             counts.calls += traffic.calls;
             counts.throttled += traffic.throttled;
             counts.repeated += traffic.repeated;
+            counts.aborted += traffic.aborted;
             counts.faults.add(&traffic.faults);
         }
     }

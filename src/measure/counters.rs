@@ -173,6 +173,9 @@ pub struct EventCounts {
     pub throttled: u64,
     /// Events that were sent again after a request whose fate is unknown: so many may be there twice.
     pub repeated: u64,
+    /// Events that were sent once more, as asked, in a transaction that was then aborted.
+    #[serde(default)]
+    pub aborted: u64,
     /// Events that the service acknowledged and that had a fault on purpose, by class.
     #[serde(default)]
     pub faults: FaultCounts,
@@ -190,6 +193,7 @@ impl EventCounts {
         self.calls += other.calls;
         self.throttled += other.throttled;
         self.repeated += other.repeated;
+        self.aborted += other.aborted;
         self.faults.add(&other.faults);
     }
 

@@ -1,6 +1,7 @@
 //! A scenario file to what it means, or every mistake in it.
 
 mod arrival;
+mod avro;
 mod batch;
 mod cdc;
 mod content;
@@ -119,6 +120,7 @@ pub(super) fn check(
     scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
+        avro::check(&scenario, file, problems);
         group::check(&scenario, file, problems);
         content::check(&scenario, &spread.file, &whole, problems);
         lines::files(&scenario, file, problems);

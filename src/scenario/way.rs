@@ -51,4 +51,17 @@ impl Scenario {
             |target: &usize| ways.iter().position(|way| *way == Way { domain, target: *target });
         events.iter().filter_map(way).collect()
     }
+
+    /// The events that are sent to a target, by name, with the domain of each.
+    pub fn events_to(&self, target: usize) -> Vec<(String, &Domain)> {
+        let ways = self.ways();
+        let takes =
+            |domain: usize| self.event_ways(domain).iter().any(|way| ways[*way].target == target);
+        let domains = self.domains.iter().enumerate().filter(|(domain, _)| takes(*domain));
+        let events = domains.flat_map(|(_, domain)| {
+            let tables = domain.schema.tables.iter().filter(|table| table.event.is_some());
+            tables.map(move |table| (table.name.clone(), domain))
+        });
+        events.collect()
+    }
 }

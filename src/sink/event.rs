@@ -15,6 +15,8 @@ use crate::measure::FaultCounts;
 use crate::sink::Failure;
 use crate::sink::Ticket;
 
+pub(crate) mod aborted;
+pub(crate) mod avro;
 pub mod book;
 pub(crate) mod json;
 pub(crate) mod trace;
@@ -35,6 +37,8 @@ pub(crate) struct Record<'a> {
     pub(crate) at_ms: i64,
     /// What its [`Delivery`] names it by: unique among those in flight for one mailbox.
     pub(crate) ticket: Ticket,
+    /// Whether it is also sent in a transaction that is aborted, where the service has such things.
+    pub(crate) is_aborted: bool,
 }
 
 /// What became of a record. Each record that was taken has exactly one, however long it takes.
@@ -95,6 +99,8 @@ pub(crate) struct Traffic {
     pub(crate) throttled: u64,
     /// Events that were sent again after a call whose fate is unknown: so many may be there twice.
     pub(crate) repeated: u64,
+    /// Events that were also sent in transactions which were then aborted.
+    pub(crate) aborted: u64,
     /// Events that had a fault on purpose.
     pub(crate) faults: FaultCounts,
 }

@@ -3,9 +3,13 @@
 
 mod doubt;
 pub(crate) mod error;
+mod health;
+pub(crate) mod marks;
+pub(crate) mod registry;
 mod reports;
 pub(crate) mod retention;
 pub(crate) mod topics;
+pub(crate) mod transactions;
 mod unreachable;
 
 use std::fmt;
@@ -17,7 +21,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::time::Instant;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -39,12 +42,11 @@ use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
 use crate::sink::kafka::doubt::Doubt;
 use crate::sink::kafka::error::failure;
+use crate::sink::kafka::health::Health;
 use crate::sink::kafka::reports::Reports;
 
 /// How often librdkafka tells how many requests it has made, in milliseconds.
 const STATISTICS_MS: &str = "250";
-/// How long the last of them is waited for.
-const LAST_STATISTICS: Duration = Duration::from_millis(600);
 
 /// A cluster's address, and what librdkafka is told for it.
 #[derive(Clone)]
@@ -74,6 +76,13 @@ impl Cluster {
         config.set_log_level(RDKafkaLogLevel::Critical);
         Self { config, brokers: brokers.to_owned() }
     }
+
+    /// The settings of a client that tells how many requests it has made.
+    fn counting(&self) -> ClientConfig {
+        let mut config = self.config.clone();
+        config.set("statistics.interval.ms", STATISTICS_MS);
+        config
+    }
 }
 
 /// A producer, and the thread that takes its reports.
@@ -93,13 +102,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What travels beside a record, if anything does.
+fn headers<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Option<OwnedHeaders> {
+    if pairs.len() == 0 {
+        return None;
+    }
+    let empty = OwnedHeaders::new_with_capacity(pairs.len());
+    let insert = |headers: OwnedHeaders, (key, value): (&str, &str)| {
+        headers.insert(Header { key, value: Some(value) })
+    };
+    Some(pairs.fold(empty, insert))
+}
+
+/// Whether librdkafka has no room for a record.
+fn is_full(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+}
+
 impl KafkaPublisher {
     /// A producer for a cluster, of events whose times begin so long ago. Nothing is connected yet.
     pub(crate) fn new(cluster: &Cluster, age: Duration, feed: &Feed) -> KafkaResult<Self> {
-        let mut config = cluster.config.clone();
-        config.set("statistics.interval.ms", STATISTICS_MS);
-        let reports = Reports::new(feed, &cluster.brokers, Doubt::new(cluster, age));
-        let producer: Arc<BaseProducer<Reports>> = Arc::new(config.create_with_context(reports)?);
+        let reports = Reports::new(Health::new(cluster, feed), Doubt::new(cluster, age));
+        let producer: BaseProducer<Reports> = cluster.counting().create_with_context(reports)?;
+        let producer = Arc::new(producer);
         let is_over = Arc::new(AtomicBool::new(false));
         let (polled, ends) = (Arc::clone(&producer), Arc::clone(&is_over));
         let thread = std::thread::Builder::new()
@@ -132,15 +157,7 @@ impl Publisher for KafkaPublisher {
                 .payload(record.payload)
                 .timestamp(record.at_ms);
         message.key = record.key;
-        if !record.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            let insert = |headers: OwnedHeaders, (key, value): &(&str, &str)| {
-                headers.insert(Header { key, value: Some(*value) })
-            };
-            message.headers = Some(record.headers.iter().fold(headers, insert));
-        }
-        let is_full =
-            |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+        message.headers = headers(record.headers.iter().copied());
         let Err((error, message)) = self.producer.send(message) else { return Ok(()) };
         if !is_full(&error) {
             return Err(Refused::Failed(failure(&error)));
@@ -161,15 +178,12 @@ impl Publisher for KafkaPublisher {
         let _ = self.producer.flush(within);
         let reports = self.producer.context();
         reports.hand_out();
-        let (before, until) = (reports.told(), Instant::now() + LAST_STATISTICS);
-        while reports.told() == before && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        reports.health.await_statistics();
     }
 
     fn traffic(&self) -> Vec<Traffic> {
         let reports = self.producer.context();
-        let (calls, repeated) = (reports.calls(), reports.doubt.repeated());
+        let (calls, repeated) = (reports.health.calls(), reports.doubt.repeated());
         vec![Traffic { calls, repeated, ..Traffic::default() }]
     }
 }

@@ -1,5 +1,9 @@
 //! Events into Kafka: the real command line, a broker in this process, and a consumer that is not ours.
 
+mod avro;
+mod topics;
+mod transactions;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;

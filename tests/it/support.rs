@@ -3,6 +3,8 @@
 
 #[path = "support/broker.rs"]
 pub(crate) mod broker;
+#[path = "support/cluster.rs"]
+pub(crate) mod cluster;
 #[path = "support/command.rs"]
 pub(crate) mod command;
 #[path = "support/firehose.rs"]
@@ -15,6 +17,8 @@ pub(crate) mod machine;
 pub(crate) mod pooler;
 #[path = "support/proxy.rs"]
 pub(crate) mod proxy;
+#[path = "support/registry.rs"]
+pub(crate) mod registry;
 #[path = "support/replay.rs"]
 pub(crate) mod replay;
 #[path = "support/server.rs"]

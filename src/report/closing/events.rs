@@ -14,12 +14,13 @@ pub(super) fn events(events: &[EventCounts]) -> Vec<String> {
         ("bytes", |it| it.bytes),
         ("calls", |it| it.calls),
     ];
-    let exceptions: [(&str, Count); 5] = [
+    let exceptions: [(&str, Count); 6] = [
         ("failed", |it| it.failed),
         ("unknown", |it| it.unknown),
         ("missed", |it| it.missed),
         ("throttled", |it| it.throttled),
         ("repeated", |it| it.repeated),
+        ("aborted", |it| it.aborted),
     ];
     let Some(first) = events.first() else { return Vec::new() };
     let is_single = events.iter().all(|it| it.target == first.target);

@@ -1,5 +1,8 @@
 //! Kafka clusters.
 
+mod format;
+mod transactions;
+
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -44,7 +47,7 @@ const BATCH_MAX: u64 = 2_147_483_647;
 const QUEUE_MAX: u64 = 10_000_000;
 
 /// Properties that words of their own decide, or that would break what is counted.
-const OURS: [(&str, &str); 24] = [
+const OURS: [(&str, &str); 25] = [
     ("bootstrap.servers", "write `brokers`"),
     ("metadata.broker.list", "write `brokers`"),
     ("acks", "write `acks`"),
@@ -66,7 +69,8 @@ const OURS: [(&str, &str); 24] = [
     ("ssl.key.password", "write `tls`: there it is kept secret"),
     ("delivery.report.only.error", "each record is counted when it is acknowledged"),
     ("partitioner", "records go where Java's own client would put them"),
-    ("transactional.id", "transactions are not used"),
+    ("transactional.id", "write `transactions`: it is made of the run's name"),
+    ("transaction.timeout.ms", "it follows from `timeout` and `transactions`"),
     ("test.mock.num.brokers", "write `brokers: embedded`"),
     ("client.id", "it is the run's name"),
 ];
@@ -105,6 +109,8 @@ pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems)
         replication,
         retention,
         has_headers: file.headers.unwrap_or(true),
+        format: format::format(file, is_allowed, problems),
+        transactions: transactions::transactions(file, timeout, problems),
         timeout,
         properties,
         secrets,

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::yaml::BareWords;
 use crate::yaml::Entries;
 use crate::yaml::Scalar;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// A Kafka cluster and how to use it.
@@ -44,6 +46,13 @@ pub(in crate::scenario) struct KafkaFile {
     pub(in crate::scenario) timeout: Option<Spanned<String>>,
     /// Whether records carry headers: the run, the action, and a W3C `traceparent`; `true` unless set.
     pub(in crate::scenario) headers: Option<bool>,
+    /// How events are written: `json`, one object each, or `avro`, with the number of a schema before it;
+    /// `json` unless set.
+    pub(in crate::scenario) format: Option<Spanned<FormatFile>>,
+    /// Where the schemas of `format: avro` are registered: its address, or its address and a login.
+    pub(in crate::scenario) registry: Option<Spanned<ScalarOr<RegistryFile>>>,
+    /// Commits records together, or not at all; each by itself unless set.
+    pub(in crate::scenario) transactions: Option<Spanned<TransactionsFile>>,
     /// Connects by TLS.
     pub(in crate::scenario) tls: Option<Spanned<KafkaTlsFile>>,
     /// Logs in.
@@ -123,4 +132,47 @@ pub(in crate::scenario) enum MechanismFile {
     #[default]
     #[serde(rename = "scram_sha_512")]
     ScramSha512,
+}
+
+/// How an event is written.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum FormatFile {
+    /// One JSON object.
+    #[default]
+    Json,
+    /// Avro, as Schema Registry's clients read it.
+    Avro,
+}
+
+/// A schema registry.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RegistryFile {
+    /// Its address: `https://registry:8081`.
+    pub(in crate::scenario) url: Spanned<String>,
+    /// Who logs in.
+    pub(in crate::scenario) user: Option<Spanned<String>>,
+    /// The password: `${REGISTRY_PASSWORD}`.
+    pub(in crate::scenario) password: Option<Spanned<String>>,
+    /// The file with the certificates that are trusted; those of the machine unless set.
+    pub(in crate::scenario) ca: Option<Spanned<String>>,
+}
+
+impl BareWords for RegistryFile {
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+}
+
+/// How records are committed together.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct TransactionsFile {
+    /// How long a transaction is open before it is committed; 100ms unless set.
+    pub(in crate::scenario) every: Option<Spanned<String>>,
+    /// How many records it has before it is committed; 10k unless set.
+    pub(in crate::scenario) events: Option<Spanned<String>>,
+    /// The share of records that are sent once more, in a transaction that is aborted: `2%`; none unless set.
+    pub(in crate::scenario) abort: Option<Spanned<String>>,
 }

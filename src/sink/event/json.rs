@@ -14,6 +14,8 @@ use crate::schema::ColumnType;
 use crate::units::DAY_US;
 use crate::units::civil;
 
+pub(super) use faulty::cut_off;
+
 /// How the events of one table are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Form {
@@ -179,7 +181,8 @@ pub(crate) fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn hyphenated(uuid: [u8; 16], out: &mut Vec<u8>) {
+/// Appends a UUID as text.
+pub(super) fn hyphenated(uuid: [u8; 16], out: &mut Vec<u8>) {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let text = uuid::Uuid::from_bytes(uuid).as_hyphenated().encode_lower(&mut text);
     out.extend_from_slice(text.as_bytes());

@@ -61,7 +61,7 @@ impl Carried {
 }
 
 /// Mixes a number into another: the finish of SplitMix64.
-fn mix(state: u64, number: u64) -> u64 {
+pub(super) fn mix(state: u64, number: u64) -> u64 {
     let mut mixed = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

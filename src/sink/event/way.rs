@@ -17,6 +17,7 @@ use crate::action::Action;
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Operation;
+use crate::action::TableInfo;
 use crate::pace::nanoseconds;
 use crate::sink::Failure;
 use crate::sink::Fate;
@@ -30,6 +31,8 @@ use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
 use crate::sink::event::Record;
 use crate::sink::event::Refused;
+use crate::sink::event::aborted::Aborted;
+use crate::sink::event::avro::AvroForm;
 use crate::sink::event::book::FaultBook;
 use crate::sink::event::book::Marked;
 use crate::sink::event::json::Form;
@@ -48,6 +51,8 @@ pub struct EventOptions {
     pub(crate) topics: Arc<[Option<Topic>]>,
     /// What its records carry beside the event.
     pub(crate) headers: Headers,
+    /// Which are also sent in a transaction that is aborted.
+    pub(crate) aborted: Option<Aborted>,
     /// Where it is told which events had a fault, if any may have one.
     pub(crate) faults: Option<FaultBook>,
 }
@@ -66,23 +71,44 @@ impl EventOptions {
 pub struct Topic {
     /// Its name.
     pub(crate) name: Arc<str>,
-    /// How an event is written.
+    /// How an event is written, and its key.
     pub(crate) form: Form,
+    /// How an event is written instead, where it is not JSON.
+    pub(crate) avro: Option<AvroForm>,
     /// What is told of one that has a fault.
     pub(crate) told: Told,
 }
 
-/// Where the events of a way go, each of them by its name; and whether their keys go along.
+impl Topic {
+    /// Appends an event, with what is wrong with it.
+    fn write(
+        &self,
+        operation: &Operation,
+        action: &Action,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        if let Some(avro) = &self.avro {
+            return avro.write(operation, action, out);
+        }
+        self.form.write_event(operation, action, out);
+        Ok(())
+    }
+}
+
+/// Where the events of a way go, each of them by its name; whether their keys go along; and how those are
+/// written that are not JSON.
 pub(crate) fn topics(
     catalog: &Catalog,
     way: usize,
     has_keys: bool,
     name: impl Fn(&str) -> String,
+    avro: impl Fn(&TableInfo) -> Option<AvroForm>,
 ) -> Arc<[Option<Topic>]> {
     let tables = catalog.tables.iter().map(|table| {
         let event = table.event.as_ref().filter(|_| table.way == way)?;
         let form = Form::new(&table.columns, &table.hidden, event.key.filter(|_| has_keys));
-        Some(Topic { name: name(&table.name).into(), form, told: Told::of(table) })
+        let (form, avro, told) = (form, avro(table), Told::of(table));
+        Some(Topic { name: name(&table.name).into(), form, avro, told })
     });
     tables.collect()
 }
@@ -96,6 +122,7 @@ struct Kept {
     headers: Vec<(&'static str, String)>,
     at_ms: i64,
     ticket: Ticket,
+    is_aborted: bool,
 }
 
 impl Kept {
@@ -109,6 +136,7 @@ impl Kept {
             headers: headers.collect(),
             at_ms: record.at_ms,
             ticket: record.ticket,
+            is_aborted: record.is_aborted,
         }
     }
 
@@ -123,6 +151,7 @@ impl Kept {
             headers: &headers,
             at_ms: self.at_ms,
             ticket: self.ticket,
+            is_aborted: self.is_aborted,
         })
     }
 }
@@ -183,7 +212,7 @@ impl EventSink {
         let (mut payload, mut key) = (take(&mut self.payload), take(&mut self.key));
         let values = action.values(operation);
         if let Some(topic) = self.topic(operation) {
-            topic.form.write_event(operation, action, &mut payload);
+            let written = topic.write(operation, action, &mut payload);
             let has_key = topic.form.write_key(values, action, &mut key);
             let name = Arc::clone(&topic.name);
             let carried = self.options.headers.of(&action.origin);
@@ -195,7 +224,13 @@ impl EventSink {
                 headers: headers.as_ref().map_or(&[], |pairs| pairs),
                 at_ms: action.origin.at_us.div_euclid(1000),
                 ticket,
+                is_aborted: self.options.aborted.is_some_and(|it| it.has(&action.origin)),
             };
+            if let Err(failure) = written {
+                self.settle(ticket, Err(failure), 0);
+                (self.payload, self.key) = (payload, key);
+                return 0;
+            }
             let has_gone = match operation.fault {
                 None => {
                     self.publish(&record);

@@ -91,6 +91,7 @@ impl Both {
             headers: &[],
             at_ms: 0,
             ticket: number,
+            is_aborted: false,
         };
         self.client.publish(&record, &self.mailbox)
     }

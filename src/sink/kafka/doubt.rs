@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rdkafka::Statistics;
 
-use crate::measure::Feed;
 use crate::sink::Failure;
 use crate::sink::kafka::Cluster;
+use crate::sink::kafka::health::Health;
 
 /// For how long a broker knows a producer after its last record, by that record's own time: of one whose events
 /// are older it knows nothing once it has been started again, and stores what is repeated.
@@ -49,13 +49,14 @@ impl Doubt {
     }
 
     /// What became of a record. That some are given up without an answer is said once.
-    pub(super) fn came(&self, result: &Result<(), Failure>, (feed, brokers): (&Feed, &str)) {
+    pub(super) fn came(&self, result: &Result<(), Failure>, health: &Health) {
         if !result.as_ref().err().is_some_and(|failure| failure.is_doubtful) {
             self.answered.fetch_add(1, Ordering::Relaxed);
         } else if !self.is_told.swap(true, Ordering::Relaxed) {
-            feed.message(format!(
-                "`{brokers}` has not answered within `timeout`: events that are given up may be there, and \
-                 count as unknown"
+            health.say(format!(
+                "`{}` has not answered within `timeout`: events that are given up may be there, and \
+                 count as unknown",
+                health.brokers()
             ));
         }
     }

@@ -74,6 +74,7 @@ fn class(code: Code) -> ErrorClass {
         | Code::NetworkException => ErrorClass::Connection,
         Code::TopicAuthorizationFailed
         | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed
         | Code::Authentication
         | Code::SaslAuthenticationFailed => ErrorClass::Privilege,
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {

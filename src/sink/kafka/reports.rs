@@ -18,14 +18,13 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::BaseProducer;
 use rdkafka::producer::Producer;
 use rdkafka::producer::ProducerContext;
-use rdkafka::types::RDKafkaErrorCode;
 
-use crate::measure::Feed;
 use crate::sink::Ticket;
 use crate::sink::event::Delivery;
 use crate::sink::event::Mailbox;
 use crate::sink::kafka::doubt::Doubt;
 use crate::sink::kafka::error::failure;
+use crate::sink::kafka::health::Health;
 use crate::sink::kafka::lock;
 
 /// Reports that are gathered under load, at most, and for how long.
@@ -62,16 +61,9 @@ pub(super) struct Reports {
     is_waited_for: AtomicBool,
     /// All reports so far.
     came: AtomicU64,
-    /// Produce requests, as of the last statistics.
-    calls: AtomicU64,
-    /// How often it has told.
-    told: AtomicU64,
     /// What nobody can tell.
     pub(super) doubt: Doubt,
-    /// Set once all brokers are gone, and told.
-    is_away: AtomicBool,
-    feed: Feed,
-    brokers: String,
+    pub(super) health: Health,
 }
 
 /// Reports that are not handed out yet.
@@ -83,19 +75,15 @@ struct Gathered {
 }
 
 impl Reports {
-    pub(super) fn new(feed: &Feed, brokers: &str, doubt: Doubt) -> Self {
+    pub(super) fn new(health: Health, doubt: Doubt) -> Self {
         Self {
             gathered: Mutex::default(),
             most: AtomicUsize::new(1),
             waiting: Mutex::default(),
             is_waited_for: AtomicBool::new(false),
             came: AtomicU64::new(0),
-            calls: AtomicU64::new(0),
-            told: AtomicU64::new(0),
             doubt,
-            is_away: AtomicBool::new(false),
-            feed: feed.clone(),
-            brokers: brokers.to_owned(),
+            health,
         }
     }
 
@@ -111,16 +99,6 @@ impl Reports {
     pub(super) fn wait(&self, mailbox: &Arc<Mailbox>) {
         lock(&self.waiting).push(Arc::clone(mailbox));
         self.is_waited_for.store(true, Ordering::Release);
-    }
-
-    /// Produce requests so far.
-    pub(super) fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    /// How often it has been told how many.
-    pub(super) fn told(&self) -> u64 {
-        self.told.load(Ordering::Acquire)
     }
 
     /// Hands out what is gathered.
@@ -164,20 +142,12 @@ pub(super) fn take(producer: &BaseProducer<Reports>, is_over: &AtomicBool) {
 
 impl ClientContext for Reports {
     fn stats(&self, statistics: Statistics) {
-        let produce = |broker: &rdkafka::statistics::Broker| {
-            broker.req.get("Produce").copied().map_or(0, |count| u64::try_from(count).unwrap_or(0))
-        };
-        let calls = statistics.brokers.values().map(produce).sum();
-        self.calls.store(calls, Ordering::Relaxed);
         self.doubt.sent(&statistics);
-        self.told.fetch_add(1, Ordering::Release);
+        self.health.statistics(&statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let is_down = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        if is_down && !self.is_away.swap(true, Ordering::Relaxed) {
-            self.feed.message(format!("no broker of `{}` answers: {reason}", self.brokers));
-        }
+        self.health.error(&error, reason);
     }
 
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
@@ -188,10 +158,9 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
         let result = result.as_ref().map(|_| ()).map_err(|(error, _)| failure(error));
-        self.doubt.came(&result, (&self.feed, &self.brokers));
-        if result.is_ok() && self.is_away.load(Ordering::Relaxed) {
-            self.is_away.store(false, Ordering::Relaxed);
-            self.feed.message(format!("`{}` answers again", self.brokers));
+        self.doubt.came(&result, &self.health);
+        if result.is_ok() {
+            self.health.delivered();
         }
         let (number, ticket) = untoken(token);
         let mut gathered = lock(&self.gathered);

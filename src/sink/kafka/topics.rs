@@ -24,6 +24,8 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use crate::scenario::KafkaTarget;
 use crate::sink::kafka::Cluster;
 use crate::sink::kafka::lock;
+use crate::sink::kafka::marks::mark;
+use crate::sink::kafka::marks::marked;
 use crate::sink::kafka::retention;
 use crate::sink::kafka::unreachable::unreachable;
 
@@ -34,6 +36,10 @@ const LOOK_FOR: Duration = Duration::from_secs(2);
 /// How long a topic may take to be there once it was made.
 const MADE_WITHIN: Duration = Duration::from_secs(30);
 const MADE_POLL: Duration = Duration::from_millis(100);
+/// How long clusters keep records if nobody has told them another time, and from which age on events are in
+/// danger by it.
+const USUAL: Duration = Duration::from_hours(7 * 24);
+const OLD: Duration = Duration::from_hours(24);
 
 /// Why a cluster is not fit for a run, in one line that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +62,7 @@ pub(crate) struct Found {
 
 /// Hears why brokers cannot be reached.
 #[derive(Default)]
-struct Heard {
+pub(super) struct Heard {
     reason: Mutex<Option<(Option<Code>, String)>>,
 }
 
@@ -80,13 +86,18 @@ impl ProducerContext for Heard {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-/// Looks what is there, and changes nothing.
-pub(crate) fn look(cluster: &Cluster) -> Result<Found, ClusterError> {
+/// A client that asks and sends nothing.
+pub(super) fn connect(cluster: &Cluster) -> Result<ThreadedProducer<Heard>, ClusterError> {
     let made: KafkaResult<ThreadedProducer<Heard>> =
         cluster.config.create_with_context(Heard::default());
-    let producer = made.map_err(|error| {
+    made.map_err(|error| {
         ClusterError(format!("librdkafka does not take the settings of `kafka`: {error}"))
-    })?;
+    })
+}
+
+/// Looks what is there, and changes nothing.
+pub(crate) fn look(cluster: &Cluster) -> Result<Found, ClusterError> {
+    let producer = connect(cluster)?;
     let until = Instant::now() + ANSWER_WITHIN;
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -146,20 +157,51 @@ pub(crate) fn missing(
     }
 }
 
-/// Makes topics for events whose times begin so long ago, and waits until the cluster knows them.
+/// Makes topics with our mark, for events of that age, and waits until the cluster knows them. Returns what
+/// is to be said of it.
 pub(crate) async fn make(
     target: &KafkaTarget,
-    cluster: &Cluster,
+    (cluster, age): (&Cluster, Duration),
     topics: &[String],
-    age: Duration,
-) -> Result<(), ClusterError> {
+) -> Result<Vec<String>, ClusterError> {
     let refused = |topic: &str, error: &dyn fmt::Display| {
         ClusterError(format!(
             "the topic `{topic}` cannot be made at `{}`: {error}",
             cluster.brokers
         ))
     };
-    let admin = admin(cluster)?;
+    let mark = mark();
+    let mut notes = Vec::new();
+    for (topic, code) in create((target, age), cluster, topics, Some(&mark)).await? {
+        match code {
+            // Somebody else was quicker.
+            Code::TopicAlreadyExists => {}
+            Code::InvalidConfig | Code::PolicyViolation => {
+                let again =
+                    create((target, age), cluster, std::slice::from_ref(&topic), None).await?;
+                if let Some((topic, code)) = again.first() {
+                    return Err(refused(topic, code));
+                }
+                notes.push(format!(
+                    "the topic `{topic}` was made without loadgen's mark, which `{}` does not take: \
+                     `clean` and `--fresh` will keep it",
+                    cluster.brokers
+                ));
+            }
+            code => return Err(refused(&topic, &code)),
+        }
+    }
+    await_topics(cluster, topics).await?;
+    Ok(notes)
+}
+
+/// Makes topics. Returns those that were not made, and why.
+async fn create(
+    (target, age): (&KafkaTarget, Duration),
+    cluster: &Cluster,
+    topics: &[String],
+    mark: Option<&str>,
+) -> Result<Vec<(String, Code)>, ClusterError> {
     let retention = retention::of_new(target.retention, age);
     let retention = retention.map(|retention| retention.as_millis().to_string());
     let replication = target.replication.and_then(|number| i32::try_from(number).ok());
@@ -170,22 +212,22 @@ pub(crate) async fn make(
             // -1 is the cluster's own number.
             let replication = TopicReplication::Fixed(replication.unwrap_or(-1));
             let topic = NewTopic::new(topic, partitions, replication);
-            match &retention {
+            let topic = match &retention {
                 Some(retention) => topic.set("retention.ms", retention),
+                None => topic,
+            };
+            match mark {
+                Some(mark) => marked(topic, mark),
                 None => topic,
             }
         })
         .collect();
-    let made = admin.create_topics(&news, &options()).await;
-    let made = made.map_err(|error| refused(&topics.join("`, `"), &error))?;
-    for each in made {
-        match each {
-            // Somebody else was quicker.
-            Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
-            Err((topic, code)) => return Err(refused(&topic, &code)),
-        }
-    }
-    await_topics(cluster, topics).await
+    let made = admin(cluster)?.create_topics(&news, &options()).await;
+    let made = made.map_err(|error| {
+        let (topics, brokers) = (topics.join("`, `"), &cluster.brokers);
+        ClusterError(format!("the topic `{topics}` cannot be made at `{brokers}`: {error}"))
+    })?;
+    Ok(made.into_iter().filter_map(Result::err).collect())
 }
 
 /// A topic that was made is known to all brokers a moment later.
@@ -208,10 +250,12 @@ async fn await_topics(cluster: &Cluster, topics: &[String]) -> Result<(), Cluste
     }
 }
 
+/// Who makes and removes topics.
 pub(super) fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, ClusterError> {
     cluster.config.create().map_err(|error| ClusterError(error.to_string()))
 }
 
+/// How long that may take.
 pub(super) fn options() -> AdminOptions {
     AdminOptions::new()
         .operation_timeout(Some(ANSWER_WITHIN))

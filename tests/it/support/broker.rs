@@ -28,6 +28,7 @@ pub(crate) struct Arrived {
     pub(crate) partition: i32,
     pub(crate) key: String,
     pub(crate) payload: String,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) at_ms: i64,
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -79,7 +80,8 @@ impl Broker {
             all.push(Arrived {
                 partition: message.partition(),
                 key: text(message.key()),
-                payload: text(message.payload()),
+                payload: String::from_utf8_lossy(message.payload().unwrap()).into_owned(),
+                bytes: message.payload().unwrap().to_vec(),
                 at_ms: message.timestamp().to_millis().unwrap(),
                 headers: headers.collect(),
             });

@@ -88,7 +88,7 @@ fn wrong_type(value: Value, kind: ColumnType, action: &Action, out: &mut Vec<u8>
 }
 
 /// Leaves something of an object, and never all of it: so it is no JSON. Letters stay whole.
-fn cut_off(out: &mut Vec<u8>, start: usize, number: u64) {
+pub(in crate::sink::event) fn cut_off(out: &mut Vec<u8>, start: usize, number: u64) {
     let length = out.len().saturating_sub(start);
     let most = u64::try_from(length.saturating_sub(1)).unwrap_or(0).max(1);
     let mut left = usize::try_from(number % most).unwrap_or(0) + 1;

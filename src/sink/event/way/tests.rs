@@ -57,9 +57,10 @@ fn way() -> (Arc<Service>, EventSink) {
     let publisher: Arc<dyn Publisher> = Arc::<Service>::clone(&service);
     let sink = EventSink::new(EventOptions {
         publisher,
-        topics: topics(&catalog, 0, true, str::to_owned),
+        topics: topics(&catalog, 0, true, str::to_owned, |_| None),
         headers: Headers::new(None, &["visits".to_owned()]),
         faults: None,
+        aborted: None,
     });
     (service, sink)
 }

@@ -1,0 +1,187 @@
+//! Schemas of events, where everybody who reads them finds them: Confluent's Schema Registry, or
+//! whatever speaks its protocol.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
+use serde_json::Value as Json;
+use serde_json::json;
+use ureq::Agent;
+use ureq::tls::Certificate;
+use ureq::tls::PemItem;
+use ureq::tls::RootCerts;
+use ureq::tls::TlsConfig;
+use ureq::tls::parse_pem;
+
+use crate::scenario::SchemaRegistry;
+use crate::sink::kafka::topics::ClusterError;
+
+/// How long it may take to be reached, and to answer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// The longest answer that is read, and the longest part of one that is shown.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+const SHOWN_MAX: usize = 300;
+const CONTENT: &str = "application/vnd.schemaregistry.v1+json";
+
+/// A registry, and how to reach it.
+#[derive(Debug)]
+pub(crate) struct Registry<'a> {
+    at: &'a SchemaRegistry,
+    agent: Agent,
+}
+
+/// What it said.
+struct Answer {
+    status: u16,
+    /// What it said why, if it was JSON that says so.
+    message: String,
+    /// The number of a schema.
+    id: Option<u32>,
+}
+
+impl<'a> Registry<'a> {
+    /// Connects to nothing yet.
+    pub(crate) fn new(at: &'a SchemaRegistry) -> Result<Self, ClusterError> {
+        let tls = TlsConfig::builder().root_certs(roots(at)?).unversioned_rustls_crypto_provider(
+            Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+        );
+        let agent = Agent::config_builder()
+            .tls_config(tls.build())
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_global(Some(ANSWER_WITHIN))
+            .http_status_as_error(false)
+            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self { at, agent })
+    }
+
+    /// Whether it is there and lets us in. Changes nothing.
+    pub(crate) fn look(&self, subject: &str) -> Result<(), ClusterError> {
+        let call = self.agent.get(format!("{}/versions", self.of(subject)));
+        let call = call.header("accept", CONTENT);
+        let call = match self.login() {
+            Some(login) => call.header("authorization", login),
+            None => call,
+        };
+        let answer = answer(call.call()).map_err(|cause| self.unreachable(&cause))?;
+        match answer.status {
+            // A subject that does not exist is made.
+            200..=299 | 404 => Ok(()),
+            _ => Err(self.refused(subject, &answer)),
+        }
+    }
+
+    /// The number of a schema under a subject; it is registered if it is not yet. May be repeated.
+    pub(crate) fn register(&self, subject: &str, schema: &str) -> Result<u32, ClusterError> {
+        let call = self.agent.post(format!("{}/versions", self.of(subject)));
+        let call = call.header("accept", CONTENT).header("content-type", CONTENT);
+        let call = match self.login() {
+            Some(login) => call.header("authorization", login),
+            None => call,
+        };
+        let body = json!({ "schema": schema }).to_string();
+        let answer = answer(call.send(body)).map_err(|cause| self.unreachable(&cause))?;
+        match (answer.status, answer.id) {
+            (200..=299, Some(id)) => Ok(id),
+            _ => Err(self.refused(subject, &answer)),
+        }
+    }
+
+    fn of(&self, subject: &str) -> String {
+        // Topics have no other letters than those that may stand in an address as they are.
+        format!("{}/subjects/{subject}", self.at.url)
+    }
+
+    fn login(&self) -> Option<String> {
+        let user = self.at.user.as_ref()?;
+        let password = self.at.password.as_ref().map_or("", |password| password.expose_secret());
+        Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+    }
+
+    fn unreachable(&self, cause: &str) -> ClusterError {
+        let url = &self.at.url;
+        ClusterError(format!(
+            "no schema registry answers at `{url}`: {cause}; is it running, and is the address right?"
+        ))
+    }
+
+    fn refused(&self, subject: &str, answer: &Answer) -> ClusterError {
+        let (url, message) = (&self.at.url, &answer.message);
+        ClusterError(match answer.status {
+            401 | 403 => {
+                let login = if self.at.user.is_some() {
+                    "look at `user` and `password` of `registry`, and what they may do"
+                } else {
+                    "write `registry: { url: …, user: …, password: … }`"
+                };
+                format!("the schema registry at `{url}` refused the login ({message}); {login}")
+            }
+            404 => format!(
+                "`{url}` is no schema registry ({message}); is the address right, and its path?"
+            ),
+            409 => format!(
+                "the schema registry at `{url}` refused the schema of `{subject}`, which does not fit \
+                 those registered before: {message}; send the events to another topic, or change the \
+                 subject's compatibility"
+            ),
+            status => format!(
+                "the schema registry at `{url}` did not take the schema of `{subject}`: {status}: \
+                 {message}"
+            ),
+        })
+    }
+}
+
+/// Whom it is trusted by: those of a file, or those of the machine.
+fn roots(at: &SchemaRegistry) -> Result<RootCerts, ClusterError> {
+    let Some(path) = &at.ca else {
+        if !at.url.starts_with("https:") {
+            return Ok(RootCerts::new_with_certs(&[]));
+        }
+        let found = rustls_native_certs::load_native_certs();
+        let roots = found.certs.iter().map(|root| Certificate::from_der(root).to_owned());
+        return Ok(RootCerts::new_with_certs(&roots.collect::<Vec<_>>()));
+    };
+    let bad = |error: &dyn std::fmt::Display| {
+        ClusterError(format!("`{path}`, the `ca` of the schema registry, cannot be used: {error}"))
+    };
+    let bytes = fs::read(path).map_err(|error| bad(&error))?;
+    let mut roots = Vec::new();
+    for item in parse_pem(&bytes) {
+        if let PemItem::Certificate(root) = item.map_err(|error| bad(&error))? {
+            roots.push(root);
+        }
+    }
+    if roots.is_empty() {
+        return Err(bad(&"it holds no certificate"));
+    }
+    Ok(RootCerts::new_with_certs(&roots))
+}
+
+fn answer(called: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
+    let mut response = called.map_err(|error| error.to_string())?;
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true);
+    let text = body.read_to_string().map_err(|error| error.to_string())?;
+    let said: Json = serde_json::from_str(&text).unwrap_or(Json::Null);
+    let id = said.get("id").and_then(Json::as_u64).and_then(|id| u32::try_from(id).ok());
+    let mut message = match said.get("message").and_then(Json::as_str) {
+        Some(message) => message.to_owned(),
+        None => text.trim().lines().next().unwrap_or_default().to_owned(),
+    };
+    if let Some((end, _)) = message.char_indices().nth(SHOWN_MAX) {
+        message.truncate(end);
+        let _ = write!(message, "…");
+    }
+    if message.is_empty() {
+        let _ = write!(message, "status {status}");
+    }
+    Ok(Answer { status, message, id })
+}
