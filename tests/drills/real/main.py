@@ -7,7 +7,6 @@ them, and what is there afterwards is counted by clients that are not ours (conf
 A drill fails by an assertion. `drills/real-*.txt` have what they printed.
 """
 
-import atexit
 import sys
 import tempfile
 from pathlib import Path
@@ -32,11 +31,13 @@ def main() -> None:
         # PostgreSQL runs as somebody else, and has to get in.
         Path(folder).chmod(0o755)
         pipeline = Pipeline(Path(folder) / "pipeline")
-        atexit.register(pipeline.down)
-        pipeline.up("postgres", "kafka", "s3")
-        for name in wanted:
-            DRILLS[name](pipeline)
-        pipeline.down()
+        try:
+            pipeline.up("postgres", "kafka", "s3")
+            for name in wanted:
+                DRILLS[name](pipeline)
+        finally:
+            # Before the folder goes, which says what runs.
+            pipeline.down()
 
 
 if __name__ == "__main__":
