@@ -36,10 +36,6 @@ const LOOK_FOR: Duration = Duration::from_secs(2);
 /// How long a topic may take to be there once it was made.
 const MADE_WITHIN: Duration = Duration::from_secs(30);
 const MADE_POLL: Duration = Duration::from_millis(100);
-/// How long clusters keep records if nobody has told them another time, and from which age on events are in
-/// danger by it.
-const USUAL: Duration = Duration::from_hours(7 * 24);
-const OLD: Duration = Duration::from_hours(24);
 
 /// Why a cluster is not fit for a run, in one line that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
