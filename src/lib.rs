@@ -5,13 +5,13 @@
 //!         |                  |                                          |
 //!         v                  v                                          v
 //!     scenario ----------> schema                                 +--  sink  --+  postgres
-//!         |                  |                                    | provision  |  discard
-//!         |                  v                                    | send       |
-//!         |              generate ---> Action ------------------> |            |
+//!         |                  |                                    | provision  |  kafka
+//!         |                  v                                    | send       |  firehose
+//!         |              generate ---> Action ------------------> |            |  lines, discard
 //!         |         (seed, lane) -> values  ^                     +-----+------+
 //!         +-----------> pace ---------------+                           | acknowledged / failed / lost
 //!                  "slot n is due at t"                                 v
-//!                                                    engine::account -> measure -> report
+//!                              far end -> observe <- engine::account -> measure -> report
 //!   engine   one thread per worker; a worker owns connections, a connection owns lanes
 //!   cli      arguments in, exit code out
 //! ```
