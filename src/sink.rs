@@ -148,8 +148,9 @@ pub struct Outcome {
     /// Committed, with the operations (by index) that changed another number of rows than they
     /// should have; or refused as a whole.
     pub result: Result<Vec<(u32, u32)>, Failure>,
-    /// Of an action whose events were refused in part: how many were acknowledged all the same.
-    pub delivered: u32,
+    /// Of an action whose events were refused in part: the operations (by index) that were refused; all of
+    /// them if none stands here.
+    pub refused: Vec<u32>,
     /// For how long this was known before it was picked up.
     pub waited_ns: u64,
 }
@@ -157,7 +158,7 @@ pub struct Outcome {
 impl Outcome {
     /// What became of a whole action, just now.
     pub fn new(ticket: Ticket, result: Result<Vec<(u32, u32)>, Failure>) -> Self {
-        Self { ticket, result, delivered: 0, waited_ns: 0 }
+        Self { ticket, result, refused: Vec::new(), waited_ns: 0 }
     }
 }
 

@@ -142,10 +142,7 @@ pub(super) fn prepare(
         let _ = std::fs::remove_dir(folder.path());
     })?;
     let (passwords, generated) = passwords(&scenario, &place)?;
-    let start_us = match scenario.start {
-        Start::At(start_us) => start_us,
-        Start::Now => Utc::now().timestamp_micros(),
-    };
+    let start_us = start_us(&scenario);
     let mut prepared = Prepared {
         world: Arc::new(World::new(&scenario, start_us)),
         before: Vec::new(),
@@ -190,6 +187,14 @@ pub(super) fn prepare(
         Until::Seeded | Until::SeededForShards(_) => prepared.fill(feed, stop)?,
     }
     Ok(prepared)
+}
+
+/// When a run of it that begins now starts, in microseconds since 1970.
+fn start_us(scenario: &Scenario) -> i64 {
+    match scenario.start {
+        Start::At(start_us) => start_us,
+        Start::Now => Utc::now().timestamp_micros(),
+    }
 }
 
 impl Prepared {

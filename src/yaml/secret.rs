@@ -62,9 +62,9 @@ fn visit(node: &Node, is_named: bool, show: &mut dyn FnMut(Place, &str, bool)) {
 fn names_password(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let words = ["password", "passwd", "passphrase", "pwd"];
-    // Properties of librdkafka have points in their names; columns, which may be called so, have none.
-    let is_property = key.contains('.')
-        && (["secret", "token"].iter().any(|word| key.contains(word)) || key.contains(".pem"));
+    // Of librdkafka's properties; columns and actions may well be called so.
+    let is_property = ["sasl.", "ssl."].iter().any(|start| key.starts_with(start))
+        && ["secret", "token", ".pem"].iter().any(|word| key.contains(word));
     is_property
         || words.iter().any(|word| key.contains(word))
         || nearest(&key, ["password"]).is_some()

@@ -230,6 +230,8 @@ fn batches_go_on_after_an_end_and_not_after_a_kill() {
     }
     assert_same(&["batches"], &places);
     let mut child = started(pieces, &["run", &file, "--for", "2s", "--continue"], "3");
+    // Killed before it has sent anything it may well go on.
+    wait_for_rows(pieces, ("batches", "SELECT count(*) FROM orders"), 1);
     child.kill().unwrap();
     child.wait().unwrap();
     let refused = pieces.run(&["run", &file, "--for", "2s", "--continue=3"]);

@@ -162,13 +162,14 @@ impl Connection {
         let known = now.saturating_sub(outcome.waited_ns).max(sent.at);
         let failure = outcome.result.as_ref().err();
         let mut records = self.records.borrow_mut();
-        let delivered = failure.map_or(u32::MAX, |_| outcome.delivered);
-        let (done, refused) = halved(&sent.effects, delivered);
-        records.account.acknowledged(done, &[]);
-        if failure.is_some_and(|failure| failure.is_doubtful) {
-            records.account.unknown(refused);
-        } else {
-            records.account.failed(refused);
+        for (index, effect) in (0..).zip(&sent.effects) {
+            let is_refused = outcome.refused.is_empty() || outcome.refused.contains(&index);
+            let effect = std::slice::from_ref(effect);
+            match failure.filter(|_| is_refused) {
+                None => records.account.acknowledged(effect, &[]),
+                Some(failure) if failure.is_doubtful => records.account.unknown(effect),
+                Some(_) => records.account.failed(effect),
+            }
         }
         drop(records);
         match (&sent.of, failure) {
@@ -228,10 +229,4 @@ impl Connection {
 pub(super) fn said(failure: &Failure) -> measure::Failure<'_> {
     let (code, message) = (failure.code.as_str(), failure.message.as_str());
     measure::Failure { class: failure.class, code, message }
-}
-
-/// Of an action's events those that were acknowledged, and those that were refused. Which they were
-/// does not matter to counts, as they go to one topic; the events of an action differ seldom.
-fn halved(effects: &[Effect], delivered: u32) -> (&[Effect], &[Effect]) {
-    effects.split_at((delivered as usize).min(effects.len()))
 }

@@ -1,6 +1,7 @@
 //! Kafka clusters.
 
 mod format;
+mod together;
 mod transactions;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::scenario::Brokers;
 use crate::scenario::KafkaTarget;
 use crate::scenario::check::between;
 use crate::scenario::check::duration;
+use crate::scenario::check::kafka::together::together;
 use crate::scenario::check::positive;
 use crate::scenario::check::target::is_local;
 use crate::scenario::file::AcksFile;
@@ -77,6 +79,7 @@ const OURS: [(&str, &str); 25] = [
 
 /// A cluster; mistakes go to `problems`.
 pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems) -> KafkaTarget {
+    let before = problems.len();
     let brokers = brokers(&file.brokers, is_allowed, problems);
     if brokers == Brokers::Embedded {
         let words = [("tls", file.tls.as_ref().map(|it| it.place))];
@@ -91,8 +94,8 @@ pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems)
     };
     let partitions = limited(&file.partitions, "partitions", PARTITIONS_MAX);
     let replication = limited(&file.replication, "replication", REPLICATION_MAX);
-    let retention = file.retention.as_ref().and_then(|text| positive(text, problems));
-    let timeout = file.timeout.as_ref().and_then(|text| positive(text, problems));
+    let retention = file.retention.as_ref().and_then(|text| milliseconds(text, problems));
+    let timeout = file.timeout.as_ref().and_then(|text| milliseconds(text, problems));
     let timeout = timeout.unwrap_or(TIMEOUT);
     if let Some(text) = file.timeout.as_ref().filter(|_| timeout > TIMEOUT_MAX) {
         problems.add(Problem::new("a record is given up after 24d at most").at(text.place));
@@ -101,6 +104,9 @@ pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems)
     let mut properties = settings(file, timeout, problems);
     properties.extend(security(file, &mut secrets));
     properties.extend(others(file, problems));
+    if problems.len() == before {
+        together(&properties, file.brokers.place, problems);
+    }
     KafkaTarget {
         topic: topic(file, problems),
         brokers,
@@ -115,6 +121,16 @@ pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems)
         properties,
         secrets,
     }
+}
+
+/// A time that is told in milliseconds, where 0 has another meaning.
+fn milliseconds(text: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+    let time = positive(text, problems)?;
+    if time < Duration::from_millis(1) {
+        problems.add(Problem::new("this is less than a millisecond").at(text.place));
+        return None;
+    }
+    Some(time)
 }
 
 fn brokers(written: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> Brokers {

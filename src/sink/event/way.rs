@@ -156,13 +156,34 @@ impl Kept {
     }
 }
 
-/// Of an action with several events: how many are not delivered, and the first failure.
+/// Of an action with several events: how many are under way, which were refused, and the first failure.
 #[derive(Debug)]
 struct Several {
     ticket: Ticket,
     left: usize,
-    delivered: u32,
+    refused: Vec<u32>,
     failed: Option<Failure>,
+}
+
+/// Where the ticket of a record says which of its action's operations it is of, and how many it can tell
+/// apart. Only where there are several.
+const ORDINAL_SHIFT: u32 = 20;
+const ORDINAL_MAX: Ticket = (1 << 10) - 1;
+
+/// The ticket of the record of one operation, by its index.
+fn of_one(ticket: Ticket, index: usize) -> Ticket {
+    let ordinal = Ticket::try_from(index).unwrap_or(ORDINAL_MAX).min(ORDINAL_MAX);
+    ticket | ordinal << ORDINAL_SHIFT
+}
+
+/// The ticket of a record's action.
+fn of_all(ticket: Ticket) -> Ticket {
+    ticket & !(ORDINAL_MAX << ORDINAL_SHIFT)
+}
+
+/// The index of a record's operation.
+fn ordinal(ticket: Ticket) -> u32 {
+    ticket >> ORDINAL_SHIFT & ORDINAL_MAX
 }
 
 /// One connection's way.
@@ -275,21 +296,22 @@ impl EventSink {
     }
 
     /// One of an action's events has come to its end; with the last of them the action has.
-    fn settle(&mut self, ticket: Ticket, result: Result<(), Failure>, waited_ns: u64) {
+    fn settle(&mut self, record: Ticket, result: Result<(), Failure>, waited_ns: u64) {
+        let ticket = of_all(record);
         let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
             let result = result.map(|()| Vec::new());
             return self.finish(Outcome { waited_ns, ..Outcome::new(ticket, result) });
         };
         let several = &mut self.several[at];
         several.left -= 1;
-        match result {
-            Ok(()) => several.delivered += 1,
-            Err(failure) => several.failed = several.failed.take().or(Some(failure)),
+        if let Err(failure) = result {
+            several.refused.push(ordinal(record));
+            several.failed.get_or_insert(failure);
         }
         if several.left == 0 {
-            let Several { failed, delivered, .. } = self.several.swap_remove(at);
+            let Several { failed, refused, .. } = self.several.swap_remove(at);
             let result = failed.map_or(Ok(Vec::new()), Err);
-            self.finish(Outcome { ticket, result, delivered, waited_ns });
+            self.finish(Outcome { ticket, result, refused, waited_ns });
         }
     }
 }
@@ -311,9 +333,15 @@ impl Sink for EventSink {
         match events {
             0 => self.settled.push(Outcome::new(ticket, Ok(Vec::new()))),
             1 => {}
-            _ => self.several.push(Several { ticket, left: events, delivered: 0, failed: None }),
+            left => {
+                self.several.push(Several { ticket, left, refused: Vec::new(), failed: None });
+            }
         }
-        let bytes = action.operations().iter().map(|each| self.send(ticket, each, action)).sum();
+        let mut bytes = 0;
+        for (index, operation) in action.operations().iter().enumerate() {
+            let record = if events > 1 { of_one(ticket, index) } else { ticket };
+            bytes += self.send(record, operation, action);
+        }
         Receipt { bytes, ..Receipt::default() }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Waiting {
     pub(super) sent: Option<Instant>,
     /// How often it was sent.
     pub(super) tries: u32,
+    /// Whether one of these times it may have been stored.
+    pub(super) is_doubtful: bool,
 }
 
 /// A record that is tried again.
@@ -134,6 +136,7 @@ impl Queue {
             since: now,
             sent: None,
             tries: 0,
+            is_doubtful: false,
         });
         open.data.extend_from_slice(event);
         open.data.push(b'\n');

@@ -51,8 +51,9 @@ struct Stream {
     limit: Limit,
     backoff: Backoff,
     traffic: Traffic,
-    /// Whether it was told that the stream is throttled.
+    /// Whether it was told that the stream is throttled, and that events may be there that were given up.
     is_told: bool,
+    is_doubt_told: bool,
 }
 
 /// A call to make.
@@ -204,6 +205,7 @@ impl State {
         // What failed together is sent again together, unless it has failed more often.
         let mut dues: BTreeMap<u32, Instant> = BTreeMap::new();
         for (mut waiting, result) in batch.into_iter().zip(results) {
+            waiting.is_doubtful |= result.as_ref().is_err_and(|it| it.kind == Kind::Unknown);
             let result = match result {
                 Err(refusal) if refusal.kind != Kind::Lasting => {
                     let backoff = &mut stream.backoff;
@@ -218,11 +220,18 @@ impl State {
                         stream.queue.put_back(waiting, due);
                         continue;
                     }
-                    Err(given_up(refusal))
+                    Err(given_up(refusal, waiting.is_doubtful))
                 }
-                Err(refusal) => Err(refusal.failure),
+                Err(refusal) => Err(given_up(refusal, waiting.is_doubtful)),
                 Ok(()) => Ok(()),
             };
+            let is_doubtful = result.as_ref().is_err_and(|failure| failure.is_doubtful);
+            if is_doubtful && !std::mem::replace(&mut stream.is_doubt_told, true) {
+                news.messages.push(format!(
+                    "the stream `{name}` has not answered within `retry`: events that are given up may be \
+                     there, and count as unknown"
+                ));
+            }
             self.events = self.events.saturating_sub(waiting.owners.len());
             self.bytes = self.bytes.saturating_sub(waiting.data.len());
             for owner in waiting.owners {
@@ -275,6 +284,7 @@ impl Stream {
             backoff: Backoff::new(seed),
             traffic: Traffic { destination: name.to_owned(), ..Traffic::default() },
             is_told: false,
+            is_doubt_told: false,
         }
     }
 
@@ -306,9 +316,10 @@ fn cost_of(batch: &[Waiting]) -> Cost {
     Cost { requests: 1, records: number(batch.len()), bytes: number(bytes) }
 }
 
-/// The failure of an event that was tried for long enough.
-fn given_up(refusal: Refusal) -> Failure {
+/// The failure of an event that is not sent again. If one of its calls had no answer, it may be there.
+fn given_up(refusal: Refusal, is_doubtful: bool) -> Failure {
     let Refusal { mut failure, kind } = refusal;
+    failure.is_doubtful = is_doubtful;
     if kind == Kind::Throttled {
         failure.class = ErrorClass::Throttled;
     }

@@ -21,6 +21,7 @@ use crate::sink::event::Record;
 use crate::sink::event::json::write_text;
 use crate::sink::event::way::EventSink;
 use crate::sink::event::way::Kept;
+use crate::sink::event::way::of_all;
 
 /// For so long another one of its key is waited for.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(30);
@@ -161,7 +162,7 @@ impl EventSink {
 
     fn let_go(&mut self, held: Held, is_overtaken: bool) {
         let Held { kept, since, note, .. } = held;
-        if let Some(marked) = self.marked.get_mut(&kept.ticket) {
+        if let Some(marked) = self.marked.get_mut(&of_all(kept.ticket)) {
             marked.held(note, since.elapsed(), is_overtaken);
         }
         kept.with(|record| self.publish(record));

@@ -15,6 +15,7 @@ use crate::sink::event::book::FaultNote;
 use crate::sink::event::book::Marked;
 use crate::sink::event::book::UNKNOWN;
 use crate::sink::event::way::EventSink;
+use crate::sink::event::way::of_all;
 
 /// What an event's number is called, so that it is told.
 const IDS: [&str; 2] = ["event_id", "id"];
@@ -61,7 +62,7 @@ impl EventSink {
     /// Notes what is wrong with an event. Returns which of its action's notes it is.
     fn mark(&mut self, record: &Record<'_>, operation: &Operation, action: &Action) -> usize {
         let note = self.note(record, operation, action);
-        let marked = self.marked.entry(record.ticket).or_default();
+        let marked = self.marked.entry(of_all(record.ticket)).or_default();
         marked.notes.extend(note);
         marked.notes.len().saturating_sub(1)
     }

@@ -11,7 +11,7 @@ use crate::action::Value;
 use crate::schema::ColumnType;
 use crate::sink::event::Traffic;
 
-/// Takes everything, and says at once that it has arrived.
+/// Takes everything, and says at once that it has arrived; numbers below 0 it refuses.
 #[derive(Debug, Default)]
 struct Service {
     taken: Mutex<Vec<String>>,
@@ -22,7 +22,9 @@ impl Publisher for Service {
         let event: serde_json::Value = serde_json::from_slice(record.payload).unwrap();
         self.taken.lock().unwrap().push(event["id"].to_string());
         let (ticket, at) = (record.ticket, Instant::now());
-        mailbox.deliver_all(&mut vec![Delivery { ticket, result: Ok(()), at }]);
+        let is_refused = event["id"].as_i64().unwrap() < 0;
+        let result = if is_refused { Err(refusal()) } else { Ok(()) };
+        mailbox.deliver_all(&mut vec![Delivery { ticket, result, at }]);
         Ok(())
     }
 
@@ -33,6 +35,11 @@ impl Publisher for Service {
     fn traffic(&self) -> Vec<Traffic> {
         Vec::new()
     }
+}
+
+fn refusal() -> Failure {
+    let (class, code) = (crate::measure::ErrorClass::TooLarge, String::new());
+    Failure { class, code, message: "too large".to_owned(), is_doubtful: false }
 }
 
 /// A way whose events have a number and a visitor, who is their key.
@@ -88,6 +95,28 @@ async fn arrived(sink: &mut EventSink) -> Vec<(Ticket, Duration)> {
 fn on_runtime(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(test);
+}
+
+#[test]
+fn it_is_told_which_of_several_events_were_refused() {
+    on_runtime(async {
+        let (_, mut sink) = way();
+        let mut action = Action::default();
+        for id in [-1, 5, -2] {
+            let first = action.value_count();
+            action.push(Value::Int(id));
+            action.push(Value::Int(7));
+            let (table, statement) = (TableId(0), StatementId(0));
+            action.finish(first, Shape { table, change: Change::Insert, statement, rows: 1 });
+        }
+        let ticket = 1 << 30 | 0x1_ffff;
+        sink.submit(ticket, &action);
+        let mut outcomes = Vec::new();
+        std::future::poll_fn(|context| sink.poll(context, &mut outcomes)).await.unwrap();
+        assert_eq!(outcomes.len(), 1, "an action has one outcome");
+        assert_eq!((outcomes[0].ticket, outcomes[0].result.is_err()), (ticket, true));
+        assert_eq!(outcomes[0].refused, [0, 2]);
+    });
 }
 
 const LATE: Option<Fault> = Some(Fault::Late(50_000_000));
