@@ -11,7 +11,7 @@ pub struct Faults {
     /// How late those are that are late, at least and at most, in nanoseconds.
     pub late_ns: (u64, u64),
     /// Which column says of what type an event is, if the scenario says so; otherwise the first of
-    /// [`TYPE_FIELDS`] that it has.
+    /// `TYPE_FIELDS` that it has.
     pub type_field: Option<String>,
 }
 
