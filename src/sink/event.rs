@@ -19,6 +19,7 @@ pub(crate) mod aborted;
 pub(crate) mod avro;
 pub mod book;
 pub(crate) mod json;
+pub(crate) mod kept;
 pub(crate) mod trace;
 pub mod way;
 

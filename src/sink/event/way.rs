@@ -36,6 +36,7 @@ use crate::sink::event::avro::AvroForm;
 use crate::sink::event::book::FaultBook;
 use crate::sink::event::book::Marked;
 use crate::sink::event::json::Form;
+use crate::sink::event::kept::Kept;
 use crate::sink::event::trace::Carried;
 use crate::sink::event::trace::Headers;
 
@@ -111,49 +112,6 @@ pub(crate) fn topics(
         Some(Topic { name: name(&table.name).into(), form, avro, told })
     });
     tables.collect()
-}
-
-/// A record that found no room: kept, with what is behind it, until there is some.
-#[derive(Debug)]
-struct Kept {
-    topic: Arc<str>,
-    key: Option<Box<[u8]>>,
-    payload: Box<[u8]>,
-    headers: Vec<(&'static str, String)>,
-    at_ms: i64,
-    ticket: Ticket,
-    is_aborted: bool,
-}
-
-impl Kept {
-    /// A copy of what a record borrows.
-    fn of(record: &Record<'_>) -> Self {
-        let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        Self {
-            topic: Arc::clone(record.destination),
-            key: record.key.map(Box::from),
-            payload: Box::from(record.payload),
-            headers: headers.collect(),
-            at_ms: record.at_ms,
-            ticket: record.ticket,
-            is_aborted: record.is_aborted,
-        }
-    }
-
-    /// The record again, for as long as `each` takes.
-    fn with<T>(&self, each: impl FnOnce(&Record<'_>) -> T) -> T {
-        let headers: Vec<_> =
-            self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        each(&Record {
-            destination: &self.topic,
-            key: self.key.as_deref(),
-            payload: &self.payload,
-            headers: &headers,
-            at_ms: self.at_ms,
-            ticket: self.ticket,
-            is_aborted: self.is_aborted,
-        })
-    }
 }
 
 /// Of an action with several events: how many are under way, which were refused, and the first failure.

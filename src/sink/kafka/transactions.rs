@@ -21,13 +21,13 @@ use crate::measure::Feed;
 use crate::scenario::KafkaTarget;
 use crate::scenario::Transactions;
 use crate::sink::Failure;
-use crate::sink::Ticket;
 use crate::sink::event::Delivery;
 use crate::sink::event::Mailbox;
 use crate::sink::event::Publisher;
 use crate::sink::event::Record;
 use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
+use crate::sink::event::kept::Kept;
 use crate::sink::kafka::Cluster;
 use crate::sink::kafka::health::Health;
 use crate::sink::kafka::lock;
@@ -48,14 +48,8 @@ const TIMEOUT_MIN: Duration = Duration::from_mins(1);
 /// A record that waits, or whose transaction is open.
 #[derive(Debug)]
 struct Held {
-    topic: Arc<str>,
-    key: Option<Box<[u8]>>,
-    payload: Box<[u8]>,
-    headers: Vec<(&'static str, String)>,
-    at_ms: i64,
-    ticket: Ticket,
+    record: Kept,
     mailbox: Arc<Mailbox>,
-    is_aborted: bool,
 }
 
 /// A client of a cluster that commits records together.
@@ -127,19 +121,8 @@ fn refused(brokers: &str, name: &str, why: &Failure) -> ClusterError {
 
 impl Publisher for TransactionalPublisher {
     fn publish(&self, record: &Record<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused> {
-        self.shared.queue.put(mailbox, || {
-            let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
-            Held {
-                topic: Arc::clone(record.destination),
-                key: record.key.map(Box::from),
-                payload: Box::from(record.payload),
-                headers: headers.collect(),
-                at_ms: record.at_ms,
-                ticket: record.ticket,
-                mailbox: Arc::clone(mailbox),
-                is_aborted: record.is_aborted,
-            }
-        })
+        let held = || Held { record: Kept::of(record), mailbox: Arc::clone(mailbox) };
+        self.shared.queue.put(mailbox, held)
     }
 
     fn hurry(&self) {
@@ -194,13 +177,13 @@ impl Batch {
     fn deliver(self, others: &Result<(), Failure>) -> Vec<Held> {
         let at = Instant::now();
         let mut lists: Vec<(&Arc<Mailbox>, Vec<Delivery>)> = Vec::new();
-        for (number, record) in self.records.iter().enumerate() {
+        for (number, held) in self.records.iter().enumerate() {
             let failed = self.failed.iter().find(|(failed, _)| *failed == number);
             let result = failed.map_or_else(|| others.clone(), |(_, why)| Err(why.clone()));
-            let delivery = Delivery { ticket: record.ticket, result, at };
-            match lists.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &record.mailbox)) {
+            let delivery = Delivery { ticket: held.record.ticket, result, at };
+            match lists.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &held.mailbox)) {
                 Some((_, list)) => list.push(delivery),
-                None => lists.push((&record.mailbox, vec![delivery])),
+                None => lists.push((&held.mailbox, vec![delivery])),
             }
         }
         for (mailbox, mut list) in lists {
@@ -220,7 +203,7 @@ impl Worker {
             let is_committed = result.is_ok();
             let mut records = batch.deliver(&result);
             self.shared.queue.leave(count);
-            records.retain(|record| record.is_aborted);
+            records.retain(|held| held.record.is_aborted);
             if is_committed && !records.is_empty() {
                 self.abort_copies(&records);
             }
@@ -260,7 +243,7 @@ impl Worker {
             if batch.has_failed(number) {
                 continue;
             }
-            let record = (number, &batch.records[number]);
+            let record = (number, &batch.records[number].record);
             if let Some(why) = self.client.produce(record, false, until)? {
                 batch.failed.push((number, why));
             }
@@ -323,7 +306,7 @@ impl Worker {
 
     fn try_abort(&self, records: &[Held], until: Instant) -> Result<(), Wrong> {
         self.client.begin()?;
-        for record in records.iter().enumerate() {
+        for record in records.iter().map(|held| &held.record).enumerate() {
             self.client.produce(record, true, until)?;
         }
         self.client.drain(until)?;

@@ -19,8 +19,8 @@ use crate::action::Fault;
 use crate::action::Operation;
 use crate::sink::event::Record;
 use crate::sink::event::json::write_text;
+use crate::sink::event::kept::Kept;
 use crate::sink::event::way::EventSink;
-use crate::sink::event::way::Kept;
 use crate::sink::event::way::of_all;
 
 /// For so long another one of its key is waited for.

@@ -20,12 +20,12 @@ use rdkafka::producer::ThreadedProducer;
 
 use crate::measure::ErrorClass;
 use crate::sink::Failure;
+use crate::sink::event::kept::Kept;
 use crate::sink::kafka::error::failure;
 use crate::sink::kafka::headers;
 use crate::sink::kafka::health::Health;
 use crate::sink::kafka::is_full;
 use crate::sink::kafka::lock;
-use crate::sink::kafka::transactions::Held;
 
 /// How long one call of librdkafka may take before it is looked whether the time is over.
 const SLICE: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ impl Client {
     /// never be sent, and the transaction goes on without it.
     pub(super) fn produce(
         &self,
-        (number, record): (usize, &Held),
+        (number, record): (usize, &Kept),
         is_aborted: bool,
         until: Instant,
     ) -> Result<Option<Failure>, Wrong> {
