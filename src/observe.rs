@@ -15,6 +15,7 @@ pub(crate) mod cells;
 mod judge;
 mod notes;
 mod reader;
+mod recent;
 mod render;
 mod seconds;
 pub(crate) mod settle;

@@ -15,6 +15,7 @@ use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
 use crate::observe::notes::Notes;
+use crate::observe::recent::Recent;
 use crate::observe::seconds::Places;
 use crate::observe::verdict::Faults;
 use crate::sink::postgres::replication::Lsn;
@@ -61,6 +62,8 @@ pub(super) struct Seen {
     pub(super) row: Box<[u8]>,
     pub(super) at: u64,
     pub(super) lsn: Lsn,
+    /// The same came not long before.
+    pub(super) is_again: bool,
 }
 
 /// What is outstanding of one row.
@@ -101,6 +104,7 @@ pub(super) struct Judge {
     freshness: Histogram,
     /// Since the last look.
     recent: Places,
+    came: Recent,
     verification: Verification,
     pub(super) faults: Faults,
     /// What came, for those who judge later.
@@ -139,6 +143,7 @@ impl Judge {
             high: Histogram::fine(),
             freshness: Histogram::fine(),
             recent,
+            came: Recent::default(),
             verification: Verification::default(),
             faults: Faults::default(),
             notes: Notes::default(),
@@ -179,6 +184,7 @@ impl Judge {
     /// A change has come.
     pub(super) fn see(&mut self, change: RowChange, at: u64, lsn: Lsn) {
         self.verification.observed += 1;
+        let is_again = self.came.came(&change);
         let RowChange { table, change, key, row } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let Some(place) = self.place(table, &key) else { return };
@@ -196,7 +202,7 @@ impl Judge {
             }
             return;
         }
-        place.seen.push_back(Seen { change, row, at, lsn });
+        place.seen.push_back(Seen { change, row, at, lsn, is_again });
         self.keep(bytes);
     }
 

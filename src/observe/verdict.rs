@@ -87,6 +87,11 @@ impl Faults {
                 }
                 Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
                 Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
+                Found::Phantom(other) if seen[other].is_again => {
+                    // Each is counted once.
+                    verification.observed -= 1;
+                    ("doubled", None, Some(other))
+                }
                 Found::Phantom(other) => ("phantom", None, Some(other)),
                 Found::Missing(one) => match expected[one].certainty {
                     Certainty::Short => continue,
@@ -137,6 +142,7 @@ fn count<'a>(verification: &'a mut Verification, class: &str) -> &'a mut u64 {
         "reordered" => &mut verification.reordered,
         "wrong" => &mut verification.wrong,
         "phantom" => &mut verification.phantom,
+        "doubled" => &mut verification.doubled,
         "lost" => &mut verification.lost,
         _ => &mut verification.pending,
     }
@@ -239,15 +245,16 @@ mod tests {
         let insert = change(Change::Insert, 1, 1);
         let (two, three) = (change(Change::Update, 1, 2), change(Change::Update, 1, 3));
         let all = [insert.clone(), two.clone(), three.clone()];
-        let cases: [(&str, &[RowChange]); 4] = [
+        let cases: [(&str, &[RowChange]); 5] = [
             ("lost", &[insert.clone(), three.clone()]),
             ("wrong", &[insert.clone(), change(Change::Update, 1, 9), three.clone()]),
             ("reordered", &[insert.clone(), three.clone(), two.clone()]),
+            ("doubled", &[insert.clone(), two.clone(), two.clone(), three.clone()]),
             ("phantom", &[insert, two, three, change(Change::Delete, 1, 0)]),
         ];
         for (class, seen) in cases {
             let found = found(&all, seen, false).verification;
-            let counts = [found.lost, found.wrong, found.reordered, found.phantom];
+            let counts = [found.lost, found.wrong, found.reordered, found.phantom, found.doubled];
             assert_eq!(counts.iter().sum::<u64>(), 1, "{class}: {found:?}");
             let example = &found.examples[0];
             assert_eq!((example.class, example.key.as_str()), (class, "1"));

@@ -242,6 +242,11 @@ fn row_by_row<'a>(
             }
             Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
             Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
+            Found::Phantom(other) if came_before(seen, other) => {
+                // Each is counted once.
+                verification.observed -= 1;
+                ("doubled", None, Some(other))
+            }
             Found::Phantom(other) => ("phantom", None, Some(other)),
             Found::Missing(one) => match made[one].must {
                 Must::Short => continue,
@@ -253,11 +258,18 @@ fn row_by_row<'a>(
             "reordered" => &mut verification.reordered,
             "wrong" => &mut verification.wrong,
             "phantom" => &mut verification.phantom,
+            "doubled" => &mut verification.doubled,
             "lost" => &mut verification.lost,
             _ => &mut verification.pending,
         } += 1;
         faults.push((class, one.map(|at| &made[at]), other.map(|at| &seen[at])));
     }
+}
+
+/// Whether the same change of a row came before, in another place.
+fn came_before(seen: &[Seen], at: usize) -> bool {
+    let of = |seen: &Seen| (seen.what, seen.content, seen.open);
+    seen[..at].iter().any(|before| of(before) == of(&seen[at]))
 }
 
 fn examples(replay: &Replay, mut faults: Vec<Fault<'_>>) -> Vec<Example> {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, pooler, proxy, seed,
-//!                                                       versions, fuzz, yelp-kill, yelp-cut
+//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, planted, pooler, proxy,
+//!                                                       seed, versions, fuzz, yelp-kill, yelp-cut
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -20,6 +20,7 @@
 mod acts;
 mod fuzz;
 mod kill;
+mod planted;
 mod pooler;
 mod proxy;
 mod seed;
@@ -40,9 +41,10 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 9] = [
+    let drills: [(&str, fn()); 10] = [
         ("acts", acts::all),
         ("kill", kill::all),
+        ("planted", planted::all),
         ("pooler", pooler::all),
         ("proxy", proxy::all),
         ("seed", seed::all),

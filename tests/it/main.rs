@@ -42,6 +42,7 @@ mod odd_names;
 mod pacing;
 mod picks;
 mod planning;
+mod planted;
 mod platform;
 mod provisioning;
 mod readme;

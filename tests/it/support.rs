@@ -25,5 +25,7 @@ pub(crate) mod replay;
 pub(crate) mod server;
 #[path = "support/shop.rs"]
 pub(crate) mod shop;
+#[path = "support/slot_proxy.rs"]
+pub(crate) mod slot_proxy;
 #[path = "support/told.rs"]
 pub(crate) mod told;

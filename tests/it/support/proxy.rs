@@ -11,7 +11,7 @@ mod link;
 #[path = "proxy/statement.rs"]
 mod statement;
 #[path = "proxy/wire.rs"]
-mod wire;
+pub(super) mod wire;
 
 use std::net::Shutdown;
 use std::net::TcpListener;

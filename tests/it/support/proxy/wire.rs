@@ -12,33 +12,33 @@ const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 
 /// A message after the first: its tag, and its body without the length.
-pub(super) struct Message {
-    pub(super) tag: u8,
-    pub(super) body: Vec<u8>,
+pub(in super::super) struct Message {
+    pub(in super::super) tag: u8,
+    pub(in super::super) body: Vec<u8>,
 }
 
 impl Message {
-    pub(super) fn read(from: &mut impl Read) -> io::Result<Message> {
+    pub(in super::super) fn read(from: &mut impl Read) -> io::Result<Message> {
         let mut tag = [0; 1];
         from.read_exact(&mut tag)?;
         Ok(Message { tag: tag[0], body: read_body(from)? })
     }
 
-    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+    pub(in super::super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let length = u32::try_from(self.body.len() + 4).unwrap().to_be_bytes();
         to.write_all(&[&[self.tag], &length[..], &self.body].concat())
     }
 }
 
 /// The first packet of a connection, complete.
-pub(super) struct First {
-    pub(super) packet: Vec<u8>,
-    pub(super) is_cancel: bool,
+pub(in super::super) struct First {
+    pub(in super::super) packet: Vec<u8>,
+    pub(in super::super) is_cancel: bool,
 }
 
 impl First {
     /// Reads it, having said no to encryption.
-    pub(super) fn read(client: &mut (impl Read + Write)) -> io::Result<First> {
+    pub(in super::super) fn read(client: &mut (impl Read + Write)) -> io::Result<First> {
         loop {
             let body = read_body(client)?;
             let code = body.get(..4).map_or(0, |code| u32::from_be_bytes(code.try_into().unwrap()));
@@ -52,7 +52,7 @@ impl First {
         }
     }
 
-    pub(super) fn contains(&self, text: &str) -> bool {
+    pub(in super::super) fn contains(&self, text: &str) -> bool {
         self.packet.windows(text.len().max(1)).any(|window| window == text.as_bytes())
     }
 }
