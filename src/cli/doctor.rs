@@ -1,5 +1,7 @@
 //! `doctor`: are the databases fit for change data capture?
 
+pub(super) mod fit;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -28,6 +28,7 @@ use crate::action::TableInfo;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::SetupArguments;
+use crate::cli::doctor::fit;
 use crate::cli::guard::guard;
 use crate::cli::lines;
 use crate::cli::lines::LineWriters;
@@ -104,6 +105,8 @@ pub(super) enum Until<'a> {
     Made,
     /// Tables are filled.
     Seeded,
+    /// Tables are filled, and a load comes next.
+    SeededForLoad,
     /// Tables are filled, by whichever shard comes first; this is one of them.
     SeededForShards(Shard),
     /// Tables are as an earlier run left them, which is to be continued.
@@ -114,8 +117,13 @@ impl Until<'_> {
     fn shard(self) -> Option<Shard> {
         match self {
             Self::SeededForShards(shard) => Some(shard),
-            Self::Made | Self::Seeded | Self::Continued(_) => None,
+            Self::Made | Self::Seeded | Self::SeededForLoad | Self::Continued(_) => None,
         }
+    }
+
+    /// Whether a load comes next.
+    fn is_run(self) -> bool {
+        !matches!(self, Self::Made | Self::Seeded)
     }
 }
 
@@ -165,12 +173,16 @@ pub(super) fn prepare(
     };
     let looked =
         prepared.look(feed).and_then(|()| lines::look(&prepared.scenario, arguments.fresh));
-    if let Err(refusal) = looked.and_then(|()| prepared.look_back(until, feed)) {
+    let looked = looked.and_then(|()| prepared.look_back(until, feed));
+    if let Err(refusal) = looked.and_then(|()| prepared.examine_servers(until)) {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
         let _ = std::fs::remove_dir(prepared.folder.path());
         return Err(refusal);
     }
     prepared.make_with(&generated, arguments.fresh, feed)?;
+    if until.is_run() {
+        fit::tables(&prepared, feed, stop)?;
+    }
     let (scenario, start_us) = (Arc::clone(&prepared.scenario), prepared.start_us);
     prepared.world = Arc::new(World::new(&scenario, start_us));
     prepared.look_for_others(feed)?;
@@ -181,11 +193,7 @@ pub(super) fn prepare(
         prepared.lines = lines::open(&prepared, arguments.fresh, (feed, stop))?;
         prepared.guard = guard(&prepared, (feed, stop))?;
     }
-    match until {
-        Until::Made => {}
-        Until::Continued(_) => prepared.go_on()?,
-        Until::Seeded | Until::SeededForShards(_) => prepared.fill(feed, stop)?,
-    }
+    prepared.fill_until(until, (feed, stop))?;
     Ok(prepared)
 }
 
@@ -201,6 +209,29 @@ impl Prepared {
     /// Looks whether every server will do, and changes none.
     fn look(&mut self, feed: &Feed) -> Result<(), Refusal> {
         (0..self.scenario.targets.len()).try_for_each(|target| self.make_on(target, None, feed))
+    }
+
+    /// Fills the tables, or finds them as they were left.
+    fn fill_until(
+        &mut self,
+        until: Until<'_>,
+        (feed, stop): (&Feed, &Stop),
+    ) -> Result<(), Refusal> {
+        match until {
+            Until::Made => Ok(()),
+            Until::Continued(_) => self.go_on(),
+            Until::Seeded | Until::SeededForLoad | Until::SeededForShards(_) => {
+                self.fill(feed, stop)
+            }
+        }
+    }
+
+    /// Looks whether what a run is to observe can be observed there.
+    fn examine_servers(&self, until: Until<'_>) -> Result<(), Refusal> {
+        if !until.is_run() {
+            return Ok(());
+        }
+        fit::servers(&self.scenario, &self.place, &self.stop)
     }
 
     /// Makes what is needed on every server. Passwords are kept before any role has them, and told

@@ -115,7 +115,7 @@ fn whole(
     let until = match arguments.shard {
         Some(shard) => Until::SeededForShards(shard),
         None if arguments.continues.is_some() => Until::Continued(arguments),
-        None => Until::Seeded,
+        None => Until::SeededForLoad,
     };
     // Of the scenario as it is written: what is left of it is no other.
     let fingerprint = fingerprint_of(&scenario, FINGERPRINT_ACTIONS, workers);

@@ -86,7 +86,10 @@ fn closing(prepared: &Prepared, until: Until<'_>) -> String {
         // Writing to a string does not fail.
         let _ = match until {
             Until::Made => writeln!(text, "{name}"),
-            Until::Seeded | Until::SeededForShards(_) | Until::Continued(_) => {
+            Until::Seeded
+            | Until::SeededForLoad
+            | Until::SeededForShards(_)
+            | Until::Continued(_) => {
                 let rows = prepared.seeded.get(number).copied().unwrap_or(0);
                 writeln!(text, "{name:<40} {rows:>12} rows")
             }

@@ -65,6 +65,7 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
         found.push(0..scalar.len());
     } else {
         found.extend(in_urls(scalar));
+        found.extend(in_logins(scalar));
         let is_url = scalar.contains("://");
         let ends_parameter: fn(char) -> bool = |c| c.is_whitespace() || c == '&';
         let is_end = if is_url { ends_parameter } else { char::is_whitespace };
@@ -81,6 +82,7 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
 /// The same for a text of which nothing is known, because it is not YAML.
 pub(super) fn guess(text: &str) -> Vec<Range<usize>> {
     let mut found = in_urls(text);
+    found.extend(in_logins(text));
     let lower = text.to_ascii_lowercase();
     let mut ends = Ends {
         mark: Next::of(text, |c| ENDS.contains(&c)),
@@ -147,6 +149,23 @@ fn in_urls(text: &str) -> Vec<Range<usize>> {
         let colon = at.and_then(|at| rest[..at].find(':'));
         found.extend(at.zip(colon).map(|(at, colon)| start + colon + 1..start + at));
         done = start + end;
+    }
+    found
+}
+
+/// Each `user:password@host` without a scheme before it, as people write it where an address is asked for.
+fn in_logins(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for word in text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,".contains(c)) {
+        // Of a URL the other rule finds it.
+        if !word.contains("://")
+            && let Some(at) = word.rfind('@')
+            && let Some(colon) = word[..at].find(':')
+        {
+            found.push(start + colon + 1..start + at);
+        }
+        start += word.len();
     }
     found
 }
@@ -247,6 +266,7 @@ mod tests {
             ("password: ${PASSWORD}", "password: ${PASSWORD}"),
             ("password: ${PASSWORD:-secret}, x", "password: ${PASSWORD:-******}, x"),
             ("host=a password=secret user=b", "host=a password=****** user=b"),
+            ("brokers: me:secret@host:9092 }", "brokers: me:******@host:9092 }"),
             ("a password is not empty", "a password is not empty"),
         ];
         for (text, expected) in cases {
@@ -267,6 +287,7 @@ mod tests {
             (r"password = 's \' t' user=ada", "password = '***' user=ada"),
             ("postgres://ada:${PASSWORD}@db/x", "postgres://ada:${PASSWORD}@db/x"),
             ("postgres://db:5432/x and mail@a.b", "postgres://db:5432/x and mail@a.b"),
+            ("shop:s3cret@a:9092,b:9092", "shop:***@a:9092,b:9092"),
             ("a password is needed", "a password is needed"),
             ("ends in password=", "ends in password="),
         ];

@@ -6,6 +6,7 @@ mod batch;
 mod cdc;
 mod content;
 mod copies;
+mod destinations;
 mod domain;
 mod events;
 mod external;
@@ -121,6 +122,7 @@ pub(super) fn check(
     if problems.is_empty() {
         // These judge the whole, and a broken part would mislead them.
         avro::check(&scenario, file, problems);
+        destinations::check(&scenario, file, problems);
         group::check(&scenario, file, problems);
         content::check(&scenario, &spread.file, &whole, problems);
         lines::files(&scenario, file, problems);

@@ -244,7 +244,23 @@ fn a_server_without_logical_slots_is_refused_with_the_remedy() {
     let place = place(&server, "[ { hold: 100/s, for: 1s } ]");
     let done = place.run(&["run", "@cdc-lag"]);
     assert_eq!(done.code, 4, "{}{}", done.out, done.err);
-    assert!(done.err.contains("ALTER SYSTEM SET wal_level = logical"), "{}", done.err);
+    assert!(done.err.contains("ALTER SYSTEM SET wal_level = 'logical'"), "{}", done.err);
+    let databases = server.query("postgres", "SELECT count(*) FROM pg_database");
+    assert_eq!(databases, [["3"]], "nothing was made");
+}
+
+/// What the doctor would call critical about the tables ends a run before its load, and all of it is told.
+#[test]
+fn tables_that_cannot_be_observed_end_the_run_before_it_seeds() {
+    let place = place(TestServer::shared(), "[ { hold: 100/s, for: 1s } ]");
+    place.must(&["setup", "@cdc-lag"]);
+    place.query("orders", "ALTER PUBLICATION debezium SET (publish = 'insert, update')");
+    let done = place.run(&["run", "@cdc-lag"]);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    for told in ["of customers, orders, order_items", "each delete", "loadgen doctor"] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+    assert_eq!(place.number("orders", "SELECT count(*) FROM orders"), 0);
 }
 
 /// In a database that is not ours, with a login that may not replicate and then may.

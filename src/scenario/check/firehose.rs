@@ -81,7 +81,7 @@ fn target(file: &FirehoseFile, is_allowed: bool, problems: &mut Problems) -> Fir
     let (retry, timeout) = (time(&file.retry, RETRY), time(&file.timeout, TIMEOUT));
     FirehoseTarget {
         endpoint,
-        region: file.region.as_ref().map(|region| region.value.clone()),
+        region: file.region.as_ref().map(|region| self::region(region, problems)),
         stream: stream(file, problems),
         create,
         limits,
@@ -162,6 +162,16 @@ fn host(url: &str) -> Option<&str> {
     };
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
     (!host.is_empty() && is_port).then_some(host)
+}
+
+fn region(written: &Spanned<String>, problems: &mut Problems) -> String {
+    let name = &written.value;
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    if name.is_empty() || !name.chars().all(is_letter) {
+        let problem = Problem::new(format!("`{name}` is no region")).at(written.place);
+        problems.add(problem.help("write it as the service does: `eu-central-1`"));
+    }
+    name.clone()
 }
 
 fn stream(file: &FirehoseFile, problems: &mut Problems) -> String {

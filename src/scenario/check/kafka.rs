@@ -94,6 +94,10 @@ pub(super) fn kafka(file: &KafkaFile, is_allowed: bool, problems: &mut Problems)
     };
     let partitions = limited(&file.partitions, "partitions", PARTITIONS_MAX);
     let replication = limited(&file.replication, "replication", REPLICATION_MAX);
+    if let Some(sasl) = file.sasl.as_ref().filter(|it| it.value.user.value.is_empty()) {
+        let problem = Problem::new("a login has a name").at(sasl.value.user.place);
+        problems.add(problem.help("write `user`, or leave `sasl` out"));
+    }
     let retention = file.retention.as_ref().and_then(|text| milliseconds(text, problems));
     let timeout = file.timeout.as_ref().and_then(|text| milliseconds(text, problems));
     let timeout = timeout.unwrap_or(TIMEOUT);
@@ -138,22 +142,33 @@ fn brokers(written: &Spanned<String>, is_allowed: bool, problems: &mut Problems)
     if text == "embedded" {
         return Brokers::Embedded;
     }
-    let mut problem = None;
-    for address in text.split(',').map(str::trim) {
-        let bare = address.split_once("://").map_or(address, |(_, bare)| bare);
-        let (host, port) = bare.rsplit_once(':').unwrap_or((bare, "9092"));
-        if host.is_empty() || port.parse::<u16>().is_err() || host.contains(char::is_whitespace) {
-            let new = Problem::new("this is not the address of a Kafka broker");
-            problem = Some(new.help("write `embedded`, or `host:9092,other:9092`"));
-        } else if !is_allowed && !is_local(host) {
-            let help = "if it may be loaded, write `allow_remote: true` or pass `--allow-remote`";
-            problem = Some(Problem::new("this broker is not on this machine").help(help));
-        }
-    }
+    let problem = text.split(',').find_map(|address| broker(address.trim(), is_allowed));
     if let Some(problem) = problem {
         problems.add(problem.at(written.place));
     }
     Brokers::At(text.to_owned())
+}
+
+/// What is wrong with the address of a broker.
+fn broker(address: &str, is_allowed: bool) -> Option<Problem> {
+    if address.contains('@') {
+        let problem = Problem::new("nobody logs in by the address of a Kafka broker");
+        return Some(problem.help("write `sasl: { user: …, password: \"${…}\" }`"));
+    }
+    if address.contains("://") {
+        let problem = Problem::new("the address of a Kafka broker has no scheme");
+        return Some(problem.help("write `host:9092`; `tls` and `sasl` say how it is spoken to"));
+    }
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "9092"));
+    if host.is_empty() || port.parse::<u16>().is_err() || host.contains(char::is_whitespace) {
+        let problem = Problem::new("this is not the address of a Kafka broker");
+        return Some(problem.help("write `embedded`, or `host:9092,other:9092`"));
+    }
+    if !is_allowed && !is_local(host) {
+        let help = "if it may be loaded, write `allow_remote: true` or pass `--allow-remote`";
+        return Some(Problem::new("this broker is not on this machine").help(help));
+    }
+    None
 }
 
 fn topic(file: &KafkaFile, problems: &mut Problems) -> String {
@@ -165,6 +180,10 @@ fn topic(file: &KafkaFile, problems: &mut Problems) -> String {
         let message = format!("`{}` is no name of a topic", written.value);
         let help = "letters, digits, `.`, `_` and `-`, 249 at most; `{event}` and `{domain}` stand for \
                     names";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    } else if bare.starts_with("__") {
+        let message = format!("`{}` is a topic of Kafka's own", written.value);
+        let help = "names that begin with `__` are for the cluster and its tools; write another";
         problems.add(Problem::new(message).at(written.place).help(help));
     }
     written.value.clone()

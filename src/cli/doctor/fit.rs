@@ -1,0 +1,125 @@
+//! The doctor at the start of a run that is observed: what would spoil it ends it before it begins.
+
+use std::fmt::Write;
+
+use crate::cli::Refusal;
+use crate::cli::doctor::databases;
+use crate::cli::doctor::demand;
+use crate::cli::doctor::look;
+use crate::cli::place::Place;
+use crate::cli::prepare::Prepared;
+use crate::cli::wait::on_runtime_within;
+use crate::doctor;
+use crate::doctor::Check;
+use crate::doctor::Demand;
+use crate::doctor::Severity;
+use crate::engine::stop::Stop;
+use crate::measure::Feed;
+use crate::scenario::Scenario;
+use crate::sink::postgres::provision::SetupError;
+
+use super::APPLICATION;
+use super::UNFIT;
+use super::connector;
+
+/// How long one server, or one database, may be looked at.
+const LOOK_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+/// What the whole server must have for changes to be observed. Its other faults are for `doctor` alone to tell.
+const OF_SERVERS: [&str; 4] = ["version", "wal_level", "max_replication_slots", "max_wal_senders"];
+/// What observed tables must have. Logins of capture are for others to use.
+const OF_TABLES: [&str; 3] = ["publication", "replica identity", "table"];
+
+/// Looks at the servers that are observed, before anything is made on them.
+pub(in crate::cli) fn servers(
+    scenario: &Scenario,
+    place: &Place,
+    stop: &Stop,
+) -> Result<(), Refusal> {
+    let mut spoilt = Vec::new();
+    for target in observed(scenario) {
+        let Some(address) = place.address(target) else { continue };
+        let count = databases(scenario, place, target).len();
+        // Others who capture have their slots already, or will see to it themselves.
+        let slots = i64::try_from(count).unwrap_or(i64::MAX);
+        let demand = Demand { slots, ..demand(scenario, target, count) };
+        let looked = async {
+            let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
+            doctor::server(&client, demand).await
+        };
+        let checks = on_runtime_within((stop, LOOK_WITHIN), looked);
+        let checks = checks.map_err(|error| Refusal::setup(&error))?;
+        let subject = format!("server {address}");
+        spoilt.extend(critical(&subject, checks, &OF_SERVERS));
+    }
+    refuse(&spoilt)
+}
+
+/// Looks at the tables that are observed, once they are there; says how many things are to be looked at.
+pub(in crate::cli) fn tables(prepared: &Prepared, feed: &Feed, stop: &Stop) -> Result<(), Refusal> {
+    let (scenario, place) = (&*prepared.scenario, &prepared.place);
+    let needs = doctor::needs(scenario);
+    let (mut spoilt, mut warnings) = (Vec::new(), 0);
+    for target in observed(scenario) {
+        if place.address(target).is_none() {
+            continue;
+        }
+        for (database, domains) in databases(scenario, place, target) {
+            let looked = look(scenario, (place, &domains), &needs);
+            let checks = on_runtime_within((stop, LOOK_WITHIN), looked);
+            let checks = checks.map_err(|error: SetupError| Refusal::setup(&error))?;
+            let of_tables = checks.iter().filter(|it| OF_TABLES.contains(&it.check));
+            warnings += of_tables.filter(|it| it.severity == Severity::Warning).count();
+            spoilt.extend(critical(&format!("database {database}"), checks, &OF_TABLES));
+        }
+    }
+    if warnings > 0 {
+        let noun = if warnings == 1 { "thing" } else { "things" };
+        feed.message(format!(
+            "{warnings} {noun} about the observed tables should be looked at: `loadgen doctor` tells"
+        ));
+    }
+    refuse(&spoilt)
+}
+
+/// The targets whose changes are observed, each once.
+fn observed(scenario: &Scenario) -> Vec<usize> {
+    let mut targets: Vec<usize> = scenario.observers.iter().map(|it| it.target).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}
+
+/// What is critical, each thing once with all the places where it was found.
+fn critical(subject: &str, checks: Vec<Check>, names: &[&str]) -> Vec<String> {
+    let mut all: Vec<Check> = Vec::new();
+    let is_one = |it: &Check| it.severity == Severity::Critical && names.contains(&it.check);
+    for check in checks.into_iter().filter(is_one) {
+        let is_same = |it: &&mut Check| (&it.found, &it.remedy) == (&check.found, &check.remedy);
+        match all.iter_mut().find(is_same) {
+            Some(known) => known.place = format!("{}, {}", known.place, check.place),
+            None => all.push(check),
+        }
+    }
+    all.iter().map(|check| told(subject, check)).collect()
+}
+
+fn told(subject: &str, check: &Check) -> String {
+    let Check { check, place, found, remedy, .. } = check;
+    let of = if place.is_empty() { String::new() } else { format!(" of {place}") };
+    let mut text = format!("  {subject}: {check}{of}: {found}");
+    if let Some(remedy) = remedy {
+        let _ = write!(text, "\n    {remedy}");
+    }
+    text
+}
+
+fn refuse(spoilt: &[String]) -> Result<(), Refusal> {
+    if spoilt.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "error: what is observed would say nothing; mend this first (`loadgen doctor` tells more):\n{}",
+        spoilt.join("\n")
+    );
+    Err(Refusal { text, code: UNFIT })
+}
