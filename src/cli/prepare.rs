@@ -122,7 +122,7 @@ impl Until<'_> {
     }
 
     /// Whether a load comes next.
-    fn is_run(self) -> bool {
+    pub(super) fn is_run(self) -> bool {
         !matches!(self, Self::Made | Self::Seeded)
     }
 }
@@ -174,15 +174,13 @@ pub(super) fn prepare(
     let looked =
         prepared.look(feed).and_then(|()| lines::look(&prepared.scenario, arguments.fresh));
     let looked = looked.and_then(|()| prepared.look_back(until, feed));
-    if let Err(refusal) = looked.and_then(|()| prepared.examine_servers(until)) {
+    if let Err(refusal) = looked.and_then(|()| fit::servers(&prepared, until, stop)) {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
         let _ = std::fs::remove_dir(prepared.folder.path());
         return Err(refusal);
     }
     prepared.make_with(&generated, arguments.fresh, feed)?;
-    if until.is_run() {
-        fit::tables(&prepared, feed, stop)?;
-    }
+    fit::tables(&prepared, until, (feed, stop))?;
     let (scenario, start_us) = (Arc::clone(&prepared.scenario), prepared.start_us);
     prepared.world = Arc::new(World::new(&scenario, start_us));
     prepared.look_for_others(feed)?;
@@ -224,14 +222,6 @@ impl Prepared {
                 self.fill(feed, stop)
             }
         }
-    }
-
-    /// Looks whether what a run is to observe can be observed there.
-    fn examine_servers(&self, until: Until<'_>) -> Result<(), Refusal> {
-        if !until.is_run() {
-            return Ok(());
-        }
-        fit::servers(&self.scenario, &self.place, &self.stop)
     }
 
     /// Makes what is needed on every server. Passwords are kept before any role has them, and told

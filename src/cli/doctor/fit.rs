@@ -6,8 +6,8 @@ use crate::cli::Refusal;
 use crate::cli::doctor::databases;
 use crate::cli::doctor::demand;
 use crate::cli::doctor::look;
-use crate::cli::place::Place;
 use crate::cli::prepare::Prepared;
+use crate::cli::prepare::Until;
 use crate::cli::wait::on_runtime_within;
 use crate::doctor;
 use crate::doctor::Check;
@@ -31,12 +31,13 @@ const OF_TABLES: [&str; 3] = ["publication", "replica identity", "table"];
 
 /// Looks at the servers that are observed, before anything is made on them.
 pub(in crate::cli) fn servers(
-    scenario: &Scenario,
-    place: &Place,
+    prepared: &Prepared,
+    until: Until<'_>,
     stop: &Stop,
 ) -> Result<(), Refusal> {
+    let (scenario, place) = (&*prepared.scenario, &prepared.place);
     let mut spoilt = Vec::new();
-    for target in observed(scenario) {
+    for target in observed(scenario, until) {
         let Some(address) = place.address(target) else { continue };
         let count = databases(scenario, place, target).len();
         // Others who capture have their slots already, or will see to it themselves.
@@ -55,11 +56,15 @@ pub(in crate::cli) fn servers(
 }
 
 /// Looks at the tables that are observed, once they are there; says how many things are to be looked at.
-pub(in crate::cli) fn tables(prepared: &Prepared, feed: &Feed, stop: &Stop) -> Result<(), Refusal> {
+pub(in crate::cli) fn tables(
+    prepared: &Prepared,
+    until: Until<'_>,
+    (feed, stop): (&Feed, &Stop),
+) -> Result<(), Refusal> {
     let (scenario, place) = (&*prepared.scenario, &prepared.place);
     let needs = doctor::needs(scenario);
     let (mut spoilt, mut warnings) = (Vec::new(), 0);
-    for target in observed(scenario) {
+    for target in observed(scenario, until) {
         if place.address(target).is_none() {
             continue;
         }
@@ -81,8 +86,11 @@ pub(in crate::cli) fn tables(prepared: &Prepared, feed: &Feed, stop: &Stop) -> R
     refuse(&spoilt)
 }
 
-/// The targets whose changes are observed, each once.
-fn observed(scenario: &Scenario) -> Vec<usize> {
+/// The targets whose changes a run observes, each once.
+fn observed(scenario: &Scenario, until: Until<'_>) -> Vec<usize> {
+    if !until.is_run() {
+        return Vec::new();
+    }
     let mut targets: Vec<usize> = scenario.observers.iter().map(|it| it.target).collect();
     targets.sort_unstable();
     targets.dedup();
