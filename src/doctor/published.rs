@@ -92,7 +92,11 @@ impl Publication {
             let remedy = format!("ALTER PUBLICATION {} ADD TABLE {whole};", identifier(&self.name));
             return (!has_leaves).then(|| missing.remedy(remedy).at(table.name.clone()));
         };
-        let again = format!("ALTER PUBLICATION {} SET TABLE {whole};", identifier(&self.name));
+        // SET TABLE would leave out all the others.
+        let name = identifier(&self.name);
+        let again = format!(
+            "ALTER PUBLICATION {name} DROP TABLE {whole}; ALTER PUBLICATION {name} ADD TABLE {whole};"
+        );
         if let Some(columns) = columns {
             let key = table.key.iter().map(|column| &table.columns[*column].name);
             let lost: Vec<&String> = key.filter(|column| !columns.contains(column)).collect();

@@ -113,3 +113,77 @@ fn where_there_is_nothing_to_look_at_that_is_said() {
     assert!(done.out.contains("wal_level"), "{}{}", done.out, done.err);
     assert!(done.out.lines().last().unwrap().contains("critical"), "{}", done.out);
 }
+
+/// What may be wrong with tables, publications, slots and settings, each brought about on a real server.
+#[test]
+fn each_condition_that_is_brought_about_is_found() {
+    let settings = [
+        ("wal_level", "logical"),
+        ("max_prepared_transactions", "2"),
+        ("max_slot_wal_keep_size", "1MB"),
+        ("min_wal_size", "32MB"),
+        ("max_wal_size", "32MB"),
+        ("wal_sender_timeout", "5s"),
+    ];
+    let server = server(&settings);
+    let mut place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    place.set("targets.operational.postgres.connections=200");
+    for sql in [
+        "ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER TABLE orders ADD COLUMN note text",
+        "ALTER TABLE customers ADD COLUMN loud text GENERATED ALWAYS AS (upper(name)) STORED",
+        "CREATE TYPE kind AS ENUM ('gift'); \
+         ALTER TABLE order_items ADD COLUMN kind kind NOT NULL DEFAULT 'gift'; \
+         ALTER TABLE order_items DROP CONSTRAINT order_items_pkey; \
+         ALTER TABLE order_items ADD PRIMARY KEY (order_id, line, kind)",
+        "CREATE TABLE \"Orders\" (id integer)",
+        "ALTER PUBLICATION debezium DROP TABLE customers; \
+         ALTER PUBLICATION debezium ADD TABLE customers WHERE (id > 5)",
+        "ALTER PUBLICATION debezium DROP TABLE products; \
+         ALTER PUBLICATION debezium ADD TABLE products (name)",
+        "ALTER PUBLICATION debezium DROP TABLE order_items; ALTER TABLE order_items SET UNLOGGED",
+        "SELECT pg_create_logical_replication_slot('out_of_log', 'pgoutput')",
+        "CREATE TABLE noise AS SELECT repeat('x', 1000) FROM generate_series(1, 60000); \
+         SELECT pg_switch_wal(); CHECKPOINT; CREATE TABLE more AS TABLE noise; \
+         SELECT pg_switch_wal(); CHECKPOINT",
+        // No slot is made while it is undecided.
+        "BEGIN; CREATE TABLE undecided (); PREPARE TRANSACTION 'left open'",
+    ] {
+        let done = place.psql("orders", sql);
+        assert_eq!(done.code, 0, "{sql}: {}", done.err);
+    }
+    let capture = format!("{}_capture", place.database("orders"));
+    server.query("postgres", &format!("ALTER ROLE {capture} NOLOGIN"));
+    let found = examined(&place, 4);
+    for (check, severity, words) in [
+        ("long values", "warning", "note"),
+        ("table", "warning", "generated columns"),
+        ("table", "warning", "enum in the key: kind"),
+        ("table", "warning", "Orders, orders"),
+        ("table", "critical", "unlogged"),
+        ("publication", "warning", "only rows with (id > 5)"),
+        ("publication", "critical", "leaves out `id` of the key"),
+        ("publication", "critical", "does not have it"),
+        ("open transactions", "warning", "left open"),
+        ("slot", "critical", "lost"),
+        ("max_slot_wal_keep_size", "warning", "loses its slot"),
+        ("wal_sender_timeout", "warning", "thrown out"),
+        ("connections", "critical", "200 needed"),
+        ("login of capture", "critical", "cannot log in"),
+    ] {
+        let named = of(&found, check, severity);
+        let said: Vec<&str> = named.iter().map(|each| each.found.as_str()).collect();
+        assert!(said.iter().any(|it| it.contains(words)), "{check} {severity} {words}: {said:?}");
+    }
+
+    // What is pasted leaves all else in the publication.
+    let of_publication = found.iter().filter(|each| each.check == "publication");
+    for remedy in of_publication.filter_map(|each| each.remedy.as_ref()) {
+        if !remedy.contains("order_items") {
+            assert_eq!(place.psql("orders", remedy).code, 0, "{remedy}");
+        }
+    }
+    let sql = "SELECT count(*), count(rowfilter) FROM pg_publication_tables WHERE pubname = 'debezium' \
+               AND tablename IN ('products', 'customers', 'orders')";
+    assert_eq!(place.query("orders", sql), [["3", "0"]]);
+}
