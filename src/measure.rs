@@ -70,6 +70,8 @@ pub use lag::LagPlace;
 pub use lag::LagSecond;
 pub use lag::LagSummary;
 pub use lag::LiveLag;
+pub use lag::SurfaceCounts;
+pub use lag::SurfaceFindings;
 pub use lag::Verification;
 pub use live::Meter;
 pub use live::Moment;

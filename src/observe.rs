@@ -7,6 +7,7 @@
 //!   slot ── pgoutput ──> stream ──> what each row was seen to become ──┘       └──> Findings
 //! ```
 //!
+//! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each.
 //! A row lives in one lane, and a lane has one action under way, so the changes of a row are expected
 //! in the order in which they were acknowledged; and whatever came is held against the first of them.
 //! Nothing but what is outstanding is kept.
@@ -18,8 +19,11 @@ mod reader;
 mod recent;
 mod render;
 mod seconds;
+mod slots;
 pub(crate) mod settle;
 mod stream;
+mod table;
+mod taker;
 mod verdict;
 mod work;
 
@@ -124,8 +128,8 @@ pub struct Options {
     pub world: Arc<World>,
     /// The run's clock.
     pub clock: Clock,
-    /// The databases.
-    pub sources: Vec<Source>,
+    /// The far ends, in the order of the scenario.
+    pub surfaces: Vec<Surface>,
     /// The publication in each of them.
     pub publication: String,
     /// Of all sessions.
@@ -140,7 +144,35 @@ pub struct Options {
     pub seconds: Option<mpsc::SyncSender<LagSecond>>,
 }
 
-/// A database that is observed.
+/// A far end: what comes there is held against all changes of its domains.
+#[derive(Debug)]
+pub struct Surface {
+    /// The observer's name in the scenario.
+    pub name: String,
+    /// What it is.
+    pub kind: SurfaceKind,
+}
+
+/// The kinds of far end.
+#[derive(Debug)]
+pub enum SurfaceKind {
+    /// A slot of our own in each of these databases.
+    Slots(Vec<Source>),
+}
+
+impl Surface {
+    /// The database of a domain, if its changes come here.
+    fn database(&self, domain: usize) -> Option<&str> {
+        match &self.kind {
+            SurfaceKind::Slots(sources) => {
+                let source = sources.iter().find(|source| source.domains.contains(&domain))?;
+                Some(source.address.database())
+            }
+        }
+    }
+}
+
+/// A database whose slot is read.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The observer's name in the scenario.
@@ -190,10 +222,10 @@ impl Observing {
         let (orders, ordered) = watch::channel(Order::Watch);
         let (ready, is_ready) = mpsc::sync_channel(1);
         let shared = Arc::new(Shared::default());
-        let count = options.sources.iter().flat_map(|it| &it.domains).max().map_or(0, |it| it + 1);
-        let is_observed: Vec<bool> = (0..count)
-            .map(|domain| options.sources.iter().any(|source| source.domains.contains(&domain)))
-            .collect();
+        let domains = options.world.catalog.tables.iter().map(|table| table.domain);
+        let count = domains.max().map_or(0, |it| it + 1);
+        let is_seen = |domain| options.surfaces.iter().any(|it| it.database(domain).is_some());
+        let is_observed: Vec<bool> = (0..count).map(is_seen).collect();
         let witness =
             Witness { facts, is_observed: is_observed.into(), shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()

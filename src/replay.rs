@@ -121,8 +121,8 @@ impl Replay {
     }
 
     /// Holds what observers saw against what was sent. `is_observed` says of which tables they see changes.
-    pub fn follow(&self, seen: &Observations, is_observed: &[bool]) -> Verification {
-        follow::judge(self, seen, is_observed)
+    pub fn follow(&self, surface: &str, seen: &Observations, is_observed: &[bool]) -> Verification {
+        follow::judge(self, surface, (seen, is_observed))
     }
 
     fn fold(&self, selected: Option<&fold::Selected>) -> fold::Expected {

@@ -35,6 +35,7 @@ use crate::yaml;
 pub use cdc::Cdc;
 pub use cdc::Confirms;
 pub use cdc::Observer;
+pub use cdc::ObserverKind;
 pub use copy::Copy;
 pub use faults::Faults;
 pub(crate) use faults::TYPE_FIELDS;
@@ -119,13 +120,6 @@ impl Scenario {
     /// The index of a target.
     pub fn target(&self, name: &str) -> Option<usize> {
         self.targets.iter().position(|target| target.name == name)
-    }
-
-    /// How many actions may be in flight on a connection to a target; one where it is observed, so that
-    /// the time between sending and acknowledgement, in which the commit lies, is as short as can be.
-    pub fn in_flight(&self, target: usize, settings: &PostgresTarget) -> u32 {
-        let is_observed = self.observers.iter().any(|observer| observer.target == target);
-        if is_observed { 1 } else { settings.in_flight }
     }
 
     /// Whether anything is sent to a PostgreSQL server.

@@ -126,7 +126,7 @@ fn databases(scenario: &Scenario, place: &Place, target: usize) -> BTreeMap<Stri
 
 fn demand(scenario: &Scenario, target: usize, databases: usize) -> Demand {
     let databases = i64::try_from(databases).unwrap_or(i64::MAX);
-    let observers = scenario.observers.iter().filter(|observer| observer.target == target).count();
+    let observers = scenario.observers.iter().filter(|it| it.has_slots_of(target)).count();
     let observers = i64::try_from(observers).unwrap_or(0);
     let connections = match &scenario.targets[target].kind {
         TargetKind::Postgres(settings) if settings.provision == Provision::Schemas => {

@@ -14,9 +14,14 @@ use crate::measure::Findings;
 use crate::observe::Observing;
 use crate::observe::Options;
 use crate::observe::Source;
+use crate::observe::Surface;
+use crate::observe::SurfaceKind;
 use crate::observe::Witness;
 use crate::report::FolderError;
 use crate::report::LagKeeper;
+use crate::scenario::Confirms;
+use crate::scenario::Observer;
+use crate::scenario::ObserverKind;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::provision::SetupError;
 
@@ -42,8 +47,9 @@ pub(super) fn observe(
     clock: Clock,
     feed: &Feed,
 ) -> Result<Option<Observed>, SetupError> {
-    let sources = sources(prepared);
-    if sources.is_empty() {
+    let surfaces: Vec<_> =
+        prepared.scenario.observers.iter().map(|observer| surface(prepared, observer)).collect();
+    if surfaces.is_empty() {
         return Ok(None);
     }
     // Slots of a server share their names, and runs may begin in the same second.
@@ -55,7 +61,7 @@ pub(super) fn observe(
     let observing = Observing::start(Options {
         world: Arc::clone(&prepared.world),
         clock,
-        sources,
+        surfaces,
         publication: prepared.scenario.cdc.publication.clone(),
         application: prepared.application_name(),
         mark,
@@ -66,36 +72,36 @@ pub(super) fn observe(
     Ok(Some(Observed { observing, lag, kept }))
 }
 
+/// What an observer of the scenario reads.
+fn surface(prepared: &Prepared, observer: &Observer) -> Surface {
+    let kind = match observer.kind {
+        ObserverKind::Slot { confirms, .. } => {
+            SurfaceKind::Slots(sources(prepared, observer, confirms))
+        }
+    };
+    Surface { name: observer.name.clone(), kind }
+}
+
 /// The databases: domains that share one are observed by one slot.
-fn sources(prepared: &Prepared) -> Vec<Source> {
+fn sources(prepared: &Prepared, observer: &Observer, confirms: Confirms) -> Vec<Source> {
     let scenario = &prepared.scenario;
-    let mut sources: Vec<(String, Source)> = Vec::new();
-    for observer in &scenario.observers {
-        let TargetKind::Postgres(target) = &scenario.targets[observer.target].kind else {
-            continue;
-        };
-        for (number, domain) in scenario.domains.iter().enumerate() {
-            if domain.target != observer.target {
-                continue;
-            }
-            let Some(address) = prepared.place.domain(scenario, domain) else { continue };
-            let database = format!("{} {}", observer.name, address.database());
-            match sources.iter_mut().find(|(known, _)| *known == database) {
-                Some((_, source)) => source.domains.push(number),
-                None => sources.push((
-                    database,
-                    Source {
-                        surface: observer.name.clone(),
-                        address,
-                        domains: vec![number],
-                        reconnect: target.reconnect,
-                        confirms: observer.confirms,
-                    },
-                )),
-            }
+    let mut sources: Vec<Source> = Vec::new();
+    for number in &observer.domains {
+        let domain = &scenario.domains[*number];
+        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else { continue };
+        let Some(address) = prepared.place.domain(scenario, domain) else { continue };
+        match sources.iter_mut().find(|known| known.address.database() == address.database()) {
+            Some(source) => source.domains.push(*number),
+            None => sources.push(Source {
+                surface: observer.name.clone(),
+                address,
+                domains: vec![*number],
+                reconnect: target.reconnect,
+                confirms,
+            }),
         }
     }
-    sources.into_iter().map(|(_, source)| source).collect()
+    sources
 }
 
 /// Waits until all that was sent was observed, or cannot be any more, and says what was found; also if a file

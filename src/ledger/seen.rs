@@ -1,7 +1,7 @@
 //! What is noted of one change that was observed: 48 bytes.
 //!
 //! ```text
-//!   table 2 | what 1 | flags 1 | transaction 4 | which row 8 | what it holds 8 | what of it is open 8
+//!   table 2 | what 1 | flags, and surface × 4 1 | transaction 4 | which row 8 | what it holds 8 | what of it is open 8
 //!   place in the log 8 | when it came, ns on the run's clock 8
 //! ```
 
@@ -19,17 +19,21 @@ pub enum What {
     Delete,
     /// All rows of a table went.
     Truncate,
-    /// Nothing more comes: all far ends were read to their ends.
+    /// Nothing more comes: the surface was read to its end.
     End,
 }
 
 const ALL: [What; 5] = [What::Insert, What::Update, What::Delete, What::Truncate, What::End];
 const IS_AGAIN: u8 = 1;
 const IS_REPLAY: u8 = 2;
+/// The surface's number stands above the flags.
+const SURFACE_SHIFT: u8 = 2;
 
 /// A change that was observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
+    /// The number of the surface where it came, 0 to 63.
+    pub surface: u8,
     /// Its table's number.
     pub table: u16,
     /// What it is.
@@ -61,6 +65,7 @@ impl Seen {
         bytes[2] = u8::try_from(what).unwrap_or(0);
         bytes[3] =
             if self.is_again { IS_AGAIN } else { 0 } | if self.is_replay { IS_REPLAY } else { 0 };
+        bytes[3] |= self.surface << SURFACE_SHIFT;
         bytes[4..8].copy_from_slice(&self.transaction.to_le_bytes());
         let longs = [self.row, self.content, self.open, self.lsn, self.at];
         for (place, long) in bytes[8..].chunks_exact_mut(8).zip(longs) {
@@ -78,6 +83,7 @@ impl Seen {
         }
         let [row, content, open, lsn, at] = longs;
         Some(Self {
+            surface: bytes[3] >> SURFACE_SHIFT,
             table: u16::from_le_bytes([bytes[0], bytes[1]]),
             what: *ALL.get(usize::from(bytes[2]))?,
             is_again: bytes[3] & IS_AGAIN != 0,
@@ -100,6 +106,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         for (number, what) in ALL.into_iter().enumerate() {
             let seen = Seen {
+                surface: 9 * u8::try_from(number).unwrap(),
                 table: 700,
                 what,
                 is_again: number % 2 == 0,

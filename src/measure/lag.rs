@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::pace::real;
+use crate::scenario::Comparison;
 use crate::scenario::Metric;
 use crate::scenario::Statistic;
 use crate::scenario::Threshold;
@@ -10,15 +11,27 @@ use crate::scenario::Threshold;
 use super::Digest;
 use super::Histogram;
 use super::Observed;
+use super::threshold::holds;
 use super::threshold::of_durations;
 
 /// Examples that are kept of what is not as it should be.
 pub const EXAMPLES_MAX: usize = 100;
 
 /// All that observers found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Findings {
-    /// For each surface, table and operation that was observed.
+    /// At each surface, in the order of the scenario.
+    pub surfaces: Vec<SurfaceFindings>,
+    /// Why the verdict says nothing, if it does not.
+    pub invalid_because: Vec<String>,
+}
+
+/// What was found at one surface.
+#[derive(Debug, Clone)]
+pub struct SurfaceFindings {
+    /// The observer's name in the scenario.
+    pub surface: String,
+    /// For each table and operation that was observed.
     pub lags: Vec<LagSummary>,
     /// From sent to observed, of all rows: never less than the true lag.
     pub high: Histogram,
@@ -26,19 +39,75 @@ pub struct Findings {
     pub freshness: Histogram,
     /// What was expected and what came.
     pub verification: Verification,
-    /// Why the verdict says nothing, if it does not.
-    pub invalid_because: Vec<String>,
 }
 
 impl Findings {
-    /// Of an observer that left nothing, for a reason.
+    /// Of observers that left nothing, for a reason.
     pub fn none(reason: impl Into<String>) -> Self {
+        Self { surfaces: Vec::new(), invalid_because: vec![reason.into()] }
+    }
+
+    /// What was expected and what came, at all surfaces together. The examples are taken from each in turn,
+    /// so that those of one surface do not hide those of another.
+    pub(super) fn verification(&self) -> Verification {
+        let all: Vec<_> = self.surfaces.iter().map(|it| &it.verification).collect();
+        Verification::sum(&all)
+    }
+
+    /// How late changes were, at each surface.
+    pub(super) fn lags(&self) -> Vec<LagSummary> {
+        self.surfaces.iter().flat_map(|it| it.lags.iter().cloned()).collect()
+    }
+
+    /// The counts of each surface.
+    pub(super) fn counts(&self) -> Vec<SurfaceCounts> {
+        self.surfaces.iter().map(|it| SurfaceCounts::of(&it.surface, &it.verification)).collect()
+    }
+
+    /// What is not as it should be and no threshold judges, in words.
+    pub(super) fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
+        let is_one = self.surfaces.len() == 1;
+        let of = |found: &SurfaceFindings| {
+            let faults = found.verification.faults(&found.surface, thresholds).into_iter();
+            let surface = &found.surface;
+            let named = |fault| if is_one { fault } else { format!("at `{surface}`: {fault}") };
+            faults.map(named).collect::<Vec<_>>()
+        };
+        self.surfaces.iter().flat_map(of).collect()
+    }
+}
+
+/// The counts of one surface, as they are in [`Verification`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "as in `Verification`")]
+pub struct SurfaceCounts {
+    /// The observer's name in the scenario.
+    pub surface: String,
+    pub expected: u64,
+    pub observed: u64,
+    pub lost: u64,
+    pub doubled: u64,
+    pub replayed: u64,
+    pub reordered: u64,
+    pub wrong: u64,
+    pub phantom: u64,
+    pub pending: u64,
+}
+
+impl SurfaceCounts {
+    /// Of what was found at a surface.
+    pub fn of(surface: &str, found: &Verification) -> Self {
         Self {
-            lags: Vec::new(),
-            high: Histogram::fine(),
-            freshness: Histogram::fine(),
-            verification: Verification::default(),
-            invalid_because: vec![reason.into()],
+            surface: surface.to_owned(),
+            expected: found.expected,
+            observed: found.observed,
+            lost: found.lost,
+            doubled: found.doubled,
+            replayed: found.replayed,
+            reordered: found.reordered,
+            wrong: found.wrong,
+            phantom: found.phantom,
+            pending: found.pending,
         }
     }
 }
@@ -133,6 +202,8 @@ pub struct Verification {
 pub struct Example {
     /// `lost`, `doubled`, `reordered`, `wrong`, `phantom` or `pending`.
     pub class: &'static str,
+    /// The observer's name in the scenario; empty where rows themselves were looked at.
+    pub surface: String,
     /// Database, PostgreSQL schema and name.
     pub table: String,
     /// The row's key.
@@ -148,6 +219,31 @@ pub struct Example {
 }
 
 impl Verification {
+    /// Of several surfaces together.
+    pub fn sum(all: &[&Self]) -> Self {
+        let mut sum = Self::default();
+        for each in all {
+            sum.expected += each.expected;
+            sum.observed += each.observed;
+            sum.lost += each.lost;
+            sum.doubled += each.doubled;
+            sum.replayed += each.replayed;
+            sum.reordered += each.reordered;
+            sum.wrong += each.wrong;
+            sum.phantom += each.phantom;
+            sum.pending += each.pending;
+        }
+        let longest = all.iter().map(|each| each.examples.len()).max().unwrap_or(0);
+        let turn = |at: usize| all.iter().filter_map(move |each| each.examples.get(at)).cloned();
+        sum.examples = (0..longest).flat_map(turn).take(EXAMPLES_MAX).collect();
+        sum
+    }
+
+    /// Whether something is not as it should be.
+    pub fn is_faulty(&self) -> bool {
+        self.lost + self.doubled + self.reordered + self.wrong + self.phantom > 0
+    }
+
     /// The count that a metric is, if it is one of these.
     pub(super) fn count(&self, metric: Metric) -> Option<u64> {
         Some(match metric {
@@ -163,7 +259,7 @@ impl Verification {
     }
 
     /// What is not as it should be and no threshold judges, in words.
-    pub(super) fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
+    fn faults(&self, surface: &str, thresholds: &[Threshold]) -> Vec<String> {
         let grave = [
             (Metric::Lost, "were acknowledged and never observed"),
             (Metric::Doubled, "were observed twice"),
@@ -171,7 +267,10 @@ impl Verification {
             (Metric::Wrong, "were observed with other values than were sent"),
             (Metric::Phantom, "were observed that nobody had sent"),
         ];
-        let is_judged = |metric| thresholds.iter().any(|each| each.metric == metric);
+        let is_meant =
+            |each: &Threshold| each.surface.as_ref().is_none_or(|meant| meant == surface);
+        let is_judged =
+            |metric| thresholds.iter().any(|each| each.metric == metric && is_meant(each));
         let found = grave.into_iter().filter_map(|(metric, what)| {
             let count = self.count(metric).filter(|count| *count > 0 && !is_judged(metric))?;
             let first = self.examples.iter().find(|each| each.class == metric.name());
@@ -184,13 +283,35 @@ impl Verification {
     }
 }
 
-/// What a threshold on something observed finds; `None` with fewer data than it asks for.
+/// What a threshold on something observed finds, at the surface where that is worst; `None` if one of those
+/// that it is about has fewer data than it asks for, and it holds at the others.
 pub(super) fn observe(
     threshold: &Threshold,
     findings: Option<&Findings>,
     seconds: f64,
 ) -> Option<Observed> {
-    let findings = findings?;
+    let is_meant = |found: &&SurfaceFindings| {
+        threshold.surface.as_ref().is_none_or(|meant| *meant == found.surface)
+    };
+    let surfaces = findings?.surfaces.iter().filter(is_meant);
+    let all: Vec<_> = surfaces.map(|found| observe_one(threshold, found, seconds)).collect();
+    let is_worse = |one: &Observed, other: &Observed| match threshold.comparison {
+        Comparison::Less | Comparison::LessOrEqual => one.value().total_cmp(&other.value()),
+        Comparison::Greater | Comparison::GreaterOrEqual => other.value().total_cmp(&one.value()),
+        Comparison::Equal => {
+            let distance = |it: &Observed| (it.value() - threshold.bound).abs();
+            distance(one).total_cmp(&distance(other))
+        }
+    };
+    let worst = all.iter().flatten().copied().max_by(is_worse)?;
+    (all.iter().all(Option::is_some) || !holds(threshold, worst)).then_some(worst)
+}
+
+fn observe_one(
+    threshold: &Threshold,
+    findings: &SurfaceFindings,
+    seconds: f64,
+) -> Option<Observed> {
     let least = threshold.min_samples.max(1);
     let durations = match threshold.metric {
         Metric::CdcLag => &findings.high,

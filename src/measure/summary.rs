@@ -29,6 +29,7 @@ use super::Retries;
 use super::SharedSum;
 use super::Slots;
 use super::StreamRecorder;
+use super::SurfaceCounts;
 use super::TableCounts;
 use super::Verdict;
 use super::Verification;
@@ -93,8 +94,11 @@ pub struct Summary {
     pub events: Vec<EventCounts>,
     /// How late each table's changes were observed; empty unless something observes.
     pub lag: Vec<LagSummary>,
-    /// What was expected at the far ends and what came; `null` unless something observes.
+    /// What was expected at the far ends and what came, at all of them together; `null` unless something
+    /// observes.
     pub verification: Option<Verification>,
+    /// The counts of each far end.
+    pub surfaces: Vec<SurfaceCounts>,
     /// What servers kept of their logs for replication slots, and heartbeats: `slots`, `slot_looks`,
     /// `heartbeats` and `heartbeats_failed`.
     #[serde(flatten)]
@@ -247,8 +251,7 @@ impl Summary {
             findings: findings.as_ref(),
             slots: &facts.slots,
         };
-        let faults = findings.iter().flat_map(|it| it.verification.faults(thresholds));
-        let faults: Vec<_> = faults.collect();
+        let faults = findings.as_ref().map(|it| it.faults(thresholds)).unwrap_or_default();
         let thresholds = whole.judge(thresholds, &facts.watched);
         let mut verdict = facts.end.verdict();
         let mut failed_because = came_to_nothing(&streams, facts.shard);
@@ -262,8 +265,6 @@ impl Summary {
         if !invalid_because.is_empty() {
             verdict = verdict.max(Verdict::Invalid);
         }
-        let (lag, verification) = findings.map(|it| (it.lags, it.verification)).unzip();
-        let lag = lag.unwrap_or_default();
         Summary {
             format: FORMAT,
             scenario: facts.scenario,
@@ -286,8 +287,9 @@ impl Summary {
             shared: facts.shared,
             streams,
             events: facts.events,
-            lag,
-            verification,
+            lag: findings.as_ref().map(Findings::lags).unwrap_or_default(),
+            verification: findings.as_ref().map(Findings::verification),
+            surfaces: findings.as_ref().map(Findings::counts).unwrap_or_default(),
             slots: facts.slots,
             thresholds,
             gates,

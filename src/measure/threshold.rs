@@ -26,6 +26,8 @@ pub struct Judgement {
     pub metric: &'static str,
     /// In which stream; `None` for all together.
     pub stream: Option<String>,
+    /// By which observer; `None` for the one that saw the worst.
+    pub surface: Option<String>,
     /// As written: `p99 < 50ms`.
     pub expr: String,
     /// What was found; `None` without data. Of a sliding window, what was found when it was first
@@ -231,6 +233,7 @@ pub(super) fn unjudged(threshold: &Threshold) -> Judgement {
     Judgement {
         metric: threshold.metric.name(),
         stream: threshold.stream.clone(),
+        surface: threshold.surface.clone(),
         expr: threshold.expr.clone(),
         observed: None,
         passed: threshold.passes_without_data,

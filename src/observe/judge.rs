@@ -1,22 +1,23 @@
 //! Holds what came against what was acknowledged, row by row, and keeps what is outstanding only.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
-use crate::measure::Findings;
+use crate::action::TableInfo;
 use crate::measure::Histogram;
 use crate::measure::LagPlace;
-use crate::measure::LagSummary;
 use crate::measure::LiveLag;
+use crate::measure::SurfaceFindings;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
 use crate::observe::notes::Notes;
 use crate::observe::recent::Recent;
 use crate::observe::seconds::Places;
+use crate::observe::table::Origin;
+use crate::observe::table::Table;
 use crate::observe::verdict::Faults;
 use crate::sink::postgres::replication::Lsn;
 
@@ -73,30 +74,10 @@ pub(super) struct Place {
     pub(super) seen: VecDeque<Seen>,
 }
 
-/// What is known of a table.
-#[derive(Debug)]
-struct Table {
-    surface: String,
-    name: String,
-    /// Its database: see [`Places`].
-    at: usize,
-    places: HashMap<Box<[u8]>, Place>,
-    /// By change.
-    lags: [Lags; 3],
-}
-
-#[derive(Debug)]
-struct Lags {
-    low: Histogram,
-    high: Histogram,
-    freshness: Histogram,
-    before_ack: u64,
-    oldest_missing_max_ns: u64,
-}
-
-/// Holds what came against what was acknowledged.
+/// Holds what came at one surface against what was acknowledged.
 #[derive(Debug)]
 pub(super) struct Judge {
+    surface: String,
     tables: Vec<Option<Table>>,
     outstanding: usize,
     bytes: usize,
@@ -113,30 +94,21 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// For the tables of the domains of these surfaces: surface and database by domain.
+    /// For the surface of a name. `place_of` tells where a domain's changes come from, if they come there.
     pub(super) fn new(
         catalog: &Catalog,
-        place_of: impl Fn(usize) -> Option<(String, String)>,
+        surface: &str,
+        place_of: impl Fn(usize) -> Option<Origin>,
     ) -> Self {
         let mut recent = Places::default();
-        let table = |info: &crate::action::TableInfo| {
-            let (surface, database) = place_of(info.domain)?;
-            if !info.is_sent || info.event.is_some() {
-                return None;
-            }
-            let name = format!("{database}.{}.{}", info.namespace, info.name);
-            let lags = || Lags {
-                low: Histogram::coarse(),
-                high: Histogram::coarse(),
-                freshness: Histogram::coarse(),
-                before_ack: 0,
-                oldest_missing_max_ns: 0,
-            };
-            let (at, places) = (recent.number(&surface, &database), HashMap::new());
-            Some(Table { surface, name, at, places, lags: [lags(), lags(), lags()] })
+        let table = |info: &TableInfo| {
+            let Origin { database, slot } = place_of(info.domain)?;
+            let at = recent.number(surface, (&database, &slot));
+            (info.is_sent && info.event.is_none()).then(|| Table::new(info, &database, at))
         };
         let tables = catalog.tables.iter().map(table).collect();
         Self {
+            surface: surface.to_owned(),
             tables,
             outstanding: 0,
             bytes: 0,
@@ -159,7 +131,12 @@ impl Judge {
         }
     }
 
-    /// A change was acknowledged, or may have been made.
+    /// Whether changes of a table come here.
+    pub(super) fn sees(&self, table: TableId) -> bool {
+        self.tables.get(usize::from(table.0)).is_some_and(Option::is_some)
+    }
+
+    /// A change of a table that comes here was acknowledged, or may have been made.
     pub(super) fn expect(&mut self, change: RowChange, times: Times, certainty: Certainty) {
         self.verification.expected += u64::from(certainty == Certainty::Certain);
         let RowChange { table, change, key, row } = change;
@@ -315,9 +292,13 @@ impl Judge {
         self.recent.take()
     }
 
-    /// Judges what is left. `is_complete` says that the far ends were read to their ends; otherwise
-    /// what did not come is pending.
-    pub(super) fn finish(mut self, catalog: &Catalog, is_complete: bool) -> Findings {
+    /// Judges what is left, and says why that means nothing, if it does not. `is_complete` says that the
+    /// surface was read to its end; otherwise what did not come is pending.
+    pub(super) fn finish(
+        mut self,
+        catalog: &Catalog,
+        is_complete: bool,
+    ) -> (SurfaceFindings, Vec<String>) {
         if is_complete {
             self.notes.end();
         }
@@ -337,7 +318,16 @@ impl Judge {
                 }
             }
         }
-        let Self { tables, high, freshness, mut verification, faults, invalid_because, .. } = self;
+        let Self {
+            surface,
+            tables,
+            high,
+            freshness,
+            mut verification,
+            faults,
+            invalid_because,
+            ..
+        } = self;
         let mut lags = Vec::new();
         let mut names = Vec::new();
         for table in tables {
@@ -346,37 +336,10 @@ impl Judge {
                 continue;
             };
             let kinds = [Change::Insert, Change::Update, Change::Delete];
-            lags.extend(kinds.into_iter().filter_map(|change| table.lag(change)));
+            lags.extend(kinds.into_iter().filter_map(|change| table.lag(&surface, change)));
             names.push(table.name);
         }
-        verification.examples = faults.examples(catalog, &names);
-        Findings { lags, high, freshness, verification, invalid_because }
-    }
-}
-
-impl Table {
-    /// What is to be said of one kind of change, if there were any.
-    fn lag(&self, change: Change) -> Option<LagSummary> {
-        let lags = &self.lags[change as usize];
-        let is_known = lags.high.count() > 0 || lags.oldest_missing_max_ns > 0;
-        is_known.then(|| LagSummary {
-            surface: self.surface.clone(),
-            table: self.name.clone(),
-            operation: operation(change),
-            low: lags.low.digest(),
-            high: lags.high.digest(),
-            freshness: lags.freshness.digest(),
-            before_ack: lags.before_ack,
-            oldest_missing_max_ns: lags.oldest_missing_max_ns,
-        })
-    }
-}
-
-/// As summaries call it.
-pub(super) fn operation(change: Change) -> &'static str {
-    match change {
-        Change::Insert => "insert",
-        Change::Update => "update",
-        Change::Delete => "delete",
+        verification.examples = faults.examples(&surface, catalog, &names);
+        (SurfaceFindings { surface, lags, high, freshness, verification }, invalid_because)
     }
 }

@@ -23,12 +23,16 @@ pub(super) struct Arrival {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) out: Option<Out>,
+    /// The number of the surface.
+    pub(super) surface: u8,
 }
 
 impl Notes {
     /// A change came; again, if it had come before, and `was_restarted` says whether that is no wonder.
     pub(super) fn change(&mut self, change: &RowChange, arrival: Arrival, again: Option<bool>) {
-        let Some(out) = &mut self.out else { return };
+        if self.out.is_none() {
+            return;
+        }
         let what = match change.change {
             Change::Insert => What::Insert,
             Change::Update => What::Update,
@@ -42,23 +46,25 @@ impl Notes {
             row,
             content,
             open,
-            ..plain(change.table, what, arrival)
+            ..self.plain(change.table, what, arrival)
         };
-        out.add_bytes(&seen.bytes());
+        self.add(&seen);
     }
 
     /// All rows of a table went.
     pub(super) fn truncated(&mut self, table: TableId, arrival: Arrival) {
-        if let Some(out) = &mut self.out {
-            out.add_bytes(&plain(table, What::Truncate, arrival).bytes());
-        }
+        self.add(&self.plain(table, What::Truncate, arrival));
     }
 
-    /// All far ends were read to their ends.
+    /// The surface was read to its end.
     pub(super) fn end(&mut self) {
         let arrival = Arrival { transaction: 0, lsn: Lsn::default(), at: 0 };
+        self.add(&self.plain(TableId(0), What::End, arrival));
+    }
+
+    fn add(&mut self, seen: &Seen) {
         if let Some(out) = &mut self.out {
-            out.add_bytes(&plain(TableId(0), What::End, arrival).bytes());
+            out.add_bytes(&seen.bytes());
         }
     }
 
@@ -66,11 +72,11 @@ impl Notes {
     pub(super) fn flush(&mut self) {
         self.out.iter_mut().for_each(Out::flush);
     }
-}
 
-fn plain(table: TableId, what: What, arrival: Arrival) -> Seen {
-    let Arrival { transaction, lsn, at } = arrival;
-    let (is_again, is_replay, row, content, open) = (false, false, 0, 0, 0);
-    let (table, lsn) = (table.0, lsn.0);
-    Seen { table, what, is_again, is_replay, transaction, row, content, open, lsn, at }
+    fn plain(&self, table: TableId, what: What, arrival: Arrival) -> Seen {
+        let Arrival { transaction, lsn, at } = arrival;
+        let (is_again, is_replay, row, content, open) = (false, false, 0, 0, 0);
+        let (surface, table, lsn) = (self.surface, table.0, lsn.0);
+        Seen { surface, table, what, is_again, is_replay, transaction, row, content, open, lsn, at }
+    }
 }

@@ -4,7 +4,7 @@ use crate::measure::Histogram;
 use crate::measure::LagPlace;
 use crate::measure::LiveLag;
 
-/// The databases that are observed.
+/// The databases that are observed at a surface.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     all: Vec<Place>,
@@ -15,6 +15,7 @@ pub(super) struct Places {
 struct Place {
     surface: String,
     database: String,
+    slot: String,
     high: Histogram,
     freshness: Histogram,
     outstanding: u64,
@@ -22,15 +23,13 @@ struct Place {
 }
 
 impl Places {
-    /// The number of the database of a surface.
-    pub(super) fn number(&mut self, surface: &str, database: &str) -> usize {
-        let is_it = |place: &Place| {
-            (place.surface.as_str(), place.database.as_str()) == (surface, database)
-        };
-        self.all.iter().position(is_it).unwrap_or_else(|| {
+    /// The number of a database, and of the slot that is read there, at a surface.
+    pub(super) fn number(&mut self, surface: &str, (database, slot): (&str, &str)) -> usize {
+        self.all.iter().position(|place| place.database == database).unwrap_or_else(|| {
             self.all.push(Place {
                 surface: surface.to_owned(),
                 database: database.to_owned(),
+                slot: slot.to_owned(),
                 high: Histogram::coarse(),
                 freshness: Histogram::coarse(),
                 outstanding: 0,
@@ -67,7 +66,7 @@ impl Places {
             places.push(LagPlace {
                 surface: place.surface.clone(),
                 database: place.database.clone(),
-                slot: String::new(),
+                slot: place.slot.clone(),
                 high: place.high.digest(),
                 freshness: place.freshness.digest(),
                 outstanding: place.outstanding,

@@ -10,9 +10,9 @@ use crate::observe::cells::agree;
 use crate::observe::cells::show;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Place;
-use crate::observe::judge::operation;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
+use crate::observe::table::operation;
 use crate::sink::postgres::replication::Lsn;
 
 /// The first faults.
@@ -114,7 +114,12 @@ impl Faults {
     }
 
     /// For people. `names` are those of the tables, by number.
-    pub(super) fn examples(self, catalog: &Catalog, names: &[String]) -> Vec<Example> {
+    pub(super) fn examples(
+        self,
+        surface: &str,
+        catalog: &Catalog,
+        names: &[String],
+    ) -> Vec<Example> {
         let example = |fault: Fault| {
             let table = catalog.table(fault.table);
             let keys: Vec<_> = table.key.iter().map(|at| table.columns[*at].clone()).collect();
@@ -125,6 +130,7 @@ impl Faults {
             };
             Example {
                 class: fault.class,
+                surface: surface.to_owned(),
                 table: names.get(usize::from(fault.table.0)).cloned().unwrap_or_default(),
                 key: show(&fault.key, keys, false),
                 operation: fault.operation,
@@ -152,6 +158,7 @@ fn count<'a>(verification: &'a mut Verification, class: &str) -> &'a mut u64 {
 mod tests {
     use super::super::judge::Judge;
     use super::super::judge::Times;
+    use super::super::table::Origin;
     use super::*;
     use crate::action::Change;
     use crate::action::TableInfo;
@@ -191,7 +198,8 @@ mod tests {
     }
 
     fn judge() -> Judge {
-        Judge::new(&catalog(), |_| Some(("changes".to_owned(), "shop".to_owned())))
+        let shop = || Origin { database: "shop".to_owned(), slot: String::new() };
+        Judge::new(&catalog(), "changes", |_| Some(shop()))
     }
 
     fn times(sent: u64) -> Times {
@@ -203,7 +211,7 @@ mod tests {
         expected: &[RowChange],
         seen: &[RowChange],
         is_early: bool,
-    ) -> crate::measure::Findings {
+    ) -> crate::measure::SurfaceFindings {
         let mut judge = judge();
         let see = |judge: &mut Judge| {
             for (at, change) in (0..).zip(seen) {
@@ -219,7 +227,7 @@ mod tests {
         if !is_early {
             see(&mut judge);
         }
-        judge.finish(&catalog(), true)
+        judge.finish(&catalog(), true).0
     }
 
     #[test]
@@ -275,7 +283,7 @@ mod tests {
         judge.expect(insert(4), times(0), Certainty::Certain);
         judge.take_back(&insert(4));
         judge.see(insert(1), 50, Lsn(1));
-        let found = judge.finish(&catalog(), true).verification;
+        let found = judge.finish(&catalog(), true).0.verification;
         assert_eq!((found.expected, found.observed, found.pending), (1, 1, 1));
         assert_eq!((found.lost, found.phantom), (0, 0));
     }
@@ -286,7 +294,7 @@ mod tests {
         let insert = change(Change::Insert, 1, 1);
         judge.repeated(std::slice::from_ref(&insert), true, Lsn(1));
         judge.repeated(&[insert], false, Lsn(1));
-        let found = judge.finish(&catalog(), true).verification;
+        let found = judge.finish(&catalog(), true).0.verification;
         assert_eq!((found.replayed, found.doubled, found.examples.len()), (1, 1, 1));
     }
 }

@@ -160,8 +160,12 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// Judges what observers saw of a run. `is_observed` says of which tables.
-pub(super) fn judge(replay: &Replay, seen: &Observations, is_observed: &[bool]) -> Verification {
+/// Judges what came of a run at a surface. `is_observed` says of which tables.
+pub(super) fn judge(
+    replay: &Replay,
+    surface: &str,
+    (seen, is_observed): (&Observations, &[bool]),
+) -> Verification {
     let found = walk(replay, (seen, is_observed), None);
     let mut verification = Verification {
         expected: found.expected,
@@ -201,7 +205,7 @@ pub(super) fn judge(replay: &Replay, seen: &Observations, is_observed: &[bool]) 
         let made = whole.as_ref().and_then(|it| it.made.get(row)).map_or(&[][..], Vec::as_slice);
         row_by_row((made, seen.of(*row).1), seen.is_complete, &mut verification, &mut faults);
     }
-    verification.examples = examples(replay, faults);
+    verification.examples = examples(replay, surface, faults);
     verification
 }
 
@@ -272,7 +276,7 @@ fn came_before(seen: &[Seen], at: usize) -> bool {
     seen[..at].iter().any(|before| of(before) == of(&seen[at]))
 }
 
-fn examples(replay: &Replay, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
+fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
     let order = |it: &Fault<'_>| {
         let table = it.1.map(|made| made.table.0).or(it.2.map(|seen| seen.table));
         (table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
@@ -298,6 +302,7 @@ fn examples(replay: &Replay, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
         let values = |made: &Made| made.row.as_deref().map(|row| show(row, &info.columns, true));
         Example {
             class,
+            surface: surface.to_owned(),
             table: replay.names[usize::from(table)].clone(),
             // Of what nobody has made, only a hash of the key was noted.
             key: made.map_or_else(String::new, |made| show(&made.key, keys, false)),

@@ -210,6 +210,7 @@ impl<'a> Judge<'a> {
             let values = |row: &Option<Box<[u8]>>| Some(show(row.as_deref()?, &info.columns, true));
             Example {
                 class: fault.class,
+                surface: String::new(),
                 table: self.replay.names[usize::from(fault.table.0)].clone(),
                 key: show(&fault.key, keys, false),
                 operation: "row",

@@ -12,12 +12,12 @@ use crate::ledger::What;
 use crate::observe::cells;
 use crate::replay::ReplayError;
 
-/// All that observers saw.
-#[derive(Debug)]
+/// All that came at one surface.
+#[derive(Debug, Default)]
 pub struct Observations {
     /// Sorted by row; those of a row in the order in which they came.
     all: Vec<Seen>,
-    /// Whether the far ends were read to their ends.
+    /// Whether it was read to its end.
     pub is_complete: bool,
     /// What of the notes cannot be read.
     pub gaps: Gaps,
@@ -28,22 +28,27 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// Reads what the observers of a run have noted; `None` if they have noted nothing.
-    pub fn read(folder: &Path) -> Result<Option<Self>, ReplayError> {
-        let (doubled, replayed, truncated) = (0, 0, 0);
-        let (all, gaps) = (Vec::new(), Gaps::default());
-        let mut found = Self { all, is_complete: false, gaps, doubled, replayed, truncated };
+    /// Reads what the observers of a run have noted, by the numbers of the surfaces, of which there are
+    /// so many; `None` if they have noted nothing.
+    pub fn read(folder: &Path, surfaces: usize) -> Result<Option<Vec<Self>>, ReplayError> {
+        let mut found: Vec<Self> = (0..surfaces).map(|_| Self::default()).collect();
         let blocks = Blocks::read(folder, OBSERVED, |_, bytes| {
-            bytes.chunks_exact(SEEN).filter_map(Seen::read).for_each(|seen| found.take(seen));
+            for seen in bytes.chunks_exact(SEEN).filter_map(Seen::read) {
+                if let Some(surface) = found.get_mut(usize::from(seen.surface)) {
+                    surface.take(seen);
+                }
+            }
         });
         let failed = |error: std::io::Error| {
             ReplayError::Unreadable(folder.display().to_string(), error.to_string())
         };
         let Some(blocks) = blocks.map_err(failed)? else { return Ok(None) };
-        found.gaps = blocks.gaps;
-        // What is missing may be among what cannot be read.
-        found.is_complete &= blocks.gaps.lost == 0;
-        found.all.sort_by_key(|seen| seen.row);
+        for surface in &mut found {
+            surface.gaps = blocks.gaps;
+            // What is missing may be among what cannot be read.
+            surface.is_complete &= blocks.gaps.lost == 0;
+            surface.all.sort_by_key(|seen| seen.row);
+        }
         Ok(Some(found))
     }
 

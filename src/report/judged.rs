@@ -19,12 +19,13 @@ pub(super) fn threshold(threshold: &Judgement, colour: Colour) -> String {
     };
     let observed = threshold.observed.map_or_else(|| "no data".to_owned(), observed);
     let id = threshold.id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
-    let stream = threshold.stream.as_ref().map(|stream| format!("{stream}: ")).unwrap_or_default();
+    let of = threshold.stream.as_ref().or(threshold.surface.as_ref());
+    let of = of.map(|name| format!("{name}: ")).unwrap_or_default();
     let over = match threshold.over.as_str() {
         "measure" => String::new(),
         over => format!(" over {over}"),
     };
-    let condition = format!("{id}{stream}{} {}{over}", threshold.metric, threshold.expr);
+    let condition = format!("{id}{of}{} {}{over}", threshold.metric, threshold.expr);
     let since = threshold.first_breach_ns.filter(|_| threshold.over != "measure");
     let since = since.map(|at| format!(", first seen at {}", duration_ns(at))).unwrap_or_default();
     format!("  {mark} {:<40}  {observed}{since}", shorten(&condition, 70))

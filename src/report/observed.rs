@@ -2,7 +2,7 @@
 
 use crate::measure::LagSummary;
 use crate::measure::Summary;
-use crate::measure::Verification;
+use crate::measure::SurfaceCounts;
 
 use super::closing::Colour;
 use super::text::Align;
@@ -18,15 +18,26 @@ const EXAMPLES_SHOWN: usize = 5;
 /// How late changes were observed, and whether all of them were.
 pub(super) fn observed(summary: &Summary, colour: Colour) -> Vec<String> {
     let Some(verification) = &summary.verification else { return Vec::new() };
-    let mut lines = lags(&summary.lag);
-    lines.push(verdict(verification, colour));
+    let mut lines = Vec::new();
+    for surface in &summary.surfaces {
+        let is_here = |it: &&LagSummary| it.surface == surface.surface;
+        let name = (summary.surfaces.len() > 1).then_some(surface.surface.as_str());
+        let here: Vec<_> = summary.lag.iter().filter(is_here).collect();
+        lines.extend(lags(name, &here));
+        lines.push(verdict(name, surface, colour));
+    }
     for example in verification.examples.iter().take(EXAMPLES_SHOWN) {
         let said = [("expected", &example.expected), ("seen", &example.seen)];
         let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
         let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
         let text = format!(
-            "    {} {} of {} {}: {}",
+            "    {}{} {} of {} {}: {}",
             example.class,
+            if summary.surfaces.len() > 1 {
+                format!(" at `{}`", example.surface)
+            } else {
+                String::new()
+            },
             example.operation,
             example.table,
             example.key,
@@ -37,12 +48,23 @@ pub(super) fn observed(summary: &Summary, colour: Colour) -> Vec<String> {
     lines
 }
 
-fn lags(lags: &[LagSummary]) -> Vec<String> {
+/// The lags at a surface, which is named if there are several.
+fn lags(surface: Option<&str>, lags: &[&LagSummary]) -> Vec<String> {
     if lags.is_empty() {
         return Vec::new();
     }
-    let titles =
-        ["observed", "", "changes", "p50", "p99 at least", "p99 at most", "max", "freshness p99"];
+    let observed =
+        surface.map_or_else(|| "observed".to_owned(), |it| format!("observed at `{it}`"));
+    let titles = [
+        observed.as_str(),
+        "",
+        "changes",
+        "p50",
+        "p99 at least",
+        "p99 at most",
+        "max",
+        "freshness p99",
+    ];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     for lag in lags {
         rows.push(vec![
@@ -62,16 +84,16 @@ fn lags(lags: &[LagSummary]) -> Vec<String> {
 }
 
 /// One line: what was expected, and each kind of fault that there was.
-pub(crate) fn verdict(verification: &Verification, colour: Colour) -> String {
-    let Verification { expected, observed, .. } = verification;
+pub(crate) fn verdict(surface: Option<&str>, counts: &SurfaceCounts, colour: Colour) -> String {
+    let SurfaceCounts { expected, observed, .. } = counts;
     let faults = [
-        ("lost", verification.lost),
-        ("doubled", verification.doubled),
-        ("reordered", verification.reordered),
-        ("wrong", verification.wrong),
-        ("phantom", verification.phantom),
+        ("lost", counts.lost),
+        ("doubled", counts.doubled),
+        ("reordered", counts.reordered),
+        ("wrong", counts.wrong),
+        ("phantom", counts.phantom),
     ];
-    let harmless = [("replayed", verification.replayed), ("pending", verification.pending)];
+    let harmless = [("replayed", counts.replayed), ("pending", counts.pending)];
     let is_any = |it: &(&str, u64)| it.1 > 0;
     let text = |(name, count): (&str, u64)| format!("{} {name}", exact(count));
     let faults: Vec<_> = faults.into_iter().filter(is_any).map(text).collect();
@@ -83,5 +105,6 @@ pub(crate) fn verdict(verification: &Verification, colour: Colour) -> String {
     };
     let said = [vec![verdict], others].concat().join(", ");
     let (expected, observed) = (exact(*expected), exact(*observed));
-    format!("  {expected} changes of rows expected, {observed} observed: {said}")
+    let surface = surface.map(|name| format!("`{name}`: ")).unwrap_or_default();
+    format!("  {surface}{expected} changes of rows expected, {observed} observed: {said}")
 }

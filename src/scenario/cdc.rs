@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::PostgresTarget;
+use super::Scenario;
+
 /// What change data capture needs on the source.
 #[derive(Debug, Clone)]
 pub struct Cdc {
@@ -30,15 +33,45 @@ impl Cdc {
     pub const WAL_LIMIT: u64 = 10 << 30;
 }
 
-/// A far end that is read: a logical replication slot in each database of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A far end that is read: a surface.
+#[derive(Debug, Clone)]
 pub struct Observer {
     /// Its name.
     pub name: String,
-    /// Index into [`Scenario::targets`](super::Scenario::targets).
-    pub target: usize,
-    /// What lets the server forget its log.
-    pub confirms: Confirms,
+    /// The domains whose changes come there, by their numbers in
+    /// [`Scenario::domains`](super::Scenario::domains).
+    pub domains: Vec<usize>,
+    /// What it is.
+    pub kind: ObserverKind,
+}
+
+impl Observer {
+    /// Whether it reads a slot in each database of a target.
+    pub fn has_slots_of(&self, target: usize) -> bool {
+        matches!(self.kind, ObserverKind::Slot { target: of, .. } if of == target)
+    }
+}
+
+impl Scenario {
+    /// How many actions may be in flight on a connection to a target; one where it is observed, so that
+    /// the time between sending and acknowledgement, in which the commit lies, is as short as can be.
+    pub fn in_flight(&self, target: usize, settings: &PostgresTarget) -> u32 {
+        let is_on = |domain: &usize| self.domains[*domain].target == target;
+        let is_observed = self.observers.iter().any(|it| it.domains.iter().any(is_on));
+        if is_observed { 1 } else { settings.in_flight }
+    }
+}
+
+/// The kinds of far end.
+#[derive(Debug, Clone)]
+pub enum ObserverKind {
+    /// A logical replication slot in each database of a target.
+    Slot {
+        /// Index into [`Scenario::targets`](super::Scenario::targets).
+        target: usize,
+        /// What lets the server forget its log.
+        confirms: Confirms,
+    },
 }
 
 /// Up to where a reader of a slot tells the server that it needs nothing any more.

@@ -14,6 +14,9 @@ pub struct Threshold {
     pub metric: Metric,
     /// Only this stream, or all together.
     pub stream: Option<String>,
+    /// Only what this observer sees, or whichever sees the worst.
+    #[serde(default)]
+    pub surface: Option<String>,
     /// Which statistic of it.
     pub statistic: Statistic,
     /// How it is compared.
@@ -48,6 +51,7 @@ impl Threshold {
             id: None,
             metric,
             stream: None,
+            surface: None,
             statistic,
             comparison,
             bound,
@@ -85,8 +89,9 @@ impl Threshold {
 
     /// By which messages name it: its id, or what it says.
     pub fn title(&self) -> String {
-        let stream = self.stream.as_ref().map(|stream| format!("{stream}: ")).unwrap_or_default();
-        let says = || format!("{stream}{} {}", self.metric.name(), self.expr);
+        let of = self.stream.as_ref().or(self.surface.as_ref());
+        let of = of.map(|name| format!("{name}: ")).unwrap_or_default();
+        let says = || format!("{of}{} {}", self.metric.name(), self.expr);
         self.id.clone().unwrap_or_else(says)
     }
 }

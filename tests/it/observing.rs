@@ -179,7 +179,7 @@ fn a_table_that_leaves_the_publication_is_missed() {
 
 /// Takes the slot away from its reader, and does something to it before the reader is back.
 fn take_slot(place: &Place<'_>, what: &str) {
-    let slot = slots(place).concat();
+    let slot = slots(place).swap_remove(0);
     let sql = format!(
         "DO $$ BEGIN FOR i IN 1..200 LOOP BEGIN \
          PERFORM pg_terminate_backend(active_pid) FROM pg_replication_slots \
@@ -205,6 +205,57 @@ fn a_slot_that_others_move_or_drop_makes_the_run_invalid() {
         assert!(summary["invalid_because"].to_string().contains(reason), "{summary}");
         assert_eq!(slots(&place), Vec::<String>::new());
     }
+}
+
+/// Two slots of one database are two surfaces.
+fn on_two_surfaces() -> Place<'static> {
+    let mut place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");
+    place.set("observe={ one: { slot: { on: operational } }, two: { slot: { on: operational } } }");
+    place.set("thresholds=[ { metric: cdc_lag, surface: two, expr: \"p99 < 1m\" } ]");
+    place
+}
+
+#[test]
+fn all_is_expected_at_each_surface() {
+    let place = on_two_surfaces();
+    let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let summary = place.summary("run");
+    let all = changes(&summary);
+    let surfaces = summary["surfaces"].as_array().unwrap();
+    assert_eq!(surfaces.len(), 2);
+    for (surface, name) in surfaces.iter().zip(["one", "two"]) {
+        assert_eq!(surface["surface"], name);
+        assert_eq!((&surface["expected"], &surface["observed"]), (&all.into(), &all.into()));
+    }
+    assert_eq!(count(&summary, "expected"), 2 * all);
+    let lags = summary["lag"].as_array().unwrap();
+    let of = |name: &str| lags.iter().filter(|lag| lag["surface"] == name).count();
+    assert!(of("one") == of("two") && of("one") > 0, "{lags:?}");
+    assert!(done.out.contains("observed at `two`"), "{}", done.out);
+    let judged = place.run(&["verify", "run", "--format", "json"]);
+    assert_eq!(judged.code, 0, "{}{}", judged.out, judged.err);
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!(judged["surfaces"], summary["surfaces"]);
+}
+
+#[test]
+fn what_befalls_one_surface_is_not_said_of_the_other() {
+    let place = on_two_surfaces();
+    let (code, said, summary) = meddle(&place, || {
+        take_slot(&place, "pg_drop_replication_slot(SLOT)");
+        let sql = "UPDATE products SET price = price + 1 WHERE id = 1";
+        assert_eq!(place.psql("orders", sql).code, 0);
+    });
+    assert_eq!(code, Some(6), "{said}");
+    assert!(summary["invalid_because"].to_string().contains("observer `one`"), "{summary}");
+    let [one, two] = &summary["surfaces"].as_array().unwrap()[..] else { panic!("{summary}") };
+    assert!(one["pending"].as_u64() > Some(0), "{one}");
+    assert_eq!((&two["pending"], &two["phantom"]), (&0.into(), &1.into()), "{two}");
+    assert_eq!(two["expected"].as_u64().unwrap() + 1, two["observed"].as_u64().unwrap());
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    assert!(examples.iter().any(|it| it["surface"] == "two" && it["class"] == "phantom"));
+    assert_eq!(slots(&place), Vec::<String>::new());
 }
 
 #[test]

@@ -282,6 +282,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "events",
         "lag",
         "verification",
+        "surfaces",
         "slot_looks",
         "slots",
         "heartbeats",

@@ -91,7 +91,8 @@ fn observed(scenario: &Scenario, until: Until<'_>) -> Vec<usize> {
     if !until.is_run() {
         return Vec::new();
     }
-    let mut targets: Vec<usize> = scenario.observers.iter().map(|it| it.target).collect();
+    let domains = scenario.observers.iter().flat_map(|observer| &observer.domains);
+    let mut targets: Vec<usize> = domains.map(|it| scenario.domains[*it].target).collect();
     targets.sort_unstable();
     targets.dedup();
     targets

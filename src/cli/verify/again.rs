@@ -23,6 +23,7 @@ use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
 use crate::generate::World;
 use crate::measure::Example;
+use crate::measure::SurfaceCounts;
 use crate::measure::Verification;
 use crate::replay::Observations;
 use crate::replay::Past;
@@ -33,6 +34,7 @@ use crate::report::Colour;
 use crate::report::observed::verdict as verdict_of;
 use crate::report::text::exact;
 use crate::scenario::Checked;
+use crate::scenario::Observer;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
 use crate::scenario::check_text;
@@ -87,7 +89,8 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let (is_judged, names) = judged(&world, &scenario, (&place, folder, &manifest));
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let replay = Replay { world, past, is_judged, names, workers };
-    let seen = Observations::read(folder).map_err(|error| Refusal::setup(&error))?;
+    let seen = Observations::read(folder, scenario.observers.len());
+    let seen = seen.map_err(|error| Refusal::setup(&error))?;
     // What was seen outlives the server.
     let has_gone = refuse_embedded(&scenario, &place);
     let standing = match (has_gone, &seen) {
@@ -99,10 +102,13 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         }),
     };
     let standing = standing.map_err(|error| Refusal::setup(&error))?;
-    let seen = seen.map(|seen| {
-        let verification = replay.follow(&seen, &observed(&replay.world, &scenario));
-        Followed { verification, lost: seen.gaps.lost }
-    });
+    let follow = |(seen, observer): (Observations, &Observer)| {
+        let is_observed = observed(&replay.world, observer);
+        let verification = replay.follow(&observer.name, &seen, &is_observed);
+        Followed { surface: observer.name.clone(), verification, lost: seen.gaps.lost }
+    };
+    let all = seen.into_iter().flatten().zip(&scenario.observers);
+    let seen = all.map(follow).collect();
     let found = Found { past: &replay.past, standing: standing.unwrap_or_default(), seen };
     Ok(tell(&manifest.run, &found, arguments.format))
 }
@@ -112,25 +118,25 @@ struct Found<'a> {
     past: &'a Past,
     /// Of the databases; of no tables if they are gone.
     standing: Standing,
-    /// Of what observers saw.
-    seen: Option<Followed>,
+    /// Of what observers saw, by surface; of no surface if they have noted nothing.
+    seen: Vec<Followed>,
 }
 
 struct Followed {
+    surface: String,
     verification: Verification,
     /// Blocks of their notes that are damaged or missing.
     lost: u64,
 }
 
-/// Of which tables observers see the changes.
-fn observed(world: &World, scenario: &Scenario) -> Vec<bool> {
+/// Of which tables an observer sees the changes.
+fn observed(world: &World, observer: &Observer) -> Vec<bool> {
     let tables = world.catalog.tables.iter().take(world.table_count());
-    let is_seen = |target: usize| scenario.observers.iter().any(|it| it.target == target);
-    let observed = tables.map(|info| {
+    let is_seen = tables.map(|info| {
         let is_row = info.is_sent && info.event.is_none();
-        is_row && is_seen(scenario.domains[info.domain].target)
+        is_row && observer.domains.contains(&info.domain)
     });
-    observed.collect()
+    is_seen.collect()
 }
 
 fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {
@@ -246,7 +252,8 @@ async fn sessions(
 /// Why it cannot be said that all is well, though nothing wrong was found.
 fn doubts(Found { past, standing, seen }: &Found<'_>) -> Vec<String> {
     let mut doubts = Vec::new();
-    if let Some(seen) = seen.as_ref().filter(|seen| seen.lost > 0) {
+    // They share their files.
+    if let Some(seen) = seen.iter().find(|seen| seen.lost > 0) {
         let lost = seen.lost;
         doubts.push(format!("{lost} blocks of what was observed are damaged or missing"));
     }
@@ -267,16 +274,14 @@ fn doubts(Found { past, standing, seen }: &Found<'_>) -> Vec<String> {
     doubts
 }
 
-/// Whether something that was observed is not as it should be.
-fn is_faulty(seen: &Verification) -> bool {
-    seen.lost + seen.doubled + seen.reordered + seen.wrong + seen.phantom > 0
-}
-
 fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     let doubts = doubts(found);
     let Found { past, standing, seen } = found;
-    let seen = seen.as_ref().map(|seen| &seen.verification);
-    let holds = standing.holds() && !seen.is_some_and(is_faulty);
+    let all: Vec<_> = seen.iter().map(|seen| &seen.verification).collect();
+    let sum = Verification::sum(&all);
+    let counts: Vec<_> =
+        seen.iter().map(|it| SurfaceCounts::of(&it.surface, &it.verification)).collect();
+    let holds = standing.holds() && !sum.is_faulty();
     let (verdict, code) = match (holds, doubts.is_empty()) {
         (false, _) => ("failed", WRONG),
         (true, false) => ("invalid", INVALID),
@@ -288,7 +293,7 @@ fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
             "format": "loadgen.standing/1", "run": run, "verdict": verdict, "exit_code": code,
             "invalid_because": doubts, "transactions": past.transactions, "untold": standing.untold,
             "was_killed": past.was_killed, "tables": standing.tables, "examples": standing.examples,
-            "verification": seen,
+            "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts,
         });
         output.say(&format!("{all:#}\n"));
         return output.end(code);
@@ -299,12 +304,12 @@ fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     for table in &standing.tables {
         output.say(&format!("{}\n", line(table)));
     }
-    let seen_examples = seen.iter().flat_map(|seen| &seen.examples);
-    if let Some(seen) = seen {
-        output.say(&format!("{}\n", verdict_of(seen, Colour::of_stdout())));
+    for surface in &counts {
+        let name = (counts.len() > 1).then_some(surface.surface.as_str());
+        output.say(&format!("{}\n", verdict_of(name, surface, Colour::of_stdout())));
     }
-    for example in standing.examples.iter().chain(seen_examples).take(EXAMPLES_SHOWN) {
-        output.say(&shown(example));
+    for example in standing.examples.iter().chain(&sum.examples).take(EXAMPLES_SHOWN) {
+        output.say(&shown(example, counts.len() > 1));
     }
     let transactions = exact(past.transactions);
     output.say(&format!("{verdict}: the trace of `{run}` tells of {transactions} transactions\n"));
@@ -320,12 +325,14 @@ fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     output.end(code)
 }
 
-fn shown(example: &Example) -> String {
+fn shown(example: &Example, has_several: bool) -> String {
     let said = [("expected", &example.expected), ("found", &example.seen)];
     let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
     let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
-    let Example { class, operation, table, key, .. } = example;
-    format!("  {class} {operation} of {table} {key}: {}\n", said.join("; "))
+    let Example { class, surface, operation, table, key, .. } = example;
+    let is_named = has_several && !surface.is_empty();
+    let surface = if is_named { format!(" at `{surface}`") } else { String::new() };
+    format!("  {class}{surface} {operation} of {table} {key}: {}\n", said.join("; "))
 }
 
 fn line(table: &TableVerdict) -> String {

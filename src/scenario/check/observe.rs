@@ -6,6 +6,7 @@ use crate::diagnostic::suggest;
 use crate::scenario::Confirms;
 use crate::scenario::Domain;
 use crate::scenario::Observer;
+use crate::scenario::ObserverKind;
 use crate::scenario::Overrides;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
@@ -13,6 +14,10 @@ use crate::scenario::file::ConfirmFile;
 use crate::scenario::file::ObserverFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
+use crate::yaml::Entries;
+
+/// Most observers: what they saw is noted with their number in six bits.
+const OBSERVERS_MAX: usize = 16;
 
 /// All observers. Where nothing is sent (`--discard`), nothing is observed.
 pub(super) fn observers(
@@ -58,16 +63,23 @@ pub(super) fn observers(
             let help = "let a domain be `on` it, or observe another target";
             refuse(format!("no domain is on the target `{}`", slot.on.value), help);
         }
-        if observers.iter().any(|other| other.target == target) {
-            let help = "one observer sees all changes of a target";
-            refuse(format!("the target `{}` is observed twice", slot.on.value), help);
-        }
         let confirms = match slot.confirm {
             ConfirmFile::All => Confirms::All,
             ConfirmFile::Changes => Confirms::Changes,
         };
-        observers.push(Observer { name: name.value.clone(), target, confirms });
+        if matches!(targets[target].kind, TargetKind::Postgres(_)) {
+            let on = |it: &(usize, &Domain)| it.1.target == target;
+            let domains = domains.iter().enumerate().filter(on).map(|it| it.0).collect();
+            let kind = ObserverKind::Slot { target, confirms };
+            observers.push(Observer { name: name.value.clone(), domains, kind });
+        }
     }
-    observers.retain(|it| matches!(targets[it.target].kind, TargetKind::Postgres(_)));
+    if observers.len() > OBSERVERS_MAX {
+        let place = file.observe.0.iter().flat_map(Entries::names).nth(OBSERVERS_MAX);
+        if let Some(place) = place.map(|name| name.place) {
+            let message = format!("a scenario has at most {OBSERVERS_MAX} observers");
+            problems.add(Problem::new(message).at(place));
+        }
+    }
     if overrides.discard { Vec::new() } else { observers }
 }

@@ -124,6 +124,7 @@ fn one(
     let threshold = Threshold {
         id: written.id.as_ref().map(|id| id.value.clone()),
         stream: stream.map(|stream| stream.value.clone()),
+        surface: written.surface.as_ref().map(|surface| surface.value.clone()),
         over: over?,
         consecutive,
         grace: grace?,
@@ -132,6 +133,7 @@ fn one(
         passes_without_data: written.on_no_data == NoDataFile::Pass,
         ..Threshold::new(metric, statistic, (comparison, bound), &written.expr.value)
     };
+    observed::surface(file, (written, metric), problems);
     if metric.is_observed() {
         observed::check(file, written, &threshold, problems);
         // Where nothing is sent, nothing is observed, and nothing is to be judged.

@@ -19,7 +19,9 @@ pub(in crate::scenario) struct ThresholdFile {
     pub(in crate::scenario) metric: Spanned<String>,
     /// Of which stream; all together unless set.
     pub(in crate::scenario) stream: Option<Spanned<String>>,
-    /// The same, as some write it: `where: { stream: orders }`.
+    /// By which observer, of what observers see; the one that sees the worst unless set.
+    pub(in crate::scenario) surface: Option<Spanned<String>>,
+    /// The same as `stream`, as some write it: `where: { stream: orders }`.
     #[serde(rename = "where")]
     pub(in crate::scenario) selection: Option<SelectionFile>,
     /// `p99 < 50ms`: a statistic (`min`, `mean`, `max`, `p50`, `p99.9`, `count`, `rate`, `ratio`),

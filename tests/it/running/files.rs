@@ -48,6 +48,7 @@ fn the_summary_has_every_field_that_scripts_rely_on() {
             "events",
             "lag",
             "verification",
+            "surfaces",
             "thresholds",
             "generator",
         ],

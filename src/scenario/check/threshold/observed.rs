@@ -3,7 +3,9 @@
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
 use crate::scenario::BreachAction;
+use crate::scenario::Metric;
 use crate::scenario::Over;
 use crate::scenario::Scenario;
 use crate::scenario::Threshold;
@@ -26,6 +28,28 @@ pub(super) fn check(
     }
     let help = "observers see changes of tables, and the verdict is known at the end";
     only_at_the_end(written, threshold, help, problems);
+}
+
+/// The observer that is meant must be there, and only what observers see has one.
+pub(super) fn surface(
+    file: &ScenarioFile,
+    (written, metric): (&ThresholdFile, Metric),
+    problems: &mut Problems,
+) {
+    let Some(surface) = &written.surface else { return };
+    if !metric.is_observed() {
+        let message = format!("`{}` is not what an observer sees", metric.name());
+        let problem = Problem::new(message).at(surface.place);
+        problems.add(problem.help("leave `surface` out"));
+        return;
+    }
+    let Some(observers) = &file.observe.0 else { return };
+    let names: Vec<&str> = observers.names().map(|name| name.value.as_str()).collect();
+    if !names.contains(&surface.value.as_str()) {
+        let message = format!("there is no observer `{}`", surface.value);
+        let help = suggest(&surface.value, "the observers", &names);
+        problems.add(Problem::new(message).at(surface.place).maybe_help(help));
+    }
 }
 
 /// The same of what slots kept.

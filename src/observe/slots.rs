@@ -1,0 +1,93 @@
+//! Makes the slots that are read, and removes them.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::action::TableInfo;
+use crate::observe::Options;
+use crate::observe::Source;
+use crate::observe::SurfaceKind;
+use crate::sink::postgres::control::control;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::replication::slot;
+
+/// How long making or dropping the slot of one database may take.
+const STEP: Duration = Duration::from_mins(1);
+
+/// All slots, with the numbers of their surfaces, and their names.
+pub(super) fn all(options: &Options) -> Vec<(usize, &Source, String)> {
+    let mut all = Vec::new();
+    for (number, surface) in options.surfaces.iter().enumerate() {
+        let SurfaceKind::Slots(sources) = &surface.kind;
+        for source in sources {
+            let name = slot::name(&options.mark, all.len());
+            all.push((number, source, name));
+        }
+    }
+    all
+}
+
+/// The slot that is read in the database of a domain, at a surface.
+pub(super) fn name_of(options: &Options, surface: usize, domain: usize) -> Option<String> {
+    let is_it = |it: &(usize, &Source, String)| it.0 == surface && it.1.domains.contains(&domain);
+    all(options).into_iter().find(is_it).map(|(_, _, name)| name)
+}
+
+/// Makes a slot in each database, or none.
+pub(super) async fn make(options: &Options, notes: &mut Vec<String>) -> Result<(), SetupError> {
+    let late = || Err(SetupError::Local("the server did not make a slot in time".to_owned()));
+    // Before any is made: what is made and not read yet looks like what was left.
+    for (_, source, _) in all(options) {
+        let swept = timeout(STEP, sweep(options, source, notes)).await;
+        swept.unwrap_or_else(|_| late())?;
+    }
+    for (_, source, name) in all(options) {
+        let made = timeout(STEP, make_one(options, source, &name)).await;
+        if let Err(error) = made.unwrap_or_else(|_| late()) {
+            remove(options, notes).await;
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Drops what killed runs left.
+async fn sweep(
+    options: &Options,
+    source: &Source,
+    notes: &mut Vec<String>,
+) -> Result<(), SetupError> {
+    let client = control(&source.address, &options.application).await?;
+    for swept in slot::sweep(&client).await? {
+        notes.push(format!("dropped the replication slot `{swept}`, which a killed run had left"));
+    }
+    Ok(())
+}
+
+async fn make_one(options: &Options, source: &Source, name: &str) -> Result<(), SetupError> {
+    let client = control(&source.address, &options.application).await?;
+    let tables = options.world.catalog.tables.iter();
+    let is_seen = |table: &&TableInfo| table.is_sent && table.event.is_none();
+    let tables = tables.filter(|table| source.domains.contains(&table.domain)).filter(is_seen);
+    let tables: Vec<_> =
+        tables.map(|table| (table.namespace.clone(), table.name.clone())).collect();
+    slot::check(&client, &options.publication, &tables).await?;
+    slot::make(&client, name).await
+}
+
+/// Drops the slots. What cannot be dropped is said: a slot keeps the server's log for ever.
+pub(super) async fn remove(options: &Options, notes: &mut Vec<String>) {
+    for (_, source, name) in all(options) {
+        let removed = timeout(STEP, async {
+            let client = control(&source.address, &options.application).await?;
+            slot::drop(&client, &name).await
+        });
+        let late = || Err(SetupError::Local("the server did not answer".to_owned()));
+        if let Err(error) = removed.await.unwrap_or_else(|_| late()) {
+            notes.push(format!(
+                "the replication slot `{name}` was not dropped, and keeps the server's log: {error}"
+            ));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Takes what the engine tells, and hands it to the judges; and tells how late changes come.
+
+use std::cell::RefCell;
+use std::cell::RefMut;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use crate::measure::Clock;
+use crate::measure::Histogram;
+use crate::measure::LagSecond;
+use crate::measure::LiveLag;
+use crate::observe::Fact;
+use crate::observe::FactFate;
+use crate::observe::Options;
+use crate::observe::Shared;
+use crate::observe::judge::Judge;
+use crate::observe::judge::Times;
+use crate::observe::render::Renderer;
+use crate::units::format_duration;
+
+/// How often what the engine tells is taken.
+const TURN: Duration = Duration::from_millis(5);
+/// Facts taken before others have their turn.
+const FACTS: usize = 512;
+/// How often the oldest that is missing is looked for.
+const LOOK_NS: u64 = 1_000_000_000;
+/// Of a wake-up that comes late, so many missed ones are counted at most.
+const TURNS_MISSED_MAX: u64 = 120_000;
+
+/// One judge for each surface, in the order of the scenario.
+pub(super) type Judges = [Rc<RefCell<Judge>>];
+
+/// Takes what the engine tells.
+pub(super) struct Taker<'a> {
+    options: &'a Options,
+    facts: &'a Receiver<Fact>,
+    renderer: Renderer,
+    clock: Clock,
+    looked_ns: u64,
+    /// How late this thread's wake-ups came.
+    late: Histogram,
+}
+
+impl<'a> Taker<'a> {
+    pub(super) fn new(options: &'a Options, facts: &'a Receiver<Fact>) -> Self {
+        Self {
+            options,
+            facts,
+            renderer: Renderer::new(Arc::clone(&options.world)),
+            clock: options.clock,
+            looked_ns: options.clock.now(),
+            late: Histogram::coarse(),
+        }
+    }
+
+    /// Sleeps, takes what has come meanwhile, and looks around once a second.
+    pub(super) async fn turn(&mut self, judges: &Judges, shared: &Shared) {
+        let turn = crate::pace::nanoseconds(TURN);
+        let until = self.clock.now() + turn;
+        tokio::time::sleep(TURN).await;
+        let now = self.clock.now();
+        // While it is late, the wake-ups that it misses are late as well, each by a turn less.
+        let late = now.saturating_sub(until);
+        let missed = (0..TURNS_MISSED_MAX).map_while(|missed| late.checked_sub(missed * turn));
+        missed.for_each(|late| self.late.record(late));
+        while self.take(judges) {
+            tokio::task::yield_now().await;
+        }
+        if now.saturating_sub(self.looked_ns) >= LOOK_NS {
+            self.looked_ns = now;
+            self.look(now, judges, shared);
+        }
+    }
+
+    /// Tells how late changes came in the last second: of the surface where that is worst.
+    pub(super) fn look(&self, now: u64, judges: &Judges, shared: &Shared) {
+        let mut worst = LiveLag::default();
+        let mut all = Vec::new();
+        for judge in judges {
+            let (lag, places) = judge.borrow_mut().look(now);
+            worst.p99_ns = worst.p99_ns.max(lag.p99_ns);
+            worst.oldest_missing_ns = worst.oldest_missing_ns.max(lag.oldest_missing_ns);
+            all.extend(places);
+        }
+        *shared.lag.lock().unwrap_or_else(PoisonError::into_inner) = worst;
+        let Some(seconds) = &self.options.seconds else { return };
+        // Whoever does not keep up with a few rows a second gets fewer.
+        let _ = seconds.try_send(LagSecond { at_ns: now, places: all });
+    }
+
+    /// Takes some. Returns whether there may be more.
+    pub(super) fn take(&mut self, judges: &Judges) -> bool {
+        let mut judges: Vec<_> = judges.iter().map(|judge| judge.borrow_mut()).collect();
+        for _ in 0..FACTS {
+            let Ok(fact) = self.facts.try_recv() else { return false };
+            self.tell(&fact, &mut judges);
+        }
+        true
+    }
+
+    fn tell(&mut self, fact: &Fact, judges: &mut [RefMut<'_, Judge>]) {
+        let &Fact { due, sent, settled, is_measured, .. } = fact;
+        let times = Times { due, sent, settled, is_measured };
+        let changes = self.renderer.changes(fact);
+        if fact.fate == FactFate::TakenBack {
+            for judge in judges {
+                changes.iter().rev().for_each(|(change, _)| judge.take_back(change));
+            }
+            return;
+        }
+        for (change, certainty) in changes {
+            let mut sees = judges.iter_mut().filter(|judge| judge.sees(change.table));
+            let Some(first) = sees.next() else { continue };
+            sees.for_each(|judge| judge.expect(change.clone(), times, certainty));
+            first.expect(change, times, certainty);
+        }
+    }
+
+    /// Why what was found means nothing, if this thread was late.
+    pub(super) fn lateness(&self) -> Option<String> {
+        let late = self.late.percentile(99.0).map(Duration::from_nanos);
+        let (late, limit) = late.zip(self.options.late_p99).filter(|(late, limit)| late > limit)?;
+        let late = Duration::from_millis(u64::try_from(late.as_millis()).unwrap_or(0));
+        Some(format!(
+            "the observer was late: it woke up to {} too late (99th percentile; at most {} by \
+             `validity.sched_p99`), so lags are its own; give loadgen more processors",
+            format_duration(late),
+            format_duration(limit),
+        ))
+    }
+}
