@@ -38,6 +38,7 @@ mod sample;
 mod seed;
 mod shards;
 mod signals;
+mod steps;
 mod verify;
 mod wait;
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -52,6 +53,7 @@ mod lateness;
 mod mending;
 pub mod seed;
 mod session;
+mod steps;
 pub mod stop;
 mod watch;
 mod window;
@@ -63,6 +65,8 @@ pub use guard::Guard;
 pub use guard::GuardedServer;
 pub use guard::Guarding;
 pub use guard::OnGuard;
+pub use steps::StepPlace;
+pub use steps::Steps;
 
 use breaker::Breaker;
 use gate::Gate;
@@ -112,6 +116,8 @@ pub struct Job {
     pub seconds: SyncSender<Second>,
     /// Who watches replication slots.
     pub guard: Arc<Guard>,
+    /// What happens once, beside the streams.
+    pub steps: Arc<Steps>,
 }
 
 /// What all workers share. Nothing of it is written on the hot path but the breaker's counters,
@@ -187,10 +193,11 @@ pub fn run(job: Job) -> std::io::Result<Finished> {
         let mine = (worker..connections).step_by(workers).collect();
         worker::spawn(Arc::clone(&shared), recorder, mine, reports.clone())?;
     }
-    drop(reports);
+    let steps = steps::spawn(&shared, reports)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut watcher = Watcher::new(&shared, windows, spans);
     let done = runtime.block_on(watcher.work(&mut reported));
+    let _ = steps.map(JoinHandle::join);
     let seen = watcher.end(&done);
     Ok(finish(&shared, &done, seen, workers))
 }
@@ -267,8 +274,10 @@ impl Shared {
         let drain = self.job.scenario.load.drain;
         if now > last_due.saturating_add(nanoseconds(drain)) {
             let drain = format_duration(drain);
+            let steps = self.job.steps.under_way().join(", ");
             let why = match (self.away.load(Ordering::Relaxed), self.job.guard.why()) {
                 (_, Some(why)) => why,
+                (0, None) if !steps.is_empty() => format!("{steps} of `steps` had not ended"),
                 (0, None) => "the target did not keep up".to_owned(),
                 (1, None) => "a connection was lost and not made again".to_owned(),
                 (away, None) => format!("{away} connections were lost and not made again"),

@@ -15,6 +15,7 @@
 pub(crate) mod cells;
 mod judge;
 mod notes;
+mod own;
 mod reader;
 mod recent;
 mod render;
@@ -24,6 +25,7 @@ pub(crate) mod settle;
 mod stream;
 mod table;
 mod taker;
+mod truncations;
 mod verdict;
 mod work;
 
@@ -49,6 +51,11 @@ use crate::measure::LiveLag;
 use crate::scenario::Confirms;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
+
+pub use own::OwnChange;
+pub use own::OwnFact;
+pub use own::OwnRow;
+pub use own::OwnValue;
 
 /// Facts that wait for the observer, at most; with more of them it is late, and the run invalid.
 const FACTS_MAX: usize = 1 << 16;
@@ -85,10 +92,19 @@ pub enum FactFate {
     TakenBack,
 }
 
+/// What the engine tells.
+#[derive(Debug)]
+enum Told {
+    /// Of a transaction of the load.
+    Fact(Fact),
+    /// Of a transaction on a table of our own.
+    Own(Box<OwnFact>),
+}
+
 /// The engine's way to tell observers what became of what it sent. Never waits for them.
 #[derive(Debug, Clone)]
 pub struct Witness {
-    facts: mpsc::SyncSender<Fact>,
+    facts: mpsc::SyncSender<Told>,
     /// By domain.
     is_observed: Arc<[bool]>,
     shared: Arc<Shared>,
@@ -110,7 +126,16 @@ impl Witness {
 
     /// Tells what became of a transaction.
     pub fn tell(&self, fact: Fact) {
-        if self.facts.try_send(fact).is_err() {
+        self.send(Told::Fact(fact));
+    }
+
+    /// Tells what became of a transaction on a table of our own.
+    pub fn tell_own(&self, fact: OwnFact) {
+        self.send(Told::Own(Box::new(fact)));
+    }
+
+    fn send(&self, told: Told) {
+        if self.facts.try_send(told).is_err() {
             self.shared.has_overflowed.store(true, Ordering::Relaxed);
         }
     }

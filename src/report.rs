@@ -16,6 +16,7 @@ pub(crate) mod observed;
 mod progress;
 mod series;
 mod slots;
+mod steps;
 mod terminal;
 mod sums;
 pub(crate) mod text;

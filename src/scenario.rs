@@ -16,10 +16,12 @@ mod kafka;
 mod ledger;
 pub(crate) mod life;
 mod lines;
+mod load;
 mod numbers;
 mod overrides;
 mod read;
 mod schemas;
+mod steps;
 mod trace;
 mod way;
 
@@ -66,10 +68,15 @@ pub use lines::LineFile;
 pub use lines::LinesFormat;
 pub use lines::LinesTarget;
 pub use lines::LinesTo;
+pub use load::Load;
+pub use load::Precision;
 pub use overrides::Overrides;
 pub use read::Checked;
 pub use read::check_file;
 pub use read::check_text;
+pub use steps::OwnTable;
+pub use steps::StressKind;
+pub use steps::StressStep;
 pub use way::Way;
 
 /// The JSON Schema of a scenario file.
@@ -290,34 +297,6 @@ pub struct Roles {
     pub application: String,
     /// The login of change data capture. `debezium_{domain}` unless set.
     pub capture: String,
-}
-
-/// How fast, how long.
-#[derive(Debug, Clone)]
-pub struct Load {
-    /// Runs before anything is measured.
-    pub warmup: Duration,
-    /// How long actions in flight may take at the end.
-    pub drain: Duration,
-    /// How exactly slots are sent when they are due.
-    pub precision: Precision,
-    /// All rates have been multiplied by it: 1 unless the command line says otherwise.
-    pub scale_rate: f64,
-    /// All lengths have been divided by it: 1 unless the command line says otherwise.
-    pub time_scale: f64,
-    /// What happens; may be empty (a scenario that only seeds).
-    pub streams: Vec<Stream>,
-}
-
-/// How exactly slots are sent when they are due, and what that costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// A worker wakes at most once a millisecond.
-    Eco,
-    /// A worker wakes at most every 200 µs.
-    Normal,
-    /// A connection waits awake for its next slot.
-    Precise,
 }
 
 /// An independently scheduled source of actions.

@@ -10,6 +10,8 @@ use crate::schema::Literal;
 pub struct Catalog {
     /// By [`TableId`].
     pub tables: Vec<TableInfo>,
+    /// Tables of our own beside the domains', which no lane works on; numbered behind all others.
+    pub own: Vec<TableInfo>,
     /// By [`StatementId`].
     pub statements: Vec<Statement>,
     /// By [`TableId`]: its place in an order in which no table refers to a later one.
@@ -19,7 +21,19 @@ pub struct Catalog {
 impl Catalog {
     /// The table of that number.
     pub fn table(&self, id: TableId) -> &TableInfo {
-        &self.tables[usize::from(id.0)]
+        let number = usize::from(id.0);
+        self.tables.get(number).unwrap_or_else(|| &self.own[number - self.tables.len()])
+    }
+
+    /// Whether a table is one of our own.
+    pub fn is_own(&self, id: TableId) -> bool {
+        usize::from(id.0) >= self.tables.len()
+    }
+
+    /// All tables in the order of their numbers, ours included.
+    pub fn all(&self) -> impl Iterator<Item = (TableId, &TableInfo)> {
+        let all = self.tables.iter().chain(&self.own).enumerate();
+        all.map(|(number, table)| (TableId::of(number), table))
     }
 
     /// The statement of that number.

@@ -55,7 +55,9 @@ pub(super) fn observe(
     // Slots of a server share their names, and runs may begin in the same second.
     let mark = random_hex(6).map_err(|error| SetupError::Local(error.to_string()))?;
     let guard = prepared.guard.guard();
-    let lag = LagKeeper::start(&prepared.folder, move |slot| guard.kept(slot));
+    let steps = Arc::clone(&prepared.steps);
+    let kept = move |slot: &str| guard.kept(slot);
+    let lag = LagKeeper::start(&prepared.folder, kept, move || steps.lately().join(" "));
     let lag = lag.map_err(|error| SetupError::Local(error.to_string()))?;
     let kept = ledger::of_observers(prepared, feed)?;
     let observing = Observing::start(Options {

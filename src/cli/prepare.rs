@@ -9,8 +9,10 @@ mod shards;
 mod streams;
 mod topics;
 mod others;
+mod passwords;
 mod sums;
 
+use passwords::passwords;
 pub(super) use resume::Stopped;
 pub(super) use resume::unfit;
 pub(super) use shards::Turns;
@@ -34,11 +36,12 @@ use crate::cli::lines;
 use crate::cli::lines::LineWriters;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
+use crate::cli::steps::steps;
 use crate::cli::wait::on_runtime_within;
 use crate::cli::wait::past_deadlocks;
-use crate::embedded::random_hex;
 use crate::engine::Guarding;
 use crate::engine::OnGuard;
+use crate::engine::Steps;
 use crate::engine::journal::LANES;
 use crate::engine::stop::Stop;
 use crate::generate::World;
@@ -55,7 +58,6 @@ use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
-use crate::scenario::TargetKind;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::Passwords;
 use crate::sink::postgres::provision::Provisioner;
@@ -88,6 +90,8 @@ pub(super) struct Prepared {
     pub(super) schemas: BTreeMap<(usize, String), u32>,
     /// Who watches replication slots, once the tables are made.
     pub(super) guard: OnGuard,
+    /// What happens once, beside the load.
+    pub(super) steps: Arc<Steps>,
     /// Whether some server may have been changed.
     is_touched: bool,
     stop: Stop,
@@ -161,6 +165,7 @@ pub(super) fn prepare(
         schemas: BTreeMap::new(),
         guard: OnGuard::start(Guarding::default(), feed, stop)
             .map_err(|error| Refusal::setup(&error))?,
+        steps: Arc::default(),
         is_touched: false,
         stop: stop.clone(),
         shard,
@@ -186,6 +191,7 @@ pub(super) fn prepare(
     prepared.look_for_others(feed)?;
     prepared.world = Arc::new(World::beside(&scenario, start_us, &prepared.taken));
     prepared.refuse_overflow()?;
+    prepared.steps = Arc::new(steps(&prepared));
     prepared.write_manifest(&arguments.subject.scenario)?;
     if !matches!(until, Until::Made) {
         prepared.lines = lines::open(&prepared, arguments.fresh, (feed, stop))?;
@@ -355,39 +361,6 @@ fn make_folder(arguments: &SetupArguments, scenario: &str) -> Result<RunFolder, 
         None => RunFolder::make(Path::new("runs"), scenario, Utc::now()),
     };
     made.map_err(|error| Refusal::setup(&error))
-}
-
-/// Passwords for the logins of each domain: the scenario's, or generated ones, which are also
-/// returned by login.
-#[expect(clippy::type_complexity, reason = "used once, in the line that calls it")]
-fn passwords(
-    scenario: &Scenario,
-    place: &Place,
-) -> Result<(Vec<Passwords>, Vec<(String, SecretString)>), Refusal> {
-    let mut generated = Vec::new();
-    let mut all = Vec::new();
-    for domain in &scenario.domains {
-        let makes_roles = matches!(
-            &scenario.targets[domain.target].kind,
-            TargetKind::Postgres(PostgresTarget { provision: Provision::Databases, .. })
-        ) && place.address(domain.target).is_some();
-        let mut password = |given: &Option<SecretString>, login: &str| {
-            if let Some(given) = given {
-                return Ok(given.clone());
-            }
-            let made = random_hex(16).map_err(|error| Refusal::setup(&error))?;
-            let made = SecretString::from(made);
-            if makes_roles {
-                generated.push((login.to_owned(), made.clone()));
-            }
-            Ok(made)
-        };
-        all.push(Passwords {
-            application: password(&scenario.cdc.application_password, &domain.roles.application)?,
-            capture: password(&scenario.cdc.password, &domain.roles.capture)?,
-        });
-    }
-    Ok((all, generated))
 }
 
 /// Where a domain's marks are; tables that we did not make have none.

@@ -147,6 +147,7 @@ fn whole(
         gates: finished.gates.clone(),
         findings,
         slots: prepared.guard.slots(),
+        steps: prepared.steps.summaries(),
     };
     let shard = ShardFile::of(&prepared, &facts, &finished.recorder, turns.together);
     let shard = shard.map_or(Ok(()), |shard| prepared.folder.write_shard(&shard));
@@ -256,6 +257,7 @@ fn load(
         trace: trace.as_ref().map(Writing::ledger),
         seconds: keeper.sender(),
         guard: prepared.guard.guard(),
+        steps: Arc::clone(&prepared.steps),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let (traffic, half) = publishers.end(prepared, feed);

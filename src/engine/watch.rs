@@ -135,6 +135,7 @@ impl<'a> Watcher<'a> {
             streams: self.lines(&second, at_ns),
             observed: shared.job.witness.as_ref().map(Witness::lag),
             slot: shared.job.guard.live(),
+            steps: shared.job.steps.under_way(),
             tripped: self.gates.tripped().iter().cloned().chain(self.watch.breached()).collect(),
         };
         shared.job.feed.tick(live);
@@ -173,6 +174,7 @@ impl<'a> Watcher<'a> {
     fn judge(&mut self, mut second: Second) -> Second {
         self.note_events(&mut second);
         second.events.extend(self.shared.job.guard.take_events());
+        second.events.extend(self.shared.job.steps.take_events());
         self.gates.see(&second, &self.meter);
         second
             .events

@@ -37,6 +37,7 @@ use crate::schema::order::parents_first;
 pub(super) mod actions;
 mod copies;
 mod events;
+mod own;
 pub(in crate::generate) mod fills;
 mod parts;
 mod typed;
@@ -78,6 +79,7 @@ impl World {
             })
         });
         catalog.ranks = seeding::ranks(&tables);
+        catalog.own = own::tables(scenario);
         let ways = scenario.ways();
         let groups = names.tables.groups();
         let copies = scenario.domains.iter().map(|it| (it.copy.number, it.copy.count));

@@ -26,6 +26,9 @@ pub struct LiveState {
     /// The replication slot that is nearest to its limit; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<LiveSlot>,
+    /// Steps that are under way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<&'static str>,
     /// Gates and thresholds that do not hold now, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tripped: Vec<String>,

@@ -28,6 +28,7 @@ use super::Recorder;
 use super::Retries;
 use super::SharedSum;
 use super::Slots;
+use super::StepSummary;
 use super::StreamRecorder;
 use super::SurfaceCounts;
 use super::TableCounts;
@@ -103,6 +104,8 @@ pub struct Summary {
     /// `heartbeats` and `heartbeats_failed`.
     #[serde(flatten)]
     pub slots: Slots,
+    /// What happened once, beside the streams.
+    pub steps: Vec<StepSummary>,
     /// What became of the thresholds.
     pub thresholds: Vec<Judgement>,
     /// What the gates of validity say.
@@ -200,6 +203,8 @@ pub struct RunFacts {
     pub findings: Option<Findings>,
     /// What the slot guard saw.
     pub slots: Slots,
+    /// What became of steps.
+    pub steps: Vec<StepSummary>,
 }
 
 /// What is known of a stream beside what was recorded.
@@ -291,6 +296,7 @@ impl Summary {
             verification: findings.as_ref().map(Findings::verification),
             surfaces: findings.as_ref().map(Findings::counts).unwrap_or_default(),
             slots: facts.slots,
+            steps: facts.steps,
             thresholds,
             gates,
             generator,

@@ -18,6 +18,7 @@ use crate::observe::recent::Recent;
 use crate::observe::seconds::Places;
 use crate::observe::table::Origin;
 use crate::observe::table::Table;
+use crate::observe::truncations::Truncations;
 use crate::observe::verdict::Faults;
 use crate::sink::postgres::replication::Lsn;
 
@@ -86,6 +87,7 @@ pub(super) struct Judge {
     /// Since the last look.
     recent: Places,
     came: Recent,
+    truncations: Truncations,
     verification: Verification,
     pub(super) faults: Faults,
     /// What came, for those who judge later.
@@ -101,12 +103,12 @@ impl Judge {
         place_of: impl Fn(usize) -> Option<Origin>,
     ) -> Self {
         let mut recent = Places::default();
-        let table = |info: &TableInfo| {
+        let mut table = |info: &TableInfo| {
             let Origin { database, slot } = place_of(info.domain)?;
             let at = recent.number(surface, (&database, &slot));
             (info.is_sent && info.event.is_none()).then(|| Table::new(info, &database, at))
         };
-        let tables = catalog.tables.iter().map(table).collect();
+        let tables = catalog.all().map(|(_, info)| table(info)).collect();
         Self {
             surface: surface.to_owned(),
             tables,
@@ -116,9 +118,10 @@ impl Judge {
             freshness: Histogram::fine(),
             recent,
             came: Recent::default(),
+            truncations: Truncations::default(),
             verification: Verification::default(),
             faults: Faults::default(),
-            notes: Notes::default(),
+            notes: Notes::beside(catalog),
             invalid_because: Vec::new(),
         }
     }
@@ -209,11 +212,16 @@ impl Judge {
         }
     }
 
+    /// All rows of a table went, or may have.
+    pub(super) fn expect_truncation(&mut self, table: TableId, is_known: bool) {
+        self.verification.expected += u64::from(is_known);
+        self.truncations.expect(table, is_known);
+    }
+
     /// All rows of a table went.
     pub(super) fn truncated(&mut self, table: TableId, lsn: Lsn) {
         self.verification.observed += 1;
-        self.verification.phantom += 1;
-        self.faults.truncated(table, lsn);
+        self.truncations.came(table, lsn);
     }
 
     fn place(&mut self, table: TableId, key: &[u8]) -> Option<&mut Place> {
@@ -318,6 +326,8 @@ impl Judge {
                 }
             }
         }
+        let truncations = std::mem::take(&mut self.truncations);
+        self.faults.judge_truncations(truncations, is_complete, &mut self.verification);
         let Self {
             surface,
             tables,

@@ -1,5 +1,6 @@
 //! What is noted of all that came, so that it can be judged again later.
 
+use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
 use crate::ledger::Out;
@@ -25,12 +26,19 @@ pub(super) struct Notes {
     pub(super) out: Option<Out>,
     /// The number of the surface.
     pub(super) surface: u8,
+    /// Tables from this number on are our own: what comes of them is judged once, in the run.
+    own: Option<TableId>,
 }
 
 impl Notes {
+    /// Of the domains' tables.
+    pub(super) fn beside(catalog: &Catalog) -> Self {
+        Self { own: catalog.all().map(|it| it.0).find(|it| catalog.is_own(*it)), ..Self::default() }
+    }
+
     /// A change came; again, if it had come before, and `was_restarted` says whether that is no wonder.
     pub(super) fn change(&mut self, change: &RowChange, arrival: Arrival, again: Option<bool>) {
-        if self.out.is_none() {
+        if self.out.is_none() || self.own.is_some_and(|own| change.table >= own) {
             return;
         }
         let what = match change.change {
@@ -53,7 +61,9 @@ impl Notes {
 
     /// All rows of a table went.
     pub(super) fn truncated(&mut self, table: TableId, arrival: Arrival) {
-        self.add(&self.plain(table, What::Truncate, arrival));
+        if self.own.is_none_or(|own| table < own) {
+            self.add(&self.plain(table, What::Truncate, arrival));
+        }
     }
 
     /// The surface was read to its end.

@@ -67,7 +67,7 @@ async fn sweep(
 
 async fn make_one(options: &Options, source: &Source, name: &str) -> Result<(), SetupError> {
     let client = control(&source.address, &options.application).await?;
-    let tables = options.world.catalog.tables.iter();
+    let tables = options.world.catalog.all().map(|(_, table)| table);
     let is_seen = |table: &&TableInfo| table.is_sent && table.event.is_none();
     let tables = tables.filter(|table| source.domains.contains(&table.domain)).filter(is_seen);
     let tables: Vec<_> =

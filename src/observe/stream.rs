@@ -148,16 +148,15 @@ impl Stream {
     }
 
     fn columns(&self, relation: &Relation) -> Option<Columns> {
-        let tables = self.catalog.tables.iter().enumerate();
-        let mut ours = tables.filter(|(_, table)| {
+        let mut ours = self.catalog.all().filter(|(_, table)| {
             self.domains.contains(&table.domain)
                 && table.namespace == relation.namespace
                 && table.name == relation.name
         });
-        let (number, table) = ours.next()?;
+        let (id, table) = ours.next()?;
         let place = |name: &String| relation.columns.iter().position(|column| column == name);
         let places = table.columns.iter().map(|(name, _)| place(name)).collect();
-        Some(Columns { table: TableId::of(number), places })
+        Some(Columns { table: id, places })
     }
 
     /// `old` is what tells which row it was, where that is not what it is now.
@@ -175,6 +174,8 @@ impl Stream {
             match columns.places[column].and_then(|place| tuple.get(place)) {
                 Some(Cell::Null) => cells::push_null(out),
                 Some(Cell::Binary(bytes)) => cells::push(kind, bytes, out),
+                // A column of our own that is not there holds nothing.
+                None if self.catalog.is_own(columns.table) => cells::push_null(out),
                 Some(Cell::Text(_) | Cell::Unchanged) | None => cells::push_open(out),
             }
         };

@@ -16,8 +16,10 @@ use crate::observe::Fact;
 use crate::observe::FactFate;
 use crate::observe::Options;
 use crate::observe::Shared;
+use crate::observe::Told;
 use crate::observe::judge::Judge;
 use crate::observe::judge::Times;
+use crate::observe::own;
 use crate::observe::render::Renderer;
 use crate::units::format_duration;
 
@@ -36,7 +38,7 @@ pub(super) type Judges = [Rc<RefCell<Judge>>];
 /// Takes what the engine tells.
 pub(super) struct Taker<'a> {
     options: &'a Options,
-    facts: &'a Receiver<Fact>,
+    facts: &'a Receiver<Told>,
     renderer: Renderer,
     clock: Clock,
     looked_ns: u64,
@@ -45,7 +47,7 @@ pub(super) struct Taker<'a> {
 }
 
 impl<'a> Taker<'a> {
-    pub(super) fn new(options: &'a Options, facts: &'a Receiver<Fact>) -> Self {
+    pub(super) fn new(options: &'a Options, facts: &'a Receiver<Told>) -> Self {
         Self {
             options,
             facts,
@@ -95,8 +97,14 @@ impl<'a> Taker<'a> {
     pub(super) fn take(&mut self, judges: &Judges) -> bool {
         let mut judges: Vec<_> = judges.iter().map(|judge| judge.borrow_mut()).collect();
         for _ in 0..FACTS {
-            let Ok(fact) = self.facts.try_recv() else { return false };
-            self.tell(&fact, &mut judges);
+            match self.facts.try_recv() {
+                Ok(Told::Fact(fact)) => self.tell(&fact, &mut judges),
+                Ok(Told::Own(fact)) => {
+                    let sees = judges.iter_mut().filter(|judge| judge.sees(fact.table));
+                    sees.for_each(|judge| own::expect(&fact, judge, false));
+                }
+                Err(_) => return false,
+            }
         }
         true
     }

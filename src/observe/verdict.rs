@@ -13,6 +13,7 @@ use crate::observe::judge::Place;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
 use crate::observe::table::operation;
+use crate::observe::truncations::Truncations;
 use crate::sink::postgres::replication::Lsn;
 
 /// The first faults.
@@ -45,16 +46,34 @@ impl Faults {
         });
     }
 
-    pub(super) fn truncated(&mut self, table: TableId, lsn: Lsn) {
+    fn truncated(&mut self, class: &'static str, table: TableId, lsn: Option<Lsn>) {
         self.add(|| Fault {
-            class: "phantom",
+            class,
             table,
             key: Box::default(),
             operation: "truncate",
-            expected: None,
-            seen: Some(Box::default()),
-            lsn: Some(lsn),
+            expected: lsn.is_none().then(Box::default),
+            seen: lsn.map(|_| Box::default()),
+            lsn,
         });
+    }
+
+    /// Judges what is left of truncations.
+    pub(super) fn judge_truncations(
+        &mut self,
+        truncations: Truncations,
+        is_complete: bool,
+        verification: &mut Verification,
+    ) {
+        let class = if is_complete { "lost" } else { "pending" };
+        for (table, missing, phantoms) in truncations.odd() {
+            *count(verification, class) += missing as u64;
+            (0..missing).for_each(|_| self.truncated(class, table, None));
+            verification.phantom += phantoms.len() as u64;
+            for lsn in phantoms {
+                self.truncated("phantom", table, Some(lsn));
+            }
+        }
     }
 
     fn add(&mut self, fault: impl FnOnce() -> Fault) {

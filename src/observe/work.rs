@@ -14,10 +14,10 @@ use tokio::task::LocalSet;
 use crate::ledger::Ledger;
 use crate::measure::Findings;
 use crate::observe::Done;
-use crate::observe::Fact;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Shared;
+use crate::observe::Told;
 use crate::observe::judge::Judge;
 use crate::observe::reader::SlotReader;
 use crate::observe::slots;
@@ -30,7 +30,7 @@ use crate::sink::postgres::provision::SetupError;
 /// What the thread does, from its beginning to its end.
 pub(super) fn work(
     options: &Options,
-    (facts, orders): (&Receiver<Fact>, &watch::Receiver<Order>),
+    (facts, orders): (&Receiver<Told>, &watch::Receiver<Order>),
     shared: &Shared,
     ready: &SyncSender<Result<(), SetupError>>,
 ) -> Done {
@@ -96,7 +96,7 @@ fn findings(options: &Options, judges: Vec<Rc<RefCell<Judge>>>, observed: Observ
 /// Observes to the end.
 async fn observe(
     options: &Options,
-    (facts, orders): (&Receiver<Fact>, &watch::Receiver<Order>),
+    (facts, orders): (&Receiver<Told>, &watch::Receiver<Order>),
     shared: &Shared,
     judges: &Judges,
 ) -> Observed {

@@ -19,6 +19,7 @@ use crate::measure::Verdict;
 use super::judged::threshold;
 use super::observed::observed;
 use super::slots::slots;
+use super::steps::steps;
 use super::sums::retries;
 use super::sums::sums;
 use super::text::Align;
@@ -102,6 +103,7 @@ pub fn closing(summary: &Summary, folder: Option<&Path>, colour: Colour) -> Stri
     sections.push(events::events(&summary.events));
     sections.push(faults::faults(&summary.events));
     sections.push(sums(&summary.shared, colour));
+    sections.push(steps(&summary.steps));
     sections.push(observed(summary, colour));
     sections.push(slots(summary));
     sections.push(summary.thresholds.iter().map(|it| threshold(it, colour)).collect());

@@ -24,7 +24,8 @@ use super::series::quoted;
 
 /// Its columns.
 const HEADER: &str = "time,at_s,surface,database,observed,lag_p50_ns,lag_p99_ns,lag_max_ns,\
-    freshness_p50_ns,freshness_p99_ns,freshness_max_ns,outstanding,oldest_missing_ns,slot,slot_kept_bytes";
+    freshness_p50_ns,freshness_p99_ns,freshness_max_ns,outstanding,oldest_missing_ns,slot,slot_kept_bytes,\
+    steps";
 /// Seconds that wait to be written, at most.
 const WAITING_MAX: usize = 16;
 
@@ -37,15 +38,16 @@ pub struct LagKeeper {
 }
 
 impl LagKeeper {
-    /// `kept` tells how much of the log a server keeps for a slot.
+    /// `kept` tells how much of the log a server keeps for a slot, `steps` which are under way.
     pub fn start(
         folder: &RunFolder,
         kept: impl Fn(&str) -> Option<u64> + Send + 'static,
+        steps: impl Fn() -> String + Send + 'static,
     ) -> Result<Self, FolderError> {
         let file = folder.open(LAG)?;
         let (seconds, received) = sync_channel(WAITING_MAX);
         let thread = thread::Builder::new().name("lag keeper".to_owned());
-        let thread = thread.spawn(move || keep(&received, LineFile::new(file), kept).err());
+        let thread = thread.spawn(move || keep(&received, LineFile::new(file), kept, steps).err());
         let thread = thread.map_err(|source| folder.cannot_write(LAG, source))?;
         Ok(Self { seconds, thread, folder: folder.clone() })
     }
@@ -67,13 +69,15 @@ fn keep(
     seconds: &Receiver<LagSecond>,
     mut file: LineFile,
     kept: impl Fn(&str) -> Option<u64>,
+    steps: impl Fn() -> String,
 ) -> io::Result<()> {
     writeln!(file, "{HEADER}")?;
     for second in seconds {
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let steps = steps();
         for place in &second.places {
             let row = row(&time, second.at_ns, place, kept(&place.slot));
-            writeln!(file, "{row}")?;
+            writeln!(file, "{row},{}", quoted(&steps))?;
         }
     }
     Ok(())
@@ -120,6 +124,7 @@ mod tests {
         place.freshness = Digest { count: 9, p50: 4, p99: 5, max: 6, ..Digest::default() };
         place.outstanding = 0;
         assert_eq!(row("now", 0, &place, None), "now,0.000,changes,\"a,b\",9,1,2,3,4,5,6,0,,tap,");
-        assert_eq!(HEADER.split(',').count(), expected.split(',').count() - 1);
+        // A name has a comma; and steps come behind the row.
+        assert_eq!(HEADER.split(',').count(), expected.split(',').count());
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             streams: Vec::new(),
             observed: None,
             slot: None,
+            steps: Vec::new(),
             tripped: Vec::new(),
         })
     }

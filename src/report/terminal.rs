@@ -21,6 +21,7 @@ use crate::units::format_bytes;
 use crate::units::format_duration;
 
 use super::slots;
+use super::steps;
 use super::text::Align;
 use super::text::columns;
 use super::text::duration_ns;
@@ -49,6 +50,8 @@ pub(super) struct Terminal {
     tripped: Vec<String>,
     /// How late changes are observed.
     observed: Option<LiveLag>,
+    /// Steps that are under way.
+    steps: Vec<&'static str>,
     /// The replication slot that is nearest to its limit.
     slot: Option<LiveSlot>,
 }
@@ -67,6 +70,7 @@ impl Terminal {
             left: None,
             tripped: Vec::new(),
             observed: None,
+            steps: Vec::new(),
             slot: None,
         }
     }
@@ -102,8 +106,8 @@ impl Terminal {
         let template = if alarm.is_empty() { HEADER } else { ALARMED };
         self.header.set_style(style(template));
         let slot = slots::live(self.slot.as_ref());
-        let phase = self.phase.name();
-        self.header.set_message(format!("{phase}  {since}{left}{observed}{slot}{alarm}"));
+        let (phase, steps) = (self.phase.name(), steps::live(&self.steps));
+        self.header.set_message(format!("{phase}  {since}{left}{steps}{observed}{slot}{alarm}"));
         self.header.tick();
     }
 
@@ -146,6 +150,7 @@ impl Terminal {
         self.tripped.clone_from(&live.tripped);
         self.observed = live.observed;
         self.slot.clone_from(&live.slot);
+        self.steps.clone_from(&live.steps);
         let texts = stream_lines(&live.streams);
         while self.streams.len() < texts.len() {
             self.streams.push(self.lines.add(ProgressBar::no_length()));

@@ -5,6 +5,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("cdc-ci", include_str!("../../scenarios/cdc-ci.yaml")),
     ("cdc-lag", include_str!("../../scenarios/cdc-lag.yaml")),
     ("cdc-spikes", include_str!("../../scenarios/cdc-spikes.yaml")),
+    ("cdc-stress", include_str!("../../scenarios/cdc-stress.yaml")),
     ("clickstream-day", include_str!("../../scenarios/clickstream-day.yaml")),
     ("dirty-events", include_str!("../../scenarios/dirty-events.yaml")),
     ("files", include_str!("../../scenarios/files.yaml")),

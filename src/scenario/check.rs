@@ -22,6 +22,7 @@ mod profile;
 mod scale;
 mod sessions;
 mod spans;
+mod steps;
 mod stream;
 mod target;
 mod threshold;
@@ -117,6 +118,8 @@ pub(super) fn check(
     let parts = (scenario.targets.as_slice(), scenario.domains.as_slice());
     scenario.observers = observe::observers(file, parts, overrides, problems);
     cdc::has_use(file, parts, problems);
+    let written = load_file.steps.0.as_deref().unwrap_or_default();
+    scenario.load.steps = steps::steps(written, &scenario, (overrides, scale), problems);
     elsewhere(&mut scenario);
     scenario.thresholds = threshold::thresholds(file, &scenario, problems);
     if problems.is_empty() {
@@ -208,7 +211,7 @@ fn load(
         PrecisionFile::Precise => Precision::Precise,
     };
     let (scale_rate, time_scale) = (scale.rates_by, scale.speed);
-    Load { warmup, drain, precision, scale_rate, time_scale, streams }
+    Load { warmup, drain, precision, scale_rate, time_scale, streams, steps: Vec::new() }
 }
 
 /// A duration within a year.

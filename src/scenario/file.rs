@@ -11,6 +11,7 @@ mod lines;
 mod observe;
 mod profile;
 mod session;
+mod steps;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -61,6 +62,9 @@ pub(super) use profile::StepsFile;
 pub(super) use profile::TraceFile;
 pub(super) use session::SessionsFile;
 pub(super) use session::ThinkFile;
+pub(super) use steps::EndFile;
+pub(super) use steps::LoadStepFile;
+pub(super) use steps::ToastFile;
 
 /// One run: which domains, on which targets, under which load, judged how.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -247,6 +251,9 @@ pub(super) struct LoadFile {
     /// What happens, by name; none is a scenario that only seeds.
     #[serde(default)]
     pub(super) streams: Entries<StreamFile>,
+    /// What happens once, beside the streams, and what those who capture changes find hard.
+    #[serde(default)]
+    pub(super) steps: Kept<Vec<Kept<Spanned<LoadStepFile>>>>,
 }
 
 /// How exactly slots are sent when they are due, and what that costs.

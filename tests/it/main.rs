@@ -54,6 +54,7 @@ mod running;
 mod same_rows;
 mod sessions;
 mod shards;
+mod stress;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
 mod tenants;

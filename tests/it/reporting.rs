@@ -110,6 +110,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         gates: gates(&["shop"]),
         findings: None,
         slots: Slots::default(),
+        steps: Vec::new(),
     };
     (facts, recorder)
 }
@@ -287,6 +288,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "slots",
         "heartbeats",
         "heartbeats_failed",
+        "steps",
         "thresholds",
         "gates",
         "generator",

@@ -67,6 +67,9 @@ fn make(scenario: &Scenario, domain: &Domain, provision: Provision, makes: &mut 
             }
         }
     }
+    for own in scenario.own_tables(domain) {
+        makes.tables.push(format!("{database}.{namespace}.{}", own.name()));
+    }
     makes.schemas.push(format!("{database}.{namespace}"));
     makes.schemas.push(format!("{database}.loadgen_{namespace}"));
     makes.publications.push(format!("{database}.{}", scenario.cdc.publication));

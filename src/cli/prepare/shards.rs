@@ -71,6 +71,11 @@ fn unfit(scenario: &Scenario, shard: Shard) -> Option<String> {
             observer.name
         ));
     }
+    if !scenario.load.steps.is_empty() {
+        return Some(
+            "its `steps` would happen in each of them; leave them out of shards".to_owned(),
+        );
+    }
     let mut watched = scenario.thresholds.iter().filter(|it| it.is_watched());
     if let Some(threshold) = watched.find(|threshold| threshold.is_of_amounts()) {
         return Some(format!(

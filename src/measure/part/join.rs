@@ -45,6 +45,7 @@ pub fn join(parts: &[Part], run: &str) -> Option<(RunFacts, Recorder)> {
         gates: Gates::said(first.validity, first.has_target, (gates(parts), generator)),
         findings: None,
         slots: slots(parts),
+        steps: Vec::new(),
     };
     Some((facts, recorder(parts)))
 }
@@ -243,6 +244,7 @@ mod tests {
             gates: Gates::new(Validity::OFF, vec!["shop".to_owned()], 1.0, true),
             findings: None,
             slots: Slots::default(),
+            steps: Vec::new(),
         }
     }
 

@@ -64,6 +64,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             scale_rate: 1.0,
             time_scale: 1.0,
             streams: Vec::new(),
+            steps: Vec::new(),
         },
         cdc: Cdc {
             publication: "debezium".to_owned(),

@@ -72,6 +72,7 @@ fn an_output_that_is_stuck_holds_nobody_up() {
             streams: Vec::new(),
             observed: None,
             slot: None,
+            steps: Vec::new(),
             tripped: Vec::new(),
         });
     }

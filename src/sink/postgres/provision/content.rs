@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
 use crate::scenario::Domain;
+use crate::scenario::OwnTable;
 use crate::scenario::Provision;
+use crate::scenario::Scenario;
 use crate::sink::postgres::catalogue::Login;
 use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::ddl;
@@ -58,6 +60,7 @@ pub(super) async fn fill(
     if provisioner.scenario.cdc.heartbeat_table {
         statements.extend(scripts::HEARTBEAT.render(&[("namespace", namespace)])?);
     }
+    statements.extend(own_tables(provisioner.scenario, domain)?);
     statements.extend(enter(provisioner, domain, report.start_us)?);
     if has_roles {
         let login = Login::read(client).await?;
@@ -82,7 +85,22 @@ pub(super) fn table_names<'d>(
     if provisioner.scenario.cdc.heartbeat_table {
         names.insert("debezium_heartbeat");
     }
+    for own in provisioner.scenario.own_tables(domain) {
+        names.insert(own.name());
+    }
     names
+}
+
+/// What makes the tables of our own.
+fn own_tables(scenario: &Scenario, domain: &Domain) -> Result<Vec<String>, SetupError> {
+    let mut statements = Vec::new();
+    for own in scenario.own_tables(domain) {
+        let script = match own {
+            OwnTable::Stress => scripts::STRESS,
+        };
+        statements.extend(script.render(&[("namespace", &domain.namespace)])?);
+    }
+    Ok(statements)
 }
 
 async fn tables_in(client: &Client, namespace: &str) -> Result<BTreeSet<String>, SetupError> {

@@ -184,10 +184,7 @@ impl fmt::Display for ObjectKind {
 
 impl SetupError {
     /// What the server said while we were `doing` something, on one line.
-    pub(in crate::sink::postgres) fn server(
-        doing: impl Into<String>,
-        error: &tokio_postgres::Error,
-    ) -> Self {
+    pub(crate) fn server(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
         let why = match (error.as_db_error(), error.source()) {
             (Some(said), _) => match (said.detail(), said.hint()) {
                 // The detail names them; the hint is to remove them too.

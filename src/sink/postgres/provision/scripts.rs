@@ -29,6 +29,7 @@ scripts! {
     SIGNAL_ACCESS = "signal_access.sql";
     HEARTBEAT = "heartbeat.sql";
     HEARTBEAT_ACCESS = "heartbeat_access.sql";
+    STRESS = "stress.sql";
     ACCESS = "access.sql";
     ACCESS_LATER = "access_later.sql";
     PUBLICATION = "publication.sql";

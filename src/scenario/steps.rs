@@ -1,0 +1,131 @@
+//! What happens once in a run, beside its streams.
+
+use std::time::Duration;
+
+use super::Domain;
+use super::Scenario;
+
+/// A step of a run: something that those who capture changes find hard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StressStep {
+    /// When it begins, in the measured part.
+    pub at: Duration,
+    /// The domain in whose database it happens, as an index into [`Scenario::domains`].
+    pub domain: usize,
+    /// What it does.
+    pub kind: StressKind,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StressKind {
+    /// A transaction inserts rows and stays open.
+    HoldOpen {
+        /// So many rows.
+        rows: u64,
+        /// For how long.
+        length: Duration,
+        /// Whether it is committed.
+        commits: bool,
+    },
+    /// Transactions, one after the other, insert rows: between so many and so many, drawn by the logarithm.
+    Transactions {
+        /// How many transactions.
+        count: u32,
+        /// The least and the greatest number of rows.
+        rows: (u64, u64),
+    },
+    /// Some of several transactions are rolled back.
+    Rollbacks {
+        /// How many transactions.
+        count: u32,
+        /// Rows of each.
+        rows: u64,
+        /// The share that is rolled back.
+        share: f64,
+    },
+    /// A transaction with savepoints.
+    Savepoints {
+        /// How many.
+        count: u32,
+        /// Rows behind each.
+        rows: u64,
+    },
+    /// Keys of so many rows change.
+    ChangeKeys(u64),
+    /// So many rows have a value of so many bytes, which stays while others change.
+    UnchangedToast(u64, u64),
+    /// So many rows are deleted and inserted again.
+    Reinsert(u64),
+    /// So many rows are truncated.
+    Truncate(u64),
+    /// A column is added and dropped, and so many rows are written each time.
+    Columns(u64),
+    /// The replica identity changes, and so many rows are written each time.
+    ReplicaIdentity(u64),
+    /// Readers of slots lose their connections.
+    TerminateWalsenders,
+    /// A command, and how long it may take.
+    Run(Vec<String>, Duration),
+}
+
+impl StressKind {
+    /// Its word in scenarios.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::HoldOpen { .. } => "hold_open",
+            Self::Transactions { .. } => "transactions",
+            Self::Rollbacks { .. } => "rollbacks",
+            Self::Savepoints { .. } => "savepoints",
+            Self::ChangeKeys(_) => "change_keys",
+            Self::UnchangedToast(..) => "unchanged_toast",
+            Self::Reinsert(_) => "reinsert",
+            Self::Truncate(_) => "truncate",
+            Self::Columns(_) => "columns",
+            Self::ReplicaIdentity(_) => "replica_identity",
+            Self::TerminateWalsenders => "terminate_walsenders",
+            Self::Run(..) => "run",
+        }
+    }
+
+    /// Whether it works on rows.
+    pub fn has_rows(&self) -> bool {
+        !matches!(self, Self::TerminateWalsenders | Self::Run(..))
+    }
+
+    /// Whether it needs the table for itself: it takes a lock that waits for all others.
+    pub fn is_alone(&self) -> bool {
+        matches!(self, Self::Truncate(_) | Self::Columns(_) | Self::ReplicaIdentity(_))
+    }
+}
+
+/// A table of our own in a domain's database, beside the domain's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnTable {
+    /// That of the steps.
+    Stress,
+}
+
+impl OwnTable {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Stress];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stress => "loadgen_stress",
+        }
+    }
+}
+
+impl Scenario {
+    /// The tables of our own that a domain's PostgreSQL schema has.
+    pub fn own_tables(&self, domain: &Domain) -> Vec<OwnTable> {
+        let place = |it: &Domain| (it.target, it.database.clone(), it.namespace.clone());
+        let is_here = |step: &StressStep| {
+            step.kind.has_rows() && place(&self.domains[step.domain]) == place(domain)
+        };
+        let has_steps = self.load.steps.iter().any(is_here);
+        OwnTable::ALL.into_iter().filter(|_| has_steps).collect()
+    }
+}

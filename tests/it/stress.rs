@@ -1,0 +1,184 @@
+//! Steps: what they do is seen as it must be, beside a load that does not notice them; and what they cannot do
+//! is said.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::server::TestServer;
+use crate::support::slot_proxy::Mischief;
+use crate::support::slot_proxy::SlotProxy;
+
+/// One of each kind, in a few seconds.
+const STEPS: &str = "[ { at: 100ms, hold_open: { rows: 20, for: 1s } }, \
+    { at: 200ms, hold_open: { rows: 20, for: 500ms, end: rollback } }, \
+    { at: 300ms, rollbacks: { count: 10, rows: 5, share: 40% } }, \
+    { at: 400ms, savepoints: { count: 70, rows: 3 } }, \
+    { at: 500ms, change_keys: { rows: 7 } }, \
+    { at: 600ms, reinsert: { rows: 7 } }, \
+    { at: 700ms, unchanged_toast: { rows: 5, size: 16kB } }, \
+    { at: 800ms, transactions: { rows: [1, 3k], count: 5 } }, \
+    { at: 1500ms, truncate: { rows: 9 } }, \
+    { at: 1600ms, columns: { rows: 9 } }, \
+    { at: 1700ms, replica_identity: { rows: 9 } }, \
+    { at: 2500ms, terminate_walsenders: {} }, \
+    { at: 2600ms, run: [ sh, -c, \"echo paused; echo resumed >&2\" ] } ]";
+
+fn place<'s>(server: &'s TestServer, steps: &str) -> Place<'s> {
+    let mut place = Place::on(server, &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+    place.set("load.warmup=0s");
+    place.set("thresholds=[]");
+    place.set("load.streams.shop.profile=[ { hold: 150/s, for: 4s } ]");
+    place.set(&format!("load.steps={steps}"));
+    place
+}
+
+fn of<'v>(summary: &'v Value, step: &str) -> &'v Value {
+    let all = summary["steps"].as_array().unwrap();
+    all.iter().find(|it| it["step"] == step).unwrap_or_else(|| panic!("no {step}: {all:?}"))
+}
+
+fn assert_clean(summary: &Value) {
+    for fault in ["lost", "doubled", "reordered", "wrong", "phantom", "pending"] {
+        assert_eq!(summary["verification"][fault], 0, "{fault}: {}", summary["verification"]);
+    }
+}
+
+#[test]
+fn each_kind_of_step_is_seen_as_it_must_be() {
+    let place = place(TestServer::shared(), STEPS);
+    let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let summary = place.summary("run");
+    assert_clean(&summary);
+    assert_eq!(summary["steps"].as_array().unwrap().len(), 13);
+    for step in summary["steps"].as_array().unwrap() {
+        assert!(step["failed_because"].is_null(), "{step}");
+        assert!(step["ended_ns"].as_u64() >= step["began_ns"].as_u64(), "{step}");
+    }
+    let count = |step: &str, what: &str| of(&summary, step)[what].as_u64().unwrap();
+    assert_eq!((count("rollbacks", "committed"), count("rollbacks", "rolled_back")), (6, 4));
+    assert_eq!(count("rollbacks", "changes"), 60);
+    assert_eq!((count("change_keys", "changes"), count("reinsert", "changes")), (35, 63));
+    assert_eq!(of(&summary, "run")["exit_code"], 0);
+    assert_eq!(of(&summary, "run")["output"], "paused\nresumed");
+    // What steps change is expected beside what streams do.
+    let sum = |name: &str, what: &[&str]| -> u64 {
+        let all = summary[name].as_array().unwrap();
+        all.iter().flat_map(|it| what.iter().filter_map(|what| it[*what].as_u64())).sum()
+    };
+    let changes = sum("tables", &["inserted", "updated", "deleted"]) + sum("steps", &["changes"]);
+    assert_eq!(summary["verification"]["expected"], changes);
+    assert_eq!(summary["verification"]["observed"], changes);
+    let names: Vec<_> =
+        summary["lag"].as_array().unwrap().iter().map(|it| it["table"].to_string()).collect();
+    assert!(names.iter().any(|name| name.contains("loadgen_stress")), "{names:?}");
+    // They are on the time series.
+    let read = |name: &str| fs::read_to_string(place.folder.path().join("run").join(name)).unwrap();
+    let series = read("series.csv");
+    assert!(series.contains("step hold_open of orders began"), "{series}");
+    assert!(series.contains("step terminate_walsenders of orders ended"), "{series}");
+    let lag = read("lag.csv");
+    assert!(lag.lines().any(|line| line.contains(",hold_open")), "{lag}");
+    assert!(done.out.contains("rolled back"), "{}", done.out);
+    // The account of the domain's tables knows nothing of steps; and what was observed is judged again.
+    place.assert_counted(&summary);
+    place.must(&["verify", "run"]);
+    // On a used database, once more.
+    let again = place.run(&["run", "@cdc-stress", "--fresh", "--out", "again"]);
+    assert_eq!(again.code, 0, "{}{}", again.out, again.err);
+    assert_clean(&place.summary("again"));
+}
+
+/// What is spoilt of a step's rows is found as well: its steps are really judged.
+#[test]
+fn what_is_spoilt_of_steps_is_named() {
+    let steps = "[ { at: 100ms, transactions: { rows: 3k } }, { at: 1s, truncate: {} } ]";
+    for (mischief, class) in [(Mischief::Drop, "lost"), (Mischief::Add, "phantom")] {
+        let server = TestServer::shared();
+        let proxy = SlotProxy::start(server.port());
+        let mut place = place(server, steps);
+        place.url = proxy.url();
+        place.set("load.streams.shop.profile=[ { hold: 20/s, for: 2s } ]");
+        proxy.plan(1_000, mischief);
+        let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+        assert_eq!(done.code, 99, "{}{}", done.out, done.err);
+        let verification = &place.summary("run")["verification"];
+        assert_eq!(verification[class], 1, "{verification}");
+        let table = verification["examples"][0]["table"].as_str().unwrap();
+        assert!(table.ends_with(".public.loadgen_stress"), "{verification}");
+    }
+    // A truncation that is not published does not come.
+    let server = TestServer::start();
+    let place = place(&server, "[ { at: 3s, truncate: {} } ]");
+    let child = place.spawn(&["run", "@cdc-stress", "--out", "run"]);
+    let database = place.database("orders");
+    let slots = format!("SELECT count(*) FROM pg_replication_slots WHERE database = '{database}'");
+    while server.query("postgres", &slots)[0][0] == "0" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let sql = "ALTER PUBLICATION debezium SET (publish = 'insert, update, delete')";
+    server.query(&database, sql);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(99), "{}", String::from_utf8_lossy(&output.stdout));
+    let verification = &place.summary("run")["verification"];
+    assert_eq!(verification["lost"], 1, "{verification}");
+    assert_eq!(verification["examples"][0]["operation"], "truncate");
+}
+
+#[test]
+fn a_step_that_fails_ends_the_run_with_what_was_said() {
+    let cases = [
+        (
+            "[ { at: 200ms, run: [ sh, -c, \"echo no such connector; exit 7\" ] } ]",
+            "no such connector",
+        ),
+        ("[ { at: 200ms, run: [ there-is-no-such-program ] } ]", "does not start"),
+        ("[ { at: 200ms, run: [ sleep, \"30\" ], within: 300ms } ]", "had not ended after 300ms"),
+    ];
+    for (steps, said) in cases {
+        let place = place(TestServer::shared(), steps);
+        let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+        assert_eq!(done.code, 5, "{}{}", done.out, done.err);
+        let summary = place.summary("run");
+        assert!(summary["stopped_because"].to_string().contains(said), "{summary}");
+        assert!(of(&summary, "run")["failed_because"].to_string().contains(said), "{summary}");
+    }
+    // Without an observer there is no walsender; and steps need none.
+    let mut place = place(TestServer::shared(), "[ { at: 200ms, terminate_walsenders: {} } ]");
+    place.set("observe={}");
+    let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+    assert_eq!(done.code, 5, "{}{}", done.out, done.err);
+    assert!(done.out.contains("nobody reads a slot"), "{}", done.out);
+    let (unread, _) = STEPS.split_once(", { at: 2500ms").unwrap();
+    let mut place = self::place(TestServer::shared(), &format!("{unread} ]"));
+    place.set("observe={}");
+    let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+}
+
+/// A transaction that is held open does not hold up the end of a run that is stopped.
+#[test]
+fn a_stop_ends_what_is_held_open() {
+    let place = place(TestServer::shared(), "[ { at: 100ms, hold_open: { for: 1h } } ]");
+    let begun = std::time::Instant::now();
+    let mut child = place.spawn(&["run", "@cdc-stress", "--out", "run"]);
+    let database = place.database("orders");
+    let open = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' \
+         AND state = 'idle in transaction' AND query LIKE 'INSERT INTO%loadgen_stress%'"
+    );
+    while place.server.query("postgres", &open)[0][0] == "0" {
+        assert!(begun.elapsed().as_secs() < 60 && child.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(105), "{}", String::from_utf8_lossy(&output.stdout));
+    let summary = place.summary("run");
+    assert_clean(&summary);
+    assert_eq!(of(&summary, "hold_open")["rolled_back"], 1, "{summary}");
+}
