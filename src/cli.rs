@@ -19,6 +19,7 @@ use crate::units::parse_duration;
 mod books;
 mod check;
 mod clean;
+mod connector;
 mod describe;
 mod destination;
 mod doctor;
@@ -91,7 +92,10 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Tell whether the databases are fit for change data capture: each check, how bad, what to do
     Doctor(doctor::DoctorArguments),
-    /// Remove what `setup` made: databases, roles, slots, topics and streams that carry our mark, nothing else
+    /// Print Debezium's configuration for each database of a scenario, or register it with Kafka Connect
+    Connector(connector::ConnectorArguments),
+    /// Remove what `setup` made: databases, roles, slots, topics, streams and connectors that carry our mark,
+    /// nothing else
     Clean(CleanArguments),
     /// Stand in for Amazon Data Firehose on this machine, until a signal comes
     FirehoseStub(firehose::FirehoseStubArguments),
@@ -150,6 +154,9 @@ fn parse_factor(text: &str) -> Result<f64, String> {
 struct CleanArguments {
     #[command(flatten)]
     subject: Subject,
+    /// The Kafka Connect whose connectors of this scenario go first, instead of the scenario's
+    #[arg(long, value_name = "URL", env = "LOADGEN_CONNECT")]
+    connect: Option<String>,
     /// Permit a server that is not on this machine
     #[arg(long)]
     allow_remote: bool,
@@ -271,10 +278,12 @@ fn dispatch(command: Command) -> u8 {
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Connector(arguments) => connector::connector(&arguments),
         Command::Clean(arguments) => {
             let overrides =
                 Overrides { allow_remote: arguments.allow_remote, ..arguments.subject.overrides() };
-            clean::clean(&arguments.subject.scenario, &overrides)
+            let connect = arguments.connect.as_deref().filter(|url| !url.is_empty());
+            clean::clean(&arguments.subject.scenario, connect, &overrides)
         }
     }
 }
@@ -300,6 +309,11 @@ impl Refusal {
     /// A signal came before anything was made that should stay.
     fn interrupted(error: &impl std::fmt::Display) -> Self {
         Self { text: format!("error: {error}"), code: 105 }
+    }
+
+    /// The same, but what a signal cut short has not failed.
+    fn unless(self, is_interrupted: bool) -> Self {
+        if is_interrupted { Self { code: 105, ..self } } else { self }
     }
 
     fn report(&self) -> u8 {

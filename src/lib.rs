@@ -30,6 +30,7 @@ pub mod fit;
 pub mod measure;
 pub mod embedded;
 pub mod sink;
+pub mod connect;
 pub mod ledger;
 pub mod verify;
 pub mod doctor;

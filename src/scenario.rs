@@ -2,7 +2,7 @@
 //! of [`Scenario`] has passed `scenario/check.rs` and does not fail later for a reason of its own.
 
 pub mod builtin;
-mod cdc;
+pub mod cdc;
 mod check;
 mod copy;
 mod faults;

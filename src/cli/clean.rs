@@ -2,10 +2,12 @@
 
 use crate::cli::Refusal;
 use crate::cli::complain;
+use crate::cli::connector;
+use crate::cli::connector::Removal;
 use crate::cli::lines;
 use crate::cli::output::Output;
 use crate::cli::place::Place;
-use crate::cli::place::connector;
+use crate::cli::place::connector as connector_to;
 use crate::cli::place::destinations_of;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
@@ -21,18 +23,26 @@ use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
 
 /// `loadgen clean`.
-pub(super) fn clean(scenario: &str, overrides: &Overrides) -> u8 {
-    match try_clean(scenario, overrides) {
+pub(super) fn clean(scenario: &str, connect: Option<&str>, overrides: &Overrides) -> u8 {
+    match try_clean(scenario, connect, overrides) {
         Ok(code) => code,
         Err(refusal) => refusal.report(),
     }
 }
 
-fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
+fn try_clean(scenario: &str, connect: Option<&str>, overrides: &Overrides) -> Result<u8, Refusal> {
     let scenario = read(scenario, overrides)?;
     let place = Place::find(&scenario)?;
     let mut output = Output::default();
-    let (mut is_nothing, mut has_kept) = (true, false);
+    // First of all: a connector whose slot goes makes it again.
+    let Removal { removed, kept } = clean_connectors(&scenario, &place, connect)?;
+    let (mut is_nothing, mut has_kept) = (removed.is_empty() && kept.is_empty(), !kept.is_empty());
+    for what in &removed {
+        output.say(&format!("removed {what}\n"));
+    }
+    for what in &kept {
+        complain(&format!("kept {what}"));
+    }
     for target in 0..scenario.targets.len() {
         let cleaned = if let Some(address) = place.endpoint(target) {
             Some(clean_streams(&scenario, (target, address))?)
@@ -62,7 +72,7 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
             complain(&format!("kept {what}"));
         }
         let Some(address) = place.address(target).cloned() else { continue };
-        let connect = connector(address, "loadgen/clean".to_owned());
+        let connect = connector_to(address, "loadgen/clean".to_owned());
         let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
             continue;
         };
@@ -76,6 +86,20 @@ fn try_clean(scenario: &str, overrides: &Overrides) -> Result<u8, Refusal> {
         output.say("nothing to clean\n");
     }
     Ok(output.end(if has_kept { 4 } else { 0 }))
+}
+
+/// Removes the connectors that loadgen has registered for the scenario, where a Kafka Connect is named.
+fn clean_connectors(
+    scenario: &Scenario,
+    place: &Place,
+    connect: Option<&str>,
+) -> Result<Removal, Refusal> {
+    let url = match (connect, &scenario.cdc.connect.url) {
+        (Some(text), _) => connector::url(text, scenario)?,
+        (None, Some(url)) => url.clone(),
+        (None, None) => return Ok(Removal::default()),
+    };
+    connector::remove(scenario, place, &url)
 }
 
 /// Removes the topics of a target that loadgen has made. Returns what was removed, and what was kept and

@@ -30,12 +30,13 @@ use crate::action::TableInfo;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::SetupArguments;
+use crate::cli::connector;
 use crate::cli::doctor::fit;
 use crate::cli::guard::guard;
 use crate::cli::lines;
 use crate::cli::lines::LineWriters;
 use crate::cli::place::Place;
-use crate::cli::place::connector;
+use crate::cli::place::connector as connector_to;
 use crate::cli::steps::steps;
 use crate::cli::wait::on_runtime_within;
 use crate::cli::wait::past_deadlocks;
@@ -238,6 +239,8 @@ impl Prepared {
         fresh: bool,
         feed: &Feed,
     ) -> Result<(), Refusal> {
+        // They would come back to slots that go with their databases.
+        connector::remove_if(fresh, &self.scenario, &self.place)?;
         let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
         let mut targets = 0..self.scenario.targets.len();
         let made = targets.try_for_each(|target| self.make_on(target, Some(fresh), feed));
@@ -265,7 +268,7 @@ impl Prepared {
         }
         let Some(address) = self.place.address(target).cloned() else { return Ok(()) };
         let scenario = Arc::clone(&self.scenario);
-        let connect = connector(address, self.application_name());
+        let connect = connector_to(address, self.application_name());
         let Some(provisioner) = Provisioner::new(&scenario, target, self.control(&connect)) else {
             return Ok(());
         };

@@ -11,6 +11,7 @@ use crate::cli::books::marks;
 use crate::cli::books::marks_before;
 use crate::cli::books::open_books;
 use crate::cli::complain;
+use crate::cli::connector;
 use crate::cli::destination::destination;
 use crate::cli::ledger;
 use crate::cli::observe::Observed;
@@ -123,7 +124,7 @@ fn whole(
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
     let Loaded { finished, traffic, mut unwritten, findings, turns } =
-        load(&prepared, (workers, begins_at, arguments.trace), (feed, stop))?;
+        load(&prepared, (workers, begins_at, arguments), (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
@@ -218,9 +219,10 @@ struct Loaded {
 /// The load itself, with what the books must know of it before and after.
 fn load(
     prepared: &Prepared,
-    (workers, begins_at, is_traced): (usize, Option<Instant>, bool),
+    (workers, begins_at, arguments): (usize, Option<Instant>, &RunArguments),
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Loaded, Refusal> {
+    let (is_traced, keep) = (arguments.trace, arguments.setup.keep);
     let domains = 0..prepared.scenario.domains.len();
     let mut turns = Turns::alone(domains.len());
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
@@ -237,6 +239,7 @@ fn load(
     let destinations = ways.map(|(number, way)| destination(prepared, number, way, &publishers));
     let clock = Clock::start();
     let trace = ledger::begin(prepared, is_traced, feed)?;
+    let connected = connector::open(prepared, (clock, keep), (feed, stop))?;
     let observing = observe(prepared, clock, feed).map_err(|error| Refusal::setup(&error))?;
     // Last of all: what is refused before leaves the databases as they are.
     let journal = open_all_books(prepared, &mut turns, feed)?;
@@ -263,9 +266,10 @@ fn load(
     let (traffic, half) = publishers.end(prepared, feed);
     let unended = prepared.lines.close();
     let (findings, unkept) = findings(observing, feed, stop);
+    let untold = connected.and_then(|connected| connected.end(&prepared.folder).err());
     ledger::end(trace, "the trace", feed);
     let mut unwritten = keeper.finish();
-    unwritten.extend(half.into_iter().chain(unkept).chain(unended));
+    unwritten.extend(half.into_iter().chain(unkept).chain(untold).chain(unended));
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {

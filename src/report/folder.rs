@@ -45,13 +45,15 @@ const MANIFEST: &str = "manifest.json";
 const SUMMARY: &str = "summary.json";
 const ACCOUNT: &str = "account.json";
 const SHARD: &str = "shard.json";
+const CONNECTORS: &str = "connectors.json";
 const SECRETS: &str = "secrets";
 pub(super) const SERIES: &str = "series.csv";
 pub(super) const HISTOGRAMS: &str = "latency.hlog";
 pub(super) const LAG: &str = "lag.csv";
 pub(super) const FAULTS: &str = "faults.jsonl";
-const FILES: [&str; 11] = [
-    MANIFEST, SUMMARY, ACCOUNT, SHARD, SECRETS, SERIES, HISTOGRAMS, LAG, LANES, EXCEPTIONS, FAULTS,
+const FILES: [&str; 12] = [
+    MANIFEST, SUMMARY, ACCOUNT, SHARD, CONNECTORS, SECRETS, SERIES, HISTOGRAMS, LAG, LANES,
+    EXCEPTIONS, FAULTS,
 ];
 
 /// The folder with what a stand-in for Firehose delivered; further ones have a number behind it.
@@ -177,6 +179,11 @@ impl RunFolder {
     /// Writes `shard.json`.
     pub fn write_shard(&self, shard: &impl Serialize) -> Result<(), FolderError> {
         self.write_json(SHARD, shard)
+    }
+
+    /// Writes `connectors.json`.
+    pub fn write_connectors(&self, connectors: &impl Serialize) -> Result<(), FolderError> {
+        self.write_json(CONNECTORS, connectors)
     }
 
     /// Writes the passwords that were generated, a line `login=password` for each, readable by

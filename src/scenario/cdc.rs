@@ -1,12 +1,18 @@
 //! Change data capture: what it needs on the source, what guards the source from it, and what is read
 //! of it.
 
+mod connect;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::PostgresTarget;
 use super::Scenario;
+
+pub use connect::Connect;
+pub use connect::Snapshot;
+pub use connect::address;
 
 /// What change data capture needs on the source.
 #[derive(Debug, Clone)]
@@ -26,6 +32,8 @@ pub struct Cdc {
     pub password: Option<SecretString>,
     /// Password of the application login, if given.
     pub application_password: Option<SecretString>,
+    /// Who captures: the connectors of Kafka Connect.
+    pub connect: Connect,
 }
 
 impl Cdc {

@@ -4,6 +4,7 @@ mod arrival;
 mod avro;
 mod batch;
 mod cdc;
+mod connect;
 mod content;
 mod copies;
 mod destinations;
@@ -97,6 +98,8 @@ pub(super) fn check(
     };
     let (streams, contents) = context.streams(load_file, problems);
     let validity = validity::validity(file, problems);
+    let is_allowed = allow_remote || overrides.discard;
+    let cdc = cdc::cdc(file.cdc.0.as_ref()?, &targets, is_allowed, problems);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
         seed,
@@ -106,7 +109,7 @@ pub(super) fn check(
         targets,
         domains,
         load: load((load_file, scale), streams, problems),
-        cdc: cdc::cdc(file.cdc.0.as_ref()?, problems),
+        cdc,
         observers: Vec::new(),
         ledger: ledger::ledger(file.ledger.0.as_ref()?, problems),
         thresholds: Vec::new(),

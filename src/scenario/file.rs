@@ -1,6 +1,7 @@
 //! A scenario as it is written in YAML.
 
 mod cdc;
+mod connect;
 mod faults;
 mod firehose;
 mod history;
@@ -23,6 +24,8 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 pub(super) use cdc::CdcFile;
+pub(super) use connect::ConnectFile;
+pub(super) use connect::SnapshotFile;
 pub(super) use faults::FaultsFile;
 pub(super) use faults::LateEventsFile;
 pub(super) use firehose::CreateFile;

@@ -15,6 +15,7 @@
 mod across;
 mod acts;
 mod commands;
+mod connector;
 mod contention;
 mod continued;
 mod dirty;

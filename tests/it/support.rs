@@ -7,6 +7,8 @@ pub(crate) mod broker;
 pub(crate) mod cluster;
 #[path = "support/command.rs"]
 pub(crate) mod command;
+#[path = "support/connect.rs"]
+pub(crate) mod connect;
 #[path = "support/firehose.rs"]
 pub(crate) mod firehose;
 #[path = "support/loadgen.rs"]

@@ -9,6 +9,7 @@ use crate::diagnostic::Problems;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
 use crate::scenario::Target;
+use crate::scenario::check::connect::connect;
 use crate::scenario::check::duration;
 use crate::scenario::file::CdcFile;
 use crate::scenario::file::ScenarioFile;
@@ -25,7 +26,13 @@ const BEATS: std::ops::RangeInclusive<Duration> =
 /// A server frees its log by segments, which have so many bytes unless it was made otherwise.
 const SEGMENT: u64 = 16 << 20;
 
-pub(super) fn cdc(file: &CdcFile, problems: &mut Problems) -> Cdc {
+/// `is_allowed` says whether Kafka Connect may be on another machine.
+pub(super) fn cdc(
+    file: &CdcFile,
+    targets: &[Target],
+    is_allowed: bool,
+    problems: &mut Problems,
+) -> Cdc {
     if let Some(publication) = &file.publication {
         identifier(publication, "a publication's name", problems);
     }
@@ -54,6 +61,7 @@ pub(super) fn cdc(file: &CdcFile, problems: &mut Problems) -> Cdc {
         wal_limit: file.wal_limit.as_ref().and_then(|written| wal_limit(written, problems)),
         password,
         application_password,
+        connect: connect(file.connect.as_ref(), targets, is_allowed, problems),
     }
 }
 
@@ -106,11 +114,16 @@ pub(super) fn has_use(
     if has_server(file, (targets, domains)) {
         return;
     }
-    for (word, written) in [("heartbeat", beats), ("wal_limit", cdc.wal_limit.as_ref())] {
-        let Some(written) = written else { continue };
+    let place = |written: &Spanned<String>| written.place;
+    for (word, place) in [
+        ("heartbeat", beats.map(place)),
+        ("wal_limit", cdc.wal_limit.as_ref().map(place)),
+        ("connect", cdc.connect.as_ref().map(|written| written.place)),
+    ] {
+        let Some(place) = place else { continue };
         let message = format!("`{word}` does nothing here: no domain is on a PostgreSQL server");
         let help = "let a domain be `on` a `postgres` target, or leave it out";
-        problems.add(Problem::new(message).at(written.place).help(help));
+        problems.add(Problem::new(message).at(place).help(help));
     }
 }
 

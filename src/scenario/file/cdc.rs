@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::scenario::file::ConnectFile;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// What change data capture needs on the source.
@@ -28,4 +30,7 @@ pub(in crate::scenario) struct CdcFile {
     /// of it writers pause, at 80 % the run ends. The server's `max_slot_wal_keep_size`, if that is less,
     /// or else `10GB` unless set.
     pub(in crate::scenario) wal_limit: Option<Spanned<String>>,
+    /// Kafka Connect, by its address or in more words: runs register Debezium there before anything is
+    /// observed. Nobody is told unless set; an empty address is none.
+    pub(in crate::scenario) connect: Option<Spanned<ScalarOr<ConnectFile>>>,
 }

@@ -19,6 +19,7 @@ use super::tls::Mode;
 use super::tls::Tls;
 
 mod keys;
+mod reach;
 mod text;
 
 use keys::Values;

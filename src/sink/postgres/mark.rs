@@ -21,7 +21,7 @@ use shards::Begun;
 const PREFIX: &str = "loadgen/1 ";
 
 /// The comment for what is made for a domain of a scenario.
-pub(super) fn comment(scenario: &str, domain: &str) -> String {
+pub(crate) fn comment(scenario: &str, domain: &str) -> String {
     format!("{PREFIX}scenario={} domain={}", escaped(scenario), escaped(domain))
 }
 

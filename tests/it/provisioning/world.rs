@@ -67,6 +67,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             steps: Vec::new(),
         },
         cdc: Cdc {
+            connect: loadgen::scenario::cdc::Connect::default(),
             publication: "debezium".to_owned(),
             signal_table: true,
             heartbeat_table: true,

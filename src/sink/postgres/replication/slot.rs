@@ -167,6 +167,21 @@ pub async fn drop(client: &Client, name: &str) -> Result<(), SetupError> {
     }
 }
 
+/// How a slot is read: by which process, if by one, and whether that one has nothing of before left to send.
+/// `None`: there is no such slot, or the server gave it up.
+pub async fn reading(
+    client: &Client,
+    name: &str,
+) -> Result<Option<(Option<i32>, bool)>, SetupError> {
+    // Who may not see what others do sees that they are there.
+    let sql = "SELECT s.active_pid, r.pid IS NOT NULL AND coalesce(r.state = 'streaming', true) \
+               FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid \
+               WHERE s.slot_name::text = $1 AND s.wal_status IS DISTINCT FROM 'lost'";
+    let row = client.query_opt(sql, &[&name]).await;
+    let row = row.map_err(|error| failed("look at the replication slot", &error))?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
 /// Up to where its readers have confirmed it; `None` if it is not there or the server gave it up.
 pub async fn confirmed(client: &Client, name: &str) -> Result<Option<Lsn>, SetupError> {
     let sql = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots \

@@ -1,0 +1,201 @@
+//! The connectors of a run: registered before anything is observed, watched, and removed where they would
+//! outlive their server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::cli::Refusal;
+use crate::cli::connector::Needs;
+use crate::cli::connector::connectors;
+use crate::cli::connector::databases;
+use crate::cli::place::Place;
+use crate::cli::place::connector;
+use crate::cli::prepare::Prepared;
+use crate::cli::wait::on_runtime;
+use crate::connect;
+use crate::connect::Api;
+use crate::connect::ConnectError;
+use crate::connect::Connector;
+use crate::connect::Reading;
+use crate::connect::Slots;
+use crate::connect::Watch;
+use crate::engine::stop::Level;
+use crate::engine::stop::Stop;
+use crate::measure::Clock;
+use crate::measure::Feed;
+use crate::report::FolderError;
+use crate::report::RunFolder;
+use crate::scenario::Scenario;
+use crate::sink::postgres::address::Address;
+use crate::sink::postgres::replication::slot;
+
+/// Who looks.
+const APPLICATION: &str = "loadgen/connector";
+
+/// The servers of a scenario, which know how slots are read.
+#[derive(Debug)]
+pub(in crate::cli) struct Servers {
+    databases: BTreeMap<String, Address>,
+}
+
+impl Servers {
+    pub(in crate::cli) fn new(scenario: &Scenario, place: &Place) -> Self {
+        Self { databases: databases(scenario, place) }
+    }
+}
+
+impl Slots for Servers {
+    fn reading(&self, database: &str, slot: &str) -> Result<Reading, ConnectError> {
+        let Some(address) = self.databases.get(database) else { return Ok(Reading::Absent) };
+        let looked = on_runtime(async {
+            let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
+            slot::reading(&client, slot).await
+        });
+        let found = looked.map_err(|error| ConnectError::of(&error))?;
+        Ok(match found {
+            None => Reading::Absent,
+            Some((None, _)) => Reading::Idle,
+            Some((Some(pid), false)) => Reading::CatchingUp(pid),
+            Some((Some(pid), true)) => Reading::Streaming(pid),
+        })
+    }
+}
+
+/// Connectors that a run has registered, and watches. Dropped, it looks no longer, and connectors of servers
+/// that end with the run end, too.
+#[derive(Debug)]
+pub(in crate::cli) struct Connected {
+    api: Arc<Api>,
+    connectors: Vec<Connector>,
+    watch: Watch,
+    /// The scenario whose connectors are not to stay, if they are not.
+    ends: Option<String>,
+    feed: Feed,
+}
+
+/// Registers the connectors of a run, if the scenario names a Kafka Connect, and waits until they stream: from
+/// now on, every change comes by them.
+pub(in crate::cli) fn open(
+    prepared: &Prepared,
+    (clock, keep): (Clock, bool),
+    (feed, stop): (&Feed, &Stop),
+) -> Result<Option<Connected>, Refusal> {
+    let scenario = &prepared.scenario;
+    let Some(url) = &scenario.cdc.connect.url else { return Ok(None) };
+    let password = |domain: usize| prepared.passwords.get(domain).map(|it| it.capture.clone());
+    let connectors = connectors(scenario, &prepared.place, (&password, Needs::Password))?;
+    if connectors.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |error: ConnectError| Refusal::setup(&error);
+    let api = Arc::new(Api::new(url, &scenario.cdc.connect).map_err(refuse)?);
+    let is_cancelled = || stop.level() > Level::Run;
+    let within = scenario.cdc.connect.within;
+    for each in &connectors {
+        let servers = Servers::new(scenario, &prepared.place);
+        connect::register(&api, each, &servers, (within, &is_cancelled)).map_err(refuse)?;
+        feed.message(format!("the connector `{}` streams", each.name));
+    }
+    let servers = Box::new(Servers::new(scenario, &prepared.place));
+    let watch = Watch::start(Arc::clone(&api), connectors.clone(), servers, (clock, feed.clone()));
+    let watch = watch.map_err(|error| Refusal::setup(&error))?;
+    let is_over = prepared.place.is_embedded() && !keep;
+    let ends = is_over.then(|| scenario.name.clone());
+    Ok(Some(Connected { api, connectors, watch, ends, feed: feed.clone() }))
+}
+
+impl Connected {
+    /// Ends it, and keeps what connectors there were and what befell them.
+    pub(in crate::cli) fn end(self, folder: &RunFolder) -> Result<(), FolderError> {
+        let connectors: Vec<_> = self.connectors.iter().map(Kept::of).collect();
+        let interruptions = self.watch.interruptions();
+        folder.write_connectors(&serde_json::json!({
+            "format": "loadgen.connectors/1", "at": self.api.url(), "connectors": connectors,
+            "interruptions": interruptions,
+        }))
+    }
+}
+
+/// What is kept of a connector.
+#[derive(serde::Serialize)]
+struct Kept<'a> {
+    name: &'a str,
+    slot: &'a str,
+    database: &'a str,
+    /// As it is shown: without passwords.
+    config: serde_json::Value,
+}
+
+impl<'a> Kept<'a> {
+    fn of(it: &'a Connector) -> Self {
+        Self { name: &it.name, slot: &it.slot, database: &it.database, config: it.shown() }
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let Some(scenario) = &self.ends else { return };
+        if let Err(error) = connect::remove(&self.api, scenario, &|| false) {
+            self.feed.message(format!("the connectors of this run stay: {error}"));
+        }
+    }
+}
+
+/// What of a scenario's connectors went, and what had to stay.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Removal {
+    pub(in crate::cli) removed: Vec<String>,
+    pub(in crate::cli) kept: Vec<String>,
+}
+
+/// Removes the connectors of a scenario that names a Kafka Connect, if that is to be.
+pub(in crate::cli) fn remove_if(
+    is_wanted: bool,
+    scenario: &Scenario,
+    place: &Place,
+) -> Result<(), Refusal> {
+    let url = scenario.cdc.connect.url.as_ref().filter(|_| is_wanted);
+    let kept = url.map(|url| remove(scenario, place, url)).transpose()?;
+    match kept.and_then(|removal| removal.kept.into_iter().next()) {
+        Some(kept) => Err(Refusal::setup(&format!("`--fresh`: kept {kept}"))),
+        None => Ok(()),
+    }
+}
+
+/// Removes the connectors that were registered for a scenario at a Kafka Connect, and their slots.
+pub(in crate::cli) fn remove(
+    scenario: &Scenario,
+    place: &Place,
+    url: &str,
+) -> Result<Removal, Refusal> {
+    let mut removal = Removal::default();
+    let api = Api::new(url, &scenario.cdc.connect).map_err(|error| Refusal::setup(&error))?;
+    let removed = match connect::remove(&api, &scenario.name, &|| false) {
+        Ok(removed) => removed,
+        Err(error) => {
+            removal.kept.push(format!("the connectors: {error}"));
+            return Ok(removal);
+        }
+    };
+    let databases = databases(scenario, place);
+    for gone in removed {
+        removal.removed.push(gone.shown(url));
+        let Some(address) = databases.get(&gone.database) else { continue };
+        let connect::Removed { slot, database, .. } = gone;
+        let dropped = on_runtime(async {
+            let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
+            let was_there = slot::reading(&client, &slot).await?.is_some();
+            slot::drop(&client, &slot).await?;
+            Ok(was_there)
+        });
+        match dropped {
+            Ok(true) => removal.removed.push(format!("replication slot `{slot}`")),
+            Ok(false) => {}
+            Err(error) => {
+                let what = format!("replication slot `{slot}` of `{database}`");
+                removal.kept.push(format!("{what}: {error}"));
+            }
+        }
+    }
+    Ok(removal)
+}

@@ -1,0 +1,25 @@
+//! Kafka Connect: the configuration of Debezium that fits a scenario; connectors registered, watched and
+//! removed.
+//!
+//! RUNNING is not streaming: Kafka Connect says it before a snapshot, and still says it of a worker that is
+//! gone. So the server is asked, too: a connector streams once its slot is read.
+
+mod api;
+mod config;
+mod register;
+mod watch;
+
+pub use api::Api;
+pub use api::ConnectError;
+pub use api::Standing;
+pub use config::Connector;
+pub use config::Source;
+pub use config::connector;
+pub use config::variable_of;
+pub use register::Reading;
+pub use register::Removed;
+pub use register::Slots;
+pub use register::register;
+pub use register::remove;
+pub use watch::Interruption;
+pub use watch::Watch;

@@ -1,0 +1,322 @@
+//! Kafka Connect's REST interface, as much of it as is needed.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use thiserror::Error;
+use ureq::Agent;
+use ureq::tls::Certificate;
+use ureq::tls::PemItem;
+use ureq::tls::RootCerts;
+use ureq::tls::TlsConfig;
+use ureq::tls::parse_pem;
+
+use crate::scenario::cdc::Connect;
+
+/// How long it may take to be reached, and to answer: a worker that is busy with another connector holds
+/// requests for a while.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// The longest answer that is read, and the longest part of one that is shown.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+const SHOWN_MAX: usize = 300;
+
+/// What Kafka Connect does not do, or why nobody heard of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct ConnectError(pub(super) String);
+
+impl ConnectError {
+    /// What somebody else did not do.
+    pub fn of(error: &impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A Kafka Connect, and how to reach it.
+#[derive(Debug)]
+pub struct Api {
+    url: String,
+    login: Option<String>,
+    agent: Agent,
+}
+
+/// What it said.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) said: Value,
+    /// What it said why, if something is wrong.
+    message: String,
+}
+
+impl Answer {
+    pub(super) fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// How a connector is, by what Kafka Connect says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It and its tasks run.
+    Running,
+    /// It is not, or not all of it is, at work: what it is instead.
+    Waiting(String),
+    /// It, or a task of it, has failed: the first line of why.
+    Failed(String),
+}
+
+impl Api {
+    /// At an address; connects to nothing yet.
+    pub fn new(url: &str, connect: &Connect) -> Result<Self, ConnectError> {
+        let tls = TlsConfig::builder()
+            .root_certs(roots(url, connect.ca.as_deref())?)
+            .unversioned_rustls_crypto_provider(Arc::new(
+                rustls::crypto::aws_lc_rs::default_provider(),
+            ));
+        let agent = Agent::config_builder()
+            .tls_config(tls.build())
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_global(Some(ANSWER_WITHIN))
+            .http_status_as_error(false)
+            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let login = connect.user.as_ref().map(|user| {
+            let password =
+                connect.password.as_ref().map_or("", |password| password.expose_secret());
+            format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+        });
+        Ok(Self { url: url.to_owned(), login, agent })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Of one connector: how it is. `None`: there is no such connector, or it is not yet known how it is.
+    pub fn standing(&self, name: &str) -> Result<Option<Standing>, ConnectError> {
+        let answer = self.call("GET", &format!("/connectors/{}/status", path(name)), None)?;
+        match answer.status {
+            404 | 409 => Ok(None),
+            _ if answer.is_good() => Ok(Some(standing(&answer.said))),
+            _ => Err(self.refused(&format!("tell how `{name}` is"), &answer)),
+        }
+    }
+
+    /// A connector's configuration; `None`: there is no such connector.
+    pub(super) fn config(&self, name: &str) -> Result<Option<Value>, ConnectError> {
+        let answer = self.call("GET", &format!("/connectors/{}/config", path(name)), None)?;
+        match answer.status {
+            404 => Ok(None),
+            _ if answer.is_good() => Ok(Some(answer.said)),
+            _ => Err(self.refused(&format!("show `{name}`"), &answer)),
+        }
+    }
+
+    /// The names and configurations of all connectors.
+    pub(super) fn all(&self) -> Result<Vec<(String, Value)>, ConnectError> {
+        let answer = self.call("GET", "/connectors?expand=info", None)?;
+        let Some(all) = answer.said.as_object().filter(|_| answer.is_good()) else {
+            return Err(self.refused("list its connectors", &answer));
+        };
+        let config = |info: &Value| info["info"]["config"].clone();
+        Ok(all.iter().map(|(name, info)| (name.clone(), config(info))).collect())
+    }
+
+    /// A call, and what was said. An error if nobody answered, or nobody whom it concerns.
+    pub(super) fn call(
+        &self,
+        method: &str,
+        at: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, ConnectError> {
+        let request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{at}", self.url));
+        let request = request.header("accept", "application/json");
+        let request = match &self.login {
+            Some(login) => request.header("authorization", login),
+            None => request,
+        };
+        let request = request.header("content-type", "application/json");
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let sent = request.body(text).map_err(|error| error.to_string());
+        let answered = sent.and_then(|request| {
+            self.agent.run(request).map_err(|error| error.to_string()).and_then(read)
+        });
+        let answer = answered.map_err(|cause| {
+            let url = &self.url;
+            ConnectError(format!(
+                "no Kafka Connect answers at `{url}`: {cause}; is it running, and is the address right?"
+            ))
+        })?;
+        match answer.status {
+            401 | 403 => Err(ConnectError(format!(
+                "the Kafka Connect at `{}` refused the login ({}); look at `user` and `password` of \
+                 `cdc: {{ connect: … }}`",
+                self.url, answer.message
+            ))),
+            _ => Ok(answer),
+        }
+    }
+
+    /// What was asked for and not done.
+    pub(super) fn refused(&self, doing: &str, answer: &Answer) -> ConnectError {
+        let (url, status, message) = (&self.url, answer.status, &answer.message);
+        ConnectError(match status {
+            404 => format!(
+                "`{url}` is no Kafka Connect ({message}); is the address right, and its path?"
+            ),
+            400 => format!("the Kafka Connect at `{url}` did not {doing}: {message}"),
+            _ => format!("the Kafka Connect at `{url}` did not {doing}: {status}: {message}"),
+        })
+    }
+}
+
+/// Of a status: the tasks are what works, so they decide.
+fn standing(status: &Value) -> Standing {
+    let tasks = status["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (what, part) in [("connector", &status["connector"])]
+        .into_iter()
+        .chain(tasks.iter().map(|task| ("task", task)))
+    {
+        if part["state"].as_str() == Some("FAILED") {
+            let trace = part["trace"].as_str().unwrap_or_default();
+            let line =
+                cause(trace).unwrap_or_else(|| format!("its {what} failed, and does not say why"));
+            return Standing::Failed(line);
+        }
+    }
+    let state = |part: &Value| part["state"].as_str().unwrap_or("UNKNOWN").to_owned();
+    let of_connector = state(&status["connector"]);
+    if of_connector != "RUNNING" {
+        return Standing::Waiting(of_connector);
+    }
+    match tasks.iter().map(state).find(|state| state != "RUNNING") {
+        Some(waits) => Standing::Waiting(waits),
+        None if tasks.is_empty() => Standing::Waiting("without a task".to_owned()),
+        None => Standing::Running,
+    }
+}
+
+/// What people want to know of a trace: its first line, and what it was caused by first of all, if that says
+/// something else.
+fn cause(trace: &str) -> Option<String> {
+    let mut lines = trace.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next()?;
+    let last = lines.rfind(|line| line.starts_with("Caused by: "));
+    let last = last.and_then(|line| line.strip_prefix("Caused by: "));
+    let mut text = match last {
+        Some(last) if !first.contains(last) => format!("{first} ({last})"),
+        _ => first.to_owned(),
+    };
+    if let Some((end, _)) = text.char_indices().nth(2 * SHOWN_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    Some(text)
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, String> {
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true);
+    let text = body.read_to_string().map_err(|error| error.to_string())?;
+    let said: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    let mut message = match said["message"].as_str() {
+        Some(message) => message.split_whitespace().collect::<Vec<_>>().join(" "),
+        None => text.trim().lines().next().unwrap_or_default().to_owned(),
+    };
+    if let Some((end, _)) = message.char_indices().nth(2 * SHOWN_MAX) {
+        message.truncate(end);
+        message.push('…');
+    }
+    if message.is_empty() {
+        message = format!("status {status}");
+    }
+    Ok(Answer { status, said, message })
+}
+
+/// Whom it is trusted by: those of a file, or those of the machine.
+fn roots(url: &str, ca: Option<&str>) -> Result<RootCerts, ConnectError> {
+    let Some(path) = ca else {
+        if !url.starts_with("https:") {
+            return Ok(RootCerts::new_with_certs(&[]));
+        }
+        let found = rustls_native_certs::load_native_certs();
+        let roots = found.certs.iter().map(|root| Certificate::from_der(root).to_owned());
+        return Ok(RootCerts::new_with_certs(&roots.collect::<Vec<_>>()));
+    };
+    let bad = |error: &dyn std::fmt::Display| {
+        ConnectError(format!("`{path}`, the `ca` of `connect`, cannot be used: {error}"))
+    };
+    let bytes = fs::read(path).map_err(|error| bad(&error))?;
+    let mut roots = Vec::new();
+    for item in parse_pem(&bytes) {
+        if let PemItem::Certificate(root) = item.map_err(|error| bad(&error))? {
+            roots.push(root);
+        }
+    }
+    if roots.is_empty() {
+        return Err(bad(&"it holds no certificate"));
+    }
+    Ok(RootCerts::new_with_certs(&roots))
+}
+
+/// A connector's name as a part of an address.
+pub(super) fn path(name: &str) -> String {
+    let mut path = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Standing;
+    use super::cause;
+    use super::path;
+    use super::standing;
+
+    #[test]
+    fn a_connector_runs_when_its_tasks_do() {
+        let of = |connector: &str, tasks: &[&str]| {
+            let tasks =
+                tasks.iter().map(|state| json!({ "state": state, "trace": "it broke\n\tat x" }));
+            let tasks: Vec<_> = tasks.collect();
+            standing(&json!({ "connector": { "state": connector }, "tasks": tasks }))
+        };
+        assert_eq!(of("RUNNING", &["RUNNING"]), Standing::Running);
+        assert_eq!(of("RUNNING", &[]), Standing::Waiting("without a task".to_owned()));
+        assert_eq!(
+            of("RUNNING", &["RUNNING", "UNASSIGNED"]),
+            Standing::Waiting("UNASSIGNED".to_owned())
+        );
+        assert_eq!(of("PAUSED", &["PAUSED"]), Standing::Waiting("PAUSED".to_owned()));
+        assert_eq!(of("RUNNING", &["FAILED"]), Standing::Failed("it broke".to_owned()));
+    }
+
+    #[test]
+    fn of_a_trace_the_first_line_and_its_cause_are_told() {
+        let trace = "a.B: outer\n\tat x.y(Z.java:1)\nCaused by: c.D: middle\n\tat q\nCaused by: e.F: root\n\t... 3 more\n";
+        assert_eq!(cause(trace).unwrap(), "a.B: outer (e.F: root)");
+        assert_eq!(cause("a.B: outer"), Some("a.B: outer".to_owned()));
+        assert_eq!(cause(""), None);
+        assert_eq!(path("loadgen-ö x"), "loadgen-%C3%B6%20x");
+    }
+}

@@ -1,0 +1,160 @@
+//! Watches connectors while a run goes on: tasks that fail, workers that go and come back.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::connect::api::Api;
+use crate::connect::api::Standing;
+use crate::connect::config::Connector;
+use crate::connect::register::Reading;
+use crate::connect::register::Slots;
+use crate::measure::Clock;
+use crate::measure::Feed;
+
+/// How often one looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often one looks whether it is over.
+const TURN: Duration = Duration::from_millis(50);
+/// Interruptions that are kept.
+const KEPT_MAX: usize = 10_000;
+
+/// Something that lets a connector begin again a little before where it was: what it sends twice then is no
+/// fault of anybody.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Interruption {
+    /// When it was seen, on the run's clock.
+    pub at_ns: u64,
+    /// The connector.
+    pub connector: String,
+    /// What was seen.
+    pub what: String,
+}
+
+/// Connectors being watched, on a thread of its own. Dropped, it ends.
+#[derive(Debug)]
+pub struct Watch {
+    seen: Arc<Mutex<Vec<Interruption>>>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins to watch. What changes is told to `feed`.
+    pub fn start(
+        api: Arc<Api>,
+        connectors: Vec<Connector>,
+        slots: Box<dyn Slots + Send>,
+        (clock, feed): (Clock, Feed),
+    ) -> std::io::Result<Self> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let watcher = Watcher {
+            api,
+            known: connectors.into_iter().map(Known::new).collect(),
+            slots,
+            clock,
+            feed,
+            seen: Arc::clone(&seen),
+        };
+        let ended = Arc::clone(&is_over);
+        let thread = std::thread::Builder::new()
+            .name("connectors".to_owned())
+            .spawn(move || watcher.watch(&ended))?;
+        Ok(Self { seen, is_over, thread: Some(thread) })
+    }
+
+    /// What was seen so far.
+    pub fn interruptions(&self) -> Vec<Interruption> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+struct Watcher {
+    api: Arc<Api>,
+    known: Vec<Known>,
+    slots: Box<dyn Slots + Send>,
+    clock: Clock,
+    feed: Feed,
+    seen: Arc<Mutex<Vec<Interruption>>>,
+}
+
+/// A connector, as it was when one last looked.
+struct Known {
+    connector: Connector,
+    standing: String,
+    reader: Option<i32>,
+}
+
+impl Known {
+    fn new(connector: Connector) -> Self {
+        Self { connector, standing: RUNS.to_owned(), reader: None }
+    }
+}
+
+/// How a connector is about which nothing is to be said.
+const RUNS: &str = "runs";
+
+impl Watcher {
+    fn watch(mut self, is_over: &AtomicBool) {
+        let mut waited = LOOK;
+        while !is_over.load(Ordering::Relaxed) {
+            if waited >= LOOK {
+                waited = Duration::ZERO;
+                for number in 0..self.known.len() {
+                    self.look(number);
+                }
+            }
+            std::thread::sleep(TURN);
+            waited += TURN;
+        }
+    }
+
+    fn look(&mut self, number: usize) {
+        let Known { connector, standing, reader } = &mut self.known[number];
+        let now = match self.api.standing(&connector.name) {
+            Ok(Some(Standing::Running)) => RUNS.to_owned(),
+            Ok(Some(Standing::Waiting(state))) => format!("is {state}"),
+            Ok(Some(Standing::Failed(line))) => format!("failed: {line}"),
+            Ok(None) => "is not there".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let reading = self.slots.reading(&connector.database, &connector.slot);
+        let reads = match reading {
+            Ok(Reading::Streaming(pid) | Reading::CatchingUp(pid)) => Some(pid),
+            Ok(Reading::Idle | Reading::Absent) | Err(_) => None,
+        };
+        let mut happened = Vec::new();
+        if now != *standing {
+            happened.push(format!("the connector `{}` {now}", connector.name));
+            *standing = now;
+        }
+        if let Some(pid) = reads {
+            if reader.is_some_and(|before| before != pid) {
+                let slot = &connector.slot;
+                happened.push(format!("the slot `{slot}` of `{}` is read anew", connector.name));
+            }
+            *reader = Some(pid);
+        }
+        let at_ns = self.clock.now();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for what in happened {
+            self.feed.message(what.as_str());
+            if seen.len() < KEPT_MAX {
+                let connector = connector.name.clone();
+                seen.push(Interruption { at_ns, connector, what });
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! `connector`: the configuration that fits, and how it is registered, watched and removed.
+
+use std::fs;
+use std::io::Read;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::command::Place;
+use crate::support::connect::Connect;
+use crate::support::machine::binaries;
+use crate::support::server::Options;
+use crate::support::server::TestServer;
+
+fn server() -> TestServer {
+    let settings = vec![("wal_level", "logical".to_owned())];
+    TestServer::with(&Options { settings, ..Options::default() })
+}
+
+/// The one connector of the quickstart.
+const NAME: &str = "loadgen-quickstart-orders";
+
+/// Reads a slot as a connector would: as soon as it is there, until killed.
+struct Reader(Child);
+
+impl Reader {
+    /// Makes the slot, and reads it.
+    fn start(place: &Place<'_>) -> Self {
+        let database = place.database("orders");
+        let sql = "SELECT pg_create_logical_replication_slot('debezium_orders', 'pgoutput')";
+        place.query("orders", sql);
+        let mut command = Command::new(binaries().program("pg_recvlogical"));
+        command.args(["--slot=debezium_orders", "--start", "--no-loop", "--file=/dev/null"]);
+        command.args(["-o", "proto_version=1", "-o", "publication_names=debezium"]);
+        command.arg(format!("--dbname={}", place.server.url_of(&database)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let reader = Self(command.spawn().unwrap());
+        let begun = Instant::now();
+        let active = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+        while place.number("orders", active) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "nobody reads the slot");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        reader
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_configuration_fits_the_scenario_and_has_no_password() {
+    let place = Place::new(&["orders"]);
+    let done = place.must(&[
+        "connector",
+        "@quickstart",
+        "--domain",
+        "orders",
+        "--set",
+        "cdc.password=geheim",
+    ]);
+    assert!(!format!("{}{}", done.out, done.err).contains("geheim"));
+    let mut config: Value = serde_json::from_str(&done.out).unwrap();
+    for (key, value) in [
+        ("database.port", json!(place.server.port().to_string())),
+        ("database.dbname", json!(place.database("orders"))),
+        ("database.user", json!(format!("{}_capture", place.database("orders")))),
+    ] {
+        assert_eq!(config[key], value, "{key}");
+        config[key] = json!("…");
+    }
+    let variable = format!("{}_CAPTURE_PASSWORD", place.database("orders").to_uppercase());
+    assert_eq!(config["database.password"], json!(format!("${{env:{variable}}}")));
+    config["database.password"] = json!("…");
+    insta::assert_snapshot!(format!("{config:#}"));
+}
+
+#[test]
+fn each_database_has_a_connector_and_words_change_it() {
+    let place = Place::new(&[]);
+    let all = place.must(&[
+        "connector",
+        "@tenants",
+        "--set",
+        "cdc.connect.prefix=cdc.{domain}",
+        "--set",
+        "cdc.connect.properties={ skipped.operations: none, s3.secret: hidden }",
+        "--set",
+        "cdc.heartbeat_table=false",
+        "--set",
+        "cdc.signal_table=false",
+        "--set",
+        "cdc.connect.poll=7ms",
+    ]);
+    let all: Value = serde_json::from_str(&all.out).unwrap();
+    let all = all.as_object().unwrap();
+    assert!(all.len() == 8, "{:?}", all.keys());
+    let mut slots: Vec<&str> = all.values().map(|it| it["slot.name"].as_str().unwrap()).collect();
+    slots.dedup();
+    assert_eq!(slots.len(), all.len(), "each has its own");
+    for (name, config) in all {
+        assert_eq!(config["name"], json!(name));
+        let domain = name.rsplit_once('-').unwrap().1;
+        assert_eq!(config["topic.prefix"], json!(format!("cdc.{domain}")));
+        assert_eq!(config["skipped.operations"], "none");
+        assert_eq!(config["s3.secret"], "${env:S3_SECRET}");
+        assert_eq!(config["poll.interval.ms"], "7");
+        assert!(config.get("heartbeat.action.query").is_none());
+        assert!(config.get("signal.data.collection").is_none());
+        assert!(!config["table.include.list"].as_str().unwrap().contains("debezium"));
+    }
+}
+
+#[test]
+fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
+    let server = server();
+    let place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart", "--out", "setup"]);
+    let connect = Connect::start();
+    let url = connect.url();
+    let register = ["connector", "@quickstart", "--register", &url];
+
+    let without = place.run(&register);
+    assert_eq!(without.code, 4);
+    assert!(without.err.contains("--secrets"), "{}", without.err);
+    assert!(connect.changes().is_empty(), "nothing is tried without a password");
+
+    let with: Vec<&str> = register.iter().copied().chain(["--secrets", "setup/secrets"]).collect();
+    let patient: Vec<&str> = with.iter().copied().chain(["--within", "1s"]).collect();
+    let alone = place.run(&patient);
+    assert_eq!(alone.code, 4, "Kafka Connect says RUNNING, and there is no slot");
+    assert!(alone.err.contains("has not made the slot `debezium_orders`"), "{}", alone.err);
+    let changes = connect.changes();
+    let offsets = "DELETE /connectors/loadgen-quickstart-orders/offsets";
+    assert!(
+        changes.iter().any(|it| it == offsets),
+        "what it knew of another slot goes: {changes:?}"
+    );
+
+    let reader = Reader::start(&place);
+    let before = connect.changes().len();
+    let done = place.must(&with);
+    assert!(done.out.contains("`loadgen-quickstart-orders` streams"), "{}", done.out);
+    assert!(!connect.changes()[before..].iter().any(|it| it == offsets), "it goes on where it was");
+    let secrets = fs::read_to_string(place.folder.path().join("setup/secrets")).unwrap();
+    let capture = secrets.lines().find(|line| line.contains("_capture=")).unwrap();
+    let config = connect.config(NAME).unwrap();
+    assert_eq!(config["database.password"], capture.split_once('=').unwrap().1);
+    assert!(!format!("{}{}", done.out, done.err).contains(capture.split_once('=').unwrap().1));
+
+    connect.put("somebody-elses", json!({ "name": "somebody-elses" }));
+    connect.put(
+        "loadgen-other-orders",
+        json!({ "loadgen.mark": "loadgen/1 scenario=quickstart2 domain=orders" }),
+    );
+    drop(reader);
+    let done = place.must(&["clean", "@quickstart", "--connect", &url]);
+    assert!(done.out.contains("removed the connector `loadgen-quickstart-orders`"), "{}", done.out);
+    assert!(done.out.contains("removed replication slot `debezium_orders`"), "{}", done.out);
+    assert!(connect.config(NAME).is_none());
+    assert!(
+        connect.config("somebody-elses").is_some()
+            && connect.config("loadgen-other-orders").is_some()
+    );
+    place.must(&["clean", "@quickstart", "--connect", &url]);
+}
+
+#[test]
+fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
+    let server = server();
+    let mut place = Place::on(&server, &["orders"]);
+    place.set("cdc.password=geheim");
+    place.must(&["setup", "@quickstart"]);
+    let _reader = Reader::start(&place);
+    let connect = Connect::start();
+    let url = connect.url();
+    let register = ["connector", "@quickstart", "--register", &url];
+    let refused = |words: &[&str]| {
+        let done = place.run(&register);
+        assert_eq!(done.code, 4, "{}", done.err);
+        for word in words {
+            assert!(done.err.contains(word), "`{word}` is not in: {}", done.err);
+        }
+        assert!(!done.err.contains("geheim") && !done.err.contains("at x.Y"), "{}", done.err);
+    };
+
+    connect.fail(Some(
+        "x.ConnectException: outer\n\tat x.Y(Z.java:1)\nCaused by: x.Root: no such slot\n",
+    ));
+    refused(&[
+        "`loadgen-quickstart-orders` failed",
+        "x.ConnectException: outer (x.Root: no such slot)",
+    ]);
+    connect.fail(None);
+    place.must(&register);
+
+    connect.refuse(400, "Connector configuration is invalid:\npublication.name is wrong");
+    refused(&["did not take the connector", "publication.name is wrong"]);
+    connect.put(NAME, json!({ "name": "loadgen-quickstart-orders" }));
+    refused(&["that loadgen has not registered"]);
+    connect.require("Basic bWU6aGVyZQ==");
+    refused(&["refused the login", "`user` and `password`"]);
+    let done = place.run(&["connector", "@quickstart", "--register", "http://127.0.0.1:1"]);
+    assert!(done.code == 4 && done.err.contains("no Kafka Connect answers"), "{}", done.err);
+    let done = place.run(&["connector", "@quickstart", "--register", "http://db.test:8083"]);
+    assert!(done.code == 4 && done.err.contains("--allow-remote"), "{}", done.err);
+    let done = place.run(&["connector", "@quickstart", "--register", "here"]);
+    assert!(done.code == 2 && done.err.contains("http://localhost:8083"), "{}", done.err);
+}
+
+#[test]
+fn a_run_registers_before_it_loads_and_tells_what_befell_its_connectors() {
+    let server = server();
+    let mut place = Place::on(&server, &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 500 }");
+    place.set("load.streams.shop.profile=[{ hold: 100/s, for: 8s }]");
+    place.set("cdc.password=geheim");
+    place.must(&["setup", "@quickstart"]);
+    let _reader = Reader::start(&place);
+    let connect = Connect::start();
+    place.set(&format!("cdc.connect.url={}", connect.url()));
+    let mut child = place.spawn(&["run", "@quickstart", "--out", "out"]);
+    let mut until = |what: &str, holds: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !holds() {
+            if begun.elapsed() > Duration::from_mins(1) {
+                child.kill().unwrap();
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("{what}: {said}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until("it is not registered", &|| connect.config(NAME).is_some());
+    // Registering looks once or twice; whoever looks more often watches.
+    until("nobody watches", &|| connect.looks() > 4);
+    connect.fail(Some("x.Gone: the broker is away\n\tat x.Y(Z.java:1)"));
+    let looks = connect.looks();
+    until("nobody sees it fail", &|| connect.looks() > looks + 1);
+    connect.fail(None);
+    let looks = connect.looks();
+    until("nobody sees it run again", &|| connect.looks() > looks + 1);
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(err.contains("the connector `loadgen-quickstart-orders` streams"), "{err}");
+    assert!(err.contains("failed: x.Gone: the broker is away"), "{err}");
+    let path = place.folder.path().join("out/connectors.json");
+    let kept = fs::read_to_string(path).unwrap();
+    assert!(!kept.contains("geheim"));
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let what: Vec<&str> = kept["interruptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(what.len(), 2, "{what:?}");
+    assert!(what[0].contains("failed") && what[1].ends_with("runs"), "{what:?}");
+}
+
+#[test]
+fn what_cannot_be_captured_is_said() {
+    let place = Place::new(&["orders"]);
+    let mut command = place.command(&["connector", "@quickstart"]);
+    let output = command.env_remove("LOADGEN_POSTGRES").output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("LOADGEN_POSTGRES"));
+    let done = place.run(&["connector", "@quickstart", "--domain", "ordres"]);
+    assert!(done.code == 2 && done.err.contains("`orders`"), "{}", done.err);
+    let socket = "postgres://me@%2Ftmp/postgres";
+    let mut command = place.command(&["connector", "@quickstart"]);
+    let output = command.env("LOADGEN_POSTGRES", socket).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("by a socket") && err.contains("servers"), "{err}");
+    let mut command = place.command(&[
+        "connector",
+        "@quickstart",
+        "--set",
+        "cdc.connect.servers={ operational: 'db:5433' }",
+    ]);
+    let output = command.env("LOADGEN_POSTGRES", socket).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        out.contains("\"database.hostname\": \"db\"") && out.contains("\"5433\""),
+        "{out}{err}"
+    );
+}

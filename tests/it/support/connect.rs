@@ -1,0 +1,198 @@
+//! A Kafka Connect of the tests' own: its REST interface, as far as loadgen asks for it, and no workers.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use serde_json::json;
+
+/// It lives as long as the test, on a thread of its own.
+#[derive(Clone)]
+pub(crate) struct Connect {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    connectors: BTreeMap<String, Connector>,
+    /// What `authorization` must be, if somebody must log in.
+    login: Option<String>,
+    /// What is said to whoever puts a configuration, instead of taking it.
+    refusal: Option<(u16, String)>,
+    /// What the tasks of all connectors have failed with.
+    trace: Option<String>,
+    requests: Vec<String>,
+}
+
+struct Connector {
+    config: Value,
+    is_stopped: bool,
+}
+
+impl Connect {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let _ = answer(&stream.unwrap(), &shared);
+            }
+        });
+        Self { port, state }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on somebody must log in by that header.
+    pub(crate) fn require(&self, login: &str) {
+        self.state.lock().unwrap().login = Some(login.to_owned());
+    }
+
+    /// From now on no configuration is taken.
+    pub(crate) fn refuse(&self, status: u16, message: &str) {
+        self.state.lock().unwrap().refusal = Some((status, message.to_owned()));
+    }
+
+    /// All tasks have failed, or (`None`) run again.
+    pub(crate) fn fail(&self, trace: Option<&str>) {
+        self.state.lock().unwrap().trace = trace.map(str::to_owned);
+    }
+
+    /// A connector that somebody has put there.
+    pub(crate) fn put(&self, name: &str, config: Value) {
+        let connector = Connector { config, is_stopped: false };
+        self.state.lock().unwrap().connectors.insert(name.to_owned(), connector);
+    }
+
+    pub(crate) fn config(&self, name: &str) -> Option<Value> {
+        self.state.lock().unwrap().connectors.get(name).map(|it| it.config.clone())
+    }
+
+    /// How often somebody asked how a connector is.
+    pub(crate) fn looks(&self) -> usize {
+        let state = self.state.lock().unwrap();
+        state.requests.iter().filter(|request| request.ends_with("/status")).count()
+    }
+
+    /// `PUT /connectors/x/stop` and so on, in order; without those that only ask.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let requests = self.state.lock().unwrap().requests.clone();
+        requests.into_iter().filter(|request| !request.starts_with("GET")).collect()
+    }
+}
+
+fn answer(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let (mut length, mut login) = (0, None);
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header)?;
+            let Some((name, value)) = header.split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap(),
+                "authorization" => login = Some(value.trim().to_owned()),
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let mut words = line.split_whitespace();
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let (status, said) = {
+            let mut state = state.lock().unwrap();
+            state.requests.push(format!("{method} {path}"));
+            if state.login.is_some() && state.login != login {
+                (401, json!({ "message": "User cannot access the resource." }))
+            } else {
+                of(&mut state, (method, path), &body)
+            }
+        };
+        let text = if said.is_null() { String::new() } else { said.to_string() };
+        write!(
+            stream,
+            "HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
+            text.len()
+        )?;
+    }
+}
+
+fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Value) {
+    let bare = path.split('?').next().unwrap_or(path);
+    let parts: Vec<&str> = bare.split('/').skip(1).collect();
+    let missing = |name: &str| (404, json!({ "message": format!("Connector {name} not found") }));
+    match (method, parts.as_slice()) {
+        ("GET", ["connectors"]) => {
+            let one = |(name, it): (&String, &Connector)| {
+                (name.clone(), json!({ "info": { "name": name, "config": it.config } }))
+            };
+            (200, Value::Object(state.connectors.iter().map(one).collect()))
+        }
+        ("POST", ["connectors"]) | ("PUT", ["connectors", _, "config"]) => {
+            if let Some((status, message)) = &state.refusal {
+                return (*status, json!({ "message": message }));
+            }
+            let is_new = method == "POST";
+            let config = if is_new { body["config"].clone() } else { body.clone() };
+            let name = config["name"].as_str().unwrap().to_owned();
+            let was_stopped = state.connectors.get(&name).is_some_and(|it| it.is_stopped);
+            let is_stopped = was_stopped || body["initial_state"] == "STOPPED";
+            state.connectors.insert(name, Connector { config, is_stopped });
+            (201, json!({}))
+        }
+        (_, ["connectors", name, rest @ ..]) => {
+            let trace = state.trace.clone();
+            let Some(connector) = state.connectors.get_mut(*name) else { return missing(name) };
+            match (method, rest) {
+                ("GET", ["config"]) => (200, connector.config.clone()),
+                ("GET", ["status"]) => (200, status(connector, trace)),
+                ("PUT", ["stop"]) => {
+                    connector.is_stopped = true;
+                    (204, Value::Null)
+                }
+                ("PUT", ["resume"]) => {
+                    connector.is_stopped = false;
+                    (202, Value::Null)
+                }
+                ("POST", ["restart"]) => (204, Value::Null),
+                ("DELETE", ["offsets"]) if connector.is_stopped => {
+                    (200, json!({ "message": "reset" }))
+                }
+                ("DELETE", ["offsets"]) => (400, json!({ "message": "must be STOPPED" })),
+                ("DELETE", []) => {
+                    state.connectors.remove(*name);
+                    (204, Value::Null)
+                }
+                _ => (405, json!({ "message": "HTTP 405 Method Not Allowed" })),
+            }
+        }
+        _ => (404, json!({ "message": "HTTP 404 Not Found" })),
+    }
+}
+
+fn status(connector: &Connector, trace: Option<String>) -> Value {
+    let state = if connector.is_stopped { "STOPPED" } else { "RUNNING" };
+    let task = match trace {
+        Some(trace) => json!({ "id": 0, "state": "FAILED", "trace": trace }),
+        None => json!({ "id": 0, "state": state }),
+    };
+    let tasks = if connector.is_stopped { json!([]) } else { json!([task]) };
+    json!({ "connector": { "state": state }, "tasks": tasks })
+}
