@@ -16,6 +16,7 @@ pub(crate) mod cells;
 mod judge;
 mod notes;
 mod own;
+mod postgres;
 mod reader;
 mod recent;
 mod render;
@@ -39,6 +40,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+pub use postgres::Upstream;
 
 use crate::action::TableId;
 use crate::generate::Decision;
@@ -210,6 +213,8 @@ pub struct Source {
     pub reconnect: Duration,
     /// What lets the server forget its log.
     pub confirms: Confirms,
+    /// Where its rows are written, if that is elsewhere: it is a replica.
+    pub upstream: Option<Upstream>,
 }
 
 /// What an observer is told.

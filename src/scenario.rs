@@ -38,6 +38,7 @@ pub use cdc::Cdc;
 pub use cdc::Confirms;
 pub use cdc::Observer;
 pub use cdc::ObserverKind;
+pub use cdc::Replica;
 pub use copy::Copy;
 pub use faults::Faults;
 pub(crate) use faults::TYPE_FIELDS;

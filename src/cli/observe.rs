@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret as _;
+
 use crate::cli::ledger;
 use crate::cli::prepare::Prepared;
 use crate::embedded::random_hex;
@@ -16,13 +18,16 @@ use crate::observe::Options;
 use crate::observe::Source;
 use crate::observe::Surface;
 use crate::observe::SurfaceKind;
+use crate::observe::Upstream;
 use crate::observe::Witness;
 use crate::report::FolderError;
 use crate::report::LagKeeper;
 use crate::scenario::Confirms;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
+use crate::scenario::Replica;
 use crate::scenario::TargetKind;
+use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
 
 /// Observers at work, and who keeps how late changes come.
@@ -47,8 +52,9 @@ pub(super) fn observe(
     clock: Clock,
     feed: &Feed,
 ) -> Result<Option<Observed>, SetupError> {
+    let observers = prepared.scenario.observers.iter();
     let surfaces: Vec<_> =
-        prepared.scenario.observers.iter().map(|observer| surface(prepared, observer)).collect();
+        observers.map(|observer| surface(prepared, observer)).collect::<Result<_, _>>()?;
     if surfaces.is_empty() {
         return Ok(None);
     }
@@ -75,13 +81,16 @@ pub(super) fn observe(
 }
 
 /// What an observer of the scenario reads.
-fn surface(prepared: &Prepared, observer: &Observer) -> Surface {
-    let kind = match observer.kind {
+fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupError> {
+    let kind = match &observer.kind {
         ObserverKind::Slot { confirms, .. } => {
-            SurfaceKind::Slots(sources(prepared, observer, confirms))
+            SurfaceKind::Slots(sources(prepared, observer, *confirms))
+        }
+        ObserverKind::Replica(replica) => {
+            SurfaceKind::Slots(replicas(prepared, observer, replica)?)
         }
     };
-    Surface { name: observer.name.clone(), kind }
+    Ok(Surface { name: observer.name.clone(), kind })
 }
 
 /// The databases: domains that share one are observed by one slot.
@@ -100,10 +109,35 @@ fn sources(prepared: &Prepared, observer: &Observer, confirms: Confirms) -> Vec<
                 domains: vec![*number],
                 reconnect: target.reconnect,
                 confirms,
+                upstream: None,
             }),
         }
     }
     sources
+}
+
+/// The same databases, where they are a replica's.
+fn replicas(
+    prepared: &Prepared,
+    observer: &Observer,
+    replica: &Replica,
+) -> Result<Vec<Source>, SetupError> {
+    let scenario = &prepared.scenario;
+    let environment = |name: &str| std::env::var(name).ok();
+    let server = Address::parse(replica.server.expose_secret(), &environment);
+    let server = server.map_err(|error| SetupError::Local(error.to_string()))?;
+    let at = |source: Source| {
+        let first = source.domains.first().map(|number| &scenario.domains[*number]);
+        let upstream = first.map(|domain| Upstream {
+            address: source.address.clone(),
+            namespace: domain.namespace.clone(),
+            within: replica.within,
+        });
+        let database = replica.database.replace("{database}", source.address.database());
+        let address = server.with_database(&database);
+        Source { address, reconnect: replica.reconnect, upstream, ..source }
+    };
+    Ok(sources(prepared, observer, Confirms::All).into_iter().map(at).collect())
 }
 
 /// Waits until all that was sent was observed, or cannot be any more, and says what was found; also if a file

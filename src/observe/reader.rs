@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
@@ -13,10 +14,12 @@ use crate::measure::Clock;
 use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::judge::Judge;
+use crate::observe::postgres::catch_up;
 use crate::observe::stream::PREFIX;
 use crate::observe::stream::Stream;
 use crate::scenario::Confirms;
 use crate::sink::postgres::control::control;
+use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Broken;
 use crate::sink::postgres::replication::Lsn;
 use crate::sink::postgres::replication::Reader;
@@ -49,6 +52,8 @@ pub(super) struct SlotReader {
     /// Up to where we let the server forget.
     confirmed: Lsn,
     is_fenced: bool,
+    /// Waits until a replica has all that its source has.
+    caught: Option<JoinHandle<Result<(), SetupError>>>,
 }
 
 /// Why reading stopped.
@@ -88,6 +93,7 @@ impl SlotReader {
             orders,
             confirmed,
             is_fenced,
+            caught: None,
         }
     }
 
@@ -184,10 +190,11 @@ impl SlotReader {
                 return Stopped::Abandoned;
             }
             if order == Order::Finish && !self.is_fenced {
-                if let Err(stopped) = self.write_fence().await {
-                    return stopped;
+                match self.fence().await {
+                    Ok(true) => heard = Instant::now(),
+                    Ok(false) => {}
+                    Err(stopped) => return stopped,
                 }
-                heard = Instant::now();
             }
             if self.is_fenced && heard.elapsed() > PATIENCE {
                 let patience = PATIENCE.as_secs();
@@ -259,6 +266,29 @@ impl SlotReader {
             reader.confirm(end, Utc::now().timestamp_micros()).await?;
         }
         Ok(())
+    }
+
+    /// Ends the log, once all that was sent is in it: a replica has that a while later, and is read meanwhile.
+    /// Returns whether it has.
+    async fn fence(&mut self) -> Result<bool, Stopped> {
+        if let Some(upstream) = self.source.upstream.clone() {
+            let caught = self.caught.get_or_insert_with(|| {
+                let replica = self.source.address.clone();
+                let application = self.application.clone();
+                tokio::task::spawn_local(async move {
+                    catch_up(&upstream, &replica, &application).await
+                })
+            });
+            if !caught.is_finished() {
+                return Ok(false);
+            }
+            if let Ok(Err(error)) = caught.await {
+                return Err(Stopped::Spoilt(error.to_string()));
+            }
+            self.source.upstream = None;
+        }
+        self.write_fence().await?;
+        Ok(true)
     }
 
     /// Writes what ends the run into the log: behind everything that was sent.

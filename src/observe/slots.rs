@@ -8,6 +8,7 @@ use crate::action::TableInfo;
 use crate::observe::Options;
 use crate::observe::Source;
 use crate::observe::SurfaceKind;
+use crate::observe::postgres::catch_up;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::slot;
@@ -41,6 +42,12 @@ pub(super) async fn make(options: &Options, notes: &mut Vec<String>) -> Result<(
     for (_, source, _) in all(options) {
         let swept = timeout(STEP, sweep(options, source, notes)).await;
         swept.unwrap_or_else(|_| late())?;
+    }
+    for (_, source, _) in all(options) {
+        // What was sent before the slot is there is not observed, so it must not come behind it.
+        if let Some(upstream) = &source.upstream {
+            catch_up(upstream, &source.address, &options.application).await?;
+        }
     }
     for (_, source, name) in all(options) {
         let made = timeout(STEP, make_one(options, source, &name)).await;

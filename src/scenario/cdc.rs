@@ -80,6 +80,21 @@ pub enum ObserverKind {
         /// What lets the server forget its log.
         confirms: Confirms,
     },
+    /// A slot in each database of a replica.
+    Replica(Replica),
+}
+
+/// A server to which the rows of a target come, under the same names.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    /// A connection URL or key-value string, which may hold a password.
+    pub server: SecretString,
+    /// A database there; `{database}` stands for that of the source.
+    pub database: String,
+    /// How long it may take to have what the source has.
+    pub within: Duration,
+    /// How long a lost connection is tried again.
+    pub reconnect: Duration,
 }
 
 /// Up to where a reader of a slot tells the server that it needs nothing any more.

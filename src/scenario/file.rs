@@ -51,6 +51,7 @@ pub(super) use lines::LinesFile;
 pub(super) use lines::LinesFormatFile;
 pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
+pub(super) use observe::ReplicaFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
 pub(super) use profile::CountFile;

@@ -49,6 +49,7 @@ mod provisioning;
 mod readme;
 mod reach;
 mod reference;
+mod replica;
 mod reporting;
 mod roles;
 mod running;

@@ -1,5 +1,7 @@
 //! Observers: which far ends are read.
 
+use std::time::Duration;
+
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
@@ -8,16 +10,26 @@ use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::Overrides;
+use crate::scenario::Replica;
+use crate::scenario::Server;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
+use crate::scenario::check::duration;
+use crate::scenario::check::positive;
+use crate::scenario::check::target::server;
 use crate::scenario::file::ConfirmFile;
 use crate::scenario::file::ObserverFile;
+use crate::scenario::file::ReplicaFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
 use crate::yaml::Entries;
+use crate::yaml::Spanned;
 
 /// Most observers: what they saw is noted with their number in six bits.
 const OBSERVERS_MAX: usize = 16;
+/// What is meant where a replica says nothing.
+const CATCH_UP: Duration = Duration::from_mins(2);
+const RECONNECT: Duration = Duration::from_mins(1);
 
 /// All observers. Where nothing is sent (`--discard`), nothing is observed.
 pub(super) fn observers(
@@ -33,44 +45,33 @@ pub(super) fn observers(
             let message = "an observer's name has 1 to 100 characters that can be printed";
             problems.add(Problem::new(message).at(name.place));
         }
-        let Some(ObserverFile::Slot(slot)) = written else { continue };
-        let Some(target) = targets.iter().position(|target| target.name == slot.on.value) else {
-            let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-            let message = format!("there is no target `{}`", slot.on.value);
-            let help = suggest(&slot.on.value, "the targets", &names);
-            problems.add(Problem::new(message).at(slot.on.place).maybe_help(help));
-            continue;
+        let on = match written {
+            Some(ObserverFile::Slot(slot)) => &slot.on,
+            Some(ObserverFile::Postgres(replica)) => &replica.on,
+            None => continue,
         };
-        let mut refuse = |message: String, help: &str| {
-            problems.add(Problem::new(message).at(slot.on.place).help(help));
-        };
-        let written = file.targets.0.iter().find_map(|all| all.0.get(target)?.1.as_ref());
-        let why_not = match written {
-            Some(TargetFile::Discard(_)) => Some("keeps nothing that could be observed"),
-            Some(TargetFile::Kafka(_) | TargetFile::Firehose(_) | TargetFile::Lines(_)) => {
-                Some("has no slot: it is no PostgreSQL")
+        let target = observed(on, file, (targets, domains), problems);
+        let kind = match written {
+            Some(ObserverFile::Slot(slot)) => target.map(|target| {
+                let confirms = match slot.confirm {
+                    ConfirmFile::All => Confirms::All,
+                    ConfirmFile::Changes => Confirms::Changes,
+                };
+                ObserverKind::Slot { target, confirms }
+            }),
+            Some(ObserverFile::Postgres(written)) => {
+                let is_allowed = file.allow_remote.0 == Some(true)
+                    || overrides.allow_remote
+                    || overrides.discard;
+                let replica = replica(written, file, is_allowed, problems);
+                replica.map(ObserverKind::Replica)
             }
-            Some(TargetFile::Postgres(_)) | None => None,
+            None => None,
         };
-        if let Some(why_not) = why_not {
-            let help = "a slot is of a `postgres` target";
-            refuse(format!("the target `{}` {why_not}", slot.on.value), help);
-        }
-        if why_not.is_none()
-            && !domains.is_empty()
-            && !domains.iter().any(|domain| domain.target == target)
-        {
-            let help = "let a domain be `on` it, or observe another target";
-            refuse(format!("no domain is on the target `{}`", slot.on.value), help);
-        }
-        let confirms = match slot.confirm {
-            ConfirmFile::All => Confirms::All,
-            ConfirmFile::Changes => Confirms::Changes,
-        };
-        if matches!(targets[target].kind, TargetKind::Postgres(_)) {
+        let target = target.filter(|it| matches!(targets[*it].kind, TargetKind::Postgres(_)));
+        if let (Some(target), Some(kind)) = (target, kind) {
             let on = |it: &(usize, &Domain)| it.1.target == target;
             let domains = domains.iter().enumerate().filter(on).map(|it| it.0).collect();
-            let kind = ObserverKind::Slot { target, confirms };
             observers.push(Observer { name: name.value.clone(), domains, kind });
         }
     }
@@ -82,4 +83,87 @@ pub(super) fn observers(
         }
     }
     if overrides.discard { Vec::new() } else { observers }
+}
+
+/// The target whose changes are observed.
+fn observed(
+    on: &Spanned<String>,
+    file: &ScenarioFile,
+    (targets, domains): (&[Target], &[Domain]),
+    problems: &mut Problems,
+) -> Option<usize> {
+    let Some(target) = targets.iter().position(|target| target.name == on.value) else {
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        let message = format!("there is no target `{}`", on.value);
+        let help = suggest(&on.value, "the targets", &names);
+        problems.add(Problem::new(message).at(on.place).maybe_help(help));
+        return None;
+    };
+    let mut refuse = |message: String, help: &str| {
+        problems.add(Problem::new(message).at(on.place).help(help));
+    };
+    let written = file.targets.0.iter().find_map(|all| all.0.get(target)?.1.as_ref());
+    let why_not = match written {
+        Some(TargetFile::Discard(_)) => Some("keeps nothing that could be observed"),
+        Some(TargetFile::Kafka(_) | TargetFile::Firehose(_) | TargetFile::Lines(_)) => {
+            Some("has no slot: it is no PostgreSQL")
+        }
+        Some(TargetFile::Postgres(_)) | None => None,
+    };
+    if let Some(why_not) = why_not {
+        let help = "a slot is of a `postgres` target";
+        refuse(format!("the target `{}` {why_not}", on.value), help);
+    }
+    if why_not.is_none()
+        && !domains.is_empty()
+        && !domains.iter().any(|domain| domain.target == target)
+    {
+        let help = "let a domain be `on` it, or observe another target";
+        refuse(format!("no domain is on the target `{}`", on.value), help);
+    }
+    Some(target)
+}
+
+/// A replica; `None` where there is none that could be read.
+fn replica(
+    written: &ReplicaFile,
+    file: &ScenarioFile,
+    is_allowed: bool,
+    problems: &mut Problems,
+) -> Option<Replica> {
+    let before = problems.len();
+    let Server::At(server) = server(&written.url, is_allowed, problems) else {
+        let problem = Problem::new("an embedded server is nobody's replica").at(written.url.place);
+        problems.add(problem.help("write the address of a server that subscribes to the target's"));
+        return None;
+    };
+    let has_fence = file
+        .cdc
+        .0
+        .as_ref()
+        .is_none_or(|cdc| cdc.heartbeat_table.as_ref().is_none_or(|written| written.value));
+    if !has_fence {
+        let problem = Problem::new(
+            "nobody could tell how far a replica is: `heartbeat_table` is `false`, and a row of it is what is \
+             waited for",
+        );
+        problems.add(problem.at(written.on.place).help("leave `heartbeat_table` out"));
+    }
+    let database = written.database.as_ref().map_or("{database}", |name| name.value.as_str());
+    if let Some(name) = &written.database {
+        let bare = name.value.replace("{database}", "");
+        if name.value.is_empty() || bare.contains(['{', '}', '\0']) {
+            let problem = Problem::new(format!("`{}` names no database", name.value));
+            let help = "there is `{database}`, the name of the source's";
+            problems.add(problem.at(name.place).help(help));
+        }
+    }
+    let within = written.within.as_ref().and_then(|text| positive(text, problems));
+    let reconnect = written.reconnect.as_ref().and_then(|text| duration(text, problems));
+    (problems.len() == before).then(|| Replica {
+        server,
+        database: database.to_owned(),
+        within: within.unwrap_or(CATCH_UP),
+        reconnect: reconnect.unwrap_or(RECONNECT),
+    })
 }

@@ -163,7 +163,8 @@ fn one_at_a_time(file: &PostgresFile, problems: &mut Problems) -> u32 {
     1
 }
 
-fn server(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> Server {
+/// A server by its address; mistakes go to `problems`.
+pub(super) fn server(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> Server {
     let text = url.value.trim();
     if let Some(version) = text.strip_prefix("embedded") {
         let number = version.strip_prefix(':').and_then(|number| number.parse().ok());

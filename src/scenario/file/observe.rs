@@ -12,6 +12,25 @@ pub(in crate::scenario) enum ObserverFile {
     /// A logical replication slot of our own in each database of a target: the far end that needs
     /// nothing but PostgreSQL (14 or newer, `wal_level=logical`).
     Slot(SlotFile),
+    /// Another PostgreSQL server (14 or newer, `wal_level=logical`) to which the rows of a target come under the
+    /// same names, by a subscription or by whatever writes them there: read by a slot of our own there.
+    Postgres(ReplicaFile),
+}
+
+/// A server to which the rows of a target come.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct ReplicaFile {
+    /// The replica, by its address: `${REPLICA}`.
+    pub(in crate::scenario) url: Spanned<String>,
+    /// The target whose rows come there, by its name.
+    pub(in crate::scenario) on: Spanned<String>,
+    /// The database there; `{database}` stands for that of the source. `{database}` unless set.
+    pub(in crate::scenario) database: Option<Spanned<String>>,
+    /// How long it may take, at the beginning and at the end, until it has what the source has; 2m unless set.
+    pub(in crate::scenario) within: Option<Spanned<String>>,
+    /// How long a lost connection is tried again; 60s unless set.
+    pub(in crate::scenario) reconnect: Option<Spanned<String>>,
 }
 
 /// A slot for each database of a target.

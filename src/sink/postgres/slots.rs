@@ -6,6 +6,9 @@ use tokio_postgres::Client;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::qualified;
 
+/// The row of the table of heartbeats that is a fence; the first is for whoever beats.
+const FENCE: i32 = 2;
+
 /// A replication slot, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotState {
@@ -74,4 +77,32 @@ pub async fn beat(client: &Client, namespace: &str) -> Result<(), SetupError> {
     );
     let written = client.batch_execute(&sql).await;
     written.map_err(|error| SetupError::server(format!("write a heartbeat into {table}"), &error))
+}
+
+/// Writes the row by which a reader elsewhere knows how far it is: behind all that is committed. Returns what it
+/// holds, in microseconds; each holds more than those before.
+pub async fn write_fence(client: &Client, namespace: &str) -> Result<i64, SetupError> {
+    let table = qualified(namespace, "debezium_heartbeat");
+    let sql = format!(
+        "INSERT INTO {table} AS fence (id, beat) VALUES ({FENCE}, clock_timestamp()) ON CONFLICT (id) DO \
+         UPDATE SET beat = greatest(clock_timestamp(), fence.beat + interval '1 microsecond') \
+         RETURNING (extract(epoch FROM beat) * 1000000)::bigint"
+    );
+    let row = client.query_one(&sql, &[]).await;
+    let row =
+        row.map_err(|error| SetupError::server(format!("write a fence into {table}"), &error))?;
+    Ok(row.get(0))
+}
+
+/// Whether the row of [`write_fence`] has come here, or a later one.
+pub async fn has_fence(client: &Client, namespace: &str, fence: i64) -> Result<bool, SetupError> {
+    let table = qualified(namespace, "debezium_heartbeat");
+    let sql = format!(
+        "SELECT count(*) > 0 FROM {table} WHERE id = {FENCE} \
+         AND (extract(epoch FROM beat) * 1000000)::bigint >= $1"
+    );
+    let row = client.query_one(&sql, &[&fence]).await;
+    let row =
+        row.map_err(|error| SetupError::server(format!("look for a fence in {table}"), &error))?;
+    Ok(row.get(0))
 }

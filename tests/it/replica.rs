@@ -1,0 +1,117 @@
+//! A replica as a far end: what a subscription brings is all there is, and what is not as it was sent is named.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::server::TestServer;
+
+/// Two servers with the same databases, and a subscription from the one to the other.
+struct Pair<'s> {
+    place: Place<'s>,
+    replica: &'s TestServer,
+}
+
+impl<'s> Pair<'s> {
+    /// Sets up both; what the source gets from now on comes to the replica.
+    fn new(source: &'s TestServer, replica: &'s TestServer) -> Self {
+        let mut place = Place::on(source, &["orders"]);
+        place.set("domains.orders.rows={ products: 50, customers: 500, orders: 500 }");
+        place.set("load.warmup=1s");
+        // Rows come and stay, so what is done to one at the replica shows once.
+        place.set("load.streams.shop.mix={ orders.place_order: 3, orders.new_customer: 1 }");
+        place.set("load.streams.shop.profile=[{ hold: 100/s, for: 6s }]");
+        let url = replica.url();
+        place.set(&format!(
+            "observe.copy={{ postgres: {{ url: \"{url}\", on: operational, within: 20s }} }}"
+        ));
+        place.must(&["setup", "@cdc-lag"]);
+        let mut there = place.command(&["setup", "@cdc-lag"]);
+        let output = there.env("LOADGEN_POSTGRES", &url).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Self { place, replica }
+    }
+
+    fn subscribe(&self) {
+        let (database, port) = (self.place.database("orders"), self.place.server.port());
+        let connection = format!("host=127.0.0.1 port={port} dbname={database} user=postgres");
+        self.at_replica(&format!(
+            "CREATE SUBSCRIPTION copy CONNECTION '{connection}' PUBLICATION debezium WITH (copy_data = false)"
+        ));
+    }
+
+    fn at_replica(&self, sql: &str) -> Vec<Vec<String>> {
+        self.replica.query(&self.place.database("orders"), sql)
+    }
+}
+
+fn surface<'a>(summary: &'a Value, name: &str) -> &'a Value {
+    let all = summary["surfaces"].as_array().unwrap();
+    all.iter().find(|it| it["surface"] == name).unwrap()
+}
+
+#[test]
+fn a_replica_has_all_that_was_sent_and_one_row_deleted_there_is_named() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let pair = Pair::new(&source, &replica);
+    pair.subscribe();
+    let done = pair.place.run(&["run", "@cdc-lag", "--out", "clean"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let summary = pair.place.summary("clean");
+    let copy = surface(&summary, "copy");
+    assert!(copy["expected"].as_u64().unwrap() > 600, "{copy}");
+    for class in ["lost", "doubled", "reordered", "wrong", "phantom", "pending"] {
+        assert_eq!(copy[class], 0, "{class}: {copy}");
+    }
+    assert_eq!(copy["expected"], copy["observed"]);
+    assert!(summary["lag"].as_array().unwrap().iter().any(|it| it["surface"] == "copy"));
+    let slots = "SELECT count(*) FROM pg_replication_slots";
+    assert_eq!(pair.at_replica(slots), [["0"]], "what it made there is gone");
+
+    let words = ["run", "@cdc-lag", "--continue", "--out", "spoilt"];
+    let child = pair.place.spawn(&words);
+    let begun = Instant::now();
+    let streams = "SELECT count(*) FROM pg_stat_replication WHERE application_name LIKE 'loadgen%'";
+    while pair.at_replica(streams) == [["0"]] {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the replica is not observed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let deleted = pair.at_replica(
+        "DELETE FROM order_items WHERE ctid = (SELECT min(ctid) FROM order_items) RETURNING *",
+    );
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(99), "{said}");
+    let summary = pair.place.summary("spoilt");
+    let copy = surface(&summary, "copy");
+    assert_eq!(
+        (&copy["phantom"], &copy["lost"], &copy["wrong"]),
+        (&1.into(), &0.into(), &0.into())
+    );
+    let example = &summary["verification"]["examples"][0];
+    assert_eq!((&example["class"], &example["surface"]), (&"phantom".into(), &"copy".into()));
+    assert!(example["table"].as_str().unwrap().ends_with("public.order_items"), "{example}");
+    let key = example["key"].as_str().unwrap();
+    assert!(
+        key.split(", ").all(|part| deleted[0].iter().any(|it| it == part)),
+        "{example} {deleted:?}"
+    );
+    assert_eq!(example["operation"], "delete");
+}
+
+#[test]
+fn a_replica_to_which_nothing_comes_ends_the_run_before_it_begins() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let mut pair = Pair::new(&source, &replica);
+    pair.place.set("observe.copy.postgres.within=2s");
+    let done = pair.place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 4, "{}", done.err);
+    assert!(
+        done.err.contains("did not get within 2 s") && done.err.contains("pg_stat_subscription"),
+        "{}",
+        done.err
+    );
+    assert_eq!(pair.at_replica("SELECT count(*) FROM pg_replication_slots"), [["0"]]);
+}
