@@ -186,21 +186,26 @@ pub fn connector(
     for (key, value) in FIXED {
         put(key, value);
     }
-    let mut secrets = Vec::new();
-    match &source.password {
-        Some(password) => secrets.push(("database.password".to_owned(), password.clone())),
-        None => secrets.push(("database.password".to_owned(), SecretString::from(String::new()))),
+    for (key, value) in scenario.cdc.connect.properties.iter().filter(|(key, _)| !is_secret(key)) {
+        put(key, value);
     }
-    for (key, value) in &scenario.cdc.connect.properties {
-        let lower = key.to_ascii_lowercase();
-        if SECRET.iter().any(|word| lower.contains(word)) {
-            secrets.push((key.clone(), SecretString::from(value.clone())));
-        } else {
-            put(key, value);
-        }
-    }
+    let secrets = secrets(scenario, source);
     let (database, variable) = (source.database.clone(), variable_of(&source.user));
     Some(Connector { name, slot, database, domains, variable, config, secrets })
+}
+
+/// What is shown to nobody.
+fn secrets(scenario: &Scenario, source: &Source<'_>) -> Vec<(String, SecretString)> {
+    let login = source.password.clone().unwrap_or_else(|| SecretString::from(String::new()));
+    let mut secrets = vec![("database.password".to_owned(), login)];
+    let others = scenario.cdc.connect.properties.iter().filter(|(key, _)| is_secret(key));
+    secrets.extend(others.map(|(key, value)| (key.clone(), SecretString::from(value.clone()))));
+    secrets
+}
+
+fn is_secret(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    SECRET.iter().any(|word| lower.contains(word))
 }
 
 /// Whether the tables of capture are there: where nothing was made, they are not.

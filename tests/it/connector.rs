@@ -14,13 +14,7 @@ use serde_json::json;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
 use crate::support::machine::binaries;
-use crate::support::server::Options;
 use crate::support::server::TestServer;
-
-fn server() -> TestServer {
-    let settings = vec![("wal_level", "logical".to_owned())];
-    TestServer::with(&Options { settings, ..Options::default() })
-}
 
 /// The one connector of the quickstart.
 const NAME: &str = "loadgen-quickstart-orders";
@@ -122,7 +116,7 @@ fn each_database_has_a_connector_and_words_change_it() {
 
 #[test]
 fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
-    let server = server();
+    let server = TestServer::start();
     let place = Place::on(&server, &["orders"]);
     place.must(&["setup", "@quickstart", "--out", "setup"]);
     let connect = Connect::start();
@@ -176,7 +170,7 @@ fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
 
 #[test]
 fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
-    let server = server();
+    let server = TestServer::start();
     let mut place = Place::on(&server, &["orders"]);
     place.set("cdc.password=geheim");
     place.must(&["setup", "@quickstart"]);
@@ -219,7 +213,7 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
 
 #[test]
 fn a_run_registers_before_it_loads_and_tells_what_befell_its_connectors() {
-    let server = server();
+    let server = TestServer::start();
     let mut place = Place::on(&server, &["orders"]);
     place.set("domains.orders.rows={ products: 50, customers: 500, orders: 500 }");
     place.set("load.streams.shop.profile=[{ hold: 100/s, for: 8s }]");
