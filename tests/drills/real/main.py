@@ -2,7 +2,7 @@
 them, and what is there afterwards is counted by clients that are not ours (confluent-kafka, boto3, psycopg2).
 
     just real                    all of them, a quarter of an hour
-    just real shop broker-kill   some of them: shop, broker-kill, refusals
+    just real shop broker-kill   some of them: shop, broker-kill, refusals, connector
 
 A drill fails by an assertion. `drills/real-*.txt` have what they printed.
 """
@@ -14,11 +14,17 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import broker_kill  # noqa: E402
+import connector  # noqa: E402
 import refusals  # noqa: E402
 import shop  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
 
-DRILLS = {"shop": shop.drill, "broker-kill": broker_kill.drill, "refusals": refusals.drill}
+DRILLS = {
+    "shop": shop.drill,
+    "broker-kill": broker_kill.drill,
+    "refusals": refusals.drill,
+    "connector": connector.drill,
+}
 
 
 def main() -> None:
