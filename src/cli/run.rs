@@ -29,6 +29,7 @@ use crate::cli::sample::FINGERPRINT_ACTIONS;
 use crate::cli::sample::fingerprint_of;
 use crate::cli::shards::ShardFile;
 use crate::cli::signals;
+use crate::cli::steps::canaries;
 use crate::engine;
 use crate::engine::Finished;
 use crate::engine::Job;
@@ -261,6 +262,7 @@ fn load(
         seconds: keeper.sender(),
         guard: prepared.guard.guard(),
         steps: Arc::clone(&prepared.steps),
+        canaries: canaries(prepared),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
     let (traffic, half) = publishers.end(prepared, feed);

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::action::TableId;
 use crate::cli::prepare::Prepared;
+use crate::engine::Canaries;
+use crate::engine::CanaryPlace;
 use crate::engine::StepPlace;
 use crate::engine::Steps;
+use crate::scenario::OwnTable;
 use crate::sink::postgres::quote::qualified;
 
 /// All steps. The scenario's own login does them, not that of the load: it may change tables.
@@ -14,12 +18,33 @@ pub(super) fn steps(prepared: &Prepared) -> Steps {
     for step in &scenario.load.steps {
         let domain = &scenario.domains[step.domain];
         let Some(address) = prepared.place.domain(scenario, domain) else { continue };
-        let own = prepared.world.catalog.all().find(|(table, info)| {
-            prepared.world.catalog.is_own(*table) && info.domain == step.domain
-        });
-        let table = own.map(|(table, info)| (table, qualified(&info.namespace, &info.name)));
+        let table = own(prepared, OwnTable::Stress).find(|(domain, _)| *domain == step.domain);
+        let table = table.map(|(_, table)| table);
         let name = domain.schema.name.clone();
         places.insert(step.domain, StepPlace { domain: name, address, table });
     }
     Steps::new(scenario.load.steps.clone(), places, prepared.application_name())
+}
+
+/// All canaries.
+pub(super) fn canaries(prepared: &Prepared) -> Canaries {
+    let scenario = &prepared.scenario;
+    let places = own(prepared, OwnTable::Canary).filter_map(|(domain, table)| {
+        let address = prepared.place.domain(scenario, &scenario.domains[domain])?;
+        Some(CanaryPlace { domain, address, table })
+    });
+    let every = scenario.cdc.canary.unwrap_or_default();
+    Canaries { places: places.collect(), every, application: prepared.application_name() }
+}
+
+/// The tables of our own of one kind: domain, number, and name as the server reads it.
+fn own(
+    prepared: &Prepared,
+    which: OwnTable,
+) -> impl Iterator<Item = (usize, (TableId, String))> + '_ {
+    let catalog = &prepared.world.catalog;
+    let own = catalog
+        .all()
+        .filter(move |(table, info)| catalog.is_own(*table) && info.name == which.name());
+    own.map(|(table, info)| (info.domain, (table, qualified(&info.namespace, &info.name))))
 }

@@ -157,6 +157,8 @@ pub struct LagPlace {
     pub high: Digest,
     /// From due to observed.
     pub freshness: Digest,
+    /// The greatest lag of the canary, from sent to observed; `None` if it did not come.
+    pub canary_ns: Option<u64>,
     /// Changes that were acknowledged, and had not come at its end.
     pub outstanding: u64,
     /// How long ago the oldest of them was acknowledged; 0 without any.

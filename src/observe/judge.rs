@@ -87,6 +87,9 @@ pub(super) struct Judge {
     /// Since the last look.
     recent: Places,
     came: Recent,
+    /// Whether a row whose key changes goes, and another one comes, as in Debezium's topics, which also leave
+    /// truncations out.
+    pub(super) splits_keys: bool,
     truncations: Truncations,
     verification: Verification,
     pub(super) faults: Faults,
@@ -118,6 +121,7 @@ impl Judge {
             freshness: Histogram::fine(),
             recent,
             came: Recent::default(),
+            splits_keys: false,
             truncations: Truncations::default(),
             verification: Verification::default(),
             faults: Faults::default(),
@@ -141,7 +145,8 @@ impl Judge {
 
     /// A change of a table that comes here was acknowledged, or may have been made.
     pub(super) fn expect(&mut self, change: RowChange, times: Times, certainty: Certainty) {
-        self.verification.expected += u64::from(certainty == Certainty::Certain);
+        self.verification.expected +=
+            self.weight(change.table) * u64::from(certainty == Certainty::Certain);
         let RowChange { table, change, key, row } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let Some(place) = self.place(table, &key) else { return };
@@ -163,7 +168,7 @@ impl Judge {
 
     /// A change has come.
     pub(super) fn see(&mut self, change: RowChange, at: u64, lsn: Lsn) {
-        self.verification.observed += 1;
+        self.verification.observed += self.weight(change.table);
         let is_again = self.came.came(&change);
         let RowChange { table, change, key, row } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
@@ -262,14 +267,19 @@ impl Judge {
         certainty: Certainty,
         at: u64,
     ) {
-        self.verification.expected += u64::from(certainty != Certainty::Certain);
+        self.verification.expected +=
+            self.weight(table) * u64::from(certainty != Certainty::Certain);
         let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
         if certainty == Certainty::Unknown {
             return;
         }
         let high = at.saturating_sub(times.sent);
         let freshness = at.saturating_sub(times.due);
-        self.recent.came(table.at, (high, freshness));
+        if table.is_apart {
+            self.recent.sang(table.at, high);
+        } else {
+            self.recent.came(table.at, (high, freshness));
+        }
         if !times.is_measured {
             return;
         }
@@ -278,8 +288,16 @@ impl Judge {
         lags.high.record(high);
         lags.freshness.record(freshness);
         lags.before_ack += u64::from(at < times.settled);
-        self.high.record(high);
-        self.freshness.record(freshness);
+        if !table.is_apart {
+            self.high.record(high);
+            self.freshness.record(freshness);
+        }
+    }
+
+    /// For how much a change of a table counts.
+    fn weight(&self, table: TableId) -> u64 {
+        let table = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
+        u64::from(table.is_none_or(|table| !table.is_apart))
     }
 
     /// Looks for the oldest that is missing. Returns how late changes came since the last look, in all and in

@@ -28,6 +28,8 @@ pub struct OwnFact {
     pub settled: u64,
     /// Whether it is known that it was committed.
     pub is_known: bool,
+    /// Whether it counts as measured.
+    pub is_measured: bool,
 }
 
 /// One change.
@@ -74,9 +76,10 @@ enum Must {
 
 /// Tells a judge what must be seen. Where keys are split, a row whose key changes goes, and another one comes,
 /// as in Debezium's topics, which leave truncations out.
-pub(super) fn expect(fact: &OwnFact, judge: &mut Judge, splits_keys: bool) {
-    let OwnFact { due, sent, settled, is_known, .. } = *fact;
-    let times = Times { due, sent, settled, is_measured: true };
+pub(super) fn expect(fact: &OwnFact, judge: &mut Judge) {
+    let splits_keys = judge.splits_keys;
+    let OwnFact { due, sent, settled, is_known, is_measured, .. } = *fact;
+    let times = Times { due, sent, settled, is_measured };
     let certainty = if is_known { Certainty::Certain } else { Certainty::Unknown };
     for must in fact.musts(splits_keys) {
         match must {

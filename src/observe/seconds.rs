@@ -18,6 +18,8 @@ struct Place {
     slot: String,
     high: Histogram,
     freshness: Histogram,
+    /// The greatest lag of its canary.
+    canary_ns: Option<u64>,
     outstanding: u64,
     oldest_missing_ns: u64,
 }
@@ -32,6 +34,7 @@ impl Places {
                 slot: slot.to_owned(),
                 high: Histogram::coarse(),
                 freshness: Histogram::coarse(),
+                canary_ns: None,
                 outstanding: 0,
                 oldest_missing_ns: 0,
             });
@@ -44,6 +47,13 @@ impl Places {
         if let Some(place) = self.all.get_mut(place) {
             place.high.record(high);
             place.freshness.record(freshness);
+        }
+    }
+
+    /// A change of the canary came so long after it was sent.
+    pub(super) fn sang(&mut self, place: usize, high: u64) {
+        if let Some(place) = self.all.get_mut(place) {
+            place.canary_ns = place.canary_ns.max(Some(high));
         }
     }
 
@@ -69,6 +79,7 @@ impl Places {
                 slot: place.slot.clone(),
                 high: place.high.digest(),
                 freshness: place.freshness.digest(),
+                canary_ns: place.canary_ns.take(),
                 outstanding: place.outstanding,
                 oldest_missing_ns: place.oldest_missing_ns,
             });

@@ -7,6 +7,7 @@ use crate::action::TableInfo;
 use crate::measure::Histogram;
 use crate::measure::LagSummary;
 use crate::observe::judge::Place;
+use crate::scenario::OwnTable;
 
 /// What is known of a table.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Table {
     pub(super) places: HashMap<Box<[u8]>, Place>,
     /// By change.
     pub(super) lags: [Lags; 3],
+    /// Whether it is told apart from the load, and counted nowhere.
+    pub(super) is_apart: bool,
 }
 
 /// Where changes of a domain come from, at a surface.
@@ -52,7 +55,9 @@ impl Table {
     /// `at` is the number of its database.
     pub(super) fn new(info: &TableInfo, database: &str, at: usize) -> Self {
         let name = format!("{database}.{}.{}", info.namespace, info.name);
-        Self { name, at, places: HashMap::new(), lags: [Lags::new(), Lags::new(), Lags::new()] }
+        let is_apart = info.name == OwnTable::Canary.name();
+        let lags = [Lags::new(), Lags::new(), Lags::new()];
+        Self { name, at, places: HashMap::new(), lags, is_apart }
     }
 
     /// What is to be said of one kind of change, if there were any.

@@ -101,7 +101,7 @@ impl<'a> Taker<'a> {
                 Ok(Told::Fact(fact)) => self.tell(&fact, &mut judges),
                 Ok(Told::Own(fact)) => {
                     let sees = judges.iter_mut().filter(|judge| judge.sees(fact.table));
-                    sees.for_each(|judge| own::expect(&fact, judge, false));
+                    sees.for_each(|judge| own::expect(&fact, judge));
                 }
                 Err(_) => return false,
             }

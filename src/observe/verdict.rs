@@ -108,7 +108,7 @@ impl Faults {
                 Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
                 Found::Phantom(other) if seen[other].is_again => {
                     // Each is counted once.
-                    verification.observed -= 1;
+                    verification.observed = verification.observed.saturating_sub(1);
                     ("doubled", None, Some(other))
                 }
                 Found::Phantom(other) => ("phantom", None, Some(other)),

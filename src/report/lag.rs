@@ -25,7 +25,7 @@ use super::series::quoted;
 /// Its columns.
 const HEADER: &str = "time,at_s,surface,database,observed,lag_p50_ns,lag_p99_ns,lag_max_ns,\
     freshness_p50_ns,freshness_p99_ns,freshness_max_ns,outstanding,oldest_missing_ns,slot,slot_kept_bytes,\
-    steps";
+    canary_max_ns,steps";
 /// Seconds that wait to be written, at most.
 const WAITING_MAX: usize = 16;
 
@@ -99,7 +99,8 @@ fn row(time: &str, at_ns: u64, place: &LagPlace, kept: Option<u64>) -> String {
     let missing =
         if place.outstanding > 0 { place.oldest_missing_ns.to_string() } else { String::new() };
     let kept = kept.map(|kept| kept.to_string()).unwrap_or_default();
-    let _ = write!(row, ",{},{missing},{},{kept}", place.outstanding, quoted(&place.slot));
+    let canary = place.canary_ns.map(|ns| ns.to_string()).unwrap_or_default();
+    let _ = write!(row, ",{},{missing},{},{kept},{canary}", place.outstanding, quoted(&place.slot));
     row
 }
 
@@ -115,15 +116,20 @@ mod tests {
             slot: "tap".to_owned(),
             high: Digest::default(),
             freshness: Digest::default(),
+            canary_ns: None,
             outstanding: 3,
             oldest_missing_ns: 2_500_000_000,
         };
-        let expected = "now,7.250,changes,\"a,b\",0,,,,,,,3,2500000000,tap,64";
+        let expected = "now,7.250,changes,\"a,b\",0,,,,,,,3,2500000000,tap,64,";
         assert_eq!(row("now", 7_250_000_000, &place, Some(64)), expected);
         place.high = Digest { count: 9, p50: 1, p99: 2, max: 3, ..Digest::default() };
         place.freshness = Digest { count: 9, p50: 4, p99: 5, max: 6, ..Digest::default() };
         place.outstanding = 0;
-        assert_eq!(row("now", 0, &place, None), "now,0.000,changes,\"a,b\",9,1,2,3,4,5,6,0,,tap,");
+        place.canary_ns = Some(8);
+        assert_eq!(
+            row("now", 0, &place, None),
+            "now,0.000,changes,\"a,b\",9,1,2,3,4,5,6,0,,tap,,8"
+        );
         // A name has a comma; and steps come behind the row.
         assert_eq!(HEADER.split(',').count(), expected.split(',').count());
     }

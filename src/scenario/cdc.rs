@@ -25,6 +25,10 @@ pub struct Cdc {
     pub heartbeat_table: bool,
     /// How often a row is written into each `debezium_heartbeat`; `None`: never.
     pub heartbeat: Option<Duration>,
+    /// How often a row of our own changes in each database that is observed; `None`: never.
+    pub canary: Option<Duration>,
+    /// The domains in whose databases it does not, as indexes into [`Scenario::domains`].
+    pub idle: Vec<usize>,
     /// How many bytes of its log a server may keep for one slot; `None`: as the server says, or
     /// [`Cdc::WAL_LIMIT`].
     pub wal_limit: Option<u64>,

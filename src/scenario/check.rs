@@ -121,6 +121,7 @@ pub(super) fn check(
     let parts = (scenario.targets.as_slice(), scenario.domains.as_slice());
     scenario.observers = observe::observers(file, parts, overrides, problems);
     cdc::has_use(file, parts, problems);
+    scenario.cdc.idle = cdc::idle(file.cdc.0.as_ref()?, &scenario, problems);
     let written = load_file.steps.0.as_deref().unwrap_or_default();
     scenario.load.steps = steps::steps(written, &scenario, (overrides, scale), problems);
     elsewhere(&mut scenario);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Domain;
+use super::Provision;
 use super::Scenario;
+use super::TargetKind;
 
 /// A step of a run: something that those who capture changes find hard.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,16 +106,19 @@ impl StressKind {
 pub enum OwnTable {
     /// That of the steps.
     Stress,
+    /// The one whose row changes again and again.
+    Canary,
 }
 
 impl OwnTable {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Stress];
+    pub const ALL: [Self; 2] = [Self::Stress, Self::Canary];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stress => "loadgen_stress",
+            Self::Canary => "loadgen_canary",
         }
     }
 }
@@ -126,6 +131,27 @@ impl Scenario {
             step.kind.has_rows() && place(&self.domains[step.domain]) == place(domain)
         };
         let has_steps = self.load.steps.iter().any(is_here);
-        OwnTable::ALL.into_iter().filter(|_| has_steps).collect()
+        let has_canary = self
+            .domains
+            .iter()
+            .enumerate()
+            .any(|(number, it)| place(it) == place(domain) && self.has_canary(number));
+        let has = |own: &OwnTable| match own {
+            OwnTable::Stress => has_steps,
+            OwnTable::Canary => has_canary,
+        };
+        OwnTable::ALL.into_iter().filter(has).collect()
+    }
+
+    /// Whether there is a canary in the database of a domain: it is observed, and not to be idle.
+    fn has_canary(&self, number: usize) -> bool {
+        let domain = &self.domains[number];
+        let is_made = match &self.targets[domain.target].kind {
+            TargetKind::Postgres(target) => target.provision != Provision::Nothing,
+            _ => false,
+        };
+        let is_observed = self.observers.iter().any(|it| it.domains.contains(&number));
+        let is_idle = self.cdc.idle.contains(&number);
+        self.cdc.canary.is_some() && is_made && is_observed && !is_idle
     }
 }

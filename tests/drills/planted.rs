@@ -13,10 +13,13 @@ const ROUNDS: usize = 8;
 /// Changes that a run must have at least.
 const CHANGES_MIN: u64 = 100_000;
 
-const SET: [&str; 4] = [
+const SET: [&str; 5] = [
     "domains.orders.rows={ products: 200, customers: 5k, orders: 20k }",
     "load.warmup=0s",
-    "load.streams.shop.profile=[{ hold: 5k/s, for: 11s }]",
+    // Half of what comes is inserted, and a row has several changes.
+    "load.streams.shop.mix={ orders.place_order: 60, orders.pay: 15, orders.correct_value: 5, \
+     orders.delete_order: 20 }",
+    "load.streams.shop.profile=[{ hold: 3k/s, for: 11s }]",
     "thresholds=[]",
 ];
 

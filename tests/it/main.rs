@@ -14,6 +14,7 @@
 
 mod across;
 mod acts;
+mod canary;
 mod commands;
 mod connector;
 mod contention;

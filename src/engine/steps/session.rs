@@ -144,7 +144,17 @@ impl<'a> Session<'a> {
         let witness = self.shared.job.witness.as_ref().filter(|it| it.sees(self.domain));
         if let Some((witness, (table, _))) = witness.zip(self.table) {
             let (domain, table, due, is_known) = (self.domain, *table, self.due, done.is_ok());
-            witness.tell_own(OwnFact { domain, table, changes, due, sent, settled, is_known });
+            let is_measured = true;
+            witness.tell_own(OwnFact {
+                domain,
+                table,
+                changes,
+                due,
+                sent,
+                settled,
+                is_known,
+                is_measured,
+            });
         }
         done
     }

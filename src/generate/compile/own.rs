@@ -32,7 +32,10 @@ fn table((number, domain): (usize, &Domain), own: OwnTable) -> TableInfo {
             ("n", ColumnType::Integer),
             ("body", ColumnType::Text),
             ("extra", ColumnType::Integer),
-        ],
+        ]
+        .as_slice(),
+        // As `sql/canary.sql` has them.
+        OwnTable::Canary => &[("id", ColumnType::Bigint), ("n", ColumnType::Integer)],
     };
     TableInfo {
         target: domain.target,
@@ -40,7 +43,7 @@ fn table((number, domain): (usize, &Domain), own: OwnTable) -> TableInfo {
         database: domain.database.clone(),
         namespace: domain.namespace.clone(),
         name: own.name().to_owned(),
-        columns: columns.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
+        columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
         hidden: Vec::new(),
         key: vec![0],
         shared: false,

@@ -6,8 +6,11 @@ use secrecy::SecretString;
 
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
+use crate::scenario::Scenario;
+use crate::scenario::Stream;
 use crate::scenario::Target;
 use crate::scenario::check::connect::connect;
 use crate::scenario::check::duration;
@@ -23,6 +26,9 @@ const OFF: &str = "off";
 /// How often a heart may beat.
 const BEATS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_hours(1);
+/// How often a canary may change.
+const SINGS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_mins(1);
 /// A server frees its log by segments, which have so many bytes unless it was made otherwise.
 const SEGMENT: u64 = 16 << 20;
 
@@ -58,6 +64,8 @@ pub(super) fn cdc(
         signal_table: file.signal_table.unwrap_or(true),
         heartbeat_table: has_table(file),
         heartbeat: file.heartbeat.as_ref().and_then(|written| heartbeat(written, problems)),
+        canary: file.canary.as_ref().and_then(|written| canary(written, problems)),
+        idle: Vec::new(),
         wal_limit: file.wal_limit.as_ref().and_then(|written| wal_limit(written, problems)),
         password,
         application_password,
@@ -80,6 +88,42 @@ fn heartbeat(written: &Spanned<String>, problems: &mut Problems) -> Option<Durat
         problems.add(Problem::new(message).at(written.place).help(help));
     }
     Some(every)
+}
+
+fn canary(written: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+    if written.value == OFF {
+        return None;
+    }
+    let every = duration(written, problems)?;
+    if !SINGS.contains(&every) {
+        let message = "a canary changes every `10ms` to `1m`";
+        let help = "write `100ms`, or `off` for none";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+    Some(every)
+}
+
+/// The domains that are to be idle. Streams leave them alone.
+pub(super) fn idle(file: &CdcFile, scenario: &Scenario, problems: &mut Problems) -> Vec<usize> {
+    let mut idle = Vec::new();
+    for written in &file.idle {
+        let Some(domain) = scenario.domain(&written.value) else {
+            let names: Vec<&str> =
+                scenario.domains.iter().map(|domain| domain.schema.name.as_str()).collect();
+            let message = format!("there is no domain `{}`", written.value);
+            let help = suggest(&written.value, "the domains", &names);
+            problems.add(Problem::new(message).at(written.place).maybe_help(help));
+            continue;
+        };
+        let is_used = |it: &&Stream| it.mix.iter().any(|entry| entry.domain == domain);
+        if let Some(stream) = scenario.load.streams.iter().find(is_used) {
+            let message = format!("`{}` is not idle: `{}` works on it", written.value, stream.name);
+            let help = "leave it out here, or out of the stream";
+            problems.add(Problem::new(message).at(written.place).help(help));
+        }
+        idle.push(domain);
+    }
+    idle
 }
 
 fn wal_limit(written: &Spanned<String>, problems: &mut Problems) -> Option<u64> {

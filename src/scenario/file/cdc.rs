@@ -26,6 +26,13 @@ pub(in crate::scenario) struct CdcFile {
     /// How often loadgen writes a row into each `debezium_heartbeat`, from seeding to the end, `100ms` to
     /// `1h`: so slots of idle databases move on; `off` unless set.
     pub(in crate::scenario) heartbeat: Option<Spanned<String>>,
+    /// How often a row of our own, in the table `loadgen_canary`, changes in each database that is observed, `10ms`
+    /// to `1m`: so there is something to observe also while nothing else happens, and its lag is told apart;
+    /// `off` unless set.
+    pub(in crate::scenario) canary: Option<Spanned<String>>,
+    /// Domains in whose databases there is no canary, so that they are idle.
+    #[serde(default)]
+    pub(in crate::scenario) idle: Vec<Spanned<String>>,
     /// How much of its write-ahead log a server may keep for one replication slot, `16MB` at least: at half
     /// of it writers pause, at 80 % the run ends. The server's `max_slot_wal_keep_size`, if that is less,
     /// or else `10GB` unless set.

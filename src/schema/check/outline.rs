@@ -99,7 +99,8 @@ impl<'a> TableOutline<'a> {
 /// Columns that every table of PostgreSQL has.
 const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
 /// Tables that are made beside a domain's own, for change data capture and for steps.
-const CAPTURE_TABLES: [&str; 3] = ["debezium_signal", "debezium_heartbeat", "loadgen_stress"];
+const CAPTURE_TABLES: [&str; 4] =
+    ["debezium_signal", "debezium_heartbeat", "loadgen_stress", "loadgen_canary"];
 
 /// Refuses names that PostgreSQL cannot carry.
 pub(crate) fn identifier(name: &Spanned<String>, what: &str, problems: &mut Problems) {

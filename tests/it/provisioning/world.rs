@@ -72,6 +72,8 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             signal_table: true,
             heartbeat_table: true,
             heartbeat: None,
+            canary: None,
+            idle: Vec::new(),
             wal_limit: None,
             password: None,
             application_password: None,

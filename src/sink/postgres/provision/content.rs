@@ -97,6 +97,7 @@ fn own_tables(scenario: &Scenario, domain: &Domain) -> Result<Vec<String>, Setup
     for own in scenario.own_tables(domain) {
         let script = match own {
             OwnTable::Stress => scripts::STRESS,
+            OwnTable::Canary => scripts::CANARY,
         };
         statements.extend(script.render(&[("namespace", &domain.namespace)])?);
     }

@@ -30,6 +30,7 @@ scripts! {
     HEARTBEAT = "heartbeat.sql";
     HEARTBEAT_ACCESS = "heartbeat_access.sql";
     STRESS = "stress.sql";
+    CANARY = "canary.sql";
     ACCESS = "access.sql";
     ACCESS_LATER = "access_later.sql";
     PUBLICATION = "publication.sql";

@@ -1,0 +1,110 @@
+//! Canaries: there is something to observe also while nothing else happens, and nothing else counts it.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::server::TestServer;
+
+fn place<'s>(server: &'s TestServer, profile: &str) -> Place<'s> {
+    let mut place = Place::on(server, &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+    place.set("load.warmup=0s");
+    place.set("thresholds=[]");
+    place.set("cdc={ canary: 50ms }");
+    place.set(&format!("load.streams.shop.profile={profile}"));
+    place
+}
+
+/// All that the load did was observed, and the canaries are in no count.
+fn assert_exact(summary: &Value) {
+    let tables = summary["tables"].as_array().unwrap();
+    let of = |table: &Value, name: &str| table[name].as_u64().unwrap();
+    let changes = |it: &Value| of(it, "inserted") + of(it, "updated") + of(it, "deleted");
+    let changes: u64 = tables.iter().map(changes).sum();
+    let verification = &summary["verification"];
+    assert_eq!(verification["expected"], changes, "{verification}");
+    assert_eq!(verification["observed"], changes, "{verification}");
+    for fault in ["lost", "doubled", "reordered", "wrong", "phantom", "pending"] {
+        assert_eq!(verification[fault], 0, "{fault}: {verification}");
+    }
+}
+
+/// How often the canary's update was observed.
+fn updates(summary: &Value) -> u64 {
+    let lags = summary["lag"].as_array().unwrap();
+    let is_it = |it: &&Value| {
+        it["operation"] == "update" && it["table"].as_str().unwrap().ends_with(".loadgen_canary")
+    };
+    lags.iter().find(is_it).map_or(0, |it| it["high"]["count"].as_u64().unwrap())
+}
+
+#[test]
+fn there_is_lag_to_see_while_nothing_else_happens() {
+    let profile = "[ { hold: 100/s, for: 1s }, { idle: 3s }, { hold: 100/s, for: 1s } ]";
+    let place = place(TestServer::shared(), profile);
+    let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let summary = place.summary("run");
+    assert_exact(&summary);
+    let count = updates(&summary);
+    assert!((60..140).contains(&count), "{count} in five seconds, 20 a second");
+    let lag = fs::read_to_string(place.folder.path().join("run/lag.csv")).unwrap();
+    let mut lines = lag.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let column = |name: &str| header.iter().position(|it| *it == name).unwrap();
+    let (observed, canary) = (column("observed"), column("canary_max_ns"));
+    let silent: Vec<_> = lines.filter(|line| line[observed] == "0").collect();
+    assert!(!silent.is_empty() && silent.iter().any(|line| !line[canary].is_empty()), "{lag}");
+    place.must(&["verify", "run"]);
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_no_doubt_about_them() {
+    let server = TestServer::start();
+    let place = place(&server, "[ { hold: 50/s, for: 5s } ]");
+    let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let sql = "SELECT greatest(count(*) - 2000, 0) FROM orders";
+    let slots = "SELECT count(*) FROM pg_replication_slots";
+    while server.query("postgres", slots)[0][0] == "0" || place.number("orders", sql) == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.kill_hard();
+    std::thread::sleep(Duration::from_millis(300));
+    server.start_again();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let summary = place.summary("run");
+    assert_exact(&summary);
+    assert!(updates(&summary) > 40, "{}", updates(&summary));
+}
+
+#[test]
+fn an_idle_database_has_none() {
+    let server = TestServer::shared();
+    let place = Place::on(server, &["orders", "user"]);
+    let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
+    let scenario = format!(
+        "scenario: idle\n\
+         targets: {{ operational: {{ postgres: {{ url: \"${{LOADGEN_POSTGRES}}\" }} }} }}\n\
+         domains:\n  \
+           orders: {{ on: operational, schema: {schemas}/orders.yaml, rows: {{ products: 50, \
+             customers: 500, orders: 2k }} }}\n  \
+           user: {{ on: operational, schema: {schemas}/user.yaml, rows: {{ users: 100 }} }}\n\
+         load: {{ streams: {{ shop: {{ mix: {{ orders.place_order: 1 }}, \
+           profile: [ {{ hold: 50/s, for: 1s }} ] }} }} }}\n\
+         cdc: {{ canary: 50ms, idle: [ user ] }}\n\
+         observe: {{ changes: {{ slot: {{ on: operational }} }} }}\n"
+    );
+    fs::write(place.folder.path().join("idle.yaml"), scenario).unwrap();
+    let done = place.run(&["run", "idle.yaml", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert_exact(&place.summary("run"));
+    let there = ["orders", "user"].map(|domain| {
+        let sql = "SELECT to_regclass('loadgen_canary') IS NOT NULL";
+        server.query(&place.database(domain), sql).concat().concat()
+    });
+    assert_eq!(there, ["t", "f"]);
+}
