@@ -6,6 +6,7 @@
 
 mod api;
 mod config;
+mod found;
 mod register;
 mod watch;
 
@@ -16,6 +17,8 @@ pub use config::Connector;
 pub use config::Source;
 pub use config::connector;
 pub use config::variable_of;
+pub use found::Found;
+pub use found::found;
 pub use register::Reading;
 pub use register::Removed;
 pub use register::Slots;

@@ -5,6 +5,7 @@
 //! what the scenario does to its tables ([`Needs`]).
 
 mod clock;
+mod connector;
 mod database;
 mod identity;
 mod needs;
@@ -15,6 +16,8 @@ mod slots;
 
 use std::fmt;
 
+pub use connector::Settings as ConnectorSettings;
+pub use connector::connector;
 pub use database::database;
 pub use needs::Needs;
 pub use needs::needs;

@@ -1,5 +1,6 @@
 //! `doctor`: are the databases fit for change data capture?
 
+mod connectors;
 pub(super) mod fit;
 
 use std::collections::BTreeMap;
@@ -110,6 +111,7 @@ fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
             reports.push(Report { subject: format!("database {database}"), checks });
         }
     }
+    reports.extend(connectors::reports(scenario, place)?);
     Ok(reports)
 }
 

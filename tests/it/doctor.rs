@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::connect::Connect;
 use crate::support::server::Options;
 use crate::support::server::TestServer;
 
@@ -186,4 +187,37 @@ fn each_condition_that_is_brought_about_is_found() {
     let sql = "SELECT count(*), count(rowfilter) FROM pg_publication_tables WHERE pubname = 'debezium' \
                AND tablename IN ('products', 'customers', 'orders')";
     assert_eq!(place.query("orders", sql), [["3", "0"]]);
+}
+
+#[test]
+fn connectors_that_fail_or_hide_what_they_lose_are_found() {
+    let server = server(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "20GB")]);
+    let mut place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    place.set("cdc.connect=http://127.0.0.1:1");
+    let away = examined(&place, 4);
+    assert!(of(&away, "Kafka Connect", "critical")[0].found.contains("no Kafka Connect answers"));
+
+    let connect = Connect::start();
+    place.set(&format!("cdc.connect={}", connect.url()));
+    let none = examined(&place, 0);
+    assert!(of(&none, "connector", "info")[0].found.contains("no connector captures it yet"));
+
+    let class = "io.debezium.connector.postgresql.PostgresConnector";
+    let config = |tables: &str| {
+        serde_json::json!({
+            "connector.class": class, "database.dbname": place.database("orders"),
+            "publication.name": "debezium", "heartbeat.interval.ms": "5000",
+            "table.include.list": tables, "errors.tolerance": "all",
+        })
+    };
+    connect.put("theirs", config("public\\.orders,public\\.products"));
+    connect.fail(Some("x.ConnectException: no such slot\n\tat x.Y(Z.java:1)\n"));
+    let found = examined(&place, 4);
+    for words in
+        ["no such slot", "leave out public.customers, public.order_items", "without a word"]
+    {
+        let named = of(&found, "connector", "critical");
+        assert!(named.iter().any(|each| each.found.contains(words)), "{words}");
+    }
 }

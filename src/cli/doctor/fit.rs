@@ -41,7 +41,8 @@ pub(in crate::cli) fn servers(
         let Some(address) = place.address(target) else { continue };
         let count = databases(scenario, place, target).len();
         // Others who capture have their slots already, or will see to it themselves.
-        let slots = i64::try_from(count).unwrap_or(i64::MAX);
+        let reads = scenario.observers.iter().any(|it| it.has_slots_of(target));
+        let slots = if reads { i64::try_from(count).unwrap_or(i64::MAX) } else { 0 };
         let demand = Demand { slots, ..demand(scenario, target, count) };
         let looked = async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;

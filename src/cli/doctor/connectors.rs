@@ -1,0 +1,66 @@
+//! The doctor's look at the connectors of Kafka Connect, where the scenario names one.
+
+use crate::cli::Refusal;
+use crate::cli::place::Place;
+use crate::connect;
+use crate::connect::Api;
+use crate::connect::Found;
+use crate::connect::Standing;
+use crate::doctor;
+use crate::doctor::Check;
+use crate::scenario::Scenario;
+
+use super::Report;
+use super::databases;
+
+/// What is to be said of Kafka Connect, and of each connector that captures a database of the scenario.
+pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
+    let Some(url) = &scenario.cdc.connect.url else { return Ok(Vec::new()) };
+    let api = Api::new(url, &scenario.cdc.connect).map_err(|error| Refusal::setup(&error))?;
+    let known = match connect::found(&api) {
+        Ok(known) => known,
+        Err(error) => {
+            let checks = vec![Check::connect(Err(error.to_string()))];
+            return Ok(vec![Report { subject: format!("Kafka Connect {url}"), checks }]);
+        }
+    };
+    let mut here = vec![Check::connect(Ok(known.len()))];
+    let mut reports = Vec::new();
+    for target in 0..scenario.targets.len() {
+        for (database, domains) in databases(scenario, place, target) {
+            if place.address(target).is_none() {
+                continue;
+            }
+            let mut own = known.iter().filter(|it| it.database == database).peekable();
+            if own.peek().is_none() {
+                here.push(Check::uncaptured(&database));
+            }
+            let tables = tables(scenario, &domains);
+            reports.extend(own.map(|found| report(scenario, found, &tables)));
+        }
+    }
+    reports.insert(0, Report { subject: format!("Kafka Connect {url}"), checks: here });
+    Ok(reports)
+}
+
+/// The tables of these domains, as a connector names them.
+fn tables(scenario: &Scenario, domains: &[usize]) -> Vec<String> {
+    let domains = domains.iter().map(|number| &scenario.domains[*number]);
+    let tables = domains.flat_map(|domain| {
+        let tables = domain.schema.stored().into_iter();
+        tables.map(|table| format!("{}.{}", domain.namespace, table.name))
+    });
+    tables.collect()
+}
+
+fn report(scenario: &Scenario, found: &Found, tables: &[String]) -> Report {
+    let standing = match &found.standing {
+        Some(Standing::Running) => Ok("it and its task run".to_owned()),
+        Some(Standing::Waiting(what)) => Err(what.clone()),
+        Some(Standing::Failed(why)) => Err(format!("it has failed: {why}")),
+        None => Err("nobody knows yet how it is".to_owned()),
+    };
+    let mut checks = vec![Check::standing(standing, &found.name)];
+    checks.extend(doctor::connector(&found.settings, tables, &scenario.cdc.publication));
+    Report { subject: format!("connector {} of {}", found.name, found.database), checks }
+}

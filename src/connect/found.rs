@@ -1,0 +1,46 @@
+//! The connectors that are there already, whosoever they are.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::connect::Api;
+use crate::connect::ConnectError;
+use crate::connect::Standing;
+
+/// A Debezium connector that captures a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// The database that it captures.
+    pub database: String,
+    /// Its properties, as Kafka Connect tells them.
+    pub settings: BTreeMap<String, String>,
+    /// How it is; `None`: nobody knows yet.
+    pub standing: Option<Standing>,
+}
+
+/// All of them, by name.
+pub fn found(api: &Api) -> Result<Vec<Found>, ConnectError> {
+    let mut all = Vec::new();
+    for (name, config) in api.all()? {
+        let settings = settings(&config);
+        let is_postgres = settings
+            .get("connector.class")
+            .is_some_and(|class| class.contains("PostgresConnector") || class == "Postgres");
+        let Some(database) = settings.get("database.dbname").filter(|_| is_postgres) else {
+            continue;
+        };
+        let (database, standing) = (database.clone(), api.standing(&name)?);
+        all.push(Found { name, database, settings, standing });
+    }
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(all)
+}
+
+fn settings(config: &Value) -> BTreeMap<String, String> {
+    let pairs = config.as_object().into_iter().flatten();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    pairs.map(|(key, value)| (key.clone(), text(value))).collect()
+}

@@ -1,0 +1,229 @@
+//! Does a Debezium connector tell of all that happens to the tables of its database? Judged by its configuration,
+//! as Kafka Connect gives it; what the properties mean is in Debezium's documentation of its PostgreSQL connector.
+
+use std::collections::BTreeMap;
+
+use crate::doctor::Check;
+
+const NAME: &str = "connector";
+/// The publication that Debezium reads unless told otherwise.
+const ITS_OWN: &str = "dbz_publication";
+
+/// A connector's configuration, by property.
+pub type Settings = BTreeMap<String, String>;
+
+impl Check {
+    /// Of Kafka Connect, which has so many connectors that capture PostgreSQL, or does not answer.
+    pub fn connect(answer: Result<usize, String>) -> Self {
+        let name = "Kafka Connect";
+        match answer {
+            Ok(count) => Self::ok(name, format!("it answers, and captures {count} databases")),
+            Err(why) => Self::critical(name, why)
+                .remedy("start it, or leave `connect` out of `cdc` (LOADGEN_CONNECT out of the environment)"),
+        }
+    }
+
+    /// Of a database that no connector captures.
+    pub fn uncaptured(database: &str) -> Self {
+        let found =
+            "no connector captures it yet: a run registers one, or `loadgen connector --register`";
+        Self::info(NAME, found).at(database)
+    }
+
+    /// Of a connector that runs, or does not.
+    pub fn standing(standing: Result<String, String>, name: &str) -> Self {
+        match standing {
+            Ok(found) => Self::ok(NAME, found),
+            Err(why) => Self::critical(NAME, why).remedy(format!(
+                "curl -X POST 'URL/connectors/{name}/restart?includeTasks=true' -- once what it says is mended"
+            )),
+        }
+    }
+}
+
+/// What is to be said of a connector, but for whether it runs. `tables` are those of its database that change,
+/// as `schema.table`; `publication` is the scenario's.
+pub fn connector(settings: &Settings, tables: &[String], publication: &str) -> Vec<Check> {
+    let said = |key: &str| settings.get(key).map_or("", String::as_str);
+    let mut all = Vec::new();
+    all.extend(left_out(settings, tables));
+    all.extend(operations(said("skipped.operations")));
+    all.extend(tolerance(settings));
+    all.extend(lossy(settings));
+    all.extend(columns(settings));
+    let read = Some(said("publication.name")).filter(|name| !name.is_empty()).unwrap_or(ITS_OWN);
+    if read != publication {
+        let found = format!("it reads the publication `{read}`, not `{publication}`");
+        all.push(
+            Check::warning(NAME, found).remedy(format!("\"publication.name\": \"{publication}\"")),
+        );
+    }
+    if matches!(said("heartbeat.interval.ms"), "" | "0") {
+        let found =
+            "no heartbeat: while nothing happens in its database, its slot holds back the log";
+        all.push(Check::warning(NAME, found).remedy("\"heartbeat.interval.ms\": \"5000\""));
+    }
+    if said("provide.transaction.metadata") != "true" {
+        let found = "it tells of no transactions: torn ones cannot be seen";
+        all.push(Check::info(NAME, found).remedy("\"provide.transaction.metadata\": \"true\""));
+    }
+    all.extend(flattened(settings));
+    all
+}
+
+/// Tables that its filters leave out.
+fn left_out(settings: &Settings, tables: &[String]) -> Option<Check> {
+    let mut lost = Vec::new();
+    let mut untold = None;
+    for (key, has_to) in [("table.include.list", true), ("table.exclude.list", false)] {
+        let Some(list) = settings.get(key).filter(|list| !list.is_empty()) else { continue };
+        let patterns: Vec<Option<String>> = list.split(',').map(|it| literal(it.trim())).collect();
+        if patterns.iter().any(Option::is_none) {
+            untold = Some(key);
+            continue;
+        }
+        let has = |table: &&String| patterns.iter().flatten().any(|pattern| pattern == *table);
+        lost.extend(tables.iter().filter(|table| has(table) != has_to).cloned());
+    }
+    if !lost.is_empty() {
+        let found = format!("its filters leave out {}", lost.join(", "));
+        let remedy =
+            format!("\"table.include.list\": \"{}\"", tables.join(",").replace('.', "\\\\."));
+        return Some(Check::critical(NAME, found).remedy(remedy));
+    }
+    untold.map(|key| {
+        Check::info(NAME, format!("`{key}` has patterns: whether they fit is not looked at"))
+    })
+}
+
+/// The name that a pattern stands for, if it stands for one alone.
+fn literal(pattern: &str) -> Option<String> {
+    let bare = pattern.replace("\\.", ".").replace("[.]", ".");
+    let is_plain = |letter: char| letter.is_alphanumeric() || "._-$".contains(letter);
+    bare.chars().all(is_plain).then_some(bare)
+}
+
+fn operations(skipped: &str) -> Option<Check> {
+    let names = [("c", "inserts"), ("u", "updates"), ("d", "deletes")];
+    let is_skipped = |letter: &str| skipped.split(',').any(|it| it.trim() == letter);
+    let lost: Vec<&str> =
+        names.into_iter().filter(|(letter, _)| is_skipped(letter)).map(|(_, name)| name).collect();
+    if !lost.is_empty() {
+        let found = format!("`skipped.operations` leaves out {}", lost.join(" and "));
+        return Some(Check::critical(NAME, found).remedy("\"skipped.operations\": \"none\""));
+    }
+    let is_told = skipped.trim() == "none";
+    (!is_told)
+        .then(|| Check::info(NAME, "TRUNCATE is not told: `skipped.operations` is `t` unless set"))
+}
+
+/// Settings by which what cannot be written is left out without a word.
+fn tolerance(settings: &Settings) -> Option<Check> {
+    let hides = [
+        ("event.processing.failure.handling.mode", ["warn", "skip", "ignore"].as_slice(), "fail"),
+        ("errors.tolerance", &["all"], "none"),
+    ];
+    let (key, _, good) = hides.into_iter().find(|(key, bad, _)| {
+        settings.get(*key).is_some_and(|value| bad.contains(&value.as_str()))
+    })?;
+    let found =
+        format!("`{key}` is `{}`: what it cannot write is lost without a word", settings[key]);
+    Some(Check::critical(NAME, found).remedy(format!("\"{key}\": \"{good}\"")))
+}
+
+/// Settings by which values lose what they had.
+fn lossy(settings: &Settings) -> Vec<Check> {
+    let modes = [
+        ("decimal.handling.mode", "double", "digits of numbers", "string"),
+        ("time.precision.mode", "connect", "microseconds of times", "adaptive"),
+    ];
+    let is_so = |(key, value, _, _): &(&str, &str, &str, &str)| {
+        settings.get(*key).is_some_and(|it| it == value)
+    };
+    let check = |(key, value, what, good): (&str, &str, &str, &str)| {
+        let found = format!("`{key}` is `{value}`: {what} are lost, and not compared");
+        Check::warning(NAME, found).remedy(format!("\"{key}\": \"{good}\""))
+    };
+    modes.into_iter().filter(is_so).map(check).collect()
+}
+
+fn columns(settings: &Settings) -> Option<Check> {
+    let keys = ["column.include.list", "column.exclude.list"];
+    let key = keys.into_iter().find(|key| settings.get(*key).is_some_and(|it| !it.is_empty()))?;
+    let found = format!("`{key}` leaves columns out: their values are not compared");
+    Some(Check::warning(NAME, found))
+}
+
+/// Of what is flattened, operation and place in the log must be asked for.
+fn flattened(settings: &Settings) -> Option<Check> {
+    let is_type = |(key, value): (&String, &String)| {
+        let is_flat = key.ends_with(".type") && value.ends_with("ExtractNewRecordState");
+        is_flat.then(|| key.trim_end_matches(".type").to_owned())
+    };
+    let transform = settings.iter().find_map(is_type)?;
+    let key = format!("{transform}.add.fields");
+    let added = settings.get(&key).map_or("", String::as_str);
+    let has = |name: &str| added.split(',').any(|it| it.trim().split(':').next() == Some(name));
+    if has("op") && has("lsn") && has("txId") {
+        return None;
+    }
+    let found =
+        "it flattens records, and leaves out their operation, transaction or place in the log";
+    let remedy = format!("\"{key}\": \"op,table,lsn,txId,source.ts_us,source.sequence\"");
+    Some(Check::warning(NAME, found).remedy(remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    fn found(settings: &[(&str, &str)]) -> Vec<(Severity, String)> {
+        let good = [("heartbeat.interval.ms", "5000"), ("provide.transaction.metadata", "true")];
+        let all = good.iter().chain(settings);
+        let all = all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let tables = ["public.orders".to_owned(), "public.items".to_owned()];
+        let checks = connector(&all, &tables, "debezium");
+        checks.into_iter().map(|check| (check.severity, check.found)).collect()
+    }
+
+    #[test]
+    fn what_a_connector_leaves_out_is_told() {
+        use Severity::Critical;
+        use Severity::Info;
+        use Severity::Warning;
+        for (settings, severity, words) in [
+            (("table.include.list", "public\\.orders"), Critical, "leave out public.items"),
+            (("table.exclude.list", "public.orders"), Critical, "leave out public.orders"),
+            (("table.include.list", "public\\..*"), Info, "patterns"),
+            (("skipped.operations", "t,d"), Critical, "leaves out deletes"),
+            (("errors.tolerance", "all"), Critical, "without a word"),
+            (("event.processing.failure.handling.mode", "warn"), Critical, "without a word"),
+            (("decimal.handling.mode", "double"), Warning, "digits"),
+            (("column.exclude.list", "public.orders.x"), Warning, "leaves columns out"),
+            (("publication.name", "other"), Warning, "`other`"),
+            (("heartbeat.interval.ms", "0"), Warning, "no heartbeat"),
+            (("provide.transaction.metadata", "false"), Info, "no transactions"),
+            (
+                ("transforms.flat.type", "io.debezium.transforms.ExtractNewRecordState"),
+                Warning,
+                "flattens",
+            ),
+        ] {
+            let found = found(&[settings]);
+            let is_it = |(is, said): &(Severity, String)| *is == severity && said.contains(words);
+            assert!(found.iter().any(is_it), "{settings:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_tells_all_gives_nothing_to_look_at() {
+        let found = found(&[
+            ("table.include.list", "public\\.orders,public\\.items"),
+            ("skipped.operations", "none"),
+            ("publication.name", "debezium"),
+            ("decimal.handling.mode", "string"),
+        ]);
+        assert_eq!(found, []);
+    }
+}
