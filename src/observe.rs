@@ -4,7 +4,8 @@
 //! ```text
 //!   engine ── Witness: Fact ──> render ──> what each row must become ──┐
 //!                                                                      ├── judge: by row, in order
-//!   slot ── pgoutput ──> stream ──> what each row was seen to become ──┘       └──> Findings
+//!   slot ── pgoutput ──> stream ──> what each row was seen to become ──┤       └──> Findings
+//!   topics ── kafka ──> record ──> what each row was seen to become ───┘
 //! ```
 //!
 //! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each.
@@ -14,6 +15,7 @@
 
 pub(crate) mod cells;
 mod judge;
+mod kafka;
 mod notes;
 mod own;
 mod postgres;
@@ -29,6 +31,9 @@ mod taker;
 mod truncations;
 mod verdict;
 mod work;
+
+pub use kafka::Captures;
+pub use kafka::Topics;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -186,21 +191,23 @@ pub struct Surface {
 pub enum SurfaceKind {
     /// A slot of our own in each of these databases.
     Slots(Vec<Source>),
+    /// Topics into which connectors write.
+    Kafka(Box<Captures>),
 }
 
 impl Surface {
     /// The database of a domain, if its changes come here.
     fn database(&self, domain: usize) -> Option<&str> {
-        match &self.kind {
-            SurfaceKind::Slots(sources) => {
-                let source = sources.iter().find(|source| source.domains.contains(&domain))?;
-                Some(source.address.database())
-            }
-        }
+        let sources = match &self.kind {
+            SurfaceKind::Slots(sources) => sources,
+            SurfaceKind::Kafka(captures) => &captures.sources,
+        };
+        let source = sources.iter().find(|source| source.domains.contains(&domain))?;
+        Some(source.address.database())
     }
 }
 
-/// A database whose slot is read.
+/// A database whose changes are observed.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The observer's name in the scenario.

@@ -39,6 +39,7 @@ pub use cdc::Confirms;
 pub use cdc::Observer;
 pub use cdc::ObserverKind;
 pub use cdc::Replica;
+pub use cdc::TopicFormat;
 pub use copy::Copy;
 pub use faults::Faults;
 pub(crate) use faults::TYPE_FIELDS;

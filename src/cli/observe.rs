@@ -1,9 +1,11 @@
 //! From a scenario's observers to the databases that they read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
+use crate::action::TableId;
 use crate::cli::ledger;
 use crate::cli::prepare::Prepared;
 use crate::embedded::random_hex;
@@ -13,20 +15,25 @@ use crate::ledger::Writing;
 use crate::measure::Clock;
 use crate::measure::Feed;
 use crate::measure::Findings;
+use crate::observe::Captures;
 use crate::observe::Observing;
 use crate::observe::Options;
 use crate::observe::Source;
 use crate::observe::Surface;
 use crate::observe::SurfaceKind;
+use crate::observe::Topics;
 use crate::observe::Upstream;
 use crate::observe::Witness;
 use crate::report::FolderError;
 use crate::report::LagKeeper;
+use crate::scenario::Brokers;
 use crate::scenario::Confirms;
+use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::Replica;
 use crate::scenario::TargetKind;
+use crate::scenario::TopicFormat;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
 
@@ -89,8 +96,67 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
         ObserverKind::Replica(replica) => {
             SurfaceKind::Slots(replicas(prepared, observer, replica)?)
         }
+        ObserverKind::Kafka { target, topics, format } => {
+            let topics = self::topics(prepared, observer, (*target, topics, *format))?;
+            let sources = sources(prepared, observer, Confirms::All);
+            SurfaceKind::Kafka(Box::new(Captures { topics, sources }))
+        }
     };
     Ok(Surface { name: observer.name.clone(), kind })
+}
+
+/// The topics of all tables whose changes come there.
+fn topics(
+    prepared: &Prepared,
+    observer: &Observer,
+    (target, template, format): (usize, &str, TopicFormat),
+) -> Result<Topics, SetupError> {
+    let scenario = &prepared.scenario;
+    let (name, kind) = (&scenario.targets[target].name, &scenario.targets[target].kind);
+    let is_embedded =
+        matches!(kind, TargetKind::Kafka(kafka) if kafka.brokers == Brokers::Embedded);
+    let cluster = prepared.place.cluster(target).filter(|_| !is_embedded).ok_or_else(|| {
+        SetupError::Local(format!(
+            "the observer `{}` reads what connectors write, and none writes to the embedded broker of \
+             `{name}`; give `{name}` the brokers of a cluster (`scripts/pipeline up` starts one, and prints \
+             LOADGEN_KAFKA)",
+            observer.name
+        ))
+    })?;
+    let catalog = &prepared.world.catalog;
+    let mut tables = BTreeMap::new();
+    for (number, info) in catalog.tables.iter().enumerate().take(prepared.world.table_count()) {
+        if !observer.domains.contains(&info.domain) || !info.is_sent || info.event.is_some() {
+            continue;
+        }
+        let domain = &scenario.domains[info.domain];
+        let database = prepared.place.database(scenario, domain);
+        // A connector captures a database, and is called by the first domain in it.
+        let is_there = |it: &&Domain| {
+            it.target == domain.target && prepared.place.database(scenario, it) == database
+        };
+        let first = scenario.domains.iter().find(is_there).unwrap_or(domain);
+        let names = [
+            ("{domain}", first.schema.name.as_str()),
+            ("{database}", database.as_str()),
+            ("{schema}", info.namespace.as_str()),
+            ("{table}", info.name.as_str()),
+        ];
+        let topic =
+            names.iter().fold(template.to_owned(), |text, (word, name)| text.replace(word, name));
+        // What may not stand in a topic's name, Debezium replaces as well.
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        let topic: String = topic.chars().map(|it| if is_plain(it) { it } else { '_' }).collect();
+        if let Some(other) = tables.insert(topic.clone(), TableId::of(number)) {
+            let (one, other) = (&info.name, &catalog.table(other).name);
+            return Err(SetupError::Local(format!(
+                "the tables `{other}` and `{one}` would come by one topic, `{topic}`; let `topics` of the \
+                 observer `{}` tell them apart",
+                observer.name
+            )));
+        }
+    }
+    Ok(Topics { cluster: cluster.clone(), tables, format })
 }
 
 /// The databases: domains that share one are observed by one slot.

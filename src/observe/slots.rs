@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_mins(1);
 pub(super) fn all(options: &Options) -> Vec<(usize, &Source, String)> {
     let mut all = Vec::new();
     for (number, surface) in options.surfaces.iter().enumerate() {
-        let SurfaceKind::Slots(sources) = &surface.kind;
+        let SurfaceKind::Slots(sources) = &surface.kind else { continue };
         for source in sources {
             let name = slot::name(&options.mark, all.len());
             all.push((number, source, name));

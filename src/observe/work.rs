@@ -17,8 +17,11 @@ use crate::observe::Done;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Shared;
+use crate::observe::SurfaceKind;
 use crate::observe::Told;
 use crate::observe::judge::Judge;
+use crate::observe::kafka;
+use crate::observe::kafka::TopicReader;
 use crate::observe::reader::SlotReader;
 use crate::observe::slots;
 use crate::observe::stream::Stream;
@@ -37,24 +40,46 @@ pub(super) fn work(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut notes = Vec::new();
     let made = match &runtime {
-        Ok(runtime) => runtime.block_on(slots::make(options, &mut notes)),
+        Ok(runtime) => runtime.block_on(make(options, &mut notes)),
         Err(error) => Err(SetupError::Local(error.to_string())),
     };
-    let (Ok(runtime), Ok(())) = (&runtime, &made) else {
-        let _ = ready.send(made);
-        return Done { findings: Findings::default(), notes };
+    let (runtime, opened) = match (runtime, made) {
+        (Ok(runtime), Ok(opened)) => (runtime, opened),
+        (_, made) => {
+            let _ = ready.send(made.map(drop));
+            return Done { findings: Findings::default(), notes };
+        }
     };
     let _ = ready.send(Ok(()));
     let judges: Vec<_> = (0..options.surfaces.len())
         .map(|number| Rc::new(RefCell::new(judge(options, number))))
         .collect();
     let local = LocalSet::new();
-    let observed = local.block_on(runtime, observe(options, (facts, orders), shared, &judges));
+    let told = ((facts, orders), shared);
+    let observed = local.block_on(&runtime, observe(options, told, opened, &judges));
     // Readers that ended early hold on to their judges no longer.
     drop(local);
     runtime.block_on(slots::remove(options, &mut notes));
+    notes.extend(observed.notes.iter().cloned());
     Done { findings: findings(options, judges, observed), notes }
 }
+
+/// Makes what is read, and begins to read what others make.
+async fn make(options: &Options, notes: &mut Vec<String>) -> Result<Opened, SetupError> {
+    let mut opened = Vec::new();
+    for (number, surface) in options.surfaces.iter().enumerate() {
+        if let SurfaceKind::Kafka(captures) = &surface.kind {
+            opened.push((number, kafka::open(options, (&surface.name, captures)).await?));
+        }
+    }
+    slots::make(options, notes).await?;
+    Ok(opened)
+}
+
+/// Topics that are being read, with the numbers of their surfaces.
+type Opened = Vec<(usize, TopicReader)>;
+/// The number of a reader's surface, whether it came to its end, and what people should know.
+type End = (usize, bool, Vec<String>);
 
 /// The judge of one surface.
 fn judge(options: &Options, number: usize) -> Judge {
@@ -75,6 +100,7 @@ struct Observed {
     is_complete: Vec<bool>,
     /// Why none of it means anything.
     invalid_because: Vec<String>,
+    notes: Vec<String>,
 }
 
 fn findings(options: &Options, judges: Vec<Rc<RefCell<Judge>>>, observed: Observed) -> Findings {
@@ -96,18 +122,28 @@ fn findings(options: &Options, judges: Vec<Rc<RefCell<Judge>>>, observed: Observ
 /// Observes to the end.
 async fn observe(
     options: &Options,
-    (facts, orders): (&Receiver<Told>, &watch::Receiver<Order>),
-    shared: &Shared,
+    ((facts, orders), shared): ((&Receiver<Told>, &watch::Receiver<Order>), &Shared),
+    opened: Opened,
     judges: &Judges,
 ) -> Observed {
     let mut readers = JoinSet::new();
     read_slots(options, orders, judges, &mut readers);
+    for (surface, reader) in opened {
+        let reading = reader.work(options.clock, Rc::clone(&judges[surface]), orders.clone());
+        readers.spawn_local(async move {
+            let (is_complete, notes) = reading.await;
+            (surface, is_complete, notes)
+        });
+    }
     let mut taker = Taker::new(options, facts);
-    let mut is_complete = vec![true; judges.len()];
+    let (mut is_complete, mut notes) = (vec![true; judges.len()], Vec::new());
     while !readers.is_empty() {
         tokio::select! {
             Some(read) = readers.join_next() => match read {
-                Ok((surface, is_read)) => is_complete[surface] &= is_read,
+                Ok((surface, is_read, said)) => {
+                    is_complete[surface] &= is_read;
+                    notes.extend(said);
+                }
                 // Whose it was is not known.
                 Err(_) => is_complete.fill(false),
             },
@@ -133,15 +169,15 @@ async fn observe(
         );
     }
     invalid_because.extend(taker.lateness());
-    Observed { is_complete, invalid_because }
+    Observed { is_complete, invalid_because, notes }
 }
 
-/// Begins to read all slots. Each reader tells the number of its surface, and whether it came to its end.
+/// Begins to read all slots.
 fn read_slots(
     options: &Options,
     orders: &watch::Receiver<Order>,
     judges: &Judges,
-    readers: &mut JoinSet<(usize, bool)>,
+    readers: &mut JoinSet<End>,
 ) {
     for (surface, source, slot) in slots::all(options) {
         let fence = format!("fence {}", options.mark);
@@ -157,6 +193,6 @@ fn read_slots(
             stream,
             orders.clone(),
         );
-        readers.spawn_local(async move { (surface, reader.work().await) });
+        readers.spawn_local(async move { (surface, reader.work().await, Vec::new()) });
     }
 }

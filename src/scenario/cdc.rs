@@ -86,6 +86,24 @@ pub enum ObserverKind {
     },
     /// A slot in each database of a replica.
     Replica(Replica),
+    /// Topics into which connectors write.
+    Kafka {
+        /// Index into [`Scenario::targets`](super::Scenario::targets): which cluster.
+        target: usize,
+        /// The topic of a table; `{database}`, `{schema}`, `{table}` and `{domain}` stand for names.
+        topics: String,
+        /// How a record is written.
+        format: TopicFormat,
+    },
+}
+
+/// How a connector writes a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicFormat {
+    /// Debezium's envelope.
+    Debezium,
+    /// The row alone, with some of the rest in fields beside its columns.
+    Flattened,
 }
 
 /// A server to which the rows of a target come, under the same names.

@@ -52,6 +52,8 @@ pub(super) use lines::LinesFormatFile;
 pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
 pub(super) use observe::ReplicaFile;
+pub(super) use observe::TopicFormatFile;
+pub(super) use observe::TopicsFile;
 pub(super) use profile::ArrivalFile;
 pub(super) use profile::BumpFile;
 pub(super) use profile::CountFile;

@@ -77,6 +77,25 @@ impl Cluster {
         Self { config, brokers: brokers.to_owned() }
     }
 
+    /// The settings of a client that reads what is committed, says how far it is, and commits nothing itself.
+    pub(crate) fn consumer(&self) -> ClientConfig {
+        let mut config = self.counting();
+        let settings = [
+            // Nobody shares it: it is given its partitions.
+            ("group.id", "loadgen-observer"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+            ("fetch.wait.max.ms", "10"),
+            ("fetch.error.backoff.ms", "50"),
+        ];
+        for (name, value) in settings {
+            config.set(name, value);
+        }
+        config
+    }
+
     /// The settings of a client that tells how many requests it has made.
     fn counting(&self) -> ClientConfig {
         let mut config = self.config.clone();

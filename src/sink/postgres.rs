@@ -26,5 +26,5 @@ pub mod startup;
 pub mod statement;
 pub mod stream;
 mod tls;
-mod types;
+pub(crate) mod types;
 pub mod worker;

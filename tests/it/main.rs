@@ -61,6 +61,7 @@ mod stress;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;
 mod tenants;
+mod topics;
 mod type_zoo;
 mod verifying;
 mod weather;

@@ -9,6 +9,8 @@ pub(crate) mod cluster;
 pub(crate) mod command;
 #[path = "support/connect.rs"]
 pub(crate) mod connect;
+#[path = "support/connector.rs"]
+pub(crate) mod connector;
 #[path = "support/firehose.rs"]
 pub(crate) mod firehose;
 #[path = "support/loadgen.rs"]

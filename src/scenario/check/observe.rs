@@ -1,5 +1,7 @@
 //! Observers: which far ends are read.
 
+mod topics;
+
 use std::time::Duration;
 
 use crate::diagnostic::Problem;
@@ -48,6 +50,13 @@ pub(super) fn observers(
         let on = match written {
             Some(ObserverFile::Slot(slot)) => &slot.on,
             Some(ObserverFile::Postgres(replica)) => &replica.on,
+            Some(ObserverFile::Kafka(written)) => {
+                if let Some((kind, domains)) = topics::topics(written, (targets, domains), problems)
+                {
+                    observers.push(Observer { name: name.value.clone(), domains, kind });
+                }
+                continue;
+            }
             None => continue,
         };
         let target = observed(on, file, (targets, domains), problems);
@@ -66,7 +75,7 @@ pub(super) fn observers(
                 let replica = replica(written, file, is_allowed, problems);
                 replica.map(ObserverKind::Replica)
             }
-            None => None,
+            Some(ObserverFile::Kafka(_)) | None => None,
         };
         let target = target.filter(|it| matches!(targets[*it].kind, TargetKind::Postgres(_)));
         if let (Some(target), Some(kind)) = (target, kind) {

@@ -15,6 +15,36 @@ pub(in crate::scenario) enum ObserverFile {
     /// Another PostgreSQL server (14 or newer, `wal_level=logical`) to which the rows of a target come under the
     /// same names, by a subscription or by whatever writes them there: read by a slot of our own there.
     Postgres(ReplicaFile),
+    /// Topics into which Debezium writes the changes that it captures.
+    Kafka(TopicsFile),
+}
+
+/// The topics of connectors, one for each table.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct TopicsFile {
+    /// The `kafka` target that says which cluster it is and how it is reached, by its name.
+    pub(in crate::scenario) on: Spanned<String>,
+    /// The topic of a table: `{database}`, `{schema}` and `{table}` stand for names, `{domain}` for that of the
+    /// first domain in the database; `domain_{domain}.{schema}.{table}` unless set.
+    pub(in crate::scenario) topics: Option<Spanned<String>>,
+    /// How a record is written; `debezium` unless set.
+    #[serde(default)]
+    pub(in crate::scenario) format: TopicFormatFile,
+    /// The domains whose changes come there; all that are on a PostgreSQL server unless set.
+    pub(in crate::scenario) domains: Option<Vec<Spanned<String>>>,
+}
+
+/// How a connector writes a record, in JSON, with its schema beside it or without.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum TopicFormatFile {
+    /// As Debezium does by itself: what the row was and is, the operation, and where it comes from.
+    #[default]
+    Debezium,
+    /// As `ExtractNewRecordState` leaves it: the row, with `add.fields=op,lsn,txId` at least, and deletes as
+    /// `delete.tombstone.handling.mode=rewrite` has them.
+    Flattened,
 }
 
 /// A server to which the rows of a target come.

@@ -19,7 +19,7 @@ pub(super) fn type_name(kind: ColumnType, namespace: &str) -> String {
 
 /// The number by which the server knows a type; 0 for what it finds out by itself: arrays, and types
 /// whose number differs from database to database.
-pub(super) fn oid(kind: ColumnType) -> Oid {
+pub(crate) fn oid(kind: ColumnType) -> Oid {
     match kind {
         ColumnType::Enum(_) | ColumnType::Citext | ColumnType::Array(_) => 0,
         ColumnType::Boolean => 16,

@@ -191,6 +191,40 @@ pub async fn confirmed(client: &Client, name: &str) -> Result<Option<Lsn>, Setup
     Ok(row.and_then(|row| row.get::<_, Option<String>>(0)).and_then(|text| Lsn::parse(&text)))
 }
 
+/// A logical slot that is none of ours: a connector's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its name.
+    pub name: String,
+    /// The process that reads it, if one does.
+    pub reader: Option<i32>,
+    /// Up to where its reader has it for certain.
+    pub confirmed: Lsn,
+}
+
+/// The logical slots of this database that others read.
+pub async fn foreign(client: &Client) -> Result<Vec<Foreign>, SetupError> {
+    let sql = "SELECT slot_name::text, active_pid, confirmed_flush_lsn::text FROM pg_replication_slots \
+               WHERE database = current_database() AND slot_type = 'logical' AND NOT temporary \
+               AND NOT starts_with(slot_name::text, $1) ORDER BY 1";
+    let rows = client.query(sql, &[&PREFIX]).await;
+    let rows = rows.map_err(|error| failed("look at the replication slots", &error))?;
+    let foreign = |row: &tokio_postgres::Row| {
+        let confirmed: Option<String> = row.get(2);
+        let confirmed = confirmed.and_then(|text| Lsn::parse(&text)).unwrap_or_default();
+        Foreign { name: row.get(0), reader: row.get(1), confirmed }
+    };
+    Ok(rows.iter().map(foreign).collect())
+}
+
+/// Where the log ends now: all that was committed is before it.
+pub async fn position(client: &Client) -> Result<Lsn, SetupError> {
+    let row = client.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).await;
+    let row = row.map_err(|error| failed("look where the log ends", &error))?;
+    let text: String = row.get(0);
+    Lsn::parse(&text).ok_or_else(|| SetupError::Local(format!("`{text}` is no place in a log")))
+}
+
 /// Writes a message into the log, as a transaction of its own: who has read it has read all before.
 pub async fn note(client: &Client, prefix: &str, content: &str) -> Result<(), SetupError> {
     let sql =

@@ -1,0 +1,321 @@
+//! Reads topics on a thread of its own: each record is stamped when it is there, and becomes what it says.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::ClientContext;
+use rdkafka::Message as _;
+use rdkafka::Offset;
+use rdkafka::Statistics;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::message::Headers as _;
+use tokio::sync::mpsc;
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::measure::Clock;
+use crate::observe::kafka::record::Raw;
+use crate::observe::kafka::record::Reader;
+use crate::observe::kafka::record::Record;
+use crate::observe::kafka::record::is_key_header;
+use crate::scenario::TopicFormat;
+use crate::sink::kafka::Cluster;
+use crate::sink::postgres::provision::SetupError;
+
+/// Records that wait for the judge, at most.
+const WAITING_MAX: usize = 1 << 15;
+/// How long a poll waits for a record.
+const POLL: Duration = Duration::from_millis(10);
+/// How long a question to the cluster may take.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How often one looks for topics and partitions that are not there yet, and how often for those that come
+/// beside others.
+const SOON: Duration = Duration::from_millis(200);
+const SELDOM: Duration = Duration::from_secs(5);
+/// Without a poll that finds nothing for so long, records wait for us.
+const BUSY_MAX: Duration = Duration::from_secs(2);
+
+/// Which topics, and how they are read.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    /// The cluster.
+    pub(crate) cluster: Cluster,
+    /// The table of each topic.
+    pub(crate) tables: BTreeMap<String, TableId>,
+    /// How a record is written.
+    pub(crate) format: TopicFormat,
+}
+
+/// What the thread tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A record of a partition, by a number of its own, came at a time.
+    Record { partition: usize, table: TableId, record: Record, at: u64 },
+    /// All that was there when it was asked to end was told.
+    AtEnd { unknown: BTreeMap<(TableId, usize), u64>, busy: Option<Duration> },
+    /// Nothing more can be read, for a reason.
+    Broken(String),
+}
+
+/// What librdkafka says of its partitions: the next place to be fetched.
+#[derive(Default)]
+struct Fetched {
+    next: Mutex<BTreeMap<(String, i32), i64>>,
+}
+
+impl ClientContext for Fetched {
+    fn stats(&self, statistics: Statistics) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, topic) in statistics.topics {
+            for (number, partition) in topic.partitions {
+                next.insert((name.clone(), number), partition.next_offset);
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Fetched {}
+
+/// A thread that reads. Dropped, it ends.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) told: mpsc::Receiver<Told>,
+    is_ending: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reading {
+    /// Begins behind all that is there now.
+    pub(super) fn start(
+        topics: Topics,
+        world: Arc<World>,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        let brokers = topics.cluster.brokers.clone();
+        let failed = |error: KafkaError| {
+            SetupError::Local(format!("cannot observe the topics at `{brokers}`: {error}"))
+        };
+        let consumer: BaseConsumer<Fetched> =
+            topics.cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
+        let mut work = Work {
+            reader: Reader::new(topics.format),
+            topics,
+            world,
+            clock,
+            consumer,
+            partitions: BTreeMap::new(),
+            looked: Instant::now(),
+            idle: Instant::now(),
+            busy: Duration::ZERO,
+        };
+        work.assign(Begin::AtEnd).map_err(failed)?;
+        let (tell, told) = mpsc::channel(WAITING_MAX);
+        let (is_ending, is_over) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let flags = (Arc::clone(&is_ending), Arc::clone(&is_over));
+        let thread = std::thread::Builder::new()
+            .name("kafka observer".to_owned())
+            .spawn(move || work.work(&tell, &flags))
+            .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
+        Ok(Self { told, is_ending, is_over, thread: Some(thread) })
+    }
+
+    /// All that is there now is the end.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // A thread that waits for room must not wait for us.
+        self.told.close();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Where partitions that are found are begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    AtEnd,
+    AtBeginning,
+}
+
+/// A partition that is read.
+#[derive(Debug)]
+struct Partition {
+    number: usize,
+    /// The next record.
+    next: i64,
+    /// Where it ended when that was asked for.
+    end: Option<i64>,
+}
+
+struct Work {
+    topics: Topics,
+    world: Arc<World>,
+    clock: Clock,
+    reader: Reader,
+    consumer: BaseConsumer<Fetched>,
+    partitions: BTreeMap<(String, i32), Partition>,
+    looked: Instant,
+    /// When a poll found nothing, and how long none did at most.
+    idle: Instant,
+    busy: Duration,
+}
+
+impl Work {
+    /// Finds partitions that are not read yet.
+    fn assign(&mut self, begin: Begin) -> Result<(), KafkaError> {
+        self.looked = Instant::now();
+        let metadata = self.consumer.fetch_metadata(None, ANSWER)?;
+        let mut new = TopicPartitionList::new();
+        for topic in metadata.topics() {
+            if !self.topics.tables.contains_key(topic.name()) {
+                continue;
+            }
+            for partition in topic.partitions() {
+                let key = (topic.name().to_owned(), partition.id());
+                if self.partitions.contains_key(&key) {
+                    continue;
+                }
+                let next = match begin {
+                    Begin::AtEnd => self.consumer.fetch_watermarks(&key.0, key.1, ANSWER)?.1,
+                    Begin::AtBeginning => 0,
+                };
+                let offset = match begin {
+                    Begin::AtEnd => Offset::Offset(next),
+                    Begin::AtBeginning => Offset::Beginning,
+                };
+                new.add_partition_offset(&key.0, key.1, offset)?;
+                let number = self.partitions.len();
+                self.partitions.insert(key, Partition { number, next, end: None });
+            }
+        }
+        if new.count() > 0 { self.consumer.incremental_assign(&new) } else { Ok(()) }
+    }
+
+    /// Whether topics are not there yet.
+    fn lacks_topics(&self) -> bool {
+        let known: BTreeSet<&str> = self.partitions.keys().map(|it| it.0.as_str()).collect();
+        self.topics.tables.keys().any(|topic| !known.contains(topic.as_str()))
+    }
+
+    fn work(mut self, tell: &mpsc::Sender<Told>, flags: &(Arc<AtomicBool>, Arc<AtomicBool>)) {
+        let mut asked = false;
+        while !flags.1.load(Ordering::Relaxed) {
+            let told = match self.turn() {
+                Ok(None) => {
+                    if asked && self.is_at_end() {
+                        let unknown = std::mem::take(&mut self.reader.unknown);
+                        let busy = Some(self.busy).filter(|busy| *busy > BUSY_MAX);
+                        let _ = tell.blocking_send(Told::AtEnd { unknown, busy });
+                        return;
+                    }
+                    if !asked && flags.0.load(Ordering::Relaxed) {
+                        asked = self.ask_for_ends();
+                    }
+                    continue;
+                }
+                Ok(Some(told)) => told,
+                Err(reason) => Told::Broken(reason),
+            };
+            let is_broken = matches!(told, Told::Broken(_));
+            if tell.blocking_send(told).is_err() || is_broken {
+                return;
+            }
+        }
+    }
+
+    /// One poll.
+    fn turn(&mut self) -> Result<Option<Told>, String> {
+        let pause = if self.lacks_topics() { SOON } else { SELDOM };
+        if self.looked.elapsed() > pause {
+            // A cluster that does not answer now may do so later; what is missed then is said at the end.
+            let _ = self.assign(Begin::AtBeginning);
+        }
+        let Some(polled) = self.consumer.poll(POLL) else {
+            self.idle = Instant::now();
+            return Ok(None);
+        };
+        let at = self.clock.now();
+        let message = match polled {
+            Ok(message) => message,
+            Err(KafkaError::MessageConsumption(code)) if is_passing(code) => return Ok(None),
+            Err(error) => return Err(format!("the topics cannot be read any more: {error}")),
+        };
+        self.busy = self.busy.max(self.idle.elapsed());
+        let key = (message.topic().to_owned(), message.partition());
+        let Some(partition) = self.partitions.get_mut(&key) else { return Ok(None) };
+        let Some(table) = self.topics.tables.get(&key.0).copied() else { return Ok(None) };
+        partition.next = message.offset() + 1;
+        let record = self.reader.read(&self.world.catalog, table, raw(&message));
+        Ok(Some(Told::Record { partition: partition.number, table, record, at }))
+    }
+
+    /// Where each partition ends now. Returns whether all have said so.
+    fn ask_for_ends(&mut self) -> bool {
+        if self.assign(Begin::AtBeginning).is_err() {
+            return false;
+        }
+        for ((topic, number), partition) in &mut self.partitions {
+            let Ok((_, end)) = self.consumer.fetch_watermarks(topic, *number, ANSWER) else {
+                return false;
+            };
+            partition.end = Some(end);
+        }
+        true
+    }
+
+    /// Whether all was read up to there. Behind the last record may stand what ends a transaction, which
+    /// nobody is given; the client has passed it, and has nothing left for us.
+    fn is_at_end(&self) -> bool {
+        let fetched = self.consumer.client().context();
+        let fetched = fetched.next.lock().unwrap_or_else(PoisonError::into_inner);
+        self.partitions.iter().all(|(key, partition)| {
+            let Some(end) = partition.end else { return false };
+            let passed = fetched.get(key).copied().unwrap_or(0);
+            partition.next >= end || passed >= end || end == 0
+        })
+    }
+}
+
+/// Whether the client goes on by itself.
+fn is_passing(code: rdkafka::types::RDKafkaErrorCode) -> bool {
+    use rdkafka::types::RDKafkaErrorCode as Code;
+    !matches!(
+        code,
+        Code::AutoOffsetReset
+            | Code::OffsetOutOfRange
+            | Code::Fatal
+            | Code::TopicAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+    )
+}
+
+fn raw<'a>(message: &'a BorrowedMessage<'_>) -> Raw<'a> {
+    let mut raw = Raw { value: message.payload(), ..Raw::default() };
+    for header in message.headers().iter().flat_map(|headers| headers.iter()) {
+        match is_key_header(header.key) {
+            Some(true) => raw.has_new_key = true,
+            Some(false) => raw.old_key = header.value,
+            None => {}
+        }
+    }
+    raw
+}

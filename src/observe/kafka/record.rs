@@ -1,0 +1,264 @@
+//! One record of Debezium: from its bytes to the change of a row.
+
+use std::collections::BTreeMap;
+
+use serde_json::Map;
+use serde_json::Value as Json;
+
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::TableId;
+use crate::action::TableInfo;
+use crate::observe::RowChange;
+use crate::observe::cells;
+use crate::observe::kafka::values::Known;
+use crate::observe::kafka::values::Learned;
+use crate::observe::kafka::values::Meaning;
+use crate::scenario::TopicFormat;
+use crate::sink::postgres::replication::Lsn;
+
+/// In the headers of what a changed key becomes: where the row went, and where it came from.
+const NEW_KEY: &str = "__debezium.newkey";
+const OLD_KEY: &str = "__debezium.oldkey";
+
+/// What came from a partition.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Raw<'a> {
+    pub(super) value: Option<&'a [u8]>,
+    /// The key that the row has had, if that is told.
+    pub(super) old_key: Option<&'a [u8]>,
+    /// Whether the row goes on under another key.
+    pub(super) has_new_key: bool,
+}
+
+/// Where in the log a change is from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) lsn: Lsn,
+    pub(super) transaction: u32,
+}
+
+/// What a record is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    Change(RowChange, Origin),
+    /// All rows of the table went.
+    Truncated(Origin),
+    /// A row that was there before, and is no change.
+    Snapshot,
+    /// It says nothing of its own: what follows a delete, a message, the first half of a new key.
+    Nothing,
+    /// It is not what a connector writes in this format, for a reason.
+    Strange(String),
+}
+
+/// The headers that are looked at.
+pub(super) fn is_key_header(name: &str) -> Option<bool> {
+    match name {
+        NEW_KEY => Some(true),
+        OLD_KEY => Some(false),
+        _ => None,
+    }
+}
+
+/// Reads records of one format.
+#[derive(Debug)]
+pub(super) struct Reader {
+    format: TopicFormat,
+    learned: Learned,
+    /// Values that were not compared, by table and column.
+    pub(super) unknown: BTreeMap<(TableId, usize), u64>,
+}
+
+/// What is read of a record's own description, if it has one.
+#[derive(Clone, Copy)]
+struct Described<'a> {
+    fields: Option<&'a [Json]>,
+}
+
+impl<'a> Described<'a> {
+    fn of(schema: Option<&'a Json>) -> Self {
+        let fields = schema.and_then(|it| it.get("fields")).and_then(Json::as_array);
+        Self { fields: fields.map(Vec::as_slice) }
+    }
+
+    fn field(self, name: &str) -> Option<&'a Json> {
+        let is_it = |field: &&Json| field.get("field").and_then(Json::as_str) == Some(name);
+        self.fields?.iter().find(is_it)
+    }
+
+    fn meaning(self, name: &str) -> Meaning<'a> {
+        let field = self.field(name);
+        let scale = field.and_then(|it| it.get("parameters")?.get("scale")?.as_str()?.parse().ok());
+        Meaning { name: field.and_then(|it| it.get("name")?.as_str()), scale }
+    }
+}
+
+impl Reader {
+    pub(super) fn new(format: TopicFormat) -> Self {
+        Self { format, learned: Learned::default(), unknown: BTreeMap::new() }
+    }
+
+    /// What a record of a table is.
+    pub(super) fn read(&mut self, catalog: &Catalog, table: TableId, raw: Raw<'_>) -> Record {
+        // Behind a delete, for those who keep the last record of each key.
+        let Some(value) = raw.value else { return Record::Nothing };
+        let Ok(whole) = serde_json::from_slice::<Json>(value) else {
+            return Record::Strange("its value is no JSON".to_owned());
+        };
+        let (schema, body) = match (whole.get("schema"), whole.get("payload")) {
+            (Some(schema), Some(payload)) => (Some(schema), payload),
+            _ => (None, &whole),
+        };
+        let Some(body) = body.as_object() else { return Record::Nothing };
+        let info = catalog.table(table);
+        match self.format {
+            TopicFormat::Debezium => self.enveloped((table, info), (schema, body), raw),
+            TopicFormat::Flattened => self.flattened((table, info), (schema, body), raw),
+        }
+    }
+
+    fn enveloped(
+        &mut self,
+        table: (TableId, &TableInfo),
+        (schema, body): (Option<&Json>, &Map<String, Json>),
+        raw: Raw<'_>,
+    ) -> Record {
+        let Some(op) = body.get("op").and_then(Json::as_str) else {
+            return strange("it has no `op`: is it `format: flattened`?");
+        };
+        if op == "r" {
+            return Record::Snapshot;
+        }
+        if op == "m" {
+            return Record::Nothing;
+        }
+        let source = body.get("source");
+        let number = |name: &str| source.and_then(|source| source.get(name)?.as_u64());
+        let Some(lsn) = number("lsn") else { return strange("it has no `source.lsn`") };
+        let transaction = number("txId").unwrap_or(0);
+        let origin = origin(lsn, transaction);
+        if op == "t" {
+            return Record::Truncated(origin);
+        }
+        let side = |name: &'static str| {
+            let row = body.get(name).and_then(Json::as_object)?;
+            Some((row, Described::of(Described::of(schema).field(name))))
+        };
+        self.change(table, op, (side("before"), side("after")), (origin, raw))
+    }
+
+    /// As `ExtractNewRecordState` leaves it, with `add.fields=op,lsn,txId` at least.
+    fn flattened(
+        &mut self,
+        table: (TableId, &TableInfo),
+        (schema, body): (Option<&Json>, &Map<String, Json>),
+        raw: Raw<'_>,
+    ) -> Record {
+        let first = |names: &[&str]| names.iter().find_map(|name| body.get(*name));
+        let is_deleted = match body.get("__deleted") {
+            Some(Json::Bool(deleted)) => *deleted,
+            Some(Json::String(text)) => text == "true",
+            _ => false,
+        };
+        let op = first(&["__op"]).and_then(Json::as_str);
+        let Some(op) = op.or(is_deleted.then_some("d")) else {
+            return strange(
+                "it has no `__op`, so nobody can tell an insert from an update; let \
+                 `ExtractNewRecordState` have `add.fields=op,lsn,txId`",
+            );
+        };
+        if op == "r" {
+            return Record::Snapshot;
+        }
+        let lsn = first(&["__lsn", "__source_lsn"]).and_then(Json::as_u64);
+        let Some(lsn) = lsn else {
+            return strange(
+                "it has no `__lsn`, so nobody can tell what came twice; let `ExtractNewRecordState` \
+                 have `add.fields=op,lsn,txId`",
+            );
+        };
+        let transaction = first(&["__txId", "__source_txId"]).and_then(Json::as_u64).unwrap_or(0);
+        let side = Some((body, Described::of(schema)));
+        let op = if is_deleted { "d" } else { op };
+        let sides = if op == "d" { (side, None) } else { (None, side) };
+        self.change(table, op, sides, (origin(lsn, transaction), raw))
+    }
+
+    fn change(
+        &mut self,
+        (table, info): (TableId, &TableInfo),
+        op: &str,
+        (before, after): (Option<Side<'_>>, Option<Side<'_>>),
+        (origin, raw): (Origin, Raw<'_>),
+    ) -> Record {
+        let (change, row) = match (op, before, after) {
+            // The row goes on, as the record behind this one says.
+            ("d", ..) if raw.has_new_key => return Record::Nothing,
+            ("c", _, Some(after)) if raw.old_key.is_some() => (Change::Update, after),
+            ("c", _, Some(after)) => (Change::Insert, after),
+            ("u", _, Some(after)) => (Change::Update, after),
+            ("d", Some(before), _) => (Change::Delete, before),
+            ("c" | "u", ..) => return strange("it has no `after`"),
+            ("d", ..) => return strange("it has no `before`"),
+            (op, ..) => return strange(&format!("`{op}` is no operation")),
+        };
+        let mut all = Vec::new();
+        for column in 0..info.columns.len() {
+            self.push((table, info, column), row, change != Change::Delete, &mut all);
+        }
+        let old = raw.old_key.and_then(|key| serde_json::from_slice::<Json>(key).ok());
+        let old = old.as_ref().map(|key| key.get("payload").unwrap_or(key));
+        let old = old.and_then(Json::as_object).map(|key| (key, Described::of(None)));
+        // Where an update says what the row was, that tells which row it is.
+        let had = match change {
+            Change::Update => old.or(before.filter(|_| info.key.is_empty())),
+            Change::Insert | Change::Delete => None,
+        };
+        let mut key = Vec::new();
+        if info.key.is_empty() {
+            let columns = 0..info.columns.len();
+            columns.for_each(|at| {
+                self.push((table, info, at), had.unwrap_or(row), false, &mut key);
+            });
+        } else {
+            let columns = info.key.iter();
+            columns.for_each(|at| {
+                self.push((table, info, *at), had.unwrap_or(row), false, &mut key);
+            });
+        }
+        if change == Change::Delete {
+            all.clear();
+        }
+        Record::Change(RowChange { table, change, key: key.into(), row: all.into() }, origin)
+    }
+
+    /// Appends a column's cell, and counts it if it cannot be compared.
+    fn push(
+        &mut self,
+        (table, info, column): (TableId, &TableInfo, usize),
+        (row, described): Side<'_>,
+        is_counted: bool,
+        out: &mut Vec<u8>,
+    ) {
+        let (name, kind) = &info.columns[column];
+        let Some(value) = row.get(name) else { return cells::push_open(out) };
+        let known = self.learned.push(*kind, value, described.meaning(name), out);
+        if known == Known::No && is_counted {
+            *self.unknown.entry((table, column)).or_default() += 1;
+        }
+    }
+}
+
+/// A row, and what is said of its columns.
+type Side<'a> = (&'a Map<String, Json>, Described<'a>);
+
+fn origin(lsn: u64, transaction: u64) -> Origin {
+    // Transactions have 32 bits, and come around.
+    let transaction = u32::try_from(transaction & u64::from(u32::MAX)).unwrap_or(0);
+    Origin { lsn: Lsn(lsn), transaction }
+}
+
+fn strange(why: &str) -> Record {
+    Record::Strange(why.to_owned())
+}

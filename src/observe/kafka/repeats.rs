@@ -1,0 +1,149 @@
+//! What came a second time, told by its place in the log; and whether a restart of the connector explains it.
+
+use std::collections::HashSet;
+use std::collections::VecDeque;
+
+use crate::ledger::hash::half;
+use crate::ledger::hash::hash;
+use crate::ledger::hash::identity;
+use crate::observe::RowChange;
+use crate::observe::kafka::record::Origin;
+
+/// Records that are remembered: eight bytes and a place in a set each.
+const REMEMBERED: usize = 1 << 20;
+/// Restarts that are remembered.
+const RESTARTS_MAX: usize = 1_000;
+
+/// The last records that came, of all partitions.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+    /// By partition: when the last record came that had not come before.
+    new_at: Vec<u64>,
+    restarts: VecDeque<Restart>,
+    /// What came again, and is not decided yet.
+    undecided: Vec<Repeat>,
+}
+
+/// The connector began again, some time between two looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Restart {
+    pub(super) after: u64,
+    pub(super) before: u64,
+}
+
+/// A change that came again.
+#[derive(Debug)]
+pub(super) struct Repeat {
+    pub(super) change: RowChange,
+    pub(super) origin: Origin,
+    pub(super) at: u64,
+    /// When its partition last had something new.
+    new_at: u64,
+}
+
+impl Repeats {
+    /// A change came in a partition. Gives it back if it is new.
+    pub(super) fn came(
+        &mut self,
+        partition: usize,
+        (change, origin): (RowChange, Origin),
+        at: u64,
+    ) -> Option<RowChange> {
+        if self.new_at.len() <= partition {
+            self.new_at.resize(partition + 1, 0);
+        }
+        let number = number(&change, origin);
+        if !self.known.insert(number) {
+            let new_at = self.new_at[partition];
+            self.undecided.push(Repeat { change, origin, at, new_at });
+            return None;
+        }
+        self.new_at[partition] = at;
+        self.order.push_back(number);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        Some(change)
+    }
+
+    /// The connector began again.
+    pub(super) fn restarted(&mut self, restart: Restart) {
+        self.restarts.push_back(restart);
+        if self.restarts.len() > RESTARTS_MAX {
+            self.restarts.pop_front();
+        }
+    }
+
+    /// What came again before a look at the connector, and whether a restart explains it: one that lies
+    /// between what was new in the partition and what came again.
+    pub(super) fn decided(&mut self, looked: u64) -> Vec<(Repeat, bool)> {
+        let restarts = &self.restarts;
+        let is_replay = |it: &Repeat| {
+            let between =
+                |restart: &Restart| restart.after.max(it.new_at) <= restart.before.min(it.at);
+            restarts.iter().any(between)
+        };
+        let (decided, open) = self.undecided.drain(..).partition(|repeat| repeat.at <= looked);
+        self.undecided = open;
+        let decided: Vec<Repeat> = decided;
+        decided
+            .into_iter()
+            .map(|repeat| {
+                let is_replay = is_replay(&repeat);
+                (repeat, is_replay)
+            })
+            .collect()
+    }
+}
+
+/// A change by its place in the log, its row and its operation: several of a transaction may share a place.
+fn number(change: &RowChange, origin: Origin) -> u64 {
+    let row = half(identity(change.table, &change.key));
+    let place = origin.lsn.0.rotate_left(32) ^ u64::from(origin.transaction);
+    half(hash(row.wrapping_add(change.change as u64), &place.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Change;
+    use crate::action::TableId;
+    use crate::sink::postgres::replication::Lsn;
+
+    fn change(key: u8) -> RowChange {
+        let (key, row) = (Box::from([key]), Box::default());
+        RowChange { table: TableId(0), change: Change::Insert, key, row }
+    }
+
+    fn at(lsn: u64) -> Origin {
+        Origin { lsn: Lsn(lsn), transaction: 7 }
+    }
+
+    #[test]
+    fn only_what_came_again_behind_a_restart_is_a_replay() {
+        let mut repeats = Repeats::default();
+        assert!(repeats.came(0, (change(1), at(1)), 10).is_some());
+        // Rows of one place in the log are told apart.
+        assert!(repeats.came(0, (change(2), at(1)), 11).is_some());
+        assert!(repeats.came(0, (change(2), at(1)), 12).is_none());
+        // Nothing is said before somebody has looked.
+        assert!(repeats.decided(11).is_empty());
+        let decided = repeats.decided(20);
+        assert_eq!(decided.iter().map(|it| it.1).collect::<Vec<_>>(), [false]);
+
+        repeats.restarted(Restart { after: 20, before: 30 });
+        assert!(repeats.came(0, (change(1), at(1)), 28).is_none());
+        assert!(repeats.came(0, (change(2), at(1)), 29).is_none());
+        assert!(repeats.came(0, (change(3), at(2)), 31).is_some());
+        // Behind what is new, the restart explains nothing any more.
+        assert!(repeats.came(0, (change(3), at(2)), 32).is_none());
+        // Another partition is still at its beginning.
+        assert!(repeats.came(1, (change(1), at(1)), 33).is_none());
+        let decided: Vec<bool> = repeats.decided(40).iter().map(|it| it.1).collect();
+        assert_eq!(decided, [true, true, false, true]);
+    }
+}

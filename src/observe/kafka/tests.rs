@@ -1,0 +1,300 @@
+//! Records as Debezium's documentation shapes them, and the cells that they become.
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::action::Action;
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::TableId;
+use crate::action::TableInfo;
+use crate::action::Value;
+use crate::observe::RowChange;
+use crate::observe::cells;
+use crate::observe::kafka::record::Origin;
+use crate::observe::kafka::record::Raw;
+use crate::observe::kafka::record::Reader;
+use crate::observe::kafka::record::Record;
+use crate::observe::kafka::values::Known;
+use crate::observe::kafka::values::Learned;
+use crate::observe::kafka::values::Meaning;
+use crate::scenario::TopicFormat;
+use crate::schema::ColumnType;
+use crate::sink::postgres::encode::encode;
+use crate::sink::postgres::replication::Lsn;
+use crate::units::Decimal;
+use crate::units::TimeOfDay;
+
+const NUMERIC: ColumnType = ColumnType::Numeric { precision: 10, scale: 2, is_bare: false };
+
+/// The cell that a slot's value becomes.
+fn cell(kind: ColumnType, value: Value) -> Vec<u8> {
+    let (mut field, mut cell) = (Vec::new(), Vec::new());
+    encode(value, kind, &Action::default(), &mut field);
+    cells::push_field(kind, &field, &mut cell);
+    cell
+}
+
+/// The cell of bytes in the form of their type.
+fn bytes(kind: ColumnType, bytes: &[u8]) -> Vec<u8> {
+    let mut cell = Vec::new();
+    cells::push(kind, bytes, &mut cell);
+    cell
+}
+
+fn read(kind: ColumnType, json: &Json, meaning: Meaning<'_>) -> (Vec<u8>, Known) {
+    let mut out = Vec::new();
+    let known = Learned::default().push(kind, json, meaning, &mut out);
+    (out, known)
+}
+
+fn decimal(unscaled: i64, scale: u8) -> Value {
+    Value::Decimal(Decimal { unscaled, scale })
+}
+
+#[test]
+fn a_value_of_each_type_becomes_the_cell_of_a_slot() {
+    let us = |us| Value::Time(TimeOfDay { us, zone: None });
+    let cases = [
+        (ColumnType::Smallint, json!(-7), Value::Int(-7)),
+        (ColumnType::Integer, json!(7), Value::Int(7)),
+        (ColumnType::Bigint, json!(1_i64 << 60), Value::Int(1 << 60)),
+        (ColumnType::Oid, json!(4_000_000_000_u32), Value::Int(4_000_000_000)),
+        (ColumnType::Real, json!(0.1), Value::Float(f64::from(0.1_f32))),
+        (ColumnType::Double, json!(0.1), Value::Float(0.1)),
+        (ColumnType::Double, json!("NaN"), Value::Float(f64::NAN)),
+        (NUMERIC, json!("12.50"), decimal(1_250, 2)),
+        (NUMERIC, json!(12.5), decimal(125, 1)),
+        (ColumnType::Money, json!("-3.10"), decimal(-310, 2)),
+        (ColumnType::Boolean, json!(true), Value::Bool(true)),
+        (ColumnType::Date, json!(20_000), Value::Date(20_000)),
+        (
+            ColumnType::Timestamp,
+            json!(1_800_000_000_123_456_i64),
+            Value::Timestamp(1_800_000_000_123_456),
+        ),
+        (
+            ColumnType::TimestampTo(3),
+            json!(1_800_000_000_123_i64),
+            Value::Timestamp(1_800_000_000_123_000),
+        ),
+        (
+            ColumnType::Timestamptz,
+            json!("2027-01-15T08:00:00.123456Z"),
+            Value::Timestamp(1_800_000_000_123_456),
+        ),
+        (
+            ColumnType::Timestamptz,
+            json!("2027-01-15T09:00:00+01:00"),
+            Value::Timestamp(1_800_000_000_000_000),
+        ),
+        (ColumnType::Time(6), json!(52_200_000_001_i64), us(52_200_000_001)),
+        (ColumnType::Time(3), json!(52_200_001), us(52_200_001_000)),
+        (
+            ColumnType::Interval,
+            json!("P1Y2M-3DT4H5M6.7S"),
+            Value::Interval("1 year 2 months -3 days 04:05:06.7".parse().unwrap()),
+        ),
+        (ColumnType::Inet, json!("10.0.0.1"), Value::Network("10.0.0.1".parse().unwrap())),
+        (ColumnType::Cidr, json!("10.0.0.0/8"), Value::Network("10.0.0.0/8".parse().unwrap())),
+        (
+            ColumnType::Macaddr,
+            json!("08:00:2b:01:02:03"),
+            Value::Hardware("08:00:2b:01:02:03".parse().unwrap()),
+        ),
+        (ColumnType::Integer, Json::Null, Value::Null),
+    ];
+    for (kind, json, value) in cases {
+        assert_eq!(
+            read(kind, &json, Meaning::default()),
+            (cell(kind, value), Known::Yes),
+            "{kind:?} {json}"
+        );
+    }
+}
+
+#[test]
+fn a_text_and_bytes_of_each_type_become_the_cell_of_a_slot() {
+    let uuid = "018f0000-0000-7000-8000-000000000001";
+    let uuid_bytes = uuid::Uuid::parse_str(uuid).unwrap();
+    let cases: [(ColumnType, Json, &[u8]); 8] = [
+        (ColumnType::Text, json!("größer\n"), "größer\n".as_bytes()),
+        (ColumnType::Varchar(Some(9)), json!("o'clock"), b"o'clock"),
+        (ColumnType::Char(7), json!("ab"), b"ab     "),
+        (ColumnType::Json, json!("{\"a\": 1}"), b"{\"a\": 1}"),
+        (ColumnType::Jsonb, json!("{\"b\":1,\"a\":6e+1}"), b"\x01{\"a\": 60, \"b\": 1}"),
+        (ColumnType::Bytea, json!("AP8="), &[0, 255]),
+        (ColumnType::Uuid, json!(uuid), uuid_bytes.as_bytes()),
+        // 101 0000 0001, lowest byte first.
+        (ColumnType::Bit(11), json!("AQU="), &[0, 0, 0, 11, 0b1010_0000, 0b0010_0000]),
+    ];
+    for (kind, json, expected) in cases {
+        let found = read(kind, &json, Meaning::default());
+        assert_eq!(found, (bytes(kind, expected), Known::Yes), "{kind:?} {json}");
+    }
+}
+
+#[test]
+fn arrays_are_those_that_the_server_sends() {
+    let kind = ColumnType::Array(&ColumnType::Text);
+    let head = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1];
+    let expected = [&head[..], &[0, 0, 0, 1, b'x', 255, 255, 255, 255]].concat();
+    assert_eq!(
+        read(kind, &json!(["x", null]), Meaning::default()),
+        (bytes(kind, &expected), Known::Yes)
+    );
+    let empty = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25];
+    assert_eq!(read(kind, &json!([]), Meaning::default()), (bytes(kind, &empty), Known::Yes));
+}
+
+#[test]
+fn what_leaves_a_doubt_is_not_compared() {
+    let mut open = Vec::new();
+    cells::push_open(&mut open);
+    let doubtful = [
+        // A text of digits, or bytes that look like one.
+        (ColumnType::Numeric { precision: 8, scale: 0, is_bare: false }, json!("1234")),
+        (NUMERIC, json!(1_234_567_890_123_456.7)),
+        // Microseconds of 1970, or milliseconds of our days.
+        (ColumnType::Timestamp, json!(1_800_000_000_123_i64)),
+        (ColumnType::Time(6), json!(52_200_000)),
+        (ColumnType::Timetz(6), json!("10:00:00Z")),
+        (ColumnType::Varbit(None), json!("AQU=")),
+        (ColumnType::Interval, json!(86_400_000_000_i64)),
+        (ColumnType::Date, json!(2_146_033_979)),
+        (ColumnType::Bytea, json!("deadbeef")),
+        (ColumnType::Integer, json!("7")),
+    ];
+    for (kind, json) in doubtful {
+        let found = read(kind, &json, Meaning::default());
+        assert_eq!(found, (open.clone(), Known::No), "{kind:?} {json}");
+    }
+    let unsent = [
+        (ColumnType::Text, json!("__debezium_unavailable_value")),
+        (ColumnType::Bytea, json!("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==")),
+        (ColumnType::Array(&ColumnType::Text), json!(["__debezium_unavailable_value"])),
+    ];
+    for (kind, json) in unsent {
+        let found = read(kind, &json, Meaning::default());
+        assert_eq!(found, (open.clone(), Known::Unsent), "{kind:?} {json}");
+    }
+}
+
+#[test]
+fn a_record_that_says_what_it_means_leaves_none() {
+    let meaning = |name, scale| Meaning { name: Some(name), scale };
+    let of = |name| meaning(name, None);
+    let decimals = meaning("org.apache.kafka.connect.data.Decimal", Some(2));
+    let cases = [
+        (NUMERIC, json!("BOI="), decimals, decimal(1_250, 2)),
+        (NUMERIC, json!("/s8="), decimals, decimal(-305, 2)),
+        (
+            ColumnType::Timestamp,
+            json!(5),
+            of("io.debezium.time.MicroTimestamp"),
+            Value::Timestamp(5),
+        ),
+        (
+            ColumnType::Time(6),
+            json!(5),
+            of("io.debezium.time.MicroTime"),
+            Value::Time(TimeOfDay { us: 5, zone: None }),
+        ),
+    ];
+    for (kind, json, meaning, value) in cases {
+        assert_eq!(read(kind, &json, meaning), (cell(kind, value), Known::Yes), "{kind:?} {json}");
+    }
+    // Milliseconds of a column with more digits have lost some.
+    let lost = of("org.apache.kafka.connect.data.Timestamp");
+    assert_eq!(read(ColumnType::Timestamp, &json!(1_800_000_000_123_i64), lost).1, Known::No);
+}
+
+#[test]
+fn settings_are_learned_from_values_that_leave_no_doubt() {
+    let mut learned = Learned::default();
+    let kind = ColumnType::Numeric { precision: 8, scale: 0, is_bare: false };
+    let mut push = |json: &Json| {
+        let mut out = Vec::new();
+        (learned.push(kind, json, Meaning::default(), &mut out), out)
+    };
+    assert_eq!(push(&json!("1234")).0, Known::No);
+    assert_eq!(push(&json!("-12")).0, Known::Yes);
+    assert_eq!(push(&json!("1234")), (Known::Yes, cell(kind, Value::Int(1_234))));
+}
+
+fn catalog() -> Catalog {
+    let table = TableInfo {
+        target: 0,
+        domain: 0,
+        database: "shop".to_owned(),
+        namespace: "public".to_owned(),
+        name: "t".to_owned(),
+        columns: vec![("id".to_owned(), ColumnType::Integer), ("x".to_owned(), ColumnType::Text)],
+        hidden: Vec::new(),
+        key: vec![0],
+        shared: false,
+        way: 0,
+        same_as: None,
+        is_sent: true,
+        event: None,
+    };
+    Catalog { tables: vec![table], ..Catalog::default() }
+}
+
+fn record(format: TopicFormat, value: Option<&Json>, raw: Raw<'_>) -> Record {
+    let text = value.map(Json::to_string);
+    let raw = Raw { value: text.as_deref().map(str::as_bytes), ..raw };
+    Reader::new(format).read(&catalog(), TableId(0), raw)
+}
+
+fn change(change: Change, key: i64, row: Option<&str>) -> Record {
+    let id = |id| cell(ColumnType::Integer, Value::Int(id));
+    let x = |text: &str| bytes(ColumnType::Text, text.as_bytes());
+    let row = row.map_or_else(Vec::new, |text| [id(1), x(text)].concat());
+    let change = RowChange { table: TableId(0), change, key: id(key).into(), row: row.into() };
+    Record::Change(change, Origin { lsn: Lsn(34), transaction: 9 })
+}
+
+#[test]
+fn an_envelope_says_what_became_of_a_row() {
+    let source = json!({ "lsn": 34, "txId": 9, "sequence": "[\"33\",\"34\"]" });
+    let of = |op: &str, before: Json, after: Json| json!({ "before": before, "after": after, "source": source, "op": op, "ts_ms": 1 });
+    let row = json!({ "id": 1, "x": "a" });
+    let gone = json!({ "id": 1, "x": null });
+    let read = |value: &Json| record(TopicFormat::Debezium, Some(value), Raw::default());
+    let insert = of("c", Json::Null, row.clone());
+    assert_eq!(read(&insert), change(Change::Insert, 1, Some("a")));
+    let wrapped = json!({ "schema": { "type": "struct", "fields": [] }, "payload": insert });
+    assert_eq!(read(&wrapped), change(Change::Insert, 1, Some("a")));
+    let update = of("u", Json::Null, row.clone());
+    assert_eq!(read(&update), change(Change::Update, 1, Some("a")));
+    let delete = of("d", gone, Json::Null);
+    assert_eq!(read(&delete), change(Change::Delete, 1, None));
+    assert_eq!(read(&of("r", Json::Null, row.clone())), Record::Snapshot);
+    assert!(matches!(read(&of("t", Json::Null, Json::Null)), Record::Truncated(_)));
+    assert!(matches!(read(&row), Record::Strange(_)));
+    assert_eq!(record(TopicFormat::Debezium, None, Raw::default()), Record::Nothing);
+    // A row that gets another key goes away under the old one, and comes under the new one.
+    let half = Raw { has_new_key: true, ..Raw::default() };
+    assert_eq!(record(TopicFormat::Debezium, Some(&delete), half), Record::Nothing);
+    let other = Raw { old_key: Some(b"{\"id\":5}"), ..Raw::default() };
+    let moved = record(TopicFormat::Debezium, Some(&insert), other);
+    assert_eq!(moved, change(Change::Update, 5, Some("a")));
+}
+
+#[test]
+fn a_flattened_record_must_say_what_it_is() {
+    let read = |value: &Json| record(TopicFormat::Flattened, Some(value), Raw::default());
+    let row =
+        json!({ "id": 1, "x": "a", "__op": "u", "__lsn": 34, "__txId": 9, "__deleted": "false" });
+    assert_eq!(read(&row), change(Change::Update, 1, Some("a")));
+    let gone =
+        json!({ "id": 1, "x": null, "__op": "d", "__lsn": 34, "__txId": 9, "__deleted": "true" });
+    assert_eq!(read(&gone), change(Change::Delete, 1, None));
+    assert_eq!(record(TopicFormat::Flattened, None, Raw::default()), Record::Nothing);
+    for (missing, word) in [("__op", "`__op`"), ("__lsn", "`__lsn`")] {
+        let mut less = row.clone();
+        less.as_object_mut().unwrap().remove(missing);
+        assert!(matches!(read(&less), Record::Strange(why) if why.contains(word)), "{missing}");
+    }
+}

@@ -1,0 +1,371 @@
+//! From a value as Debezium writes it in JSON to the cell that a slot's value becomes. What cannot be told
+//! for certain stays open: it is not compared, and never guessed.
+
+use std::ops::RangeInclusive;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE;
+use chrono::DateTime;
+use serde_json::Value as Json;
+
+use crate::action::Action;
+use crate::action::Value;
+use crate::observe::cells;
+use crate::schema::ColumnType;
+use crate::sink::postgres::encode::encode;
+use crate::sink::postgres::types::oid;
+use crate::units::Decimal;
+use crate::units::Interval;
+use crate::units::TimeOfDay;
+
+/// What stands for a value that was stored apart and did not change, as text and as bytes in base 64.
+const UNAVAILABLE: &str = "__debezium_unavailable_value";
+const UNAVAILABLE_BYTES: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
+/// Digits of a number that went through a `double` and can be relied on.
+const DOUBLE_DIGITS: usize = 15;
+/// Microseconds nearer to 1970 than this may be milliseconds of our days: half of 1966 to half of 1973.
+const UNCLEAR_US: u64 = 110_000_000_000_000;
+/// Times so far away stand for infinity.
+const FAR_US: u64 = 9_200_000_000_000_000_000;
+/// The days that the server knows; what lies beyond stands for infinity.
+const DAYS: RangeInclusive<i32> = -2_440_588..=2_145_042_905;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// What a record's own schema says of a column, if it has one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Meaning<'a> {
+    /// `io.debezium.time.MicroTimestamp` and the like.
+    pub(super) name: Option<&'a str>,
+    /// Of a decimal number in bytes.
+    pub(super) scale: Option<u8>,
+}
+
+/// What was learned of a connector's settings from values that leave no doubt.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    decimals: Option<Written>,
+    bytes: Option<Written>,
+}
+
+/// How something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Text,
+    Base64,
+}
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is compared.
+    Yes,
+    /// It did not change, and was not sent.
+    Unsent,
+    /// It is not compared.
+    No,
+}
+
+impl Learned {
+    /// Appends the cell of a column.
+    pub(super) fn push(
+        &mut self,
+        kind: ColumnType,
+        value: &Json,
+        meaning: Meaning<'_>,
+        out: &mut Vec<u8>,
+    ) -> Known {
+        if value.is_null() {
+            cells::push_null(out);
+            return Known::Yes;
+        }
+        if is_unavailable(value) {
+            cells::push_open(out);
+            return Known::Unsent;
+        }
+        if !cells::is_compared(kind) {
+            cells::push_open(out);
+            return Known::Yes;
+        }
+        match self.field(kind, value, meaning) {
+            Some(field) => {
+                cells::push_field(kind, &field, out);
+                Known::Yes
+            }
+            None => {
+                cells::push_open(out);
+                Known::No
+            }
+        }
+    }
+
+    /// In binary, with its length; `None` if that cannot be told.
+    fn field(&mut self, kind: ColumnType, value: &Json, meaning: Meaning<'_>) -> Option<Vec<u8>> {
+        let text = || value.as_str();
+        let value = match kind {
+            ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid => {
+                Value::Int(value.as_i64()?)
+            }
+            ColumnType::Real => Value::Float(f64::from(single(value)?)),
+            ColumnType::Double => Value::Float(double(value)?),
+            ColumnType::Numeric { .. } | ColumnType::Money => {
+                Value::Decimal(self.decimal(kind, value, meaning)?)
+            }
+            ColumnType::Boolean => Value::Bool(value.as_bool()?),
+            ColumnType::Text
+            | ColumnType::Varchar(_)
+            | ColumnType::Char(_)
+            | ColumnType::Citext
+            | ColumnType::Json
+            | ColumnType::Enum(_) => return Some(with_length(text()?.as_bytes())),
+            ColumnType::Jsonb => return Some(with_length(&[b"\x01", text()?.as_bytes()].concat())),
+            ColumnType::Bytea => return Some(with_length(&self.bytes(text()?)?)),
+            ColumnType::Uuid => Value::Uuid(*uuid::Uuid::parse_str(text()?).ok()?.as_bytes()),
+            ColumnType::Date => {
+                let days = i32::try_from(value.as_i64()?).ok()?;
+                Value::Date(Some(days).filter(|days| DAYS.contains(days))?)
+            }
+            ColumnType::Timestamp | ColumnType::TimestampTo(_) => {
+                Value::Timestamp(local(kind, value.as_i64()?, meaning)?)
+            }
+            ColumnType::Timestamptz | ColumnType::TimestamptzTo(_) => {
+                let moment = DateTime::parse_from_rfc3339(text()?).ok()?;
+                Value::Timestamp(moment.timestamp_micros())
+            }
+            ColumnType::Time(digits) => {
+                let us = clock(digits, value.as_i64()?, meaning)?;
+                Value::Time(TimeOfDay { us, zone: None })
+            }
+            ColumnType::Interval => Value::Interval(interval(text()?)?),
+            ColumnType::Inet | ColumnType::Cidr => Value::Network(text()?.parse().ok()?),
+            ColumnType::Macaddr | ColumnType::Macaddr8 => Value::Hardware(text()?.parse().ok()?),
+            ColumnType::Bit(width) => return bits(width, value),
+            ColumnType::Array(of) => return self.array(*of, value.as_array()?),
+            // Their zone is lost; a text of bits has lost its length.
+            ColumnType::Timetz(_)
+            | ColumnType::Varbit(_)
+            | ColumnType::Range(_)
+            | ColumnType::Geometric(_) => return None,
+        };
+        let mut field = Vec::new();
+        encode(value, kind, &Action::default(), &mut field);
+        Some(field)
+    }
+
+    /// As `decimal.handling.mode` has it: bytes (`precise`), a text or a number.
+    fn decimal(&mut self, kind: ColumnType, value: &Json, meaning: Meaning<'_>) -> Option<Decimal> {
+        if let Json::Number(number) = value {
+            let digits = number.to_string();
+            let count = digits.bytes().filter(u8::is_ascii_digit).count();
+            return digits.parse().ok().filter(|_| count <= DOUBLE_DIGITS);
+        }
+        if let Json::Object(both) = value {
+            // A number of its own scale.
+            let scale = u8::try_from(both.get("scale")?.as_i64()?).ok()?;
+            return unscaled(both.get("value")?.as_str()?, scale);
+        }
+        let text = value.as_str()?;
+        let is_number = text.parse::<Decimal>().is_ok();
+        let may_be_bytes = STANDARD.decode(text).is_ok();
+        let written = match (is_number, may_be_bytes) {
+            _ if meaning.name == Some("org.apache.kafka.connect.data.Decimal") => Written::Base64,
+            (true, false) => *self.decimals.insert(Written::Text),
+            (false, true) => *self.decimals.insert(Written::Base64),
+            (true, true) => self.decimals?,
+            (false, false) => return None,
+        };
+        match (written, kind) {
+            (Written::Text, _) => text.parse().ok(),
+            (_, ColumnType::Money) => unscaled(text, meaning.scale.unwrap_or(2)),
+            (_, ColumnType::Numeric { scale, is_bare: false, .. }) => {
+                unscaled(text, meaning.scale.unwrap_or(scale))
+            }
+            _ => unscaled(text, meaning.scale?),
+        }
+    }
+
+    /// As `binary.handling.mode` has it: in base 64, of either alphabet, or in hexadecimal digits.
+    fn bytes(&mut self, text: &str) -> Option<Vec<u8>> {
+        let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok();
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let may_be_hex = text.len() % 2 == 0 && text.bytes().all(is_hex);
+        let written = match (may_be_hex, &decoded) {
+            _ if text.is_empty() => return Some(Vec::new()),
+            (false, Some(_)) => *self.bytes.insert(Written::Base64),
+            (true, None) => *self.bytes.insert(Written::Text),
+            (true, Some(_)) => self.bytes?,
+            (false, None) => return None,
+        };
+        if written == Written::Base64 {
+            return decoded;
+        }
+        let pair = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+        (0..text.len()).step_by(2).map(pair).collect()
+    }
+
+    /// As the server sends one: its form, its element's type, its length and first index, its elements.
+    fn array(&mut self, of: ColumnType, elements: &[Json]) -> Option<Vec<u8>> {
+        let mut array = Vec::new();
+        let has_null = elements.iter().any(Json::is_null);
+        array.extend_from_slice(&i32::from(!elements.is_empty()).to_be_bytes());
+        array.extend_from_slice(&i32::from(has_null).to_be_bytes());
+        array.extend_from_slice(&oid(of).to_be_bytes());
+        if !elements.is_empty() {
+            array.extend_from_slice(&i32::try_from(elements.len()).ok()?.to_be_bytes());
+            array.extend_from_slice(&1_i32.to_be_bytes());
+        }
+        for element in elements {
+            match element {
+                Json::Null => array.extend_from_slice(&(-1_i32).to_be_bytes()),
+                element => array.extend(self.field(of, element, Meaning::default())?),
+            }
+        }
+        Some(with_length(&array))
+    }
+}
+
+fn is_unavailable(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text == UNAVAILABLE || text == UNAVAILABLE_BYTES,
+        Json::Array(elements) => elements.len() == 1 && is_unavailable(&elements[0]),
+        _ => false,
+    }
+}
+
+fn with_length(bytes: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+    [&length.to_be_bytes(), bytes].concat()
+}
+
+fn double(value: &Json) -> Option<f64> {
+    match value {
+        Json::Number(number) => number.as_f64(),
+        Json::String(text) => special(text),
+        _ => None,
+    }
+}
+
+/// From its own shortest digits, not from those of a `double`.
+fn single(value: &Json) -> Option<f32> {
+    match value {
+        Json::Number(number) => number.to_string().parse().ok(),
+        #[expect(clippy::cast_possible_truncation, reason = "these have no digits")]
+        Json::String(text) => special(text).map(|it| it as f32),
+        _ => None,
+    }
+}
+
+fn special(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+/// A whole number in bytes, as Java's `BigInteger` writes them, in base 64.
+fn unscaled(text: &str, scale: u8) -> Option<Decimal> {
+    let bytes = STANDARD.decode(text).ok()?;
+    let first = *bytes.first()?;
+    let start = if first & 0x80 == 0 { 0 } else { -1_i64 };
+    let is_short = bytes.len() <= 8;
+    let unscaled = bytes.iter().fold(start, |whole, byte| whole << 8 | i64::from(*byte));
+    is_short.then_some(Decimal { unscaled, scale })
+}
+
+/// Microseconds since 1970 of a time without a zone. Milliseconds have lost digits, unless the column has
+/// no more.
+fn local(kind: ColumnType, number: i64, meaning: Meaning<'_>) -> Option<i64> {
+    let is_coarse = matches!(kind, ColumnType::TimestampTo(0..=3));
+    let us = match meaning.name {
+        Some("io.debezium.time.MicroTimestamp") => number,
+        Some("io.debezium.time.NanoTimestamp") => number / 1_000,
+        Some("io.debezium.time.Timestamp" | "org.apache.kafka.connect.data.Timestamp") => {
+            return is_coarse.then(|| number.checked_mul(1_000)).flatten();
+        }
+        Some(_) => return None,
+        None if is_coarse => number.checked_mul(1_000)?,
+        None if number.unsigned_abs() < UNCLEAR_US => return None,
+        None => number,
+    };
+    (us.unsigned_abs() < FAR_US).then_some(us)
+}
+
+/// Microseconds since midnight.
+fn clock(digits: u8, number: i64, meaning: Meaning<'_>) -> Option<i64> {
+    let is_coarse = digits <= 3;
+    match meaning.name {
+        Some("io.debezium.time.MicroTime") => Some(number),
+        Some("io.debezium.time.NanoTime") => Some(number / 1_000),
+        Some("io.debezium.time.Time" | "org.apache.kafka.connect.data.Time") => {
+            is_coarse.then_some(number * 1_000)
+        }
+        Some(_) => None,
+        // A time of few digits is in milliseconds, or, as some settings have it, not.
+        None if is_coarse => (number <= DAY_MS).then_some(number * 1_000),
+        None => (number > DAY_MS).then_some(number),
+    }
+}
+
+/// `P1Y2M3DT4H5M6.7S`
+fn interval(text: &str) -> Option<Interval> {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let text = text.strip_prefix('P')?;
+    let (days, clock) = text.split_once('T').unwrap_or((text, ""));
+    let mut span = Interval::default();
+    for (number, unit) in parts(days)? {
+        let number = sign * i32::try_from(number.parse::<i64>().ok()?).ok()?;
+        match unit {
+            'Y' => span.months = span.months.checked_add(number.checked_mul(12)?)?,
+            'M' => span.months = span.months.checked_add(number)?,
+            'W' => span.days = span.days.checked_add(number.checked_mul(7)?)?,
+            'D' => span.days = span.days.checked_add(number)?,
+            _ => return None,
+        }
+    }
+    for (number, unit) in parts(clock)? {
+        let unit_us: i64 = match unit {
+            'H' => 3_600_000_000,
+            'M' => 60_000_000,
+            'S' => 1_000_000,
+            _ => return None,
+        };
+        // Digits behind the point count as microseconds, of seconds alone.
+        let us = number.parse::<Decimal>().ok()?.rescale(6)?.unscaled;
+        let us = if unit == 'S' { us } else { (us / 1_000_000).checked_mul(unit_us)? };
+        span.us = span.us.checked_add(i64::from(sign) * us)?;
+    }
+    Some(span)
+}
+
+/// Numbers, each with the letter behind it.
+fn parts(mut text: &str) -> Option<Vec<(&str, char)>> {
+    let mut all = Vec::new();
+    while !text.is_empty() {
+        let at = text.find(|letter: char| letter.is_ascii_alphabetic())?;
+        all.push((&text[..at], text[at..].chars().next()?));
+        text = &text[at + 1..];
+    }
+    Some(all)
+}
+
+/// So many bits: one is a truth value, more of them a number whose lowest byte comes first.
+fn bits(width: u32, value: &Json) -> Option<Vec<u8>> {
+    let width = usize::try_from(width).ok()?;
+    let bytes = match value {
+        Json::Bool(bit) => vec![u8::from(*bit)],
+        value => STANDARD.decode(value.as_str()?).ok()?,
+    };
+    let is_set = |bit: usize| bytes.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
+    let mut field = vec![0; width.div_ceil(8)];
+    for place in 0..width {
+        // The first of them is the highest.
+        if is_set(width - 1 - place) {
+            field[place / 8] |= 0x80 >> (place % 8);
+        }
+    }
+    let count = i32::try_from(width).ok()?;
+    Some(with_length(&[&count.to_be_bytes(), field.as_slice()].concat()))
+}

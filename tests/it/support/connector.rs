@@ -1,0 +1,291 @@
+//! The far end of a test: reads a slot by `pg_recvlogical`, and writes what it says into topics, as Debezium
+//! shapes it. Some of it, it spoils.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::Producer;
+use rdkafka::producer::ThreadedProducer;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use super::server::TestServer;
+
+/// Behind all places of a real log.
+const PLACE: u64 = 1 << 60;
+/// Changes of orders that go by before the first is spoilt.
+const BEFORE: u64 = 150;
+/// How long one waits for the next change of its row.
+const HELD: Duration = Duration::from_millis(1_200);
+
+/// What is done to one change of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoil {
+    Lose,
+    Double,
+    Alter,
+    /// One more, of a row that is none.
+    Invent,
+    /// It comes behind the next change of its row.
+    Exchange,
+}
+
+/// At work until it is ended.
+pub(crate) struct Connector {
+    reader: Child,
+    thread: Option<JoinHandle<()>>,
+    left: Arc<Mutex<Vec<Spoil>>>,
+    drop_slot: Box<dyn Fn()>,
+}
+
+impl Connector {
+    /// Reads a database into the topics of a cluster.
+    pub(crate) fn start(
+        server: &'static TestServer,
+        database: &str,
+        brokers: &str,
+        spoil: &[Spoil],
+    ) -> Self {
+        let slot = format!("debezium_{database}");
+        let sql = format!("SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')");
+        server.query(database, &sql);
+        let mut reader = Command::new("pg_recvlogical");
+        reader.args(["--start", "--file", "-", "--status-interval", "1", "--fsync-interval", "1"]);
+        reader.args(["--slot", &slot, "--dbname", &server.url_of(database)]);
+        reader.env("PGOPTIONS", "-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1");
+        reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut reader = reader.spawn().expect("`pg_recvlogical` is beside `psql`");
+        let lines = BufReader::new(reader.stdout.take().unwrap());
+        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("linger.ms", "0")
+            .create()
+            .unwrap();
+        let left = Arc::new(Mutex::new(spoil.to_vec()));
+        let mut writer =
+            Writer { producer, left: Arc::clone(&left), place: PLACE, orders: 0, held: Vec::new() };
+        let thread = std::thread::spawn(move || {
+            let mut transaction = 0;
+            for line in lines.lines().map_while(Result::ok) {
+                if let Some(number) = line.strip_prefix("BEGIN ") {
+                    transaction = number.parse().unwrap_or(0);
+                } else if let Some(change) = Change::read(&line) {
+                    writer.write(change, transaction);
+                }
+                writer.release();
+            }
+            writer.producer.flush(Duration::from_secs(5)).unwrap();
+        });
+        let (owner, database) = (server, database.to_owned());
+        let drop_slot = move || {
+            let sql = format!(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
+                 WHERE slot_name = '{slot}' AND NOT active"
+            );
+            owner.query(&database, &sql);
+        };
+        Self { reader, thread: Some(thread), left, drop_slot: Box::new(drop_slot) }
+    }
+
+    /// Ends it. What it was to spoil and never came to.
+    pub(crate) fn end(self) -> Vec<Spoil> {
+        self.left.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        let _ = self.reader.kill();
+        let _ = self.reader.wait();
+        let _ = self.thread.take().map(JoinHandle::join);
+        std::thread::sleep(Duration::from_millis(200));
+        (self.drop_slot)();
+    }
+}
+
+/// A change of a row, as `test_decoding` tells it.
+#[derive(Debug, Clone)]
+struct Change {
+    table: String,
+    op: &'static str,
+    row: Map<String, Value>,
+}
+
+impl Change {
+    /// `table public.orders: UPDATE: old-key: id[uuid]:'…' new-tuple: id[uuid]:'…' status[text]:'paid'`
+    fn read(line: &str) -> Option<Self> {
+        let (name, rest) = line.strip_prefix("table public.")?.split_once(": ")?;
+        let (op, rest) = rest.split_once(": ")?;
+        let op = match op {
+            "INSERT" => "c",
+            "UPDATE" => "u",
+            "DELETE" => "d",
+            _ => return None,
+        };
+        let mut rest = rest.split_once("new-tuple: ").map_or(rest, |it| it.1);
+        let mut row = Map::new();
+        while let Some((column, behind)) = rest.split_once('[') {
+            let (kind, behind) = behind.split_once("]:")?;
+            let (text, behind) = value(behind);
+            row.insert(column.trim().to_owned(), shaped(kind, text.as_deref()));
+            rest = behind;
+        }
+        Some(Self { table: name.to_owned(), op, row })
+    }
+
+    fn key(&self) -> String {
+        let columns: &[&str] =
+            if self.table == "order_items" { &["order_id", "line"] } else { &["id"] };
+        let key: Map<_, _> =
+            columns.iter().map(|name| ((*name).to_owned(), self.row[*name].clone())).collect();
+        Value::Object(key).to_string()
+    }
+}
+
+/// A value and what stands behind it; `None` is NULL.
+fn value(text: &str) -> (Option<String>, &str) {
+    let Some(quoted) = text.strip_prefix('\'') else {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        return ((word != "null").then(|| word.to_owned()), rest);
+    };
+    let mut value = String::new();
+    let mut letters = quoted.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter != '\'' {
+            value.push(letter);
+        } else if letters.peek().is_some_and(|next| next.1 == '\'') {
+            value.push('\'');
+            letters.next();
+        } else {
+            return (Some(value), &quoted[at + 1..]);
+        }
+    }
+    (Some(value), "")
+}
+
+/// As Debezium writes it, with `decimal.handling.mode=string`.
+fn shaped(kind: &str, text: Option<&str>) -> Value {
+    let Some(text) = text else { return Value::Null };
+    match kind {
+        "smallint" | "integer" | "bigint" => json!(text.parse::<i64>().unwrap()),
+        "boolean" => json!(text == "true"),
+        "timestamp with time zone" => {
+            let time = chrono::DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z").unwrap();
+            json!(time.to_utc().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+        }
+        _ => json!(text),
+    }
+}
+
+struct Writer {
+    producer: ThreadedProducer<DefaultProducerContext>,
+    left: Arc<Mutex<Vec<Spoil>>>,
+    place: u64,
+    orders: u64,
+    /// Each waits for the next change of its row, since when.
+    held: Vec<(Change, u64, u64, Instant)>,
+}
+
+impl Writer {
+    fn write(&mut self, change: Change, transaction: u64) {
+        self.place += 8;
+        let place = self.place;
+        if change.table != "orders" {
+            return self.send(&change, place, transaction);
+        }
+        if let Some(at) = self.held.iter().position(|held| held.0.key() == change.key()) {
+            let (held, before, its, _) = self.held.remove(at);
+            if self.next() == Some(Spoil::Exchange) {
+                self.send(&change, place, transaction);
+                self.send(&held, before, its);
+                self.left.lock().unwrap().remove(0);
+            } else {
+                self.send(&held, before, its);
+                self.send(&change, place, transaction);
+            }
+            return;
+        }
+        self.orders += 1;
+        let spoil = self.next();
+        let fits = spoil == Some(Spoil::Invent) || spoil.is_some() && change.op == "c";
+        if fits && self.orders >= BEFORE && self.orders % 7 == 0 && spoil != Some(Spoil::Exchange) {
+            self.left.lock().unwrap().remove(0);
+            return self.spoil(spoil, change, transaction);
+        }
+        // What is exchanged must have something behind it: an order that was placed is mostly paid.
+        if fits && spoil == Some(Spoil::Exchange) {
+            return self.held.push((change, place, transaction, Instant::now()));
+        }
+        self.send(&change, place, transaction);
+    }
+
+    fn next(&self) -> Option<Spoil> {
+        self.left.lock().unwrap().first().copied()
+    }
+
+    /// What has waited long enough goes on, and all once nothing is to be exchanged any more.
+    fn release(&mut self) {
+        let is_over = self.next() != Some(Spoil::Exchange);
+        let goes = |held: &(Change, u64, u64, Instant)| is_over || held.3.elapsed() > HELD;
+        let (free, kept) = std::mem::take(&mut self.held).into_iter().partition(goes);
+        self.held = kept;
+        let free: Vec<_> = free;
+        for (held, place, transaction, _) in free {
+            self.send(&held, place, transaction);
+        }
+    }
+
+    fn spoil(&mut self, spoil: Option<Spoil>, mut change: Change, transaction: u64) {
+        let place = self.place;
+        match spoil {
+            None | Some(Spoil::Lose | Spoil::Exchange) => {}
+            Some(Spoil::Double) => {
+                self.send(&change, place, transaction);
+                self.send(&change, place, transaction);
+            }
+            Some(Spoil::Alter) => {
+                change.row.insert("channel".to_owned(), json!("pigeon"));
+                self.send(&change, place, transaction);
+            }
+            Some(Spoil::Invent) => {
+                self.send(&change, place, transaction);
+                let id = json!("00000000-0000-0000-0000-000000000001");
+                change.row.insert("id".to_owned(), id);
+                change.op = "c";
+                self.place += 8;
+                self.send(&change, place + 8, transaction);
+            }
+        }
+    }
+
+    fn send(&self, change: &Change, place: u64, transaction: u64) {
+        let row = Value::Object(change.row.clone());
+        let (before, after) =
+            if change.op == "d" { (row, Value::Null) } else { (Value::Null, row) };
+        let source = json!({ "lsn": place, "txId": transaction, "table": change.table });
+        let envelope =
+            json!({ "before": before, "after": after, "source": source, "op": change.op });
+        let (topic, key) = (format!("domain_orders.public.{}", change.table), change.key());
+        let mut values = vec![Some(envelope.to_string())];
+        if change.op == "d" {
+            values.push(None);
+        }
+        for value in &values {
+            let mut record = BaseRecord::to(&topic).key(&key);
+            record.payload = value.as_ref();
+            self.producer.send(record).map_err(|it| it.0).unwrap();
+        }
+    }
+}

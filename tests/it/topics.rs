@@ -1,0 +1,105 @@
+//! Topics as a connector fills them, observed: each change that a far end of the test's own spoils on its way
+//! is named, and nothing else is.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::broker::Broker;
+use crate::support::command::Place;
+use crate::support::connector::Connector;
+use crate::support::connector::Spoil;
+use crate::support::server::TestServer;
+
+const TABLES: [&str; 4] = ["products", "customers", "orders", "order_items"];
+
+/// A short `cdc-lag`, of which a connector of the test's own fills topics.
+struct Far {
+    place: Place<'static>,
+    broker: Broker,
+}
+
+impl Far {
+    fn new() -> Self {
+        let mut place = Place::on(TestServer::shared(), &["orders"]);
+        let topics: Vec<_> =
+            TABLES.iter().map(|table| format!("domain_orders.public.{table}")).collect();
+        let broker = Broker::new(&topics.iter().map(String::as_str).collect::<Vec<_>>());
+        place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+        place.set("load.warmup=1s");
+        place.set("thresholds=[]");
+        place.set("load.streams.shop.profile=[ { hold: 200/s, for: 4s } ]");
+        let brokers = broker.address();
+        place.set(&format!(
+            "targets={{ operational: {{ postgres: {{ url: \"{}\", connections: 4 }} }}, \
+             events: {{ kafka: {{ brokers: \"{brokers}\" }} }} }}",
+            place.url
+        ));
+        place.set(
+            "observe={ tap: { slot: { on: operational } }, topics: { kafka: { on: events } } }",
+        );
+        Self { place, broker }
+    }
+
+    /// Runs while a connector spoils some of what it writes. Exit code, what was said, and the summary.
+    fn run(&self, spoil: &[Spoil]) -> (i32, String, Value) {
+        self.place.must(&["seed", "@cdc-lag"]);
+        let (place, database) = (&self.place, self.place.database("orders"));
+        let connector = Connector::start(place.server, &database, &self.broker.address(), spoil);
+        let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+        let unspoilt = connector.end();
+        let said = format!("{}{}", done.out, done.err);
+        assert!(unspoilt.is_empty(), "never came to {unspoilt:?}: {said}");
+        (done.code, said, place.summary("run"))
+    }
+}
+
+fn of<'a>(summary: &'a Value, surface: &str) -> &'a Value {
+    let surfaces = summary["surfaces"].as_array().unwrap();
+    surfaces.iter().find(|it| it["surface"] == surface).unwrap()
+}
+
+#[test]
+fn all_that_a_connector_writes_is_held_against_what_was_acknowledged() {
+    let far = Far::new();
+    let (code, said, summary) = far.run(&[]);
+    assert_eq!(code, 0, "{said}");
+    let (tap, topics) = (of(&summary, "tap"), of(&summary, "topics"));
+    assert!(topics["expected"].as_u64() > Some(1_000), "{topics}");
+    for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
+        assert_eq!(tap[count], topics[count], "{count}: {summary}");
+    }
+    assert!(!said.contains("could not compare"), "{said}");
+    let lags = summary["lag"].as_array().unwrap().iter();
+    assert!(lags.clone().any(|lag| lag["surface"] == "topics" && lag["operation"] == "delete"));
+    far.place.must(&["verify", "run"]);
+}
+
+#[test]
+fn what_a_connector_spoils_is_named_and_nothing_else() {
+    let all = [Spoil::Lose, Spoil::Double, Spoil::Alter, Spoil::Invent, Spoil::Exchange];
+    let mut far = Far::new();
+    far.place.set("load.streams.shop.profile=[ { hold: 200/s, for: 8s } ]");
+    let (code, said, summary) = far.run(&all);
+    assert_eq!(code, 99, "{said}");
+    let topics = of(&summary, "topics");
+    let classes = ["lost", "doubled", "wrong", "phantom", "reordered"];
+    for class in classes {
+        assert_eq!(topics[class], 1, "{class}: {topics} {}", summary["verification"]["examples"]);
+        assert_eq!(of(&summary, "tap")[class], 0, "{class}");
+    }
+    assert_eq!((&topics["replayed"], &topics["pending"]), (&0.into(), &0.into()));
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    assert_eq!(examples.len(), classes.len(), "{examples:?}");
+    let named: BTreeMap<_, _> =
+        examples.iter().map(|it| (it["class"].as_str().unwrap(), it)).collect();
+    for class in classes {
+        assert_eq!(named[class]["surface"], "topics");
+        assert!(named[class]["table"].as_str().unwrap().ends_with(".public.orders"), "{class}");
+    }
+    assert!(named["wrong"]["seen"].as_str().unwrap().contains("channel=pigeon"));
+    assert_eq!(named["phantom"]["key"], "00000000-0000-0000-0000-000000000001");
+    let judged = far.place.run(&["verify", "run", "--format", "json"]);
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!(judged["surfaces"], summary["surfaces"]);
+}
