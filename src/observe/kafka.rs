@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
 
 pub use consumer::Topics;
 
@@ -50,7 +51,7 @@ const PUSH: Duration = Duration::from_secs(1);
 /// For so long nothing may move before the end is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Records taken before others have their turn.
-const TURN: usize = 256;
+const TURN: usize = 1024;
 
 /// Topics that are observed.
 #[derive(Debug)]
@@ -128,9 +129,11 @@ impl TopicReader {
     ) -> (bool, Vec<String>) {
         let mut ending = Ending::NotYet;
         let mut look = tokio::time::interval(LOOK);
+        // One look may take longer than the time between two: records must not wait for each of them.
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut push = tokio::time::interval(PUSH);
+        push.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut moved, mut progress) = (Instant::now(), 0);
-        let mut taken = 0;
         loop {
             let order = *orders.borrow_and_update();
             if order == Order::Abandon {
@@ -151,15 +154,12 @@ impl TopicReader {
                     Some(Told::Record { partition, table, record, at }) => {
                         moved = Instant::now();
                         self.take((partition, table), record, at, &judge);
-                        taken += 1;
-                        if taken % TURN == 0 {
-                            tokio::task::yield_now().await;
+                        if let Some(last) = self.take_more(&judge) {
+                            return self.last(last, (clock, &judge)).await;
                         }
+                        tokio::task::yield_now().await;
                     }
-                    Some(Told::AtEnd { unknown, busy }) => {
-                        return self.end(unknown, busy, (clock, &judge)).await;
-                    }
-                    Some(Told::Broken(reason)) => return self.give_up(&judge, &reason),
+                    Some(last) => return self.last(last, (clock, &judge)).await,
                     None => return self.give_up(&judge, "its thread ended early"),
                 },
                 _ = look.tick() => {
@@ -181,6 +181,32 @@ impl TopicReader {
                 }
                 _ = orders.changed() => {}
             }
+        }
+    }
+
+    /// Takes what waits, as much as one turn allows. Returns what is no record.
+    fn take_more(&mut self, judge: &Rc<RefCell<Judge>>) -> Option<Told> {
+        for _ in 0..TURN {
+            match self.reading.told.try_recv().ok()? {
+                Told::Record { partition, table, record, at } => {
+                    self.take((partition, table), record, at, judge);
+                }
+                last => return Some(last),
+            }
+        }
+        None
+    }
+
+    /// No more records come.
+    async fn last(
+        self,
+        told: Told,
+        (clock, judge): (Clock, &Rc<RefCell<Judge>>),
+    ) -> (bool, Vec<String>) {
+        match told {
+            Told::AtEnd { unknown, busy } => self.end(unknown, busy, (clock, judge)).await,
+            Told::Broken(reason) => self.give_up(judge, &reason),
+            Told::Record { .. } => self.give_up(judge, "its thread ended early"),
         }
     }
 
