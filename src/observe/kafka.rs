@@ -78,17 +78,17 @@ pub(super) struct TopicReader {
 /// Begins to read: all that comes from now on is seen.
 pub(super) async fn open(
     options: &Options,
-    (surface, captures): (&str, &Captures),
+    (surface, meant): (&str, &Captures),
 ) -> Result<TopicReader, SetupError> {
     let mut captured = Vec::new();
-    for source in &captures.sources {
+    for source in &meant.sources {
         captured.push(Captured::open(source.clone(), options.application.clone()).await?);
     }
-    let topics = captures.topics.clone();
+    let topics = meant.topics.clone();
     let reading = Reading::start(topics, std::sync::Arc::clone(&options.world), options.clock)?;
     let mut opening = BTreeMap::new();
     let mut names = BTreeMap::new();
-    for table in captures.topics.tables.values() {
+    for table in meant.topics.tables.values() {
         let info = options.world.catalog.table(*table);
         let of = captured.iter().find(|it| it.source.domains.contains(&info.domain));
         opening.insert(*table, of.map(|it| it.opening).unwrap_or_default());

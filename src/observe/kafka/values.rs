@@ -88,16 +88,12 @@ impl Learned {
             cells::push_open(out);
             return Known::Yes;
         }
-        match self.field(kind, value, meaning) {
-            Some(field) => {
-                cells::push_field(kind, &field, out);
-                Known::Yes
-            }
-            None => {
-                cells::push_open(out);
-                Known::No
-            }
-        }
+        let Some(field) = self.field(kind, value, meaning) else {
+            cells::push_open(out);
+            return Known::No;
+        };
+        cells::push_field(kind, &field, out);
+        Known::Yes
     }
 
     /// In binary, with its length; `None` if that cannot be told.
@@ -189,7 +185,7 @@ impl Learned {
     fn bytes(&mut self, text: &str) -> Option<Vec<u8>> {
         let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok();
         let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let may_be_hex = text.len() % 2 == 0 && text.bytes().all(is_hex);
+        let may_be_hex = text.len().is_multiple_of(2) && text.bytes().all(is_hex);
         let written = match (may_be_hex, &decoded) {
             _ if text.is_empty() => return Some(Vec::new()),
             (false, Some(_)) => *self.bytes.insert(Written::Base64),

@@ -220,7 +220,11 @@ impl Writer {
         self.orders += 1;
         let spoil = self.next();
         let fits = spoil == Some(Spoil::Invent) || spoil.is_some() && change.op == "c";
-        if fits && self.orders >= BEFORE && self.orders % 7 == 0 && spoil != Some(Spoil::Exchange) {
+        if fits
+            && self.orders >= BEFORE
+            && self.orders.is_multiple_of(7)
+            && spoil != Some(Spoil::Exchange)
+        {
             self.left.lock().unwrap().remove(0);
             return self.spoil(spoil, change, transaction);
         }
