@@ -76,8 +76,9 @@ fn left_out(settings: &Settings, tables: &[String]) -> Option<Check> {
     let mut lost = Vec::new();
     let mut untold = None;
     for (key, has_to) in [("table.include.list", true), ("table.exclude.list", false)] {
-        let Some(list) = settings.get(key).filter(|list| !list.is_empty()) else { continue };
-        let patterns: Vec<Option<String>> = list.split(',').map(|it| literal(it.trim())).collect();
+        let Some(written) = settings.get(key).filter(|it| !it.is_empty()) else { continue };
+        let patterns: Vec<Option<String>> =
+            written.split(',').map(|it| literal(it.trim())).collect();
         if patterns.iter().any(Option::is_none) {
             untold = Some(key);
             continue;
@@ -112,8 +113,8 @@ fn operations(skipped: &str) -> Option<Check> {
         let found = format!("`skipped.operations` leaves out {}", lost.join(" and "));
         return Some(Check::critical(NAME, found).remedy("\"skipped.operations\": \"none\""));
     }
-    let is_told = skipped.trim() == "none";
-    (!is_told)
+    let is_whole = skipped.trim() == "none";
+    (!is_whole)
         .then(|| Check::info(NAME, "TRUNCATE is not told: `skipped.operations` is `t` unless set"))
 }
 
@@ -157,8 +158,8 @@ fn columns(settings: &Settings) -> Option<Check> {
 /// Of what is flattened, operation and place in the log must be asked for.
 fn flattened(settings: &Settings) -> Option<Check> {
     let is_type = |(key, value): (&String, &String)| {
-        let is_flat = key.ends_with(".type") && value.ends_with("ExtractNewRecordState");
-        is_flat.then(|| key.trim_end_matches(".type").to_owned())
+        let transform = key.strip_suffix(".type")?;
+        value.ends_with("ExtractNewRecordState").then(|| transform.to_owned())
     };
     let transform = settings.iter().find_map(is_type)?;
     let key = format!("{transform}.add.fields");

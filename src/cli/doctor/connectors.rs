@@ -47,7 +47,7 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
 fn tables(scenario: &Scenario, domains: &[usize]) -> Vec<String> {
     let domains = domains.iter().map(|number| &scenario.domains[*number]);
     let tables = domains.flat_map(|domain| {
-        let tables = domain.schema.stored().into_iter();
+        let tables = domain.schema.stored().iter();
         tables.map(|table| format!("{}.{}", domain.namespace, table.name))
     });
     tables.collect()
