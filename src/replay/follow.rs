@@ -50,16 +50,17 @@ pub(super) enum Must {
 #[derive(Debug)]
 pub(super) struct Follower<'a> {
     seen: &'a Observations,
-    /// By the place of a row's first observation: how many of them were found to be right.
-    cursors: BTreeMap<usize, usize>,
+    /// By the place of a row's first observation: 0 if nobody has changed the row, else 1 more than how many
+    /// of its observations were found to be right.
+    cursors: Vec<u32>,
+    /// The places of the lane's rows.
+    places: Vec<usize>,
     expected: u64,
     /// Rows in which something differs.
     odd: BTreeSet<u64>,
     /// Of rows that are looked at as a whole: all that was made of them.
     wanted: Option<&'a BTreeSet<u64>>,
     made: BTreeMap<u64, Vec<Made>>,
-    /// By the place of a row's first observation: whether anybody has changed the row.
-    touched: Vec<bool>,
     /// Rows that several lanes change, or that look alike: how often they were changed for certain, and
     /// perhaps.
     counted: BTreeMap<u64, (Made, u64, u64)>,
@@ -69,12 +70,12 @@ impl<'a> Follower<'a> {
     fn new(seen: &'a Observations, wanted: Option<&'a BTreeSet<u64>>) -> Self {
         Self {
             seen,
-            cursors: BTreeMap::new(),
+            cursors: vec![0; seen.all().len()],
+            places: Vec::new(),
             expected: 0,
             odd: BTreeSet::new(),
             wanted,
             made: BTreeMap::new(),
-            touched: vec![false; seen.all().len()],
             counted: BTreeMap::new(),
         }
     }
@@ -104,9 +105,12 @@ impl<'a> Follower<'a> {
             self.odd.insert(row);
             return;
         }
-        self.touched[from] = true;
-        let cursor = self.cursors.entry(from).or_insert(0);
-        let next = seen.get(*cursor);
+        let cursor = &mut self.cursors[from];
+        if *cursor == 0 {
+            *cursor = 1;
+            self.places.push(from);
+        }
+        let next = seen.get(*cursor as usize - 1);
         if next.is_some_and(|seen| seen.what == what(change) && agrees(content, seen)) {
             *cursor += 1;
         } else {
@@ -135,10 +139,12 @@ impl<'a> Follower<'a> {
 
     /// A lane was gone through: no other has its rows.
     fn end_lane(&mut self) {
-        for (from, count) in std::mem::take(&mut self.cursors) {
-            let Some(first) = self.seen.all().get(from) else { continue };
-            let all = self.seen.of(first.row).1.len();
-            if count != all {
+        for from in std::mem::take(&mut self.places) {
+            let came = &self.seen.all()[from..];
+            let Some(first) = came.first() else { continue };
+            // One behind those that were found to be right.
+            let next = came.get(self.cursors[from] as usize - 1);
+            if next.is_some_and(|next| next.row == first.row) {
                 self.odd.insert(first.row);
             }
         }
@@ -147,8 +153,8 @@ impl<'a> Follower<'a> {
     fn merge(&mut self, other: Self) {
         self.expected += other.expected;
         self.odd.extend(other.odd);
-        for (ours, theirs) in self.touched.iter_mut().zip(&other.touched) {
-            *ours |= *theirs;
+        for (ours, theirs) in self.cursors.iter_mut().zip(&other.cursors) {
+            *ours = (*ours).max(*theirs);
         }
         for (row, (made, certain, perhaps)) in other.counted {
             let ours = self.counted.entry(row).or_insert((made, 0, 0));
@@ -180,7 +186,7 @@ pub(super) fn judge(
     let mut from = 0;
     while let Some(first) = seen.all().get(from) {
         let came = seen.of(first.row).1;
-        if !found.touched[from] && !found.counted.contains_key(&first.row) {
+        if found.cursors[from] == 0 && !found.counted.contains_key(&first.row) {
             // Nobody has changed it.
             odd.insert(first.row);
         }

@@ -12,11 +12,17 @@ use crate::ledger::What;
 use crate::observe::cells;
 use crate::replay::ReplayError;
 
+/// Of so many changes the beginnings of their rows' numbers are told apart, or of up to twice as many.
+const STARTS_EVERY: usize = 4;
+
 /// All that came at one surface.
 #[derive(Debug, Default)]
 pub struct Observations {
     /// Sorted by row; those of a row in the order in which they came.
     all: Vec<Seen>,
+    /// Where the rows begin whose numbers have the same highest bits; of how many bits they are without those.
+    starts: Vec<usize>,
+    shift: u32,
     /// Whether it was read to its end.
     pub is_complete: bool,
     /// What of the notes cannot be read.
@@ -47,7 +53,7 @@ impl Observations {
             surface.gaps = blocks.gaps;
             // What is missing may be among what cannot be read.
             surface.is_complete &= blocks.gaps.lost == 0;
-            surface.all.sort_by_key(|seen| seen.row);
+            surface.sort();
         }
         Ok(Some(found))
     }
@@ -62,6 +68,24 @@ impl Observations {
         }
     }
 
+    /// Brings what came of each row together, and notes where to look for it: rows' numbers are hashes, so
+    /// that there are few of each beginning.
+    fn sort(&mut self) {
+        self.all.sort_by_key(|seen| seen.row);
+        let bits = (self.all.len() / STARTS_EVERY).max(1).ilog2();
+        self.shift = u64::BITS - bits;
+        self.starts = Vec::with_capacity((1 << bits) + 1);
+        for (place, seen) in self.all.iter().enumerate() {
+            self.starts.resize(self.starts.len().max(self.beginning(seen.row) + 1), place);
+        }
+        self.starts.resize((1 << bits) + 1, self.all.len());
+    }
+
+    /// The highest bits of a row's number.
+    fn beginning(&self, row: u64) -> usize {
+        usize::try_from(row.checked_shr(self.shift).unwrap_or(0)).unwrap_or(0)
+    }
+
     /// How many changes came, each counted once.
     pub(super) fn count(&self) -> u64 {
         self.all.len() as u64 + self.truncated
@@ -69,7 +93,9 @@ impl Observations {
 
     /// What came of a row, and the place of the first among all.
     pub(super) fn of(&self, row: u64) -> (usize, &[Seen]) {
-        let from = self.all.partition_point(|seen| seen.row < row);
+        let start = |place: usize| self.starts.get(place).copied().unwrap_or(self.all.len());
+        let (first, end) = (start(self.beginning(row)), start(self.beginning(row) + 1));
+        let from = first + self.all[first..end].partition_point(|seen| seen.row < row);
         let count = self.all[from..].iter().take_while(|seen| seen.row == row).count();
         (from, &self.all[from..from + count])
     }
@@ -104,4 +130,47 @@ pub(super) fn agrees(row: Option<&[u8]>, seen: &Seen) -> bool {
     let (sum, open) = cells::content(row, seen.open);
     // Of a column that is not known here, the other sum has something.
     open != seen.open || sum == seen.content
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seen(row: u64, at: u64) -> Seen {
+        Seen {
+            surface: 0,
+            table: 0,
+            what: What::Update,
+            is_again: false,
+            is_replay: false,
+            transaction: 0,
+            row,
+            content: 0,
+            open: 0,
+            lsn: 0,
+            at,
+        }
+    }
+
+    proptest! {
+        /// What came of a row is found, in its order, and of others nothing; whatever their numbers are.
+        #[test]
+        fn what_came_of_a_row_is_found(
+            rows in prop::collection::vec(prop_oneof![any::<u64>(), 0..9_u64, u64::MAX - 9..=u64::MAX], 0..200),
+            others in prop::collection::vec(any::<u64>(), 0..20),
+        ) {
+            let all = (0..).zip(&rows).map(|(at, row)| seen(*row, at)).collect();
+            let mut found = Observations { all, ..Observations::default() };
+            found.sort();
+            for row in rows.iter().chain(&others) {
+                let expected: Vec<u64> =
+                    (0..).zip(&rows).filter(|(_, it)| *it == row).map(|(at, _)| at).collect();
+                let (from, came) = found.of(*row);
+                prop_assert_eq!(came.iter().map(|seen| seen.at).collect::<Vec<_>>(), expected);
+                prop_assert!(found.all()[..from].iter().all(|seen| seen.row < *row));
+            }
+        }
+    }
 }
