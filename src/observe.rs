@@ -5,7 +5,8 @@
 //!   engine ── Witness: Fact ──> render ──> what each row must become ──┐
 //!                                                                      ├── judge: by row, in order
 //!   slot ── pgoutput ──> stream ──> what each row was seen to become ──┤       └──> Findings
-//!   topics ── kafka ──> record ──> what each row was seen to become ───┘
+//!   topics ── kafka ──> record ──> what each row was seen to become ───┤
+//!   files ─── lake ───> record ──> what each row was seen to become ───┘
 //! ```
 //!
 //! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each.
@@ -16,6 +17,7 @@
 pub(crate) mod cells;
 mod judge;
 mod kafka;
+mod lake;
 mod notes;
 mod own;
 mod postgres;
@@ -34,6 +36,8 @@ mod work;
 
 pub use kafka::Captures;
 pub use kafka::Topics;
+pub(crate) use lake::Catalog as LakeCatalog;
+pub use lake::Lake;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -193,17 +197,20 @@ pub enum SurfaceKind {
     Slots(Vec<Source>),
     /// Topics into which connectors write.
     Kafka(Box<Captures>),
+    /// Tables of a lake into which a sink writes.
+    Lake(Box<Lake>),
 }
 
 impl Surface {
     /// The database of a domain, if its changes come here.
     fn database(&self, domain: usize) -> Option<&str> {
-        let sources = match &self.kind {
-            SurfaceKind::Slots(sources) => sources,
-            SurfaceKind::Kafka(captures) => &captures.sources,
+        let is_it = |source: &&Source| source.domains.contains(&domain);
+        let source = match &self.kind {
+            SurfaceKind::Slots(sources) => sources.iter().find(is_it),
+            SurfaceKind::Kafka(captures) => captures.sources.iter().find(is_it),
+            SurfaceKind::Lake(lake) => lake.sources.iter().map(|it| &it.0).find(is_it),
         };
-        let source = sources.iter().find(|source| source.domains.contains(&domain))?;
-        Some(source.address.database())
+        Some(source?.address.database())
     }
 }
 

@@ -34,12 +34,15 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use cdc::Bucket;
 pub use cdc::Cdc;
 pub use cdc::Confirms;
+pub use cdc::LakeSite;
 pub use cdc::Observer;
 pub use cdc::ObserverKind;
 pub use cdc::Replica;
 pub use cdc::TopicFormat;
+pub use cdc::Warehouse;
 pub use copy::Copy;
 pub use faults::Faults;
 pub(crate) use faults::TYPE_FIELDS;

@@ -1,12 +1,14 @@
 //! From a scenario's observers to the databases that they read.
 
-use std::collections::BTreeMap;
+mod lake;
+mod named;
+
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
-use crate::action::TableId;
 use crate::cli::ledger;
+use crate::cli::observe::named::Named;
 use crate::cli::prepare::Prepared;
 use crate::embedded::random_hex;
 use crate::engine::stop::Level;
@@ -28,7 +30,6 @@ use crate::report::FolderError;
 use crate::report::LagKeeper;
 use crate::scenario::Brokers;
 use crate::scenario::Confirms;
-use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::Replica;
@@ -101,6 +102,9 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
             let sources = sources(prepared, observer, Confirms::All);
             SurfaceKind::Kafka(Box::new(Captures { topics, sources }))
         }
+        ObserverKind::Lake(warehouse) => {
+            SurfaceKind::Lake(Box::new(lake::lake(prepared, observer, warehouse)?))
+        }
     };
     Ok(Surface { name: observer.name.clone(), kind })
 }
@@ -123,44 +127,17 @@ fn topics(
             observer.name
         ))
     })?;
-    let catalog = &prepared.world.catalog;
-    let mut tables = BTreeMap::new();
-    for (number, info) in catalog.tables.iter().enumerate().take(prepared.world.table_count()) {
-        if !observer.domains.contains(&info.domain) || !info.is_sent || info.event.is_some() {
-            continue;
-        }
-        let domain = &scenario.domains[info.domain];
-        let database = prepared.place.database(scenario, domain);
-        // A connector captures a database, and is called by the first domain in it.
-        let is_there = |it: &&Domain| {
-            it.target == domain.target && prepared.place.database(scenario, it) == database
-        };
-        let first = scenario.domains.iter().find(is_there).unwrap_or(domain);
-        let names = [
-            ("{domain}", first.schema.name.as_str()),
-            ("{database}", database.as_str()),
-            ("{schema}", info.namespace.as_str()),
-            ("{table}", info.name.as_str()),
-        ];
-        let topic =
-            names.iter().fold(template.to_owned(), |text, (word, name)| text.replace(word, name));
+    let named = Named { prepared, observer, template };
+    let tables = named.tables("topic", "topics", |text| {
         // What may not stand in a topic's name, Debezium replaces as well.
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        let topic: String = topic.chars().map(|it| if is_plain(it) { it } else { '_' }).collect();
-        if let Some(other) = tables.insert(topic.clone(), TableId::of(number)) {
-            let (one, other) = (&info.name, &catalog.table(other).name);
-            return Err(SetupError::Local(format!(
-                "the tables `{other}` and `{one}` would come by one topic, `{topic}`; let `topics` of the \
-                 observer `{}` tell them apart",
-                observer.name
-            )));
-        }
-    }
+        text.chars().map(|it| if is_plain(it) { it } else { '_' }).collect()
+    })?;
     Ok(Topics { cluster: cluster.clone(), tables, format })
 }
 
 /// The databases: domains that share one are observed by one slot.
-fn sources(prepared: &Prepared, observer: &Observer, confirms: Confirms) -> Vec<Source> {
+pub(super) fn sources(prepared: &Prepared, observer: &Observer, confirms: Confirms) -> Vec<Source> {
     let scenario = &prepared.scenario;
     let mut sources: Vec<Source> = Vec::new();
     for number in &observer.domains {

@@ -219,9 +219,15 @@ fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
     for (number, domain) in source.domains.iter().enumerate() {
         let pattern = |table: &str| format!("{}\\.{}", escaped(&domain.namespace), escaped(table));
         all.extend(domain.schema.stored().iter().map(|table| pattern(&table.name)));
-        if number == 0 && scenario.cdc.signal_table && has_capture_tables(source) {
-            // A signal is an insert that is captured.
-            all.push(pattern("debezium_signal"));
+        if number == 0 && has_capture_tables(source) {
+            if scenario.cdc.signal_table {
+                // A signal is an insert that is captured.
+                all.push(pattern("debezium_signal"));
+            }
+            if scenario.cdc.heartbeat_table {
+                // Whoever reads what becomes of changes further on knows by it how far they are.
+                all.push(pattern("debezium_heartbeat"));
+            }
         }
     }
     all.join(",")

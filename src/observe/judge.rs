@@ -138,6 +138,17 @@ impl Judge {
         }
     }
 
+    /// Whether all that was acknowledged has come, and nothing else.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outstanding == 0
+    }
+
+    /// Tables of our own do not come here.
+    pub(super) fn leave_out_own(&mut self, catalog: &Catalog) {
+        let own = catalog.all().map(|it| it.0).filter(|it| catalog.is_own(*it));
+        own.for_each(|own| self.tables[usize::from(own.0)] = None);
+    }
+
     /// Whether changes of a table come here.
     pub(super) fn sees(&self, table: TableId) -> bool {
         self.tables.get(usize::from(table.0)).is_some_and(Option::is_some)

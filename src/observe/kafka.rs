@@ -7,9 +7,9 @@
 //! ```
 
 mod consumer;
-mod record;
-mod repeats;
-mod source;
+pub(super) mod record;
+pub(super) mod repeats;
+pub(super) mod source;
 #[cfg(test)]
 mod tests;
 mod values;

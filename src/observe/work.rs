@@ -22,6 +22,8 @@ use crate::observe::Told;
 use crate::observe::judge::Judge;
 use crate::observe::kafka;
 use crate::observe::kafka::TopicReader;
+use crate::observe::lake;
+use crate::observe::lake::LakeReader;
 use crate::observe::reader::SlotReader;
 use crate::observe::slots;
 use crate::observe::stream::Stream;
@@ -68,16 +70,29 @@ pub(super) fn work(
 async fn make(options: &Options, notes: &mut Vec<String>) -> Result<Opened, SetupError> {
     let mut opened = Vec::new();
     for (number, surface) in options.surfaces.iter().enumerate() {
-        if let SurfaceKind::Kafka(captures) = &surface.kind {
-            opened.push((number, kafka::open(options, (&surface.name, captures)).await?));
-        }
+        let reader = match &surface.kind {
+            SurfaceKind::Slots(_) => continue,
+            SurfaceKind::Kafka(captures) => {
+                Reader::Topics(Box::new(kafka::open(options, (&surface.name, captures)).await?))
+            }
+            SurfaceKind::Lake(lake) => {
+                Reader::Lake(Box::new(lake::open(options, (&surface.name, lake)).await?))
+            }
+        };
+        opened.push((number, reader));
     }
     slots::make(options, notes).await?;
     Ok(opened)
 }
 
-/// Topics that are being read, with the numbers of their surfaces.
-type Opened = Vec<(usize, TopicReader)>;
+/// What others make, and is being read.
+enum Reader {
+    Topics(Box<TopicReader>),
+    Lake(Box<LakeReader>),
+}
+
+/// The same with the numbers of their surfaces.
+type Opened = Vec<(usize, Reader)>;
 /// The number of a reader's surface, whether it came to its end, and what people should know.
 type End = (usize, bool, Vec<String>);
 
@@ -89,6 +104,9 @@ fn judge(options: &Options, number: usize) -> Judge {
         let slot = slots::name_of(options, number, domain).unwrap_or_default();
         Some(Origin { database, slot })
     });
+    if matches!(surface.kind, SurfaceKind::Lake(_)) {
+        judge.leave_out_own(&options.world.catalog);
+    }
     judge.notes.out = options.ledger.as_ref().map(Ledger::out);
     judge.notes.surface = u8::try_from(number).unwrap_or(u8::MAX);
     judge
@@ -129,9 +147,12 @@ async fn observe(
     let mut readers = JoinSet::new();
     read_slots(options, orders, judges, &mut readers);
     for (surface, reader) in opened {
-        let reading = reader.work(options.clock, Rc::clone(&judges[surface]), orders.clone());
+        let (clock, judge, orders) = (options.clock, Rc::clone(&judges[surface]), orders.clone());
         readers.spawn_local(async move {
-            let (is_complete, notes) = reading.await;
+            let (is_complete, notes) = match reader {
+                Reader::Topics(reader) => reader.work(clock, judge, orders).await,
+                Reader::Lake(reader) => reader.work(clock, judge, orders).await,
+            };
             (surface, is_complete, notes)
         });
     }

@@ -2,6 +2,7 @@
 //! of it.
 
 mod connect;
+mod lake;
 
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use super::Scenario;
 pub use connect::Connect;
 pub use connect::Snapshot;
 pub use connect::address;
+pub use lake::Bucket;
+pub use lake::LakeSite;
+pub use lake::Warehouse;
 
 /// What change data capture needs on the source.
 #[derive(Debug, Clone)]
@@ -95,6 +99,8 @@ pub enum ObserverKind {
         /// How a record is written.
         format: TopicFormat,
     },
+    /// A lake into which a sink writes.
+    Lake(Box<Warehouse>),
 }
 
 /// How a connector writes a record.

@@ -23,24 +23,24 @@ const OLD_KEY: &str = "__debezium.oldkey";
 
 /// What came from a partition.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Raw<'a> {
-    pub(super) value: Option<&'a [u8]>,
+pub(in crate::observe) struct Raw<'a> {
+    pub(in crate::observe) value: Option<&'a [u8]>,
     /// The key that the row has had, if that is told.
-    pub(super) old_key: Option<&'a [u8]>,
+    pub(in crate::observe) old_key: Option<&'a [u8]>,
     /// Whether the row goes on under another key.
-    pub(super) has_new_key: bool,
+    pub(in crate::observe) has_new_key: bool,
 }
 
 /// Where in the log a change is from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) lsn: Lsn,
-    pub(super) transaction: u32,
+pub(in crate::observe) struct Origin {
+    pub(in crate::observe) lsn: Lsn,
+    pub(in crate::observe) transaction: u32,
 }
 
 /// What a record is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Record {
+pub(in crate::observe) enum Record {
     Change(RowChange, Origin),
     /// All rows of the table went.
     Truncated(Origin),
@@ -53,7 +53,7 @@ pub(super) enum Record {
 }
 
 /// The headers that are looked at.
-pub(super) fn is_key_header(name: &str) -> Option<bool> {
+pub(in crate::observe) fn is_key_header(name: &str) -> Option<bool> {
     match name {
         NEW_KEY => Some(true),
         OLD_KEY => Some(false),
@@ -63,11 +63,11 @@ pub(super) fn is_key_header(name: &str) -> Option<bool> {
 
 /// Reads records of one format.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(in crate::observe) struct Reader {
     format: TopicFormat,
     learned: Learned,
     /// Values that were not compared, by table and column.
-    pub(super) unknown: BTreeMap<(TableId, usize), u64>,
+    pub(in crate::observe) unknown: BTreeMap<(TableId, usize), u64>,
 }
 
 /// What is read of a record's own description, if it has one.
@@ -95,20 +95,35 @@ impl<'a> Described<'a> {
 }
 
 impl Reader {
-    pub(super) fn new(format: TopicFormat) -> Self {
+    pub(in crate::observe) fn new(format: TopicFormat) -> Self {
         Self { format, learned: Learned::default(), unknown: BTreeMap::new() }
     }
 
     /// What a record of a table is.
-    pub(super) fn read(&mut self, catalog: &Catalog, table: TableId, raw: Raw<'_>) -> Record {
+    pub(in crate::observe) fn read(
+        &mut self,
+        catalog: &Catalog,
+        table: TableId,
+        raw: Raw<'_>,
+    ) -> Record {
         // Behind a delete, for those who keep the last record of each key.
         let Some(value) = raw.value else { return Record::Nothing };
         let Ok(whole) = serde_json::from_slice::<Json>(value) else {
             return Record::Strange("its value is no JSON".to_owned());
         };
+        self.read_value(catalog, table, (&whole, raw))
+    }
+
+    /// What a value of a table is, wherever it was found.
+    pub(in crate::observe) fn read_value(
+        &mut self,
+        catalog: &Catalog,
+        table: TableId,
+        (whole, raw): (&Json, Raw<'_>),
+    ) -> Record {
         let (schema, body) = match (whole.get("schema"), whole.get("payload")) {
             (Some(schema), Some(payload)) => (Some(schema), payload),
-            _ => (None, &whole),
+            _ => (None, whole),
         };
         let Some(body) = body.as_object() else { return Record::Nothing };
         let info = catalog.table(table);

@@ -16,7 +16,7 @@ const RESTARTS_MAX: usize = 1_000;
 
 /// The last records that came, of all partitions.
 #[derive(Debug, Default)]
-pub(super) struct Repeats {
+pub(in crate::observe) struct Repeats {
     known: HashSet<u64>,
     order: VecDeque<u64>,
     /// By partition: when the last record came that had not come before.
@@ -24,28 +24,35 @@ pub(super) struct Repeats {
     restarts: VecDeque<Restart>,
     /// What came again, and is not decided yet.
     undecided: Vec<Repeat>,
+    /// What is there at once says nothing of when it was written: what came again and what was new before.
+    is_batched: bool,
 }
 
 /// The connector began again, some time between two looks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Restart {
-    pub(super) after: u64,
-    pub(super) before: u64,
+pub(in crate::observe) struct Restart {
+    pub(in crate::observe) after: u64,
+    pub(in crate::observe) before: u64,
 }
 
 /// A change that came again.
 #[derive(Debug)]
-pub(super) struct Repeat {
-    pub(super) change: RowChange,
-    pub(super) origin: Origin,
-    pub(super) at: u64,
+pub(in crate::observe) struct Repeat {
+    pub(in crate::observe) change: RowChange,
+    pub(in crate::observe) origin: Origin,
+    pub(in crate::observe) at: u64,
     /// When its partition last had something new.
     new_at: u64,
 }
 
 impl Repeats {
+    /// Of files, which are there as a whole: any restart before one explains what came again in it.
+    pub(in crate::observe) fn of_files() -> Self {
+        Self { is_batched: true, ..Self::default() }
+    }
+
     /// A change came in a partition. Gives it back if it is new.
-    pub(super) fn came(
+    pub(in crate::observe) fn came(
         &mut self,
         partition: usize,
         (change, origin): (RowChange, Origin),
@@ -56,7 +63,7 @@ impl Repeats {
         }
         let number = number(&change, origin);
         if !self.known.insert(number) {
-            let new_at = self.new_at[partition];
+            let new_at = if self.is_batched { 0 } else { self.new_at[partition] };
             self.undecided.push(Repeat { change, origin, at, new_at });
             return None;
         }
@@ -71,7 +78,7 @@ impl Repeats {
     }
 
     /// The connector began again.
-    pub(super) fn restarted(&mut self, restart: Restart) {
+    pub(in crate::observe) fn restarted(&mut self, restart: Restart) {
         self.restarts.push_back(restart);
         if self.restarts.len() > RESTARTS_MAX {
             self.restarts.pop_front();
@@ -80,7 +87,7 @@ impl Repeats {
 
     /// What came again before a look at the connector, and whether a restart explains it: one that lies
     /// between what was new in the partition and what came again.
-    pub(super) fn decided(&mut self, looked: u64) -> Vec<(Repeat, bool)> {
+    pub(in crate::observe) fn decided(&mut self, looked: u64) -> Vec<(Repeat, bool)> {
         let restarts = &self.restarts;
         let is_replay = |it: &Repeat| {
             let between =

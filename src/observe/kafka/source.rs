@@ -14,18 +14,19 @@ use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
 use crate::sink::postgres::replication::slot;
 use crate::sink::postgres::replication::slot::Foreign;
+use crate::sink::postgres::slots;
 
 /// How long one question may take.
 const STEP: Duration = Duration::from_secs(10);
 
 /// A database whose changes come by a connector.
 #[derive(Debug)]
-pub(super) struct Captured {
-    pub(super) source: Source,
+pub(in crate::observe) struct Captured {
+    pub(in crate::observe) source: Source,
     application: String,
     client: Option<Client>,
     /// What was committed before it is none of this run.
-    pub(super) opening: Lsn,
+    pub(in crate::observe) opening: Lsn,
     /// Where it ends, once that is known.
     fence: Option<Lsn>,
     /// What reads it: slots of others, as they were last seen.
@@ -38,7 +39,10 @@ pub(super) struct Captured {
 
 impl Captured {
     /// Looks where the log is, and who reads it: somebody must.
-    pub(super) async fn open(source: Source, application: String) -> Result<Self, SetupError> {
+    pub(in crate::observe) async fn open(
+        source: Source,
+        application: String,
+    ) -> Result<Self, SetupError> {
         let client = control(&source.address, &application).await?;
         let slots = slot::foreign(&client).await?;
         if slots.is_empty() {
@@ -54,19 +58,32 @@ impl Captured {
     }
 
     /// All that was sent is before this place; called once it is.
-    pub(super) async fn fence(&mut self) -> Result<(), String> {
+    pub(in crate::observe) async fn fence(&mut self) -> Result<(), String> {
         let position = self.ask(async |client| slot::position(client).await).await?;
         self.fence = Some(position);
         Ok(())
     }
 
+    /// A heartbeat, which whoever captures that table hands over behind all that was committed before.
+    pub(in crate::observe) async fn beat(&mut self, namespace: &str) -> Result<(), String> {
+        self.ask(async |client| slots::write_fence(client, namespace).await.map(drop)).await
+    }
+
+    /// Whether the fence is known, and before a place in the log.
+    pub(in crate::observe) fn is_fenced_before(&self, lsn: Lsn) -> bool {
+        self.fence.is_some_and(|fence| fence <= lsn)
+    }
+
     /// Something to read, so that the connectors go on behind the fence.
-    pub(super) async fn push(&mut self, prefix: &str) -> Result<(), String> {
+    pub(in crate::observe) async fn push(&mut self, prefix: &str) -> Result<(), String> {
         self.ask(async |client| slot::note(client, prefix, "go on").await).await
     }
 
     /// Looks how far the connectors are. Returns whether one began again since the last look.
-    pub(super) async fn look(&mut self, clock: Clock) -> Result<Option<Restart>, String> {
+    pub(in crate::observe) async fn look(
+        &mut self,
+        clock: Clock,
+    ) -> Result<Option<Restart>, String> {
         let asked = clock.now();
         let found = self.ask(async |client| slot::foreign(client).await).await?;
         let reader = |slots: &[Foreign], name: &str| {
@@ -97,7 +114,7 @@ impl Captured {
     }
 
     /// Whether the connectors have handed over all that is before the fence.
-    pub(super) fn is_past_fence(&self) -> bool {
+    pub(in crate::observe) fn is_past_fence(&self) -> bool {
         let Some(fence) = self.fence else { return false };
         // Some are read by one question after the other: those move.
         let is_read = |slot: &&Foreign| {
@@ -110,7 +127,7 @@ impl Captured {
     }
 
     /// How far they are, for people.
-    pub(super) fn shown(&self) -> String {
+    pub(in crate::observe) fn shown(&self) -> String {
         let database = self.source.address.database();
         let fence = self.fence.unwrap_or_default();
         let slots = self.slots.iter().map(|slot| format!("`{}` at {}", slot.name, slot.confirmed));
@@ -118,7 +135,7 @@ impl Captured {
         format!("`{database}` ends at {fence}, and its slots are {}", slots.join(", "))
     }
 
-    pub(super) fn progress(&self) -> u64 {
+    pub(in crate::observe) fn progress(&self) -> u64 {
         self.slots.iter().map(|slot| slot.confirmed.0).sum()
     }
 

@@ -149,7 +149,7 @@ fn endpoint(
 }
 
 /// The host of a URL that can be an endpoint's.
-fn host(url: &str) -> Option<&str> {
+pub(super) fn host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
     // Nobody's name and password belong there, and they could hide the host.
@@ -164,7 +164,7 @@ fn host(url: &str) -> Option<&str> {
     (!host.is_empty() && is_port).then_some(host)
 }
 
-fn region(written: &Spanned<String>, problems: &mut Problems) -> String {
+pub(super) fn region(written: &Spanned<String>, problems: &mut Problems) -> String {
     let name = &written.value;
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     if name.is_empty() || !name.chars().all(is_letter) {

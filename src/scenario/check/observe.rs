@@ -1,5 +1,6 @@
 //! Observers: which far ends are read.
 
+mod lake;
 mod topics;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::scenario::Server;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
 use crate::scenario::check::duration;
+use crate::scenario::check::observe::topics::Known;
 use crate::scenario::check::positive;
 use crate::scenario::check::target::server;
 use crate::scenario::file::ConfirmFile;
@@ -40,6 +42,8 @@ pub(super) fn observers(
     overrides: &Overrides,
     problems: &mut Problems,
 ) -> Vec<Observer> {
+    let is_allowed =
+        file.allow_remote.0 == Some(true) || overrides.allow_remote || overrides.discard;
     let mut observers: Vec<Observer> = Vec::new();
     for (name, written) in file.observe.0.iter().flat_map(|observers| &observers.0) {
         if name.value.is_empty() || name.value.len() > 100 || name.value.contains(char::is_control)
@@ -57,6 +61,15 @@ pub(super) fn observers(
                 }
                 continue;
             }
+            Some(ObserverFile::Lake(written)) => {
+                let known = Known { targets, domains };
+                let about = (known, is_allowed, has_heartbeats(file));
+                if let Some((warehouse, domains)) = lake::lake(written, about, problems) {
+                    let kind = ObserverKind::Lake(Box::new(warehouse));
+                    observers.push(Observer { name: name.value.clone(), domains, kind });
+                }
+                continue;
+            }
             None => continue,
         };
         let target = observed(on, file, (targets, domains), problems);
@@ -69,13 +82,10 @@ pub(super) fn observers(
                 ObserverKind::Slot { target, confirms }
             }),
             Some(ObserverFile::Postgres(written)) => {
-                let is_allowed = file.allow_remote.0 == Some(true)
-                    || overrides.allow_remote
-                    || overrides.discard;
                 let replica = replica(written, file, is_allowed, problems);
                 replica.map(ObserverKind::Replica)
             }
-            Some(ObserverFile::Kafka(_)) | None => None,
+            Some(ObserverFile::Kafka(_) | ObserverFile::Lake(_)) | None => None,
         };
         let target = target.filter(|it| matches!(targets[*it].kind, TargetKind::Postgres(_)));
         if let (Some(target), Some(kind)) = (target, kind) {
@@ -133,6 +143,13 @@ fn observed(
     Some(target)
 }
 
+/// Whether there is a table of heartbeats.
+fn has_heartbeats(file: &ScenarioFile) -> bool {
+    let is_there = |written: &Spanned<bool>| written.value;
+    let cdc = file.cdc.0.as_ref();
+    cdc.is_none_or(|cdc| cdc.heartbeat_table.as_ref().is_none_or(is_there))
+}
+
 /// A replica; `None` where there is none that could be read.
 fn replica(
     written: &ReplicaFile,
@@ -146,12 +163,7 @@ fn replica(
         problems.add(problem.help("write the address of a server that subscribes to the target's"));
         return None;
     };
-    let has_fence = file
-        .cdc
-        .0
-        .as_ref()
-        .is_none_or(|cdc| cdc.heartbeat_table.as_ref().is_none_or(|written| written.value));
-    if !has_fence {
+    if !has_heartbeats(file) {
         let problem = Problem::new(
             "nobody could tell how far a replica is: `heartbeat_table` is `false`, and a row of it is what is \
              waited for",

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::scenario::TopicFormat;
+use crate::scenario::file::LakeFile;
 use crate::yaml::Spanned;
 
 /// A far end to read, in order to see how late changes arrive there, and whether all of them do.
@@ -17,6 +19,8 @@ pub(in crate::scenario) enum ObserverFile {
     Postgres(ReplicaFile),
     /// Topics into which Debezium writes the changes that it captures.
     Kafka(TopicsFile),
+    /// A lake into which a sink writes the changes that connectors capture.
+    Lake(LakeFile),
 }
 
 /// The topics of connectors, one for each table.
@@ -45,6 +49,15 @@ pub(in crate::scenario) enum TopicFormatFile {
     /// As `ExtractNewRecordState` leaves it: the row, with `add.fields=op,lsn,txId` at least, and deletes as
     /// `delete.tombstone.handling.mode=rewrite` has them.
     Flattened,
+}
+
+impl TopicFormatFile {
+    pub(in crate::scenario) fn meant(self) -> TopicFormat {
+        match self {
+            Self::Debezium => TopicFormat::Debezium,
+            Self::Flattened => TopicFormat::Flattened,
+        }
+    }
 }
 
 /// A server to which the rows of a target come.

@@ -1,5 +1,6 @@
 //! Topics that connectors fill.
 
+use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
@@ -7,17 +8,17 @@ use crate::scenario::Domain;
 use crate::scenario::ObserverKind;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
-use crate::scenario::TopicFormat;
-use crate::scenario::file::TopicFormatFile;
 use crate::scenario::file::TopicsFile;
+use crate::yaml::Spanned;
 
 /// The topic of a table, as our own connectors call it.
 const TOPICS: &str = "domain_{domain}.{schema}.{table}";
 
 /// What is known of the scenario.
-struct Known<'a> {
-    targets: &'a [Target],
-    domains: &'a [Domain],
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) targets: &'a [Target],
+    pub(super) domains: &'a [Domain],
 }
 
 impl<'a> Known<'a> {
@@ -29,6 +30,54 @@ impl<'a> Known<'a> {
             target.is_some_and(|target| matches!(target.kind, TargetKind::Postgres(_)))
         };
         domains.iter().enumerate().filter(move |it| is_stored(it.1))
+    }
+
+    /// Those of them that are meant, or all.
+    pub(super) fn chosen(
+        self,
+        meant: Option<&[Spanned<String>]>,
+        place: Place,
+        problems: &mut Problems,
+    ) -> Vec<usize> {
+        let mut domains: Vec<usize> = self.stored().map(|it| it.0).collect();
+        let Some(meant) = meant else {
+            if domains.is_empty() && !self.domains.is_empty() {
+                let message =
+                    "no domain is on a PostgreSQL server, so there are no changes to capture";
+                problems.add(Problem::new(message).at(place));
+            }
+            return domains;
+        };
+        domains.retain(|it| meant.iter().any(|name| name.value == self.domains[*it].schema.name));
+        let names: Vec<&str> = self.stored().map(|it| it.1.schema.name.as_str()).collect();
+        for name in meant.iter().filter(|name| !names.contains(&name.value.as_str())) {
+            let message = format!("no domain `{}` is on a PostgreSQL server", name.value);
+            let help = suggest(&name.value, "the domains there", &names);
+            problems.add(Problem::new(message).at(name.place).maybe_help(help));
+        }
+        domains
+    }
+
+    /// What each table is called there, with names in it that stand for others. `what` says what is called so.
+    pub(super) fn template(
+        self,
+        written: Option<&Spanned<String>>,
+        what: &str,
+        problems: &mut Problems,
+    ) -> String {
+        let named = written.map_or(TOPICS, |named| named.value.as_str()).to_owned();
+        let words = ["{domain}", "{database}", "{schema}", "{table}"];
+        let bare = words.iter().fold(named.clone(), |text, word| text.replace(word, "x"));
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        if let Some(written) = written
+            && (!named.contains("{table}") || !bare.chars().all(is_plain))
+        {
+            let message = format!("`{named}` does not name the {what} of each table");
+            let help = "letters, digits, `.`, `_` and `-`; `{table}` must be in it, and `{schema}`, `{database}` \
+                        and `{domain}` may be";
+            problems.add(Problem::new(message).at(written.place).help(help));
+        }
+        named
     }
 }
 
@@ -52,40 +101,8 @@ pub(super) fn topics(
         let help = "write `on: TARGET`, a target `{ kafka: { brokers: \"host:9092\" } }`";
         problems.add(Problem::new(message).at(file.on.place).help(help));
     }
-    let mut domains: Vec<usize> = known.stored().map(|it| it.0).collect();
-    if let Some(meant) = &file.domains {
-        domains.retain(|it| meant.iter().any(|name| name.value == known.domains[*it].schema.name));
-        let names: Vec<&str> = known.stored().map(|it| it.1.schema.name.as_str()).collect();
-        for name in meant.iter().filter(|name| !names.contains(&name.value.as_str())) {
-            let message = format!("no domain `{}` is on a PostgreSQL server", name.value);
-            let help = suggest(&name.value, "the domains there", &names);
-            problems.add(Problem::new(message).at(name.place).maybe_help(help));
-        }
-    } else if domains.is_empty() && !known.domains.is_empty() {
-        let message = "no domain is on a PostgreSQL server, so there are no changes to capture";
-        problems.add(Problem::new(message).at(file.on.place));
-    }
-    let topics = template(file, problems);
-    let format = match file.format {
-        TopicFormatFile::Debezium => TopicFormat::Debezium,
-        TopicFormatFile::Flattened => TopicFormat::Flattened,
-    };
+    let domains = known.chosen(file.domains.as_deref(), file.on.place, problems);
+    let topics = known.template(file.topics.as_ref(), "topic", problems);
+    let format = file.format.meant();
     is_cluster.then_some((ObserverKind::Kafka { target, topics, format }, domains))
-}
-
-/// The topic of a table, with names in it that stand for others.
-fn template(file: &TopicsFile, problems: &mut Problems) -> String {
-    let topics = file.topics.as_ref().map_or(TOPICS, |topics| topics.value.as_str()).to_owned();
-    let words = ["{domain}", "{database}", "{schema}", "{table}"];
-    let bare = words.iter().fold(topics.clone(), |text, word| text.replace(word, "x"));
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    if let Some(written) = &file.topics
-        && (!topics.contains("{table}") || !bare.chars().all(is_plain))
-    {
-        let message = format!("`{topics}` does not name the topic of each table");
-        let help = "letters, digits, `.`, `_` and `-`; `{table}` must be in it, and `{schema}`, `{database}` and \
-                    `{domain}` may be";
-        problems.add(Problem::new(message).at(written.place).help(help));
-    }
-    topics
 }

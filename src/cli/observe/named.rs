@@ -1,0 +1,63 @@
+//! What the tables of a scenario are called where others write their changes.
+
+use std::collections::BTreeMap;
+
+use crate::action::TableId;
+use crate::cli::prepare::Prepared;
+use crate::scenario::Domain;
+use crate::scenario::Observer;
+use crate::sink::postgres::provision::SetupError;
+
+/// How an observer calls tables.
+pub(super) struct Named<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) observer: &'a Observer,
+    pub(super) template: &'a str,
+}
+
+impl Named<'_> {
+    /// All tables whose changes come there, by their names. `what` is called so, by the word `word` of the
+    /// scenario, once it is `spelt` as it is there.
+    pub(super) fn tables(
+        &self,
+        what: &str,
+        word: &str,
+        spelt: impl Fn(&str) -> String,
+    ) -> Result<BTreeMap<String, TableId>, SetupError> {
+        let (world, observer) = (&self.prepared.world, self.observer);
+        let mut tables = BTreeMap::new();
+        for (number, info) in world.catalog.tables.iter().enumerate().take(world.table_count()) {
+            if !observer.domains.contains(&info.domain) || !info.is_sent || info.event.is_some() {
+                continue;
+            }
+            let domain = &self.prepared.scenario.domains[info.domain];
+            let name = spelt(&self.of(domain, (&info.namespace, &info.name)));
+            if let Some(other) = tables.insert(name.clone(), TableId::of(number)) {
+                let (one, other) = (&info.name, &world.catalog.table(other).name);
+                return Err(SetupError::Local(format!(
+                    "the tables `{other}` and `{one}` would come by one {what}, `{name}`; let `{word}` of the \
+                     observer `{}` tell them apart",
+                    observer.name
+                )));
+            }
+        }
+        Ok(tables)
+    }
+
+    /// What a table in the database of a domain is called.
+    pub(super) fn of(&self, domain: &Domain, (schema, table): (&str, &str)) -> String {
+        let (place, scenario) = (&self.prepared.place, &self.prepared.scenario);
+        let database = place.database(scenario, domain);
+        // A connector captures a database, and is called by the first domain in it.
+        let is_there =
+            |it: &&Domain| it.target == domain.target && place.database(scenario, it) == database;
+        let first = scenario.domains.iter().find(is_there).unwrap_or(domain);
+        let names = [
+            ("{domain}", first.schema.name.as_str()),
+            ("{database}", database.as_str()),
+            ("{schema}", schema),
+            ("{table}", table),
+        ];
+        names.iter().fold(self.template.to_owned(), |text, (word, name)| text.replace(word, name))
+    }
+}

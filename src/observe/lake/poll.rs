@@ -1,0 +1,353 @@
+//! Looks at the tables of a lake on a thread of its own, again and again, and tells what has come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value as Json;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::measure::Clock;
+use crate::observe::kafka::record::Raw;
+use crate::observe::kafka::record::Reader;
+use crate::observe::kafka::record::Record;
+use crate::observe::lake::Lake;
+use crate::observe::lake::catalog::Asking;
+use crate::observe::lake::rows::rows;
+use crate::observe::lake::store::Store;
+use crate::observe::lake::table::DataFile;
+use crate::observe::lake::table::LakeTable;
+use crate::observe::lake::table::Trouble;
+use crate::scenario::TopicFormat;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::replication::Lsn;
+
+/// Rows that wait for the judge, at most.
+const WAITING_MAX: usize = 1 << 15;
+/// How soon the thread sees that it is to end.
+const SOON: Duration = Duration::from_millis(50);
+/// How long the first look may take.
+const FIRST_WITHIN: Duration = Duration::from_mins(2);
+
+/// What the thread tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A row was there at a time.
+    Row { table: TableId, record: Record, at: u64 },
+    /// A heartbeat of a source was there: what is before its place in the log may be, too.
+    Beat { source: usize, lsn: Lsn },
+    /// All tables were looked at, or could not be, for a reason.
+    Looked { trouble: Option<String>, took: Duration },
+    /// It was asked to end.
+    Ended { unknown: BTreeMap<(TableId, usize), u64>, missing: Vec<DataFile> },
+    /// Nothing more can be read, for a reason.
+    Broken(String),
+}
+
+/// What the rows of a table are.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Rows(TableId),
+    Beats(usize),
+}
+
+/// A thread that looks. Dropped, it ends.
+#[derive(Debug)]
+pub(super) struct Polling {
+    pub(super) told: mpsc::Receiver<Told>,
+    is_ending: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Polling {
+    /// Begins behind all that is there now.
+    pub(super) async fn start(
+        lake: &Lake,
+        world: &Arc<World>,
+        (application, clock): (&str, Clock),
+    ) -> Result<Self, SetupError> {
+        let (tell, told) = mpsc::channel(WAITING_MAX);
+        let (is_ending, is_over) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let flags = (Arc::clone(&is_ending), Arc::clone(&is_over));
+        let (lake, world) = (lake.clone(), Arc::clone(world));
+        let asking = Asking::new(lake.catalog.clone(), application.to_owned());
+        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        let work = move || {
+            let mut work = match Work::begin(&lake, world, asking, clock) {
+                Ok(work) => work,
+                Err(why) => return drop(ready.send(Err(why))),
+            };
+            if ready.send(Ok(())).is_ok() {
+                work.work(&tell, &flags);
+            }
+        };
+        let thread = std::thread::Builder::new().name("lake observer".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| {
+            SetupError::Local(format!("no thread to observe a lake with: {error}"))
+        })?;
+        let polling = Self { told, is_ending, is_over, thread: Some(thread) };
+        match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
+            Ok(Ok(Ok(()))) => Ok(polling),
+            Ok(Ok(Err(why))) => Err(SetupError::Local(format!("cannot observe the lake: {why}"))),
+            Ok(Err(_)) | Err(_) => {
+                let why = "the first look at the lake did not come to its end";
+                Err(SetupError::Local(why.to_owned()))
+            }
+        }
+    }
+
+    /// What is there now is the end.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // A thread that waits for room must not wait for us.
+        self.told.close();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A table that is looked at.
+#[derive(Debug)]
+struct Looked {
+    kind: Kind,
+    state: LakeTable,
+}
+
+/// Why a look did not come to its end.
+enum Wrong {
+    /// It may go well later.
+    Passing(String),
+    /// It will not.
+    Lasting(String),
+    /// Nobody listens any more.
+    Gone,
+}
+
+impl From<Trouble> for Wrong {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Passing(why) => Self::Passing(why),
+            Trouble::Lasting(why) => Self::Lasting(why),
+        }
+    }
+}
+
+struct Work {
+    runtime: Runtime,
+    store: Store,
+    asking: Asking,
+    tables: BTreeMap<String, Looked>,
+    reader: Reader,
+    world: Arc<World>,
+    format: TopicFormat,
+    every: Duration,
+    clock: Clock,
+}
+
+impl Work {
+    fn begin(lake: &Lake, world: Arc<World>, asking: Asking, clock: Clock) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let looked = |kind| Looked { kind, state: LakeTable::default() };
+        let rows = lake.tables.iter().map(|(name, table)| (name, Kind::Rows(*table)));
+        let beats = lake.beats.iter().map(|(name, source)| (name, Kind::Beats(*source)));
+        let tables = rows.chain(beats).map(|(name, kind)| (name.clone(), looked(kind)));
+        let mut work = Self {
+            store: runtime.block_on(Store::open(&lake.site))?,
+            runtime,
+            asking,
+            tables: tables.collect(),
+            reader: Reader::new(lake.format),
+            world,
+            format: lake.format,
+            every: lake.every,
+            clock,
+        };
+        for (name, at) in work.newest()? {
+            let Some(table) = work.tables.get_mut(&name) else { continue };
+            let begun = work.runtime.block_on(table.state.begin(&mut work.store, &at));
+            begun.map_err(|(Trouble::Passing(why) | Trouble::Lasting(why))| why)?;
+        }
+        Ok(work)
+    }
+
+    fn newest(&mut self) -> Result<BTreeMap<String, String>, String> {
+        let names = self.tables.keys().map(String::as_str);
+        self.runtime.block_on(self.asking.newest(&mut self.store, names))
+    }
+
+    fn work(&mut self, tell: &mpsc::Sender<Told>, flags: &(Arc<AtomicBool>, Arc<AtomicBool>)) {
+        loop {
+            let is_last = flags.0.load(Ordering::Relaxed);
+            let begun = Instant::now();
+            let trouble = match self.look(tell) {
+                Ok(()) => None,
+                Err(Wrong::Passing(why)) => Some(why),
+                Err(Wrong::Gone) => return,
+                Err(Wrong::Lasting(why)) => return drop(tell.blocking_send(Told::Broken(why))),
+            };
+            let is_end = is_last && trouble.is_none();
+            let said =
+                if is_end { self.ended() } else { Told::Looked { trouble, took: begun.elapsed() } };
+            if tell.blocking_send(said).is_err() || is_end {
+                return;
+            }
+            while begun.elapsed() < self.every {
+                if flags.1.load(Ordering::Relaxed) {
+                    return;
+                }
+                std::thread::sleep(SOON.min(self.every));
+            }
+        }
+    }
+
+    fn ended(&mut self) -> Told {
+        let unknown = std::mem::take(&mut self.reader.unknown);
+        let missing = self.tables.values().flat_map(|table| table.state.missing.clone());
+        Told::Ended { unknown, missing: missing.collect() }
+    }
+
+    /// Looks at all tables. One that cannot be looked at does not keep the others from it.
+    fn look(&mut self, tell: &mpsc::Sender<Told>) -> Result<(), Wrong> {
+        let newest = self.newest().map_err(Wrong::Passing)?;
+        // What is committed is there for everybody from now on, whenever it is read.
+        let at = self.clock.now();
+        let mut trouble = None;
+        for (name, location) in newest {
+            match self.look_at(&name, &location, (at, tell)) {
+                Ok(()) => {}
+                Err(Wrong::Passing(why)) => trouble = Some(why),
+                Err(wrong) => return Err(wrong),
+            }
+        }
+        trouble.map_or(Ok(()), |why| Err(Wrong::Passing(why)))
+    }
+
+    fn look_at(
+        &mut self,
+        name: &str,
+        location: &str,
+        (at, tell): (u64, &mpsc::Sender<Told>),
+    ) -> Result<(), Wrong> {
+        let Some(mut table) = self.tables.remove(name) else { return Ok(()) };
+        let found = self.runtime.block_on(table.state.advance(&mut self.store, location));
+        let mut files = std::mem::take(&mut table.state.missing);
+        let mut result = found.map(|new| files.extend(new)).map_err(Wrong::from);
+        let files = self.in_order(files);
+        let mut files = files.into_iter();
+        for file in files.by_ref() {
+            match self.read(&file, &table, (at, tell)) {
+                Ok(true) => {}
+                Ok(false) => table.state.missing.push(file),
+                Err(wrong) => {
+                    // It is read from its beginning another time.
+                    table.state.missing.push(file);
+                    result = Err(wrong);
+                    break;
+                }
+            }
+        }
+        table.state.missing.extend(files);
+        self.tables.insert(name.to_owned(), table);
+        result
+    }
+
+    /// The files of one commit are in no order: what is first in the log is first.
+    fn in_order(&mut self, mut files: Vec<DataFile>) -> Vec<DataFile> {
+        let is_one_of_many = |file: &DataFile| {
+            files.iter().filter(|other| other.sequence == file.sequence).count() > 1
+        };
+        let many: Vec<DataFile> = files.iter().filter(|it| is_one_of_many(it)).cloned().collect();
+        let mut begins = BTreeMap::new();
+        for file in many {
+            let Ok(Some(bytes)) = self.runtime.block_on(self.store.get(&file.path)) else {
+                continue;
+            };
+            let mut begin = None;
+            let format = self.format;
+            let read = rows(bytes, |row| {
+                begin = place(&row, format);
+                false
+            });
+            if read.is_ok() {
+                begins.insert(file.path, begin);
+            }
+        }
+        files.sort_by_key(|file| (file.sequence, begins.get(&file.path).copied().flatten()));
+        files
+    }
+
+    /// Reads a file. Returns whether it was there.
+    fn read(
+        &mut self,
+        file: &DataFile,
+        table: &Looked,
+        (at, tell): (u64, &mpsc::Sender<Told>),
+    ) -> Result<bool, Wrong> {
+        let found = self.runtime.block_on(self.store.get(&file.path)).map_err(Wrong::Passing)?;
+        let Some(bytes) = found else { return Ok(false) };
+        let (mut is_heard, format) = (true, self.format);
+        let (reader, catalog) = (&mut self.reader, &self.world.catalog);
+        let read = rows(bytes, |mut row| {
+            let told = match table.kind {
+                Kind::Rows(id) => {
+                    fill(&mut row, &table.state.columns);
+                    let record = reader.read_value(catalog, id, (&row, Raw::default()));
+                    Told::Row { table: id, record, at }
+                }
+                Kind::Beats(source) => match place(&row, format) {
+                    Some(lsn) => Told::Beat { source, lsn: Lsn(lsn) },
+                    None => return true,
+                },
+            };
+            is_heard = tell.blocking_send(told).is_ok();
+            is_heard
+        });
+        if !is_heard {
+            return Err(Wrong::Gone);
+        }
+        let broken = |why: String| Wrong::Lasting(format!("`{}` cannot be read: {why}", file.path));
+        let count = read.map_err(broken)?;
+        if count != file.rows {
+            let why = format!("it has {count} rows, and its manifest says {}", file.rows);
+            return Err(broken(why));
+        }
+        Ok(true)
+    }
+}
+
+/// Where in the log a row is from.
+fn place(row: &Json, format: TopicFormat) -> Option<u64> {
+    match format {
+        TopicFormat::Debezium => row.get("source")?.get("lsn")?.as_u64(),
+        TopicFormat::Flattened => {
+            row.get("__lsn").or_else(|| row.get("__source_lsn")).and_then(Json::as_u64)
+        }
+    }
+}
+
+/// A column that its table has and its file has not was NULL in all rows of it.
+fn fill(row: &mut Json, columns: &[String]) {
+    for column in columns {
+        let (inside, name) = column.split_once('.').unwrap_or(("", column));
+        let object = if inside.is_empty() { Some(&mut *row) } else { row.get_mut(inside) };
+        if let Some(object) = object.and_then(Json::as_object_mut)
+            && !object.contains_key(name)
+        {
+            object.insert(name.to_owned(), Json::Null);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Where the files of a lake are: a folder, or a bucket of an S3 server. Nothing outside of the lake is read.
+
+mod bucket;
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use crate::observe::lake::store::bucket::Bucket;
+use crate::scenario::LakeSite;
+
+/// The largest file that is read.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// What is read of it.
+#[derive(Debug)]
+pub(super) enum Store {
+    Folder(PathBuf),
+    Bucket(Box<Bucket>),
+}
+
+impl Store {
+    pub(super) async fn open(site: &LakeSite) -> Result<Self, String> {
+        match site {
+            LakeSite::Folder(folder) => Ok(Self::Folder(folder.clone())),
+            LakeSite::Bucket(address) => Ok(Self::Bucket(Box::new(Bucket::open(address).await?))),
+        }
+    }
+
+    /// The address of a file by its path in the lake.
+    pub(super) fn address(&self, path: &str) -> String {
+        match self {
+            Self::Folder(folder) => format!("{}/{path}", folder.display()),
+            Self::Bucket(bucket) => bucket.uri(path),
+        }
+    }
+
+    /// A file by its address; `None`: there is none.
+    pub(super) async fn get(&mut self, address: &str) -> Result<Option<Vec<u8>>, String> {
+        let read = match self {
+            Self::Folder(folder) => {
+                let path = PathBuf::from(plain(address));
+                let is_inside = path.starts_with(&*folder)
+                    && !path.components().any(|it| it.as_os_str() == "..");
+                if !is_inside {
+                    return Err(format!(
+                        "`{address}` is not in the lake at `{}`",
+                        folder.display()
+                    ));
+                }
+                match File::open(&path) {
+                    Ok(file) => {
+                        let mut bytes = Vec::new();
+                        let read = file.take(BYTES_MAX + 1).read_to_end(&mut bytes);
+                        read.map_err(|error| format!("`{address}` cannot be read: {error}"))?;
+                        Some(bytes)
+                    }
+                    Err(error) if error.kind() == ErrorKind::NotFound => None,
+                    Err(error) => return Err(format!("`{address}` cannot be read: {error}")),
+                }
+            }
+            Self::Bucket(bucket) => bucket.get(address, BYTES_MAX).await?,
+        };
+        if read.as_ref().is_some_and(|bytes| bytes.len() as u64 > BYTES_MAX) {
+            return Err(format!("`{address}` is larger than {} MB", BYTES_MAX >> 20));
+        }
+        Ok(read)
+    }
+}
+
+/// A folder's address as a path: `file:/x`, `file:///x` and `/x` are the same.
+fn plain(address: &str) -> &str {
+    let path = address.strip_prefix("file:").unwrap_or(address);
+    path.strip_prefix("//").unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::LakeSite;
+    use super::Store;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_folder_gives_what_is_in_it_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = folder.path().join("lake");
+        fs::create_dir(&lake).unwrap();
+        fs::write(lake.join("in"), "in").unwrap();
+        fs::write(folder.path().join("out"), "out").unwrap();
+        let mut store = Store::open(&LakeSite::Folder(lake.clone())).await.unwrap();
+        let address = store.address("in");
+        for address in [address.clone(), format!("file:{address}"), format!("file://{address}")] {
+            assert_eq!(store.get(&address).await, Ok(Some(b"in".to_vec())), "{address}");
+        }
+        let absent = store.address("absent");
+        assert_eq!(store.get(&absent).await, Ok(None));
+        for outside in ["../out", "x/../../out"] {
+            let outside = store.address(outside);
+            assert!(store.get(&outside).await.unwrap_err().contains("is not in the lake"));
+        }
+        let outside = folder.path().join("out").display().to_string();
+        assert!(store.get(&outside).await.is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! A bucket of an S3 server: objects are read, by requests that are signed as the service wants them.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use aws_config::BehaviorVersion;
+use aws_config::Region;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sigv4::http_request::PayloadChecksumKind;
+use aws_sigv4::http_request::PercentEncodingMode;
+use aws_sigv4::http_request::SignableBody;
+use aws_sigv4::http_request::SignableRequest;
+use aws_sigv4::http_request::SigningSettings;
+use aws_sigv4::http_request::UriPathNormalizationMode;
+use aws_sigv4::http_request::sign;
+use aws_sigv4::sign::v4::SigningParams;
+use ureq::Agent;
+use ureq::tls::Certificate;
+use ureq::tls::RootCerts;
+use ureq::tls::TlsConfig;
+
+use crate::scenario::Bucket as Address;
+
+/// How long a server may take to be reached, and to hand over an object.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// Credentials that end sooner are asked for anew.
+const SOON: Duration = Duration::from_mins(2);
+/// Where none is asked for.
+const ANY_REGION: &str = "us-east-1";
+/// Of what a server says of a refusal.
+const SHOWN_MAX: u64 = 300;
+
+/// A bucket that is read.
+#[derive(Debug)]
+pub(in crate::observe::lake) struct Bucket {
+    address: Address,
+    region: String,
+    provider: Option<SharedCredentialsProvider>,
+    credentials: Option<Credentials>,
+    agent: Agent,
+}
+
+impl Bucket {
+    /// Finds region and credentials, as all tools of AWS do.
+    pub(super) async fn open(address: &Address) -> Result<Self, String> {
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        if let Some(region) = &address.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let config = Box::pin(loader.load()).await;
+        let region = match config.region().filter(|region| !region.as_ref().is_empty()) {
+            Some(region) => region.to_string(),
+            None if address.is_local => ANY_REGION.to_owned(),
+            None => {
+                return Err(
+                    "no AWS region is known: write `region`, or set `AWS_REGION`".to_owned()
+                );
+            }
+        };
+        let tls = TlsConfig::builder()
+            .root_certs(roots())
+            .unversioned_rustls_crypto_provider(Arc::new(
+                rustls::crypto::aws_lc_rs::default_provider(),
+            ))
+            .build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_global(Some(ANSWER_WITHIN))
+            .http_status_as_error(false)
+            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let provider = config.credentials_provider();
+        let address = address.clone();
+        let mut bucket = Self { address, region, provider, credentials: None, agent };
+        bucket.credentials().await?;
+        Ok(bucket)
+    }
+
+    pub(super) fn uri(&self, path: &str) -> String {
+        let prefix = &self.address.prefix;
+        let between = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
+        format!("s3://{}/{prefix}{between}{path}", self.address.name)
+    }
+
+    /// An object, and one byte more than `most` of it at most; `None`: there is none.
+    pub(super) async fn get(&mut self, uri: &str, most: u64) -> Result<Option<Vec<u8>>, String> {
+        let credentials = self.credentials().await?;
+        let key = self.key(uri)?;
+        let url = self.url(key);
+        let request = self.signed(&url, credentials)?;
+        let answer = self.agent.run(request);
+        let mut answer =
+            answer.map_err(|error| format!("no S3 server answers at `{url}`: {error}"))?;
+        let status = answer.status().as_u16();
+        let mut bytes = Vec::new();
+        let limit = if status == 200 { most + 1 } else { SHOWN_MAX };
+        let read = answer.body_mut().as_reader().take(limit).read_to_end(&mut bytes);
+        read.map_err(|error| format!("`{url}` cannot be read to its end: {error}"))?;
+        let said = String::from_utf8_lossy(&bytes);
+        match status {
+            200 => Ok(Some(bytes)),
+            404 if said.contains("NoSuchBucket") => {
+                Err(format!("there is no bucket `{}` at `{url}`", self.address.name))
+            }
+            404 => Ok(None),
+            403 => Err(format!(
+                "the S3 server refused `{uri}` (403): it needs `s3:GetObject` for these credentials, and \
+                 `s3:ListBucket` to say that an object is not there"
+            )),
+            _ => Err(format!("the S3 server did not hand over `{uri}`: {status}: {said}")),
+        }
+    }
+
+    fn key<'a>(&self, uri: &'a str) -> Result<&'a str, String> {
+        let Address { name: bucket, prefix, .. } = &self.address;
+        let path = ["s3://", "s3a://", "s3n://"].iter().find_map(|way| uri.strip_prefix(way));
+        let key = path.and_then(|path| path.strip_prefix(bucket.as_str())?.strip_prefix('/'));
+        let key = key.filter(|key| key.starts_with(prefix.as_str()));
+        key.ok_or_else(|| format!("`{uri}` is not in the lake at `s3://{bucket}/{prefix}`"))
+    }
+
+    fn url(&self, key: &str) -> String {
+        let Address { name: bucket, endpoint, .. } = &self.address;
+        let mut url = match endpoint {
+            Some(endpoint) => format!("{}/{bucket}/", endpoint.trim_end_matches('/')),
+            // A name with dots fits no certificate.
+            None if bucket.contains('.') => {
+                format!("https://s3.{}.amazonaws.com/{bucket}/", self.region)
+            }
+            None => format!("https://{bucket}.s3.{}.amazonaws.com/", self.region),
+        };
+        for byte in key.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                    url.push(char::from(byte));
+                }
+                // A text takes all that is written into it.
+                other => drop(write!(url, "%{other:02X}")),
+            }
+        }
+        url
+    }
+
+    fn signed(
+        &self,
+        url: &str,
+        credentials: Credentials,
+    ) -> Result<ureq::http::Request<()>, String> {
+        let mut settings = SigningSettings::default();
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        let identity = credentials.into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("s3")
+            .time(SystemTime::now())
+            .settings(settings)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let body = SignableBody::Bytes(&[]);
+        let signable = SignableRequest::new("GET", url, std::iter::empty(), body);
+        let signable = signable.map_err(|error| format!("`{url}` cannot be signed: {error}"))?;
+        let signed = sign(signable, &params.into())
+            .map_err(|error| format!("`{url}` cannot be signed: {error}"))?;
+        let mut request = ureq::http::Request::get(url);
+        for (name, value) in signed.output().headers() {
+            request = request.header(name, value);
+        }
+        request.body(()).map_err(|error| format!("`{url}` is no address: {error}"))
+    }
+
+    async fn credentials(&mut self) -> Result<Credentials, String> {
+        let is_good =
+            |it: &Credentials| it.expiry().is_none_or(|expiry| expiry > SystemTime::now() + SOON);
+        if let Some(known) = self.credentials.as_ref().filter(|it| is_good(it)) {
+            return Ok(known.clone());
+        }
+        let found = match &self.provider {
+            Some(provider) => Box::pin(provider.provide_credentials()).await.ok(),
+            None => None,
+        };
+        let any = || Credentials::new("loadgen", "loadgen", None, None, "loadgen");
+        let found = found.or_else(|| self.address.is_local.then(any)).ok_or(
+            "no AWS credentials are found: set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or \
+             `AWS_PROFILE`, or run where a role is given",
+        )?;
+        self.credentials = Some(found.clone());
+        Ok(found)
+    }
+}
+
+/// Those of the machine.
+fn roots() -> RootCerts {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let roots = found.iter().map(|root| Certificate::from_der(root).to_owned());
+    RootCerts::new_with_certs(&roots.collect::<Vec<_>>())
+}
