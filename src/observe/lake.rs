@@ -243,7 +243,8 @@ impl LakeReader {
             match told {
                 Told::Row { table, record, at } => self.take(table, record, at, judge),
                 Told::Beat { source, lsn } => {
-                    self.beats[source] = self.beats[source].max(Some(lsn))
+                    let beat = &mut self.beats[source];
+                    *beat = (*beat).max(Some(lsn));
                 }
                 Told::Looked { trouble, took } => {
                     (self.trouble, self.slowest) = (trouble, self.slowest.max(took));

@@ -34,6 +34,7 @@ mod hot;
 mod judging;
 mod kafka;
 mod lag;
+mod lake;
 mod layers;
 mod ledger;
 mod lines;

@@ -13,6 +13,8 @@ pub(crate) mod connect;
 pub(crate) mod connector;
 #[path = "support/firehose.rs"]
 pub(crate) mod firehose;
+#[path = "support/lake.rs"]
+pub(crate) mod lake;
 #[path = "support/loadgen.rs"]
 pub(crate) mod loadgen;
 #[path = "support/machine.rs"]

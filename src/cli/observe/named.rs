@@ -24,16 +24,16 @@ impl Named<'_> {
         word: &str,
         spelt: impl Fn(&str) -> String,
     ) -> Result<BTreeMap<String, TableId>, SetupError> {
-        let (world, observer) = (&self.prepared.world, self.observer);
+        let (all, observer) = (&self.prepared.world, self.observer);
         let mut tables = BTreeMap::new();
-        for (number, info) in world.catalog.tables.iter().enumerate().take(world.table_count()) {
+        for (number, info) in all.catalog.tables.iter().enumerate().take(all.table_count()) {
             if !observer.domains.contains(&info.domain) || !info.is_sent || info.event.is_some() {
                 continue;
             }
             let domain = &self.prepared.scenario.domains[info.domain];
             let name = spelt(&self.of(domain, (&info.namespace, &info.name)));
             if let Some(other) = tables.insert(name.clone(), TableId::of(number)) {
-                let (one, other) = (&info.name, &world.catalog.table(other).name);
+                let (one, other) = (&info.name, &all.catalog.table(other).name);
                 return Err(SetupError::Local(format!(
                     "the tables `{other}` and `{one}` would come by one {what}, `{name}`; let `{word}` of the \
                      observer `{}` tell them apart",

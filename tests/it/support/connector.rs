@@ -1,5 +1,5 @@
-//! The far end of a test: reads a slot by `pg_recvlogical`, and writes what it says into topics, as Debezium
-//! shapes it. Some of it, it spoils.
+//! The far end of a test: reads a slot by `pg_recvlogical`, and writes what it says into topics (or hands it to
+//! whoever writes it elsewhere), as Debezium shapes it. Some of it, it spoils.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -58,6 +58,22 @@ impl Connector {
         brokers: &str,
         spoil: &[Spoil],
     ) -> Self {
+        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("linger.ms", "0")
+            .create()
+            .unwrap();
+        let topics = Topics(producer);
+        Self::into(server, database, spoil, move |change, envelope| topics.write(change, envelope))
+    }
+
+    /// Reads a database, and hands over each change with its envelope.
+    pub(crate) fn into(
+        server: &'static TestServer,
+        database: &str,
+        spoil: &[Spoil],
+        out: impl FnMut(&Change, &Value) + Send + 'static,
+    ) -> Self {
         let slot = format!("debezium_{database}");
         let sql = format!("SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')");
         server.query(database, &sql);
@@ -68,14 +84,14 @@ impl Connector {
         reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut reader = reader.spawn().expect("`pg_recvlogical` is beside `psql`");
         let lines = BufReader::new(reader.stdout.take().unwrap());
-        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .set("linger.ms", "0")
-            .create()
-            .unwrap();
         let left = Arc::new(Mutex::new(spoil.to_vec()));
-        let mut writer =
-            Writer { producer, left: Arc::clone(&left), place: PLACE, orders: 0, held: Vec::new() };
+        let mut writer = Writer {
+            out: Box::new(out),
+            left: Arc::clone(&left),
+            place: PLACE,
+            orders: 0,
+            held: Vec::new(),
+        };
         let thread = std::thread::spawn(move || {
             let mut transaction = 0;
             for line in lines.lines().map_while(Result::ok) {
@@ -86,7 +102,6 @@ impl Connector {
                 }
                 writer.release();
             }
-            writer.producer.flush(Duration::from_secs(5)).unwrap();
         });
         let (owner, database) = (server, database.to_owned());
         let drop_slot = move || {
@@ -117,8 +132,8 @@ impl Drop for Connector {
 
 /// A change of a row, as `test_decoding` tells it.
 #[derive(Debug, Clone)]
-struct Change {
-    table: String,
+pub(crate) struct Change {
+    pub(crate) table: String,
     op: &'static str,
     row: Map<String, Value>,
 }
@@ -145,7 +160,7 @@ impl Change {
         Some(Self { table: name.to_owned(), op, row })
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let columns: &[&str] =
             if self.table == "order_items" { &["order_id", "line"] } else { &["id"] };
         let key: Map<_, _> =
@@ -189,8 +204,36 @@ fn shaped(kind: &str, text: Option<&str>) -> Value {
     }
 }
 
+/// Topics of a cluster.
+struct Topics(ThreadedProducer<DefaultProducerContext>);
+
+impl Topics {
+    fn write(&self, change: &Change, envelope: &Value) {
+        let (topic, key) = (format!("domain_orders.public.{}", change.table), change.key());
+        let mut values = vec![Some(envelope.to_string())];
+        if change.op == "d" {
+            values.push(None);
+        }
+        for value in &values {
+            let mut record = BaseRecord::to(&topic).key(&key);
+            record.payload = value.as_ref();
+            // Of tables that nobody observes there is no topic.
+            let _ = self.0.send(record);
+        }
+    }
+}
+
+impl Drop for Topics {
+    fn drop(&mut self) {
+        self.0.flush(Duration::from_secs(5)).unwrap();
+    }
+}
+
+/// Who takes each change and its envelope.
+type Out = Box<dyn FnMut(&Change, &Value) + Send>;
+
 struct Writer {
-    producer: ThreadedProducer<DefaultProducerContext>,
+    out: Out,
     left: Arc<Mutex<Vec<Spoil>>>,
     place: u64,
     orders: u64,
@@ -274,22 +317,13 @@ impl Writer {
         }
     }
 
-    fn send(&self, change: &Change, place: u64, transaction: u64) {
+    fn send(&mut self, change: &Change, place: u64, transaction: u64) {
         let row = Value::Object(change.row.clone());
         let (before, after) =
             if change.op == "d" { (row, Value::Null) } else { (Value::Null, row) };
         let source = json!({ "lsn": place, "txId": transaction, "table": change.table });
         let envelope =
             json!({ "before": before, "after": after, "source": source, "op": change.op });
-        let (topic, key) = (format!("domain_orders.public.{}", change.table), change.key());
-        let mut values = vec![Some(envelope.to_string())];
-        if change.op == "d" {
-            values.push(None);
-        }
-        for value in &values {
-            let mut record = BaseRecord::to(&topic).key(&key);
-            record.payload = value.as_ref();
-            self.producer.send(record).map_err(|it| it.0).unwrap();
-        }
+        (self.out)(change, &envelope);
     }
 }

@@ -13,6 +13,7 @@ use crate::scenario::Warehouse;
 use crate::scenario::check::firehose::host;
 use crate::scenario::check::firehose::region;
 use crate::scenario::check::observe::topics::Known;
+use crate::scenario::check::observe::topics::template;
 use crate::scenario::check::positive;
 use crate::scenario::check::target::is_local;
 use crate::scenario::check::target::server;
@@ -34,7 +35,7 @@ pub(super) fn lake(
 ) -> Option<(Warehouse, Vec<usize>)> {
     let before = problems.len();
     let domains = known.chosen(file.domains.as_deref(), file.at.place, problems);
-    let tables = known.template(file.tables.as_ref(), "Iceberg table", problems);
+    let tables = template(file.tables.as_ref(), "Iceberg table", problems);
     if !has_beats {
         let problem = Problem::new(
             "nobody could tell how far a lake is: `heartbeat_table` is `false`, and a row of it is what is \

@@ -57,28 +57,6 @@ impl<'a> Known<'a> {
         }
         domains
     }
-
-    /// What each table is called there, with names in it that stand for others. `what` says what is called so.
-    pub(super) fn template(
-        self,
-        written: Option<&Spanned<String>>,
-        what: &str,
-        problems: &mut Problems,
-    ) -> String {
-        let named = written.map_or(TOPICS, |named| named.value.as_str()).to_owned();
-        let words = ["{domain}", "{database}", "{schema}", "{table}"];
-        let bare = words.iter().fold(named.clone(), |text, word| text.replace(word, "x"));
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        if let Some(written) = written
-            && (!named.contains("{table}") || !bare.chars().all(is_plain))
-        {
-            let message = format!("`{named}` does not name the {what} of each table");
-            let help = "letters, digits, `.`, `_` and `-`; `{table}` must be in it, and `{schema}`, `{database}` \
-                        and `{domain}` may be";
-            problems.add(Problem::new(message).at(written.place).help(help));
-        }
-        named
-    }
 }
 
 /// Topics, and the domains whose changes come there.
@@ -102,7 +80,28 @@ pub(super) fn topics(
         problems.add(Problem::new(message).at(file.on.place).help(help));
     }
     let domains = known.chosen(file.domains.as_deref(), file.on.place, problems);
-    let topics = known.template(file.topics.as_ref(), "topic", problems);
+    let topics = template(file.topics.as_ref(), "topic", problems);
     let format = file.format.meant();
     is_cluster.then_some((ObserverKind::Kafka { target, topics, format }, domains))
+}
+
+/// What each table is called there, with names in it that stand for others. `what` says what is called so.
+pub(super) fn template(
+    written: Option<&Spanned<String>>,
+    what: &str,
+    problems: &mut Problems,
+) -> String {
+    let named = written.map_or(TOPICS, |named| named.value.as_str()).to_owned();
+    let words = ["{domain}", "{database}", "{schema}", "{table}"];
+    let bare = words.iter().fold(named.clone(), |text, word| text.replace(word, "x"));
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if let Some(written) = written
+        && (!named.contains("{table}") || !bare.chars().all(is_plain))
+    {
+        let message = format!("`{named}` does not name the {what} of each table");
+        let help = "letters, digits, `.`, `_` and `-`; `{table}` must be in it, and `{schema}`, `{database}` \
+                    and `{domain}` may be";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+    named
 }

@@ -1,0 +1,116 @@
+//! A lake as a sink fills it, observed: Iceberg tables that a far end of the test's own writes. What is missing of
+//! it is named, and nothing else is.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::connector::Connector;
+use crate::support::connector::Spoil;
+use crate::support::lake::Harm;
+use crate::support::lake::Lake;
+use crate::support::server::TestServer;
+
+/// A run of a few seconds into a lake. Exit code, what was said, the summary, and the keys in the file that was
+/// spoilt.
+struct Done {
+    code: i32,
+    said: String,
+    summary: Value,
+    harmed: Vec<String>,
+}
+
+fn run(seconds: u32, harm: Harm, spoil: &[Spoil]) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::on(TestServer::shared(), &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+    place.set("load.warmup=1s");
+    place.set("thresholds=[]");
+    place.set(&format!("load.streams.shop.profile=[ {{ hold: 200/s, for: {seconds}s }} ]"));
+    place.set(&format!(
+        "observe={{ tap: {{ slot: {{ on: operational }} }}, \
+         lake: {{ lake: {{ at: \"file://{}\", every: 200ms, within: 30s }} }} }}",
+        folder.path().display()
+    ));
+    place.must(&["seed", "@cdc-lag"]);
+    let lake = Lake::start(folder.path(), harm);
+    let connector = Connector::into(place.server, &place.database("orders"), spoil, lake.out());
+    let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+    let unspoilt = connector.end();
+    let said = format!("{}{}", done.out, done.err);
+    assert!(unspoilt.is_empty(), "never came to {unspoilt:?}: {said}");
+    let summary = place.summary("run");
+    if done.code != 6 {
+        let judged = place.run(&["verify", "run", "--format", "json"]);
+        let judged: Value = serde_json::from_str(&judged.out).unwrap();
+        assert_eq!(judged["surfaces"], summary["surfaces"]);
+    }
+    Done { code: done.code, said, summary, harmed: lake.harmed() }
+}
+
+fn of<'a>(summary: &'a Value, surface: &str) -> &'a Value {
+    let surfaces = summary["surfaces"].as_array().unwrap();
+    surfaces.iter().find(|it| it["surface"] == surface).unwrap()
+}
+
+#[test]
+fn all_that_a_sink_commits_is_held_against_what_was_acknowledged() {
+    let Done { code, said, summary, .. } = run(4, Harm::Nothing, &[]);
+    assert_eq!(code, 0, "{said}");
+    let (tap, lake) = (of(&summary, "tap"), of(&summary, "lake"));
+    assert!(lake["expected"].as_u64() > Some(1_000), "{lake}");
+    for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
+        assert_eq!(tap[count], lake[count], "{count}: {summary}");
+    }
+    assert!(!said.contains("could not compare") && !said.contains("not there"), "{said}");
+    let lags = summary["lag"].as_array().unwrap().iter();
+    assert!(lags.clone().any(|lag| lag["surface"] == "lake" && lag["operation"] == "delete"));
+}
+
+#[test]
+fn the_rows_of_a_data_file_that_is_gone_are_lost_and_no_others() {
+    let Done { code, said, summary, harmed } = run(6, Harm::Remove, &[]);
+    assert_eq!(code, 99, "{said}");
+    let lake = of(&summary, "lake");
+    assert!(harmed.len() > 10, "{harmed:?}");
+    assert_eq!(lake["lost"], harmed.len(), "{lake}");
+    for count in ["doubled", "reordered", "wrong", "phantom", "pending"] {
+        assert_eq!(lake[count], 0, "{count}: {lake}");
+    }
+    assert_eq!(of(&summary, "tap")["lost"], 0);
+    assert!(said.contains(&format!("1 files with {} rows", harmed.len())), "{said}");
+    assert!(said.contains("data/00006.parquet"), "{said}");
+    let keys: BTreeSet<String> = harmed
+        .iter()
+        .map(|key| serde_json::from_str::<Value>(key).unwrap()["id"].as_str().unwrap().to_owned())
+        .collect();
+    for example in summary["verification"]["examples"].as_array().unwrap() {
+        assert_eq!((&example["class"], &example["surface"]), (&"lost".into(), &"lake".into()));
+        assert!(example["table"].as_str().unwrap().ends_with(".public.orders"), "{example}");
+        assert!(keys.contains(example["key"].as_str().unwrap()), "{example} is in {keys:?}");
+    }
+}
+
+#[test]
+fn what_is_spoilt_on_its_way_to_the_lake_is_named() {
+    let all = [Spoil::Lose, Spoil::Double, Spoil::Alter, Spoil::Invent];
+    let Done { code, said, summary, .. } = run(6, Harm::Nothing, &all);
+    assert_eq!(code, 99, "{said}");
+    let lake = of(&summary, "lake");
+    for class in ["lost", "doubled", "wrong", "phantom"] {
+        assert_eq!(lake[class], 1, "{class}: {lake} {}", summary["verification"]["examples"]);
+        assert_eq!(of(&summary, "tap")[class], 0, "{class}");
+    }
+    assert_eq!((&lake["replayed"], &lake["pending"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn a_broken_data_file_makes_the_run_invalid() {
+    for harm in [Harm::Cut, Harm::Scribble] {
+        let Done { code, said, .. } = run(4, harm, &[]);
+        assert_eq!(code, 6, "{harm:?}: {said}");
+        assert!(said.contains("data/00006.parquet` cannot be read: "), "{harm:?}: {said}");
+        assert!(!said.contains("panicked"), "{harm:?}: {said}");
+    }
+}
