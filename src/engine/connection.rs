@@ -59,8 +59,6 @@ use notes::Notes;
 
 /// Slots taken before what they became is sent.
 const TURN_MAX: usize = 256;
-/// Slots that a lane of an unlimited stream takes at a time, where it waits for no answer.
-const BURST: usize = 64;
 
 /// A connection, its lanes, and what is under way.
 #[derive(Debug)]
@@ -204,9 +202,10 @@ impl Connection {
 
     /// Takes the slots that are due.
     fn take_due(&mut self) {
+        let before = self.events.departed();
         for _ in 0..TURN_MAX {
             // Read again for each: what the ones before it took is our own lateness.
-            if self.agenda.is_empty() {
+            if self.agenda.is_empty() || self.events.has_sent_enough(before) {
                 return;
             }
             let now = self.shared.clock.now();

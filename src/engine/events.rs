@@ -1,12 +1,16 @@
 //! Events on their way: each slot stands for itself, and any number of a lane may be under way, up to
 //! a limit for each connection.
 
-use smallvec::SmallVec;
+use std::ops::Deref;
 
+use crate::action::Action;
 use crate::engine::account::Effect;
+use crate::engine::account::Exception;
+use crate::engine::account::ExceptionKind;
 use crate::engine::acts::Acts;
 use crate::engine::batch::Row;
 use crate::engine::window::Window;
+use crate::measure::Stamps;
 use crate::sink::Ticket;
 
 /// Set in the tickets of events; those of lanes are their numbers, those of batches have a bit above.
@@ -16,22 +20,118 @@ const EVENT: Ticket = 1 << 30;
 const IN_FLIGHT_MAX: usize = 1 << 17;
 const IN_FLIGHT_MIN: usize = 1 << 10;
 
-/// Events that are on their way to one target.
+/// So many are sent before what became of others is settled, while that is still in the processor's caches.
+const TURN_MAX: u64 = 512;
+
+/// Events that are on their way to one target: a cache line, of which thousands are under way.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) of: Of,
-    pub(super) effects: SmallVec<[Effect; 2]>,
+    of: Packed,
+    pub(super) effects: Effects,
     /// When it was handed over.
     pub(super) at: u64,
+}
+
+/// What the events do: hardly ever there are several.
+#[derive(Debug)]
+pub(super) enum Effects {
+    One(Effect),
+    Several(Box<[Effect]>),
 }
 
 /// Whose events they are.
 #[derive(Debug)]
 pub(super) enum Of {
     /// A slot's that sends nothing else.
-    Slot(Row),
+    Slot(Slot),
     /// An act's, by its number.
     Act(usize),
+}
+
+/// Of a slot, what must be known when its events have arrived, or were given up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    /// Its number, and its stream's.
+    slot: u64,
+    pub(super) stream: u16,
+    /// The lane's number on its connection.
+    pub(super) lane: u32,
+    /// When it was due, but in an unlimited stream.
+    intended: Option<u64>,
+    picked: u64,
+}
+
+/// [`Of`], in less room.
+#[derive(Debug)]
+enum Packed {
+    Slot { slot: u64, intended: u64, picked: u64, lane: u32, stream: u16 },
+    Act(usize),
+}
+
+/// No time.
+const NEVER: u64 = u64::MAX;
+
+impl Sent {
+    pub(super) fn new(of: &Of, action: &Action, at: u64) -> Self {
+        let of = match *of {
+            Of::Slot(Slot { slot, stream, lane, intended, picked }) => {
+                Packed::Slot { slot, intended: intended.unwrap_or(NEVER), picked, lane, stream }
+            }
+            Of::Act(number) => Packed::Act(number),
+        };
+        Self { of, effects: Effects::of(action), at }
+    }
+
+    /// Whose they are.
+    pub(super) fn of(&self) -> Of {
+        match self.of {
+            Packed::Slot { slot, intended, picked, lane, stream } => {
+                let intended = Some(intended).filter(|at| *at != NEVER);
+                Of::Slot(Slot { slot, stream, lane, intended, picked })
+            }
+            Packed::Act(number) => Of::Act(number),
+        }
+    }
+}
+
+impl Effects {
+    fn of(action: &Action) -> Self {
+        match action.operations() {
+            [only] => Self::One(only.into()),
+            all => Self::Several(all.iter().map(Effect::from).collect()),
+        }
+    }
+}
+
+impl Deref for Effects {
+    type Target = [Effect];
+
+    fn deref(&self) -> &[Effect] {
+        match self {
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Several(all) => all,
+        }
+    }
+}
+
+impl Slot {
+    /// Of one that was decided.
+    pub(super) fn of(row: &Row) -> Self {
+        let Row { lane, decision, intended, picked } = row;
+        let (slot, stream) = (decision.slot, decision.stream);
+        Self { slot, stream, lane: *lane, intended: *intended, picked: *picked }
+    }
+
+    /// Its four stamps, if it was sent and answered then.
+    pub(super) fn stamps(&self, sent: u64, acknowledged: u64) -> Stamps {
+        let Self { intended, picked, .. } = *self;
+        Stamps { intended, picked, sent, acknowledged, is_closed: false }
+    }
+
+    /// As the account has it when it does not take effect.
+    pub(super) fn exception(&self, fate: ExceptionKind) -> Exception {
+        Exception { stream: self.stream, parts: 0, slot: self.slot, fate }
+    }
 }
 
 /// Slots in flight on a connection, and lanes that wait until there are fewer.
@@ -39,6 +139,8 @@ pub(super) enum Of {
 pub(super) struct Events {
     slots: Vec<Option<Sent>>,
     free: Vec<Ticket>,
+    /// How many have ever departed.
+    departed: u64,
     most: usize,
     /// Of unlimited streams.
     pub(super) window: Window,
@@ -53,7 +155,7 @@ impl Events {
         let most = (IN_FLIGHT_MAX / connections.max(1)).max(IN_FLIGHT_MIN);
         let (slots, free, held) = (Vec::new(), Vec::new(), Vec::new());
         let window = Window::new(connections, most);
-        Self { slots, free, most, window, held, acts: Acts::default() }
+        Self { slots, free, departed: 0, most, window, held, acts: Acts::default() }
     }
 
     /// Whether a ticket is an event's.
@@ -92,6 +194,16 @@ impl Events {
         self.slots.len() - self.free.len()
     }
 
+    /// How many have ever departed.
+    pub(super) fn departed(&self) -> u64 {
+        self.departed
+    }
+
+    /// Whether enough have departed since there were so many.
+    pub(super) fn has_sent_enough(&self, before: u64) -> bool {
+        self.departed - before >= TURN_MAX
+    }
+
     /// The ticket of the next that departs.
     pub(super) fn next_ticket(&self) -> Ticket {
         let new = || EVENT | Ticket::try_from(self.slots.len()).unwrap_or(0);
@@ -100,6 +212,7 @@ impl Events {
 
     /// Notes one as in flight, by [`Events::next_ticket`].
     pub(super) fn depart(&mut self, sent: Sent) {
+        self.departed += 1;
         match self.free.pop() {
             Some(ticket) => self.slots[(ticket & !EVENT) as usize] = Some(sent),
             None => self.slots.push(Some(sent)),
@@ -123,6 +236,11 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_under_way_is_a_cache_line() {
+        assert!(size_of::<Option<Sent>>() <= 64, "{}", size_of::<Option<Sent>>());
+    }
 
     /// What is held back on purpose must not be what a lane waits for.
     #[test]

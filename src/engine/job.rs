@@ -36,12 +36,14 @@ impl Job {
 
     pub(super) fn allowed(&self, group: usize) -> usize {
         let ways = self.world.ways_of(group);
+        let is_events = |way: &usize| matches!(self.destinations[*way], Destination::Events(_));
+        // They wait for nothing and share a client: more of them only wake each other's threads.
+        if !ways.is_empty() && ways.iter().all(is_events) {
+            return self.workers;
+        }
         // A connection has lanes of as few copies as can be: each copy's database gets all of its own.
-        let allowed = ways
-            .iter()
-            .map(|it| self.destinations[*it].connections() * self.world.copies_of(*it))
-            .min();
-        allowed.unwrap_or(1)
+        let of = |it: &usize| self.destinations[*it].connections() * self.world.copies_of(*it);
+        ways.iter().map(of).min().unwrap_or(1)
     }
 
     /// By series, whether something holds of the events of its group, as lanes are shared: told whether the

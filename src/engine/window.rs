@@ -9,7 +9,7 @@ const TRY_NS: u64 = 40_000_000;
 /// So many of these times pass between two tries.
 const REST: u32 = 12;
 /// From so many on over all connections; fewer are tried where they are as fast.
-const START: usize = 1 << 14;
+const START: usize = 1 << 13;
 /// Fewer over all connections are not tried.
 const LEAST: usize = 1 << 11;
 /// Twice as many must bring this many more, and half as many this many at least, in hundredths.

@@ -150,7 +150,8 @@ pub struct Due {
 /// A lane of one group of streams.
 #[derive(Debug)]
 pub struct Lane {
-    world: Arc<World>,
+    /// By a count of its own: one that all lanes share would be written by all threads, for each decision.
+    world: Arc<Arc<World>>,
     index: u32,
     /// Its number over all groups.
     overall: u32,
@@ -181,7 +182,7 @@ impl Lane {
             .map(|table| LaneTable::new(world, TableId::of(table), index))
             .collect();
         Self {
-            world: Arc::clone(world),
+            world: Arc::new(Arc::clone(world)),
             index,
             overall: world.lane_number(group, index),
             lanes: world.lanes_of(group),

@@ -1,6 +1,8 @@
 //! From a decision to the values to send. May be done by anyone at any time: it reads the world and
 //! the decision only.
 
+use smallvec::SmallVec;
+
 use crate::action::Action;
 use crate::action::Change;
 use crate::action::Origin;
@@ -165,7 +167,7 @@ impl World {
     }
 
     /// The numbers of a new row's decided parents, and behind them the states that it shows.
-    fn parents_of_new(&self, step: &Step, decision: &Decision) -> Vec<u64> {
+    fn parents_of_new(&self, step: &Step, decision: &Decision) -> SmallVec<[u64; 4]> {
         let Table { decided, watched, .. } = self.table(step.table);
         let walks = usize::from(self.walk(step.table).is_some());
         let states = decided.len() + walks..decided.len() + walks + watched.len();

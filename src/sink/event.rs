@@ -47,8 +47,9 @@ pub(crate) struct Record<'a> {
 pub(crate) struct Delivery {
     /// Which.
     pub(crate) ticket: Ticket,
-    /// The service has acknowledged it, or it was given up: after all retries, for that reason.
-    pub(crate) result: Result<(), Failure>,
+    /// The service has acknowledged it, or it was given up: after all retries, for that reason. Hardly any
+    /// is, so that none should have the size of a reason.
+    pub(crate) result: Result<(), Box<Failure>>,
     /// When that was known.
     pub(crate) at: Instant,
 }

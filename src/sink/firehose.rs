@@ -9,6 +9,7 @@
 //! ```
 
 mod backoff;
+mod body;
 mod call;
 mod driver;
 mod limit;
@@ -41,6 +42,8 @@ use crate::sink::firehose::state::lock;
 
 /// Bytes of a record, at most, before base64.
 const RECORD_BYTES_MAX: usize = 1_000 * 1_024;
+/// Threads that make calls.
+const CALLERS: usize = 2;
 /// Bytes of events that wait or are under way, at most.
 const BYTES_MAX: usize = 64 << 20;
 
@@ -86,7 +89,7 @@ impl Sending {
     }
 }
 
-/// A client and its thread.
+/// A client and its threads.
 #[derive(Debug)]
 pub(crate) struct FirehosePublisher {
     shared: Arc<Shared>,
@@ -112,7 +115,9 @@ impl FirehosePublisher {
     ) -> std::io::Result<Self> {
         let state = Mutex::new(State::new(sending));
         let shared = Arc::new(Shared { state, news: Notify::new(), feed: feed.clone() });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(CALLERS).thread_name("firehose call");
+        let runtime = runtime.enable_all().build()?;
         let driven = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("firehose client".to_owned())
@@ -132,6 +137,10 @@ impl FirehosePublisher {
 }
 
 impl Publisher for FirehosePublisher {
+    fn open(&self) -> Arc<Mailbox> {
+        lock(&self.shared.state).open()
+    }
+
     fn publish(&self, record: &Record<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused> {
         let length = record.payload.len() + 1;
         let most = self.record_bytes_max;
@@ -141,10 +150,12 @@ impl Publisher for FirehosePublisher {
             );
             return Err(Refused::Failed(failure(ErrorClass::TooLarge, "", &message)));
         }
-        let owner = Owner { mailbox: Arc::clone(mailbox), ticket: record.ticket };
+        let owner = Owner {
+            mailbox: u32::try_from(mailbox.number()).unwrap_or(u32::MAX),
+            ticket: record.ticket,
+        };
         let mut state = lock(&self.shared.state);
-        let Some(is_news) = state.push(record.destination, record.payload, owner, Instant::now())
-        else {
+        let Some(is_news) = state.push(record.destination, record.payload, owner) else {
             return Err(Refused::Full);
         };
         drop(state);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio::time::timeout_at;
 
-use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::acts::Act;
 use crate::engine::batch::Row;
@@ -107,11 +106,10 @@ impl Connection {
         let mut next = world.part_from(&decision, from);
         while let Some(part) = next {
             world.render_part(&decision, part, &mut self.action);
-            let effects = self.action.operations().iter().map(Effect::from).collect();
             let ticket = self.events.next_ticket();
             let route = &mut self.routes[world.way_of(&decision, part)];
             let bytes = route.sink.submit(ticket, &self.action).bytes;
-            let sent = Sent { of: Of::Act(number), effects, at };
+            let sent = Sent::new(&Of::Act(number), &self.action, at);
             let mut records = self.records.borrow_mut();
             records.account.handed_over(&sent.effects, bytes);
             let recorder = records.recorder.stream(usize::from(decision.stream));

@@ -1,14 +1,13 @@
 //! Events on a connection: a slot is sent when it is due, and the lane goes on at once. What became of
 //! it is settled when its report comes, in whatever order.
 
-use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Row;
-use crate::engine::connection::BURST;
 use crate::engine::connection::Connection;
 use crate::engine::events::Events;
 use crate::engine::events::Of;
 use crate::engine::events::Sent;
+use crate::engine::events::Slot;
 use crate::engine::stop::Level;
 use crate::generate::Turn;
 use crate::measure;
@@ -16,6 +15,11 @@ use crate::measure::ErrorClass;
 use crate::sink::Failure;
 use crate::sink::Outcome;
 use crate::sink::Sink;
+
+/// Slots that a lane of an unlimited stream takes at a time, where it waits for no answer.
+pub(super) const BURST: usize = 64;
+/// For so many of them the clock is read once: they are sent within a few microseconds.
+const CLOCK_EVERY: usize = 8;
 
 impl Connection {
     /// Whether a lane's next slot is one of a stream that only sends events.
@@ -47,9 +51,13 @@ impl Connection {
 
     /// Takes a lane's next slot and sends it; of an unlimited stream, several.
     pub(super) fn take_event(&mut self, number: usize, now: u64) {
-        for _ in 0..BURST {
+        let mut at = now;
+        for place in 0..BURST {
             let Some(due) = self.lanes[number].lane.peek() else { break };
             let intended = self.intended(&self.lanes[number], &due);
+            if place % CLOCK_EVERY == 0 {
+                at = self.shared.clock.now();
+            }
             if self.is_held(number, intended.is_none()) {
                 return;
             }
@@ -67,7 +75,7 @@ impl Connection {
             let is_late = self.is_late(due.stream, intended, now);
             if self.count_taken(number, &decision, (intended.unwrap_or(picked), is_late)) {
                 let lane = u32::try_from(number).unwrap_or(u32::MAX);
-                self.send_event(Row { lane, decision, intended, picked });
+                self.send_event(Row { lane, decision, intended, picked }, at);
             } else if is_late && decision.turn != Turn::Skip {
                 let account = &mut self.lanes[number].account;
                 account.except(&decision, 0, ExceptionKind::Late);
@@ -88,15 +96,13 @@ impl Connection {
         ways.is_some_and(|ways| ways.iter().any(is_short))
     }
 
-    pub(super) fn send_event(&mut self, row: Row) {
+    pub(super) fn send_event(&mut self, row: Row, at: u64) {
         let world = &self.shared.job.world;
         if world.part_from(&row.decision, 1).is_some() || world.skew_ns(&row.decision) > 0 {
             return self.send_as_act(row);
         }
         let sink = world.way_of(&row.decision, 0);
         world.render(&row.decision, &mut self.action);
-        let effects = self.action.operations().iter().map(Effect::from).collect();
-        let at = self.shared.clock.now();
         let mut records = self.records.borrow_mut();
         let stream = records.recorder.stream(usize::from(row.decision.stream));
         let due = row.due();
@@ -104,7 +110,7 @@ impl Connection {
         let ticket = self.events.next_ticket();
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
         stream.at(due).counters.bytes += bytes;
-        let sent = Sent { of: Of::Slot(row), effects, at };
+        let sent = Sent::new(&Of::Slot(Slot::of(&row)), &self.action, at);
         records.account.handed_over(&sent.effects, bytes);
         self.events.depart(sent);
     }
@@ -162,7 +168,7 @@ impl Connection {
         let known = now.saturating_sub(outcome.waited_ns).max(sent.at);
         let failure = outcome.result.as_ref().err();
         let mut records = self.records.borrow_mut();
-        for (index, effect) in (0..).zip(&sent.effects) {
+        for (index, effect) in (0..).zip(sent.effects.iter()) {
             let is_refused = outcome.refused.is_empty() || outcome.refused.contains(&index);
             let effect = std::slice::from_ref(effect);
             match failure.filter(|_| is_refused) {
@@ -172,33 +178,32 @@ impl Connection {
             }
         }
         drop(records);
-        match (&sent.of, failure) {
+        match (&sent.of(), failure) {
             (Of::Act(number), _) => self.settle_act(*number, failure, known),
-            (Of::Slot(row), None) => {
-                self.finish_event((row, sent.at), measure::Outcome::Acknowledged, known);
+            (Of::Slot(slot), None) => {
+                self.finish_event((slot, sent.at), measure::Outcome::Acknowledged, known);
             }
-            (Of::Slot(row), Some(failure)) if failure.is_doubtful => {
-                self.finish_event((row, sent.at), measure::Outcome::Unknown, known);
-                self.except_event(row, ExceptionKind::Unknown);
+            (Of::Slot(slot), Some(failure)) if failure.is_doubtful => {
+                self.finish_event((slot, sent.at), measure::Outcome::Unknown, known);
+                self.except_event(slot, ExceptionKind::Unknown);
             }
-            (Of::Slot(row), Some(failure)) => {
+            (Of::Slot(slot), Some(failure)) => {
                 let kind = measure::Outcome::Failed(said(failure));
-                self.finish_event((row, sent.at), kind, known);
-                self.except_event(row, ExceptionKind::Failed);
+                self.finish_event((slot, sent.at), kind, known);
+                self.except_event(slot, ExceptionKind::Failed);
             }
         }
         failure.is_some_and(|failure| failure.class != ErrorClass::TooLarge)
     }
 
-    fn finish_event(&self, (row, at): (&Row, u64), outcome: measure::Outcome<'_>, known: u64) {
+    fn finish_event(&self, (slot, at): (&Slot, u64), outcome: measure::Outcome<'_>, known: u64) {
         let mut records = self.records.borrow_mut();
-        let recorder = records.recorder.stream(usize::from(row.decision.stream));
-        recorder.finished(&row.stamps(at, known), outcome);
+        let recorder = records.recorder.stream(usize::from(slot.stream));
+        recorder.finished(&slot.stamps(at, known), outcome);
     }
 
-    fn except_event(&mut self, row: &Row, kind: ExceptionKind) {
-        let lane = &mut self.lanes[row.lane as usize];
-        lane.account.except(&row.decision, 0, kind);
+    fn except_event(&mut self, slot: &Slot, kind: ExceptionKind) {
+        self.lanes[slot.lane as usize].account.add(slot.exception(kind));
     }
 
     /// Nothing more is taken: lanes that wait for room need not.
@@ -213,10 +218,10 @@ impl Connection {
         let now = self.shared.clock.now();
         for sent in self.events.take_all() {
             self.records.borrow_mut().account.unknown(&sent.effects);
-            match &sent.of {
-                Of::Slot(row) => {
-                    self.finish_event((row, sent.at), measure::Outcome::Unknown, now);
-                    self.except_event(row, ExceptionKind::Unknown);
+            match &sent.of() {
+                Of::Slot(slot) => {
+                    self.finish_event((slot, sent.at), measure::Outcome::Unknown, now);
+                    self.except_event(slot, ExceptionKind::Unknown);
                 }
                 Of::Act(number) => self.lose_act(*number, now),
             }

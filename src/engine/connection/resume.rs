@@ -258,7 +258,7 @@ impl Connection {
             if let Some(most) = self.batch_rows(series) {
                 self.batches.add(row(flight.decision), flight.sink, most, began);
             } else if self.is_event(series) {
-                self.send_event(row(flight.decision));
+                self.send_event(row(flight.decision), self.shared.clock.now());
             } else if self.shared.job.world.is_events(&flight.decision, flight.part) {
                 self.send_as_act(row(flight.decision));
             } else {

@@ -30,6 +30,11 @@ impl Headers {
         Self { run: run.map(Arc::from), seed, series: Arc::from(series) }
     }
 
+    /// With a name of its own: see [`crate::sink::event::way::EventOptions`].
+    pub(crate) fn apart(self) -> Self {
+        Self { run: self.run.as_deref().map(Arc::from), ..self }
+    }
+
     /// Of what one action sends. What follows an action is of the same trace.
     pub(crate) fn of(&self, origin: &Origin) -> Option<Carried> {
         let run = Arc::clone(self.run.as_ref()?);

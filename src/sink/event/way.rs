@@ -63,7 +63,7 @@ impl EventOptions {
     fn apart(self) -> Self {
         let apart = |topic: &Topic| Topic { name: Arc::from(&*topic.name), ..topic.clone() };
         let topics = self.topics.iter().map(|topic| topic.as_ref().map(apart));
-        Self { topics: topics.collect(), ..self }
+        Self { topics: topics.collect(), headers: self.headers.apart(), ..self }
     }
 }
 
@@ -182,61 +182,54 @@ impl EventSink {
     }
 
     fn topic(&self, operation: &Operation) -> Option<&Topic> {
-        let topic = self.options.topics.get(usize::from(operation.table.0))?.as_ref();
-        topic.filter(|_| operation.change == Change::Insert)
+        topic_of(&self.options.topics, operation)
     }
 
     /// Renders one event and hands it over, or keeps it. Returns its size.
     fn send(&mut self, ticket: Ticket, operation: &Operation, action: &Action) -> u64 {
-        let (mut payload, mut key) = (take(&mut self.payload), take(&mut self.key));
-        let values = action.values(operation);
-        if let Some(topic) = self.topic(operation) {
-            let written = topic.write(operation, action, &mut payload);
-            let has_key = topic.form.write_key(values, action, &mut key);
-            let name = Arc::clone(&topic.name);
-            let carried = self.options.headers.of(&action.origin);
-            let headers = carried.as_ref().map(Carried::pairs);
-            let record = Record {
-                destination: &name,
-                key: has_key.then_some(key.as_slice()),
-                payload: &payload,
-                headers: headers.as_ref().map_or(&[], |pairs| pairs),
-                at_ms: action.origin.at_us.div_euclid(1000),
-                ticket,
-                is_aborted: self.options.aborted.is_some_and(|it| it.has(&action.origin)),
-            };
-            if let Err(failure) = written {
-                self.settle(ticket, Err(failure), 0);
-                (self.payload, self.key) = (payload, key);
-                return 0;
-            }
-            let has_gone = match operation.fault {
-                None => {
-                    self.publish(&record);
-                    true
-                }
-                Some(_) => self.publish_faulty(&record, operation, action),
-            };
-            if has_gone {
-                self.let_follow(operation, action);
-            }
+        let Some(topic) = topic_of(&self.options.topics, operation) else { return 0 };
+        self.payload.clear();
+        self.key.clear();
+        if let Err(failure) = topic.write(operation, action, &mut self.payload) {
+            self.settle(ticket, Err(failure), 0);
+            return 0;
         }
-        let bytes = payload.len() + key.len();
-        (self.payload, self.key) = (payload, key);
+        let has_key = topic.form.write_key(action.values(operation), action, &mut self.key);
+        let carried = self.options.headers.of(&action.origin);
+        let headers = carried.as_ref().map(Carried::pairs);
+        let record = Record {
+            destination: &topic.name,
+            key: has_key.then_some(self.key.as_slice()),
+            payload: &self.payload,
+            headers: headers.as_ref().map_or(&[], |pairs| pairs),
+            at_ms: action.origin.at_us.div_euclid(1000),
+            ticket,
+            is_aborted: self.options.aborted.is_some_and(|it| it.has(&action.origin)),
+        };
+        let bytes = record.payload.len() + self.key.len();
+        let has_gone = match operation.fault {
+            None => {
+                let publisher = &*self.options.publisher;
+                if let Err(failure) = take(&record, (publisher, &self.mailbox), &mut self.kept) {
+                    self.settle(ticket, Err(failure), 0);
+                }
+                true
+            }
+            Some(_) => {
+                Kept::of(&record).with(|record| self.publish_faulty(record, operation, action))
+            }
+        };
+        if has_gone {
+            self.let_follow(operation, action);
+        }
         bytes as u64
     }
 
     fn publish(&mut self, record: &Record<'_>) {
-        if self.kept.is_empty() {
-            match self.options.publisher.publish(record, &self.mailbox) {
-                Ok(()) => return,
-                Err(Refused::Full) => {}
-                Err(Refused::Failed(failure)) => {
-                    return self.settle(record.ticket, Err(failure), 0);
-                }
-            }
+        let publisher = &*self.options.publisher;
+        if let Err(failure) = take(record, (publisher, &self.mailbox), &mut self.kept) {
+            self.settle(record.ticket, Err(failure), 0);
         }
-        self.kept.push_back(Kept::of(record));
     }
 
     /// Publishes what was kept, as far as there is room.
@@ -274,11 +267,27 @@ impl EventSink {
     }
 }
 
-/// Takes a buffer to write into; it is given back.
-fn take(buffer: &mut Vec<u8>) -> Vec<u8> {
-    let mut buffer = std::mem::take(buffer);
-    buffer.clear();
-    buffer
+/// Where an operation's event goes, if it is one.
+fn topic_of<'a>(topics: &'a [Option<Topic>], operation: &Operation) -> Option<&'a Topic> {
+    let topic = topics.get(usize::from(operation.table.0))?.as_ref();
+    topic.filter(|_| operation.change == Change::Insert)
+}
+
+/// Publishes a record, or keeps it where there is no room: behind those that are kept already.
+fn take(
+    record: &Record<'_>,
+    (publisher, mailbox): (&dyn Publisher, &Arc<Mailbox>),
+    kept: &mut VecDeque<Kept>,
+) -> Result<(), Failure> {
+    if kept.is_empty() {
+        match publisher.publish(record, mailbox) {
+            Ok(()) => return Ok(()),
+            Err(Refused::Full) => {}
+            Err(Refused::Failed(failure)) => return Err(failure),
+        }
+    }
+    kept.push_back(Kept::of(record));
+    Ok(())
 }
 
 impl Sink for EventSink {
@@ -312,6 +321,7 @@ impl Sink for EventSink {
         let has_room = self.mailbox.poll(context, &mut deliveries);
         let now = Instant::now();
         for Delivery { ticket, result, at } in deliveries.drain(..) {
+            let result = result.map_err(|failure| *failure);
             self.settle(ticket, result, nanoseconds(now.saturating_duration_since(at)));
         }
         self.deliveries = deliveries;
@@ -322,7 +332,11 @@ impl Sink for EventSink {
         if self.settled.is_empty() {
             return Poll::Pending;
         }
-        outcomes.append(&mut self.settled);
+        if outcomes.is_empty() {
+            std::mem::swap(outcomes, &mut self.settled);
+        } else {
+            outcomes.append(&mut self.settled);
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -7,8 +7,7 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_firehose::error::SdkError;
 use aws_sdk_firehose::operation::put_record_batch::PutRecordBatchError;
-use aws_sdk_firehose::primitives::Blob;
-use aws_sdk_firehose::types::Record;
+use bytes::Bytes;
 
 use crate::measure::ErrorClass;
 use crate::sink::Failure;
@@ -54,15 +53,14 @@ pub(super) enum Kind {
     Lasting,
 }
 
-/// Sends records to a stream.
-pub(super) async fn put(client: &Client, stream: &str, records: Vec<Vec<u8>>) -> Answer {
-    let count = records.len();
-    let records = records.into_iter().map(|data| Record::builder().data(Blob::new(data)).build());
-    let records = match records.collect::<Result<Vec<Record>, _>>() {
-        Ok(records) => records,
-        Err(error) => return Answer::Failed(lasting(&error)),
-    };
-    let call = client.put_record_batch().delivery_stream_name(stream).set_records(Some(records));
+/// Sends a body that has so many records to a stream. The SDK signs it and sees to the rest; what it would write
+/// itself is exchanged for the body before.
+pub(super) async fn put(client: &Client, stream: &str, body: Bytes, count: usize) -> Answer {
+    let call = client.put_record_batch().delivery_stream_name(stream).set_records(Some(Vec::new()));
+    let call = call.customize().mutate_request(move |request| {
+        request.headers_mut().insert("Content-Length", body.len().to_string());
+        *request.body_mut() = body.clone().into();
+    });
     match call.send().await {
         Err(error) => Answer::Failed(refusal_of(&error)),
         Ok(output) => {

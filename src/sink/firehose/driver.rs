@@ -1,11 +1,12 @@
-//! The client's thread: makes the calls that may be made, and settles what comes back.
+//! The client's thread: has the calls made that may be, and settles what comes back. What is made of records,
+//! signed and read for a call is half of all work: two threads share it.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::JoinSet;
 
 use crate::sink::firehose::Shared;
+use crate::sink::firehose::body::Bodies;
 use crate::sink::firehose::call;
 use crate::sink::firehose::call::Answer;
 use crate::sink::firehose::setup::Endpoint;
@@ -15,6 +16,7 @@ use crate::sink::firehose::state::lock;
 /// Works until the client is over. What is in flight then is given up.
 pub(super) async fn drive(shared: &Shared, endpoint: &Endpoint) {
     let mut calls: JoinSet<(Call, Answer)> = JoinSet::new();
+    let bodies = Bodies::default();
     loop {
         let work = {
             let mut state = lock(&shared.state);
@@ -24,11 +26,11 @@ pub(super) async fn drive(shared: &Shared, endpoint: &Endpoint) {
             state.work(Instant::now())
         };
         for each in work.calls {
-            let client = endpoint.client.clone();
+            let (client, bodies) = (endpoint.client.clone(), bodies.clone());
             calls.spawn(async move {
-                let records = each.batch.iter().map(|waiting| waiting.data.clone()).collect();
-                let stream = Arc::clone(&each.stream);
-                let answer = call::put(&client, &stream, records).await;
+                let body =
+                    bodies.write(&each.stream, each.batch.iter().map(|it| it.data.as_slice()));
+                let answer = call::put(&client, &each.stream, body, each.batch.len()).await;
                 (each, answer)
             });
         }

@@ -4,24 +4,27 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 use smallvec::SmallVec;
 
 use crate::sink::Ticket;
-use crate::sink::event::Mailbox;
 use crate::sink::firehose::limit::Cost;
 
 /// Records of a call, at most.
 const RECORDS_MAX: usize = 500;
 /// Bytes of a call, at most, before base64.
 const CALL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// So many records of so many bytes leave their memory to others, at most: 8 MB.
+const SPARE_MAX: usize = 1 << 13;
+const SPARE_BYTES_MAX: usize = 1 << 10;
+
 /// Whom to tell what became of an event.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Owner {
-    pub(super) mailbox: Arc<Mailbox>,
+    /// The number of its mailbox.
+    pub(super) mailbox: u32,
     pub(super) ticket: Ticket,
 }
 
@@ -92,6 +95,8 @@ pub(super) struct Queue {
     retry_count: u64,
     /// Nothing waits for others any more.
     is_hurried: bool,
+    /// The memory of records that are settled, for the next ones.
+    spare: Vec<Vec<u8>>,
 }
 
 /// What to do now.
@@ -117,27 +122,38 @@ impl Queue {
             retries: BinaryHeap::new(),
             retry_count: 0,
             is_hurried: false,
+            spare: Vec::new(),
+        }
+    }
+
+    /// A record is settled: its memory may be that of another one.
+    pub(super) fn reuse(&mut self, mut data: Vec<u8>) {
+        if self.spare.len() < SPARE_MAX && data.capacity() <= SPARE_BYTES_MAX {
+            data.clear();
+            self.spare.push(data);
         }
     }
 
     /// Takes an event. Returns whether somebody should look at the queue: it was empty, or a call is
     /// full now.
     pub(super) fn push(&mut self, event: &[u8], owner: Owner, now: Instant) -> bool {
-        let was_empty = self.open.is_none() && self.fresh.is_empty();
+        let was_empty = !self.has_fresh();
         let was_full = self.is_full();
         let length = event.len() + 1;
         let most = self.gathering.record_bytes_max;
         if self.open.as_ref().is_some_and(|open| open.data.len() + length > most) {
             self.close_open();
         }
+        let spare = &mut self.spare;
         let open = self.open.get_or_insert_with(|| Waiting {
-            data: Vec::with_capacity(length),
+            data: spare.pop().unwrap_or_default(),
             owners: SmallVec::new(),
             since: now,
             sent: None,
             tries: 0,
             is_doubtful: false,
         });
+        open.data.reserve(length);
         open.data.extend_from_slice(event);
         open.data.push(b'\n');
         open.owners.push(owner);
@@ -145,6 +161,11 @@ impl Queue {
             self.close_open();
         }
         was_empty || !was_full && self.is_full()
+    }
+
+    /// Whether something waits that was never sent.
+    pub(super) fn has_fresh(&self) -> bool {
+        self.open.is_some() || !self.fresh.is_empty()
     }
 
     /// What waits is sent at once, for now.

@@ -28,6 +28,9 @@ use crate::sink::firehose::queue::Waiting;
 
 /// An endpoint is gone after so many calls in a row without an answer.
 const AWAY: u32 = 5;
+/// The clock is read once for so many events that come one behind the other: it costs as much as the rest of
+/// taking one.
+const CLOCK_EVERY: u32 = 15;
 
 /// All that a client has taken and not settled.
 #[derive(Debug)]
@@ -37,8 +40,10 @@ pub(super) struct State {
     /// Events taken and not settled, and their bytes.
     events: usize,
     bytes: usize,
-    /// Who found no room.
-    waiting: Vec<Arc<Mailbox>>,
+    /// Whom to tell what became of events, by their numbers.
+    mailboxes: Vec<Arc<Mailbox>>,
+    /// The numbers of those who found no room.
+    waiting: Vec<u32>,
     /// Calls in a row that had no answer.
     unanswered: u32,
     /// The client ends, whatever it has.
@@ -51,6 +56,8 @@ struct Stream {
     limit: Limit,
     backoff: Backoff,
     traffic: Traffic,
+    /// The time, as it was read last, and for how many events it may be taken before it is read again.
+    recent: (Instant, u32),
     /// Whether it was told that the stream is throttled, and that events may be there that were given up.
     is_told: bool,
     is_doubt_told: bool,
@@ -76,7 +83,7 @@ pub(super) struct Work {
 /// What is to be told, once nothing is locked.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    /// Those of neighbours with one mailbox together, so that its owner is woken once for them.
+    /// Those of one mailbox together, so that its owner is woken once for them.
     deliveries: Vec<(Arc<Mailbox>, Vec<Delivery>)>,
     has_room: Vec<Arc<Mailbox>>,
     /// For people.
@@ -92,13 +99,6 @@ impl News {
         }
         self.has_room.iter().for_each(|mailbox| mailbox.wake());
     }
-
-    fn add(&mut self, mailbox: Arc<Mailbox>, delivery: Delivery) {
-        match self.deliveries.last_mut() {
-            Some((last, deliveries)) if Arc::ptr_eq(last, &mailbox) => deliveries.push(delivery),
-            _ => self.deliveries.push((mailbox, vec![delivery])),
-        }
-    }
 }
 
 impl State {
@@ -108,39 +108,42 @@ impl State {
             streams: BTreeMap::new(),
             events: 0,
             bytes: 0,
+            mailboxes: Vec::new(),
             waiting: Vec::new(),
             unanswered: 0,
             is_over: false,
         }
     }
 
+    /// A mailbox more.
+    pub(super) fn open(&mut self) -> Arc<Mailbox> {
+        let mailbox = Arc::new(Mailbox::numbered(self.mailboxes.len()));
+        self.mailboxes.push(Arc::clone(&mailbox));
+        mailbox
+    }
+
     /// Takes an event; `None` if there is no room, and its owner is told when there is. Returns whether
     /// the driver should look.
-    pub(super) fn push(
-        &mut self,
-        stream: &Arc<str>,
-        event: &[u8],
-        owner: Owner,
-        now: Instant,
-    ) -> Option<bool> {
+    pub(super) fn push(&mut self, stream: &Arc<str>, event: &[u8], owner: Owner) -> Option<bool> {
         let is_full = self.events >= self.sending.events_max
             || self.bytes.saturating_add(event.len()) > self.sending.bytes_max;
         // One event may always be there, whatever its size.
         if is_full && self.events > 0 {
-            if !self.waiting.iter().any(|mailbox| Arc::ptr_eq(mailbox, &owner.mailbox)) {
+            if !self.waiting.contains(&owner.mailbox) {
                 self.waiting.push(owner.mailbox);
             }
             return None;
         }
         self.events += 1;
         self.bytes += event.len() + 1;
-        let sending = &self.sending;
+        if let Some(known) = self.streams.get_mut(stream) {
+            return Some(known.push(event, owner));
+        }
         let number = u64::try_from(self.streams.len()).unwrap_or(0);
-        let stream = self
-            .streams
-            .entry(Arc::clone(stream))
-            .or_insert_with_key(|name| Stream::new(name, number, sending, now));
-        Some(stream.queue.push(event, owner, now))
+        let mut new = Stream::new(stream, number, &self.sending, Instant::now());
+        let is_news = new.push(event, owner);
+        self.streams.insert(Arc::clone(stream), new);
+        Some(is_news)
     }
 
     /// What waits is sent at once, for now.
@@ -204,6 +207,7 @@ impl State {
         }
         // What failed together is sent again together, unless it has failed more often.
         let mut dues: BTreeMap<u32, Instant> = BTreeMap::new();
+        let mut lists: Vec<Vec<Delivery>> = self.mailboxes.iter().map(|_| Vec::new()).collect();
         for (mut waiting, result) in batch.into_iter().zip(results) {
             waiting.is_doubtful |= result.as_ref().is_err_and(|it| it.kind == Kind::Unknown);
             let result = match result {
@@ -234,16 +238,24 @@ impl State {
             }
             self.events = self.events.saturating_sub(waiting.owners.len());
             self.bytes = self.bytes.saturating_sub(waiting.data.len());
-            for owner in waiting.owners {
-                let delivery = Delivery { ticket: owner.ticket, result: result.clone(), at: now };
-                news.add(owner.mailbox, delivery);
+            for owner in &waiting.owners {
+                let result = result.as_ref().map(|()| ()).map_err(|it| Box::new(it.clone()));
+                if let Some(list) = lists.get_mut(owner.mailbox as usize) {
+                    list.push(Delivery { ticket: owner.ticket, result, at: now });
+                }
             }
+            stream.queue.reuse(waiting.data);
         }
+        let told = self.mailboxes.iter().zip(lists).filter(|(_, list)| !list.is_empty());
+        news.deliveries = told.map(|(mailbox, list)| (Arc::clone(mailbox), list)).collect();
         // Room for a while: whoever is woken for each single place finds none the next time.
         let has_room = self.events <= self.sending.events_max / 4 * 3
             && self.bytes <= self.sending.bytes_max / 4 * 3;
         if has_room {
-            news.has_room = std::mem::take(&mut self.waiting);
+            let waiting = std::mem::take(&mut self.waiting);
+            let mailboxes =
+                waiting.iter().filter_map(|number| self.mailboxes.get(*number as usize));
+            news.has_room = mailboxes.cloned().collect();
         }
         news
     }
@@ -283,9 +295,19 @@ impl Stream {
             limit: Limit::new(sending.quota, sending.in_flight, now),
             backoff: Backoff::new(seed),
             traffic: Traffic { destination: name.to_owned(), ..Traffic::default() },
+            recent: (now, 0),
             is_told: false,
             is_doubt_told: false,
         }
+    }
+
+    /// Takes an event. Returns whether the driver should look.
+    fn push(&mut self, event: &[u8], owner: Owner) -> bool {
+        // Behind others it lingers no longer than they do: the time may be theirs.
+        let is_behind = self.recent.1 > 0 && self.queue.has_fresh();
+        let (at, left) = self.recent;
+        self.recent = if is_behind { (at, left - 1) } else { (Instant::now(), CLOCK_EVERY) };
+        self.queue.push(event, owner, self.recent.0)
     }
 
     /// Counts a call. Returns what became of each of its records.

@@ -79,7 +79,8 @@ impl Both {
         let endpoint = Firehose::start(options).unwrap();
         let found = block_on(Endpoint::find(&address(endpoint.url()))).unwrap();
         let client = FirehosePublisher::start(found, sending, &Feed::default()).unwrap();
-        let (results, mailbox, stream) = (BTreeMap::new(), Arc::default(), Arc::from("clicks"));
+        let mailbox = client.open();
+        let (results, stream) = (BTreeMap::new(), Arc::from("clicks"));
         Self { endpoint, client, folder, results, mailbox, stream }
     }
 
@@ -113,7 +114,8 @@ impl Both {
         let mut deliveries = Vec::new();
         let has_room = self.mailbox.poll(&mut Context::from_waker(Waker::noop()), &mut deliveries);
         for delivery in deliveries {
-            let before = self.results.insert(delivery.ticket, delivery.result);
+            let before =
+                self.results.insert(delivery.ticket, delivery.result.map_err(|failure| *failure));
             assert!(before.is_none(), "two deliveries for {}", delivery.ticket);
         }
         has_room

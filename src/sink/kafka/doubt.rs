@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rdkafka::Statistics;
 
-use crate::sink::Failure;
 use crate::sink::kafka::Cluster;
 use crate::sink::kafka::health::Health;
 
@@ -48,11 +47,14 @@ impl Doubt {
         self.transmitted.store(transmitted, Ordering::Relaxed);
     }
 
-    /// What became of a record. That some are given up without an answer is said once.
-    pub(super) fn came(&self, result: &Result<(), Failure>, health: &Health) {
-        if !result.as_ref().err().is_some_and(|failure| failure.is_doubtful) {
-            self.answered.fetch_add(1, Ordering::Relaxed);
-        } else if !self.is_told.swap(true, Ordering::Relaxed) {
+    /// The cluster has told what became of so many records more.
+    pub(super) fn answered(&self, count: usize) {
+        self.answered.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// A record was given up without an answer: that is said once.
+    pub(super) fn gave_up(&self, health: &Health) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
             health.say(format!(
                 "`{}` has not answered within `timeout`: events that are given up may be there, and \
                  count as unknown",

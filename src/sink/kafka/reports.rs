@@ -28,7 +28,7 @@ use crate::sink::kafka::health::Health;
 use crate::sink::kafka::lock;
 
 /// Reports that are gathered under load, at most, and for how long.
-const GATHERED_MAX: usize = 64;
+const GATHERED_MAX: usize = 512;
 const GATHERED_FOR: Duration = Duration::from_millis(1);
 /// How long reports are waited for otherwise; each is handed out as it comes.
 const CALM: Duration = Duration::from_millis(100);
@@ -72,6 +72,8 @@ struct Gathered {
     /// By the number of the mailbox.
     lists: Vec<(Arc<Mailbox>, Vec<Delivery>)>,
     count: usize,
+    /// How many of them are no answers.
+    unanswered: usize,
 }
 
 impl Reports {
@@ -111,7 +113,8 @@ impl Reports {
             return;
         }
         self.came.fetch_add(gathered.count as u64, Ordering::Relaxed);
-        gathered.count = 0;
+        self.doubt.answered(gathered.count - gathered.unanswered);
+        (gathered.count, gathered.unanswered) = (0, 0);
         for (mailbox, list) in &mut gathered.lists {
             if !list.is_empty() {
                 mailbox.deliver_all(list);
@@ -157,17 +160,27 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
-        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| failure(error));
-        self.doubt.came(&result, &self.health);
-        if result.is_ok() {
-            self.health.delivered();
-        }
+        let (result, is_answer) = match result {
+            Ok(_) => {
+                self.health.delivered();
+                (Ok(()), true)
+            }
+            Err((error, _)) => {
+                let failure = failure(error);
+                let is_answer = !failure.is_doubtful;
+                if !is_answer {
+                    self.doubt.gave_up(&self.health);
+                }
+                (Err(Box::new(failure)), is_answer)
+            }
+        };
         let (number, ticket) = untoken(token);
         let mut gathered = lock(&self.gathered);
         if let Some((_, list)) = gathered.lists.get_mut(number) {
             list.push(Delivery { ticket, result, at: Instant::now() });
         }
         gathered.count += 1;
+        gathered.unanswered += usize::from(!is_answer);
         if gathered.count >= self.most.load(Ordering::Relaxed) {
             self.hand_out_from(&mut gathered);
         }

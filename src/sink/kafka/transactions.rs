@@ -180,6 +180,7 @@ impl Batch {
         for (number, held) in self.records.iter().enumerate() {
             let failed = self.failed.iter().find(|(failed, _)| *failed == number);
             let result = failed.map_or_else(|| others.clone(), |(_, why)| Err(why.clone()));
+            let result = result.map_err(Box::new);
             let delivery = Delivery { ticket: held.record.ticket, result, at };
             match lists.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &held.mailbox)) {
                 Some((_, list)) => list.push(delivery),

@@ -247,6 +247,7 @@ impl Parcel {
                 desk.leave(Done { tickets, bytes, result, at: Instant::now() });
             }
             Reply::Mailbox(mailbox, ticket, room) => {
+                let result = result.map_err(Box::new);
                 mailbox.deliver_all(&mut vec![Delivery { ticket, result, at: Instant::now() }]);
                 room.leave(bytes);
             }

@@ -23,7 +23,7 @@ impl Publisher for Service {
         self.taken.lock().unwrap().push(event["id"].to_string());
         let (ticket, at) = (record.ticket, Instant::now());
         let is_refused = event["id"].as_i64().unwrap() < 0;
-        let result = if is_refused { Err(refusal()) } else { Ok(()) };
+        let result = if is_refused { Err(Box::new(refusal())) } else { Ok(()) };
         mailbox.deliver_all(&mut vec![Delivery { ticket, result, at }]);
         Ok(())
     }
