@@ -23,6 +23,7 @@ mod check;
 mod engine;
 mod events;
 mod firehose;
+mod judged;
 mod kafka;
 mod measure;
 mod pacing;
@@ -57,7 +58,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 12] = [
+    let parts: [Part; 13] = [
         ("statements", statements::all),
         ("texts", texts::all),
         ("seed", seed::all),
@@ -69,6 +70,7 @@ fn main() {
         ("engine", engine::actions),
         ("pacing", pacing::all),
         ("memory", engine::memory),
+        ("judged", judged::all),
         ("check", check::all),
     ];
     for (name, part) in parts {

@@ -42,8 +42,6 @@ use crate::sink::firehose::state::lock;
 
 /// Bytes of a record, at most, before base64.
 const RECORD_BYTES_MAX: usize = 1_000 * 1_024;
-/// Threads that make calls.
-const CALLERS: usize = 2;
 /// Bytes of events that wait or are under way, at most.
 const BYTES_MAX: usize = 64 << 20;
 
@@ -89,7 +87,7 @@ impl Sending {
     }
 }
 
-/// A client and its threads.
+/// A client and its thread.
 #[derive(Debug)]
 pub(crate) struct FirehosePublisher {
     shared: Arc<Shared>,
@@ -115,9 +113,8 @@ impl FirehosePublisher {
     ) -> std::io::Result<Self> {
         let state = Mutex::new(State::new(sending));
         let shared = Arc::new(Shared { state, news: Notify::new(), feed: feed.clone() });
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(CALLERS).thread_name("firehose call");
-        let runtime = runtime.enable_all().build()?;
+        // Two threads for the calls were tried: a quarter less went through (benches/RESULTS.md).
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let driven = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("firehose client".to_owned())

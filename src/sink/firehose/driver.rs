@@ -1,5 +1,4 @@
-//! The client's thread: has the calls made that may be, and settles what comes back. What is made of records,
-//! signed and read for a call is half of all work: two threads share it.
+//! The client's thread: makes the calls that may be made, and settles what comes back.
 
 use std::time::Instant;
 
