@@ -12,7 +12,7 @@ use super::process;
 /// Bytes of an event that is ready.
 pub(crate) const SIZE: usize = 310;
 /// What stands around `body` in it, its identifier among that.
-const FRAME: usize = r#"{"id":"01234567-89ab-cdef-0123-456789abcdef","body":""}"#.len();
+pub(crate) const FRAME: usize = r#"{"id":"01234567-89ab-cdef-0123-456789abcdef","body":""}"#.len();
 
 /// A run that sends events of this action to this target.
 pub(crate) struct Run<'a> {

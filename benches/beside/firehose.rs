@@ -6,6 +6,7 @@ use std::io::BufReader;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use tokio::task::JoinSet;
 
+use super::events::FRAME;
 use super::events::Run;
 use super::events::SIZE;
 use super::events::peer;
@@ -33,6 +35,10 @@ const LENGTH: Duration = Duration::from_secs(3);
 /// Records of a call, and calls under way.
 const CALL: usize = 500;
 const CALLS: usize = 8;
+/// Calls that the peer has ready; they are sent again and again.
+const READY: usize = 64;
+/// The golden ratio's digits, which spread what is multiplied with them.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
 /// At full speed, and what a fixed rate costs.
 pub(crate) fn all(rounds: usize) {
@@ -93,6 +99,22 @@ fn loadgen(url: &str, action: &str, profile: &str, arguments: &[&str]) -> Readin
     Reading { rate: stream["achieved_rate"].as_f64().unwrap(), cpu_us: cpu * 1e6 / count }
 }
 
+/// Ready calls, whose records are those that loadgen sends: a stand-in that compresses what comes must have as
+/// much to do.
+fn calls() -> Arc<Vec<Vec<Record>>> {
+    let padding = "x".repeat(SIZE - FRAME);
+    let record = |number: usize| {
+        // Digits that no compression makes shorter.
+        let id =
+            uuid::Uuid::from_u128((number as u128 + 1).wrapping_mul(SPREAD).wrapping_mul(SPREAD));
+        let data = format!("{{\"id\":\"{id}\",\"body\":\"{padding}\"}}\n");
+        Record::builder().data(Blob::new(data)).build().unwrap()
+    };
+    Arc::new(
+        (0..READY).map(|call| (0..CALL).map(|at| record(call * CALL + at)).collect()).collect(),
+    )
+}
+
 /// What the peer's process does: it prints how many records were taken, and in how many nanoseconds.
 pub(crate) fn send(url: &str) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -105,17 +127,17 @@ pub(crate) fn send(url: &str) {
             .credentials_provider(credentials)
             .endpoint_url(url);
         let client = Client::from_conf(config.build());
-        let mut data = vec![b'x'; SIZE];
-        data.push(b'\n');
-        let record = Record::builder().data(Blob::new(data)).build().unwrap();
-        let records = vec![record; CALL];
+        let ready = calls();
         let began = Instant::now();
         let mut calls = JoinSet::new();
-        for _ in 0..CALLS {
-            let (client, records) = (client.clone(), records.clone());
+        for task in 0..CALLS {
+            let (client, ready) = (client.clone(), Arc::clone(&ready));
             calls.spawn(async move {
                 let mut count = 0;
-                while began.elapsed() < LENGTH {
+                for records in ready.iter().cycle().skip(task * READY / CALLS) {
+                    if began.elapsed() >= LENGTH {
+                        break;
+                    }
                     let call = client.put_record_batch().delivery_stream_name(STREAM);
                     let output = call.set_records(Some(records.clone())).send().await.unwrap();
                     assert_eq!(output.failed_put_count(), 0);

@@ -52,7 +52,7 @@ pub(super) enum Of {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
     /// Its number, and its stream's.
-    slot: u64,
+    number: u64,
     pub(super) stream: u16,
     /// The lane's number on its connection.
     pub(super) lane: u32,
@@ -64,7 +64,7 @@ pub(super) struct Slot {
 /// [`Of`], in less room.
 #[derive(Debug)]
 enum Packed {
-    Slot { slot: u64, intended: u64, picked: u64, lane: u32, stream: u16 },
+    Slot { number: u64, intended: u64, picked: u64, lane: u32, stream: u16 },
     Act(usize),
 }
 
@@ -74,8 +74,8 @@ const NEVER: u64 = u64::MAX;
 impl Sent {
     pub(super) fn new(of: &Of, action: &Action, at: u64) -> Self {
         let of = match *of {
-            Of::Slot(Slot { slot, stream, lane, intended, picked }) => {
-                Packed::Slot { slot, intended: intended.unwrap_or(NEVER), picked, lane, stream }
+            Of::Slot(Slot { number, stream, lane, intended, picked }) => {
+                Packed::Slot { number, intended: intended.unwrap_or(NEVER), picked, lane, stream }
             }
             Of::Act(number) => Packed::Act(number),
         };
@@ -85,9 +85,9 @@ impl Sent {
     /// Whose they are.
     pub(super) fn of(&self) -> Of {
         match self.of {
-            Packed::Slot { slot, intended, picked, lane, stream } => {
+            Packed::Slot { number, intended, picked, lane, stream } => {
                 let intended = Some(intended).filter(|at| *at != NEVER);
-                Of::Slot(Slot { slot, stream, lane, intended, picked })
+                Of::Slot(Slot { number, stream, lane, intended, picked })
             }
             Packed::Act(number) => Of::Act(number),
         }
@@ -118,8 +118,8 @@ impl Slot {
     /// Of one that was decided.
     pub(super) fn of(row: &Row) -> Self {
         let Row { lane, decision, intended, picked } = row;
-        let (slot, stream) = (decision.slot, decision.stream);
-        Self { slot, stream, lane: *lane, intended: *intended, picked: *picked }
+        let (number, stream) = (decision.slot, decision.stream);
+        Self { number, stream, lane: *lane, intended: *intended, picked: *picked }
     }
 
     /// Its four stamps, if it was sent and answered then.
@@ -130,7 +130,7 @@ impl Slot {
 
     /// As the account has it when it does not take effect.
     pub(super) fn exception(&self, fate: ExceptionKind) -> Exception {
-        Exception { stream: self.stream, parts: 0, slot: self.slot, fate }
+        Exception { stream: self.stream, parts: 0, slot: self.number, fate }
     }
 }
 

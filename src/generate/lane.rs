@@ -150,7 +150,10 @@ pub struct Due {
 /// A lane of one group of streams.
 #[derive(Debug)]
 pub struct Lane {
-    /// By a count of its own: one that all lanes share would be written by all threads, for each decision.
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "a count of its own: one that all lanes share is written by all threads for each decision"
+    )]
     world: Arc<Arc<World>>,
     index: u32,
     /// Its number over all groups.

@@ -5,6 +5,7 @@ use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::BufWriter;
+use std::io::IntoInnerError;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,6 +17,9 @@ use flate2::write::GzEncoder;
 
 use crate::embedded::firehose::destination::Destination;
 use crate::embedded::random_hex;
+
+/// Bytes that are compressed at a time.
+const GATHERED: usize = 1 << 16;
 
 /// An object that is not delivered yet.
 #[derive(Debug)]
@@ -32,7 +36,8 @@ pub(super) struct Object {
 #[derive(Debug)]
 enum Writer {
     Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    /// What comes is gathered: each call of the encoder costs as much as some kilobytes of it.
+    Gzip(BufWriter<GzEncoder<BufWriter<File>>>),
 }
 
 impl Object {
@@ -47,7 +52,8 @@ impl Object {
         let hidden = folder.join(format!(".{name}"));
         let file = BufWriter::new(File::create_new(&hidden)?);
         let writer = if to.is_gzip {
-            Writer::Gzip(GzEncoder::new(file, Compression::fast()))
+            let encoder = GzEncoder::new(file, Compression::fast());
+            Writer::Gzip(BufWriter::with_capacity(GATHERED, encoder))
         } else {
             Writer::Plain(file)
         };
@@ -68,7 +74,9 @@ impl Object {
     pub(super) fn deliver(self) -> io::Result<()> {
         match self.writer {
             Writer::Plain(mut file) => file.flush()?,
-            Writer::Gzip(file) => file.finish()?.flush()?,
+            Writer::Gzip(file) => {
+                file.into_inner().map_err(IntoInnerError::into_error)?.finish()?.flush()?;
+            }
         }
         fs::rename(&self.hidden, &self.path)
     }

@@ -183,8 +183,9 @@ pub(crate) fn quoted(text: &[u8], out: &mut Vec<u8>) {
 /// Whether text stands in JSON as it is. All of it is looked at, whatever is found: so the compiler looks at
 /// many bytes at a time.
 fn is_plain(text: &[u8]) -> bool {
-    let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
-    text.iter().fold(true, |so_far, byte| so_far & is_plain(*byte))
+    let is_odd =
+        |byte: u8| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    text.iter().fold(0, |so_far, byte| so_far | is_odd(*byte)) == 0
 }
 
 /// Appends a UUID as text.

@@ -239,7 +239,7 @@ impl State {
             self.events = self.events.saturating_sub(waiting.owners.len());
             self.bytes = self.bytes.saturating_sub(waiting.data.len());
             for owner in &waiting.owners {
-                let result = result.as_ref().map(|()| ()).map_err(|it| Box::new(it.clone()));
+                let result = result.as_ref().copied().map_err(|it| Box::new(it.clone()));
                 if let Some(list) = lists.get_mut(owner.mailbox as usize) {
                     list.push(Delivery { ticket: owner.ticket, result, at: now });
                 }
