@@ -1,7 +1,6 @@
 //! Kafka Connect's REST interface, as much of it as is needed.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +10,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use thiserror::Error;
 use ureq::Agent;
-use ureq::tls::Certificate;
-use ureq::tls::PemItem;
-use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
-use ureq::tls::parse_pem;
 
 use crate::scenario::cdc::Connect;
+use crate::sink::trust::roots;
 
 /// How long it may take to be reached, and to answer: a worker that is busy with another connector holds
 /// requests for a while.
@@ -76,8 +72,9 @@ pub enum Standing {
 impl Api {
     /// At an address; connects to nothing yet.
     pub fn new(url: &str, connect: &Connect) -> Result<Self, ConnectError> {
+        let roots = roots(url, connect.ca.as_deref(), "the `ca` of `connect`");
         let tls = TlsConfig::builder()
-            .root_certs(roots(url, connect.ca.as_deref())?)
+            .root_certs(roots.map_err(ConnectError)?)
             .unversioned_rustls_crypto_provider(Arc::new(
                 rustls::crypto::aws_lc_rs::default_provider(),
             ));
@@ -242,32 +239,6 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, String
         message = format!("status {status}");
     }
     Ok(Answer { status, said, message })
-}
-
-/// Whom it is trusted by: those of a file, or those of the machine.
-fn roots(url: &str, ca: Option<&str>) -> Result<RootCerts, ConnectError> {
-    let Some(path) = ca else {
-        if !url.starts_with("https:") {
-            return Ok(RootCerts::new_with_certs(&[]));
-        }
-        let found = rustls_native_certs::load_native_certs();
-        let roots = found.certs.iter().map(|root| Certificate::from_der(root).to_owned());
-        return Ok(RootCerts::new_with_certs(&roots.collect::<Vec<_>>()));
-    };
-    let bad = |error: &dyn std::fmt::Display| {
-        ConnectError(format!("`{path}`, the `ca` of `connect`, cannot be used: {error}"))
-    };
-    let bytes = fs::read(path).map_err(|error| bad(&error))?;
-    let mut roots = Vec::new();
-    for item in parse_pem(&bytes) {
-        if let PemItem::Certificate(root) = item.map_err(|error| bad(&error))? {
-            roots.push(root);
-        }
-    }
-    if roots.is_empty() {
-        return Err(bad(&"it holds no certificate"));
-    }
-    Ok(RootCerts::new_with_certs(&roots))
 }
 
 /// A connector's name as a part of an address.

@@ -2,7 +2,6 @@
 //! whatever speaks its protocol.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,11 @@ use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use serde_json::json;
 use ureq::Agent;
-use ureq::tls::Certificate;
-use ureq::tls::PemItem;
-use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
-use ureq::tls::parse_pem;
 
 use crate::scenario::SchemaRegistry;
 use crate::sink::kafka::topics::ClusterError;
+use crate::sink::trust::roots;
 
 /// How long it may take to be reached, and to answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -48,7 +44,9 @@ struct Answer {
 impl<'a> Registry<'a> {
     /// Connects to nothing yet.
     pub(crate) fn new(at: &'a SchemaRegistry) -> Result<Self, ClusterError> {
-        let tls = TlsConfig::builder().root_certs(roots(at)?).unversioned_rustls_crypto_provider(
+        let roots = roots(&at.url, at.ca.as_deref(), "the `ca` of the schema registry");
+        let roots = roots.map_err(ClusterError)?;
+        let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(
             Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
         );
         let agent = Agent::config_builder()
@@ -137,32 +135,6 @@ impl<'a> Registry<'a> {
             ),
         })
     }
-}
-
-/// Whom it is trusted by: those of a file, or those of the machine.
-fn roots(at: &SchemaRegistry) -> Result<RootCerts, ClusterError> {
-    let Some(path) = &at.ca else {
-        if !at.url.starts_with("https:") {
-            return Ok(RootCerts::new_with_certs(&[]));
-        }
-        let found = rustls_native_certs::load_native_certs();
-        let roots = found.certs.iter().map(|root| Certificate::from_der(root).to_owned());
-        return Ok(RootCerts::new_with_certs(&roots.collect::<Vec<_>>()));
-    };
-    let bad = |error: &dyn std::fmt::Display| {
-        ClusterError(format!("`{path}`, the `ca` of the schema registry, cannot be used: {error}"))
-    };
-    let bytes = fs::read(path).map_err(|error| bad(&error))?;
-    let mut roots = Vec::new();
-    for item in parse_pem(&bytes) {
-        if let PemItem::Certificate(root) = item.map_err(|error| bad(&error))? {
-            roots.push(root);
-        }
-    }
-    if roots.is_empty() {
-        return Err(bad(&"it holds no certificate"));
-    }
-    Ok(RootCerts::new_with_certs(&roots))
 }
 
 fn answer(called: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
