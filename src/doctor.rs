@@ -17,6 +17,7 @@ mod slots;
 use std::fmt;
 
 pub use connector::Settings as ConnectorSettings;
+pub use connector::Wanted;
 pub use connector::connector;
 pub use database::database;
 pub use needs::Needs;

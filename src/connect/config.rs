@@ -1,5 +1,7 @@
 //! The configuration of a Debezium connector that fits a database of a scenario.
 
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use serde_json::Map;
@@ -27,7 +29,9 @@ const SLOT_MAX: usize = 63;
 const SECRET: [&str; 4] = ["password", "secret", "token", "jaas"];
 
 /// What is the same for all.
-const FIXED: [(&str, &str); 14] = [
+const FIXED: [(&str, &str); 15] = [
+    // It leaves TRUNCATE out unless it is told not to.
+    ("skipped.operations", "none"),
     ("provide.transaction.metadata", "true"),
     ("tombstones.on.delete", "true"),
     // Without a schema beside it, a number that is sent as bytes would have lost its scale.
@@ -218,7 +222,7 @@ fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
     let mut all = Vec::new();
     for (number, domain) in source.domains.iter().enumerate() {
         let pattern = |table: &str| format!("{}\\.{}", escaped(&domain.namespace), escaped(table));
-        all.extend(domain.schema.stored().iter().map(|table| pattern(&table.name)));
+        all.extend(scenario.captured_tables(domain).iter().map(|table| pattern(table)));
         if number == 0 && has_capture_tables(source) {
             if scenario.cdc.signal_table {
                 // A signal is an insert that is captured.
@@ -230,6 +234,9 @@ fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
             }
         }
     }
+    // Domains of one PostgreSQL schema share the tables of our own.
+    let mut known = BTreeSet::new();
+    all.retain(|pattern| known.insert(pattern.clone()));
     all.join(",")
 }
 

@@ -12,6 +12,17 @@ const ITS_OWN: &str = "dbz_publication";
 /// A connector's configuration, by property.
 pub type Settings = BTreeMap<String, String>;
 
+/// What a connector must hand on.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The tables of its database that change, as `schema.table`.
+    pub tables: Vec<String>,
+    /// The publication of the scenario.
+    pub publication: String,
+    /// Whether tables are emptied at once: that must be told, too.
+    pub truncations: bool,
+}
+
 impl Check {
     /// Of Kafka Connect, which has so many connectors that capture PostgreSQL, or does not answer.
     pub fn connect(answer: Result<usize, String>) -> Self {
@@ -41,13 +52,13 @@ impl Check {
     }
 }
 
-/// What is to be said of a connector, but for whether it runs. `tables` are those of its database that change,
-/// as `schema.table`; `publication` is the scenario's.
-pub fn connector(settings: &Settings, tables: &[String], publication: &str) -> Vec<Check> {
+/// What is to be said of a connector, but for whether it runs.
+pub fn connector(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
+    let Wanted { tables, publication, truncations } = wanted;
     let said = |key: &str| settings.get(key).map_or("", String::as_str);
     let mut all = Vec::new();
     all.extend(left_out(settings, tables));
-    all.extend(operations(said("skipped.operations")));
+    all.extend(operations(said("skipped.operations"), *truncations));
     all.extend(tolerance(settings));
     all.extend(lossy(settings));
     all.extend(columns(settings));
@@ -104,11 +115,15 @@ fn literal(pattern: &str) -> Option<String> {
     bare.chars().all(is_plain).then_some(bare)
 }
 
-fn operations(skipped: &str) -> Option<Check> {
-    let names = [("c", "inserts"), ("u", "updates"), ("d", "deletes")];
-    let is_skipped = |letter: &str| skipped.split(',').any(|it| it.trim() == letter);
-    let lost: Vec<&str> =
-        names.into_iter().filter(|(letter, _)| is_skipped(letter)).map(|(_, name)| name).collect();
+fn operations(skipped: &str, truncations: bool) -> Option<Check> {
+    let names = [("c", "inserts"), ("u", "updates"), ("d", "deletes"), ("t", "truncations")];
+    // Unless it is set.
+    let skipped = if skipped.trim().is_empty() { "t" } else { skipped };
+    let is_lost = |(letter, _): &(&str, &str)| {
+        let is_wanted = *letter != "t" || truncations;
+        is_wanted && skipped.split(',').any(|it| it.trim() == *letter)
+    };
+    let lost: Vec<&str> = names.into_iter().filter(is_lost).map(|(_, name)| name).collect();
     if !lost.is_empty() {
         let found = format!("`skipped.operations` leaves out {}", lost.join(" and "));
         return Some(Check::critical(NAME, found).remedy("\"skipped.operations\": \"none\""));
@@ -179,12 +194,16 @@ mod tests {
     use super::*;
     use crate::doctor::Severity;
 
-    fn found(settings: &[(&str, &str)]) -> Vec<(Severity, String)> {
+    fn found(settings: &[(&str, &str)], truncations: bool) -> Vec<(Severity, String)> {
         let good = [("heartbeat.interval.ms", "5000"), ("provide.transaction.metadata", "true")];
         let all = good.iter().chain(settings);
         let all = all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let tables = ["public.orders".to_owned(), "public.items".to_owned()];
-        let checks = connector(&all, &tables, "debezium");
+        let wanted = Wanted {
+            tables: vec!["public.orders".to_owned(), "public.items".to_owned()],
+            publication: "debezium".to_owned(),
+            truncations,
+        };
+        let checks = connector(&all, &wanted);
         checks.into_iter().map(|check| (check.severity, check.found)).collect()
     }
 
@@ -211,7 +230,7 @@ mod tests {
                 "flattens",
             ),
         ] {
-            let found = found(&[settings]);
+            let found = found(&[settings], false);
             let is_it = |(is, said): &(Severity, String)| *is == severity && said.contains(words);
             assert!(found.iter().any(is_it), "{settings:?}: {found:?}");
         }
@@ -219,12 +238,20 @@ mod tests {
 
     #[test]
     fn one_that_tells_all_gives_nothing_to_look_at() {
-        let found = found(&[
+        let good = [
             ("table.include.list", "public\\.orders,public\\.items"),
             ("skipped.operations", "none"),
             ("publication.name", "debezium"),
             ("decimal.handling.mode", "string"),
-        ]);
-        assert_eq!(found, []);
+        ];
+        assert_eq!(found(&good, true), []);
+    }
+
+    #[test]
+    fn truncations_that_nobody_is_told_of_are_missed_where_there_are_any() {
+        let missed =
+            |truncations| found(&[], truncations).into_iter().find(|it| it.1.contains("runca"));
+        assert_eq!(missed(false).map(|it| it.0), Some(Severity::Info));
+        assert_eq!(missed(true).map(|it| it.0), Some(Severity::Critical));
     }
 }

@@ -87,9 +87,6 @@ pub(super) struct Judge {
     /// Since the last look.
     recent: Places,
     came: Recent,
-    /// Whether a row whose key changes goes, and another one comes, as in Debezium's topics, which also leave
-    /// truncations out.
-    pub(super) splits_keys: bool,
     truncations: Truncations,
     verification: Verification,
     pub(super) faults: Faults,
@@ -121,7 +118,6 @@ impl Judge {
             freshness: Histogram::fine(),
             recent,
             came: Recent::default(),
-            splits_keys: false,
             truncations: Truncations::default(),
             verification: Verification::default(),
             faults: Faults::default(),

@@ -74,41 +74,27 @@ enum Must {
     Truncate,
 }
 
-/// Tells a judge what must be seen. Where keys are split, a row whose key changes goes, and another one comes,
-/// as in Debezium's topics, which leave truncations out.
+/// Tells a judge what must be seen.
 pub(super) fn expect(fact: &OwnFact, judge: &mut Judge) {
-    let splits_keys = judge.splits_keys;
     let OwnFact { due, sent, settled, is_known, is_measured, .. } = *fact;
     let times = Times { due, sent, settled, is_measured };
     let certainty = if is_known { Certainty::Certain } else { Certainty::Unknown };
-    for must in fact.musts(splits_keys) {
+    for must in fact.musts() {
         match must {
             Must::Come(change) => judge.expect(change, times, certainty),
-            Must::Truncate if splits_keys => {}
             Must::Truncate => judge.expect_truncation(fact.table, is_known),
         }
     }
 }
 
 impl OwnFact {
-    fn musts(&self, splits_keys: bool) -> impl Iterator<Item = Must> + '_ {
-        self.changes
-            .iter()
-            .flat_map(move |change| match change {
-                OwnChange::Insert(row) => {
-                    [Some(self.come(Change::Insert, row.id, Some(row))), None]
-                }
-                OwnChange::Update(old, row) if splits_keys && *old != row.id => [
-                    Some(self.come(Change::Delete, *old, None)),
-                    Some(self.come(Change::Insert, row.id, Some(row))),
-                ],
-                OwnChange::Update(old, row) => {
-                    [Some(self.come(Change::Update, *old, Some(row))), None]
-                }
-                OwnChange::Delete(old) => [Some(self.come(Change::Delete, *old, None)), None],
-                OwnChange::Truncate => [Some(Must::Truncate), None],
-            })
-            .flatten()
+    fn musts(&self) -> impl Iterator<Item = Must> + '_ {
+        self.changes.iter().map(|change| match change {
+            OwnChange::Insert(row) => self.come(Change::Insert, row.id, Some(row)),
+            OwnChange::Update(old, row) => self.come(Change::Update, *old, Some(row)),
+            OwnChange::Delete(old) => self.come(Change::Delete, *old, None),
+            OwnChange::Truncate => Must::Truncate,
+        })
     }
 
     fn come(&self, change: Change, key: i64, row: Option<&OwnRow>) -> Must {

@@ -143,6 +143,20 @@ impl Scenario {
         OwnTable::ALL.into_iter().filter(has).collect()
     }
 
+    /// The tables of a domain whose changes are captured, ours included: their names, without the schema's.
+    pub fn captured_tables(&self, domain: &Domain) -> Vec<String> {
+        let own = self.own_tables(domain).into_iter().map(|own| own.name().to_owned());
+        domain.schema.stored().iter().map(|table| table.name.clone()).chain(own).collect()
+    }
+
+    /// Whether a step empties a table of a domain's database at once.
+    pub fn truncates(&self, domain: usize) -> bool {
+        let is_it = |step: &StressStep| {
+            step.domain == domain && matches!(step.kind, StressKind::Truncate(_))
+        };
+        self.load.steps.iter().any(is_it)
+    }
+
     /// Whether there is a canary in the database of a domain: it is observed, and not to be idle.
     fn has_canary(&self, number: usize) -> bool {
         let domain = &self.domains[number];

@@ -8,6 +8,7 @@ use crate::connect::Found;
 use crate::connect::Standing;
 use crate::doctor;
 use crate::doctor::Check;
+use crate::doctor::Wanted;
 use crate::scenario::Scenario;
 
 use super::Report;
@@ -35,25 +36,29 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             if own.peek().is_none() {
                 here.push(Check::uncaptured(&database));
             }
-            let tables = tables(scenario, &domains);
-            reports.extend(own.map(|found| report(scenario, found, &tables)));
+            let wanted = wanted(scenario, &domains);
+            reports.extend(own.map(|found| report(found, &wanted)));
         }
     }
     reports.insert(0, Report { subject: format!("Kafka Connect {url}"), checks: here });
     Ok(reports)
 }
 
-/// The tables of these domains, as a connector names them.
-fn tables(scenario: &Scenario, domains: &[usize]) -> Vec<String> {
-    let domains = domains.iter().map(|number| &scenario.domains[*number]);
-    let tables = domains.flat_map(|domain| {
-        let tables = domain.schema.stored().iter();
-        tables.map(|table| format!("{}.{}", domain.namespace, table.name))
-    });
-    tables.collect()
+/// What a connector of these domains must hand on.
+fn wanted(scenario: &Scenario, domains: &[usize]) -> Wanted {
+    let of = |number: &usize| {
+        let domain = &scenario.domains[*number];
+        let tables = scenario.captured_tables(domain).into_iter();
+        tables.map(|table| format!("{}.{table}", domain.namespace)).collect::<Vec<_>>()
+    };
+    Wanted {
+        tables: domains.iter().flat_map(of).collect(),
+        publication: scenario.cdc.publication.clone(),
+        truncations: domains.iter().any(|number| scenario.truncates(*number)),
+    }
 }
 
-fn report(scenario: &Scenario, found: &Found, tables: &[String]) -> Report {
+fn report(found: &Found, wanted: &Wanted) -> Report {
     let standing = match &found.standing {
         Some(Standing::Running) => Ok("it and its task run".to_owned()),
         Some(Standing::Waiting(what)) => Err(what.clone()),
@@ -61,6 +66,6 @@ fn report(scenario: &Scenario, found: &Found, tables: &[String]) -> Report {
         None => Err("nobody knows yet how it is".to_owned()),
     };
     let mut checks = vec![Check::standing(standing, &found.name)];
-    checks.extend(doctor::connector(&found.settings, tables, &scenario.cdc.publication));
+    checks.extend(doctor::connector(&found.settings, wanted));
     Report { subject: format!("connector {} of {}", found.name, found.database), checks }
 }

@@ -26,13 +26,13 @@ impl Named<'_> {
     ) -> Result<BTreeMap<String, TableId>, SetupError> {
         let (all, observer) = (&self.prepared.world, self.observer);
         let mut tables = BTreeMap::new();
-        for (number, info) in all.catalog.tables.iter().enumerate().take(all.table_count()) {
+        for (table, info) in all.catalog.all() {
             if !observer.domains.contains(&info.domain) || !info.is_sent || info.event.is_some() {
                 continue;
             }
             let domain = &self.prepared.scenario.domains[info.domain];
             let name = spelt(&self.of(domain, (&info.namespace, &info.name)));
-            if let Some(other) = tables.insert(name.clone(), TableId::of(number)) {
+            if let Some(other) = tables.insert(name.clone(), table) {
                 let (one, other) = (&info.name, &all.catalog.table(other).name);
                 return Err(SetupError::Local(format!(
                     "the tables `{other}` and `{one}` would come by one {what}, `{name}`; let `{word}` of the \
