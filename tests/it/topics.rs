@@ -11,7 +11,16 @@ use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
 use crate::support::server::TestServer;
 
-const TABLES: [&str; 4] = ["products", "customers", "orders", "order_items"];
+const TABLES: [&str; 6] =
+    ["products", "customers", "orders", "order_items", "loadgen_stress", "loadgen_canary"];
+/// Of those that do not need a connector's help, one of each kind.
+const STEPS: &str = "[ { at: 300ms, rollbacks: { count: 10, rows: 5, share: 40% } }, \
+    { at: 500ms, change_keys: { rows: 7 } }, \
+    { at: 600ms, reinsert: { rows: 7 } }, \
+    { at: 700ms, unchanged_toast: { rows: 5, size: 16kB } }, \
+    { at: 1s, truncate: { rows: 9 } }, \
+    { at: 1200ms, columns: { rows: 9 } }, \
+    { at: 1400ms, replica_identity: { rows: 9 } } ]";
 
 /// A short `cdc-lag`, of which a connector of the test's own fills topics.
 struct Far {
@@ -73,6 +82,29 @@ fn all_that_a_connector_writes_is_held_against_what_was_acknowledged() {
     let lags = summary["lag"].as_array().unwrap().iter();
     assert!(lags.clone().any(|lag| lag["surface"] == "topics" && lag["operation"] == "delete"));
     far.place.must(&["verify", "run"]);
+}
+
+/// What steps do to rows of our own, and the canary, come by topics as well, whatever a connector makes of a changed
+/// key or of a value that was not.
+#[test]
+fn steps_and_canaries_are_seen_in_topics() {
+    let mut far = Far::new();
+    far.place.set(&format!("load.steps={STEPS}"));
+    far.place.set("cdc={ canary: 50ms }");
+    let (code, said, summary) = far.run(&[]);
+    assert_eq!(code, 0, "{said}");
+    let (tap, topics) = (of(&summary, "tap"), of(&summary, "topics"));
+    for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
+        assert_eq!(tap[count], topics[count], "{count}: {summary}");
+    }
+    let lags = summary["lag"].as_array().unwrap().iter();
+    let has = |table: &str| {
+        let is_it = |lag: &&Value| {
+            lag["surface"] == "topics" && lag["table"].as_str().unwrap().ends_with(table)
+        };
+        lags.clone().any(|lag| is_it(&lag) && lag["high"]["count"].as_u64() > Some(10))
+    };
+    assert!(has("loadgen_stress") && has("loadgen_canary"), "{summary}");
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::ClientConfig;
+use rdkafka::message::Header;
+use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::producer::Producer;
@@ -136,6 +138,8 @@ pub(crate) struct Change {
     pub(crate) table: String,
     op: &'static str,
     row: Map<String, Value>,
+    /// What the server says of the row before.
+    old: Map<String, Value>,
 }
 
 impl Change {
@@ -147,32 +151,55 @@ impl Change {
             "INSERT" => "c",
             "UPDATE" => "u",
             "DELETE" => "d",
+            "TRUNCATE" => "t",
             _ => return None,
         };
-        let mut rest = rest.split_once("new-tuple: ").map_or(rest, |it| it.1);
-        let mut row = Map::new();
-        while let Some((column, behind)) = rest.split_once('[') {
-            let (kind, behind) = behind.split_once("]:")?;
-            let (text, behind) = value(behind);
-            row.insert(column.trim().to_owned(), shaped(kind, text.as_deref()));
-            rest = behind;
-        }
-        Some(Self { table: name.to_owned(), op, row })
+        let (old, new) = rest.split_once("new-tuple: ").unwrap_or(("", rest));
+        let old = old.strip_prefix("old-key: ").unwrap_or_default();
+        let row = if op == "t" { Map::new() } else { columns(new)? };
+        Some(Self { table: name.to_owned(), op, row, old: columns(old)? })
+    }
+
+    /// The key that the row has had, if that is another one.
+    fn old_key(&self) -> Option<String> {
+        let names = self.key_columns();
+        let has_changed = names.iter().any(|name| self.old.get(*name) != self.row.get(*name));
+        (self.op == "u" && !self.old.is_empty() && has_changed).then(|| key(names, &self.old))
+    }
+
+    fn key_columns(&self) -> &'static [&'static str] {
+        if self.table == "order_items" { &["order_id", "line"] } else { &["id"] }
     }
 
     pub(crate) fn key(&self) -> String {
-        let columns: &[&str] =
-            if self.table == "order_items" { &["order_id", "line"] } else { &["id"] };
-        let key: Map<_, _> =
-            columns.iter().map(|name| ((*name).to_owned(), self.row[*name].clone())).collect();
-        Value::Object(key).to_string()
+        key(self.key_columns(), &self.row)
     }
+}
+
+fn key(columns: &[&str], row: &Map<String, Value>) -> String {
+    let key: Map<_, _> =
+        columns.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect();
+    Value::Object(key).to_string()
+}
+
+fn columns(mut text: &str) -> Option<Map<String, Value>> {
+    let mut row = Map::new();
+    while let Some((column, behind)) = text.split_once('[') {
+        let (kind, behind) = behind.split_once("]:")?;
+        let (value, behind) = value(behind);
+        row.insert(column.trim().to_owned(), shaped(kind, value.as_deref()));
+        text = behind;
+    }
+    Some(row)
 }
 
 /// A value and what stands behind it; `None` is NULL.
 fn value(text: &str) -> (Option<String>, &str) {
     let Some(quoted) = text.strip_prefix('\'') else {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        // As Debezium writes a value that is stored apart, and was not changed.
+        let word =
+            if word == "unchanged-toast-datum" { "__debezium_unavailable_value" } else { word };
         return ((word != "null").then(|| word.to_owned()), rest);
     };
     let mut value = String::new();
@@ -209,17 +236,47 @@ struct Topics(ThreadedProducer<DefaultProducerContext>);
 
 impl Topics {
     fn write(&self, change: &Change, envelope: &Value) {
-        let (topic, key) = (format!("domain_orders.public.{}", change.table), change.key());
-        let mut values = vec![Some(envelope.to_string())];
+        let table = &change.table;
+        if change.op == "t" {
+            return self.put(table, None, Some(envelope), None);
+        }
+        let key = change.key();
+        if let Some(old) = change.old_key() {
+            // A row whose key changes goes, and comes again: each half tells of the other.
+            let mut half = envelope.clone();
+            half["op"] = json!("d");
+            half["after"] = Value::Null;
+            half["before"] = Value::Object(change.old.clone());
+            let new = Some(("__debezium.newkey", key.as_str()));
+            self.put(table, Some(&old), Some(&half), new);
+            self.put(table, Some(&old), None, None);
+            let mut half = envelope.clone();
+            half["op"] = json!("c");
+            let was = Some(("__debezium.oldkey", old.as_str()));
+            return self.put(table, Some(&key), Some(&half), was);
+        }
+        self.put(table, Some(&key), Some(envelope), None);
         if change.op == "d" {
-            values.push(None);
+            self.put(table, Some(&key), None, None);
         }
-        for value in &values {
-            let mut record = BaseRecord::to(&topic).key(&key);
-            record.payload = value.as_ref();
-            // Of tables that nobody observes there is no topic.
-            let _ = self.0.send(record);
-        }
+    }
+
+    fn put(
+        &self,
+        table: &str,
+        key: Option<&str>,
+        value: Option<&Value>,
+        header: Option<(&str, &str)>,
+    ) {
+        let (topic, value) = (format!("domain_orders.public.{table}"), value.map(Value::to_string));
+        let mut record: BaseRecord<'_, str, String> = BaseRecord::to(&topic);
+        record.key = key;
+        record.payload = value.as_ref();
+        record.headers = header.map(|(name, value)| {
+            OwnedHeaders::new().insert(Header { key: name, value: Some(value) })
+        });
+        // Of tables that nobody observes there is no topic.
+        let _ = self.0.send(record);
     }
 }
 
