@@ -186,7 +186,8 @@ fn what_may_be_there_twice_is_counted() {
         let (done, summary) = sessions(&broker.address(), "pages", settings);
         assert_eq!(done.code, 0, "{}{}", done.out, done.err);
         let arrived = broker.read("pages").len() - before;
-        assert_eq!(count(&summary, "acknowledged"), arrived);
+        let events = &summary["events"];
+        assert_eq!(count(&summary, "acknowledged"), arrived, "{settings:?} {before} {events}");
         let repeated = count(&summary, "repeated");
         assert!((3..arrived).contains(&repeated), "{repeated}");
         assert!(done.out.contains("repeated"), "{}", done.out);
