@@ -155,7 +155,7 @@ struct CleanArguments {
     #[command(flatten)]
     subject: Subject,
     /// The Kafka Connect whose connectors of this scenario go first, instead of the scenario's
-    #[arg(long, value_name = "URL", env = "LOADGEN_CONNECT")]
+    #[arg(long, value_name = "URL", env = "LOADGEN_CONNECT", hide_env_values = true)]
     connect: Option<String>,
     /// Permit a server that is not on this machine
     #[arg(long)]

@@ -8,6 +8,7 @@ mod api;
 mod config;
 mod found;
 mod register;
+mod secrets;
 mod watch;
 
 pub use api::Api;

@@ -12,7 +12,10 @@ use std::fmt;
 pub use nearest::nearest;
 pub use nearest::suggest;
 pub use secret::Secrets;
+pub use secret::names_secret;
 pub use secret::passwords;
+pub use secret::without_login;
+pub use secret::without_passwords;
 
 use hidden::Hidden;
 use silent::Silent;

@@ -20,11 +20,14 @@ pub use connector::Settings as ConnectorSettings;
 pub use connector::Wanted;
 pub use connector::connector;
 pub use database::database;
+pub use database::may_replicate;
 pub use needs::Needs;
 pub use needs::needs;
 pub use server::Demand;
 pub use server::databases;
 pub use server::server;
+
+use crate::sink::postgres::quote::identifier;
 
 /// How bad what was found is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -95,12 +98,19 @@ impl Check {
     }
 
     /// Of a replication connection that was tried with this login, and why it did not come about.
-    pub fn streaming(user: &str, refusal: Option<String>) -> Self {
+    /// `may_replicate` says whether the login has the right.
+    pub fn streaming(user: &str, refusal: Option<String>, may_replicate: bool) -> Self {
         let name = "replication connection";
         let Some(message) = refusal else { return Self::ok(name, format!("made, as `{user}`")) };
-        Self::critical(name, format!("refused to `{user}`: {message}")).remedy(format!(
-            "in pg_hba.conf: host all {user} 0.0.0.0/0 scram-sha-256 -- and the login needs REPLICATION; a \
-             pooler cannot stand between"
+        let refused = Self::critical(name, format!("refused to `{user}`: {message}"));
+        if !may_replicate {
+            let user = identifier(user);
+            return refused.remedy(format!(
+                "ALTER ROLE {user} REPLICATION; -- on RDS: GRANT rds_replication TO {user};"
+            ));
+        }
+        refused.remedy(format!(
+            "in pg_hba.conf: host all {user} 0.0.0.0/0 scram-sha-256 -- a pooler cannot stand between"
         ))
     }
 

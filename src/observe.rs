@@ -45,6 +45,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -260,8 +261,9 @@ pub struct Done {
 }
 
 impl Observing {
-    /// Makes the slots, and begins to read them. All that is committed from now on is observed.
-    pub fn start(options: Options) -> Result<Self, SetupError> {
+    /// Makes the slots, and begins to read them. All that is committed from now on is observed. Once
+    /// `is_cancelled` says so, this is not waited for, and what was made is removed.
+    pub fn start(options: Options, is_cancelled: impl Fn() -> bool) -> Result<Self, SetupError> {
         let (facts, told) = mpsc::sync_channel(FACTS_MAX);
         let (orders, ordered) = watch::channel(Order::Watch);
         let (ready, is_ready) = mpsc::sync_channel(1);
@@ -277,10 +279,19 @@ impl Observing {
             .spawn(move || work::work(&options, (&told, &ordered), &shared, &ready))
             .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
         let observing = Self { witness, orders, thread: Some(thread) };
-        match is_ready.recv() {
-            Ok(Ok(())) => Ok(observing),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(SetupError::Local("the observer ended before it began".to_owned())),
+        loop {
+            match is_ready.recv_timeout(LOOK) {
+                Ok(Ok(())) => return Ok(observing),
+                Ok(Err(error)) => return Err(error),
+                Err(RecvTimeoutError::Timeout) if is_cancelled() => {
+                    let _ = observing.orders.send(Order::Abandon);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    let ended = "the observer ended before it began".to_owned();
+                    return Err(SetupError::Local(ended));
+                }
+            }
         }
     }
 

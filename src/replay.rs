@@ -36,6 +36,7 @@ use crate::measure::Verification;
 use crate::sink::postgres::provision::SetupError;
 
 pub use observed::Observations;
+pub use past::ACCOUNT;
 pub use past::Past;
 
 /// Why a run cannot be judged again.
@@ -99,6 +100,15 @@ pub struct TableVerdict {
     pub unexamined: u64,
 }
 
+/// What came at a surface.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// What was expected there, and what came.
+    pub verification: Verification,
+    /// Transactions of which the trace does not tell.
+    pub untold: u64,
+}
+
 impl TableVerdict {
     /// Whether nothing is wrong with it.
     pub fn holds(&self) -> bool {
@@ -121,7 +131,7 @@ impl Replay {
     }
 
     /// Holds what observers saw against what was sent. `is_observed` says of which tables they see changes.
-    pub fn follow(&self, surface: &str, seen: &Observations, is_observed: &[bool]) -> Verification {
+    pub fn follow(&self, surface: &str, seen: &Observations, is_observed: &[bool]) -> Followed {
         follow::judge(self, surface, (seen, is_observed))
     }
 

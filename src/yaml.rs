@@ -18,6 +18,7 @@ pub use environment::interpolate;
 pub use json_schema::BareWords;
 pub use json_schema::json_schema_of;
 pub use read::read;
+pub use secret::Before;
 pub use secret::hide_secrets;
 pub use secret::note_secrets;
 pub use types::Entries;

@@ -11,6 +11,7 @@ use crate::cli::place::connector as connector_to;
 use crate::cli::place::destinations_of;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
+use crate::engine::stop::Stop;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
@@ -99,7 +100,8 @@ fn clean_connectors(
         (None, Some(url)) => url.clone(),
         (None, None) => return Ok(Removal::default()),
     };
-    connector::remove(scenario, place, &url)
+    // A signal ends this process: nobody listens.
+    connector::remove(scenario, place, &url, &Stop::default())
 }
 
 /// Removes the topics of a target that loadgen has made. Returns what was removed, and what was kept and

@@ -23,6 +23,7 @@ use crate::connect::Api;
 use crate::connect::Connector;
 use crate::connect::Source;
 use crate::connect::register;
+use crate::diagnostic::without_login;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Feed;
@@ -118,7 +119,7 @@ fn register_all(
     let failed =
         |error: &connect::ConnectError| Refusal::setup(error).unless(stop.level() > Level::Run);
     let api = Api::new(url, &scenario.cdc.connect).map_err(|error| Refusal::setup(&error))?;
-    let servers = Servers::new(scenario, place);
+    let servers = Servers::new(scenario, place, &stop);
     let within = arguments.within.unwrap_or(scenario.cdc.connect.within);
     for connector in connectors {
         register(&api, connector, &servers, (within, &is_cancelled))
@@ -175,7 +176,7 @@ fn none(scenario: &Scenario) -> Refusal {
 /// An address of the command line, if it may be used.
 pub(super) fn url(text: &str, scenario: &Scenario) -> Result<String, Refusal> {
     let (url, is_here) = address(text).map_err(|(message, help)| Refusal {
-        text: format!("error: `{text}`: {message}; {help}"),
+        text: format!("error: `{}`: {message}; {help}", without_login(text)),
         code: 2,
     })?;
     if scenario.allow_remote || is_here {
@@ -275,7 +276,7 @@ fn of_environment(user: &str) -> Option<SecretString> {
 }
 
 /// Where Kafka Connect reaches a server.
-fn server(
+pub(super) fn server(
     scenario: &Scenario,
     domain: &Domain,
     address: &Address,
@@ -292,11 +293,8 @@ fn server(
     })
 }
 
-/// The addresses of the databases, by target and name.
-fn databases(scenario: &Scenario, place: &Place) -> BTreeMap<String, Address> {
-    let domains = scenario.domains.iter();
-    let named = domains.filter_map(|domain| {
-        Some((place.database(scenario, domain), place.domain(scenario, domain)?))
-    });
-    named.collect()
+/// The addresses of the databases, by domain: two servers may have databases of one name.
+fn databases(scenario: &Scenario, place: &Place) -> BTreeMap<usize, Address> {
+    let domains = scenario.domains.iter().enumerate();
+    domains.filter_map(|(number, domain)| Some((number, place.domain(scenario, domain)?))).collect()
 }

@@ -9,6 +9,8 @@ use std::fmt::Write;
 use clap::Args;
 use clap::ValueEnum;
 
+use tokio_postgres::Client;
+
 use crate::cli::Refusal;
 use crate::cli::Subject;
 use crate::cli::output::Output;
@@ -152,20 +154,26 @@ async fn look(
         let Some(address) = place.domain(scenario, domain) else { continue };
         let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
         all.extend(doctor::database(&client, domain, &needs[*number], &scenario.cdc).await?);
-        all.push(streaming(scenario, domain, &address).await);
+        all.push(streaming(scenario, domain, (&client, &address)).await?);
     }
     Ok(all)
 }
 
 /// Whether a replication connection really comes about: `pg_hba.conf` and poolers decide that, too.
-async fn streaming(scenario: &Scenario, domain: &Domain, address: &Address) -> Check {
+async fn streaming(
+    scenario: &Scenario,
+    domain: &Domain,
+    (client, address): (&Client, &Address),
+) -> Result<Check, SetupError> {
     let capture = scenario.cdc.password.as_ref();
     let address = match capture {
         Some(password) => address.with_login(&domain.roles.capture, Some(password.clone())),
         None => address.clone(),
     };
     let tried = Reader::identify(&address, APPLICATION).await;
-    Check::streaming(address.user(), tried.err().map(|broken| broken.message))
+    let may_replicate = doctor::may_replicate(client, address.user()).await?;
+    let refusal = tried.err().map(|broken| broken.message);
+    Ok(Check::streaming(address.user(), refusal, may_replicate))
 }
 
 fn tell(reports: &[Report], format: As) -> u8 {

@@ -7,6 +7,7 @@ use crate::ledger::OBSERVED;
 use crate::ledger::TRACE;
 use crate::ledger::Writing;
 use crate::measure::Feed;
+use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 
 /// Begins to keep what becomes of each transaction, if somebody asks for that or something is observed.
@@ -16,13 +17,22 @@ pub(super) fn begin(
     feed: &Feed,
 ) -> Result<Option<Writing>, Refusal> {
     let limits = prepared.scenario.ledger;
-    let is_kept = is_asked || limits.trace.unwrap_or(!prepared.scenario.observers.is_empty());
-    if !is_kept {
+    if !is_traced(&prepared.scenario, is_asked) {
         return Ok(None);
     }
     let begun = Writing::start(prepared.folder.path(), TRACE, limits.bytes, feed.clone());
     let refused = |error| Refusal::setup(&format!("cannot begin the run's trace: {error}"));
     begun.map(Some).map_err(refused)
+}
+
+/// Whether a run keeps its trace.
+pub(super) fn is_traced(scenario: &Scenario, is_asked: bool) -> bool {
+    is_asked || scenario.ledger.trace.unwrap_or(!scenario.observers.is_empty())
+}
+
+/// Whether a run keeps what its observers see.
+pub(super) fn keeps_observed(scenario: &Scenario) -> bool {
+    !scenario.observers.is_empty() && scenario.ledger.trace != Some(false)
 }
 
 /// Begins to keep what observers see, where the trace is kept: without it nothing could be said of that.
@@ -31,7 +41,7 @@ pub(super) fn of_observers(
     feed: &Feed,
 ) -> Result<Option<Writing>, SetupError> {
     let limits = prepared.scenario.ledger;
-    if limits.trace == Some(false) {
+    if !keeps_observed(&prepared.scenario) {
         return Ok(None);
     }
     let begun = Writing::start(prepared.folder.path(), OBSERVED, limits.bytes, feed.clone());

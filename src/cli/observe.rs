@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
+use crate::cli::Refusal;
 use crate::cli::ledger;
 use crate::cli::observe::named::Named;
 use crate::cli::prepare::Prepared;
@@ -58,7 +59,16 @@ impl Observed {
 pub(super) fn observe(
     prepared: &Prepared,
     clock: Clock,
-    feed: &Feed,
+    (feed, stop): (&Feed, &Stop),
+) -> Result<Option<Observed>, Refusal> {
+    let begun = begin(prepared, clock, (feed, stop));
+    begun.map_err(|error| Refusal::setup(&error).unless(stop.level() > Level::Run))
+}
+
+fn begin(
+    prepared: &Prepared,
+    clock: Clock,
+    (feed, stop): (&Feed, &Stop),
 ) -> Result<Option<Observed>, SetupError> {
     let observers = prepared.scenario.observers.iter();
     let surfaces: Vec<_> =
@@ -74,7 +84,7 @@ pub(super) fn observe(
     let lag = LagKeeper::start(&prepared.folder, kept, move || steps.lately().join(" "));
     let lag = lag.map_err(|error| SetupError::Local(error.to_string()))?;
     let kept = ledger::of_observers(prepared, feed)?;
-    let observing = Observing::start(Options {
+    let options = Options {
         world: Arc::clone(&prepared.world),
         clock,
         surfaces,
@@ -84,7 +94,8 @@ pub(super) fn observe(
         late_p99: prepared.scenario.validity.sched_p99,
         ledger: kept.as_ref().map(Writing::ledger),
         seconds: Some(lag.sender()),
-    })?;
+    };
+    let observing = Observing::start(options, || stop.level() > Level::Run)?;
     Ok(Some(Observed { observing, lag, kept }))
 }
 
@@ -144,7 +155,12 @@ pub(super) fn sources(prepared: &Prepared, observer: &Observer, confirms: Confir
         let domain = &scenario.domains[*number];
         let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else { continue };
         let Some(address) = prepared.place.domain(scenario, domain) else { continue };
-        match sources.iter_mut().find(|known| known.address.database() == address.database()) {
+        // Two servers may have databases of one name.
+        let is_there = |known: &&mut Source| {
+            let first = known.domains.first().map(|number| scenario.domains[*number].target);
+            first == Some(domain.target) && known.address.database() == address.database()
+        };
+        match sources.iter_mut().find(is_there) {
             Some(source) => source.domains.push(*number),
             None => sources.push(Source {
                 surface: observer.name.clone(),

@@ -240,7 +240,7 @@ impl Prepared {
         feed: &Feed,
     ) -> Result<(), Refusal> {
         // They would come back to slots that go with their databases.
-        connector::remove_if(fresh, &self.scenario, &self.place)?;
+        connector::remove_if(fresh, &self.scenario, &self.place, &self.stop)?;
         let path = self.folder.write_secrets(generated).map_err(|error| Refusal::setup(&error))?;
         let mut targets = 0..self.scenario.targets.len();
         let made = targets.try_for_each(|target| self.make_on(target, Some(fresh), feed));
@@ -367,6 +367,6 @@ fn make_folder(arguments: &SetupArguments, scenario: &str) -> Result<RunFolder, 
 }
 
 /// Where a domain's marks are; tables that we did not make have none.
-fn books(target: &PostgresTarget, domain: &Domain) -> Option<Books> {
+pub(super) fn books(target: &PostgresTarget, domain: &Domain) -> Option<Books> {
     (target.provision != Provision::Nothing).then(|| Books::beside(&domain.namespace))
 }

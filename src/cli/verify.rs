@@ -1,6 +1,7 @@
 //! `verify`: is what stands at the far end what must stand there?
 
 mod again;
+mod found;
 
 use std::collections::BTreeMap;
 use std::fs;

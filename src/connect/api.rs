@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use thiserror::Error;
 use ureq::Agent;
 use ureq::tls::TlsConfig;
 
+use crate::connect::secrets::Secrets;
 use crate::scenario::cdc::Connect;
 use crate::sink::trust::roots;
 
@@ -19,6 +21,8 @@ use crate::sink::trust::roots;
 /// requests for a while.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// With less time than that nothing more is asked.
+const LAST: Duration = Duration::from_millis(300);
 /// The longest answer that is read, and the longest part of one that is shown.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 const SHOWN_MAX: usize = 300;
@@ -36,11 +40,14 @@ impl ConnectError {
 }
 
 /// A Kafka Connect, and how to reach it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Api {
     url: String,
     login: Option<String>,
     agent: Agent,
+    secrets: Arc<Secrets>,
+    /// When nothing more is waited for.
+    until: Option<Instant>,
 }
 
 /// What it said.
@@ -91,7 +98,25 @@ impl Api {
                 connect.password.as_ref().map_or("", |password| password.expose_secret());
             format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
         });
-        Ok(Self { url: url.to_owned(), login, agent })
+        let secrets = Arc::<Secrets>::default();
+        connect.password.iter().for_each(|password| secrets.add(password.expose_secret()));
+        Ok(Self { url: url.to_owned(), login, agent, secrets, until: None })
+    }
+
+    /// The same, which waits for nothing any more when so much time has passed.
+    pub(super) fn within(&self, limit: Duration) -> Self {
+        Self { until: Instant::now().checked_add(limit), ..self.clone() }
+    }
+
+    /// How much time is left for an answer.
+    pub(super) fn left(&self) -> Duration {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(ANSWER_WITHIN, |left| left.min(ANSWER_WITHIN))
+    }
+
+    /// Whether no time is left for another answer.
+    pub(super) fn is_over(&self) -> bool {
+        self.left() < LAST
     }
 
     /// Where it is.
@@ -104,7 +129,10 @@ impl Api {
         let answer = self.call("GET", &format!("/connectors/{}/status", path(name)), None)?;
         match answer.status {
             404 | 409 => Ok(None),
-            _ if answer.is_good() => Ok(Some(standing(&answer.said))),
+            _ if answer.is_good() => {
+                let status = self.object(answer)?;
+                Ok(Some(standing(&status, |trace| self.secrets.cover(trace))))
+            }
             _ => Err(self.refused(&format!("tell how `{name}` is"), &answer)),
         }
     }
@@ -114,7 +142,7 @@ impl Api {
         let answer = self.call("GET", &format!("/connectors/{}/config", path(name)), None)?;
         match answer.status {
             404 => Ok(None),
-            _ if answer.is_good() => Ok(Some(answer.said)),
+            _ if answer.is_good() => self.object(answer).map(Some),
             _ => Err(self.refused(&format!("show `{name}`"), &answer)),
         }
     }
@@ -122,11 +150,25 @@ impl Api {
     /// The names and configurations of all connectors.
     pub(super) fn all(&self) -> Result<Vec<(String, Value)>, ConnectError> {
         let answer = self.call("GET", "/connectors?expand=info", None)?;
-        let Some(all) = answer.said.as_object().filter(|_| answer.is_good()) else {
+        if !answer.is_good() {
             return Err(self.refused("list its connectors", &answer));
-        };
+        }
+        let all = self.object(answer)?;
         let config = |info: &Value| info["info"]["config"].clone();
-        Ok(all.iter().map(|(name, info)| (name.clone(), config(info))).collect())
+        let all = all.as_object().into_iter().flatten();
+        Ok(all.map(|(name, info)| (name.clone(), config(info))).collect())
+    }
+
+    /// What was said, where that must be an object: a proxy or somebody else's page is none.
+    fn object(&self, answer: Answer) -> Result<Value, ConnectError> {
+        if answer.said.is_object() {
+            return Ok(answer.said);
+        }
+        let (url, message) = (&self.url, &answer.message);
+        Err(ConnectError(format!(
+            "`{url}` is no Kafka Connect: what it answers is not what was asked for ({message}); is the \
+             address right, and its path?"
+        )))
     }
 
     /// A call, and what was said. An error if nobody answered, or nobody whom it concerns.
@@ -144,13 +186,25 @@ impl Api {
             None => request,
         };
         let request = request.header("content-type", "application/json");
+        if let Some(body) = body {
+            self.secrets.note(body);
+        }
         let text = body.map(Value::to_string).unwrap_or_default();
         let sent = request.body(text).map_err(|error| error.to_string());
         let answered = sent.and_then(|request| {
-            self.agent.run(request).map_err(|error| error.to_string()).and_then(read)
+            // What has no time left at all would wait for ever.
+            let limit = self.left().max(Duration::from_millis(1));
+            let request = self.agent.configure_request(request).timeout_global(Some(limit)).build();
+            let answered = self.agent.run(request).map_err(|error| error.to_string());
+            answered.and_then(|answer| read(answer, &self.secrets))
         });
         let answer = answered.map_err(|cause| {
             let url = &self.url;
+            if self.is_over() {
+                return ConnectError(format!(
+                    "the Kafka Connect at `{url}` did not answer within the time that it had: `within`"
+                ));
+            }
             ConnectError(format!(
                 "no Kafka Connect answers at `{url}`: {cause}; is it running, and is the address right?"
             ))
@@ -179,16 +233,16 @@ impl Api {
 }
 
 /// Of a status: the tasks are what works, so they decide.
-fn standing(status: &Value) -> Standing {
+fn standing(status: &Value, covered: impl Fn(&str) -> String) -> Standing {
     let tasks = status["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
     for (what, part) in [("connector", &status["connector"])]
         .into_iter()
         .chain(tasks.iter().map(|task| ("task", task)))
     {
         if part["state"].as_str() == Some("FAILED") {
-            let trace = part["trace"].as_str().unwrap_or_default();
+            let trace = covered(part["trace"].as_str().unwrap_or_default());
             let line =
-                cause(trace).unwrap_or_else(|| format!("its {what} failed, and does not say why"));
+                cause(&trace).unwrap_or_else(|| format!("its {what} failed, and does not say why"));
             return Standing::Failed(line);
         }
     }
@@ -222,14 +276,19 @@ fn cause(trace: &str) -> Option<String> {
     Some(text)
 }
 
-fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, String> {
+fn read(
+    mut response: ureq::http::Response<ureq::Body>,
+    secrets: &Secrets,
+) -> Result<Answer, String> {
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true);
     let text = body.read_to_string().map_err(|error| error.to_string())?;
     let said: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    secrets.note(&said);
+    // Covered as a whole: of what is cut, a part would be left.
     let mut message = match said["message"].as_str() {
-        Some(message) => message.split_whitespace().collect::<Vec<_>>().join(" "),
-        None => text.trim().lines().next().unwrap_or_default().to_owned(),
+        Some(message) => secrets.cover(message).split_whitespace().collect::<Vec<_>>().join(" "),
+        None => secrets.cover(&text).trim().lines().next().unwrap_or_default().to_owned(),
     };
     if let Some((end, _)) = message.char_indices().nth(2 * SHOWN_MAX) {
         message.truncate(end);
@@ -270,7 +329,8 @@ mod tests {
             let tasks =
                 tasks.iter().map(|state| json!({ "state": state, "trace": "it broke\n\tat x" }));
             let tasks: Vec<_> = tasks.collect();
-            standing(&json!({ "connector": { "state": connector }, "tasks": tasks }))
+            let status = json!({ "connector": { "state": connector }, "tasks": tasks });
+            standing(&status, str::to_owned)
         };
         assert_eq!(of("RUNNING", &["RUNNING"]), Standing::Running);
         assert_eq!(of("RUNNING", &[]), Standing::Waiting("without a task".to_owned()));

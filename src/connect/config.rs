@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use crate::diagnostic::names_secret;
 use crate::scenario::Domain;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
@@ -25,8 +26,6 @@ pub(super) const MARK: &str = "loadgen.mark";
 const HEARTBEAT_MS: u128 = 5_000;
 /// The longest name of a replication slot.
 const SLOT_MAX: usize = 63;
-/// Properties whose values are shown to nobody.
-const SECRET: [&str; 4] = ["password", "secret", "token", "jaas"];
 
 /// What is the same for all.
 const FIXED: [(&str, &str); 15] = [
@@ -122,6 +121,11 @@ pub(super) fn mark_of(scenario: &str) -> String {
     mark.trim_end_matches("domain=").to_owned()
 }
 
+/// Whether a connector with this mark was registered for a domain of a scenario.
+pub(super) fn is_marked(mark: &str, scenario: &str, domain: &str) -> bool {
+    mark == mark::comment(scenario, domain)
+}
+
 /// The environment variable that stands for the password of a login: `DEBEZIUM_ORDERS_PASSWORD`.
 pub fn variable_of(user: &str) -> String {
     format!("{}_PASSWORD", capitals(user))
@@ -190,7 +194,8 @@ pub fn connector(
     for (key, value) in FIXED {
         put(key, value);
     }
-    for (key, value) in scenario.cdc.connect.properties.iter().filter(|(key, _)| !is_secret(key)) {
+    for (key, value) in scenario.cdc.connect.properties.iter().filter(|(key, _)| !names_secret(key))
+    {
         put(key, value);
     }
     let secrets = secrets(scenario, source);
@@ -202,14 +207,9 @@ pub fn connector(
 fn secrets(scenario: &Scenario, source: &Source<'_>) -> Vec<(String, SecretString)> {
     let login = source.password.clone().unwrap_or_else(|| SecretString::from(String::new()));
     let mut secrets = vec![("database.password".to_owned(), login)];
-    let others = scenario.cdc.connect.properties.iter().filter(|(key, _)| is_secret(key));
+    let others = scenario.cdc.connect.properties.iter().filter(|(key, _)| names_secret(key));
     secrets.extend(others.map(|(key, value)| (key.clone(), SecretString::from(value.clone()))));
     secrets
-}
-
-fn is_secret(key: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
-    SECRET.iter().any(|word| lower.contains(word))
 }
 
 /// Whether the tables of capture are there: where nothing was made, they are not.

@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::connect::Api;
 use crate::connect::ConnectError;
 use crate::connect::Standing;
+use crate::connect::config::MARK;
+use crate::connect::config::is_marked;
 
 /// A Debezium connector that captures a PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,19 @@ pub struct Found {
     pub settings: BTreeMap<String, String>,
     /// How it is; `None`: nobody knows yet.
     pub standing: Option<Standing>,
+}
+
+impl Found {
+    /// Whether loadgen has registered it for this domain of a scenario.
+    pub fn is_of(&self, scenario: &str, domain: &str) -> bool {
+        self.settings.get(MARK).is_some_and(|mark| is_marked(mark, scenario, domain))
+    }
+
+    /// The host and port of the server that it captures, as it reaches them.
+    pub fn server(&self) -> (&str, &str) {
+        let of = |key: &str| self.settings.get(key).map_or("", String::as_str);
+        (of("database.hostname"), of("database.port"))
+    }
 }
 
 /// All of them, by name.

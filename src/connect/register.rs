@@ -11,10 +11,13 @@ use crate::connect::api::Standing;
 use crate::connect::api::path;
 use crate::connect::config::Connector;
 use crate::connect::config::MARK;
+use crate::connect::config::is_marked;
 use crate::connect::config::mark_of;
 
 /// How often one looks how a connector is.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long a server may take to say how a slot is read, however little time is left.
+const LOOK_WITHIN: Duration = Duration::from_secs(1);
 /// A failure from before, that a restart has not yet cleared, is shown for no longer than that.
 const FAILED_FOR: Duration = Duration::from_secs(3);
 /// How long a connector may take to stop, or Kafka Connect to have its workers in order.
@@ -35,8 +38,9 @@ pub enum Reading {
 
 /// The server's side: how the slot of a connector is read.
 pub trait Slots {
-    /// Of this slot, in this database.
-    fn reading(&self, database: &str, slot: &str) -> Result<Reading, ConnectError>;
+    /// Of the slot of a connector, on the server of its domains: others may have databases of the same name.
+    /// No longer than `limit` is waited.
+    fn reading(&self, connector: &Connector, limit: Duration) -> Result<Reading, ConnectError>;
 }
 
 /// What one gives way to: says why nothing more is to be waited for.
@@ -50,6 +54,8 @@ pub fn register(
     slots: &dyn Slots,
     (within, is_cancelled): (Duration, Cancelled<'_>),
 ) -> Result<(), ConnectError> {
+    // All of it has the same time.
+    let api = &api.within(within);
     let name = &connector.name;
     let known = api.config(name)?;
     if let Some(config) = &known
@@ -61,7 +67,7 @@ pub fn register(
             api.url()
         )));
     }
-    if slots.reading(&connector.database, &connector.slot)? == Reading::Absent {
+    if slots.reading(connector, api.left().max(LOOK_WITHIN))? == Reading::Absent {
         forget(api, connector, known.is_some(), is_cancelled)?;
     }
     put(api, connector, is_cancelled)?;
@@ -76,7 +82,7 @@ pub fn register(
 fn put(api: &Api, connector: &Connector, is_cancelled: Cancelled<'_>) -> Result<(), ConnectError> {
     let at = format!("/connectors/{}/config", path(&connector.name));
     let config = connector.sent();
-    let answer = repeated(is_cancelled, || api.call("PUT", &at, Some(&config)))?;
+    let answer = repeated(api, is_cancelled, || api.call("PUT", &at, Some(&config)))?;
     if answer.is_good() {
         return Ok(());
     }
@@ -85,13 +91,14 @@ fn put(api: &Api, connector: &Connector, is_cancelled: Cancelled<'_>) -> Result<
 
 /// Calls again for as long as Kafka Connect is busy with its workers.
 fn repeated(
+    api: &Api,
     is_cancelled: Cancelled<'_>,
     call: impl Fn() -> Result<super::api::Answer, ConnectError>,
 ) -> Result<super::api::Answer, ConnectError> {
     let begun = Instant::now();
     loop {
         let answer = call()?;
-        if answer.status != 409 || begun.elapsed() > STOP_WITHIN {
+        if answer.status != 409 || begun.elapsed() > STOP_WITHIN || api.is_over() {
             return Ok(answer);
         }
         pause(is_cancelled)?;
@@ -115,13 +122,22 @@ fn forget(
     } else {
         let name = connector.name.as_str();
         let body = json!({ "name": name, "config": connector.sent(), "initial_state": "STOPPED" });
-        let answer = repeated(is_cancelled, || api.call("POST", "/connectors", Some(&body)))?;
+        let answer = repeated(api, is_cancelled, || api.call("POST", "/connectors", Some(&body)))?;
         if !answer.is_good() {
             // What is wrong with it is said of the other way to put it.
             return Ok(());
         }
     }
-    drop_offsets(api, connector.name.as_str(), is_cancelled).map(|_| ())
+    let is_done = drop_offsets(api, connector.name.as_str(), is_cancelled)?;
+    if !is_done && api.is_over() {
+        return Err(ConnectError(format!(
+            "the Kafka Connect at `{}` did not let go of how far the connector `{}` was, within the time that \
+             it had: `within`; the slot that it had read is gone, so it would begin at the wrong place",
+            api.url(),
+            connector.name
+        )));
+    }
+    Ok(())
 }
 
 /// Of a connector that is stopped, or stops. Returns whether they are gone.
@@ -134,7 +150,7 @@ fn drop_offsets(api: &Api, name: &str, is_cancelled: Cancelled<'_>) -> Result<bo
         if answer.is_good() || !matches!(answer.status, 400 | 409 | 500) {
             return Ok(answer.is_good());
         }
-        if begun.elapsed() > STOP_WITHIN {
+        if begun.elapsed() > STOP_WITHIN || api.is_over() {
             return Ok(false);
         }
         pause(is_cancelled)?;
@@ -149,7 +165,6 @@ fn wait(
     (within, is_cancelled): (Duration, Cancelled<'_>),
 ) -> Result<(), ConnectError> {
     let (name, slot) = (&connector.name, &connector.slot);
-    let begun = Instant::now();
     let mut failed_since: Option<Instant> = None;
     loop {
         let standing = api.standing(name)?;
@@ -167,7 +182,7 @@ fn wait(
         };
         if lacks.is_empty() {
             failed_since = None;
-            lacks = match slots.reading(&connector.database, slot)? {
+            lacks = match slots.reading(connector, api.left().max(LOOK_WITHIN))? {
                 Reading::Streaming(_) => return Ok(()),
                 Reading::CatchingUp(_) => {
                     format!("the slot `{slot}` still has changes of before to send")
@@ -176,7 +191,7 @@ fn wait(
                 Reading::Absent => format!("it runs, but has not made the slot `{slot}` yet"),
             };
         }
-        if begun.elapsed() > within {
+        if api.is_over() {
             return Err(ConnectError(format!(
                 "the connector `{name}` does not stream after {} s: {lacks}; a snapshot may take longer: \
                  `within`",
@@ -190,7 +205,9 @@ fn wait(
 fn pause(is_cancelled: Cancelled<'_>) -> Result<(), ConnectError> {
     std::thread::sleep(LOOK);
     if is_cancelled() {
-        return Err(ConnectError("stopped before the connectors streamed".to_owned()));
+        return Err(ConnectError(
+            "stopped before Kafka Connect had done what it was asked for".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -204,6 +221,8 @@ pub struct Removed {
     pub slot: String,
     /// See `slot`.
     pub database: String,
+    /// What it was known by.
+    mark: String,
 }
 
 /// Removes all connectors of a scenario that loadgen has registered, and how far they were. Their slots stay:
@@ -217,23 +236,30 @@ pub fn remove(
     let mut removed = Vec::new();
     for (name, config) in api.all()? {
         let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
-        if !text(MARK).starts_with(&mark) {
+        let its = text(MARK);
+        if !its.starts_with(&mark) {
             continue;
         }
         let at = format!("/connectors/{}", path(&name));
         if api.call("PUT", &format!("{at}/stop"), None)?.is_good() {
             drop_offsets(api, &name, is_cancelled)?;
         }
-        let answer = repeated(is_cancelled, || api.call("DELETE", &at, None))?;
+        let answer = repeated(api, is_cancelled, || api.call("DELETE", &at, None))?;
         if !answer.is_good() && answer.status != 404 {
             return Err(api.refused(&format!("remove the connector `{name}`"), &answer));
         }
-        removed.push(Removed { slot: text("slot.name"), database: text("database.dbname"), name });
+        let (slot, database) = (text("slot.name"), text("database.dbname"));
+        removed.push(Removed { name, slot, database, mark: its });
     }
     Ok(removed)
 }
 
 impl Removed {
+    /// Whether it was registered for this domain of a scenario, which says where its slot is.
+    pub fn is_of(&self, scenario: &str, domain: &str) -> bool {
+        is_marked(&self.mark, scenario, domain)
+    }
+
     /// As people read it.
     pub fn shown(&self, url: &str) -> String {
         format!("the connector `{}` at `{url}`", self.name)

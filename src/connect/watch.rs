@@ -18,6 +18,8 @@ use crate::measure::Feed;
 
 /// How often one looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a server may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How often one looks whether it is over.
 const TURN: Duration = Duration::from_millis(50);
 /// Interruptions that are kept.
@@ -130,7 +132,7 @@ impl Watcher {
             Ok(None) => "is not there".to_owned(),
             Err(error) => error.to_string(),
         };
-        let reading = self.slots.reading(&connector.database, &connector.slot);
+        let reading = self.slots.reading(connector, ANSWER_WITHIN);
         let reads = match reading {
             Ok(Reading::Streaming(pid) | Reading::CatchingUp(pid)) => Some(pid),
             Ok(Reading::Idle | Reading::Absent) | Err(_) => None,

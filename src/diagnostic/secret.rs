@@ -57,6 +57,45 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+/// What a property of a connector, a converter or a client is called that must not be shown, without what
+/// stands between its words.
+const PROPERTIES: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "jaas",
+    "credential",
+    "userinfo",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "keystorekey",
+];
+
+/// Whether the value of such a property is one that must not be shown: `ssl.keystore.key`,
+/// `value.converter.basic.auth.user.info`.
+pub fn names_secret(property: &str) -> bool {
+    let letters = property.chars().filter(char::is_ascii_alphanumeric);
+    let bare: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    PROPERTIES.iter().any(|word| bare.contains(word)) || property.contains(".pem")
+}
+
+/// A text that comes from elsewhere, without what looks like a password in it.
+pub fn without_passwords(text: &str) -> String {
+    replace(text, &guess(text))
+}
+
+/// An address as it may be shown: without the login that stands before its last `@`.
+pub fn without_login(address: &str) -> String {
+    let start = address.find("://").map_or(0, |at| at + 3);
+    match address[start..].rfind('@') {
+        Some(at) => format!("{}{HIDDEN}{}", &address[..start], &address[start + at..]),
+        None => address.to_owned(),
+    }
+}
+
 /// The passwords of a scalar: all of it if its key says so, else those of a URL or of key-value
 /// pairs. Of a reference to the environment only the default is one: its name helps.
 pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
@@ -273,6 +312,33 @@ mod tests {
             assert_eq!(cover(text, &guess(text)).len(), text.len());
             assert_eq!(cover(text, &guess(text)), expected);
         }
+    }
+
+    #[test]
+    fn properties_that_hold_secrets_are_known_by_their_names() {
+        for name in [
+            "value.converter.basic.auth.user.info",
+            "schema.registry.basic.auth.user.info",
+            "confluent.api.key",
+            "s3.access.key",
+            "aws.access.key.id",
+            "database.ssl.keystore.key",
+            "producer.override.sasl.jaas.config",
+            "ssl.key.passphrase",
+            "ssl.key.pem",
+            "bearer.auth.token",
+            "iceberg.catalog.credential",
+        ] {
+            assert!(names_secret(name), "{name}");
+        }
+        for name in
+            ["key.converter", "message.key.columns", "skipped.operations", "ssl.keystore.type"]
+        {
+            assert!(!names_secret(name), "{name}");
+        }
+        assert_eq!(without_login("http://me:p@s/s@host:1/x"), "http://***@host:1/x");
+        assert_eq!(without_login("me:secret@host:1"), "***@host:1");
+        assert_eq!(without_login("http://host:1/x"), "http://host:1/x");
     }
 
     #[test]

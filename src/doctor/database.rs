@@ -1,6 +1,7 @@
 //! Checks that concern a domain's database.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use tokio_postgres::Client;
 
@@ -16,6 +17,10 @@ use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::qualified;
 use crate::verify::failed;
 
+/// Whether the role `r` may replicate.
+const REPLICATES: &str = "r.rolreplication OR r.rolsuper OR EXISTS ( \
+    SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
+    WHERE m.member = r.oid AND g.rolname = 'rds_replication')";
 /// The table whose rows keep an idle database's slot moving.
 const HEARTBEAT: &str = "debezium_heartbeat";
 /// A value of more characters than that may be kept apart from its row.
@@ -76,37 +81,68 @@ async fn publication(
         leaves.entry(relation.table.clone()).or_default().push(relation.bare.clone());
     }
     let mut all = publication.judge(domain, needs, &leaves);
-    all.push(heartbeat(domain, cdc, &publication));
+    all.push(heartbeat(client, domain, (cdc, &publication)).await?);
     Ok(all)
 }
 
 /// A database in which nothing happens holds back the log of all others.
-fn heartbeat(domain: &Domain, cdc: &Cdc, publication: &Publication) -> Check {
+async fn heartbeat(
+    client: &Client,
+    domain: &Domain,
+    (cdc, publication): (&Cdc, &Publication),
+) -> Result<Check, SetupError> {
     if !cdc.heartbeat_table {
         let found =
             "none: while nothing happens here, its slot holds back the log of the whole server";
-        return Check::warning("heartbeat", found)
-            .remedy("write `heartbeat_table: true` into `cdc`");
+        return Ok(
+            Check::warning("heartbeat", found).remedy("write `heartbeat_table: true` into `cdc`")
+        );
     }
     if publication.has(&domain.namespace, HEARTBEAT) {
-        return Check::ok("heartbeat", format!("`{HEARTBEAT}` is published"));
+        return Ok(Check::ok("heartbeat", format!("`{HEARTBEAT}` is published")));
     }
     let table = qualified(&domain.namespace, HEARTBEAT);
-    let remedy = format!("ALTER PUBLICATION {} ADD TABLE {table};", identifier(&cdc.publication));
-    let found = format!("`{HEARTBEAT}` is not published: its rows move no slot");
-    Check::warning("heartbeat", found).remedy(remedy)
+    let publish = format!("ALTER PUBLICATION {} ADD TABLE {table};", identifier(&cdc.publication));
+    let (owner, capture) = (&domain.roles.owner, &domain.roles.capture);
+    let sql = "SELECT to_regclass($1) IS NOT NULL, EXISTS (SELECT FROM pg_roles WHERE rolname = $2), \
+               EXISTS (SELECT FROM pg_roles WHERE rolname = $3)";
+    let row = client.query_one(sql, &[&table, owner, capture]).await;
+    let row = row.map_err(|error| failed(&error))?;
+    if row.get(0) {
+        let found = format!("`{HEARTBEAT}` is not published: its rows move no slot");
+        return Ok(Check::warning("heartbeat", found).remedy(publish));
+    }
+    // As `sql/heartbeat.sql` and `sql/heartbeat_access.sql` make it.
+    let mut remedy = format!(
+        "CREATE TABLE {table} (id integer PRIMARY KEY, beat timestamptz NOT NULL); \
+         INSERT INTO {table} (id, beat) VALUES (1, now());"
+    );
+    if row.get(1) {
+        let _ = write!(remedy, " ALTER TABLE {table} OWNER TO {};", identifier(owner));
+    }
+    if row.get(2) {
+        let _ = write!(remedy, " GRANT INSERT, UPDATE ON {table} TO {};", identifier(capture));
+    }
+    let found = format!("`{HEARTBEAT}` is not there: no row of it moves a slot");
+    Ok(Check::warning("heartbeat", found).remedy(format!("{remedy} {publish}")))
+}
+
+/// Whether a login has the right to replicate; one that is not there has not.
+pub async fn may_replicate(client: &Client, user: &str) -> Result<bool, SetupError> {
+    let sql = format!("SELECT {REPLICATES} FROM pg_roles r WHERE r.rolname = $1");
+    let row = client.query_opt(&sql, &[&user]).await.map_err(|error| failed(&error))?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// Whether the login of capture may do its work.
 async fn role(client: &Client, domain: &Domain) -> Result<Vec<Check>, SetupError> {
     let name = &domain.roles.capture;
-    let sql = "SELECT r.rolcanlogin, \
-            r.rolreplication OR r.rolsuper OR EXISTS ( \
-                SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
-                WHERE m.member = r.oid AND g.rolname = 'rds_replication'), \
+    let sql = format!(
+        "SELECT r.rolcanlogin, {REPLICATES}, \
             has_database_privilege(r.oid, current_database(), 'CONNECT') \
-        FROM pg_roles r WHERE r.rolname = $1";
-    let row = client.query_opt(sql, &[name]).await.map_err(|error| failed(&error))?;
+        FROM pg_roles r WHERE r.rolname = $1"
+    );
+    let row = client.query_opt(&sql, &[name]).await.map_err(|error| failed(&error))?;
     let Some(row) = row else {
         let found =
             format!("`{name}` is not there: capture logs in by another one, or set-up makes it");

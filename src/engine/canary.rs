@@ -98,50 +98,92 @@ impl Drop for Singing {
     }
 }
 
+/// A canary's row, as far as it is known.
+#[derive(Debug, Default)]
+struct Row {
+    /// How often it was changed.
+    count: i32,
+    /// Whether it is there: somebody else may have deleted it.
+    is_there: bool,
+    /// The change that nobody has answered.
+    open: Option<OwnFact>,
+}
+
 /// Changes one row until it is enough. A change whose answer was lost is looked up in the row.
 async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enough: Enough) {
     let every = nanoseconds(shared.job.canaries.every);
     let (mut client, mut due): (Option<Client>, u64) = (None, shared.clock.now());
-    // How often the row was changed, and the change that nobody has answered.
-    let (mut count, mut open): (i32, Option<OwnFact>) = (0, None);
+    let mut row = Row::default();
     loop {
         let left = Duration::from_nanos(due.saturating_sub(shared.clock.now()));
-        if within(&mut enough, Duration::ZERO, sleep(left)).await.is_none() {
+        if let Waited::Enough = within(&mut enough, Duration::ZERO, sleep(left)).await {
             break;
         }
         let Some(connected) = &client else {
-            match within(&mut enough, Duration::ZERO, connect(shared, place, open.is_some())).await
-            {
-                None => break,
-                Some(None) => {}
-                Some(Some((made, found))) => {
+            let made = connect(shared, place, row.open.is_some());
+            match within(&mut enough, Duration::ZERO, made).await {
+                Waited::Enough => break,
+                // A server that does not answer may do so later.
+                Waited::Late | Waited::Done(None) => {}
+                Waited::Done(Some((made, found))) => {
                     client = Some(made);
-                    // What is not there was not committed, and is sent again.
-                    if let Some(fact) = open.take().filter(|_| found == Some(count)) {
-                        witness.tell_own(fact);
-                        count += 1;
-                    }
+                    row.found(found, witness);
                 }
             }
             continue;
         };
         let sent = shared.clock.now();
-        let statement = statement(place, count);
-        let done = within(&mut enough, GRACE, connected.batch_execute(&statement)).await;
+        let statement = statement(place, &row);
+        let done = within(&mut enough, GRACE, connected.execute(&statement, &[])).await;
         let times = (due, sent, shared.clock.now());
-        let fact = fact(place, count, times, shared.began().is_some());
-        if let Some(Ok(())) = done {
-            witness.tell_own(fact);
-            count += 1;
-            due += every;
-        } else {
-            (client, open) = (None, Some(fact));
+        let fact = fact(place, &row, times, shared.began().is_some());
+        match done {
+            Waited::Done(Ok(1)) => {
+                witness.tell_own(fact);
+                row.changed();
+                due += every;
+            }
+            // It changed nothing: who deleted the row is not us, and now it is made again.
+            Waited::Done(Ok(_)) => row.is_there = false,
+            Waited::Done(Err(_)) | Waited::Late | Waited::Enough => {
+                (client, row.open) = (None, Some(fact));
+            }
         }
     }
     // Nobody can tell any more.
-    if let Some(fact) = open {
+    if let Some(fact) = row.open {
         witness.tell_own(OwnFact { is_known: false, ..fact });
     }
+}
+
+impl Row {
+    /// It was changed.
+    fn changed(&mut self) {
+        self.count += 1;
+        self.is_there = true;
+    }
+
+    /// It holds this, which tells what became of a change that nobody has answered: what is not there was not
+    /// committed, and is sent again.
+    fn found(&mut self, found: Option<i32>, witness: &Witness) {
+        let Some(fact) = self.open.take() else { return };
+        if found == Some(self.count) {
+            witness.tell_own(fact);
+            self.changed();
+        } else {
+            self.is_there = found.is_some();
+        }
+    }
+}
+
+/// What came of waiting.
+enum Waited<T> {
+    /// What was waited for.
+    Done(T),
+    /// It did not come in time.
+    Late,
+    /// It is enough.
+    Enough,
 }
 
 /// Waits for something, but not for ever, and so long only once it is enough.
@@ -149,15 +191,15 @@ async fn within<T>(
     enough: &mut Enough,
     grace: Duration,
     what: impl Future<Output = T>,
-) -> Option<T> {
+) -> Waited<T> {
     let ended = async {
         let _ = enough.wait_for(|is_enough| *is_enough).await;
         sleep(grace).await;
     };
     tokio::select! {
         biased;
-        done = timeout(STEP, what) => done.ok(),
-        () = ended => None,
+        done = timeout(STEP, what) => done.map_or(Waited::Late, Waited::Done),
+        () = ended => Waited::Enough,
     }
 }
 
@@ -185,23 +227,24 @@ async fn connect(
     Some((client, found.and_then(|row| row.try_get(0).ok())))
 }
 
-/// The change of a number: the first makes the row.
-fn statement(place: &CanaryPlace, count: i32) -> String {
-    let table = &place.table.1;
-    if count == 0 {
-        return format!("INSERT INTO {table} (id, n) VALUES ({KEY}, 0)");
+/// The next change: one makes the row, where there is none.
+fn statement(place: &CanaryPlace, row: &Row) -> String {
+    let (table, count) = (&place.table.1, row.count);
+    if row.is_there {
+        return format!("UPDATE {table} SET n = {count} WHERE id = {KEY}");
     }
-    format!("UPDATE {table} SET n = {count} WHERE id = {KEY}")
+    format!("INSERT INTO {table} (id, n) VALUES ({KEY}, {count})")
 }
 
 fn fact(
     place: &CanaryPlace,
-    count: i32,
+    row: &Row,
     (due, sent, settled): (u64, u64, u64),
     is_measured: bool,
 ) -> OwnFact {
-    let row = OwnRow { id: KEY, rest: vec![OwnValue::Integer(count)] };
-    let change = if count == 0 { OwnChange::Insert(row) } else { OwnChange::Update(KEY, row) };
+    let is_there = row.is_there;
+    let row = OwnRow { id: KEY, rest: vec![OwnValue::Integer(row.count)] };
+    let change = if is_there { OwnChange::Update(KEY, row) } else { OwnChange::Insert(row) };
     let (domain, table, changes) = (place.domain, place.table.0, vec![change]);
     OwnFact { domain, table, changes, due, sent, settled, is_known: true, is_measured }
 }

@@ -166,6 +166,12 @@ impl Out {
         }
     }
 
+    /// Whether nothing was left out so far.
+    pub fn is_whole(&self) -> bool {
+        let state = &self.ledger.state;
+        !state.is_late.load(Ordering::Relaxed) && !state.is_closed.load(Ordering::Relaxed)
+    }
+
     /// Hands over what was gathered, if somebody takes it now.
     pub fn flush(&mut self) {
         if self.bytes.is_empty() {

@@ -14,6 +14,8 @@ use super::Observed;
 use super::threshold::holds;
 use super::threshold::of_durations;
 
+/// The class of changes of which it is not known what became of them.
+pub const PENDING: &str = "pending";
 /// Examples that are kept of what is not as it should be.
 pub const EXAMPLES_MAX: usize = 100;
 
@@ -237,7 +239,10 @@ impl Verification {
         }
         let longest = all.iter().map(|each| each.examples.len()).max().unwrap_or(0);
         let turn = |at: usize| all.iter().filter_map(move |each| each.examples.get(at)).cloned();
-        sum.examples = (0..longest).flat_map(turn).take(EXAMPLES_MAX).collect();
+        sum.examples = (0..longest).flat_map(turn).collect();
+        // What is wrong before what is not known.
+        sum.examples.sort_by_key(|example| example.class == PENDING);
+        sum.examples.truncate(EXAMPLES_MAX);
         sum
     }
 

@@ -207,7 +207,7 @@ impl Judge {
             self.bytes = self.bytes.saturating_sub(bytes);
             self.forget_if_empty(change.table, &change.key);
             self.outstanding -= 1;
-            self.verification.expected -= 1;
+            self.verification.expected -= self.weight(change.table);
         }
     }
 
@@ -338,12 +338,13 @@ impl Judge {
         for number in 0..self.tables.len() {
             let id = TableId::of(number);
             let Some(Some(table)) = self.tables.get_mut(number) else { continue };
+            let is_apart = table.is_apart;
             let mut places: Vec<_> = std::mem::take(&mut table.places).into_iter().collect();
             // A hash map decides no order.
             places.sort_by(|one, other| one.0.cmp(&other.0));
             for (key, mut place) in places {
                 let mut matched = Vec::new();
-                let scope = (id, &*key, is_complete);
+                let scope = (id, &*key, is_complete, is_apart);
                 self.faults.judge(scope, &mut place, &mut self.verification, &mut matched);
                 for (expected, seen) in matched {
                     let Expected { change, times, certainty, .. } = &place.expected[expected];

@@ -66,8 +66,12 @@ impl Notes {
         }
     }
 
-    /// The surface was read to its end.
+    /// The surface was read to its end. Where something was left out this is not said, or that would be taken
+    /// for lost.
     pub(super) fn end(&mut self) {
+        if self.out.as_ref().is_some_and(|out| !out.is_whole()) {
+            return;
+        }
         let arrival = Arrival { transaction: 0, lsn: Lsn::default(), at: 0 };
         self.add(&self.plain(TableId(0), What::End, arrival));
     }

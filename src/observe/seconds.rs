@@ -27,7 +27,10 @@ struct Place {
 impl Places {
     /// The number of a database, and of the slot that is read there, at a surface.
     pub(super) fn number(&mut self, surface: &str, (database, slot): (&str, &str)) -> usize {
-        self.all.iter().position(|place| place.database == database).unwrap_or_else(|| {
+        // Two servers may have databases of one name; each has a slot of its own.
+        let is_it =
+            |place: &Place| (place.database.as_str(), place.slot.as_str()) == (database, slot);
+        self.all.iter().position(is_it).unwrap_or_else(|| {
             self.all.push(Place {
                 surface: surface.to_owned(),
                 database: database.to_owned(),

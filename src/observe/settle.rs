@@ -101,6 +101,25 @@ fn greedily(
     pairs
 }
 
+/// By how much a fault changes what was expected and what came. What nobody was certain of (`expected` says
+/// whether one was) has not been counted as expected, of a table that is told apart nothing has, and what came
+/// twice is counted once.
+pub(crate) fn sums(
+    class: &str,
+    (expected, has_come): (Option<bool>, bool),
+    is_apart: bool,
+) -> (u64, i64) {
+    let is_certain = expected == Some(true);
+    let is_pair = expected.is_some() && has_come;
+    let more = if is_apart { is_certain || is_pair } else { is_pair && !is_certain };
+    let came = match (is_apart, class) {
+        (false, "doubled") => -1,
+        (true, "doubled") | (false, _) => 0,
+        (true, _) => i64::from(has_come),
+    };
+    (u64::from(more), came)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Found::Missing;

@@ -83,6 +83,23 @@ async fn make_one(options: &Options, source: &Source, name: &str) -> Result<(), 
     slot::make(&client, name).await
 }
 
+/// Drops the slots that are being made, too: a server makes one until all older transactions have ended, and goes
+/// on though nobody waits for it.
+pub(super) async fn give_up(options: &Options, notes: &mut Vec<String>) {
+    for (_, source, name) in all(options) {
+        let ended = timeout(STEP, async {
+            let client = control(&source.address, &options.application).await?;
+            let sql = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots \
+                       WHERE slot_name::text = $1 AND active";
+            let ended = client.execute(sql, &[&name]).await;
+            ended.map_err(|error| SetupError::Local(error.to_string()))
+        });
+        // What is left of it is said when it cannot be dropped.
+        let _ = ended.await;
+    }
+    remove(options, notes).await;
+}
+
 /// Drops the slots. What cannot be dropped is said: a slot keeps the server's log for ever.
 pub(super) async fn remove(options: &Options, notes: &mut Vec<String>) {
     for (_, source, name) in all(options) {

@@ -34,11 +34,13 @@ impl Truncations {
         self.tables.entry(table).or_default().seen.push(lsn);
     }
 
-    /// For each table: how many that had to come did not, and those that nobody had sent.
-    pub(super) fn odd(self) -> impl Iterator<Item = (TableId, usize, Vec<Lsn>)> {
+    /// For each table: how many came that nobody was sure of, how many that had to come did not, and those that
+    /// nobody had sent.
+    pub(super) fn odd(self) -> impl Iterator<Item = (TableId, usize, usize, Vec<Lsn>)> {
         self.tables.into_iter().map(|(table, Truncated { certain, unknown, mut seen })| {
             let missing = certain.saturating_sub(seen.len());
-            (table, missing, seen.split_off(seen.len().min(certain + unknown)))
+            let unsure = seen.len().saturating_sub(certain).min(unknown);
+            (table, unsure, missing, seen.split_off(seen.len().min(certain + unknown)))
         })
     }
 }
@@ -59,7 +61,7 @@ mod tests {
         truncations.came(tables[2], Lsn(9));
         let odd: Vec<_> = truncations.odd().collect();
         let expected =
-            [(tables[0], 1, vec![]), (tables[1], 0, vec![Lsn(7)]), (tables[2], 0, vec![])];
+            [(tables[0], 0, 1, vec![]), (tables[1], 0, 0, vec![Lsn(7)]), (tables[2], 1, 0, vec![])];
         assert_eq!(odd, expected);
     }
 }

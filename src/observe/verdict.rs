@@ -1,9 +1,13 @@
 //! What is not as it should be: which, and the first of them.
 
+#[cfg(test)]
+mod tests;
+
 use crate::action::Catalog;
 use crate::action::TableId;
 use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
+use crate::measure::PENDING;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
@@ -12,6 +16,7 @@ use crate::observe::judge::Certainty;
 use crate::observe::judge::Place;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
+use crate::observe::settle::sums;
 use crate::observe::table::operation;
 use crate::observe::truncations::Truncations;
 use crate::sink::postgres::replication::Lsn;
@@ -20,6 +25,8 @@ use crate::sink::postgres::replication::Lsn;
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     first: Vec<Fault>,
+    /// Those of which it is not known: they must not take the place of others.
+    pending: Vec<Fault>,
 }
 
 #[derive(Debug)]
@@ -35,8 +42,8 @@ struct Fault {
 
 impl Faults {
     pub(super) fn doubled(&mut self, change: &RowChange, lsn: Lsn) {
-        self.add(|| Fault {
-            class: "doubled",
+        self.add("doubled", |class| Fault {
+            class,
             table: change.table,
             key: change.key.clone(),
             operation: operation(change.change),
@@ -47,7 +54,7 @@ impl Faults {
     }
 
     fn truncated(&mut self, class: &'static str, table: TableId, lsn: Option<Lsn>) {
-        self.add(|| Fault {
+        self.add(class, |class| Fault {
             class,
             table,
             key: Box::default(),
@@ -66,7 +73,8 @@ impl Faults {
         verification: &mut Verification,
     ) {
         let class = if is_complete { "lost" } else { "pending" };
-        for (table, missing, phantoms) in truncations.odd() {
+        for (table, unsure, missing, phantoms) in truncations.odd() {
+            verification.expected += unsure as u64;
             *count(verification, class) += missing as u64;
             (0..missing).for_each(|_| self.truncated(class, table, None));
             verification.phantom += phantoms.len() as u64;
@@ -76,16 +84,18 @@ impl Faults {
         }
     }
 
-    fn add(&mut self, fault: impl FnOnce() -> Fault) {
-        if self.first.len() < EXAMPLES_MAX {
-            self.first.push(fault());
+    fn add(&mut self, class: &'static str, fault: impl FnOnce(&'static str) -> Fault) {
+        let kept = if class == PENDING { &mut self.pending } else { &mut self.first };
+        if kept.len() < EXAMPLES_MAX {
+            kept.push(fault(class));
         }
     }
 
-    /// Judges what is left of a row. Those that belong together after all are added to `matched`.
+    /// Judges what is left of a row. Those that belong together after all are added to `matched`. Of a table
+    /// that is told apart from the load only faults are counted, each with what was expected and came there.
     pub(super) fn judge(
         &mut self,
-        (table, key, is_complete): (TableId, &[u8], bool),
+        (table, key, is_complete, is_apart): (TableId, &[u8], bool, bool),
         place: &mut Place,
         verification: &mut Verification,
         matched: &mut Vec<(usize, usize)>,
@@ -106,11 +116,7 @@ impl Faults {
                 }
                 Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
                 Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
-                Found::Phantom(other) if seen[other].is_again => {
-                    // Each is counted once.
-                    verification.observed = verification.observed.saturating_sub(1);
-                    ("doubled", None, Some(other))
-                }
+                Found::Phantom(other) if seen[other].is_again => ("doubled", None, Some(other)),
                 Found::Phantom(other) => ("phantom", None, Some(other)),
                 Found::Missing(one) => match expected[one].certainty {
                     Certainty::Short => continue,
@@ -119,8 +125,12 @@ impl Faults {
                 },
             };
             *count(verification, class) += 1;
+            let is_certain = one.map(|at| expected[at].certainty == Certainty::Certain);
+            let (more, came) = sums(class, (is_certain, other.is_some()), is_apart);
+            verification.expected += more;
+            verification.observed = verification.observed.saturating_add_signed(came);
             let change = one.map(|at| expected[at].change).or(other.map(|at| seen[at].change));
-            self.add(|| Fault {
+            self.add(class, |class| Fault {
                 class,
                 table,
                 key: key.into(),
@@ -158,7 +168,7 @@ impl Faults {
                 lsn: fault.lsn.map(|lsn| lsn.to_string()),
             }
         };
-        self.first.into_iter().map(example).collect()
+        self.first.into_iter().chain(self.pending).take(EXAMPLES_MAX).map(example).collect()
     }
 }
 
@@ -170,150 +180,5 @@ fn count<'a>(verification: &'a mut Verification, class: &str) -> &'a mut u64 {
         "doubled" => &mut verification.doubled,
         "lost" => &mut verification.lost,
         _ => &mut verification.pending,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::judge::Judge;
-    use super::super::judge::Times;
-    use super::super::table::Origin;
-    use super::*;
-    use crate::action::Change;
-    use crate::action::TableInfo;
-    use crate::observe::cells;
-    use crate::schema::ColumnType;
-
-    fn catalog() -> Catalog {
-        let table = TableInfo {
-            target: 0,
-            domain: 0,
-            database: "shop".to_owned(),
-            namespace: "public".to_owned(),
-            name: "t".to_owned(),
-            columns: vec![
-                ("id".to_owned(), ColumnType::Integer),
-                ("x".to_owned(), ColumnType::Integer),
-            ],
-            hidden: Vec::new(),
-            key: vec![0],
-            shared: false,
-            way: 0,
-            same_as: None,
-            is_sent: true,
-            event: None,
-        };
-        Catalog { tables: vec![table], ..Catalog::default() }
-    }
-
-    fn change(change: Change, id: i32, x: i32) -> RowChange {
-        let cell = |value: i32| {
-            let mut cell = Vec::new();
-            cells::push(ColumnType::Integer, &value.to_be_bytes(), &mut cell);
-            cell
-        };
-        let row = if change == Change::Delete { Vec::new() } else { [cell(id), cell(x)].concat() };
-        RowChange { table: TableId(0), change, key: cell(id).into(), row: row.into() }
-    }
-
-    fn judge() -> Judge {
-        let shop = || Origin { database: "shop".to_owned(), slot: String::new() };
-        Judge::new(&catalog(), "changes", |_| Some(shop()))
-    }
-
-    fn times(sent: u64) -> Times {
-        Times { due: sent, sent, settled: sent + 5, is_measured: true }
-    }
-
-    /// Expects each of `expected` and sees each of `seen`, the other way round if `is_early`.
-    fn found(
-        expected: &[RowChange],
-        seen: &[RowChange],
-        is_early: bool,
-    ) -> crate::measure::SurfaceFindings {
-        let mut judge = judge();
-        let see = |judge: &mut Judge| {
-            for (at, change) in (0..).zip(seen) {
-                judge.see(change.clone(), 100 + at, Lsn(at));
-            }
-        };
-        if is_early {
-            see(&mut judge);
-        }
-        for (at, change) in (0..).zip(expected) {
-            judge.expect(change.clone(), times(at), Certainty::Certain);
-        }
-        if !is_early {
-            see(&mut judge);
-        }
-        judge.finish(&catalog(), true).0
-    }
-
-    #[test]
-    fn whichever_comes_first_they_are_brought_together() {
-        let all = [
-            change(Change::Insert, 1, 1),
-            change(Change::Update, 1, 2),
-            change(Change::Delete, 1, 0),
-        ];
-        for is_early in [true, false] {
-            let findings = found(&all, &all, is_early);
-            let good = Verification { expected: 3, observed: 3, ..Verification::default() };
-            assert_eq!(findings.verification, good);
-            let lags: Vec<_> =
-                findings.lags.iter().map(|lag| (lag.operation, lag.high.max)).collect();
-            assert_eq!(lags, [("insert", 100), ("update", 100), ("delete", 100)]);
-            assert_eq!(findings.lags[0].low.max, 95);
-        }
-    }
-
-    #[test]
-    fn each_fault_is_named_with_table_key_and_values() {
-        let insert = change(Change::Insert, 1, 1);
-        let (two, three) = (change(Change::Update, 1, 2), change(Change::Update, 1, 3));
-        let all = [insert.clone(), two.clone(), three.clone()];
-        let cases: [(&str, &[RowChange]); 5] = [
-            ("lost", &[insert.clone(), three.clone()]),
-            ("wrong", &[insert.clone(), change(Change::Update, 1, 9), three.clone()]),
-            ("reordered", &[insert.clone(), three.clone(), two.clone()]),
-            ("doubled", &[insert.clone(), two.clone(), two.clone(), three.clone()]),
-            ("phantom", &[insert, two, three, change(Change::Delete, 1, 0)]),
-        ];
-        for (class, seen) in cases {
-            let found = found(&all, seen, false).verification;
-            let counts = [found.lost, found.wrong, found.reordered, found.phantom, found.doubled];
-            assert_eq!(counts.iter().sum::<u64>(), 1, "{class}: {found:?}");
-            let example = &found.examples[0];
-            assert_eq!((example.class, example.key.as_str()), (class, "1"));
-            assert_eq!(example.table, "shop.public.t");
-        }
-        let wrong = found(&all[..1], &[change(Change::Insert, 1, 7)], false).verification;
-        assert_eq!(wrong.examples[0].expected.as_deref(), Some("id=1, x=1"));
-        assert_eq!(wrong.examples[0].seen.as_deref(), Some("id=1, x=7"));
-    }
-
-    #[test]
-    fn what_may_have_been_is_judged_by_what_came() {
-        let mut judge = judge();
-        let insert = |id| change(Change::Insert, id, 1);
-        judge.expect(insert(1), times(0), Certainty::Unknown);
-        judge.expect(insert(2), times(0), Certainty::Unknown);
-        judge.expect(insert(3), times(0), Certainty::Short);
-        judge.expect(insert(4), times(0), Certainty::Certain);
-        judge.take_back(&insert(4));
-        judge.see(insert(1), 50, Lsn(1));
-        let found = judge.finish(&catalog(), true).0.verification;
-        assert_eq!((found.expected, found.observed, found.pending), (1, 1, 1));
-        assert_eq!((found.lost, found.phantom), (0, 0));
-    }
-
-    #[test]
-    fn what_came_again_was_replayed_only_after_a_restart() {
-        let mut judge = judge();
-        let insert = change(Change::Insert, 1, 1);
-        judge.repeated(std::slice::from_ref(&insert), true, Lsn(1));
-        judge.repeated(&[insert], false, Lsn(1));
-        let found = judge.finish(&catalog(), true).0.verification;
-        assert_eq!((found.replayed, found.doubled, found.examples.len()), (1, 1, 1));
     }
 }

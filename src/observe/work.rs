@@ -42,7 +42,7 @@ pub(super) fn work(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut notes = Vec::new();
     let made = match &runtime {
-        Ok(runtime) => runtime.block_on(make(options, &mut notes)),
+        Ok(runtime) => runtime.block_on(make_unless_abandoned(options, orders, &mut notes)),
         Err(error) => Err(SetupError::Local(error.to_string())),
     };
     let (runtime, opened) = match (runtime, made) {
@@ -64,6 +64,24 @@ pub(super) fn work(
     runtime.block_on(slots::remove(options, &mut notes));
     notes.extend(observed.notes.iter().cloned());
     Done { findings: findings(options, judges, observed), notes }
+}
+
+/// As [`make`], until it is not wanted any more. Then what was made goes.
+async fn make_unless_abandoned(
+    options: &Options,
+    orders: &watch::Receiver<Order>,
+    notes: &mut Vec<String>,
+) -> Result<Opened, SetupError> {
+    let mut orders = orders.clone();
+    let made = tokio::select! {
+        made = make(options, notes) => Some(made),
+        _ = orders.wait_for(|order| *order == Order::Abandon) => None,
+    };
+    if let Some(made) = made {
+        return made;
+    }
+    slots::give_up(options, notes).await;
+    Err(SetupError::Local("stopped before what is observed could be read".to_owned()))
 }
 
 /// Makes what is read, and begins to read what others make.

@@ -13,10 +13,13 @@ use crate::ledger::Seen;
 use crate::ledger::What;
 use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
+use crate::measure::PENDING;
 use crate::measure::Verification;
 use crate::observe::cells::show;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
+use crate::observe::settle::sums;
+use crate::replay::Followed;
 use crate::replay::Replay;
 use crate::replay::lane::Walker;
 use crate::replay::observed::Observations;
@@ -64,6 +67,8 @@ pub(super) struct Follower<'a> {
     /// Rows that several lanes change, or that look alike: how often they were changed for certain, and
     /// perhaps.
     counted: BTreeMap<u64, (Made, u64, u64)>,
+    /// Transactions of which the trace does not tell.
+    untold: u64,
 }
 
 impl<'a> Follower<'a> {
@@ -77,6 +82,7 @@ impl<'a> Follower<'a> {
             wanted,
             made: BTreeMap::new(),
             counted: BTreeMap::new(),
+            untold: 0,
         }
     }
 
@@ -152,6 +158,7 @@ impl<'a> Follower<'a> {
 
     fn merge(&mut self, other: Self) {
         self.expected += other.expected;
+        self.untold += other.untold;
         self.odd.extend(other.odd);
         for (ours, theirs) in self.cursors.iter_mut().zip(&other.cursors) {
             *ours = (*ours).max(*theirs);
@@ -171,7 +178,7 @@ pub(super) fn judge(
     replay: &Replay,
     surface: &str,
     (seen, is_observed): (&Observations, &[bool]),
-) -> Verification {
+) -> Followed {
     let found = walk(replay, (seen, is_observed), None);
     let mut verification = Verification {
         expected: found.expected,
@@ -212,7 +219,7 @@ pub(super) fn judge(
         row_by_row((made, seen.of(*row).1), seen.is_complete, &mut verification, &mut faults);
     }
     verification.examples = examples(replay, surface, faults);
-    verification
+    Followed { verification, untold: found.untold }
 }
 
 /// What is not as it should be: class, what was made, what came.
@@ -252,11 +259,7 @@ fn row_by_row<'a>(
             }
             Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
             Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
-            Found::Phantom(other) if came_before(seen, other) => {
-                // Each is counted once.
-                verification.observed -= 1;
-                ("doubled", None, Some(other))
-            }
+            Found::Phantom(other) if came_before(seen, other) => ("doubled", None, Some(other)),
             Found::Phantom(other) => ("phantom", None, Some(other)),
             Found::Missing(one) => match made[one].must {
                 Must::Short => continue,
@@ -264,6 +267,10 @@ fn row_by_row<'a>(
                 Must::Come | Must::Unknown => ("pending", Some(one), None),
             },
         };
+        let is_certain = one.map(|at| made[at].must == Must::Come);
+        let (more, came) = sums(class, (is_certain, other.is_some()), false);
+        verification.expected += more;
+        verification.observed = verification.observed.saturating_add_signed(came);
         *match class {
             "reordered" => &mut verification.reordered,
             "wrong" => &mut verification.wrong,
@@ -285,7 +292,7 @@ fn came_before(seen: &[Seen], at: usize) -> bool {
 fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
     let order = |it: &Fault<'_>| {
         let table = it.1.map(|made| made.table.0).or(it.2.map(|seen| seen.table));
-        (table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
+        (it.0 == PENDING, table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
     };
     faults.sort_by_cached_key(order);
     let catalog = &replay.world.catalog;
@@ -336,7 +343,8 @@ fn walk<'a>(
             let _ = walker.walk(*group, *lane);
             walker.follower.iter_mut().for_each(Follower::end_lane);
         }
-        walker.follower
+        let untold = walker.untold;
+        walker.follower.map(|follower| Follower { untold, ..follower })
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..replay.workers.max(1)).map(|_| scope.spawn(work)).collect();

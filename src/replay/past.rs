@@ -18,7 +18,8 @@ use crate::ledger::Record;
 use crate::ledger::TRACE;
 use crate::replay::ReplayError;
 
-const ACCOUNT: &str = "account.json";
+/// What a run that came to its end has left.
+pub const ACCOUNT: &str = "account.json";
 /// Of a killed run that left no notes of how far it was: so many decisions of a lane behind the last that is
 /// in its trace may have been sent.
 const BEHIND: u64 = 4_096;

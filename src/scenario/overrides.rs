@@ -52,8 +52,7 @@ pub(super) fn apply(root: &mut Node, pair: &str, problems: &mut Problems) {
     };
     match yaml::read(problems, file, path.len() + 1) {
         Ok(value) => {
-            let key = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
-            yaml::hide_secrets(&value, key.contains("password"), problems);
+            yaml::hide_secrets(&value, yaml::Before::of_path(path), problems);
             problems.searched(file);
             if let Err(problem) = put(root, path, file, value) {
                 problems.add(problem);

@@ -126,7 +126,7 @@ fn parse<'a>(reference: &'a str, text: &str, problems: &mut Problems) -> Option<
     let file = problems.add_file(reference, text);
     match yaml::read(problems, file, 0) {
         Ok(node) => {
-            yaml::hide_secrets(&node, false, problems);
+            yaml::hide_secrets(&node, yaml::Before::Nothing, problems);
             problems.searched(file);
             Some(Opened { reference, file, node })
         }

@@ -54,7 +54,7 @@ fn one(
             return None;
         }
     };
-    yaml::hide_secrets(&node, false, problems);
+    yaml::hide_secrets(&node, yaml::Before::Nothing, problems);
     problems.searched(file);
     yaml::interpolate(&mut node, environment, problems);
     let beside = |name: &str| beside(&shown, name);

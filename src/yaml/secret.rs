@@ -4,16 +4,54 @@ use std::collections::HashSet;
 
 use crate::diagnostic::Place;
 use crate::diagnostic::Problems;
+use crate::diagnostic::names_secret;
 use crate::diagnostic::nearest;
 use crate::diagnostic::passwords;
 use crate::yaml::Node;
 use crate::yaml::Value;
 
-/// Covers the passwords of a tree as it was read (`is_named`: its key is a password's), so that
-/// nothing that is shown or kept of its file has them.
-pub fn hide_secrets(node: &Node, is_named: bool, problems: &mut Problems) {
+/// What stands before a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before<'a> {
+    /// Nothing: it is a whole file.
+    Nothing,
+    /// A key.
+    Key(&'a str),
+    /// The name of a property, behind `properties`.
+    Property(&'a str),
+}
+
+impl<'a> Before<'a> {
+    /// A path of keys with dots between them.
+    pub fn of_path(path: &'a str) -> Self {
+        match path.rsplit_once("properties.") {
+            Some((_, property)) => Self::Property(property),
+            None => Self::Key(path.rsplit('.').next().unwrap_or(path)),
+        }
+    }
+
+    /// Whether it says that what follows is a secret.
+    fn is_secret(self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Key(key) => names_password(key),
+            Self::Property(name) => names_password(name) || names_secret(name),
+        }
+    }
+
+    /// What stands before the value of an entry in a map that follows.
+    fn entry(self, key: &str) -> Before<'_> {
+        match self {
+            Self::Key("properties") => Before::Property(key),
+            _ => Before::Key(key),
+        }
+    }
+}
+
+/// Covers the passwords of a tree as it was read, so that nothing that is shown or kept of its file has them.
+pub fn hide_secrets(node: &Node, before: Before<'_>, problems: &mut Problems) {
     let mut values = HashSet::new();
-    visit(node, is_named, &mut |place, text, is_named| {
+    visit(node, before, &mut |place, text, is_named| {
         for range in passwords(text, is_named) {
             let secret = text.get(range.clone()).unwrap_or("");
             if is_named {
@@ -24,7 +62,7 @@ pub fn hide_secrets(node: &Node, is_named: bool, problems: &mut Problems) {
         }
     });
     // What an alias stands for is written elsewhere.
-    visit(node, false, &mut |place, text, _| {
+    visit(node, Before::Nothing, &mut |place, text, _| {
         if values.contains(text) {
             let exact = problems.within(place, text, 0..text.len());
             problems.cover(exact, text);
@@ -34,7 +72,7 @@ pub fn hide_secrets(node: &Node, is_named: bool, problems: &mut Problems) {
 
 /// Notes the passwords that a tree has once variables stand for their values.
 pub fn note_secrets(node: &Node, problems: &mut Problems) {
-    visit(node, false, &mut |_, text, is_named| {
+    visit(node, Before::Nothing, &mut |_, text, is_named| {
         for range in passwords(text, is_named) {
             problems.note_secret(text.get(range).unwrap_or(""));
         }
@@ -43,16 +81,20 @@ pub fn note_secrets(node: &Node, problems: &mut Problems) {
 
 /// Shows every scalar that is a value, and whether its key, or that of the list it is in, is a
 /// password's. As deep as the reader goes.
-fn visit(node: &Node, is_named: bool, show: &mut dyn FnMut(Place, &str, bool)) {
+fn visit(node: &Node, before: Before<'_>, show: &mut dyn FnMut(Place, &str, bool)) {
     match &node.value {
-        Value::Scalar { text, .. } if !text.is_empty() => show(node.place, text, is_named),
+        Value::Scalar { text, .. } if !text.is_empty() => {
+            show(node.place, text, before.is_secret());
+        }
         Value::Scalar { .. } => {}
-        Value::List(items) => items.iter().for_each(|item| visit(item, is_named, show)),
+        Value::List(items) => items.iter().for_each(|item| visit(item, before, show)),
         Value::Map(entries) => {
             for (key, value) in entries {
-                let is_named =
-                    matches!(&key.value, Value::Scalar { text, .. } if names_password(text));
-                visit(value, is_named, show);
+                let Value::Scalar { text, .. } = &key.value else {
+                    visit(value, Before::Nothing, show);
+                    continue;
+                };
+                visit(value, before.entry(text), show);
             }
         }
     }

@@ -82,6 +82,35 @@ fn a_server_that_is_killed_leaves_no_doubt_about_them() {
     assert!(updates(&summary) > 40, "{}", updates(&summary));
 }
 
+/// Who deletes the row is named; what the canary does then is no fault.
+#[test]
+fn a_row_that_somebody_deletes_is_made_again() {
+    let place = place(TestServer::shared(), "[ { hold: 50/s, for: 4s } ]");
+    let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let slots = format!(
+        "SELECT count(*) FROM pg_replication_slots WHERE database = '{}'",
+        place.database("orders")
+    );
+    let sung = "SELECT coalesce(max(n), 0) FROM loadgen_canary";
+    while place.server.query("postgres", &slots)[0][0] == "0" || place.number("orders", sung) < 10 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    place.query("orders", "DELETE FROM loadgen_canary");
+    let output = child.wait_with_output().unwrap();
+    let summary = place.summary("run");
+    let verification = &summary["verification"];
+    assert_eq!(output.status.code(), Some(99), "{verification}");
+    assert_eq!(verification["phantom"], 1, "{verification}");
+    for fault in ["lost", "doubled", "reordered", "wrong", "pending"] {
+        assert_eq!(verification[fault], 0, "{fault}: {verification}");
+    }
+    let of = |name: &str| verification[name].as_u64().unwrap();
+    assert_eq!(of("expected") + 1, of("observed"), "{verification}");
+    let example = &verification["examples"][0];
+    assert_eq!((&example["operation"], &example["key"]), (&"delete".into(), &"1".into()));
+    assert!(updates(&summary) > 40, "it goes on: {}", updates(&summary));
+}
+
 #[test]
 fn an_idle_database_has_none() {
     let server = TestServer::shared();

@@ -2,9 +2,6 @@
 
 use std::fs;
 use std::io::Read;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,42 +10,15 @@ use serde_json::json;
 
 use crate::support::command::Place;
 use crate::support::connect::Connect;
-use crate::support::machine::binaries;
+use crate::support::connector::Reader;
 use crate::support::server::TestServer;
 
 /// The one connector of the quickstart.
 const NAME: &str = "loadgen-quickstart-orders";
 
-/// Reads a slot as a connector would: as soon as it is there, until killed.
-struct Reader(Child);
-
-impl Reader {
-    /// Makes the slot, and reads it.
-    fn start(place: &Place<'_>) -> Self {
-        let database = place.database("orders");
-        let sql = "SELECT pg_create_logical_replication_slot('debezium_orders', 'pgoutput')";
-        place.query("orders", sql);
-        let mut command = Command::new(binaries().program("pg_recvlogical"));
-        command.args(["--slot=debezium_orders", "--start", "--no-loop", "--file=/dev/null"]);
-        command.args(["-o", "proto_version=1", "-o", "publication_names=debezium"]);
-        command.arg(format!("--dbname={}", place.server.url_of(&database)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let reader = Self(command.spawn().unwrap());
-        let begun = Instant::now();
-        let active = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
-        while place.number("orders", active) == 0 {
-            assert!(begun.elapsed() < Duration::from_secs(30), "nobody reads the slot");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        reader
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Makes the slot of that connector, and reads it.
+fn reader(place: &Place<'_>) -> Reader {
+    Reader::start(place.server, &place.database("orders"), "debezium_orders")
 }
 
 #[test]
@@ -87,7 +57,9 @@ fn each_database_has_a_connector_and_words_change_it() {
         "--set",
         "cdc.connect.prefix=cdc.{domain}",
         "--set",
-        "cdc.connect.properties={ skipped.operations: none, s3.secret: hidden }",
+        "cdc.connect.properties={ skipped.operations: none, s3.secret: hidden, s3.access.key: hidden, \
+         value.converter.basic.auth.user.info: 'me:hidden', database.ssl.keystore.key: hidden, \
+         confluent.api.key: hidden }",
         "--set",
         "cdc.heartbeat_table=false",
         "--set",
@@ -95,6 +67,7 @@ fn each_database_has_a_connector_and_words_change_it() {
         "--set",
         "cdc.connect.poll=7ms",
     ]);
+    assert!(!all.out.contains("hidden") && !all.err.contains("hidden"), "{}{}", all.out, all.err);
     let all: Value = serde_json::from_str(&all.out).unwrap();
     let all = all.as_object().unwrap();
     assert!(all.len() == 8, "{:?}", all.keys());
@@ -140,7 +113,7 @@ fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
         "what it knew of another slot goes: {changes:?}"
     );
 
-    let reader = Reader::start(&place);
+    let reader = reader(&place);
     let before = connect.changes().len();
     let done = place.must(&with);
     assert!(done.out.contains("`loadgen-quickstart-orders` streams"), "{}", done.out);
@@ -174,7 +147,7 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
     let mut place = Place::on(&server, &["orders"]);
     place.set("cdc.password=geheim");
     place.must(&["setup", "@quickstart"]);
-    let _reader = Reader::start(&place);
+    let _reader = reader(&place);
     let connect = Connect::start();
     let url = connect.url();
     let register = ["connector", "@quickstart", "--register", &url];
@@ -199,6 +172,20 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
 
     connect.refuse(400, "Connector configuration is invalid:\npublication.name is wrong");
     refused(&["did not take the connector", "publication.name is wrong"]);
+    // Whatever it quotes of what it was sent, and wherever that would be cut.
+    connect.refuse(
+        400,
+        &format!("no login with geheim for {{\"p\":\"geheim\"}}{}geheim", "-".repeat(565)),
+    );
+    refused(&["no login with *** for"]);
+    let done = place.run(&register);
+    assert!(!done.err.contains("-g"), "{}", done.err);
+    connect.refuse(500, "<html>the word geheim");
+    refused(&["did not take the connector", "the word ***"]);
+    connect.accept();
+    connect.fail(Some("x.LoginException: geheim\n\tat x.Y\nCaused by: x.Root: as me:geheim"));
+    refused(&["x.LoginException: *** (x.Root: as me:***)"]);
+    connect.fail(None);
     connect.put(NAME, json!({ "name": "loadgen-quickstart-orders" }));
     refused(&["that loadgen has not registered"]);
     connect.require("Basic bWU6aGVyZQ==");
@@ -211,6 +198,87 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
     assert!(done.code == 2 && done.err.contains("http://localhost:8083"), "{}", done.err);
 }
 
+/// A proxy's page, or anything else, with 200.
+#[test]
+fn what_is_no_kafka_connect_is_told_from_somebody_elses_connector() {
+    let server = TestServer::start();
+    let mut place = Place::on(&server, &["orders"]);
+    place.set("cdc.password=geheim");
+    place.must(&["setup", "@quickstart"]);
+    let connect = Connect::start();
+    let url = connect.url();
+    for page in ["<!doctype html>\n<title>Sign in</title>", "null", "[]", ""] {
+        connect.show(Some(page));
+        for arguments in [
+            ["connector", "@quickstart", "--register", &url],
+            ["clean", "@quickstart", "--connect", &url],
+        ] {
+            let done = place.run(&arguments);
+            assert_eq!(done.code, 4, "{page}: {}{}", done.out, done.err);
+            assert!(done.err.contains("is no Kafka Connect"), "{page}: {}", done.err);
+            let shown = page.lines().next().unwrap_or("status 200");
+            assert!(done.err.contains(shown), "{page}: {}", done.err);
+        }
+        place.must(&["setup", "@quickstart"]);
+    }
+}
+
+/// All that registering waits for has the time of `--within`, whatever is slow.
+#[test]
+fn registering_takes_no_longer_than_it_may() {
+    let server = TestServer::start();
+    let mut place = Place::on(&server, &["orders"]);
+    place.set("cdc.password=geheim");
+    place.must(&["setup", "@quickstart"]);
+    let connect = Connect::start();
+    let url = connect.url();
+    let register = ["connector", "@quickstart", "--register", &url, "--within", "2s"];
+    let refused = |what: &str, word: &str| {
+        let begun = Instant::now();
+        let done = place.run(&register);
+        let took = begun.elapsed();
+        assert_eq!(done.code, 4, "{what}: {}{}", done.out, done.err);
+        assert!(took < Duration::from_secs(8), "{what}: {took:?}: {}", done.err);
+        assert!(done.err.contains(word) && done.err.contains("within"), "{what}: {}", done.err);
+    };
+    connect.stick();
+    refused("offsets that stay", "did not let go of how far");
+    connect.dawdle(Duration::from_secs(12));
+    refused("answers that take long", "did not answer within");
+}
+
+#[test]
+fn an_address_is_never_shown_with_a_login() {
+    let place = Place::new(&["orders"]);
+    let urls = [
+        "http://me:geheim@127.0.0.1:1",
+        "http://me:ge/geheim@127.0.0.1:1",
+        "http://me:geheim@db.test:8083/connect",
+        "me:geheim@127.0.0.1:8083",
+    ];
+    for url in urls {
+        let commands: [&[&str]; 4] = [
+            &["connector", "@quickstart", "--register", url],
+            &["clean", "@quickstart", "--connect", url],
+            &["doctor", "@quickstart", "--set", "cdc.connect=${LOADGEN_CONNECT}"],
+            &["plan", "@quickstart", "--set", &format!("cdc.connect={{ url: '{url}' }}")],
+        ];
+        for arguments in commands {
+            let mut command = place.command(arguments);
+            let done = command.env("LOADGEN_CONNECT", url).output().unwrap();
+            let said = [done.stdout, done.stderr].concat();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            assert!([2, 3].contains(&done.status.code().unwrap()), "{arguments:?}: {said}");
+            assert!(!said.contains("geheim"), "{arguments:?}: {said}");
+            let is_named = said.contains("login") || said.contains("not the address");
+            assert!(is_named, "{arguments:?}: {said}");
+        }
+        let mut command = place.command(&["clean", "--help"]);
+        let done = command.env("LOADGEN_CONNECT", url).output().unwrap();
+        assert!(!String::from_utf8_lossy(&done.stdout).contains("geheim"));
+    }
+}
+
 #[test]
 fn a_run_registers_before_it_loads_and_tells_what_befell_its_connectors() {
     let server = TestServer::start();
@@ -219,7 +287,7 @@ fn a_run_registers_before_it_loads_and_tells_what_befell_its_connectors() {
     place.set("load.streams.shop.profile=[{ hold: 100/s, for: 8s }]");
     place.set("cdc.password=geheim");
     place.must(&["setup", "@quickstart"]);
-    let _reader = Reader::start(&place);
+    let _reader = reader(&place);
     let connect = Connect::start();
     place.set(&format!("cdc.connect.url={}", connect.url()));
     let mut child = place.spawn(&["run", "@quickstart", "--out", "out"]);

@@ -103,6 +103,38 @@ fn each_remedy_mends_what_was_found() {
     assert!(found.iter().all(|each| !["critical", "warning"].contains(&each.severity.as_str())));
 }
 
+/// A table that somebody dropped, and a login that may not replicate any more.
+#[test]
+fn what_is_gone_is_made_again_by_its_remedy() {
+    let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
+    let settings =
+        vec![("wal_level", "logical".to_owned()), ("max_slot_wal_keep_size", "20GB".to_owned())];
+    let server = TestServer::with(&Options { hba, settings, ..Options::default() });
+    let mut place = Place::on(&server, &["orders"]);
+    place.set("cdc.password=geheim");
+    place.must(&["setup", "@quickstart"]);
+    let capture = format!("{}_capture", place.database("orders"));
+    place.query("orders", "DROP TABLE debezium_heartbeat");
+    place.query("orders", &format!("ALTER ROLE {capture} NOREPLICATION"));
+    let found = examined(&place, 4);
+    let heartbeat = of(&found, "heartbeat", "warning");
+    assert!(heartbeat[0].found.contains("is not there"), "{}", heartbeat[0].found);
+    let streaming = of(&found, "replication connection", "critical");
+    let remedy = streaming[0].remedy.as_ref().unwrap();
+    assert!(remedy.contains(&format!("ALTER ROLE \"{capture}\" REPLICATION")), "{remedy}");
+    assert!(!remedy.contains("pg_hba"), "{remedy}");
+    for each in [heartbeat[0], streaming[0]] {
+        let remedy = each.remedy.as_ref().unwrap();
+        let done = place.psql("orders", remedy);
+        assert_eq!(done.code, 0, "{remedy}: {}", done.err);
+    }
+    let found = examined(&place, 0);
+    assert!(found.iter().all(|each| !["critical", "warning"].contains(&each.severity.as_str())));
+    let sql = format!("SET ROLE {capture}; UPDATE debezium_heartbeat SET beat = now()");
+    assert_eq!(place.psql("orders", &sql).code, 0);
+    place.must(&["run", "@quickstart", "--for", "1s"]);
+}
+
 #[test]
 fn where_there_is_nothing_to_look_at_that_is_said() {
     let place = Place::new(&["orders"]);

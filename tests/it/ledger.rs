@@ -242,6 +242,97 @@ fn a_trace_that_is_not_whole_proves_nothing_and_accuses_nobody() {
     assert!(done.err.contains("no trace") && done.err.contains("--trace"), "{}", done.err);
 }
 
+/// Whether the databases are there or not: what is cut off, at whichever place, proves nothing.
+#[test]
+fn files_that_are_cut_off_or_missing_prove_nothing_and_accuse_nobody() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "2s", "--out", "run"]);
+    let on_its_own = || {
+        let mut command = place.command(&["verify", "run", "--format", "json"]);
+        let done = command.env_remove("LOADGEN_POSTGRES").output().unwrap();
+        let said: Value = serde_json::from_slice(&done.stdout).unwrap();
+        (done.status.code().unwrap(), said)
+    };
+    assert_eq!((judged(&place).0, on_its_own().0), (0, 0));
+    let observed = place.folder.path().join("run/observed-0001.bin");
+    // Blocks are some kilobytes long at most, and their heads 32 bytes.
+    let whole = |path: &PathBuf| fs::metadata(path).unwrap().len();
+    let cases = [
+        (&observed, Some(100), "`changes`"),
+        (&observed, Some(32), "`changes`"),
+        (&observed, Some(0), "`changes`"),
+        (&observed, Some(whole(&observed) - 30), "`changes`"),
+        (&observed, None, "is missing"),
+        (&trace(&place), Some(whole(&trace(&place)) - 30), "cut off"),
+        (&trace(&place), Some(32), "does not tell"),
+        (&trace(&place), Some(0), "cut off"),
+    ];
+    for (path, length, reason) in cases {
+        let kept = fs::read(path).unwrap();
+        match length {
+            Some(length) => fs::write(path, &kept[..usize::try_from(length).unwrap()]).unwrap(),
+            None => fs::remove_file(path).unwrap(),
+        }
+        let mut judged = vec![judged(&place)];
+        // Without a server nothing is left to be judged then.
+        judged.extend(length.map(|_| on_its_own()));
+        for (code, said) in judged {
+            assert_eq!((code, &said["verdict"]), (6, &"invalid".into()), "{path:?}: {said:#}");
+            let reasons = said["invalid_because"].to_string();
+            assert!(reasons.contains(reason), "{path:?}, {length:?}: {reasons}");
+        }
+        fs::write(path, kept).unwrap();
+    }
+    assert_eq!((judged(&place).0, on_its_own().0), (0, 0));
+}
+
+/// What stands there by then is not what the run has left: nobody is accused of that.
+#[test]
+fn rows_of_another_run_are_not_judged_and_what_was_observed_is() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "2s", "--out", "run"]);
+    let before = assert_holds(&place);
+    let meanwhile: [(&[&str], &str); 3] = [
+        (&["run", "@cdc-lag", "--fresh", "--for", "1s", "--out", "other"], "what the run `"),
+        (&["seed", "@cdc-lag", "--fresh"], "made anew"),
+        (&["clean", "@cdc-lag"], "is gone"),
+    ];
+    for (arguments, why) in meanwhile {
+        place.must(arguments);
+        let said = assert_holds(&place);
+        assert_eq!(said["tables"].as_array().unwrap().len(), 0, "{said:#}");
+        assert!(said["not_judged"].to_string().contains(why), "{said:#}");
+        assert_eq!(said["verification"], before["verification"]);
+        let told = place.must(&["verify", "run"]);
+        assert!(
+            told.out.contains(why) && told.out.contains("only what was observed"),
+            "{}",
+            told.out
+        );
+    }
+    fs::remove_file(place.folder.path().join("run/observed-0001.bin")).unwrap();
+    let done = place.run(&["verify", "run"]);
+    assert_eq!(done.code, 4, "{}", done.out);
+    assert!(done.err.contains("is gone"), "{}", done.err);
+}
+
+#[test]
+fn a_run_that_was_killed_before_its_load_says_so() {
+    let mut place = Place::on(TestServer::shared(), &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 100k, orders: 2M }");
+    let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let manifest = place.folder.path().join("run/manifest.json");
+    wait_until("its manifest", || {
+        let text = fs::read_to_string(&manifest).unwrap_or_default();
+        serde_json::from_str::<Value>(&text).is_ok()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let done = place.run(&["verify", "run"]);
+    assert_eq!(done.code, 4, "{}", done.out);
+    assert!(done.err.contains("before its load began"), "{}", done.err);
+}
+
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {

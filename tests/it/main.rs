@@ -63,6 +63,7 @@ mod stress;
 mod support;
 mod tenants;
 mod topics;
+mod twins;
 mod type_zoo;
 mod verifying;
 mod weather;

@@ -204,6 +204,10 @@ fn a_slot_that_others_move_or_drop_makes_the_run_invalid() {
         assert_eq!(code, Some(6), "{what}: {said}");
         assert!(summary["invalid_because"].to_string().contains(reason), "{summary}");
         assert_eq!(slots(&place), Vec::<String>::new());
+        // Nor does it prove more when it is judged again.
+        let judged = place.run(&["verify", "run"]);
+        assert_eq!(judged.code, 6, "{what}: {}{}", judged.out, judged.err);
+        assert!(judged.out.contains(reason), "{}", judged.out);
     }
 }
 
@@ -285,6 +289,30 @@ fn what_a_killed_run_left_is_cleared_by_the_next() {
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     assert_exact(&place.summary("run"));
     assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+/// A slot is made once all older transactions have ended: whoever does not want to wait for that need not.
+#[test]
+fn a_signal_ends_the_wait_for_a_slot_and_leaves_none() {
+    let server = TestServer::start();
+    let place = place(&server, "[ { hold: 100/s, for: 2s } ]");
+    place.must(&["seed", "@cdc-lag"]);
+    let database = place.database("orders");
+    let held = server.hold(&database, "SELECT txid_current()");
+    let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' \
+               AND query LIKE 'SELECT pg_create_logical%'";
+    wait_until("the slot to be asked for", || server.query("postgres", sql)[0][0] == "1");
+    let begun = Instant::now();
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}: {said}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(105), "{said}");
+    drop(held);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(slots(&place), Vec::<String>::new(), "{said}");
 }
 
 #[test]

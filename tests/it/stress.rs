@@ -47,6 +47,16 @@ fn assert_clean(summary: &Value) {
 }
 
 #[test]
+fn counts_of_steps_are_written_as_all_counts_are() {
+    let place = place(
+        TestServer::shared(),
+        "[ { at: 1s, transactions: { count: 10k, rows: 1 } }, { at: 1s, rollbacks: { count: 2k } }, \
+           { at: 1s, savepoints: { count: 1k } } ]",
+    );
+    place.must(&["plan", "@cdc-stress"]);
+}
+
+#[test]
 fn each_kind_of_step_is_seen_as_it_must_be() {
     let place = place(TestServer::shared(), STEPS);
     let done = place.run(&["run", "@cdc-stress", "--out", "run"]);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::Refusal;
 use crate::cli::connector::Needs;
@@ -11,7 +12,7 @@ use crate::cli::connector::databases;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::Prepared;
-use crate::cli::wait::on_runtime;
+use crate::cli::wait::on_runtime_within;
 use crate::connect;
 use crate::connect::Api;
 use crate::connect::ConnectError;
@@ -25,29 +26,36 @@ use crate::measure::Clock;
 use crate::measure::Feed;
 use crate::report::FolderError;
 use crate::report::RunFolder;
+use crate::scenario::Domain;
 use crate::scenario::Scenario;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::replication::slot;
 
 /// Who looks.
 const APPLICATION: &str = "loadgen/connector";
+/// How long it may take to drop a slot.
+const DROP_WITHIN: Duration = Duration::from_secs(30);
 
 /// The servers of a scenario, which know how slots are read.
 #[derive(Debug)]
 pub(in crate::cli) struct Servers {
-    databases: BTreeMap<String, Address>,
+    /// By domain.
+    databases: BTreeMap<usize, Address>,
+    stop: Stop,
 }
 
 impl Servers {
-    pub(in crate::cli) fn new(scenario: &Scenario, place: &Place) -> Self {
-        Self { databases: databases(scenario, place) }
+    pub(in crate::cli) fn new(scenario: &Scenario, place: &Place, stop: &Stop) -> Self {
+        Self { databases: databases(scenario, place), stop: stop.clone() }
     }
 }
 
 impl Slots for Servers {
-    fn reading(&self, database: &str, slot: &str) -> Result<Reading, ConnectError> {
-        let Some(address) = self.databases.get(database) else { return Ok(Reading::Absent) };
-        let looked = on_runtime(async {
+    fn reading(&self, captures: &Connector, limit: Duration) -> Result<Reading, ConnectError> {
+        let mut addresses = captures.domains.iter().filter_map(|it| self.databases.get(it));
+        let Some(address) = addresses.next() else { return Ok(Reading::Absent) };
+        let slot = captures.slot.as_str();
+        let looked = on_runtime_within((&self.stop, limit), async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
             slot::reading(&client, slot).await
         });
@@ -71,6 +79,7 @@ pub(in crate::cli) struct Connected {
     /// The scenario whose connectors are not to stay, if they are not.
     ends: Option<String>,
     feed: Feed,
+    stop: Stop,
 }
 
 /// Registers the connectors of a run, if the scenario names a Kafka Connect, and waits until they stream: from
@@ -87,21 +96,21 @@ pub(in crate::cli) fn open(
     if connectors.is_empty() {
         return Ok(None);
     }
-    let refuse = |error: ConnectError| Refusal::setup(&error);
+    let refuse = |error: ConnectError| Refusal::setup(&error).unless(stop.level() > Level::Run);
     let api = Arc::new(Api::new(url, &scenario.cdc.connect).map_err(refuse)?);
     let is_cancelled = || stop.level() > Level::Run;
     let within = scenario.cdc.connect.within;
     for each in &connectors {
-        let servers = Servers::new(scenario, &prepared.place);
+        let servers = Servers::new(scenario, &prepared.place, stop);
         connect::register(&api, each, &servers, (within, &is_cancelled)).map_err(refuse)?;
         feed.message(format!("the connector `{}` streams", each.name));
     }
-    let servers = Box::new(Servers::new(scenario, &prepared.place));
+    let servers = Box::new(Servers::new(scenario, &prepared.place, stop));
     let watch = Watch::start(Arc::clone(&api), connectors.clone(), servers, (clock, feed.clone()));
     let watch = watch.map_err(|error| Refusal::setup(&error))?;
     let is_over = prepared.place.is_embedded() && !keep;
     let ends = is_over.then(|| scenario.name.clone());
-    Ok(Some(Connected { api, connectors, watch, ends, feed: feed.clone() }))
+    Ok(Some(Connected { api, connectors, watch, ends, feed: feed.clone(), stop: stop.clone() }))
 }
 
 impl Connected {
@@ -135,7 +144,9 @@ impl<'a> Kept<'a> {
 impl Drop for Connected {
     fn drop(&mut self) {
         let Some(scenario) = &self.ends else { return };
-        if let Err(error) = connect::remove(&self.api, scenario, &|| false) {
+        if let Err(error) =
+            connect::remove(&self.api, scenario, &|| self.stop.level() == Level::Cancel)
+        {
             self.feed.message(format!("the connectors of this run stay: {error}"));
         }
     }
@@ -153,9 +164,10 @@ pub(in crate::cli) fn remove_if(
     is_wanted: bool,
     scenario: &Scenario,
     place: &Place,
+    stop: &Stop,
 ) -> Result<(), Refusal> {
     let url = scenario.cdc.connect.url.as_ref().filter(|_| is_wanted);
-    let kept = url.map(|url| remove(scenario, place, url)).transpose()?;
+    let kept = url.map(|url| remove(scenario, place, url, stop)).transpose()?;
     match kept.and_then(|removal| removal.kept.into_iter().next()) {
         Some(kept) => Err(Refusal::setup(&format!("`--fresh`: kept {kept}"))),
         None => Ok(()),
@@ -167,10 +179,11 @@ pub(in crate::cli) fn remove(
     scenario: &Scenario,
     place: &Place,
     url: &str,
+    stop: &Stop,
 ) -> Result<Removal, Refusal> {
     let mut removal = Removal::default();
     let api = Api::new(url, &scenario.cdc.connect).map_err(|error| Refusal::setup(&error))?;
-    let removed = match connect::remove(&api, &scenario.name, &|| false) {
+    let removed = match connect::remove(&api, &scenario.name, &|| stop.level() > Level::Run) {
         Ok(removed) => removed,
         Err(error) => {
             removal.kept.push(format!("the connectors: {error}"));
@@ -180,9 +193,22 @@ pub(in crate::cli) fn remove(
     let databases = databases(scenario, place);
     for gone in removed {
         removal.removed.push(gone.shown(url));
-        let Some(address) = databases.get(&gone.database) else { continue };
+        let is_its = |domain: &Domain| {
+            let is_there = place.database(scenario, domain) == gone.database;
+            is_there && gone.is_of(&scenario.name, &domain.schema.name)
+        };
+        let Some(number) = scenario.domains.iter().position(is_its) else {
+            let (slot, database) = (&gone.slot, &gone.database);
+            removal.kept.push(format!(
+                "replication slot `{slot}` of `{database}`: the scenario no longer has what it was made for, so \
+                 nobody knows its server; drop it there: SELECT pg_drop_replication_slot('{slot}')"
+            ));
+            continue;
+        };
+        // An embedded server has gone with its run.
+        let Some(address) = databases.get(&number) else { continue };
         let connect::Removed { slot, database, .. } = gone;
-        let dropped = on_runtime(async {
+        let dropped = on_runtime_within((stop, DROP_WITHIN), async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
             let was_there = slot::reading(&client, &slot).await?.is_some();
             slot::drop(&client, &slot).await?;

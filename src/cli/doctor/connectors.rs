@@ -1,6 +1,7 @@
 //! The doctor's look at the connectors of Kafka Connect, where the scenario names one.
 
 use crate::cli::Refusal;
+use crate::cli::connector::server;
 use crate::cli::place::Place;
 use crate::connect;
 use crate::connect::Api;
@@ -9,6 +10,7 @@ use crate::connect::Standing;
 use crate::doctor;
 use crate::doctor::Check;
 use crate::doctor::Wanted;
+use crate::scenario::Domain;
 use crate::scenario::Scenario;
 
 use super::Report;
@@ -32,7 +34,10 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             if place.address(target).is_none() {
                 continue;
             }
-            let mut own = known.iter().filter(|it| it.database == database).peekable();
+            let captures = |it: &&Found| {
+                it.database == database && is_on(scenario, place, it, (target, &domains))
+            };
+            let mut own = known.iter().filter(captures).peekable();
             if own.peek().is_none() {
                 here.push(Check::uncaptured(&database));
             }
@@ -42,6 +47,32 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
     }
     reports.insert(0, Report { subject: format!("Kafka Connect {url}"), checks: here });
     Ok(reports)
+}
+
+/// Whether a connector captures the database of this name on this target, where others may have one of the same
+/// name: ours say for which domain they are, and others are known by host and port.
+fn is_on(
+    scenario: &Scenario,
+    place: &Place,
+    found: &Found,
+    (target, domains): (usize, &[usize]),
+) -> bool {
+    let of = |domain: &Domain| found.is_of(&scenario.name, &domain.schema.name);
+    if let Some(ours) = scenario.domains.iter().position(of) {
+        return domains.contains(&ours);
+    }
+    let is_elsewhere = |domain: &Domain| {
+        domain.target != target && place.database(scenario, domain) == found.database
+    };
+    if !scenario.domains.iter().any(is_elsewhere) {
+        // A connector may reach the server by other names than we.
+        return true;
+    }
+    let server = domains
+        .first()
+        .map(|number| &scenario.domains[*number])
+        .and_then(|domain| server(scenario, domain, &place.domain(scenario, domain)?).ok());
+    server.is_some_and(|(host, port)| found.server() == (host.as_str(), port.to_string().as_str()))
 }
 
 /// What a connector of these domains must hand on.

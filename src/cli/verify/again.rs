@@ -1,6 +1,8 @@
 //! `verify RUN`: a run judged again, from its folder.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,38 +15,39 @@ use crate::cli::Arguments;
 use crate::cli::Command;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
-use crate::cli::output::Output;
+use crate::cli::ledger::is_traced;
+use crate::cli::ledger::keeps_observed;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
-use crate::cli::verify::As;
+use crate::cli::prepare::books;
 use crate::cli::verify::VerifyArguments;
-use crate::cli::verify::WRONG;
+use crate::cli::verify::found::Found;
+use crate::cli::verify::found::Surface;
+use crate::cli::verify::found::tell;
 use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
+use crate::doctor;
 use crate::generate::World;
-use crate::measure::Example;
-use crate::measure::SurfaceCounts;
-use crate::measure::Verification;
+use crate::replay::ACCOUNT;
+use crate::replay::Followed;
 use crate::replay::Observations;
 use crate::replay::Past;
 use crate::replay::Replay;
+use crate::replay::ReplayError;
 use crate::replay::Standing;
-use crate::replay::TableVerdict;
 use crate::report::Colour;
-use crate::report::observed::verdict as verdict_of;
-use crate::report::text::exact;
 use crate::scenario::Checked;
+use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
+use crate::scenario::TargetKind;
 use crate::scenario::check_text;
 use crate::sink::postgres::provision::SetupError;
 use crate::verify::source;
 
-/// The ledger is not whole enough to say that all is well.
-const INVALID: u8 = 6;
-/// Examples that are shown; the JSON has more.
-const EXAMPLES_SHOWN: usize = 10;
+/// Who looks.
+const APPLICATION: &str = "loadgen/verify";
 
 /// What is read of a run's manifest.
 #[derive(Debug, Deserialize)]
@@ -67,10 +70,13 @@ struct Source {
 #[derive(Debug, Default, Deserialize)]
 struct Counted {
     tables: Vec<CountedTable>,
+    #[serde(default)]
+    invalid_because: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct CountedTable {
+    target: String,
     database: String,
     table: String,
     #[serde(default)]
@@ -85,48 +91,57 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let scenario = scenario(&manifest, &run, arguments)?;
     let place = Place::find(&scenario)?;
     let world = Arc::new(World::beside(&scenario, manifest.start_us, &manifest.taken));
-    let past = Past::read(folder, &world).map_err(|error| Refusal::setup(&error))?;
-    let (is_judged, names) = judged(&world, &scenario, (&place, folder, &manifest));
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let replay = Replay { world, past, is_judged, names, workers };
+    let past = Past::read(folder, &world).map_err(|error| match error {
+        ReplayError::NoTrace(_)
+            if is_traced(&scenario, run.trace) && !folder.join(ACCOUNT).exists() =>
+        {
+            refused(folder, "it ended before its load began, so there is nothing to judge")
+        }
+        error => Refusal::setup(&error),
+    })?;
+    let counted = fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
+    let counted: Counted = serde_json::from_str(&counted).unwrap_or_default();
     let seen = Observations::read(folder, scenario.observers.len());
     let seen = seen.map_err(|error| Refusal::setup(&error))?;
     // What was seen outlives the server.
-    let has_gone = refuse_embedded(&scenario, &place);
-    let standing = match (has_gone, &seen) {
-        (Err(refusal), None) => return Err(refusal),
-        (Err(_), Some(_)) => Ok(None),
-        (Ok(()), _) => on_runtime(async {
-            let sessions = sessions(&scenario, &place).await?;
-            replay.judge(&sessions).await.map(Some)
-        }),
+    let has_gone = match refuse_embedded(&scenario, &place) {
+        Err(refusal) if seen.is_none() => return Err(refusal),
+        looked => looked.is_err(),
     };
-    let standing = standing.map_err(|error| Refusal::setup(&error))?;
+    let replay = |sessions: &BTreeMap<usize, Client>| {
+        let is_there = |domain: usize| sessions.contains_key(&domain);
+        let from = (&place, &counted, &manifest);
+        let (is_judged, names) = judged(&world, &scenario, from, is_there);
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        Replay { world: Arc::clone(&world), past, is_judged, names, workers }
+    };
+    let looked = on_runtime(async {
+        let Standings { sessions, absent } = if has_gone {
+            Standings::gone("the databases are gone")
+        } else {
+            standings(&scenario, &place, &manifest.run).await?
+        };
+        let replay = replay(&sessions);
+        let standing =
+            if sessions.is_empty() { Standing::default() } else { replay.judge(&sessions).await? };
+        Ok((replay, standing, absent))
+    });
+    let (replay, standing, absent) = looked.map_err(|error| Refusal::setup(&error))?;
+    if let (true, None, Some(why)) = (standing.tables.is_empty(), &seen, absent.first()) {
+        return Err(refused(folder, why));
+    }
+    let is_unnoted = keeps_observed(&scenario) && seen.is_none();
     let follow = |(seen, observer): (Observations, &Observer)| {
         let is_observed = observed(&replay.world, observer);
-        let verification = replay.follow(&observer.name, &seen, &is_observed);
-        Followed { surface: observer.name.clone(), verification, lost: seen.gaps.lost }
+        let Followed { verification, untold } = replay.follow(&observer.name, &seen, &is_observed);
+        let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);
+        Surface { name: observer.name.clone(), verification, untold, lost, is_complete }
     };
     let all = seen.into_iter().flatten().zip(&scenario.observers);
     let seen = all.map(follow).collect();
-    let found = Found { past: &replay.past, standing: standing.unwrap_or_default(), seen };
+    let invalid_because = counted.invalid_because;
+    let found = Found { past: &replay.past, standing, absent, seen, is_unnoted, invalid_because };
     Ok(tell(&manifest.run, &found, arguments.format))
-}
-
-/// What was found.
-struct Found<'a> {
-    past: &'a Past,
-    /// Of the databases; of no tables if they are gone.
-    standing: Standing,
-    /// Of what observers saw, by surface; of no surface if they have noted nothing.
-    seen: Vec<Followed>,
-}
-
-struct Followed {
-    surface: String,
-    verification: Verification,
-    /// Blocks of their notes that are damaged or missing.
-    lost: u64,
 }
 
 /// Of which tables an observer sees the changes.
@@ -215,139 +230,86 @@ fn scenario(
 fn judged(
     world: &World,
     scenario: &Scenario,
-    (place, folder, manifest): (&Place, &Path, &Manifest),
+    (place, counted, manifest): (&Place, &Counted, &Manifest),
+    is_there: impl Fn(usize) -> bool,
 ) -> (Vec<bool>, Vec<String>) {
-    let counted = fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
-    let counted: Counted = serde_json::from_str(&counted).unwrap_or_default();
     let tables = world.catalog.tables.iter().take(world.table_count()).enumerate();
     let judged = tables.map(|(number, info)| {
         let domain = &scenario.domains[info.domain];
         let (database, table) =
             (place.database(scenario, domain), format!("{}.{}", info.namespace, info.name));
-        let is_it = |it: &&CountedTable| (&it.database, &it.table) == (&database, &table);
+        let target = &scenario.targets[domain.target].name;
+        let is_it = |it: &&CountedTable| {
+            (&it.target, &it.database, &it.table) == (target, &database, &table)
+        };
         let before = counted.tables.iter().find(is_it).map_or(0, |it| it.before);
         let taken = manifest.taken.get(number).copied().unwrap_or(0);
         let is_stored = info.is_sent && info.event.is_none();
-        let has_place = place.domain(scenario, domain).is_some();
-        (is_stored && has_place && before + taken == 0, format!("{database}.{table}"))
+        (is_stored && is_there(info.domain) && before + taken == 0, format!("{database}.{table}"))
     });
     judged.unzip()
 }
 
-/// A session for each domain, in which all that is read stands still.
-async fn sessions(
-    scenario: &Scenario,
-    place: &Place,
-) -> Result<BTreeMap<usize, Client>, SetupError> {
-    let mut sessions = BTreeMap::new();
+/// The databases that hold what the run has left.
+struct Standings {
+    /// By domain; in each, all that is read stands still.
+    sessions: BTreeMap<usize, Client>,
+    /// Which of them are not to be judged, and why.
+    absent: Vec<String>,
+}
+
+impl Standings {
+    fn gone(why: &str) -> Self {
+        Self { sessions: BTreeMap::new(), absent: vec![why.to_owned()] }
+    }
+}
+
+/// Looks where the rows of a run are: its databases may have been removed since, or made anew by another run.
+async fn standings(scenario: &Scenario, place: &Place, run: &str) -> Result<Standings, SetupError> {
+    let mut found = Standings { sessions: BTreeMap::new(), absent: Vec::new() };
+    let mut known: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for (number, domain) in scenario.domains.iter().enumerate() {
-        let Some(address) = place.domain(scenario, domain) else { continue };
-        let client = connector(address, "loadgen/verify".to_owned())(None).await?;
-        source::hold_still(&client, None).await?;
-        sessions.insert(number, client);
+        let (Some(address), Some(server)) =
+            (place.domain(scenario, domain), place.address(domain.target))
+        else {
+            continue;
+        };
+        if let Entry::Vacant(unknown) = known.entry(domain.target) {
+            let client = connector(server.clone(), APPLICATION.to_owned())(None).await?;
+            unknown.insert(doctor::databases(&client).await?);
+        }
+        let database = address.database().to_owned();
+        let absent = if known[&domain.target].contains(&database) {
+            let client = connector(address, APPLICATION.to_owned())(None).await?;
+            let absent = of_another(scenario, domain, (&client, run)).await?;
+            if absent.is_none() {
+                source::hold_still(&client, None).await?;
+                found.sessions.insert(number, client);
+            }
+            absent
+        } else {
+            Some(format!("the database `{database}` is gone"))
+        };
+        found.absent.extend(absent.filter(|it| !found.absent.contains(it)));
     }
-    Ok(sessions)
+    Ok(found)
 }
 
-/// Why it cannot be said that all is well, though nothing wrong was found.
-fn doubts(Found { past, standing, seen }: &Found<'_>) -> Vec<String> {
-    let mut doubts = Vec::new();
-    // They share their files.
-    if let Some(seen) = seen.iter().find(|seen| seen.lost > 0) {
-        let lost = seen.lost;
-        doubts.push(format!("{lost} blocks of what was observed are damaged or missing"));
-    }
-    if past.gaps.lost > 0 {
-        let lost = past.gaps.lost;
-        doubts.push(format!("{lost} blocks of the trace are damaged or missing"));
-    }
-    if standing.untold > 0 && !past.was_killed {
-        doubts.push(format!(
-            "the trace does not tell of {} transactions: it was full, or written too late",
-            exact(standing.untold)
-        ));
-    }
-    let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
-    if unjudged > 0 {
-        doubts.push(format!("nobody can tell what {} rows must be", exact(unjudged)));
-    }
-    doubts
-}
-
-fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
-    let doubts = doubts(found);
-    let Found { past, standing, seen } = found;
-    let all: Vec<_> = seen.iter().map(|seen| &seen.verification).collect();
-    let sum = Verification::sum(&all);
-    let counts: Vec<_> =
-        seen.iter().map(|it| SurfaceCounts::of(&it.surface, &it.verification)).collect();
-    let holds = standing.holds() && !sum.is_faulty();
-    let (verdict, code) = match (holds, doubts.is_empty()) {
-        (false, _) => ("failed", WRONG),
-        (true, false) => ("invalid", INVALID),
-        (true, true) => ("passed", 0),
+/// Why what stands in a domain's tables is none of the run's, if it is not.
+async fn of_another(
+    scenario: &Scenario,
+    domain: &Domain,
+    (client, run): (&Client, &str),
+) -> Result<Option<String>, SetupError> {
+    let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else {
+        return Ok(None);
     };
-    let mut output = Output::default();
-    if format == As::Json {
-        let all = serde_json::json!({
-            "format": "loadgen.standing/1", "run": run, "verdict": verdict, "exit_code": code,
-            "invalid_because": doubts, "transactions": past.transactions, "untold": standing.untold,
-            "was_killed": past.was_killed, "tables": standing.tables, "examples": standing.examples,
-            "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts,
-        });
-        output.say(&format!("{all:#}\n"));
-        return output.end(code);
-    }
-    if standing.tables.is_empty() {
-        output.say("-      the databases are gone: only what was observed is judged\n");
-    }
-    for table in &standing.tables {
-        output.say(&format!("{}\n", line(table)));
-    }
-    for surface in &counts {
-        let name = (counts.len() > 1).then_some(surface.surface.as_str());
-        output.say(&format!("{}\n", verdict_of(name, surface, Colour::of_stdout())));
-    }
-    for example in standing.examples.iter().chain(&sum.examples).take(EXAMPLES_SHOWN) {
-        output.say(&shown(example, counts.len() > 1));
-    }
-    let transactions = exact(past.transactions);
-    output.say(&format!("{verdict}: the trace of `{run}` tells of {transactions} transactions\n"));
-    if past.was_killed {
-        output.say(&format!(
-            "  the run was killed: of {} that may have been under way, what they may have done is judged\n",
-            exact(standing.untold)
-        ));
-    }
-    for doubt in &doubts {
-        output.say(&format!("  {doubt}\n"));
-    }
-    output.end(code)
-}
-
-fn shown(example: &Example, has_several: bool) -> String {
-    let said = [("expected", &example.expected), ("found", &example.seen)];
-    let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
-    let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
-    let Example { class, surface, operation, table, key, .. } = example;
-    let is_named = has_several && !surface.is_empty();
-    let surface = if is_named { format!(" at `{surface}`") } else { String::new() };
-    format!("  {class}{surface} {operation} of {table} {key}: {}\n", said.join("; "))
-}
-
-fn line(table: &TableVerdict) -> String {
-    let TableVerdict { table: name, expected, found, .. } = table;
-    if table.holds() {
-        return format!("ok     {name}: {} rows, as the ledger says", exact(*found));
-    }
-    let faults = [
-        ("lost", table.lost),
-        ("wrong", table.wrong),
-        ("made up", table.phantom),
-        ("more not looked at", table.unexamined),
-    ];
-    let faults = faults.into_iter().filter(|it| it.1 > 0);
-    let faults: Vec<_> = faults.map(|(name, count)| format!("{} {name}", exact(count))).collect();
-    let (expected, found) = (exact(*expected), exact(*found));
-    format!("WRONG  {name}: {expected} rows expected, {found} found: {}", faults.join(", "))
+    let Some(books) = books(target, domain) else { return Ok(None) };
+    let name = &domain.schema.name;
+    Ok(match books.read(client).await?.map(|mark| mark.run) {
+        None => Some(format!("the tables of `{name}` are gone")),
+        Some(Some(last)) if last == run => None,
+        Some(Some(last)) => Some(format!("the tables of `{name}` have what the run `{last}` left")),
+        Some(None) => Some(format!("the tables of `{name}` have been made anew")),
+    })
 }

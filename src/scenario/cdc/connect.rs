@@ -80,7 +80,8 @@ pub fn address(text: &str) -> Result<(String, bool), (&'static str, &'static str
             "write it like `http://localhost:8083`",
         ));
     };
-    if host.contains('@') {
+    // A password may have a slash.
+    if bare.is_some_and(|bare| bare.contains('@')) {
         return Err((
             "a login does not stand in the address",
             "write `connect: { url: …, user: …, password: \"${…}\" }`",

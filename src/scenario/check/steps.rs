@@ -13,7 +13,6 @@ use crate::scenario::Scenario;
 use crate::scenario::StressKind;
 use crate::scenario::StressStep;
 use crate::scenario::TargetKind;
-use crate::scenario::check::between;
 use crate::scenario::check::duration;
 use crate::scenario::check::positive;
 use crate::scenario::check::scale::Scale;
@@ -265,8 +264,13 @@ fn law(
     }
 }
 
-fn count(written: &Spanned<u32>, problems: &mut Problems) -> u32 {
-    between(written, "count", 1..=COUNT_MAX, problems)
+fn count(written: &Spanned<String>, problems: &mut Problems) -> u32 {
+    match parse_count(&written.value).map(u32::try_from) {
+        Ok(Ok(count)) if (1..=COUNT_MAX).contains(&count) => return count,
+        Ok(_) => refuse("`count` is `1` to `10k`", written.place, problems),
+        Err(message) => refuse(message, written.place, problems),
+    }
+    1
 }
 
 fn share(written: &Spanned<String>, problems: &mut Problems) -> f64 {

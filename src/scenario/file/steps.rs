@@ -88,7 +88,7 @@ pub(in crate::scenario) struct ManyRowsFile {
     /// to 10 as from 10k to 100k; 10k unless set.
     pub(in crate::scenario) rows: Option<Spanned<OneOrMany<Spanned<String>>>>,
     /// How many transactions, 1 to 10k; 1 unless set.
-    pub(in crate::scenario) count: Option<Spanned<u32>>,
+    pub(in crate::scenario) count: Option<Spanned<String>>,
 }
 
 /// Transactions that are rolled back.
@@ -96,7 +96,7 @@ pub(in crate::scenario) struct ManyRowsFile {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RollbacksFile {
     /// How many transactions, 1 to 10k; 20 unless set.
-    pub(in crate::scenario) count: Option<Spanned<u32>>,
+    pub(in crate::scenario) count: Option<Spanned<String>>,
     /// How many rows each inserts and updates; 10 unless set.
     pub(in crate::scenario) rows: Option<Spanned<String>>,
     /// Which share of them is rolled back; `50%` unless set.
@@ -108,7 +108,7 @@ pub(in crate::scenario) struct RollbacksFile {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct SavepointsFile {
     /// How many, 1 to 10k; 10 unless set. Beyond 64 a server keeps them in another way.
-    pub(in crate::scenario) count: Option<Spanned<u32>>,
+    pub(in crate::scenario) count: Option<Spanned<String>>,
     /// How many rows are inserted behind each; 10 unless set.
     pub(in crate::scenario) rows: Option<Spanned<String>>,
 }

@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
@@ -30,6 +31,12 @@ struct State {
     /// What the tasks of all connectors have failed with.
     trace: Option<String>,
     requests: Vec<String>,
+    /// What is answered to whatever is asked, with 200, instead of what should be.
+    page: Option<String>,
+    /// How long each answer takes.
+    delay: Duration,
+    /// Whether connectors never let go of how far they were.
+    is_stuck: bool,
 }
 
 struct Connector {
@@ -63,6 +70,26 @@ impl Connect {
     /// From now on no configuration is taken.
     pub(crate) fn refuse(&self, status: u16, message: &str) {
         self.state.lock().unwrap().refusal = Some((status, message.to_owned()));
+    }
+
+    /// From now on configurations are taken again.
+    pub(crate) fn accept(&self) {
+        self.state.lock().unwrap().refusal = None;
+    }
+
+    /// From now on this is answered to whatever is asked, with 200.
+    pub(crate) fn show(&self, page: Option<&str>) {
+        self.state.lock().unwrap().page = page.map(str::to_owned);
+    }
+
+    /// From now on each answer takes so long.
+    pub(crate) fn dawdle(&self, delay: Duration) {
+        self.state.lock().unwrap().delay = delay;
+    }
+
+    /// From now on no connector lets go of how far it was.
+    pub(crate) fn stick(&self) {
+        self.state.lock().unwrap().is_stuck = true;
     }
 
     /// All tasks have failed, or (`None`) run again.
@@ -116,6 +143,8 @@ fn answer(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let mut words = line.split_whitespace();
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let delay = state.lock().unwrap().delay;
+        std::thread::sleep(delay);
         let (status, said) = {
             let mut state = state.lock().unwrap();
             state.requests.push(format!("{method} {path}"));
@@ -126,6 +155,8 @@ fn answer(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             }
         };
         let text = if said.is_null() { String::new() } else { said.to_string() };
+        let page = state.lock().unwrap().page.clone();
+        let (status, text) = page.map_or((status, text), |page| (200, page));
         write!(
             stream,
             "HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
@@ -158,7 +189,7 @@ fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Va
             (201, json!({}))
         }
         (_, ["connectors", name, rest @ ..]) => {
-            let trace = state.trace.clone();
+            let (trace, is_stuck) = (state.trace.clone(), state.is_stuck);
             let Some(connector) = state.connectors.get_mut(*name) else { return missing(name) };
             match (method, rest) {
                 ("GET", ["config"]) => (200, connector.config.clone()),
@@ -172,6 +203,9 @@ fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Va
                     (202, Value::Null)
                 }
                 ("POST", ["restart"]) => (204, Value::Null),
+                ("DELETE", ["offsets"]) if is_stuck => {
+                    (500, json!({ "message": "tasks are still ending" }))
+                }
                 ("DELETE", ["offsets"]) if connector.is_stopped => {
                     (200, json!({ "message": "reset" }))
                 }

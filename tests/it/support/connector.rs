@@ -23,6 +23,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::machine::binaries;
 use super::server::TestServer;
 
 /// Behind all places of a real log.
@@ -129,6 +130,37 @@ impl Drop for Connector {
         let _ = self.thread.take().map(JoinHandle::join);
         std::thread::sleep(Duration::from_millis(200));
         (self.drop_slot)();
+    }
+}
+
+/// Reads a slot as a connector would, and leaves what it reads: as soon as it is there, until dropped.
+pub(crate) struct Reader(Child);
+
+impl Reader {
+    /// Makes the slot, and reads it.
+    pub(crate) fn start(server: &TestServer, database: &str, slot: &str) -> Self {
+        let sql = format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')");
+        server.query(database, &sql);
+        let mut command = Command::new(binaries().program("pg_recvlogical"));
+        command.args(["--start", "--no-loop", "--file=/dev/null", "--slot", slot]);
+        command.args(["-o", "proto_version=1", "-o", "publication_names=debezium"]);
+        command.arg(format!("--dbname={}", server.url_of(database)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let reader = Self(command.spawn().unwrap());
+        let begun = Instant::now();
+        let active = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+        while server.query(database, active) == [["0"]] {
+            assert!(begun.elapsed() < Duration::from_secs(30), "nobody reads the slot");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        reader
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,0 +1,182 @@
+//! What `verify RUN` found, and what it says of that.
+
+use crate::cli::output::Output;
+use crate::cli::verify::As;
+use crate::cli::verify::WRONG;
+use crate::measure::Example;
+use crate::measure::SurfaceCounts;
+use crate::measure::Verification;
+use crate::replay::Past;
+use crate::replay::Standing;
+use crate::replay::TableVerdict;
+use crate::report::Colour;
+use crate::report::observed::verdict as verdict_of;
+use crate::report::text::exact;
+
+/// The ledger is not whole enough to say that all is well.
+const INVALID: u8 = 6;
+/// Examples that are shown; the JSON has more.
+const EXAMPLES_SHOWN: usize = 10;
+
+/// What was found.
+pub(super) struct Found<'a> {
+    pub(super) past: &'a Past,
+    /// Of the databases; of no tables if they are gone.
+    pub(super) standing: Standing,
+    /// Databases that are not judged, and why.
+    pub(super) absent: Vec<String>,
+    /// Of what observers saw; of no surface if they have noted nothing.
+    pub(super) seen: Vec<Surface>,
+    /// Observers saw something, and what they noted is not there.
+    pub(super) is_unnoted: bool,
+    /// Why the run itself said that it proves nothing.
+    pub(super) invalid_because: Vec<String>,
+}
+
+/// What came at one surface.
+pub(super) struct Surface {
+    pub(super) name: String,
+    pub(super) verification: Verification,
+    /// Transactions of which the trace does not tell.
+    pub(super) untold: u64,
+    /// Blocks of the notes that are damaged or missing.
+    pub(super) lost: u64,
+    /// Whether it was read to its end, and all of that is noted.
+    pub(super) is_complete: bool,
+}
+
+impl Found<'_> {
+    /// Transactions of which the trace does not tell: whoever has gone through it knows the same.
+    fn untold(&self) -> u64 {
+        let seen = self.seen.iter().map(|it| it.untold);
+        seen.fold(self.standing.untold, u64::max)
+    }
+}
+
+/// Why it cannot be said that all is well, though nothing wrong was found.
+fn doubts(found: &Found<'_>) -> Vec<String> {
+    let Found { past, standing, absent, seen, is_unnoted, invalid_because } = found;
+    // Nothing that is judged later makes good what the run itself knew to be amiss.
+    let mut doubts: Vec<String> =
+        invalid_because.iter().map(|reason| format!("the run was invalid: {reason}")).collect();
+    if *is_unnoted {
+        doubts.push(
+            "what was observed is not there to be judged: `observed-0001.bin` is missing"
+                .to_owned(),
+        );
+    }
+    if seen.is_empty() {
+        doubts.extend(absent.iter().map(|why| format!("{why}, and nothing was observed")));
+    }
+    // What a killed run has written ends anywhere.
+    for surface in seen.iter().filter(|it| !it.is_complete && !past.was_killed) {
+        doubts.push(format!(
+            "what came at `{}` was not read, or is not kept, to its end: what is pending may be lost",
+            surface.name
+        ));
+    }
+    // They share their files.
+    if let Some(seen) = seen.iter().find(|seen| seen.lost > 0) {
+        let lost = seen.lost;
+        doubts.push(format!("{lost} blocks of what was observed are damaged or missing"));
+    }
+    if past.gaps.lost > 0 {
+        let lost = past.gaps.lost;
+        doubts.push(format!("{lost} blocks of the trace are damaged or missing"));
+    }
+    if past.gaps.is_cut && !past.was_killed {
+        doubts.push("the trace is cut off at its end".to_owned());
+    }
+    let untold = found.untold();
+    if untold > 0 && !past.was_killed {
+        doubts.push(format!(
+            "the trace does not tell of {} transactions: it was full, written too late, or cut off",
+            exact(untold)
+        ));
+    }
+    let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
+    if unjudged > 0 {
+        doubts.push(format!("nobody can tell what {} rows must be", exact(unjudged)));
+    }
+    doubts
+}
+
+/// Tells what was found. Returns the exit code.
+pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
+    let doubts = doubts(found);
+    let Found { past, standing, seen, .. } = found;
+    let untold = found.untold();
+    let all: Vec<_> = seen.iter().map(|seen| &seen.verification).collect();
+    let sum = Verification::sum(&all);
+    let counts: Vec<_> =
+        seen.iter().map(|it| SurfaceCounts::of(&it.name, &it.verification)).collect();
+    let holds = standing.holds() && !sum.is_faulty();
+    let (verdict, code) = match (holds, doubts.is_empty()) {
+        (false, _) => ("failed", WRONG),
+        (true, false) => ("invalid", INVALID),
+        (true, true) => ("passed", 0),
+    };
+    let mut output = Output::default();
+    if format == As::Json {
+        let all = serde_json::json!({
+            "format": "loadgen.standing/1", "run": run, "verdict": verdict, "exit_code": code,
+            "invalid_because": doubts, "transactions": past.transactions, "untold": untold,
+            "was_killed": past.was_killed, "not_judged": found.absent, "tables": standing.tables, "examples": standing.examples,
+            "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts,
+        });
+        output.say(&format!("{all:#}\n"));
+        return output.end(code);
+    }
+    for why in &found.absent {
+        output.say(&format!("-      {why}: only what was observed is judged\n"));
+    }
+    for table in &standing.tables {
+        output.say(&format!("{}\n", line(table)));
+    }
+    for surface in &counts {
+        let name = (counts.len() > 1).then_some(surface.surface.as_str());
+        output.say(&format!("{}\n", verdict_of(name, surface, Colour::of_stdout())));
+    }
+    for example in standing.examples.iter().chain(&sum.examples).take(EXAMPLES_SHOWN) {
+        output.say(&shown(example, counts.len() > 1));
+    }
+    let transactions = exact(past.transactions);
+    output.say(&format!("{verdict}: the trace of `{run}` tells of {transactions} transactions\n"));
+    if past.was_killed {
+        output.say(&format!(
+            "  the run was killed: of {} that may have been under way, what they may have done is judged\n",
+            exact(untold)
+        ));
+    }
+    for doubt in &doubts {
+        output.say(&format!("  {doubt}\n"));
+    }
+    output.end(code)
+}
+
+fn shown(example: &Example, has_several: bool) -> String {
+    let said = [("expected", &example.expected), ("found", &example.seen)];
+    let said = said.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)));
+    let said: Vec<_> = said.map(|(word, text)| format!("{word} {text}")).collect();
+    let Example { class, surface, operation, table, key, .. } = example;
+    let is_named = has_several && !surface.is_empty();
+    let surface = if is_named { format!(" at `{surface}`") } else { String::new() };
+    format!("  {class}{surface} {operation} of {table} {key}: {}\n", said.join("; "))
+}
+
+fn line(table: &TableVerdict) -> String {
+    let TableVerdict { table: name, expected, found, .. } = table;
+    if table.holds() {
+        return format!("ok     {name}: {} rows, as the ledger says", exact(*found));
+    }
+    let faults = [
+        ("lost", table.lost),
+        ("wrong", table.wrong),
+        ("made up", table.phantom),
+        ("more not looked at", table.unexamined),
+    ];
+    let faults = faults.into_iter().filter(|it| it.1 > 0);
+    let faults: Vec<_> = faults.map(|(name, count)| format!("{} {name}", exact(count))).collect();
+    let (expected, found) = (exact(*expected), exact(*found));
+    format!("WRONG  {name}: {expected} rows expected, {found} found: {}", faults.join(", "))
+}

@@ -1,0 +1,55 @@
+//! What must not be shown of what Kafka Connect says.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use serde_json::Value;
+
+use crate::diagnostic::names_secret;
+use crate::diagnostic::without_passwords;
+
+/// What configurations have that went there or came from there and must not be shown: Kafka Connect may quote
+/// it wherever it says what is wrong. The longest first, as one may be a part of another.
+#[derive(Default)]
+pub(super) struct Secrets(Mutex<Vec<String>>);
+
+impl Secrets {
+    /// Notes those of a configuration, wherever it stands in a value.
+    pub(super) fn note(&self, value: &Value) {
+        match value {
+            Value::Object(entries) => entries.iter().for_each(|(key, value)| match value {
+                Value::String(text) if names_secret(key) => self.add(text),
+                _ => self.note(value),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| self.note(item)),
+            _ => {}
+        }
+    }
+
+    /// Notes one.
+    pub(super) fn add(&self, secret: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // As it is, and as it stands in a quoted configuration.
+        let quoted = Value::String(secret.to_owned()).to_string();
+        let quoted = quoted.trim_matches('"');
+        for text in [secret, quoted] {
+            if !text.is_empty() && !all.iter().any(|known| known == text) {
+                all.push(text.to_owned());
+            }
+        }
+        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    }
+
+    /// A text without them, and without what looks like a password.
+    pub(super) fn cover(&self, text: &str) -> String {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let covered = all.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
+        without_passwords(&covered)
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
