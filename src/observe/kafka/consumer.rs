@@ -45,6 +45,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// beside others.
 const SOON: Duration = Duration::from_millis(200);
 const SELDOM: Duration = Duration::from_secs(5);
+/// So long must polls find nothing before what the client says of places without records is taken.
+const QUIET: Duration = Duration::from_secs(1);
 /// Without a poll that finds nothing for so long, records wait for us.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
@@ -70,7 +72,7 @@ pub(super) enum Told {
     Broken(String),
 }
 
-/// What librdkafka says of its partitions: the next place to be fetched.
+/// What librdkafka says of its partitions: the next place to be fetched, once all before it was handed to us.
 #[derive(Default)]
 struct Fetched {
     next: Mutex<BTreeMap<(String, i32), i64>>,
@@ -81,7 +83,10 @@ impl ClientContext for Fetched {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, topic) in statistics.topics {
             for (number, partition) in topic.partitions {
-                next.insert((name.clone(), number), partition.next_offset);
+                // What is fetched and waits for a poll is not passed.
+                if partition.fetchq_cnt == 0 {
+                    next.insert((name.clone(), number), partition.next_offset);
+                }
             }
         }
     }
@@ -121,6 +126,7 @@ impl Reading {
             looked: Instant::now(),
             idle: Instant::now(),
             busy: Duration::ZERO,
+            empty: None,
         };
         work.assign(Begin::AtEnd).map_err(failed)?;
         let (tell, told) = mpsc::channel(WAITING_MAX);
@@ -165,6 +171,14 @@ struct Partition {
     end: Option<i64>,
 }
 
+impl Partition {
+    /// Whether all up to its end was read, or was passed without a record for us.
+    fn is_read(&self, passed: Option<i64>) -> bool {
+        let is_behind = |end| self.next >= end || passed.is_some_and(|passed| passed >= end);
+        self.end.is_some_and(|end| end == 0 || is_behind(end))
+    }
+}
+
 struct Work {
     topics: Topics,
     world: Arc<World>,
@@ -176,6 +190,8 @@ struct Work {
     /// When a poll found nothing, and how long none did at most.
     idle: Instant,
     busy: Duration,
+    /// Since when polls find nothing at all.
+    empty: Option<Instant>,
 }
 
 impl Work {
@@ -250,8 +266,10 @@ impl Work {
         }
         let Some(polled) = self.consumer.poll(POLL) else {
             self.idle = Instant::now();
+            self.empty.get_or_insert(self.idle);
             return Ok(None);
         };
+        self.empty = None;
         let at = self.clock.now();
         let message = match polled {
             Ok(message) => message,
@@ -282,14 +300,14 @@ impl Work {
     }
 
     /// Whether all was read up to there. Behind the last record may stand what ends a transaction, which
-    /// nobody is given; the client has passed it, and has nothing left for us.
+    /// nobody is given; the client has passed it, and has had nothing left for us since. What it says of itself
+    /// is from a while ago, and what it has fetched since comes first.
     fn is_at_end(&self) -> bool {
+        let is_quiet = self.empty.is_some_and(|since| since.elapsed() >= QUIET);
         let fetched = self.consumer.client().context();
         let fetched = fetched.next.lock().unwrap_or_else(PoisonError::into_inner);
         self.partitions.iter().all(|(key, partition)| {
-            let Some(end) = partition.end else { return false };
-            let passed = fetched.get(key).copied().unwrap_or(0);
-            partition.next >= end || passed >= end || end == 0
+            partition.is_read(fetched.get(key).copied().filter(|_| is_quiet))
         })
     }
 }
@@ -318,4 +336,38 @@ fn raw<'a>(message: &'a BorrowedMessage<'_>) -> Raw<'a> {
         }
     }
     raw
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is fetched and was not handed out yet is not read, whatever the client says of its next fetch.
+    #[test]
+    fn a_partition_is_read_once_its_records_were_handed_out() {
+        let at = |next, end| Partition { number: 0, next, end };
+        assert!(!at(5, None).is_read(Some(9)));
+        assert!(!at(5, Some(9)).is_read(None));
+        assert!(at(9, Some(9)).is_read(None));
+        assert!(at(0, Some(0)).is_read(None));
+        // Behind the last record stands what ends a transaction.
+        assert!(at(8, Some(9)).is_read(Some(9)));
+        assert!(!at(5, Some(9)).is_read(Some(8)));
+    }
+
+    #[test]
+    fn what_waits_for_a_poll_is_not_passed() {
+        let fetched = Fetched::default();
+        for (waiting, next, expected) in [(3, 9, None), (0, 9, Some(9)), (2, 12, Some(9))] {
+            let mut statistics = Statistics::default();
+            let mut topic = rdkafka::statistics::Topic::default();
+            let mut partition = rdkafka::statistics::Partition::default();
+            (partition.fetchq_cnt, partition.next_offset) = (waiting, next);
+            topic.partitions.insert(0, partition);
+            statistics.topics.insert("t".to_owned(), topic);
+            fetched.stats(statistics);
+            let known = fetched.next.lock().unwrap().get(&("t".to_owned(), 0)).copied();
+            assert_eq!(known, expected, "{waiting} {next}");
+        }
+    }
 }
