@@ -21,9 +21,12 @@ pub enum What {
     Truncate,
     /// Nothing more comes: the surface was read to its end.
     End,
+    /// What had come from this place in the log, of this row and with these values, is not there any more.
+    Gone,
 }
 
-const ALL: [What; 5] = [What::Insert, What::Update, What::Delete, What::Truncate, What::End];
+const ALL: [What; 6] =
+    [What::Insert, What::Update, What::Delete, What::Truncate, What::End, What::Gone];
 const IS_AGAIN: u8 = 1;
 const IS_REPLAY: u8 = 2;
 /// The surface's number stands above the flags.

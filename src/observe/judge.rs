@@ -224,6 +224,14 @@ impl Judge {
         }
     }
 
+    /// A change that had come is not there any more.
+    pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
+        let observed = self.verification.observed.saturating_sub(self.weight(change.table));
+        self.verification.observed = observed;
+        self.verification.lost += self.weight(change.table);
+        self.faults.gone(change, lsn);
+    }
+
     /// All rows of a table went, or may have.
     pub(super) fn expect_truncation(&mut self, table: TableId, is_known: bool) {
         self.verification.expected += u64::from(is_known);

@@ -8,6 +8,7 @@
 
 mod avro;
 mod catalog;
+mod kept;
 mod poll;
 mod rows;
 mod said;
@@ -38,6 +39,7 @@ use crate::observe::kafka::record::Origin;
 use crate::observe::kafka::record::Record;
 use crate::observe::kafka::repeats::Repeats;
 use crate::observe::kafka::source::Captured;
+use crate::observe::lake::poll::Gone;
 use crate::observe::lake::poll::Polling;
 use crate::observe::lake::poll::Told;
 use crate::observe::lake::table::DataFile;
@@ -147,7 +149,7 @@ enum Taken {
     /// A look has ended.
     Looked,
     /// The last look has.
-    Ended(BTreeMap<(TableId, usize), u64>, Vec<DataFile>),
+    Ended(BTreeMap<(TableId, usize), u64>, Vec<DataFile>, Gone),
     Broken(String),
 }
 
@@ -214,9 +216,9 @@ impl LakeReader {
                             Err(reason) => return self.give_up(&judge, &reason),
                         },
                         Taken::Looked => {}
-                        Taken::Ended(unknown, missing) => {
+                        Taken::Ended(unknown, missing, gone) => {
                             self.look(clock, &judge).await;
-                            return self.end(&unknown, &missing, &judge);
+                            return self.end(&unknown, (&missing, &gone), &judge);
                         }
                         Taken::Broken(reason) => return self.give_up(&judge, &reason),
                     }
@@ -250,7 +252,11 @@ impl LakeReader {
                     (self.trouble, self.slowest) = (trouble, self.slowest.max(took));
                     return Taken::Looked;
                 }
-                Told::Ended { unknown, missing } => return Taken::Ended(unknown, missing),
+                Told::Busy => {}
+                Told::Gone { table, record, at } => self.lose(table, record, at, judge),
+                Told::Ended { unknown, missing, gone } => {
+                    return Taken::Ended(unknown, missing, gone);
+                }
                 Told::Broken(reason) => return Taken::Broken(reason),
             }
             if left == 0 {
@@ -288,6 +294,18 @@ impl LakeReader {
                     judge.see(change, at, origin.lsn);
                 }
             }
+        }
+    }
+
+    /// A row that came is not there any more.
+    fn lose(&mut self, table: TableId, record: Record, at: u64, judge: &Rc<RefCell<Judge>>) {
+        let opening = self.opening.get(&table).copied().unwrap_or_default();
+        if let Record::Change(change, origin) = record
+            && origin.lsn >= opening
+        {
+            let mut judge = judge.borrow_mut();
+            judge.notes.gone(&change, arrival(origin, at));
+            judge.gone(&change, origin.lsn);
         }
     }
 

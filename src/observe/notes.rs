@@ -59,6 +59,16 @@ impl Notes {
         self.add(&seen);
     }
 
+    /// A change that had come is not there any more.
+    pub(super) fn gone(&mut self, change: &RowChange, arrival: Arrival) {
+        if self.out.is_some() && self.own.is_none_or(|own| change.table < own) {
+            let (content, open) = cells::content(&change.row, 0);
+            let row = half(identity(change.table, &change.key));
+            let plain = self.plain(change.table, What::Gone, arrival);
+            self.add(&Seen { row, content, open, ..plain });
+        }
+    }
+
     /// All rows of a table went.
     pub(super) fn truncated(&mut self, table: TableId, arrival: Arrival) {
         if self.own.is_none_or(|own| table < own) {

@@ -53,6 +53,18 @@ impl Faults {
         });
     }
 
+    pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
+        self.add("lost", |class| Fault {
+            class,
+            table: change.table,
+            key: change.key.clone(),
+            operation: operation(change.change),
+            expected: Some(change.row.clone()),
+            seen: None,
+            lsn: Some(lsn),
+        });
+    }
+
     fn truncated(&mut self, class: &'static str, table: TableId, lsn: Option<Lsn>) {
         self.add(class, |class| Fault {
             class,

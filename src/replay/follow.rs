@@ -305,7 +305,7 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
             What::Insert => "insert",
             What::Update => "update",
             What::Delete => "delete",
-            What::Truncate | What::End => "truncate",
+            What::Truncate | What::End | What::Gone => "truncate",
         });
         let operation = made.map(|made| match made.change {
             Change::Insert => "insert",

@@ -1,5 +1,6 @@
 //! What observers saw, as they have noted it: by row, in the order in which it came.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::action::Change;
@@ -20,6 +21,8 @@ const STARTS_EVERY: usize = 4;
 pub struct Observations {
     /// Sorted by row; those of a row in the order in which they came.
     all: Vec<Seen>,
+    /// What had come and was taken away, by row, place and values; how often.
+    gone: HashMap<(u64, u64, u64), u32>,
     /// Where the rows begin whose numbers have the same highest bits; of how many bits they are without those.
     starts: Vec<usize>,
     shift: u32,
@@ -62,6 +65,7 @@ impl Observations {
         match seen.what {
             What::End => self.is_complete = true,
             What::Truncate => self.truncated += 1,
+            What::Gone => *self.gone.entry((seen.row, seen.lsn, seen.content)).or_default() += 1,
             _ if seen.is_replay => self.replayed += 1,
             _ if seen.is_again => self.doubled += 1,
             _ => self.all.push(seen),
@@ -71,6 +75,14 @@ impl Observations {
     /// Brings what came of each row together, and notes where to look for it: rows' numbers are hashes, so
     /// that there are few of each beginning.
     fn sort(&mut self) {
+        let gone = &mut self.gone;
+        self.all.retain(|seen| match gone.get_mut(&(seen.row, seen.lsn, seen.content)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        });
         self.all.sort_by_key(|seen| seen.row);
         let bits = (self.all.len() / STARTS_EVERY).max(1).ilog2();
         self.shift = u64::BITS - bits;

@@ -70,25 +70,31 @@ fn all_that_a_sink_commits_is_held_against_what_was_acknowledged() {
 
 #[test]
 fn the_rows_of_a_data_file_that_is_gone_are_lost_and_no_others() {
-    let Done { code, said, summary, harmed } = run(6, Harm::Remove, &[]);
-    assert_eq!(code, 99, "{said}");
-    let lake = of(&summary, "lake");
-    assert!(harmed.len() > 10, "{harmed:?}");
-    assert_eq!(lake["lost"], harmed.len(), "{lake}");
-    for count in ["doubled", "reordered", "wrong", "phantom", "pending"] {
-        assert_eq!(lake[count], 0, "{count}: {lake}");
-    }
-    assert_eq!(of(&summary, "tap")["lost"], 0);
-    assert!(said.contains(&format!("1 files with {} rows", harmed.len())), "{said}");
-    assert!(said.contains("data/00006.parquet"), "{said}");
-    let keys: BTreeSet<String> = harmed
-        .iter()
-        .map(|key| serde_json::from_str::<Value>(key).unwrap()["id"].as_str().unwrap().to_owned())
-        .collect();
-    for example in summary["verification"]["examples"].as_array().unwrap() {
-        assert_eq!((&example["class"], &example["surface"]), (&"lost".into(), &"lake".into()));
-        assert!(example["table"].as_str().unwrap().ends_with(".public.orders"), "{example}");
-        assert!(keys.contains(example["key"].as_str().unwrap()), "{example} is in {keys:?}");
+    for harm in [Harm::Remove, Harm::RemoveLater] {
+        let Done { code, said, summary, harmed } = run(6, harm, &[]);
+        assert_eq!(code, 99, "{said}");
+        let lake = of(&summary, "lake");
+        assert!(harmed.len() > 10, "{harmed:?}");
+        assert_eq!(lake["lost"], harmed.len(), "{lake}");
+        for count in ["doubled", "reordered", "wrong", "phantom", "pending"] {
+            assert_eq!(lake[count], 0, "{count}: {lake}");
+        }
+        let tap = of(&summary, "tap");
+        assert_eq!(tap["lost"], 0);
+        let observed = tap["observed"].as_u64().unwrap() - harmed.len() as u64;
+        assert_eq!(lake["observed"], observed, "{harm:?}");
+        let why = if harm == Harm::Remove { "and not there" } else { "any more, which they were" };
+        assert!(said.contains(&format!("1 file with {} rows: ", harmed.len())), "{said}");
+        assert!(said.contains(why) && said.contains("data/00006.parquet"), "{harm:?}: {said}");
+        let key = |key: &String| {
+            serde_json::from_str::<Value>(key).unwrap()["id"].as_str().unwrap().to_owned()
+        };
+        let keys: BTreeSet<String> = harmed.iter().map(key).collect();
+        for example in summary["verification"]["examples"].as_array().unwrap() {
+            assert_eq!((&example["class"], &example["surface"]), (&"lost".into(), &"lake".into()));
+            assert!(example["table"].as_str().unwrap().ends_with(".public.orders"), "{example}");
+            assert!(keys.contains(example["key"].as_str().unwrap()), "{example} is in {keys:?}");
+        }
     }
 }
 

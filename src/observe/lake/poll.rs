@@ -1,6 +1,7 @@
 //! Looks at the tables of a lake on a thread of its own, again and again, and tells what has come.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -8,7 +9,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
-use serde_json::Value as Json;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -20,6 +20,9 @@ use crate::observe::kafka::record::Reader;
 use crate::observe::kafka::record::Record;
 use crate::observe::lake::Lake;
 use crate::observe::lake::catalog::Asking;
+use crate::observe::lake::kept::Kept;
+use crate::observe::lake::rows::fill;
+use crate::observe::lake::rows::place;
 use crate::observe::lake::rows::rows;
 use crate::observe::lake::store::Store;
 use crate::observe::lake::table::DataFile;
@@ -45,10 +48,22 @@ pub(super) enum Told {
     Beat { source: usize, lsn: Lsn },
     /// All tables were looked at, or could not be, for a reason.
     Looked { trouble: Option<String>, took: Duration },
+    /// It is still at work.
+    Busy,
+    /// What a row of a file that is gone had been.
+    Gone { table: TableId, record: Record, at: u64 },
     /// It was asked to end.
-    Ended { unknown: BTreeMap<(TableId, usize), u64>, missing: Vec<DataFile> },
+    Ended { unknown: BTreeMap<(TableId, usize), u64>, missing: Vec<DataFile>, gone: Gone },
     /// Nothing more can be read, for a reason.
     Broken(String),
+}
+
+/// Files that had been read, and are gone.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    pub(super) files: Vec<DataFile>,
+    /// Rows of which nobody knows any more what they were.
+    pub(super) forgotten: u64,
 }
 
 /// What the rows of a table are.
@@ -155,6 +170,7 @@ struct Work {
     format: TopicFormat,
     every: Duration,
     clock: Clock,
+    kept: Kept,
 }
 
 impl Work {
@@ -175,6 +191,7 @@ impl Work {
             format: lake.format,
             every: lake.every,
             clock,
+            kept: Kept::default(),
         };
         for (name, at) in work.newest()? {
             let Some(table) = work.tables.get_mut(&name) else { continue };
@@ -199,9 +216,18 @@ impl Work {
                 Err(Wrong::Gone) => return,
                 Err(Wrong::Lasting(why)) => return drop(tell.blocking_send(Told::Broken(why))),
             };
+            let gone =
+                if is_last && trouble.is_none() { self.gone(tell) } else { Ok(Gone::default()) };
+            let (gone, trouble) = match gone {
+                Ok(gone) => (gone, trouble),
+                Err(why) => (Gone::default(), Some(why)),
+            };
             let is_end = is_last && trouble.is_none();
-            let said =
-                if is_end { self.ended() } else { Told::Looked { trouble, took: begun.elapsed() } };
+            let said = if is_end {
+                self.ended(gone)
+            } else {
+                Told::Looked { trouble, took: begun.elapsed() }
+            };
             if tell.blocking_send(said).is_err() || is_end {
                 return;
             }
@@ -214,10 +240,42 @@ impl Work {
         }
     }
 
-    fn ended(&mut self) -> Told {
+    fn ended(&mut self, gone: Gone) -> Told {
         let unknown = std::mem::take(&mut self.reader.unknown);
         let missing = self.tables.values().flat_map(|table| table.state.missing.clone());
-        Told::Ended { unknown, missing: missing.collect() }
+        Told::Ended { unknown, missing: missing.collect(), gone }
+    }
+
+    /// Looks whether what was read is still there, and tells what is not.
+    fn gone(&mut self, tell: &mpsc::Sender<Told>) -> Result<Gone, String> {
+        let (mut removed, mut moved) = (HashSet::new(), HashSet::new());
+        for table in self.tables.values() {
+            removed.extend(table.state.removed.iter().cloned());
+            moved.extend(table.state.moved.iter().cloned());
+        }
+        // There may be thousands of them, and whoever waits must know that it goes on; a full queue says so, too.
+        let busy = || drop(tell.try_send(Told::Busy));
+        let looked = self.kept.gone(&mut self.store, (&removed, &moved), busy);
+        let mut gone = Gone::default();
+        for kept in self.runtime.block_on(looked)? {
+            let Some(table) = self.tables.get(&kept.table) else { continue };
+            let Kind::Rows(table) = table.kind else { continue };
+            let (at, rows_of) = (self.clock.now(), kept.file.rows);
+            gone.files.push(kept.file);
+            let Some(bytes) = kept.bytes else {
+                gone.forgotten += rows_of;
+                continue;
+            };
+            let columns = &self.tables[&kept.table].state.columns;
+            let (reader, catalog) = (&mut self.reader, &self.world.catalog);
+            // It could be read before.
+            let _ = rows(bytes, |mut row| {
+                fill(&mut row, columns);
+                let record = reader.read_value(catalog, table, (&row, Raw::default()));
+                tell.blocking_send(Told::Gone { table, record, at }).is_ok()
+            });
+        }
+        Ok(gone)
     }
 
     /// Looks at all tables. One that cannot be looked at does not keep the others from it.
@@ -249,7 +307,7 @@ impl Work {
         let files = self.in_order(files);
         let mut files = files.into_iter();
         for file in files.by_ref() {
-            match self.read(&file, &table, (at, tell)) {
+            match self.read(&file, (name, &table), (at, tell)) {
                 Ok(true) => {}
                 Ok(false) => table.state.missing.push(file),
                 Err(wrong) => {
@@ -294,11 +352,14 @@ impl Work {
     fn read(
         &mut self,
         file: &DataFile,
-        table: &Looked,
+        (name, table): (&str, &Looked),
         (at, tell): (u64, &mpsc::Sender<Told>),
     ) -> Result<bool, Wrong> {
         let found = self.runtime.block_on(self.store.get(&file.path)).map_err(Wrong::Passing)?;
         let Some(bytes) = found else { return Ok(false) };
+        if matches!(table.kind, Kind::Rows(_)) {
+            self.kept.add(name, file, bytes.clone());
+        }
         let (mut is_heard, format) = (true, self.format);
         let (reader, catalog) = (&mut self.reader, &self.world.catalog);
         let read = rows(bytes, |mut row| {
@@ -326,28 +387,5 @@ impl Work {
             return Err(broken(why));
         }
         Ok(true)
-    }
-}
-
-/// Where in the log a row is from.
-fn place(row: &Json, format: TopicFormat) -> Option<u64> {
-    match format {
-        TopicFormat::Debezium => row.get("source")?.get("lsn")?.as_u64(),
-        TopicFormat::Flattened => {
-            row.get("__lsn").or_else(|| row.get("__source_lsn")).and_then(Json::as_u64)
-        }
-    }
-}
-
-/// A column that its table has and its file has not was NULL in all rows of it.
-fn fill(row: &mut Json, columns: &[String]) {
-    for column in columns {
-        let (inside, name) = column.split_once('.').unwrap_or(("", column));
-        let object = if inside.is_empty() { Some(&mut *row) } else { row.get_mut(inside) };
-        if let Some(object) = object.and_then(Json::as_object_mut)
-            && !object.contains_key(name)
-        {
-            object.insert(name.to_owned(), Json::Null);
-        }
     }
 }

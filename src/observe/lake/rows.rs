@@ -14,6 +14,8 @@ use parquet::record::Row;
 use serde_json::Map;
 use serde_json::Value as Json;
 
+use crate::scenario::TopicFormat;
+
 /// Stands for a value that a converter would have written in one of several ways: it is no number, no time and
 /// no address, so it is not compared.
 const UNCLEAR: &str = "\u{fffd}";
@@ -110,4 +112,27 @@ fn decimal(number: &Decimal) -> Option<String> {
     let (whole, part) = digits.split_at(digits.len() - scale);
     let sign = if unscaled < 0 { "-" } else { "" };
     Some(if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") })
+}
+
+/// Where in the log a row is from.
+pub(super) fn place(row: &Json, format: TopicFormat) -> Option<u64> {
+    match format {
+        TopicFormat::Debezium => row.get("source")?.get("lsn")?.as_u64(),
+        TopicFormat::Flattened => {
+            row.get("__lsn").or_else(|| row.get("__source_lsn")).and_then(Json::as_u64)
+        }
+    }
+}
+
+/// A column that its table has and its file has not was NULL in all rows of it.
+pub(super) fn fill(row: &mut Json, columns: &[String]) {
+    for column in columns {
+        let (inside, name) = column.split_once('.').unwrap_or(("", column));
+        let object = if inside.is_empty() { Some(&mut *row) } else { row.get_mut(inside) };
+        if let Some(object) = object.and_then(Json::as_object_mut)
+            && !object.contains_key(name)
+        {
+            object.insert(name.to_owned(), Json::Null);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::action::TableId;
 use crate::observe::judge::Judge;
 use crate::observe::kafka::source::Captured;
 use crate::observe::lake::LakeReader;
+use crate::observe::lake::poll::Gone;
 use crate::observe::lake::table::DataFile;
 use crate::units::format_duration;
 
@@ -22,7 +23,7 @@ impl LakeReader {
     pub(super) fn end(
         mut self,
         unknown: &BTreeMap<(TableId, usize), u64>,
-        missing: &[DataFile],
+        (missing, gone): (&[DataFile], &Gone),
         judge: &Rc<RefCell<Judge>>,
     ) -> (bool, Vec<String>) {
         self.decide(u64::MAX, &mut judge.borrow_mut());
@@ -33,19 +34,32 @@ impl LakeReader {
             let columns: Vec<_> =
                 unknown.keys().filter_map(|at| self.names.get(at).map(String::as_str)).collect();
             notes.push(format!(
-                "the observer `{surface}` could not compare {count} values, as what came leaves open what they                  are: {}",
+                "the observer `{surface}` could not compare {count} values, as what came leaves open what they \
+                 are: {}",
                 columns.join(", ")
             ));
         }
-        if !missing.is_empty() {
-            let rows: u64 = missing.iter().map(|file| file.rows).sum();
-            let named = missing.iter().take(NAMED_MAX).map(|file| format!("`{}`", file.path));
+        let odd = [
+            (missing, "named by the lake's metadata and not there"),
+            (gone.files.as_slice(), "not in the lake any more, which they were"),
+        ];
+        for (files, what) in odd.into_iter().filter(|(files, _)| !files.is_empty()) {
+            let rows: u64 = files.iter().map(|file| file.rows).sum();
+            let named = files.iter().take(NAMED_MAX).map(|file| format!("`{}`", file.path));
             let named: Vec<_> = named.collect();
-            let more = if missing.len() > NAMED_MAX { ", …" } else { "" };
+            let more = if files.len() > NAMED_MAX { ", …" } else { "" };
+            let count = files.len();
+            let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
             notes.push(format!(
-                "at the observer `{surface}`, {} files with {rows} rows are named by the lake's metadata and not                  there: {}{more}",
-                missing.len(),
+                "at the observer `{surface}`, {files} with {rows} rows: {what}: {}{more}",
                 named.join(", ")
+            ));
+        }
+        if gone.forgotten > 0 {
+            judge.borrow_mut().spoil(format!(
+                "files with {} rows went from the lake of the observer `{surface}` after they were read, so \
+                 long ago that nobody knows which rows these were",
+                gone.forgotten
             ));
         }
         (true, notes)
@@ -63,7 +77,8 @@ impl LakeReader {
             .collect();
         if self.slowest > SLOW.max(self.every * 2) {
             notes.push(format!(
-                "a look of the observer `{surface}` at its lake took {}: changes may have been there so much                  sooner than its lags say",
+                "a look of the observer `{surface}` at its lake took {}: changes may have been there so much \
+                 sooner than its lags say",
                 format_duration(Duration::from_secs(self.slowest.as_secs()))
             ));
         }
@@ -92,7 +107,9 @@ impl LakeReader {
             return format!("for {within} the sink committed nothing of what is before the end");
         }
         format!(
-            "for {within} nothing came, and no heartbeat of `{}` ever did, so nobody can tell whether what is missing              will come: let the connectors capture `debezium_heartbeat`, as those of `loadgen connector` do, and              the sink take its topic",
+            "for {within} nothing came, and no heartbeat of `{}` ever did, so nobody can tell whether what is missing \
+                 will come: let the connectors capture `debezium_heartbeat`, as those of `loadgen connector` do, and \
+                 the sink take its topic",
             mute.join("`, `")
         )
     }

@@ -36,6 +36,16 @@ impl Store {
         }
     }
 
+    /// Whether a file is there that was.
+    pub(super) async fn has(&mut self, address: &str) -> Result<bool, String> {
+        match self {
+            Self::Folder(_) => std::path::Path::new(plain(address))
+                .try_exists()
+                .map_err(|error| format!("`{address}` cannot be looked for: {error}")),
+            Self::Bucket(bucket) => bucket.has(address).await,
+        }
+    }
+
     /// A file by its address; `None`: there is none.
     pub(super) async fn get(&mut self, address: &str) -> Result<Option<Vec<u8>>, String> {
         let read = match self {

@@ -35,6 +35,9 @@ pub(super) struct LakeTable {
     /// The number of the last commit whose files are known.
     last: i64,
     known: HashSet<String>,
+    /// Files that a commit has taken out of the table, and those whose rows it has put into others.
+    pub(super) removed: HashSet<String>,
+    pub(super) moved: HashSet<String>,
     /// Files that are named and were not there.
     pub(super) missing: Vec<DataFile>,
     /// The columns of the table, and of the structs in it, by their names: `after.id`.
@@ -109,7 +112,7 @@ impl LakeTable {
 
     /// The files of commits that are not known yet.
     async fn added(
-        &self,
+        &mut self,
         store: &mut Store,
         list: &str,
         replaced: &HashSet<i64>,
@@ -135,6 +138,12 @@ impl LakeTable {
                 // The number is inherited by what its commit has added.
                 let sequence = number(&entry, "sequence_number").unwrap_or(sequence);
                 let is_there = number(&entry, "status") != Some(2);
+                if !is_there {
+                    let file = entry["data_file"]["file_path"].as_str().unwrap_or_default();
+                    let is_moved = replaced.contains(&by);
+                    let into = if is_moved { &mut self.moved } else { &mut self.removed };
+                    into.insert(file.to_owned());
+                }
                 if !is_there || sequence <= self.last || replaced.contains(&by) {
                     continue;
                 }

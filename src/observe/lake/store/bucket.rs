@@ -90,12 +90,25 @@ impl Bucket {
         format!("s3://{}/{prefix}{between}{path}", self.address.name)
     }
 
+    /// Whether an object is there.
+    pub(super) async fn has(&mut self, uri: &str) -> Result<bool, String> {
+        let credentials = self.credentials().await?;
+        let url = self.url(self.key(uri)?);
+        let answer = self.agent.run(self.signed("HEAD", &url, credentials)?);
+        let answer = answer.map_err(|error| format!("no S3 server answers at `{url}`: {error}"))?;
+        match answer.status().as_u16() {
+            200 => Ok(true),
+            404 => Ok(false),
+            status => Err(format!("the S3 server did not say whether `{uri}` is there: {status}")),
+        }
+    }
+
     /// An object, and one byte more than `most` of it at most; `None`: there is none.
     pub(super) async fn get(&mut self, uri: &str, most: u64) -> Result<Option<Vec<u8>>, String> {
         let credentials = self.credentials().await?;
         let key = self.key(uri)?;
         let url = self.url(key);
-        let request = self.signed(&url, credentials)?;
+        let request = self.signed("GET", &url, credentials)?;
         let answer = self.agent.run(request);
         let mut answer =
             answer.map_err(|error| format!("no S3 server answers at `{url}`: {error}"))?;
@@ -151,6 +164,7 @@ impl Bucket {
 
     fn signed(
         &self,
+        method: &str,
         url: &str,
         credentials: Credentials,
     ) -> Result<ureq::http::Request<()>, String> {
@@ -168,11 +182,11 @@ impl Bucket {
             .build()
             .map_err(|error| error.to_string())?;
         let body = SignableBody::Bytes(&[]);
-        let signable = SignableRequest::new("GET", url, std::iter::empty(), body);
+        let signable = SignableRequest::new(method, url, std::iter::empty(), body);
         let signable = signable.map_err(|error| format!("`{url}` cannot be signed: {error}"))?;
         let signed = sign(signable, &params.into())
             .map_err(|error| format!("`{url}` cannot be signed: {error}"))?;
-        let mut request = ureq::http::Request::get(url);
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in signed.output().headers() {
             request = request.header(name, value);
         }
