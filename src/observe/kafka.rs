@@ -266,6 +266,13 @@ impl TopicReader {
     }
 
     fn decide(&mut self, looked: u64, judge: &mut Judge) {
+        if self.repeats.is_beyond {
+            judge.spoil(format!(
+                "more came again at the observer `{}` than is kept until its connector is looked at; so nobody \
+                 can tell what of it was doubled",
+                self.surface
+            ));
+        }
         for (repeat, is_replay) in self.repeats.decided(looked) {
             let change: RowChange = repeat.change;
             judge.notes.change(&change, arrival(repeat.origin, repeat.at), Some(is_replay));

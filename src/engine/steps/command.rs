@@ -16,8 +16,10 @@ use crate::units::format_duration;
 
 /// How often one looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(20);
-/// Bytes of what it says that are kept, of each of its outputs. What comes behind them is read and left.
+/// Bytes of what it says that are shown, of each of its outputs; and that are kept until secrets in them are
+/// covered, as the half of one would not be known for it. What comes behind them is read and left.
 const SAID_MAX: usize = 4 << 10;
+const KEPT_MAX: usize = 64 << 10;
 
 /// A command that does not outlive its step.
 struct Running(Child);
@@ -59,8 +61,8 @@ pub(super) async fn run(
             None => tokio::time::sleep(LOOK).await,
         }
     };
-    let said = heard(listeners).await;
-    let said = shared.job.scenario.secrets.redact(&said);
+    let secrets = &shared.job.scenario.secrets;
+    let said = heard(listeners, |said| secrets.redact(said)).await;
     counts.exit_code = status.code();
     counts.output = Some(said.clone()).filter(|said| !said.is_empty());
     if status.success() {
@@ -74,7 +76,7 @@ fn listen(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let (mut said, mut part) = (Vec::new(), [0; 4096]);
         while let Ok(count @ 1..) = from.read(&mut part) {
-            let left = SAID_MAX.saturating_sub(said.len()).min(count);
+            let left = KEPT_MAX.saturating_sub(said.len()).min(count);
             said.extend_from_slice(&part[..left]);
         }
         said
@@ -82,7 +84,10 @@ fn listen(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 }
 
 /// What it said. What it started and left may hold its outputs open: that is not waited for.
-async fn heard(listeners: [Option<JoinHandle<Vec<u8>>>; 2]) -> String {
+async fn heard(
+    listeners: [Option<JoinHandle<Vec<u8>>>; 2],
+    covered: impl Fn(&str) -> String,
+) -> String {
     let begun = Instant::now();
     let mut said = String::new();
     for listener in listeners.into_iter().flatten() {
@@ -90,8 +95,28 @@ async fn heard(listeners: [Option<JoinHandle<Vec<u8>>>; 2]) -> String {
             tokio::time::sleep(LOOK).await;
         }
         if listener.is_finished() {
-            said.push_str(&String::from_utf8_lossy(&listener.join().unwrap_or_default()));
+            said.push_str(&shown(&listener.join().unwrap_or_default(), &covered));
         }
     }
     said.trim_end().to_owned()
+}
+
+/// What is shown of what was said: first covered, then cut.
+fn shown(said: &[u8], covered: impl Fn(&str) -> String) -> String {
+    let mut said = covered(&String::from_utf8_lossy(said));
+    said.truncate(said.floor_char_boundary(SAID_MAX));
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_secret_is_not_shown() {
+        let said = format!("{}hunter2hunter2 and more", "é".repeat(SAID_MAX / 2 - 3));
+        let shown = shown(said.as_bytes(), |said| said.replace("hunter2hunter2", "***"));
+        assert!(shown.ends_with("é***") || shown.ends_with("é*** an"), "{shown}");
+        assert!(shown.len() <= SAID_MAX);
+    }
 }

@@ -13,6 +13,8 @@ use crate::observe::kafka::record::Origin;
 const REMEMBERED: usize = 1 << 20;
 /// Restarts that are remembered.
 const RESTARTS_MAX: usize = 1_000;
+/// What came again and is not decided, at most: a connector that nobody can look at may send a long log anew.
+const UNDECIDED_MAX: usize = 1 << 18;
 
 /// The last records that came, of all partitions.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(in crate::observe) struct Repeats {
     restarts: VecDeque<Restart>,
     /// What came again, and is not decided yet.
     undecided: Vec<Repeat>,
+    /// Whether there was more of that than is kept.
+    pub(super) is_beyond: bool,
     /// What is there at once says nothing of when it was written: what came again and what was new before.
     is_batched: bool,
 }
@@ -64,7 +68,11 @@ impl Repeats {
         let number = number(&change, origin);
         if !self.known.insert(number) {
             let new_at = if self.is_batched { 0 } else { self.new_at[partition] };
-            self.undecided.push(Repeat { change, origin, at, new_at });
+            if self.undecided.len() < UNDECIDED_MAX {
+                self.undecided.push(Repeat { change, origin, at, new_at });
+            } else {
+                self.is_beyond = true;
+            }
             return None;
         }
         self.new_at[partition] = at;
