@@ -152,7 +152,7 @@ impl Problems {
     pub fn clean_text(&self, file: u16) -> String {
         let file = self.files.get(usize::from(file));
         file.map_or_else(String::new, |file| {
-            self.secrets.redact(&secret::replace(&file.text, &file.secret_places()))
+            self.secrets.redact(&secret::replace_yaml(&file.text, &file.secret_places()))
         })
     }
 

@@ -162,6 +162,23 @@ pub(super) fn replace(text: &str, places: &[Range<usize>]) -> String {
     clean
 }
 
+/// The text of a YAML file with something in each of these places, which are in order and apart, so that it can be
+/// read again: bare, what begins with an asterisk is the name of something else.
+pub(super) fn replace_yaml(text: &str, places: &[Range<usize>]) -> String {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']');
+    let mut clean = String::with_capacity(text.len());
+    let mut done = 0;
+    for place in places {
+        clean.push_str(text.get(done..place.start).unwrap_or(""));
+        let is_whole = clean.ends_with(char::is_whitespace)
+            && text.get(place.end..).is_none_or(|rest| rest.is_empty() || rest.starts_with(is_end));
+        clean.push_str(if is_whole { "\"***\"" } else { HIDDEN });
+        done = place.end;
+    }
+    clean.push_str(text.get(done..).unwrap_or(""));
+    clean
+}
+
 /// Places in order, those that touch each other made one.
 pub(super) fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
     places.sort_by_key(|place| (place.start, place.end));

@@ -1,6 +1,7 @@
 //! What all rows must be: every lane gone through again, by several threads; only sums are kept of rows
 //! that are known, and those themselves that may be one thing or another.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -179,7 +180,9 @@ fn all(
     thread::scope(|scope| {
         let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
         let mut whole = (Expected::new(world.table_count()), Additions::default());
-        for (expected, additions) in threads.into_iter().filter_map(|thread| thread.join().ok()) {
+        for thread in threads {
+            // What one that panicked had not looked at must not pass for judged.
+            let (expected, additions) = thread.join().unwrap_or_else(|it| resume_unwind(it));
             whole.0.merge(expected);
             whole.1.merge(additions);
         }

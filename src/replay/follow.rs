@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -349,7 +350,10 @@ fn walk<'a>(
     thread::scope(|scope| {
         let threads: Vec<_> = (0..replay.workers.max(1)).map(|_| scope.spawn(work)).collect();
         let mut whole = Follower::new(seen, wanted);
-        let done = threads.into_iter().filter_map(|thread| thread.join().ok()).flatten();
+        // What one that panicked had not looked at must not pass for seen.
+        let done =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)));
+        let done = done.flatten();
         done.for_each(|follower| whole.merge(follower));
         whole
     })

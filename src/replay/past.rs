@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -105,7 +106,12 @@ impl Past {
     /// How far each lane got: by the account, or by what a killed run has noted, or by its trace.
     fn find_ends(&mut self, folder: &Path, world: &World) -> Result<(), ReplayError> {
         let unreadable = |why: String| ReplayError::Unreadable(folder.display().to_string(), why);
-        let accounts = if let Ok(text) = fs::read_to_string(folder.join(ACCOUNT)) {
+        let account = match fs::read_to_string(folder.join(ACCOUNT)) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(unreadable(format!("`{ACCOUNT}`: {error}"))),
+        };
+        let accounts = if let Some(text) = account {
             let accounted: Accounted = serde_json::from_str(&text)
                 .map_err(|error| unreadable(format!("`{ACCOUNT}`: {error}")))?;
             accounted.lanes

@@ -13,9 +13,9 @@ use crate::support::server::TestServer;
 
 const TABLES: [&str; 6] =
     ["products", "customers", "orders", "order_items", "loadgen_stress", "loadgen_canary"];
-/// Of those that do not need a connector's help, one of each kind.
+/// Of those that do not need a connector's help, one of each kind, but for changed keys: these go to other
+/// partitions, and nobody can tell then what came first.
 const STEPS: &str = "[ { at: 300ms, rollbacks: { count: 10, rows: 5, share: 40% } }, \
-    { at: 500ms, change_keys: { rows: 7 } }, \
     { at: 600ms, reinsert: { rows: 7 } }, \
     { at: 700ms, unchanged_toast: { rows: 5, size: 16kB } }, \
     { at: 1s, truncate: { rows: 9 } }, \

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,8 +100,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         }
         error => Refusal::setup(&error),
     })?;
-    let counted = fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
-    let counted: Counted = serde_json::from_str(&counted).unwrap_or_default();
+    let counted = counted(folder)?;
     let seen = Observations::read(folder, scenario.observers.len());
     let seen = seen.map_err(|error| Refusal::setup(&error))?;
     // What was seen outlives the server.
@@ -158,6 +158,16 @@ fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {
     Refusal {
         text: format!("error: cannot judge the run in `{}`: {why}", folder.display()),
         code: 4,
+    }
+}
+
+/// What its summary tells; a run that was killed has none.
+fn counted(folder: &Path) -> Result<Counted, Refusal> {
+    let unread = |why: String| refused(folder, format!("`summary.json`: {why}"));
+    match fs::read_to_string(folder.join("summary.json")) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| unread(error.to_string())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Counted::default()),
+        Err(error) => Err(unread(error.to_string())),
     }
 }
 

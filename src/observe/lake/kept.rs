@@ -49,14 +49,17 @@ impl Kept {
         (removed, moved): (&HashSet<String>, &HashSet<String>),
         mut each: impl FnMut(),
     ) -> Result<Vec<KeptFile>, String> {
-        let (mut left, mut gone) = (Vec::new(), Vec::new());
-        for kept in self.old.drain(..).chain(self.new.drain(..)) {
+        let mut absent = HashSet::new();
+        // A store that does not answer is asked again, for all of them: nothing is forgotten before.
+        for kept in self.old.iter().chain(&self.new) {
             each();
             let path = &kept.file.path;
-            let is_gone =
-                removed.contains(path) || (!moved.contains(path) && !store.has(path).await?);
-            if is_gone { gone.push(kept) } else { left.push(kept) }
+            if removed.contains(path) || (!moved.contains(path) && !store.has(path).await?) {
+                absent.insert(path.clone());
+            }
         }
+        let all = self.old.drain(..).chain(self.new.drain(..));
+        let (gone, left) = all.partition(|kept| absent.contains(&kept.file.path));
         self.old = left;
         Ok(gone)
     }

@@ -304,7 +304,17 @@ impl Work {
         let found = self.runtime.block_on(table.state.advance(&mut self.store, location));
         let mut files = std::mem::take(&mut table.state.missing);
         let mut result = found.map(|new| files.extend(new)).map_err(Wrong::from);
-        let files = self.in_order(files);
+        match self.begins(&files) {
+            Ok(begins) => {
+                files
+                    .sort_by_key(|file| (file.sequence, begins.get(&file.path).copied().flatten()));
+            }
+            Err(wrong) => {
+                table.state.missing = files;
+                self.tables.insert(name.to_owned(), table);
+                return Err(wrong);
+            }
+        }
         let mut files = files.into_iter();
         for file in files.by_ref() {
             match self.read(&file, (name, &table), (at, tell)) {
@@ -323,29 +333,26 @@ impl Work {
         result
     }
 
-    /// The files of one commit are in no order: what is first in the log is first.
-    fn in_order(&mut self, mut files: Vec<DataFile>) -> Vec<DataFile> {
-        let is_one_of_many = |file: &DataFile| {
-            files.iter().filter(|other| other.sequence == file.sequence).count() > 1
-        };
-        let many: Vec<DataFile> = files.iter().filter(|it| is_one_of_many(it)).cloned().collect();
+    /// The files of one commit are in no order: where each of them begins in the log.
+    fn begins(&mut self, files: &[DataFile]) -> Result<BTreeMap<String, Option<u64>>, Wrong> {
         let mut begins = BTreeMap::new();
-        for file in many {
-            let Ok(Some(bytes)) = self.runtime.block_on(self.store.get(&file.path)) else {
+        for file in files {
+            if files.iter().filter(|other| other.sequence == file.sequence).count() < 2 {
                 continue;
-            };
-            let mut begin = None;
-            let format = self.format;
+            }
+            // Where one does not come now, the commit is read later: out of order it would look reordered.
+            let found = self.runtime.block_on(self.store.get(&file.path));
+            let Some(bytes) = found.map_err(Wrong::Passing)? else { continue };
+            let (mut begin, format) = (None, self.format);
             let read = rows(bytes, |row| {
                 begin = place(&row, format);
                 false
             });
             if read.is_ok() {
-                begins.insert(file.path, begin);
+                begins.insert(file.path.clone(), begin);
             }
         }
-        files.sort_by_key(|file| (file.sequence, begins.get(&file.path).copied().flatten()));
-        files
+        Ok(begins)
     }
 
     /// Reads a file. Returns whether it was there.

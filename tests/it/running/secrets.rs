@@ -114,6 +114,26 @@ fn passwords_appear_nowhere_when_they_are_wrong_or_written_down() {
     assert_silent(&place, logged, &done, &[URL.to_owned(), WRITTEN.to_owned()]);
 }
 
+/// What a run keeps of its scenario can be read again, with a password left out as well.
+#[test]
+fn a_run_whose_scenario_has_a_password_is_judged_again() {
+    let mut place = Place::on(TestServer::shared(), &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+    place.set("load.streams.shop.profile=[ { hold: 100/s, for: 1s } ]");
+    let text = loadgen::scenario::builtin::scenario("cdc-lag").unwrap();
+    for written in [
+        format!("cdc: {{ password: {WRITTEN}, canary: off }}"),
+        format!("cdc:\n  password: {WRITTEN}"),
+    ] {
+        let file = place.folder.path().join("mine.yaml");
+        fs::write(&file, format!("{text}\n{written}\n")).unwrap();
+        place.must(&["run", "mine.yaml", "--fresh", "--out", "run"]);
+        let kept = fs::read_to_string(place.folder.path().join("run/manifest.json")).unwrap();
+        assert!(!kept.contains(WRITTEN) && kept.contains("***"), "{kept}");
+        place.must(&["verify", "run"]);
+    }
+}
+
 /// A piece of every password below: whatever is shown of one shows it.
 const PIECE: &str = "pa55w0rd";
 
