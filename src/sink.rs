@@ -15,10 +15,10 @@ use crate::measure::ErrorClass;
 pub mod discard;
 pub mod event;
 pub(crate) mod firehose;
+pub(crate) mod http;
 pub(crate) mod kafka;
 pub mod lines;
 pub mod postgres;
-pub(crate) mod trust;
 
 /// Names an action in flight: chosen by the caller, unique among those in flight on one sink.
 pub type Ticket = u32;

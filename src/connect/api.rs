@@ -1,25 +1,22 @@
 //! Kafka Connect's REST interface, as much of it as is needed.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use thiserror::Error;
 use ureq::Agent;
-use ureq::tls::TlsConfig;
 
 use crate::connect::secrets::Secrets;
 use crate::scenario::cdc::Connect;
-use crate::sink::trust::roots;
+use crate::sink::http::agent;
+use crate::sink::http::basic;
+use crate::sink::http::escaped;
+use crate::sink::http::roots;
 
-/// How long it may take to be reached, and to answer: a worker that is busy with another connector holds
-/// requests for a while.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer may take: a worker that is busy with another connector holds requests for a while.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// With less time than that nothing more is asked.
 const LAST: Duration = Duration::from_millis(300);
@@ -80,24 +77,8 @@ impl Api {
     /// At an address; connects to nothing yet.
     pub fn new(url: &str, connect: &Connect) -> Result<Self, ConnectError> {
         let roots = roots(url, connect.ca.as_deref(), "the `ca` of `connect`");
-        let tls = TlsConfig::builder()
-            .root_certs(roots.map_err(ConnectError)?)
-            .unversioned_rustls_crypto_provider(Arc::new(
-                rustls::crypto::aws_lc_rs::default_provider(),
-            ));
-        let agent = Agent::config_builder()
-            .tls_config(tls.build())
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(ANSWER_WITHIN))
-            .http_status_as_error(false)
-            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        let login = connect.user.as_ref().map(|user| {
-            let password =
-                connect.password.as_ref().map_or("", |password| password.expose_secret());
-            format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
-        });
+        let agent = agent(roots.map_err(ConnectError)?, ANSWER_WITHIN);
+        let login = connect.user.as_ref().map(|user| basic(user, connect.password.as_ref()));
         let secrets = Arc::<Secrets>::default();
         connect.password.iter().for_each(|password| secrets.add(password.expose_secret()));
         Ok(Self { url: url.to_owned(), login, agent, secrets, until: None })
@@ -126,7 +107,7 @@ impl Api {
 
     /// Of one connector: how it is. `None`: there is no such connector, or it is not yet known how it is.
     pub fn standing(&self, name: &str) -> Result<Option<Standing>, ConnectError> {
-        let answer = self.call("GET", &format!("/connectors/{}/status", path(name)), None)?;
+        let answer = self.call("GET", &format!("{}/status", place(name)), None)?;
         match answer.status {
             404 | 409 => Ok(None),
             _ if answer.is_good() => {
@@ -139,7 +120,7 @@ impl Api {
 
     /// A connector's configuration; `None`: there is no such connector.
     pub(super) fn config(&self, name: &str) -> Result<Option<Value>, ConnectError> {
-        let answer = self.call("GET", &format!("/connectors/{}/config", path(name)), None)?;
+        let answer = self.call("GET", &format!("{}/config", place(name)), None)?;
         match answer.status {
             404 => Ok(None),
             _ if answer.is_good() => self.object(answer).map(Some),
@@ -300,18 +281,9 @@ fn read(
     Ok(Answer { status, said, message })
 }
 
-/// A connector's name as a part of an address.
-pub(super) fn path(name: &str) -> String {
-    let mut path = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
+/// Where a connector is, by its name.
+pub(super) fn place(name: &str) -> String {
+    format!("/connectors/{}", escaped(name, b""))
 }
 
 #[cfg(test)]
@@ -320,7 +292,7 @@ mod tests {
 
     use super::Standing;
     use super::cause;
-    use super::path;
+    use super::place;
     use super::standing;
 
     #[test]
@@ -348,6 +320,6 @@ mod tests {
         assert_eq!(cause(trace).unwrap(), "a.B: outer (e.F: root)");
         assert_eq!(cause("a.B: outer"), Some("a.B: outer".to_owned()));
         assert_eq!(cause(""), None);
-        assert_eq!(path("loadgen-ö x"), "loadgen-%C3%B6%20x");
+        assert_eq!(place("loadgen-ö x"), "/connectors/loadgen-%C3%B6%20x");
     }
 }

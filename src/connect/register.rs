@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::connect::api::Api;
 use crate::connect::api::ConnectError;
 use crate::connect::api::Standing;
-use crate::connect::api::path;
+use crate::connect::api::place;
 use crate::connect::config::Connector;
 use crate::connect::config::MARK;
 use crate::connect::config::is_marked;
@@ -71,7 +71,7 @@ pub fn register(
         forget(api, connector, known.is_some(), is_cancelled)?;
     }
     put(api, connector, is_cancelled)?;
-    let at = format!("/connectors/{}", path(name));
+    let at = place(name);
     // These may be refused by a worker that has yet to hear of the connector; then it runs anyhow.
     let _ = api.call("PUT", &format!("{at}/resume"), None)?;
     let _ = api.call("POST", &format!("{at}/restart?includeTasks=true&onlyFailed=true"), None)?;
@@ -80,7 +80,7 @@ pub fn register(
 
 /// Puts the configuration; while workers agree on who does what, again.
 fn put(api: &Api, connector: &Connector, is_cancelled: Cancelled<'_>) -> Result<(), ConnectError> {
-    let at = format!("/connectors/{}/config", path(&connector.name));
+    let at = format!("{}/config", place(&connector.name));
     let config = connector.sent();
     let answer = repeated(api, is_cancelled, || api.call("PUT", &at, Some(&config)))?;
     if answer.is_good() {
@@ -113,7 +113,7 @@ fn forget(
     is_known: bool,
     is_cancelled: Cancelled<'_>,
 ) -> Result<(), ConnectError> {
-    let at = format!("/connectors/{}", path(&connector.name));
+    let at = place(&connector.name);
     if is_known {
         let answer = api.call("PUT", &format!("{at}/stop"), None)?;
         if !answer.is_good() {
@@ -142,7 +142,7 @@ fn forget(
 
 /// Of a connector that is stopped, or stops. Returns whether they are gone.
 fn drop_offsets(api: &Api, name: &str, is_cancelled: Cancelled<'_>) -> Result<bool, ConnectError> {
-    let at = format!("/connectors/{}/offsets", path(name));
+    let at = format!("{}/offsets", place(name));
     let begun = Instant::now();
     loop {
         let answer = api.call("DELETE", &at, None)?;
@@ -240,7 +240,7 @@ pub fn remove(
         if !its.starts_with(&mark) {
             continue;
         }
-        let at = format!("/connectors/{}", path(&name));
+        let at = place(&name);
         if api.call("PUT", &format!("{at}/stop"), None)?.is_good() {
             drop_offsets(api, &name, is_cancelled)?;
         }

@@ -2,23 +2,19 @@
 //! whatever speaks its protocol.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use serde_json::json;
 use ureq::Agent;
-use ureq::tls::TlsConfig;
 
 use crate::scenario::SchemaRegistry;
+use crate::sink::http::agent;
+use crate::sink::http::basic;
+use crate::sink::http::roots;
 use crate::sink::kafka::topics::ClusterError;
-use crate::sink::trust::roots;
 
-/// How long it may take to be reached, and to answer.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// The longest answer that is read, and the longest part of one that is shown.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
@@ -45,18 +41,7 @@ impl<'a> Registry<'a> {
     /// Connects to nothing yet.
     pub(crate) fn new(at: &'a SchemaRegistry) -> Result<Self, ClusterError> {
         let roots = roots(&at.url, at.ca.as_deref(), "the `ca` of the schema registry");
-        let roots = roots.map_err(ClusterError)?;
-        let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(
-            Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
-        );
-        let agent = Agent::config_builder()
-            .tls_config(tls.build())
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(ANSWER_WITHIN))
-            .http_status_as_error(false)
-            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        let agent = agent(roots.map_err(ClusterError)?, ANSWER_WITHIN);
         Ok(Self { at, agent })
     }
 
@@ -98,9 +83,7 @@ impl<'a> Registry<'a> {
     }
 
     fn login(&self) -> Option<String> {
-        let user = self.at.user.as_ref()?;
-        let password = self.at.password.as_ref().map_or("", |password| password.expose_secret());
-        Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+        Some(basic(self.at.user.as_ref()?, self.at.password.as_ref()))
     }
 
     fn unreachable(&self, cause: &str) -> ClusterError {

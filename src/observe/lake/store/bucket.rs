@@ -1,8 +1,6 @@
 //! A bucket of an S3 server: objects are read, by requests that are signed as the service wants them.
 
-use std::fmt::Write as _;
 use std::io::Read as _;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -20,14 +18,13 @@ use aws_sigv4::http_request::UriPathNormalizationMode;
 use aws_sigv4::http_request::sign;
 use aws_sigv4::sign::v4::SigningParams;
 use ureq::Agent;
-use ureq::tls::Certificate;
-use ureq::tls::RootCerts;
-use ureq::tls::TlsConfig;
 
 use crate::scenario::Bucket as Address;
+use crate::sink::http::agent;
+use crate::sink::http::escaped;
+use crate::sink::http::of_machine;
 
-/// How long a server may take to be reached, and to hand over an object.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a server may take to hand over an object.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// Credentials that end sooner are asked for anew.
 const SOON: Duration = Duration::from_mins(2);
@@ -63,20 +60,7 @@ impl Bucket {
                 );
             }
         };
-        let tls = TlsConfig::builder()
-            .root_certs(roots())
-            .unversioned_rustls_crypto_provider(Arc::new(
-                rustls::crypto::aws_lc_rs::default_provider(),
-            ))
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(ANSWER_WITHIN))
-            .http_status_as_error(false)
-            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        let agent = agent(of_machine(), ANSWER_WITHIN);
         let provider = config.credentials_provider();
         let address = address.clone();
         let mut bucket = Self { address, region, provider, credentials: None, agent };
@@ -150,15 +134,7 @@ impl Bucket {
             }
             None => format!("https://{bucket}.s3.{}.amazonaws.com/", self.region),
         };
-        for byte in key.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                    url.push(char::from(byte));
-                }
-                // A text takes all that is written into it.
-                other => drop(write!(url, "%{other:02X}")),
-            }
-        }
+        url.push_str(&escaped(key, b"/"));
         url
     }
 
@@ -200,22 +176,22 @@ impl Bucket {
             return Ok(known.clone());
         }
         let found = match &self.provider {
-            Some(provider) => Box::pin(provider.provide_credentials()).await.ok(),
-            None => None,
+            Some(provider) => Box::pin(provider.provide_credentials()).await.map_err(|error| {
+                // Its own words are about the chain of providers; what broke one of them is behind that.
+                std::error::Error::source(&error)
+                    .map_or_else(|| error.to_string(), ToString::to_string)
+            }),
+            None => Err("nobody was asked".to_owned()),
         };
         let any = || Credentials::new("loadgen", "loadgen", None, None, "loadgen");
-        let found = found.or_else(|| self.address.is_local.then(any)).ok_or(
-            "no AWS credentials are found: set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or \
-             `AWS_PROFILE`, or run where a role is given",
-        )?;
+        let found = found.or_else(|why| if self.address.is_local { Ok(any()) } else { Err(why) });
+        let found = found.map_err(|why| {
+            format!(
+                "no AWS credentials are found ({why}): set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, \
+                 or `AWS_PROFILE`, or run where a role is given"
+            )
+        })?;
         self.credentials = Some(found.clone());
         Ok(found)
     }
-}
-
-/// Those of the machine.
-fn roots() -> RootCerts {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let roots = found.iter().map(|root| Certificate::from_der(root).to_owned());
-    RootCerts::new_with_certs(&roots.collect::<Vec<_>>())
 }
