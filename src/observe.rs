@@ -15,6 +15,7 @@
 //! Nothing but what is outstanding is kept.
 
 pub(crate) mod cells;
+mod debezium;
 mod judge;
 mod kafka;
 mod lake;

@@ -5,9 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -27,16 +24,16 @@ use tokio::sync::mpsc;
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
-use crate::observe::kafka::record::Raw;
-use crate::observe::kafka::record::Reader;
-use crate::observe::kafka::record::Record;
-use crate::observe::kafka::record::is_key_header;
+use crate::observe::debezium::reading::Asked;
+use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::Record;
+use crate::observe::debezium::record::is_key_header;
 use crate::scenario::TopicFormat;
 use crate::sink::kafka::Cluster;
 use crate::sink::postgres::provision::SetupError;
 
-/// Records that wait for the judge, at most.
-const WAITING_MAX: usize = 1 << 15;
 /// How long a poll waits for a record.
 const POLL: Duration = Duration::from_millis(10);
 /// How long a question to the cluster may take.
@@ -61,13 +58,16 @@ pub struct Topics {
     pub(crate) format: TopicFormat,
 }
 
+/// How many values of each column could not be compared.
+pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
+
 /// What the thread tells.
 #[derive(Debug)]
 pub(super) enum Told {
     /// A record of a partition, by a number of its own, came at a time.
     Record { partition: usize, table: TableId, record: Record, at: u64 },
     /// All that was there when it was asked to end was told.
-    AtEnd { unknown: BTreeMap<(TableId, usize), u64>, busy: Option<Duration> },
+    AtEnd { unknown: Unknown, busy: Option<Duration> },
     /// Nothing more can be read, for a reason.
     Broken(String),
 }
@@ -94,64 +94,32 @@ impl ClientContext for Fetched {
 
 impl ConsumerContext for Fetched {}
 
-/// A thread that reads. Dropped, it ends.
-#[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) told: mpsc::Receiver<Told>,
-    is_ending: Arc<AtomicBool>,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Reading {
-    /// Begins behind all that is there now.
-    pub(super) fn start(
-        topics: Topics,
-        world: Arc<World>,
-        clock: Clock,
-    ) -> Result<Self, SetupError> {
-        let brokers = topics.cluster.brokers.clone();
-        let failed = |error: KafkaError| {
-            SetupError::Local(format!("cannot observe the topics at `{brokers}`: {error}"))
-        };
-        let consumer: BaseConsumer<Fetched> =
-            topics.cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
-        let mut work = Work {
-            reader: Reader::new(topics.format),
-            topics,
-            world,
-            clock,
-            consumer,
-            partitions: BTreeMap::new(),
-            looked: Instant::now(),
-            idle: Instant::now(),
-            busy: Duration::ZERO,
-            empty: None,
-        };
-        work.assign(Begin::AtEnd).map_err(failed)?;
-        let (tell, told) = mpsc::channel(WAITING_MAX);
-        let (is_ending, is_over) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let flags = (Arc::clone(&is_ending), Arc::clone(&is_over));
-        let thread = std::thread::Builder::new()
-            .name("kafka observer".to_owned())
-            .spawn(move || work.work(&tell, &flags))
-            .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
-        Ok(Self { told, is_ending, is_over, thread: Some(thread) })
-    }
-
-    /// All that is there now is the end.
-    pub(super) fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        // A thread that waits for room must not wait for us.
-        self.told.close();
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
+/// Begins behind all that is there now.
+pub(super) fn start(
+    topics: Topics,
+    world: Arc<World>,
+    clock: Clock,
+) -> Result<Reading<Told>, SetupError> {
+    let brokers = topics.cluster.brokers.clone();
+    let failed = |error: KafkaError| {
+        SetupError::Local(format!("cannot observe the topics at `{brokers}`: {error}"))
+    };
+    let consumer: BaseConsumer<Fetched> =
+        topics.cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
+    let mut work = Work {
+        reader: Reader::new(topics.format),
+        topics,
+        world,
+        clock,
+        consumer,
+        partitions: BTreeMap::new(),
+        looked: Instant::now(),
+        idle: Instant::now(),
+        busy: Duration::ZERO,
+        empty: None,
+    };
+    work.assign(Begin::AtEnd).map_err(failed)?;
+    Reading::start("kafka observer", move |tell, asked| work.work(tell, &asked))
 }
 
 /// Where partitions that are found are begun.
@@ -231,19 +199,19 @@ impl Work {
         self.topics.tables.keys().any(|topic| !known.contains(topic.as_str()))
     }
 
-    fn work(mut self, tell: &mpsc::Sender<Told>, flags: &(Arc<AtomicBool>, Arc<AtomicBool>)) {
-        let mut asked = false;
-        while !flags.1.load(Ordering::Relaxed) {
+    fn work(mut self, tell: &mpsc::Sender<Told>, asked: &Asked) {
+        let mut has_ends = false;
+        while !asked.to_stop() {
             let told = match self.turn() {
                 Ok(None) => {
-                    if asked && self.is_at_end() {
+                    if has_ends && self.is_at_end() {
                         let unknown = std::mem::take(&mut self.reader.unknown);
                         let busy = Some(self.busy).filter(|busy| *busy > BUSY_MAX);
                         let _ = tell.blocking_send(Told::AtEnd { unknown, busy });
                         return;
                     }
-                    if !asked && flags.0.load(Ordering::Relaxed) {
-                        asked = self.ask_for_ends();
+                    if !has_ends && asked.to_end() {
+                        has_ends = self.ask_for_ends();
                     }
                     continue;
                 }

@@ -42,17 +42,20 @@ impl Kept {
     }
 
     /// Those that are not in the lake any more: nobody named them taken back (`removed`), or they are not where they
-    /// were. What was put into other files (`moved`) is still there. `each` is called for each file that is looked for.
+    /// were. What was put into other files (`moved`) is still there. Asked for each file, `goes_on` may end
+    /// that.
     pub(super) async fn gone(
         &mut self,
         store: &mut Store,
         (removed, moved): (&HashSet<String>, &HashSet<String>),
-        mut each: impl FnMut(),
+        goes_on: impl Fn() -> bool,
     ) -> Result<Vec<KeptFile>, String> {
         let mut absent = HashSet::new();
         // A store that does not answer is asked again, for all of them: nothing is forgotten before.
         for kept in self.old.iter().chain(&self.new) {
-            each();
+            if !goes_on() {
+                return Err("nobody waits for it any more".to_owned());
+            }
             let path = &kept.file.path;
             if removed.contains(path) || (!moved.contains(path) && !store.has(path).await?) {
                 absent.insert(path.clone());

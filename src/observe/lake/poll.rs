@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -15,9 +12,11 @@ use tokio::sync::mpsc;
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
-use crate::observe::kafka::record::Raw;
-use crate::observe::kafka::record::Reader;
-use crate::observe::kafka::record::Record;
+use crate::observe::debezium::reading::Asked;
+use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
 use crate::observe::lake::catalog::Asking;
 use crate::observe::lake::kept::Kept;
@@ -32,8 +31,6 @@ use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
 
-/// Rows that wait for the judge, at most.
-const WAITING_MAX: usize = 1 << 15;
 /// How soon the thread sees that it is to end.
 const SOON: Duration = Duration::from_millis(50);
 /// How long the first look may take.
@@ -73,64 +70,31 @@ enum Kind {
     Beats(usize),
 }
 
-/// A thread that looks. Dropped, it ends.
-#[derive(Debug)]
-pub(super) struct Polling {
-    pub(super) told: mpsc::Receiver<Told>,
-    is_ending: Arc<AtomicBool>,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Polling {
-    /// Begins behind all that is there now.
-    pub(super) async fn start(
-        lake: &Lake,
-        world: &Arc<World>,
-        (application, clock): (&str, Clock),
-    ) -> Result<Self, SetupError> {
-        let (tell, told) = mpsc::channel(WAITING_MAX);
-        let (is_ending, is_over) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let flags = (Arc::clone(&is_ending), Arc::clone(&is_over));
-        let (lake, world) = (lake.clone(), Arc::clone(world));
-        let asking = Asking::new(lake.catalog.clone(), application.to_owned());
-        let (ready, is_ready) = tokio::sync::oneshot::channel();
-        let work = move || {
-            let mut work = match Work::begin(&lake, world, asking, clock) {
-                Ok(work) => work,
-                Err(why) => return drop(ready.send(Err(why))),
-            };
-            if ready.send(Ok(())).is_ok() {
-                work.work(&tell, &flags);
-            }
+/// Begins to look on a thread of its own, behind all that is there now.
+pub(super) async fn start(
+    lake: &Lake,
+    world: &Arc<World>,
+    (application, clock): (&str, Clock),
+) -> Result<Reading<Told>, SetupError> {
+    let (lake, world) = (lake.clone(), Arc::clone(world));
+    let catalog = Asking::new(lake.catalog.clone(), application.to_owned());
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    let reading = Reading::start("lake observer", move |tell, asked| {
+        let mut work = match Work::begin(&lake, world, catalog, (clock, asked)) {
+            Ok(work) => work,
+            Err(why) => return drop(ready.send(Err(why))),
         };
-        let thread = std::thread::Builder::new().name("lake observer".to_owned()).spawn(work);
-        let thread = thread.map_err(|error| {
-            SetupError::Local(format!("no thread to observe a lake with: {error}"))
-        })?;
-        let polling = Self { told, is_ending, is_over, thread: Some(thread) };
-        match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
-            Ok(Ok(Ok(()))) => Ok(polling),
-            Ok(Ok(Err(why))) => Err(SetupError::Local(format!("cannot observe the lake: {why}"))),
-            Ok(Err(_)) | Err(_) => {
-                let why = "the first look at the lake did not come to its end";
-                Err(SetupError::Local(why.to_owned()))
-            }
+        if ready.send(Ok(())).is_ok() {
+            work.work(tell);
         }
-    }
-
-    /// What is there now is the end.
-    pub(super) fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        // A thread that waits for room must not wait for us.
-        self.told.close();
-        let _ = self.thread.take().map(JoinHandle::join);
+    })?;
+    match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
+        Ok(Ok(Ok(()))) => Ok(reading),
+        Ok(Ok(Err(why))) => Err(SetupError::Local(format!("cannot observe the lake: {why}"))),
+        Ok(Err(_)) | Err(_) => {
+            let why = "the first look at the lake did not come to its end";
+            Err(SetupError::Local(why.to_owned()))
+        }
     }
 }
 
@@ -163,7 +127,7 @@ impl From<Trouble> for Wrong {
 struct Work {
     runtime: Runtime,
     store: Store,
-    asking: Asking,
+    catalog: Asking,
     tables: BTreeMap<String, Looked>,
     reader: Reader,
     world: Arc<World>,
@@ -171,10 +135,16 @@ struct Work {
     every: Duration,
     clock: Clock,
     kept: Kept,
+    asked: Arc<Asked>,
 }
 
 impl Work {
-    fn begin(lake: &Lake, world: Arc<World>, asking: Asking, clock: Clock) -> Result<Self, String> {
+    fn begin(
+        lake: &Lake,
+        world: Arc<World>,
+        catalog: Asking,
+        (clock, asked): (Clock, Arc<Asked>),
+    ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         let looked = |kind| Looked { kind, state: LakeTable::default() };
@@ -184,7 +154,7 @@ impl Work {
         let mut work = Self {
             store: runtime.block_on(Store::open(&lake.site))?,
             runtime,
-            asking,
+            catalog,
             tables: tables.collect(),
             reader: Reader::new(lake.format),
             world,
@@ -192,6 +162,7 @@ impl Work {
             every: lake.every,
             clock,
             kept: Kept::default(),
+            asked,
         };
         for (name, at) in work.newest()? {
             let Some(table) = work.tables.get_mut(&name) else { continue };
@@ -203,12 +174,12 @@ impl Work {
 
     fn newest(&mut self) -> Result<BTreeMap<String, String>, String> {
         let names = self.tables.keys().map(String::as_str);
-        self.runtime.block_on(self.asking.newest(&mut self.store, names))
+        self.runtime.block_on(self.catalog.newest(&mut self.store, names))
     }
 
-    fn work(&mut self, tell: &mpsc::Sender<Told>, flags: &(Arc<AtomicBool>, Arc<AtomicBool>)) {
+    fn work(&mut self, tell: &mpsc::Sender<Told>) {
         loop {
-            let is_last = flags.0.load(Ordering::Relaxed);
+            let is_last = self.asked.to_end();
             let begun = Instant::now();
             let trouble = match self.look(tell) {
                 Ok(()) => None,
@@ -232,7 +203,7 @@ impl Work {
                 return;
             }
             while begun.elapsed() < self.every {
-                if flags.1.load(Ordering::Relaxed) {
+                if self.asked.to_stop() {
                     return;
                 }
                 std::thread::sleep(SOON.min(self.every));
@@ -254,8 +225,11 @@ impl Work {
             moved.extend(table.state.moved.iter().cloned());
         }
         // There may be thousands of them, and whoever waits must know that it goes on; a full queue says so, too.
-        let busy = || drop(tell.try_send(Told::Busy));
-        let looked = self.kept.gone(&mut self.store, (&removed, &moved), busy);
+        let goes_on = || {
+            drop(tell.try_send(Told::Busy));
+            !self.asked.to_stop()
+        };
+        let looked = self.kept.gone(&mut self.store, (&removed, &moved), goes_on);
         let mut gone = Gone::default();
         for kept in self.runtime.block_on(looked)? {
             let Some(table) = self.tables.get(&kept.table) else { continue };
@@ -340,6 +314,9 @@ impl Work {
             if files.iter().filter(|other| other.sequence == file.sequence).count() < 2 {
                 continue;
             }
+            if self.asked.to_stop() {
+                return Err(Wrong::Gone);
+            }
             // Where one does not come now, the commit is read later: out of order it would look reordered.
             let found = self.runtime.block_on(self.store.get(&file.path));
             let Some(bytes) = found.map_err(Wrong::Passing)? else { continue };
@@ -362,6 +339,9 @@ impl Work {
         (name, table): (&str, &Looked),
         (at, tell): (u64, &mpsc::Sender<Told>),
     ) -> Result<bool, Wrong> {
+        if self.asked.to_stop() {
+            return Err(Wrong::Gone);
+        }
         let found = self.runtime.block_on(self.store.get(&file.path)).map_err(Wrong::Passing)?;
         let Some(bytes) = found else { return Ok(false) };
         if matches!(table.kind, Kind::Rows(_)) {

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::action::TableId;
+use crate::measure::Clock;
 use crate::observe::judge::Judge;
-use crate::observe::kafka::source::Captured;
 use crate::observe::lake::LakeReader;
 use crate::observe::lake::poll::Gone;
 use crate::observe::lake::table::DataFile;
@@ -20,25 +20,15 @@ const NAMED_MAX: usize = 5;
 
 impl LakeReader {
     /// Everything was read.
-    pub(super) fn end(
+    pub(super) async fn end(
         mut self,
         unknown: &BTreeMap<(TableId, usize), u64>,
         (missing, gone): (&[DataFile], &Gone),
-        judge: &Rc<RefCell<Judge>>,
+        (clock, judge): (Clock, &Rc<RefCell<Judge>>),
     ) -> (bool, Vec<String>) {
-        self.decide(u64::MAX, &mut judge.borrow_mut());
-        let mut notes = self.notes();
+        let mut notes = self.intake.end(unknown, (clock, judge)).await;
+        notes.extend(self.slow());
         let surface = &self.surface;
-        if !unknown.is_empty() {
-            let count: u64 = unknown.values().sum();
-            let columns: Vec<_> =
-                unknown.keys().filter_map(|at| self.names.get(at).map(String::as_str)).collect();
-            notes.push(format!(
-                "the observer `{surface}` could not compare {count} values, as what came leaves open what they \
-                 are: {}",
-                columns.join(", ")
-            ));
-        }
         let odd = [
             (missing, "named by the lake's metadata and not there"),
             (gone.files.as_slice(), "not in the lake any more, which they were"),
@@ -65,29 +55,24 @@ impl LakeReader {
         (true, notes)
     }
 
+    /// What is said whether it came to its end or not.
     pub(super) fn notes(&self) -> Vec<String> {
-        let surface = &self.surface;
-        let counted = [
-            (self.snapshot, "rows of a snapshot came, which are no changes and not judged"),
-            (self.earlier, "changes came that had been made before the run"),
-        ];
-        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-        let mut notes: Vec<_> = counted
-            .map(|(count, what)| format!("at the observer `{surface}`, {count} {what}"))
-            .collect();
-        if self.slowest > SLOW.max(self.every * 2) {
-            notes.push(format!(
-                "a look of the observer `{surface}` at its lake took {}: changes may have been there so much \
+        self.intake.notes().into_iter().chain(self.slow()).collect()
+    }
+
+    fn slow(&self) -> Option<String> {
+        (self.slowest > SLOW.max(self.every * 2)).then(|| {
+            format!(
+                "a look of the observer `{}` at its lake took {}: changes may have been there so much \
                  sooner than its lags say",
+                self.surface,
                 format_duration(Duration::from_secs(self.slowest.as_secs()))
-            ));
-        }
-        notes
+            )
+        })
     }
 
     pub(super) fn give_up(&self, judge: &Rc<RefCell<Judge>>, reason: &str) -> (bool, Vec<String>) {
-        let text = format!("the observer `{}` did not come to its end: {reason}", self.surface);
-        judge.borrow_mut().spoil(text);
+        self.intake.give_up(judge, reason);
         (false, self.notes())
     }
 
@@ -96,12 +81,10 @@ impl LakeReader {
         if let Some(trouble) = &self.trouble {
             return format!("the lake could not be looked at: {trouble}");
         }
-        let behind: Vec<_> = self.captured.iter().filter(|it| !it.is_past_fence()).collect();
-        if !behind.is_empty() {
-            let behind: Vec<_> = behind.into_iter().map(Captured::shown).collect();
-            return format!("for {within} no connector went on: {}", behind.join("; "));
+        if let Some(behind) = self.intake.behind() {
+            return format!("for {within} no connector went on: {behind}");
         }
-        let mute = self.captured.iter().zip(&self.beats).filter(|it| it.1.is_none());
+        let mute = self.intake.captured.iter().zip(&self.beats).filter(|it| it.1.is_none());
         let mute: Vec<_> = mute.map(|it| it.0.source.address.database()).collect();
         if mute.is_empty() {
             return format!("for {within} the sink committed nothing of what is before the end");

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::measure::Clock;
 use crate::observe::Source;
-use crate::observe::kafka::repeats::Restart;
+use crate::observe::debezium::repeats::Restart;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;

@@ -11,9 +11,9 @@ use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::observe::RowChange;
 use crate::observe::cells;
-use crate::observe::kafka::values::Known;
-use crate::observe::kafka::values::Learned;
-use crate::observe::kafka::values::Meaning;
+use crate::observe::debezium::values::Known;
+use crate::observe::debezium::values::Learned;
+use crate::observe::debezium::values::Meaning;
 use crate::scenario::TopicFormat;
 use crate::sink::postgres::replication::Lsn;
 

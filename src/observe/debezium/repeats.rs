@@ -7,7 +7,7 @@ use crate::ledger::hash::half;
 use crate::ledger::hash::hash;
 use crate::ledger::hash::identity;
 use crate::observe::RowChange;
-use crate::observe::kafka::record::Origin;
+use crate::observe::debezium::record::Origin;
 
 /// Records that are remembered: eight bytes and a place in a set each.
 const REMEMBERED: usize = 1 << 20;

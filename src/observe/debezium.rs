@@ -1,0 +1,256 @@
+//! What connectors hand over, wherever it comes out: each record is held against what was acknowledged, as what
+//! a slot sends is.
+//!
+//! ```text
+//!   topics, lakes ── reading (a thread) ──> record: values ──> repeats ──> judge
+//!   slots of the connectors ── source: where they are, whether they began again ──┘
+//! ```
+
+pub(super) mod reading;
+pub(super) mod record;
+pub(super) mod repeats;
+pub(super) mod source;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::action::TableId;
+use crate::measure::Clock;
+use crate::observe::Options;
+use crate::observe::Source;
+use crate::observe::debezium::record::Origin;
+use crate::observe::debezium::record::Record;
+use crate::observe::debezium::repeats::Repeats;
+use crate::observe::debezium::source::Captured;
+use crate::observe::judge::Judge;
+use crate::observe::notes::Arrival;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::replication::Lsn;
+
+/// How often the connectors are looked at.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
+/// What is taken before others have their turn.
+pub(super) const TURN: usize = 1024;
+
+/// How far the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// More is sent.
+    NotYet,
+    /// What is before the fence must be handed over.
+    Fenced,
+    /// What was handed over must be read.
+    Reading,
+}
+
+/// Takes what connectors hand over, for one observer.
+#[derive(Debug)]
+pub(super) struct Intake {
+    surface: String,
+    /// What comes, for people: `a connector writes`.
+    form: &'static str,
+    pub(super) captured: Vec<Captured>,
+    /// By table: what was committed before it is none of this run.
+    opening: BTreeMap<TableId, Lsn>,
+    repeats: Repeats,
+    /// Rows of snapshots, and changes of before the run.
+    snapshot: u64,
+    earlier: u64,
+    /// A change came since somebody last said that none had.
+    pub(super) has_news: bool,
+    /// Why connectors could not be looked at, the last time.
+    trouble: Option<String>,
+    names: BTreeMap<(TableId, usize), String>,
+}
+
+impl Intake {
+    /// Looks where the log of each source is: what is committed from now on is judged.
+    pub(super) async fn open(
+        options: &Options,
+        (surface, form): (&str, &'static str),
+        (sources, tables): (impl Iterator<Item = &Source>, impl Iterator<Item = TableId>),
+        repeats: Repeats,
+    ) -> Result<Self, SetupError> {
+        let mut captured = Vec::new();
+        for source in sources {
+            captured.push(Captured::open(source.clone(), options.application.clone()).await?);
+        }
+        let (mut opening, mut names) = (BTreeMap::new(), BTreeMap::new());
+        for table in tables {
+            let info = options.world.catalog.table(table);
+            let of = captured.iter().find(|it| it.source.domains.contains(&info.domain));
+            opening.insert(table, of.map(|it| it.opening).unwrap_or_default());
+            for (at, (column, _)) in info.columns.iter().enumerate() {
+                names.insert((table, at), format!("{}.{column}", info.name));
+            }
+        }
+        Ok(Self {
+            surface: surface.to_owned(),
+            form,
+            captured,
+            opening,
+            repeats,
+            snapshot: 0,
+            earlier: 0,
+            has_news: true,
+            trouble: None,
+            names,
+        })
+    }
+
+    /// A record came, in a partition.
+    pub(super) fn take(
+        &mut self,
+        (partition, table): (usize, TableId),
+        (record, at): (Record, u64),
+        judge: &RefCell<Judge>,
+    ) {
+        let mut judge = judge.borrow_mut();
+        match record {
+            Record::Nothing => {}
+            Record::Snapshot => self.snapshot += 1,
+            Record::Strange(why) => judge.spoil(format!(
+                "what comes to the observer `{}` is not what {}: {why}",
+                self.surface, self.form
+            )),
+            Record::Change(_, origin) | Record::Truncated(origin)
+                if self.is_earlier(table, origin) =>
+            {
+                self.earlier += 1;
+            }
+            Record::Truncated(origin) => {
+                self.has_news = true;
+                judge.notes.truncated(table, arrival(origin, at));
+                judge.truncated(table, origin.lsn);
+            }
+            Record::Change(change, origin) => {
+                self.has_news = true;
+                if let Some(change) = self.repeats.came(partition, (change, origin), at) {
+                    judge.notes.change(&change, arrival(origin, at), None);
+                    judge.see(change, at, origin.lsn);
+                }
+            }
+        }
+    }
+
+    /// A record that came is not there any more.
+    pub(super) fn lose(&self, table: TableId, (record, at): (Record, u64), judge: &RefCell<Judge>) {
+        if let Record::Change(change, origin) = record
+            && !self.is_earlier(table, origin)
+        {
+            let mut judge = judge.borrow_mut();
+            judge.notes.gone(&change, arrival(origin, at));
+            judge.gone(&change, origin.lsn);
+        }
+    }
+
+    fn is_earlier(&self, table: TableId, origin: Origin) -> bool {
+        self.opening.get(&table).is_some_and(|opening| origin.lsn < *opening)
+    }
+
+    /// Looks at the connectors, and decides what came again before.
+    pub(super) async fn look(&mut self, clock: Clock, judge: &RefCell<Judge>) {
+        let now = clock.now();
+        self.trouble = None;
+        for captured in &mut self.captured {
+            match captured.look(clock).await {
+                Ok(restart) => restart.into_iter().for_each(|it| self.repeats.restarted(it)),
+                // The server is away: what reads it is, too, and begins again.
+                Err(why) => self.trouble = Some(why),
+            }
+        }
+        if self.trouble.is_none() {
+            self.decide(now, &mut judge.borrow_mut());
+        }
+    }
+
+    fn decide(&mut self, looked: u64, judge: &mut Judge) {
+        if self.repeats.is_beyond {
+            judge.spoil(format!(
+                "more came again at the observer `{}` than is kept until its connector is looked at; so nobody \
+                 can tell what of it was doubled",
+                self.surface
+            ));
+        }
+        for (repeat, is_replay) in self.repeats.decided(looked) {
+            let change = repeat.change;
+            judge.notes.change(&change, arrival(repeat.origin, repeat.at), Some(is_replay));
+            judge.repeated(std::slice::from_ref(&change), is_replay, repeat.origin.lsn);
+        }
+    }
+
+    /// All that was sent is before this.
+    pub(super) async fn fence(&mut self) -> Result<(), String> {
+        for captured in &mut self.captured {
+            captured.fence().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the connectors have handed over all that is before the fence.
+    pub(super) fn is_past_fence(&self) -> bool {
+        self.captured.iter().all(Captured::is_past_fence)
+    }
+
+    /// Everything was read: what came again is decided now. What people should know, and what of that is that
+    /// values were `unknown`.
+    pub(super) async fn end(
+        &mut self,
+        unknown: &BTreeMap<(TableId, usize), u64>,
+        (clock, judge): (Clock, &RefCell<Judge>),
+    ) -> Vec<String> {
+        self.look(clock, judge).await;
+        self.decide(u64::MAX, &mut judge.borrow_mut());
+        let mut notes = self.notes();
+        if !unknown.is_empty() {
+            let count: u64 = unknown.values().sum();
+            let columns: Vec<_> =
+                unknown.keys().filter_map(|at| self.names.get(at).map(String::as_str)).collect();
+            notes.push(format!(
+                "the observer `{}` could not compare {count} values, as what came leaves open what they are: {}",
+                self.surface,
+                columns.join(", ")
+            ));
+        }
+        notes
+    }
+
+    /// What came and was not judged.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let surface = &self.surface;
+        let counted = [
+            (self.snapshot, "rows of a snapshot came, which are no changes and not judged"),
+            (self.earlier, "changes came that had been made before the run"),
+        ];
+        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+        counted
+            .map(|(count, what)| format!("at the observer `{surface}`, {count} {what}"))
+            .collect()
+    }
+
+    /// The end is not waited for any more.
+    pub(super) fn give_up(&self, judge: &RefCell<Judge>, reason: &str) {
+        let text = format!("the observer `{}` did not come to its end: {reason}", self.surface);
+        judge.borrow_mut().spoil(text);
+    }
+
+    /// Who has not handed over what is before the fence, and why nobody knows how far it is.
+    pub(super) fn behind(&self) -> Option<String> {
+        let behind = self.captured.iter().filter(|it| !it.is_past_fence());
+        let mut behind: Vec<_> = behind.map(Captured::shown).collect();
+        if behind.is_empty() {
+            return None;
+        }
+        let trouble = self.trouble.iter().map(|why| format!("they could not be looked at: {why}"));
+        behind.extend(trouble);
+        Some(behind.join("; "))
+    }
+}
+
+fn arrival(origin: Origin, at: u64) -> Arrival {
+    Arrival { transaction: origin.transaction, lsn: origin.lsn, at }
+}
