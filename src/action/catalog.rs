@@ -73,6 +73,28 @@ pub struct TableInfo {
     pub event: Option<EventInfo>,
 }
 
+#[cfg(test)]
+impl TableInfo {
+    /// A table of a database `shop`, whose first column is its key.
+    pub(crate) fn with_columns(name: &str, columns: &[(&str, ColumnType)]) -> Self {
+        Self {
+            target: 0,
+            domain: 0,
+            database: "shop".to_owned(),
+            namespace: "public".to_owned(),
+            name: name.to_owned(),
+            columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
+            hidden: Vec::new(),
+            key: vec![0],
+            shared: false,
+            way: 0,
+            same_as: None,
+            is_sent: true,
+            event: None,
+        }
+    }
+}
+
 /// What a table's rows are as events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventInfo {

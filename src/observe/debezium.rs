@@ -18,9 +18,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+use tokio::time::Interval;
+use tokio::time::MissedTickBehavior;
+
 use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::Options;
+use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::debezium::record::Origin;
 use crate::observe::debezium::record::Record;
@@ -45,6 +50,68 @@ pub(super) enum Ending {
     Fenced,
     /// What was handed over must be read.
     Reading,
+}
+
+/// What a reader is to do before it waits for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Wait,
+    /// All has been sent: mark where that is.
+    Fence,
+    /// Nobody wants to know any more.
+    Abandon,
+    /// Nothing moves.
+    GiveUp,
+}
+
+/// The way of a reader from its beginning to its end.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) ending: Ending,
+    /// For so long nothing may move before the end is given up.
+    patience: Duration,
+    moved: Instant,
+    progress: u64,
+}
+
+impl Course {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { ending: Ending::NotYet, patience, moved: Instant::now(), progress: 0 }
+    }
+
+    pub(super) fn next(&mut self, order: Order) -> Next {
+        match (order, self.ending) {
+            (Order::Abandon, _) => Next::Abandon,
+            (Order::Finish, Ending::NotYet) => {
+                self.ending = Ending::Fenced;
+                self.has_moved();
+                Next::Fence
+            }
+            (_, Ending::Fenced | Ending::Reading) if self.moved.elapsed() > self.patience => {
+                Next::GiveUp
+            }
+            _ => Next::Wait,
+        }
+    }
+
+    pub(super) fn has_moved(&mut self) {
+        self.moved = Instant::now();
+    }
+
+    /// How far those are that must go on, as a number that differs where they are.
+    pub(super) fn is_at(&mut self, progress: u64) {
+        if progress != self.progress {
+            self.progress = progress;
+            self.has_moved();
+        }
+    }
+}
+
+/// Ticks that come so often at most: one that takes longer delays the others, so that what waits has its turn.
+pub(super) fn each(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Takes what connectors hand over, for one observer.

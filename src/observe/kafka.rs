@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio::time::MissedTickBehavior;
 
 pub use consumer::Topics;
 
@@ -17,10 +15,13 @@ use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Source;
+use crate::observe::debezium::Course;
 use crate::observe::debezium::Ending;
 use crate::observe::debezium::Intake;
 use crate::observe::debezium::LOOK;
+use crate::observe::debezium::Next;
 use crate::observe::debezium::TURN;
+use crate::observe::debezium::each;
 use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
@@ -71,32 +72,26 @@ impl TopicReader {
         judge: Rc<RefCell<Judge>>,
         mut orders: watch::Receiver<Order>,
     ) -> (bool, Vec<String>) {
-        let mut ending = Ending::NotYet;
-        let mut look = tokio::time::interval(LOOK);
-        // One look may take longer than the time between two: records must not wait for each of them.
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut push = tokio::time::interval(PUSH);
-        push.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut moved, mut progress) = (Instant::now(), 0);
+        let (mut course, mut look) = (Course::new(PATIENCE), each(LOOK));
+        let mut push = each(PUSH);
         loop {
-            let order = *orders.borrow_and_update();
-            if order == Order::Abandon {
-                return (false, self.intake.notes());
-            }
-            if ending == Ending::NotYet && order == Order::Finish {
-                if let Err(reason) = self.intake.fence().await {
+            match course.next(*orders.borrow_and_update()) {
+                Next::Wait => {}
+                Next::Abandon => return (false, self.intake.notes()),
+                Next::Fence => {
+                    if let Err(reason) = self.intake.fence().await {
+                        return self.give_up(&judge, &reason);
+                    }
+                }
+                Next::GiveUp => {
+                    let reason = self.stuck();
                     return self.give_up(&judge, &reason);
                 }
-                (ending, moved) = (Ending::Fenced, Instant::now());
-            }
-            if ending != Ending::NotYet && moved.elapsed() > PATIENCE {
-                let reason = self.stuck();
-                return self.give_up(&judge, &reason);
             }
             tokio::select! {
                 told = self.reading.told.recv() => match told {
                     Some(Told::Record { partition, table, record, at }) => {
-                        moved = Instant::now();
+                        course.has_moved();
                         self.intake.take((partition, table), (record, at), &judge);
                         if let Some(last) = self.take_more(&judge) {
                             return self.last(last, (clock, &judge)).await;
@@ -109,15 +104,13 @@ impl TopicReader {
                 _ = look.tick() => {
                     self.intake.look(clock, &judge).await;
                     let now: u64 = self.intake.captured.iter().map(Captured::progress).sum();
-                    if now != progress {
-                        (progress, moved) = (now, Instant::now());
-                    }
-                    if ending == Ending::Fenced && self.intake.is_past_fence() {
-                        ending = Ending::Reading;
+                    course.is_at(now);
+                    if course.ending == Ending::Fenced && self.intake.is_past_fence() {
+                        course.ending = Ending::Reading;
                         self.reading.end();
                     }
                 }
-                _ = push.tick(), if ending == Ending::Fenced => {
+                _ = push.tick(), if course.ending == Ending::Fenced => {
                     for captured in &mut self.intake.captured {
                         // It is tried again, and said if the end does not come.
                         let _ = captured.push(PREFIX).await;

@@ -23,8 +23,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio::time::MissedTickBehavior;
 
 pub(crate) use catalog::Catalog;
 
@@ -33,10 +31,13 @@ use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Source;
+use crate::observe::debezium::Course;
 use crate::observe::debezium::Ending;
 use crate::observe::debezium::Intake;
 use crate::observe::debezium::LOOK;
+use crate::observe::debezium::Next;
 use crate::observe::debezium::TURN;
+use crate::observe::debezium::each;
 use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
@@ -139,24 +140,20 @@ impl LakeReader {
         judge: Rc<RefCell<Judge>>,
         mut orders: watch::Receiver<Order>,
     ) -> (bool, Vec<String>) {
-        let mut ending = Ending::NotYet;
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut moved, mut progress) = (Instant::now(), 0);
+        let (mut course, mut look) = (Course::new(self.within), each(LOOK));
         loop {
-            let order = *orders.borrow_and_update();
-            if order == Order::Abandon {
-                return (false, self.notes());
-            }
-            if ending == Ending::NotYet && order == Order::Finish {
-                if let Err(reason) = self.fence().await {
+            match course.next(*orders.borrow_and_update()) {
+                Next::Wait => {}
+                Next::Abandon => return (false, self.notes()),
+                Next::Fence => {
+                    if let Err(reason) = self.fence().await {
+                        return self.give_up(&judge, &reason);
+                    }
+                }
+                Next::GiveUp => {
+                    let reason = self.stuck();
                     return self.give_up(&judge, &reason);
                 }
-                (ending, moved) = (Ending::Fenced, Instant::now());
-            }
-            if ending != Ending::NotYet && moved.elapsed() > self.within {
-                let reason = self.stuck();
-                return self.give_up(&judge, &reason);
             }
             tokio::select! {
                 told = self.polling.told.recv() => {
@@ -164,12 +161,12 @@ impl LakeReader {
                         return self.give_up(&judge, "its thread ended early");
                     };
                     match self.take_all(told, &judge) {
-                        Taken::News => moved = Instant::now(),
-                        Taken::Looked if ending == Ending::Fenced => match self.is_over(&judge).await {
+                        Taken::News => course.has_moved(),
+                        Taken::Looked if course.ending == Ending::Fenced => match self.is_over(&judge).await {
                             Ok(Over::No) => {}
-                            Ok(Over::Soon) => moved = Instant::now(),
+                            Ok(Over::Soon) => course.has_moved(),
                             Ok(Over::Yes) => {
-                                ending = Ending::Reading;
+                                course.ending = Ending::Reading;
                                 self.polling.end();
                             }
                             Err(reason) => return self.give_up(&judge, &reason),
@@ -187,9 +184,7 @@ impl LakeReader {
                     // Behind the fence they go on for ever, by heartbeats.
                     let behind = self.intake.captured.iter().filter(|it| !it.is_past_fence());
                     let now: u64 = behind.map(Captured::progress).sum();
-                    if now != progress {
-                        (progress, moved) = (now, Instant::now());
-                    }
+                    course.is_at(now);
                 }
                 _ = orders.changed() => {}
             }

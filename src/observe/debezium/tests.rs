@@ -223,21 +223,8 @@ fn settings_are_learned_from_values_that_leave_no_doubt() {
 }
 
 fn catalog() -> Catalog {
-    let table = TableInfo {
-        target: 0,
-        domain: 0,
-        database: "shop".to_owned(),
-        namespace: "public".to_owned(),
-        name: "t".to_owned(),
-        columns: vec![("id".to_owned(), ColumnType::Integer), ("x".to_owned(), ColumnType::Text)],
-        hidden: Vec::new(),
-        key: vec![0],
-        shared: false,
-        way: 0,
-        same_as: None,
-        is_sent: true,
-        event: None,
-    };
+    let columns = [("id", ColumnType::Integer), ("x", ColumnType::Text)];
+    let table = TableInfo::with_columns("t", &columns);
     Catalog { tables: vec![table], ..Catalog::default() }
 }
 

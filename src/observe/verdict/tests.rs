@@ -14,24 +14,8 @@ fn catalog() -> Catalog {
 }
 
 fn with_table(name: &str) -> Catalog {
-    let table = TableInfo {
-        target: 0,
-        domain: 0,
-        database: "shop".to_owned(),
-        namespace: "public".to_owned(),
-        name: name.to_owned(),
-        columns: vec![
-            ("id".to_owned(), ColumnType::Integer),
-            ("x".to_owned(), ColumnType::Integer),
-        ],
-        hidden: Vec::new(),
-        key: vec![0],
-        shared: false,
-        way: 0,
-        same_as: None,
-        is_sent: true,
-        event: None,
-    };
+    let columns = [("id", ColumnType::Integer), ("x", ColumnType::Integer)];
+    let table = TableInfo::with_columns(name, &columns);
     Catalog { tables: vec![table], ..Catalog::default() }
 }
 

@@ -44,21 +44,9 @@ fn refusal() -> Failure {
 
 /// A way whose events have a number and a visitor, who is their key.
 fn way() -> (Arc<Service>, EventSink) {
-    let table = TableInfo {
-        target: 0,
-        domain: 0,
-        database: String::new(),
-        namespace: String::new(),
-        name: "views".to_owned(),
-        columns: ["id", "visitor"].map(|name| (name.to_owned(), ColumnType::Bigint)).into(),
-        hidden: Vec::new(),
-        key: Vec::new(),
-        shared: false,
-        way: 0,
-        same_as: None,
-        is_sent: true,
-        event: Some(crate::action::EventInfo { key: Some(1) }),
-    };
+    let columns = ["id", "visitor"].map(|name| (name, ColumnType::Bigint));
+    let event = Some(crate::action::EventInfo { key: Some(1) });
+    let table = TableInfo { key: Vec::new(), event, ..TableInfo::with_columns("views", &columns) };
     let catalog = Catalog { tables: vec![table], ..Catalog::default() };
     let service = Arc::new(Service::default());
     let publisher: Arc<dyn Publisher> = Arc::<Service>::clone(&service);
