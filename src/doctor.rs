@@ -12,7 +12,9 @@ mod needs;
 mod published;
 mod server;
 mod settings;
+mod sink;
 mod slots;
+mod topics;
 
 use std::fmt;
 
@@ -26,6 +28,12 @@ pub use needs::needs;
 pub use server::Demand;
 pub use server::databases;
 pub use server::server;
+pub use sink::Reader;
+pub use sink::sink;
+pub use topics::Changes;
+pub use topics::Kept;
+pub use topics::Topic;
+pub use topics::topic;
 
 use crate::sink::postgres::quote::identifier;
 

@@ -2,6 +2,7 @@
 
 mod connectors;
 pub(super) mod fit;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,7 +17,8 @@ use crate::cli::Subject;
 use crate::cli::output::Output;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
-use crate::cli::plan::wal_of_run;
+use crate::cli::plan::Reckoned;
+use crate::cli::plan::reckoned;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
 use crate::doctor;
@@ -92,11 +94,12 @@ fn reports(arguments: &DoctorArguments) -> Result<Vec<Report>, Refusal> {
 /// Looks at all servers and databases of a scenario that have an address.
 fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
     let needs = doctor::needs(scenario);
+    let reckoned = reckoned(scenario);
     let mut reports = Vec::new();
     for number in 0..scenario.targets.len() {
         let Some(address) = place.address(number) else { continue };
         let databases = databases(scenario, place, number);
-        let demand = demand(scenario, number, databases.len());
+        let demand = demand(scenario, (number, databases.len()), &reckoned);
         let found = on_runtime(async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
             Ok((doctor::server(&client, demand).await?, doctor::databases(&client).await?))
@@ -113,6 +116,7 @@ fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
             reports.push(Report { subject: format!("database {database}"), checks });
         }
     }
+    reports.extend(topics::reports(scenario, place, &reckoned)?);
     reports.extend(connectors::reports(scenario, place)?);
     Ok(reports)
 }
@@ -128,7 +132,7 @@ fn databases(scenario: &Scenario, place: &Place, target: usize) -> BTreeMap<Stri
     all
 }
 
-fn demand(scenario: &Scenario, target: usize, databases: usize) -> Demand {
+fn demand(scenario: &Scenario, (target, databases): (usize, usize), reckoned: &Reckoned) -> Demand {
     let databases = i64::try_from(databases).unwrap_or(i64::MAX);
     let observers = scenario.observers.iter().filter(|it| it.has_slots_of(target)).count();
     let observers = i64::try_from(observers).unwrap_or(0);
@@ -139,7 +143,7 @@ fn demand(scenario: &Scenario, target: usize, databases: usize) -> Demand {
         TargetKind::Postgres(settings) => i64::from(settings.connections) * databases,
         _ => 0,
     };
-    Demand { slots: databases * (1 + observers), connections, wal: wal_of_run(scenario) }
+    Demand { slots: databases * (1 + observers), connections, wal: reckoned.wal }
 }
 
 /// Looks at one database, which some domains share.

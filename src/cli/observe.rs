@@ -3,6 +3,9 @@
 mod lake;
 mod named;
 
+pub(super) use named::name_of;
+pub(super) use named::topic_of;
+
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
@@ -139,11 +142,7 @@ fn topics(
         ))
     })?;
     let named = Named { prepared, observer, template };
-    let tables = named.tables("topic", "topics", |text| {
-        // What may not stand in a topic's name, Debezium replaces as well.
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        text.chars().map(|it| if is_plain(it) { it } else { '_' }).collect()
-    })?;
+    let tables = named.tables("topic", "topics", topic_of)?;
     Ok(Topics { cluster: cluster.clone(), tables, format })
 }
 

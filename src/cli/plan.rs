@@ -3,10 +3,13 @@
 mod bill;
 mod content;
 mod facts;
+mod greatest;
 mod load;
 mod makes;
 mod text;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -78,7 +81,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> u8 {
         Ok(scenario) => scenario,
         Err(refusal) => return refusal.report(),
     };
-    let outlook = outlook(&scenario, arguments.service);
+    let (outlook, ..) = look(&scenario, arguments.service);
     let mut output = Output::default();
     match arguments.format {
         As::Text => output.say(&text::draw(&outlook)),
@@ -90,31 +93,55 @@ pub(super) fn plan(arguments: &PlanArguments) -> u8 {
     output.end(0)
 }
 
-/// Bytes of write-ahead log that a run is reckoned to write; `None` if it has no end.
-pub(super) fn wal_of_run(scenario: &Scenario) -> Option<u64> {
-    outlook(scenario, SERVICE).wal.run_bytes
+/// What a run is reckoned to write.
+#[derive(Debug, Default)]
+pub(super) struct Reckoned {
+    /// Bytes of write-ahead log; `None` if it has no end.
+    pub(super) wal: Option<u64>,
+    /// About how many bytes the greatest row or event has as a message, by domain and name of its table.
+    pub(super) greatest: BTreeMap<(usize, String), u64>,
 }
 
-fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
+/// What a run is reckoned to write.
+pub(super) fn reckoned(scenario: &Scenario) -> Reckoned {
+    let (outlook, world, content) = look(scenario, SERVICE);
+    let tables = world.catalog.tables.iter().take(world.table_count()).enumerate();
+    let greatest = tables.map(|(number, info)| {
+        // What goes to several places is decided once.
+        let decided = info.same_as.map_or(number, |first| usize::from(first.0));
+        ((info.domain, info.name.clone()), content.greatest.bytes(decided))
+    });
+    Reckoned { wal: outlook.wal.run_bytes, greatest: greatest.collect() }
+}
+
+fn look(scenario: &Scenario, service: Duration) -> (Outlook, Arc<World>, Content) {
     let world = timeless(scenario);
+    let content = content::look(&world, &Layout::of(scenario, &world.catalog));
+    (outlook(scenario, (&world, &content), service), world, content)
+}
+
+fn outlook(
+    scenario: &Scenario,
+    (world, content): (&World, &Content),
+    service: Duration,
+) -> Outlook {
     let layout = Layout::of(scenario, &world.catalog);
-    let content = content::look(&world, &layout);
     let streams = (0..scenario.load.streams.len())
-        .map(|number| load::stream(scenario, (&world, number), &content))
+        .map(|number| load::stream(scenario, (world, number), content))
         .collect::<Vec<_>>();
-    let changes = changes(&content, &streams);
+    let changes = changes(content, &streams);
     let is_stored = |number: &usize| {
         let info = world.catalog.table(TableId::of(*number));
         info.is_sent && info.event.is_none()
     };
     let tables = (0..world.table_count())
         .filter(is_stored)
-        .map(|number| table(scenario, (&world, number), &content, changes.as_deref()))
+        .map(|number| table(scenario, (world, number), content, changes.as_deref()))
         .collect::<Vec<_>>();
     let lasting = (0..streams.len()).map(|number| world.plan(number).length());
     let lasting = lasting.map(|length| length.map(nanoseconds));
     let connections = load::connections(scenario, &streams, service);
-    let lanes_needed = load::lanes(scenario, &world, (&streams, service));
+    let lanes_needed = load::lanes(scenario, world, (&streams, service));
     let mut outlook = Outlook {
         format: "loadgen.plan/1",
         scenario: scenario.name.clone(),
@@ -126,12 +153,12 @@ fn outlook(scenario: &Scenario, service: Duration) -> Outlook {
             .collect::<Option<Vec<_>>>()
             .map(|all| all.into_iter().max().unwrap_or(0)),
         exact: content.is_exact,
-        wal: wal((scenario, &world), &layout, &content, (&streams, &tables)),
+        wal: wal((scenario, world), &layout, content, (&streams, &tables)),
         connections,
         lanes_needed,
         creates: makes::creates(scenario, &world.catalog),
         warnings: Vec::new(),
-        events: events(scenario, &world, &content, changes.as_deref()),
+        events: events(scenario, world, content, changes.as_deref()),
         streams,
         tables,
     };

@@ -36,21 +36,47 @@ impl Found {
     }
 }
 
-/// All of them, by name.
-pub fn found(api: &Api) -> Result<Vec<Found>, ConnectError> {
-    let mut all = Vec::new();
+/// A connector that writes topics elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSink {
+    /// Its name.
+    pub name: String,
+    /// Its properties, as Kafka Connect tells them.
+    pub settings: BTreeMap<String, String>,
+    /// How it is; `None`: nobody knows yet.
+    pub standing: Option<Standing>,
+}
+
+/// All connectors of either kind, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Connectors {
+    /// Those that capture PostgreSQL.
+    pub sources: Vec<Found>,
+    /// Those that read topics.
+    pub sinks: Vec<FoundSink>,
+}
+
+/// All of them.
+pub fn found(api: &Api) -> Result<Connectors, ConnectError> {
+    let mut all = Connectors::default();
     for (name, config) in api.all()? {
         let settings = settings(&config);
         let is_postgres = settings
             .get("connector.class")
             .is_some_and(|class| class.contains("PostgresConnector") || class == "Postgres");
-        let Some(database) = settings.get("database.dbname").filter(|_| is_postgres) else {
-            continue;
-        };
-        let (database, standing) = (database.clone(), api.standing(&name)?);
-        all.push(Found { name, database, settings, standing });
+        let database = settings.get("database.dbname").filter(|_| is_postgres).cloned();
+        // Every sink is told what to read by one of these, and nothing else is.
+        let is_sink = settings.contains_key("topics") || settings.contains_key("topics.regex");
+        if let Some(database) = database {
+            let standing = api.standing(&name)?;
+            all.sources.push(Found { name, database, settings, standing });
+        } else if is_sink {
+            let standing = api.standing(&name)?;
+            all.sinks.push(FoundSink { name, settings, standing });
+        }
     }
-    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all.sources.sort_by(|one, other| one.name.cmp(&other.name));
+    all.sinks.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
 }
 

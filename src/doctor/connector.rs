@@ -170,13 +170,15 @@ fn columns(settings: &Settings) -> Option<Check> {
     Some(Check::warning(NAME, found))
 }
 
+/// The key of the transform of a class, if messages go through one.
+pub(super) fn transform<'a>(settings: &'a Settings, class: &str) -> Option<&'a str> {
+    let mut transforms = settings.iter().filter(|(_, value)| value.ends_with(class));
+    transforms.find_map(|(key, _)| key.strip_suffix(".type"))
+}
+
 /// Of what is flattened, operation and place in the log must be asked for.
 fn flattened(settings: &Settings) -> Option<Check> {
-    let is_type = |(key, value): (&String, &String)| {
-        let transform = key.strip_suffix(".type")?;
-        value.ends_with("ExtractNewRecordState").then(|| transform.to_owned())
-    };
-    let transform = settings.iter().find_map(is_type)?;
+    let transform = transform(settings, "ExtractNewRecordState")?;
     let key = format!("{transform}.add.fields");
     let added = settings.get(&key).map_or("", String::as_str);
     let has = |name: &str| added.split(',').any(|it| it.trim().split(':').next() == Some(name));

@@ -10,6 +10,7 @@ use crate::doctor::Needs;
 use crate::doctor::identity;
 use crate::doctor::identity::Relation;
 use crate::doctor::published::Publication;
+use crate::doctor::server::is_too_old;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
 use crate::sink::postgres::provision::SetupError;
@@ -33,6 +34,9 @@ pub async fn database(
     needs: &[Needs],
     cdc: &Cdc,
 ) -> Result<Vec<Check>, SetupError> {
+    if is_too_old(client).await? {
+        return Ok(vec![Check::info("database", "not looked at: its server is too old")]);
+    }
     let relations = relations(client, domain).await?;
     let mut all = role(client, domain).await?;
     for (table, needs) in domain.schema.stored().iter().zip(needs) {

@@ -34,7 +34,8 @@ pub struct Demand {
 /// Looks at a server, by a session in any of its databases.
 pub async fn server(client: &Client, demand: Demand) -> Result<Vec<Check>, SetupError> {
     let settings = Settings::read(client).await?;
-    let mut all = vec![version(client, &settings).await?, settings::wal_level(&settings)];
+    let mut all =
+        vec![version(&settings, is_standby(client).await?), settings::wal_level(&settings)];
     all.extend(slots::room(client, &settings, demand.slots).await?);
     all.extend(slots::fare(client).await?);
     all.extend(settings::slot_limit(&settings, demand.wal));
@@ -53,14 +54,25 @@ pub async fn databases(client: &Client) -> Result<BTreeSet<String>, SetupError> 
     Ok(rows.map_err(|error| failed(&error))?.iter().map(|row| row.get(0)).collect())
 }
 
-async fn version(client: &Client, settings: &Settings) -> Result<Check, SetupError> {
+async fn is_standby(client: &Client) -> Result<bool, SetupError> {
     let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await;
-    let is_standby: bool = row.map_err(|error| failed(&error))?.get(0);
+    Ok(row.map_err(|error| failed(&error))?.get(0))
+}
+
+/// Whether a server lacks what the other questions ask it for.
+pub(super) async fn is_too_old(client: &Client) -> Result<bool, SetupError> {
+    let sql = "SELECT current_setting('server_version_num')::bigint";
+    let row = client.query_one(sql, &[]).await.map_err(|error| failed(&error))?;
+    Ok(row.get::<_, i64>(0) < VERSION_MIN)
+}
+
+fn version(settings: &Settings, is_standby: bool) -> Check {
     let number = settings.number("server_version_num").unwrap_or(0);
     let shown = settings.text("server_version");
     let name = "version";
-    Ok(if number < VERSION_MIN {
+    if number < VERSION_MIN {
         Check::critical(name, format!("{shown}: PostgreSQL 12 is the oldest that will do"))
+            .remedy("pg_upgrade -- to a release that is still supported")
     } else if !is_standby {
         Check::ok(name, format!("{shown}, a primary"))
     } else if number < VERSION_STANDBY {
@@ -77,7 +89,7 @@ async fn version(client: &Client, settings: &Settings) -> Result<Check, SetupErr
             name,
             format!("{shown}, a standby with feedback: it can be captured, not loaded"),
         )
-    })
+    }
 }
 
 /// Slots are not made, and old log is not given up, before these end.
@@ -134,4 +146,28 @@ async fn log_on_disk(client: &Client) -> Option<Check> {
     let bytes: i64 = row.try_get(0).ok()?;
     let found = format!("{} on disk", format_bytes(bytes.unsigned_abs()));
     Some(Check::info("write-ahead log", found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn servers_that_cannot_be_captured_are_told_by_their_version() {
+        let found = |number: &str, is_standby, feedback: &str| {
+            let settings = Settings::of(&[
+                ("server_version_num", number),
+                ("server_version", "the version"),
+                ("hot_standby_feedback", feedback),
+            ]);
+            let check = version(&settings, is_standby);
+            (check.severity, check.remedy.is_some())
+        };
+        assert_eq!(found("110022", false, "off"), (Severity::Critical, true));
+        assert_eq!(found("120000", false, "off"), (Severity::Ok, false));
+        assert_eq!(found("150012", true, "on"), (Severity::Critical, true));
+        assert_eq!(found("160001", true, "off"), (Severity::Critical, true));
+        assert_eq!(found("160001", true, "on"), (Severity::Info, false));
+    }
 }

@@ -26,6 +26,13 @@ impl Settings {
         Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()))
     }
 
+    /// Of these names and values.
+    #[cfg(test)]
+    pub(super) fn of(all: &[(&str, &str)]) -> Self {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), ((*value).to_owned(), None));
+        Self(all.iter().map(pair).collect())
+    }
+
     /// As the server keeps it; empty where there is no such setting.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |(value, _)| value.as_str())

@@ -8,6 +8,7 @@ pub(crate) mod marks;
 pub(crate) mod registry;
 mod reports;
 pub(crate) mod retention;
+pub(crate) mod settings;
 pub(crate) mod topics;
 pub(crate) mod transactions;
 mod unreachable;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: acts, kill, planted, pooler, proxy,
+//!   cargo test --release --test drills -- kill proxy    some of them: acts, doctor, kill, planted, pooler, proxy,
 //!                                                       seed, versions, fuzz, yelp-kill, yelp-cut
 //! ```
 //!
@@ -18,6 +18,7 @@
 )]
 
 mod acts;
+mod doctor;
 mod fuzz;
 mod kill;
 mod planted;
@@ -41,8 +42,9 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 10] = [
+    let drills: [(&str, fn()); 11] = [
         ("acts", acts::all),
+        ("doctor", doctor::all),
         ("kill", kill::all),
         ("planted", planted::all),
         ("pooler", pooler::all),

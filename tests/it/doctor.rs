@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong with a source is found, and its remedy mends it.
 
+mod far;
+
 use serde_json::Value;
 
 use crate::support::command::Place;
@@ -17,7 +19,11 @@ struct Found {
 }
 
 fn examined(place: &Place<'_>, code: i32) -> Vec<Found> {
-    let done = place.run(&["doctor", "@quickstart", "--format", "json"]);
+    examined_of(place, "@quickstart", code)
+}
+
+fn examined_of(place: &Place<'_>, scenario: &str, code: i32) -> Vec<Found> {
+    let done = place.run(&["doctor", scenario, "--format", "json"]);
     assert_eq!(done.code, code, "{}{}", done.out, done.err);
     let report: Value = serde_json::from_str(&done.out).unwrap();
     assert_eq!(report["verdict"], if code == 0 { "fit" } else { "unfit" });

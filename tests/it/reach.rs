@@ -71,6 +71,7 @@ impl Secure {
             ssl: Some(ca.sign(NAME)),
             ssl_ca: Some(ca.pem.clone()),
             settings: Vec::new(),
+            ..Options::default()
         });
         let password = PASSWORD.replace('\'', "''");
         for (_, user, method) in ROLES {

@@ -3,14 +3,19 @@
 use crate::cli::Refusal;
 use crate::cli::connector::server;
 use crate::cli::place::Place;
+use crate::cli::place::destinations_of;
 use crate::connect;
 use crate::connect::Api;
 use crate::connect::Found;
+use crate::connect::FoundSink;
 use crate::connect::Standing;
 use crate::doctor;
 use crate::doctor::Check;
+use crate::doctor::Reader;
 use crate::doctor::Wanted;
 use crate::scenario::Domain;
+use crate::scenario::Observer;
+use crate::scenario::ObserverKind;
 use crate::scenario::Scenario;
 
 use super::Report;
@@ -27,6 +32,7 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             return Ok(vec![Report { subject: format!("Kafka Connect {url}"), checks }]);
         }
     };
+    let connect::Connectors { sources: known, sinks } = known;
     let mut here = vec![Check::connect(Ok(known.len()))];
     let mut reports = Vec::new();
     for target in 0..scenario.targets.len() {
@@ -44,6 +50,13 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             let wanted = wanted(scenario, &domains);
             reports.extend(own.map(|found| report(found, &wanted)));
         }
+    }
+    let readers = readers(scenario);
+    let deletes = doctor::needs(scenario).iter().flatten().any(|needs| needs.deletes);
+    for sink in sinks.iter().filter(|sink| reads_ours(scenario, sink)) {
+        let mut checks = vec![Check::standing(standing(sink.standing.as_ref()), &sink.name)];
+        checks.extend(doctor::sink(&sink.settings, deletes, &readers));
+        reports.push(Report { subject: format!("sink {}", sink.name), checks });
     }
     reports.insert(0, Report { subject: format!("Kafka Connect {url}"), checks: here });
     Ok(reports)
@@ -89,14 +102,43 @@ fn wanted(scenario: &Scenario, domains: &[usize]) -> Wanted {
     }
 }
 
-fn report(found: &Found, wanted: &Wanted) -> Report {
-    let standing = match &found.standing {
+/// Who reads what sinks write.
+fn readers(scenario: &Scenario) -> Vec<Reader> {
+    let lake = |observer: &Observer| match &observer.kind {
+        ObserverKind::Lake(warehouse) => {
+            Some(Reader { observer: observer.name.clone(), every: warehouse.every })
+        }
+        _ => None,
+    };
+    scenario.observers.iter().filter_map(lake).collect()
+}
+
+/// Whether a sink reads, or may read, topics that connectors of the scenario fill, or its events go to. What a
+/// pattern fits is not looked at.
+fn reads_ours(scenario: &Scenario, sink: &FoundSink) -> bool {
+    let Some(topics) = sink.settings.get("topics").filter(|it| !it.is_empty()) else { return true };
+    let prefix = &scenario.cdc.connect.prefix;
+    let prefixes = scenario.domains.iter().map(|it| prefix.replace("{domain}", &it.schema.name));
+    let prefixes: Vec<String> = prefixes.map(|prefix| format!("{prefix}.")).collect();
+    let of_target = |target| destinations_of(scenario, target);
+    let events: Vec<String> = (0..scenario.targets.len()).flat_map(of_target).collect();
+    topics.split(',').map(str::trim).any(|topic| {
+        prefixes.iter().any(|prefix| topic.starts_with(prefix))
+            || events.iter().any(|it| it == topic)
+    })
+}
+
+fn standing(standing: Option<&Standing>) -> Result<String, String> {
+    match standing {
         Some(Standing::Running) => Ok("it and its task run".to_owned()),
         Some(Standing::Waiting(what)) => Err(what.clone()),
         Some(Standing::Failed(why)) => Err(format!("it has failed: {why}")),
         None => Err("nobody knows yet how it is".to_owned()),
-    };
-    let mut checks = vec![Check::standing(standing, &found.name)];
+    }
+}
+
+fn report(found: &Found, wanted: &Wanted) -> Report {
+    let mut checks = vec![Check::standing(standing(found.standing.as_ref()), &found.name)];
     checks.extend(doctor::connector(&found.settings, wanted));
     Report { subject: format!("connector {} of {}", found.name, found.database), checks }
 }

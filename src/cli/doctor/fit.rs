@@ -6,6 +6,7 @@ use crate::cli::Refusal;
 use crate::cli::doctor::databases;
 use crate::cli::doctor::demand;
 use crate::cli::doctor::look;
+use crate::cli::plan::reckoned;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Until;
 use crate::cli::wait::on_runtime_within;
@@ -36,6 +37,7 @@ pub(in crate::cli) fn servers(
     stop: &Stop,
 ) -> Result<(), Refusal> {
     let (scenario, place) = (&*prepared.scenario, &prepared.place);
+    let reckoned = reckoned(scenario);
     let mut spoilt = Vec::new();
     for target in observed(scenario, until) {
         let Some(address) = place.address(target) else { continue };
@@ -43,7 +45,7 @@ pub(in crate::cli) fn servers(
         // Others who capture have their slots already, or will see to it themselves.
         let reads = scenario.observers.iter().any(|it| it.has_slots_of(target));
         let slots = if reads { i64::try_from(count).unwrap_or(i64::MAX) } else { 0 };
-        let demand = Demand { slots, ..demand(scenario, target, count) };
+        let demand = Demand { slots, ..demand(scenario, (target, count), &reckoned) };
         let looked = async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
             doctor::server(&client, demand).await

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::action::TableId;
+use crate::cli::place::Place;
 use crate::cli::prepare::Prepared;
 use crate::scenario::Domain;
 use crate::scenario::Observer;
+use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 
 /// How an observer calls tables.
@@ -45,19 +47,34 @@ impl Named<'_> {
     }
 
     /// What a table in the database of a domain is called.
-    pub(super) fn of(&self, domain: &Domain, (schema, table): (&str, &str)) -> String {
-        let (place, scenario) = (&self.prepared.place, &self.prepared.scenario);
-        let database = place.database(scenario, domain);
-        // A connector captures a database, and is called by the first domain in it.
-        let is_there =
-            |it: &&Domain| it.target == domain.target && place.database(scenario, it) == database;
-        let first = scenario.domains.iter().find(is_there).unwrap_or(domain);
-        let names = [
-            ("{domain}", first.schema.name.as_str()),
-            ("{database}", database.as_str()),
-            ("{schema}", schema),
-            ("{table}", table),
-        ];
-        names.iter().fold(self.template.to_owned(), |text, (word, name)| text.replace(word, name))
+    pub(super) fn of(&self, domain: &Domain, names: (&str, &str)) -> String {
+        let at = (&*self.prepared.scenario, &self.prepared.place);
+        name_of(at, self.template, (domain, names))
     }
+}
+
+/// What a table of a PostgreSQL schema in the database of a domain is called by a template.
+pub(in crate::cli) fn name_of(
+    (scenario, place): (&Scenario, &Place),
+    template: &str,
+    (domain, (schema, table)): (&Domain, (&str, &str)),
+) -> String {
+    let database = place.database(scenario, domain);
+    // A connector captures a database, and is called by the first domain in it.
+    let is_there =
+        |it: &&Domain| it.target == domain.target && place.database(scenario, it) == database;
+    let first = scenario.domains.iter().find(is_there).unwrap_or(domain);
+    let names = [
+        ("{domain}", first.schema.name.as_str()),
+        ("{database}", database.as_str()),
+        ("{schema}", schema),
+        ("{table}", table),
+    ];
+    names.iter().fold(template.to_owned(), |text, (word, name)| text.replace(word, name))
+}
+
+/// The topic of that name: what may not stand in a topic's, Debezium replaces as well.
+pub(in crate::cli) fn topic_of(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    name.chars().map(|it| if is_plain(it) { it } else { '_' }).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::action::Action;
 use crate::action::Change;
 use crate::action::TableId;
+use crate::cli::plan::greatest::Greatest;
 use crate::generate::Lane;
 use crate::generate::Turn;
 use crate::generate::World;
@@ -53,6 +54,8 @@ pub(super) struct Content {
     pub(super) seeded: Vec<u64>,
     /// Bytes of an event on average, by table.
     pub(super) event_bytes: Vec<f64>,
+    /// The greatest rows and events.
+    pub(super) greatest: Greatest,
     /// Whether every slot of every stream was decided.
     pub(super) is_exact: bool,
 }
@@ -67,6 +70,7 @@ pub(super) fn look(world: &Arc<World>, layout: &Layout) -> Content {
         weights: vec![Weight::default(); tables],
         seeded: Vec::new(),
         event_bytes: Vec::new(),
+        greatest: Greatest::of(world),
         is_exact: true,
     };
     for table in 0..tables {
@@ -76,7 +80,7 @@ pub(super) fn look(world: &Arc<World>, layout: &Layout) -> Content {
             content.seeded.push(0);
             continue;
         }
-        let rows = weigh_seeded(world, layout, TableId::of(table), &mut content.weights[table]);
+        let rows = weigh_seeded(world, layout, TableId::of(table), &mut content);
         content.seeded.push(rows);
     }
     for group in 0..world.groups.len() {
@@ -111,7 +115,8 @@ fn weigh_events(world: &Arc<World>, content: &mut Content) {
 }
 
 /// Weighs some seeded rows, evenly over all of them; returns how many there will be.
-fn weigh_seeded(world: &World, layout: &Layout, table: TableId, weight: &mut Weight) -> u64 {
+fn weigh_seeded(world: &World, layout: &Layout, table: TableId, content: &mut Content) -> u64 {
+    let weight = &mut content.weights[usize::from(table.0)];
     // Of an owned table these are the owners.
     let numbers = world.seeded_rows(table);
     let looked = numbers.min(ROWS_MAX);
@@ -120,6 +125,7 @@ fn weigh_seeded(world: &World, layout: &Layout, table: TableId, weight: &mut Wei
         world.render_seeded(table, nth * numbers / looked, &mut action);
         for operation in action.operations() {
             layout.weigh(table, action.values(operation), &action, weight);
+            content.greatest.note(operation, &action);
         }
     }
     if !world.is_owned(table) || numbers <= SLOTS_MAX {
@@ -174,6 +180,7 @@ fn look_at(world: &Arc<World>, layout: &Layout, group: usize, content: &mut Cont
             world.render(&decision, &mut action);
             for operation in action.operations() {
                 let table = usize::from(operation.table.0);
+                content.greatest.note(operation, &action);
                 let changes = &mut seen.changes[table];
                 let rows = f64::from(operation.rows);
                 match operation.change {

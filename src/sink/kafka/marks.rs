@@ -5,11 +5,12 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::admin::NewTopic;
-use rdkafka::admin::ResourceSpecifier;
 use rdkafka::producer::Producer;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::sink::kafka::Cluster;
+use crate::sink::kafka::settings::Settings;
+use crate::sink::kafka::settings::settings;
 use crate::sink::kafka::topics::ClusterError;
 use crate::sink::kafka::topics::Found;
 use crate::sink::kafka::topics::admin;
@@ -94,25 +95,13 @@ fn count(cluster: &Cluster, topic: &str, partitions: usize) -> Result<u64, Clust
 
 /// Those of some topics, which are there, that carry our mark.
 async fn ours(cluster: &Cluster, topics: &[&str]) -> Result<Vec<String>, ClusterError> {
-    let admin = admin(cluster)?;
-    let asked: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let options = options().request_timeout(Some(ANSWER_WITHIN));
-    let refused = |error: &dyn std::fmt::Display| {
-        ClusterError(format!(
-            "`{}` does not tell the settings of its topics, by which those of loadgen are known: {error}",
-            cluster.brokers
-        ))
-    };
-    let told = admin.describe_configs(&asked, &options).await.map_err(|error| refused(&error))?;
-    let mut ours = Vec::new();
-    for (topic, settings) in topics.iter().zip(told) {
-        let settings = settings.map_err(|code| refused(&code))?;
-        let value = settings.get(SETTING).and_then(|entry| entry.value.as_deref());
-        if value == Some(&mark()) {
-            ours.push((*topic).to_owned());
-        }
-    }
-    Ok(ours)
+    let told = settings(cluster, topics).await;
+    let told = told.map_err(|ClusterError(why)| {
+        ClusterError(format!("{why}; by these those of loadgen are known"))
+    })?;
+    let is_ours = |(_, settings): &(&&str, Settings)| settings.number(SETTING) == Some(MARK);
+    let ours = topics.iter().zip(told).filter(is_ours);
+    Ok(ours.map(|(topic, _)| (*topic).to_owned()).collect())
 }
 
 /// Removes those of some topics that carry our mark, and waits until they are gone. Returns what was

@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::ConfigResource;
-use rdkafka::admin::ResourceSpecifier;
-
 use crate::sink::kafka::Cluster;
-use crate::sink::kafka::topics::admin;
-use crate::sink::kafka::topics::options;
+use crate::sink::kafka::settings::Settings;
+use crate::sink::kafka::settings::settings;
 
 /// Events that are younger when a run begins are as good as new.
 const OLD: Duration = Duration::from_hours(1);
@@ -26,12 +23,10 @@ pub(crate) async fn warnings(cluster: &Cluster, topics: &[String], age: Duration
     if age < OLD || topics.is_empty() {
         return Vec::new();
     }
-    let Ok(admin) = admin(cluster) else { return Vec::new() };
-    let wanted: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let described = admin.describe_configs(&wanted, &options()).await.unwrap_or_default();
-    let described = topics.iter().zip(described);
-    let forgetful = described.filter_map(|(topic, settings)| {
-        let kept = keeps_for(&settings.ok()?).filter(|kept| *kept < age)?;
+    let wanted: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let told = topics.iter().zip(settings(cluster, &wanted).await.unwrap_or_default());
+    let forgetful = told.filter_map(|(topic, settings)| {
+        let kept = keeps_for(&settings).filter(|kept| *kept < age)?;
         Some((topic, kept))
     });
     forgetful
@@ -48,11 +43,10 @@ pub(crate) async fn warnings(cluster: &Cluster, topics: &[String], age: Duration
 }
 
 /// For how long a topic keeps records by the times that they come with, if there is a limit.
-fn keeps_for(settings: &ConfigResource) -> Option<Duration> {
-    let setting = |name: &str| settings.get(name)?.value.clone();
-    let deletes = setting("cleanup.policy")?.contains("delete");
-    let is_by_event = setting("message.timestamp.type")? == "CreateTime";
-    let limit: u64 = setting("retention.ms")?.parse().ok()?;
+fn keeps_for(settings: &Settings) -> Option<Duration> {
+    let deletes = settings.text("cleanup.policy")?.contains("delete");
+    let is_by_event = settings.text("message.timestamp.type")? == "CreateTime";
+    let limit = settings.number("retention.ms")?;
     (deletes && is_by_event).then(|| Duration::from_millis(limit))
 }
 

@@ -22,9 +22,10 @@ use rustix::process::geteuid;
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// One of the server's programs, run as somebody who is not root: PostgreSQL refuses root.
-pub(super) fn program(name: &str, folder: &Path) -> Command {
-    let mut command = Command::new(binaries().program(name));
+/// One of the server's programs in `programs`, run in `folder` as somebody who is not root: PostgreSQL refuses
+/// root.
+pub(super) fn program(programs: &Path, name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(programs.join(name));
     command.current_dir(folder).env("LC_ALL", "C").env_remove("PGDATA");
     if let Some((user, group)) = account() {
         command.uid(user).gid(group);

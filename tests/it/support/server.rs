@@ -25,6 +25,7 @@ use rustix::process::Signal;
 use rustix::process::kill_process;
 use tokio_postgres::SimpleQueryMessage;
 
+use super::machine::binaries;
 use super::machine::children;
 use super::machine::free_port;
 use super::machine::is_alive;
@@ -57,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) ssl_ca: Option<String>,
     /// Further settings.
     pub(crate) settings: Vec<(&'static str, String)>,
+    /// The folder of its programs; those that all servers have if `None`.
+    pub(crate) programs: Option<PathBuf>,
 }
 
 /// A server of our own.
@@ -65,6 +68,7 @@ pub(crate) struct TestServer {
     folder: PathBuf,
     port: u16,
     settings: Vec<String>,
+    programs: PathBuf,
     postmaster: Mutex<Option<Child>>,
     watchdog: Mutex<Option<(Child, ChildStdin)>>,
 }
@@ -99,14 +103,40 @@ impl TestServer {
 
     /// A server as wanted.
     pub(crate) fn with(options: &Options) -> TestServer {
+        TestServer::made(options, |programs, folder| initialise(programs, folder, options))
+    }
+
+    /// A server that follows this one, which is stopped for a moment.
+    pub(crate) fn standby(&self, options: &Options) -> TestServer {
+        self.stop();
+        let standby = TestServer::made(options, |_, folder| {
+            let mut copy = Command::new("cp");
+            copy.arg("-a").arg(self.folder.join("data")).arg(folder.join("data"));
+            assert!(copy.status().unwrap().success());
+            let signal = folder.join("data/standby.signal");
+            let follows =
+                format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres'\n", self.port);
+            fs::write(&signal, "").unwrap();
+            own(&signal, 0o600);
+            fs::write(folder.join("data/postgresql.auto.conf"), follows).unwrap();
+        });
+        self.launch();
+        standby
+    }
+
+    /// One whose data directory `make` makes, of its programs and its folder.
+    fn made(options: &Options, make: impl FnOnce(&Path, &Path)) -> TestServer {
         let made = tempfile::Builder::new().prefix("loadgen-test-").tempdir_in("/tmp").unwrap();
         let folder = made.keep();
         let watchdog = Mutex::new(Some(watch(&folder)));
         own(&folder, 0o700);
-        initialise(&folder, options);
+        let usual = || binaries().folder().to_owned();
+        let programs = options.programs.clone().unwrap_or_else(usual);
+        make(&programs, &folder);
         let port = free_port();
         let settings = settings(options, &folder, port);
-        let server = TestServer { folder, port, settings, postmaster: Mutex::new(None), watchdog };
+        let postmaster = Mutex::new(None);
+        let server = TestServer { folder, port, settings, programs, postmaster, watchdog };
         server.launch();
         server
     }
@@ -233,7 +263,7 @@ impl TestServer {
         let mut postmaster = self.postmaster.lock().unwrap();
         assert!(postmaster.is_none(), "the server runs already");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
-        let child = program("postgres", &self.folder)
+        let child = program(&self.programs, "postgres", &self.folder)
             .arg("-D")
             .arg(self.folder.join("data"))
             .args(&self.settings)
@@ -308,8 +338,8 @@ fn watch(folder: &Path) -> (Child, ChildStdin) {
 }
 
 /// Makes the data directory, `pg_hba.conf` and the files of TLS.
-fn initialise(folder: &Path, options: &Options) {
-    let output = program("initdb", folder)
+fn initialise(programs: &Path, folder: &Path, options: &Options) {
+    let output = program(programs, "initdb", folder)
         .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
         .arg(folder.join("data"))
         .output()
