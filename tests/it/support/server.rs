@@ -124,15 +124,15 @@ impl TestServer {
         standby
     }
 
-    /// One whose data directory `make` makes, of its programs and its folder.
-    fn made(options: &Options, make: impl FnOnce(&Path, &Path)) -> TestServer {
+    /// One whose data directory `fill` makes, of its programs and its folder.
+    fn made(options: &Options, fill: impl FnOnce(&Path, &Path)) -> TestServer {
         let made = tempfile::Builder::new().prefix("loadgen-test-").tempdir_in("/tmp").unwrap();
         let folder = made.keep();
         let watchdog = Mutex::new(Some(watch(&folder)));
         own(&folder, 0o700);
         let usual = || binaries().folder().to_owned();
         let programs = options.programs.clone().unwrap_or_else(usual);
-        make(&programs, &folder);
+        fill(&programs, &folder);
         let port = free_port();
         let settings = settings(options, &folder, port);
         let postmaster = Mutex::new(None);
