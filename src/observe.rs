@@ -15,6 +15,7 @@
 //! Nothing but what is outstanding is kept.
 
 pub(crate) mod cells;
+mod counts;
 mod debezium;
 mod judge;
 mod kafka;
@@ -181,6 +182,8 @@ pub struct Options {
     pub ledger: Option<Ledger>,
     /// Who keeps how late changes come in each second.
     pub seconds: Option<mpsc::SyncSender<LagSecond>>,
+    /// Whether canaries must come wherever changes do: the scenario asks for them.
+    pub must_see_canaries: bool,
 }
 
 /// A far end: what comes there is held against all changes of its domains.

@@ -35,6 +35,7 @@ use crate::schema::Schema;
 use crate::yaml;
 
 pub use cdc::Bucket;
+pub use cdc::Canary;
 pub use cdc::Cdc;
 pub use cdc::Confirms;
 pub use cdc::LakeSite;

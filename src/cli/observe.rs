@@ -97,6 +97,7 @@ fn begin(
         late_p99: prepared.scenario.validity.sched_p99,
         ledger: kept.as_ref().map(Writing::ledger),
         seconds: Some(lag.sender()),
+        must_see_canaries: prepared.scenario.cdc.canary.is_some_and(|it| it.is_asked_for),
     };
     let observing = Observing::start(options, || stop.level() > Level::Run)?;
     Ok(Some(Observed { observing, lag, kept }))

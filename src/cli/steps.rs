@@ -1,6 +1,7 @@
 //! A scenario's steps, and where each of them happens.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::action::TableId;
 use crate::cli::prepare::Prepared;
@@ -33,7 +34,7 @@ pub(super) fn canaries(prepared: &Prepared) -> Canaries {
         let address = prepared.place.domain(scenario, &scenario.domains[domain])?;
         Some(CanaryPlace { domain, address, table })
     });
-    let every = scenario.cdc.canary.unwrap_or_default();
+    let every = scenario.cdc.canary.map_or(Duration::MAX, |canary| canary.every);
     Canaries { places: places.collect(), every, application: prepared.application_name() }
 }
 

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_postgres::Client;
+use tokio_postgres::error::DbError;
+use tokio_postgres::error::Severity;
+use tokio_postgres::error::SqlState;
 
 use crate::action::TableId;
 use crate::engine::Shared;
@@ -113,7 +116,7 @@ struct Row {
 async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enough: Enough) {
     let every = nanoseconds(shared.job.canaries.every);
     let (mut client, mut due): (Option<Client>, u64) = (None, shared.clock.now());
-    let mut row = Row::default();
+    let (mut row, mut refused) = (Row::default(), None);
     loop {
         let left = Duration::from_nanos(due.saturating_sub(shared.clock.now()));
         if let Waited::Enough = within(&mut enough, Duration::ZERO, sleep(left)).await {
@@ -145,6 +148,10 @@ async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enoug
             }
             // It changed nothing: who deleted the row is not us, and now it is made again.
             Waited::Done(Ok(_)) => row.is_there = false,
+            Waited::Done(Err(error)) if is_refused(&error) => {
+                due += every;
+                tell_once(shared, place, (&mut refused, &error));
+            }
             Waited::Done(Err(_)) | Waited::Late | Waited::Enough => {
                 (client, row.open) = (None, Some(fact));
             }
@@ -153,6 +160,30 @@ async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enoug
     // Nobody can tell any more.
     if let Some(fact) = row.open {
         witness.tell_own(OwnFact { is_known: false, ..fact });
+    }
+}
+
+/// Whether the server said no, and goes on: nothing was changed then.
+fn is_refused(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().map(DbError::parsed_severity);
+    matches!(severity, Some(None | Some(Severity::Error)))
+}
+
+/// Says why a canary does not change, but not again and again.
+fn tell_once(
+    shared: &Shared,
+    place: &CanaryPlace,
+    (told, error): (&mut Option<SqlState>, &tokio_postgres::Error),
+) {
+    let Some(said) = error.as_db_error() else { return };
+    if told.replace(said.code().clone()).as_ref() != Some(said.code()) {
+        let (database, table) = (place.address.database(), &place.table.1);
+        shared.job.feed.message(format!(
+            "the canary of the database `{database}` does not change, so there may be nothing to observe \
+             while nothing else happens: {}; let the scenario's login write to {table}, or write \
+             `cdc: {{ canary: off }}`",
+            said.message()
+        ));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was observed at a far end: how late, and whether all of it, and nothing else, arrived.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::pace::real;
@@ -41,6 +42,8 @@ pub struct SurfaceFindings {
     pub freshness: Histogram,
     /// What was expected and what came.
     pub verification: Verification,
+    /// What of it is of loadgen's own tables.
+    pub own: Verification,
 }
 
 impl Findings {
@@ -63,7 +66,13 @@ impl Findings {
 
     /// The counts of each surface.
     pub(super) fn counts(&self) -> Vec<SurfaceCounts> {
-        self.surfaces.iter().map(|it| SurfaceCounts::of(&it.surface, &it.verification)).collect()
+        let counts = |it: &SurfaceFindings| {
+            let own = SurfaceCounts::of(&it.surface, &it.own);
+            let has_own = it.own != Verification::default();
+            let own = has_own.then(|| Box::new(own));
+            SurfaceCounts { own, ..SurfaceCounts::of(&it.surface, &it.verification) }
+        };
+        self.surfaces.iter().map(counts).collect()
     }
 
     /// What is not as it should be and no threshold judges, in words.
@@ -80,7 +89,7 @@ impl Findings {
 }
 
 /// The counts of one surface, as they are in [`Verification`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `Verification`")]
 pub struct SurfaceCounts {
     /// The observer's name in the scenario.
@@ -94,6 +103,9 @@ pub struct SurfaceCounts {
     pub wrong: u64,
     pub phantom: u64,
     pub pending: u64,
+    /// What of it is of loadgen's own tables, to which steps and canaries write; `None` without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<Self>>,
 }
 
 impl SurfaceCounts {
@@ -110,6 +122,23 @@ impl SurfaceCounts {
             wrong: found.wrong,
             phantom: found.phantom,
             pending: found.pending,
+            own: None,
+        }
+    }
+
+    /// The same as what was found, without examples.
+    pub fn verification(&self) -> Verification {
+        Verification {
+            expected: self.expected,
+            observed: self.observed,
+            lost: self.lost,
+            doubled: self.doubled,
+            replayed: self.replayed,
+            reordered: self.reordered,
+            wrong: self.wrong,
+            phantom: self.phantom,
+            pending: self.pending,
+            examples: Vec::new(),
         }
     }
 }

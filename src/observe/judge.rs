@@ -1,5 +1,7 @@
 //! Holds what came against what was acknowledged, row by row, and keeps what is outstanding only.
 
+mod end;
+
 use std::collections::VecDeque;
 
 use crate::action::Catalog;
@@ -9,10 +11,10 @@ use crate::action::TableInfo;
 use crate::measure::Histogram;
 use crate::measure::LagPlace;
 use crate::measure::LiveLag;
-use crate::measure::SurfaceFindings;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
+use crate::observe::counts::Counts;
 use crate::observe::notes::Notes;
 use crate::observe::recent::Recent;
 use crate::observe::seconds::Places;
@@ -27,6 +29,8 @@ const CHANGES_MAX: usize = 1 << 20;
 const BYTES_MAX: usize = 256 << 20;
 /// What a change takes beside its values.
 const CHANGE_BYTES: usize = 160;
+/// Of a table that need not come, so many changes are kept until one of them does.
+const AWAITED_MAX: usize = 20_000;
 
 /// Whether a change must come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +92,13 @@ pub(super) struct Judge {
     recent: Places,
     came: Recent,
     truncations: Truncations,
-    verification: Verification,
+    counts: Counts,
     pub(super) faults: Faults,
     /// What came, for those who judge later.
     pub(super) notes: Notes,
     invalid_because: Vec<String>,
+    /// Tables that need not come, and do not.
+    absent: Vec<String>,
 }
 
 impl Judge {
@@ -103,12 +109,13 @@ impl Judge {
         place_of: impl Fn(usize) -> Option<Origin>,
     ) -> Self {
         let mut recent = Places::default();
-        let mut table = |info: &TableInfo| {
+        let mut table = |(id, info): (TableId, &TableInfo)| {
             let Origin { database, slot } = place_of(info.domain)?;
             let at = recent.number(surface, (&database, &slot));
-            (info.is_sent && info.event.is_none()).then(|| Table::new(info, &database, at))
+            let is_here = info.is_sent && info.event.is_none();
+            is_here.then(|| Table::new((info, catalog.is_own(id)), &database, at))
         };
-        let tables = catalog.all().map(|(_, info)| table(info)).collect();
+        let tables = catalog.all().map(&mut table).collect();
         Self {
             surface: surface.to_owned(),
             tables,
@@ -119,11 +126,18 @@ impl Judge {
             recent,
             came: Recent::default(),
             truncations: Truncations::default(),
-            verification: Verification::default(),
+            counts: Counts::default(),
             faults: Faults::default(),
             notes: Notes::beside(catalog),
             invalid_because: Vec::new(),
+            absent: Vec::new(),
         }
+    }
+
+    /// Canaries that nobody asked for need not come where nobody captures them.
+    pub(super) fn let_canaries_stay_away(&mut self) {
+        let canaries = self.tables.iter_mut().flatten().filter(|table| table.is_apart);
+        canaries.for_each(|table| table.is_awaited = true);
     }
 
     /// The verdict will say nothing, for this reason.
@@ -152,8 +166,11 @@ impl Judge {
 
     /// A change of a table that comes here was acknowledged, or may have been made.
     pub(super) fn expect(&mut self, change: RowChange, times: Times, certainty: Certainty) {
-        self.verification.expected +=
-            self.weight(change.table) * u64::from(certainty == Certainty::Certain);
+        if self.is_given_up(change.table) {
+            return;
+        }
+        let weight = self.weight(change.table);
+        self.sums(change.table).expected += weight * u64::from(certainty == Certainty::Certain);
         let RowChange { table, change, key, row } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let Some(place) = self.place(table, &key) else { return };
@@ -175,7 +192,14 @@ impl Judge {
 
     /// A change has come.
     pub(super) fn see(&mut self, change: RowChange, at: u64, lsn: Lsn) {
-        self.verification.observed += self.weight(change.table);
+        if !self.sees(change.table) {
+            return;
+        }
+        let weight = self.weight(change.table);
+        self.sums(change.table).observed += weight;
+        if let Some(Some(table)) = self.tables.get_mut(usize::from(change.table.0)) {
+            table.is_awaited = false;
+        }
         let is_again = self.came.came(&change);
         let RowChange { table, change, key, row } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
@@ -207,40 +231,42 @@ impl Judge {
             self.bytes = self.bytes.saturating_sub(bytes);
             self.forget_if_empty(change.table, &change.key);
             self.outstanding -= 1;
-            self.verification.expected -= self.weight(change.table);
+            let weight = self.weight(change.table);
+            self.sums(change.table).expected -= weight;
         }
     }
 
     /// A transaction came again.
     pub(super) fn repeated(&mut self, changes: &[RowChange], was_restarted: bool, lsn: Lsn) {
-        let count = changes.len() as u64;
-        if was_restarted {
-            self.verification.replayed += count;
-            return;
-        }
-        self.verification.doubled += count;
         for change in changes {
-            self.faults.doubled(change, lsn);
+            let sums = self.sums(change.table);
+            if was_restarted {
+                sums.replayed += 1;
+            } else {
+                sums.doubled += 1;
+                self.faults.doubled(change, lsn);
+            }
         }
     }
 
     /// A change that had come is not there any more.
     pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
-        let observed = self.verification.observed.saturating_sub(self.weight(change.table));
-        self.verification.observed = observed;
-        self.verification.lost += self.weight(change.table);
+        let weight = self.weight(change.table);
+        let sums = self.sums(change.table);
+        sums.observed = sums.observed.saturating_sub(weight);
+        sums.lost += weight;
         self.faults.gone(change, lsn);
     }
 
     /// All rows of a table went, or may have.
     pub(super) fn expect_truncation(&mut self, table: TableId, is_known: bool) {
-        self.verification.expected += u64::from(is_known);
+        self.sums(table).expected += u64::from(is_known);
         self.truncations.expect(table, is_known);
     }
 
     /// All rows of a table went.
     pub(super) fn truncated(&mut self, table: TableId, lsn: Lsn) {
-        self.verification.observed += 1;
+        self.sums(table).observed += 1;
         self.truncations.came(table, lsn);
     }
 
@@ -282,8 +308,8 @@ impl Judge {
         certainty: Certainty,
         at: u64,
     ) {
-        self.verification.expected +=
-            self.weight(table) * u64::from(certainty != Certainty::Certain);
+        let weight = self.weight(table);
+        self.sums(table).expected += weight * u64::from(certainty != Certainty::Certain);
         let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
         if certainty == Certainty::Unknown {
             return;
@@ -309,6 +335,23 @@ impl Judge {
         }
     }
 
+    /// What is counted of a table.
+    fn sums(&mut self, table: TableId) -> &mut Verification {
+        let table = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
+        self.counts.of(table.is_some_and(|table| table.is_own))
+    }
+
+    /// Whether a table that need not come is not waited for any more.
+    fn is_given_up(&mut self, table: TableId) -> bool {
+        let Some(place) = self.tables.get_mut(usize::from(table.0)) else { return false };
+        let outstanding = |it: &Table| it.places.values().map(|it| it.expected.len()).sum::<usize>();
+        let is_enough = |it: &mut Table| it.is_awaited && outstanding(it) >= AWAITED_MAX;
+        let Some(gone) = place.take_if(is_enough) else { return place.is_none() };
+        self.outstanding -= outstanding(&gone);
+        self.absent.push(gone.name);
+        true
+    }
+
     /// For how much a change of a table counts.
     fn weight(&self, table: TableId) -> u64 {
         let table = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
@@ -318,7 +361,7 @@ impl Judge {
     /// Looks for the oldest that is missing. Returns how late changes came since the last look, in all and in
     /// each database.
     pub(super) fn look(&mut self, now: u64) -> (LiveLag, Vec<LagPlace>) {
-        for table in self.tables.iter_mut().flatten() {
+        for table in self.tables.iter_mut().flatten().filter(|table| !table.is_awaited) {
             for expected in table.places.values().flat_map(|place| &place.expected) {
                 if expected.certainty != Certainty::Certain {
                     continue;
@@ -331,59 +374,5 @@ impl Judge {
         }
         self.notes.flush();
         self.recent.take()
-    }
-
-    /// Judges what is left, and says why that means nothing, if it does not. `is_complete` says that the
-    /// surface was read to its end; otherwise what did not come is pending.
-    pub(super) fn finish(
-        mut self,
-        catalog: &Catalog,
-        is_complete: bool,
-    ) -> (SurfaceFindings, Vec<String>) {
-        if is_complete {
-            self.notes.end();
-        }
-        for number in 0..self.tables.len() {
-            let id = TableId::of(number);
-            let Some(Some(table)) = self.tables.get_mut(number) else { continue };
-            let is_apart = table.is_apart;
-            let mut places: Vec<_> = std::mem::take(&mut table.places).into_iter().collect();
-            // A hash map decides no order.
-            places.sort_by(|one, other| one.0.cmp(&other.0));
-            for (key, mut place) in places {
-                let mut matched = Vec::new();
-                let scope = (id, &*key, is_complete, is_apart);
-                self.faults.judge(scope, &mut place, &mut self.verification, &mut matched);
-                for (expected, seen) in matched {
-                    let Expected { change, times, certainty, .. } = &place.expected[expected];
-                    self.matched((id, *change), times, *certainty, place.seen[seen].at);
-                }
-            }
-        }
-        let truncations = std::mem::take(&mut self.truncations);
-        self.faults.judge_truncations(truncations, is_complete, &mut self.verification);
-        let Self {
-            surface,
-            tables,
-            high,
-            freshness,
-            mut verification,
-            faults,
-            invalid_because,
-            ..
-        } = self;
-        let mut lags = Vec::new();
-        let mut names = Vec::new();
-        for table in tables {
-            let Some(table) = table else {
-                names.push(String::new());
-                continue;
-            };
-            let kinds = [Change::Insert, Change::Update, Change::Delete];
-            lags.extend(kinds.into_iter().filter_map(|change| table.lag(&surface, change)));
-            names.push(table.name);
-        }
-        verification.examples = faults.examples(&surface, catalog, &names);
-        (SurfaceFindings { surface, lags, high, freshness, verification }, invalid_because)
     }
 }

@@ -18,8 +18,12 @@ pub(super) struct Table {
     pub(super) places: HashMap<Box<[u8]>, Place>,
     /// By change.
     pub(super) lags: [Lags; 3],
+    /// Whether it is one of our own.
+    pub(super) is_own: bool,
     /// Whether it is told apart from the load, and counted nowhere.
     pub(super) is_apart: bool,
+    /// It need not come, and has not come yet.
+    pub(super) is_awaited: bool,
 }
 
 /// Where changes of a domain come from, at a surface.
@@ -53,11 +57,12 @@ impl Lags {
 
 impl Table {
     /// `at` is the number of its database.
-    pub(super) fn new(info: &TableInfo, database: &str, at: usize) -> Self {
+    pub(super) fn new((info, is_own): (&TableInfo, bool), database: &str, at: usize) -> Self {
         let name = format!("{database}.{}.{}", info.namespace, info.name);
         let is_apart = info.name == OwnTable::Canary.name();
         let lags = [Lags::new(), Lags::new(), Lags::new()];
-        Self { name, at, places: HashMap::new(), lags, is_apart }
+        let (places, is_awaited) = (HashMap::new(), false);
+        Self { name, at, places, lags, is_own, is_apart, is_awaited }
     }
 
     /// What is to be said of one kind of change, if there were any.

@@ -18,7 +18,6 @@ use crate::observe::settle::Found;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::observe::table::operation;
-use crate::observe::truncations::Truncations;
 use crate::sink::postgres::replication::Lsn;
 
 /// The first faults.
@@ -77,22 +76,21 @@ impl Faults {
         });
     }
 
-    /// Judges what is left of truncations.
+    /// Judges what is left of a table's truncations: see [`Truncations::odd`](super::truncations::Truncations).
     pub(super) fn judge_truncations(
         &mut self,
-        truncations: Truncations,
+        table: TableId,
+        (unsure, missing, phantoms): (usize, usize, Vec<Lsn>),
         is_complete: bool,
         verification: &mut Verification,
     ) {
         let class = if is_complete { "lost" } else { "pending" };
-        for (table, unsure, missing, phantoms) in truncations.odd() {
-            verification.expected += unsure as u64;
-            *count(verification, class) += missing as u64;
-            (0..missing).for_each(|_| self.truncated(class, table, None));
-            verification.phantom += phantoms.len() as u64;
-            for lsn in phantoms {
-                self.truncated("phantom", table, Some(lsn));
-            }
+        verification.expected += unsure as u64;
+        *count(verification, class) += missing as u64;
+        (0..missing).for_each(|_| self.truncated(class, table, None));
+        verification.phantom += phantoms.len() as u64;
+        for lsn in phantoms {
+            self.truncated("phantom", table, Some(lsn));
         }
     }
 

@@ -63,6 +63,19 @@ pub(super) fn work(
     drop(local);
     runtime.block_on(slots::remove(options, &mut notes));
     notes.extend(observed.notes.iter().cloned());
+    for ((surface, judge), is_read) in
+        options.surfaces.iter().zip(&judges).zip(&observed.is_complete)
+    {
+        let absent = judge.borrow_mut().leave_out_absent();
+        let absent = absent.iter().filter(|_| *is_read);
+        notes.extend(absent.map(|table| {
+            format!(
+                "no canary came to `{}`, as nobody captures `{table}` there, so there was none to judge; let it \
+                 be captured, or write `cdc: {{ canary: off }}`",
+                surface.name
+            )
+        }));
+    }
     Done { findings: findings(options, judges, observed), notes }
 }
 
@@ -124,6 +137,9 @@ fn judge(options: &Options, number: usize) -> Judge {
     });
     if matches!(surface.kind, SurfaceKind::Lake(_)) {
         judge.leave_out_own(&options.world.catalog);
+    }
+    if !options.must_see_canaries {
+        judge.let_canaries_stay_away();
     }
     judge.notes.out = options.ledger.as_ref().map(Ledger::out);
     judge.notes.surface = u8::try_from(number).unwrap_or(u8::MAX);

@@ -29,8 +29,8 @@ pub struct Cdc {
     pub heartbeat_table: bool,
     /// How often a row is written into each `debezium_heartbeat`; `None`: never.
     pub heartbeat: Option<Duration>,
-    /// How often a row of our own changes in each database that is observed; `None`: never.
-    pub canary: Option<Duration>,
+    /// The row of our own that changes in each database that is observed; `None`: none does.
+    pub canary: Option<Canary>,
     /// The domains in whose databases it does not, as indexes into [`Scenario::domains`].
     pub idle: Vec<usize>,
     /// How many bytes of its log a server may keep for one slot; `None`: as the server says, or
@@ -47,6 +47,21 @@ pub struct Cdc {
 impl Cdc {
     /// How many bytes of its log a server may keep for one slot, where neither it nor the scenario says.
     pub const WAL_LIMIT: u64 = 10 << 30;
+}
+
+/// A row that changes again and again, so that there is always something to observe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canary {
+    /// How often.
+    pub every: Duration,
+    /// Whether the scenario asks for it, so that it must come wherever changes come. Otherwise whatever fills a
+    /// far end may leave its table out.
+    pub is_asked_for: bool,
+}
+
+impl Canary {
+    /// Where a scenario says nothing.
+    pub const UNASKED: Self = Self { every: Duration::from_millis(100), is_asked_for: false };
 }
 
 /// A far end that is read: a surface.

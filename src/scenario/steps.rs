@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Domain;
+use super::ObserverKind;
 use super::Provision;
 use super::Scenario;
 use super::TargetKind;
@@ -166,6 +167,11 @@ impl Scenario {
         };
         let is_observed = self.observers.iter().any(|it| it.domains.contains(&number));
         let is_idle = self.cdc.idle.contains(&number);
-        self.cdc.canary.is_some() && is_made && is_observed && !is_idle
+        // A subscription stands still at a change of a table that its own server has not.
+        let has_replica = self.observers.iter().any(|it| {
+            matches!(it.kind, ObserverKind::Replica(_)) && it.domains.contains(&number)
+        });
+        let is_wanted = self.cdc.canary.is_some_and(|it| it.is_asked_for || !has_replica);
+        is_wanted && is_made && is_observed && !is_idle
     }
 }

@@ -112,6 +112,44 @@ fn a_row_that_somebody_deletes_is_made_again() {
 }
 
 #[test]
+fn there_is_one_where_nobody_says_anything_of_it_and_none_where_it_is_off() {
+    let mut place = Place::on(TestServer::shared(), &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+    place.set("load.streams.shop.profile=[ { hold: 50/s, for: 2s } ]");
+    place.must(&["run", "@cdc-lag", "--set", "load.warmup=0s", "--out", "run"]);
+    let summary = place.summary("run");
+    assert_exact(&summary);
+    // Ten times a second.
+    assert!(updates(&summary) >= 15, "{}", updates(&summary));
+    let words = ["run", "@cdc-lag", "--fresh", "--set", "cdc={ canary: off }", "--out", "silent"];
+    place.must(&words);
+    assert_eq!(updates(&place.summary("silent")), 0);
+    let sql = "SELECT to_regclass('loadgen_canary') IS NULL";
+    assert_eq!(place.query("orders", sql), [["t"]]);
+}
+
+#[test]
+fn what_the_server_refuses_is_told_of() {
+    let mut place = place(TestServer::shared(), "[ { hold: 50/s, for: 2s } ]");
+    place.must(&["setup", "@cdc-lag"]);
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                  $$ BEGIN RAISE insufficient_privilege USING MESSAGE = 'not here'; END $$; \
+                  CREATE TRIGGER refuse BEFORE INSERT ON loadgen_canary FOR EACH ROW EXECUTE FUNCTION refuse()";
+    assert_eq!(place.psql("orders", refuse).code, 0);
+    let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let told = format!("the canary of the database `{}` does not change", place.database("orders"));
+    assert!(done.err.contains(&told) && done.err.contains("not here"), "{}", done.err);
+    assert_eq!(done.err.matches(&told).count(), 1, "{}", done.err);
+    let summary = place.summary("run");
+    assert_exact(&summary);
+    assert_eq!(updates(&summary), 0);
+    place.set("cdc={ canary: off }");
+    let done = place.run(&["run", "@cdc-lag", "--fresh", "--out", "off"]);
+    assert!(!done.err.contains("the canary of"), "{}", done.err);
+}
+
+#[test]
 fn an_idle_database_has_none() {
     let server = TestServer::shared();
     let place = Place::on(server, &["orders", "user"]);

@@ -101,6 +101,26 @@ fn a_replica_has_all_that_was_sent_and_one_row_deleted_there_is_named() {
     assert_eq!(example["operation"], "delete");
 }
 
+/// A subscription would stand still at a table that is not there.
+#[test]
+fn a_replica_has_a_canary_where_it_is_asked_for() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let pair = Pair::new(&source, &replica);
+    assert_eq!(pair.at_replica("SELECT to_regclass('loadgen_canary') IS NULL"), [["t"]]);
+    let asked = ["run", "@cdc-lag", "--set", "cdc.canary=100ms", "--out", "run"];
+    let mut there = pair.place.command(&["setup", "@cdc-lag", "--set", "cdc.canary=100ms"]);
+    let output = there.env("LOADGEN_POSTGRES", replica.url()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    pair.place.must(&["setup", "@cdc-lag", "--set", "cdc.canary=100ms"]);
+    pair.subscribe();
+    pair.place.must(&asked);
+    let summary = pair.place.summary("run");
+    let lags = summary["lag"].as_array().unwrap().iter();
+    let canaries = lags.filter(|it| it["table"].as_str().unwrap().ends_with("loadgen_canary"));
+    let surfaces: Vec<_> = canaries.map(|it| it["surface"].as_str().unwrap()).collect();
+    assert!(surfaces.contains(&"copy") && surfaces.contains(&"changes"), "{summary}");
+}
+
 #[test]
 fn a_replica_to_which_nothing_comes_ends_the_run_before_it_begins() {
     let (source, replica) = (TestServer::start(), TestServer::start());

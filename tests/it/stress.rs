@@ -95,7 +95,15 @@ fn each_kind_of_step_is_seen_as_it_must_be() {
     assert!(done.out.contains("rolled back"), "{}", done.out);
     // The account of the domain's tables knows nothing of steps; and what was observed is judged again.
     place.assert_counted(&summary);
-    place.must(&["verify", "run"]);
+    let verified = place.must(&["verify", "run", "--format", "json"]);
+    let verified: Value = serde_json::from_str(&verified.out).unwrap();
+    for count in ["expected", "observed", "lost", "doubled", "replayed", "wrong", "phantom"] {
+        let (now, then) = (&verified["verification"][count], &summary["verification"][count]);
+        assert_eq!(now, then, "{count}: {verified:#}");
+    }
+    let own = &summary["surfaces"][0]["own"];
+    assert_eq!(own["expected"], sum("steps", &["changes"]), "{own}");
+    assert_eq!(own, &verified["surfaces"][0]["own"]);
     // On a used database, once more.
     let again = place.run(&["run", "@cdc-stress", "--fresh", "--out", "again"]);
     assert_eq!(again.code, 0, "{}{}", again.out, again.err);

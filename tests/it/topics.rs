@@ -26,6 +26,8 @@ const STEPS: &str = "[ { at: 300ms, rollbacks: { count: 10, rows: 5, share: 40% 
 struct Far {
     place: Place<'static>,
     broker: Broker,
+    /// What the connector does not capture.
+    left_out: &'static [&'static str],
 }
 
 impl Far {
@@ -47,14 +49,15 @@ impl Far {
         place.set(
             "observe={ tap: { slot: { on: operational } }, topics: { kafka: { on: events } } }",
         );
-        Self { place, broker }
+        Self { place, broker, left_out: &[] }
     }
 
     /// Runs while a connector spoils some of what it writes. Exit code, what was said, and the summary.
     fn run(&self, spoil: &[Spoil]) -> (i32, String, Value) {
         self.place.must(&["seed", "@cdc-lag"]);
         let (place, database) = (&self.place, self.place.database("orders"));
-        let connector = Connector::start(place.server, &database, &self.broker.address(), spoil);
+        let (brokers, left_out) = (self.broker.address(), self.left_out);
+        let connector = Connector::start(place.server, &database, &brokers, spoil, left_out);
         let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
         let unspoilt = connector.end();
         let said = format!("{}{}", done.out, done.err);
@@ -105,6 +108,17 @@ fn steps_and_canaries_are_seen_in_topics() {
         lags.clone().any(|lag| is_it(&lag) && lag["high"]["count"].as_u64() > Some(10))
     };
     assert!(has("loadgen_stress") && has("loadgen_canary"), "{summary}");
+}
+
+/// A connector that was registered before there were canaries.
+#[test]
+fn a_connector_that_captures_no_canary_is_none_the_worse() {
+    let far = Far { left_out: &["loadgen_canary"], ..Far::new() };
+    let (code, said, summary) = far.run(&[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("no canary came to `topics`, as nobody captures"), "{said}");
+    assert!(!said.contains("no canary came to `tap`"), "{said}");
+    assert_eq!(of(&summary, "topics")["expected"], of(&summary, "tap")["expected"]);
 }
 
 #[test]

@@ -29,6 +29,7 @@ use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
 use crate::doctor;
 use crate::generate::World;
+use crate::measure::SurfaceCounts;
 use crate::replay::ACCOUNT;
 use crate::replay::Followed;
 use crate::replay::Observations;
@@ -71,6 +72,8 @@ struct Source {
 #[derive(Debug, Default, Deserialize)]
 struct Counted {
     tables: Vec<CountedTable>,
+    #[serde(default)]
+    surfaces: Vec<SurfaceCounts>,
     #[serde(default)]
     invalid_because: Vec<String>,
 }
@@ -135,7 +138,10 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         let is_observed = observed(&replay.world, observer);
         let Followed { verification, untold } = replay.follow(&observer.name, &seen, &is_observed);
         let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);
-        Surface { name: observer.name.clone(), verification, untold, lost, is_complete }
+        // No lane makes what steps and canaries do, so it cannot be gone through again.
+        let mut counted = counted.surfaces.iter().filter(|it| it.surface == observer.name);
+        let own = counted.find_map(|it| it.own.clone());
+        Surface { name: observer.name.clone(), verification, own, untold, lost, is_complete }
     };
     let all = seen.into_iter().flatten().zip(&scenario.observers);
     let seen = all.map(follow).collect();

@@ -37,12 +37,26 @@ pub(super) struct Found<'a> {
 pub(super) struct Surface {
     pub(super) name: String,
     pub(super) verification: Verification,
+    /// What the run found of loadgen's own tables.
+    pub(super) own: Option<Box<SurfaceCounts>>,
     /// Transactions of which the trace does not tell.
     pub(super) untold: u64,
     /// Blocks of the notes that are damaged or missing.
     pub(super) lost: u64,
     /// Whether it was read to its end, and all of that is noted.
     pub(super) is_complete: bool,
+}
+
+impl Surface {
+    /// What was judged again, and what the run found of loadgen's own tables.
+    fn verification(&self) -> Verification {
+        let own = self.own.as_ref().map(|own| own.verification()).unwrap_or_default();
+        Verification::sum(&[&self.verification, &own])
+    }
+
+    fn counts(&self, all: &Verification) -> SurfaceCounts {
+        SurfaceCounts { own: self.own.clone(), ..SurfaceCounts::of(&self.name, all) }
+    }
 }
 
 impl Found<'_> {
@@ -106,10 +120,9 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     let doubts = doubts(found);
     let Found { past, standing, seen, .. } = found;
     let untold = found.untold();
-    let all: Vec<_> = seen.iter().map(|seen| &seen.verification).collect();
-    let sum = Verification::sum(&all);
-    let counts: Vec<_> =
-        seen.iter().map(|it| SurfaceCounts::of(&it.name, &it.verification)).collect();
+    let all: Vec<_> = seen.iter().map(Surface::verification).collect();
+    let sum = Verification::sum(&all.iter().collect::<Vec<_>>());
+    let counts: Vec<_> = seen.iter().zip(&all).map(|(it, all)| it.counts(all)).collect();
     let holds = standing.holds() && !sum.is_faulty();
     let (verdict, code) = match (holds, doubts.is_empty()) {
         (false, _) => ("failed", WRONG),
@@ -136,6 +149,14 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     for surface in &counts {
         let name = (counts.len() > 1).then_some(surface.surface.as_str());
         output.say(&format!("{}\n", verdict_of(name, surface, Colour::of_stdout())));
+        if let Some(own) = &surface.own {
+            let (expected, observed) = (exact(own.expected), exact(own.observed));
+            output.say(&format!(
+                "    of these, {expected} expected and {observed} observed of loadgen's own tables, as the run \
+                 judged them{}\n",
+                if own.verification().is_faulty() { ", and not all as they should be" } else { "" }
+            ));
+        }
     }
     for example in standing.examples.iter().chain(&sum.examples).take(EXAMPLES_SHOWN) {
         output.say(&shown(example, counts.len() > 1));

@@ -197,3 +197,40 @@ fn what_came_again_was_replayed_only_after_a_restart() {
     let found = judge.finish(&catalog(), true).0.verification;
     assert_eq!((found.replayed, found.doubled, found.examples.len()), (1, 1, 1));
 }
+
+#[test]
+fn a_canary_that_need_not_come_is_lost_once_it_has_come() {
+    let catalog = with_table(crate::scenario::OwnTable::Canary.name());
+    let all = [change(Change::Insert, 1, 1), change(Change::Update, 1, 2)];
+    // What comes, whether it need not, what is left out, and how many are lost.
+    let cases: [(&[RowChange], bool, usize, u64); 4] =
+        [(&[], true, 1, 0), (&[], false, 0, 2), (&all[..1], true, 0, 1), (&all, true, 0, 0)];
+    for (seen, may_stay_away, absent, lost) in cases {
+        let mut judge = judge_of(&catalog);
+        if may_stay_away {
+            judge.let_canaries_stay_away();
+        }
+        for (at, change) in (0..).zip(&all) {
+            judge.expect(change.clone(), times(at), Certainty::Certain);
+        }
+        for (at, change) in (0..).zip(seen) {
+            judge.see(change.clone(), 100 + at, Lsn(at));
+        }
+        assert_eq!(judge.leave_out_absent().len(), absent, "{seen:?}");
+        assert_eq!(judge.finish(&catalog, true).0.verification.lost, lost, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_canary_that_nobody_captures_is_given_up_before_it_fills_the_memory() {
+    let catalog = with_table(crate::scenario::OwnTable::Canary.name());
+    let mut judge = judge_of(&catalog);
+    judge.let_canaries_stay_away();
+    for at in 0..30_000 {
+        judge.expect(change(Change::Update, 1, at), times(1), Certainty::Certain);
+    }
+    assert!(judge.is_settled(), "nothing is kept of it");
+    judge.see(change(Change::Update, 1, 7), 2, Lsn(2));
+    assert_eq!(judge.leave_out_absent().len(), 1);
+    assert_eq!(judge.finish(&catalog, true).0.verification, Verification::default());
+}

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
+use crate::scenario::Canary;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
@@ -64,7 +65,10 @@ pub(super) fn cdc(
         signal_table: file.signal_table.unwrap_or(true),
         heartbeat_table: has_table(file),
         heartbeat: file.heartbeat.as_ref().and_then(|written| heartbeat(written, problems)),
-        canary: file.canary.as_ref().and_then(|written| canary(written, problems)),
+        canary: match &file.canary {
+            Some(written) => canary(written, problems),
+            None => Some(Canary::UNASKED),
+        },
         idle: Vec::new(),
         wal_limit: file.wal_limit.as_ref().and_then(|written| wal_limit(written, problems)),
         password,
@@ -90,7 +94,7 @@ fn heartbeat(written: &Spanned<String>, problems: &mut Problems) -> Option<Durat
     Some(every)
 }
 
-fn canary(written: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+fn canary(written: &Spanned<String>, problems: &mut Problems) -> Option<Canary> {
     if written.value == OFF {
         return None;
     }
@@ -100,7 +104,7 @@ fn canary(written: &Spanned<String>, problems: &mut Problems) -> Option<Duration
         let help = "write `100ms`, or `off` for none";
         problems.add(Problem::new(message).at(written.place).help(help));
     }
-    Some(every)
+    Some(Canary { every, is_asked_for: true })
 }
 
 /// The domains that are to be idle. Streams leave them alone.

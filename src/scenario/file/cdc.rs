@@ -28,7 +28,8 @@ pub(in crate::scenario) struct CdcFile {
     pub(in crate::scenario) heartbeat: Option<Spanned<String>>,
     /// How often a row of our own, in the table `loadgen_canary`, changes in each database that is observed, `10ms`
     /// to `1m`: so there is something to observe also while nothing else happens, and its lag is told apart;
-    /// `off` unless set.
+    /// `off` for none. Unless set, `100ms`; then it need not come where nobody captures that table, and there is none
+    /// where a replica is observed.
     pub(in crate::scenario) canary: Option<Spanned<String>>,
     /// Domains in whose databases there is no canary, so that they are idle.
     #[serde(default)]

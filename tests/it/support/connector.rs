@@ -54,12 +54,13 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Reads a database into the topics of a cluster.
+    /// Reads a database into the topics of a cluster, but for some tables.
     pub(crate) fn start(
         server: &'static TestServer,
         database: &str,
         brokers: &str,
         spoil: &[Spoil],
+        left_out: &'static [&'static str],
     ) -> Self {
         let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
             .set("bootstrap.servers", brokers)
@@ -67,7 +68,11 @@ impl Connector {
             .create()
             .unwrap();
         let topics = Topics(producer);
-        Self::into(server, database, spoil, move |change, envelope| topics.write(change, envelope))
+        Self::into(server, database, spoil, move |change, envelope| {
+            if !left_out.contains(&change.table.as_str()) {
+                topics.write(change, envelope);
+            }
+        })
     }
 
     /// Reads a database, and hands over each change with its envelope.
