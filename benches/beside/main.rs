@@ -58,7 +58,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 13] = [
+    let parts: [Part; 14] = [
         ("statements", statements::all),
         ("texts", texts::all),
         ("seed", seed::all),
@@ -71,6 +71,7 @@ fn main() {
         ("pacing", pacing::all),
         ("memory", engine::memory),
         ("judged", judged::all),
+        ("trace", judged::trace),
         ("check", check::all),
     ];
     for (name, part) in parts {

@@ -43,12 +43,11 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Connections it is to have.
-    pub(super) fn connections(&self) -> usize {
+    /// Connections it is to have, if that matters to it.
+    pub(super) fn connections(&self) -> Option<usize> {
         match self {
-            Self::Postgres { connections, .. } => *connections as usize,
-            // Enough for every core to have work.
-            Self::Discard | Self::Events(_) | Self::Lines(_) => 16,
+            Self::Postgres { connections, .. } => Some(*connections as usize),
+            Self::Discard | Self::Events(_) | Self::Lines(_) => None,
         }
     }
 

@@ -12,13 +12,16 @@ use crate::engine::batch::Row;
 use crate::engine::window::Window;
 use crate::measure::Stamps;
 use crate::sink::Ticket;
+use crate::sink::event::way::ORDINAL_SHIFT;
 
 /// Set in the tickets of events; those of lanes are their numbers, those of batches have a bit above.
 const EVENT: Ticket = 1 << 30;
-/// So many slots may be in flight over all connections: some 25 MB. The client's own queue is
+/// So many slots may be in flight over all connections: 8 MB. The client's own queue is
 /// shorter, and says when it is full.
 const IN_FLIGHT_MAX: usize = 1 << 17;
 const IN_FLIGHT_MIN: usize = 1 << 10;
+// A connection has at most as many tickets, and a way writes above them.
+const _: () = assert!(IN_FLIGHT_MAX <= 1 << ORDINAL_SHIFT);
 
 /// So many are sent before what became of others is settled, while that is still in the processor's caches.
 const TURN_MAX: u64 = 512;

@@ -3,6 +3,9 @@
 use crate::engine::Destination;
 use crate::engine::Job;
 
+/// Of a group that no destination limits: enough for every core to have work.
+const CONNECTIONS: usize = 16;
+
 impl Job {
     /// Whether anybody wants to know when each transaction was last sent.
     pub(super) fn has_audience(&self) -> bool {
@@ -34,6 +37,7 @@ impl Job {
         self.shard.lane_count(self.world.lanes_of(group)) as usize
     }
 
+    /// How many connections a group's lanes may be dealt to.
     pub(super) fn allowed(&self, group: usize) -> usize {
         let ways = self.world.ways_of(group);
         let is_events = |way: &usize| matches!(self.destinations[*way], Destination::Events(_));
@@ -42,8 +46,11 @@ impl Job {
             return self.workers;
         }
         // A connection has lanes of as few copies as can be: each copy's database gets all of its own.
-        let of = |it: &usize| self.destinations[*it].connections() * self.world.copies_of(*it);
-        ways.iter().map(of).min().unwrap_or(1)
+        let of = |it: &usize| {
+            self.destinations[*it].connections().map(|all| all * self.world.copies_of(*it))
+        };
+        let most = if ways.is_empty() { 1 } else { CONNECTIONS };
+        ways.iter().filter_map(of).min().unwrap_or(most)
     }
 
     /// By series, whether something holds of the events of its group, as lanes are shared: told whether the

@@ -1,5 +1,6 @@
 //! From what was sent to what each row must become.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::action::Action;
@@ -24,12 +25,23 @@ pub(super) struct Renderer {
     world: Arc<World>,
     rows: Action,
     statements: Action,
+    row: Scratch,
+}
+
+/// What one row after the other is put together in.
+#[derive(Debug, Default)]
+struct Scratch {
     field: Vec<u8>,
+    /// The cells that are known, in any order, and where each column's is.
+    cells: Vec<u8>,
+    places: Vec<Option<Range<usize>>>,
+    bytes: Vec<u8>,
 }
 
 impl Renderer {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, rows: Action::default(), statements: Action::default(), field: Vec::new() }
+        let (rows, statements) = Default::default();
+        Self { world, rows, statements, row: Scratch::default() }
     }
 
     /// The changes of rows that a transaction makes, in order, and whether each must come.
@@ -76,7 +88,7 @@ impl Renderer {
         let table = catalog.table(operation.table);
         let statement = catalog.statement(operation.statement);
         let kinds = table.columns.len();
-        let mut given = Given { table, action, fields: vec![None; kinds], field: &mut self.field };
+        let mut given = Given::begin((table, action), &mut self.row);
         let values = action.values(operation);
         match &statement.kind {
             StatementKind::Insert => given.all(values),
@@ -106,14 +118,19 @@ impl Renderer {
 struct Given<'a> {
     table: &'a TableInfo,
     action: &'a Action,
-    /// By column.
-    fields: Vec<Option<Vec<u8>>>,
-    field: &'a mut Vec<u8>,
+    row: &'a mut Scratch,
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
+    fn begin((table, action): (&'a TableInfo, &'a Action), row: &'a mut Scratch) -> Self {
+        row.cells.clear();
+        row.places.clear();
+        row.places.resize(table.columns.len(), None);
+        Self { table, action, row }
+    }
+
     fn all(&mut self, values: &[crate::action::Value]) {
-        for (column, value) in values.iter().enumerate().take(self.fields.len()) {
+        for (column, value) in values.iter().enumerate().take(self.table.columns.len()) {
             self.one(column, *value);
         }
     }
@@ -138,36 +155,33 @@ impl Given<'_> {
 
     fn one(&mut self, column: usize, value: crate::action::Value) {
         let kind = self.table.columns[column].1;
-        self.field.clear();
-        encode(value, kind, self.action, self.field);
-        let mut cell = Vec::with_capacity(self.field.len());
-        cells::push_field(kind, self.field, &mut cell);
-        self.fields[column] = Some(cell);
+        let Scratch { field, cells, places, .. } = &mut *self.row;
+        field.clear();
+        encode(value, kind, self.action, field);
+        let begin = cells.len();
+        cells::push_field(kind, field, cells);
+        places[column] = Some(begin..cells.len());
     }
 
     /// Key and row as bytes.
     fn finish(self, change: Change) -> (Box<[u8]>, Box<[u8]>) {
-        let Self { table, fields, .. } = self;
-        let mut row = Vec::new();
-        for field in &fields {
-            match field {
-                Some(cell) => row.extend_from_slice(cell),
-                None => cells::push_open(&mut row),
+        let Scratch { cells, places, bytes, .. } = self.row;
+        let known = |column: usize| places[column].clone().map(|place| &cells[place]);
+        bytes.clear();
+        // A row without a key is told by all that it has.
+        for column in &self.table.key {
+            bytes.extend_from_slice(known(*column).unwrap_or_default());
+        }
+        let key_bytes = bytes.len();
+        for column in 0..places.len() {
+            match known(column) {
+                Some(cell) => bytes.extend_from_slice(cell),
+                None => cells::push_open(bytes),
             }
         }
-        // A row without a key is told by all that it has.
-        let key = if table.key.is_empty() {
-            row.clone()
-        } else {
-            table
-                .key
-                .iter()
-                .filter_map(|column| fields[*column].as_deref())
-                .flatten()
-                .copied()
-                .collect()
-        };
-        let row = if change == Change::Delete { Vec::new() } else { row };
-        (key.into_boxed_slice(), row.into_boxed_slice())
+        let (key, row) = bytes.split_at(key_bytes);
+        let key = if self.table.key.is_empty() { row } else { key };
+        let row = if change == Change::Delete { &[] } else { row };
+        (key.into(), row.into())
     }
 }

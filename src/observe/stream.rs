@@ -33,6 +33,8 @@ pub(super) struct Stream {
     /// The changes of the transaction that is being read.
     changes: Vec<RowChange>,
     truncated: Vec<TableId>,
+    /// What key and row of a change are put together in.
+    bytes: Vec<u8>,
     is_open: bool,
     /// Its number.
     transaction: u32,
@@ -59,6 +61,7 @@ impl Stream {
             relations: HashMap::new(),
             changes: Vec::new(),
             truncated: Vec::new(),
+            bytes: Vec::new(),
             is_open: false,
             transaction: 0,
             last: Lsn::default(),
@@ -179,18 +182,16 @@ impl Stream {
                 Some(Cell::Text(_) | Cell::Unchanged) | None => cells::push_open(out),
             }
         };
-        let mut row = Vec::new();
-        (0..table.columns.len()).for_each(|column| push(column, new, &mut row));
-        let key = if table.key.is_empty() {
-            row.clone()
-        } else {
-            let mut key = Vec::new();
-            table.key.iter().for_each(|column| push(*column, old.unwrap_or(new), &mut key));
-            key
-        };
-        if change == Change::Delete {
-            row.clear();
+        let bytes = &mut self.bytes;
+        bytes.clear();
+        for column in &table.key {
+            push(*column, old.unwrap_or(new), bytes);
         }
+        let key_bytes = bytes.len();
+        (0..table.columns.len()).for_each(|column| push(column, new, bytes));
+        let (key, row) = bytes.split_at(key_bytes);
+        let key = if table.key.is_empty() { row } else { key };
+        let row = if change == Change::Delete { &[] } else { row };
         let change = RowChange { table: columns.table, change, key: key.into(), row: row.into() };
         self.changes.push(change);
         Some(())

@@ -219,8 +219,11 @@ fn the_shop_runs_with_servers_of_its_own() {
     let mut command = loadgen(folder.path());
     let profile = "load.streams.sessions.profile=[{ hold: 60/s, for: 6s }]";
     command.args(["run", "@shop", "--out", "out", "--set", "validity=off", "--set", profile]);
+    // Where rows go to PostgreSQL and events elsewhere, PostgreSQL's connections are what counts.
+    command.args(["--set", "lanes=18", "--set", "targets.operational.postgres.connections=20"]);
     let done = Done::from(command.output().unwrap());
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert!(done.err.contains("18 of 20 connections are used"), "{}", done.err);
     let summary = fs::read_to_string(folder.path().join("out/summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
     let [clicks, archive] = ["clicks", "archive"].map(|target| events_of(&summary, target));

@@ -125,7 +125,7 @@ struct Several {
 
 /// Where the ticket of a record says which of its action's operations it is of, and how many it can tell
 /// apart. Only where there are several.
-const ORDINAL_SHIFT: u32 = 20;
+pub(crate) const ORDINAL_SHIFT: u32 = 20;
 const ORDINAL_MAX: Ticket = (1 << 10) - 1;
 
 /// The ticket of the record of one operation, by its index.

@@ -166,16 +166,17 @@ fn relation(body: &mut Bytes) -> Option<Relation> {
 
 fn tuple(body: &mut Bytes) -> Option<Tuple> {
     let count = body.try_get_u16().ok().filter(|count| *count <= COLUMNS_MAX)?;
-    let cells = (0..count).map(|_| {
-        Some(match body.try_get_u8().ok()? {
+    let mut tuple = Tuple::with_capacity(usize::from(count));
+    for _ in 0..count {
+        tuple.push(match body.try_get_u8().ok()? {
             b'n' => Cell::Null,
             b'u' => Cell::Unchanged,
             b't' => Cell::Text(value(body)?),
             b'b' => Cell::Binary(value(body)?),
             _ => return None,
-        })
-    });
-    cells.collect()
+        });
+    }
+    Some(tuple)
 }
 
 fn value(body: &mut Bytes) -> Option<Bytes> {
