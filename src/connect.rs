@@ -27,5 +27,4 @@ pub use register::Removed;
 pub use register::Slots;
 pub use register::register;
 pub use register::remove;
-pub use watch::Interruption;
 pub use watch::Watch;

@@ -12,6 +12,7 @@ mod needs;
 mod published;
 mod server;
 mod settings;
+mod signal;
 mod sink;
 mod slots;
 mod topics;

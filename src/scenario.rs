@@ -83,6 +83,7 @@ pub use read::check_text;
 pub use steps::OwnTable;
 pub use steps::StressKind;
 pub use steps::StressStep;
+pub(crate) use steps::pattern;
 pub use way::Way;
 
 /// The JSON Schema of a scenario file.

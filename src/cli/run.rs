@@ -44,6 +44,7 @@ use crate::measure::Feed;
 use crate::measure::Findings;
 use crate::measure::Gates;
 use crate::measure::Generator;
+use crate::measure::Interruption;
 use crate::measure::Judgement;
 use crate::measure::Phase;
 use crate::measure::Recorder;
@@ -124,7 +125,7 @@ fn whole(
     let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
-    let Loaded { finished, traffic, mut unwritten, findings, turns } =
+    let Loaded { finished, traffic, mut unwritten, findings, befell, turns } =
         load(&prepared, (workers, begins_at, arguments), (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
@@ -150,6 +151,7 @@ fn whole(
         findings,
         slots: prepared.guard.slots(),
         steps: prepared.steps.summaries(),
+        connectors: befell,
     };
     let shard = ShardFile::of(&prepared, &facts, &finished.recorder, turns.together);
     let shard = shard.map_or(Ok(()), |shard| prepared.folder.write_shard(&shard));
@@ -214,6 +216,8 @@ struct Loaded {
     traffic: Vec<(usize, Traffic)>,
     unwritten: Vec<FolderError>,
     findings: Option<Findings>,
+    /// What befell connectors.
+    befell: Vec<Interruption>,
     turns: Turns,
 }
 
@@ -228,10 +232,7 @@ fn load(
     let mut turns = Turns::alone(domains.len());
     let has_load = !prepared.scenario.load.streams.is_empty() && stop.level() == Level::Run;
     if !has_load {
-        let finished = Finished::of_nothing(&prepared.world, stop.end());
-        let (traffic, unwritten) = (Vec::new(), prepared.lines.close());
-        prepared.folder.begun();
-        return Ok(Loaded { finished, traffic, unwritten, findings: None, turns });
+        return Ok(unloaded(prepared, turns, stop));
     }
     let series = prepared.world.series.clone();
     let keeper = Keeper::start(&prepared.folder, series).map_err(|error| Refusal::setup(&error))?;
@@ -268,7 +269,7 @@ fn load(
     let (traffic, half) = publishers.end(prepared, feed);
     let unended = prepared.lines.close();
     let (findings, unkept) = findings(observing, feed, stop);
-    let untold = connected.and_then(|connected| connected.end(&prepared.folder).err());
+    let (befell, untold) = connected.map(|it| it.end(&prepared.folder)).unwrap_or_default();
     ledger::end(trace, "the trace", feed);
     let mut unwritten = keeper.finish();
     unwritten.extend(half.into_iter().chain(unkept).chain(untold).chain(unended));
@@ -281,7 +282,15 @@ fn load(
     }
     // What the books say, the journal need not.
     journal.iter().filter(|_| is_noted).for_each(|journal| journal.remove());
-    Ok(Loaded { finished, traffic, unwritten, findings, turns })
+    Ok(Loaded { finished, traffic, unwritten, findings, befell, turns })
+}
+
+/// Nothing is sent.
+fn unloaded(prepared: &Prepared, turns: Turns, stop: &Stop) -> Loaded {
+    let finished = Finished::of_nothing(&prepared.world, stop.end());
+    let (traffic, unwritten) = (Vec::new(), prepared.lines.close());
+    prepared.folder.begun();
+    Loaded { finished, traffic, unwritten, findings: None, befell: Vec::new(), turns }
 }
 
 /// Says in the books of all domains that their rows change from now on. Returns where the run notes how far it is.

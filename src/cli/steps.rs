@@ -9,8 +9,12 @@ use crate::engine::Canaries;
 use crate::engine::CanaryPlace;
 use crate::engine::StepPlace;
 use crate::engine::Steps;
+use crate::scenario::Domain;
 use crate::scenario::OwnTable;
 use crate::sink::postgres::quote::qualified;
+
+/// The table of signals.
+const SIGNALS: &str = "debezium_signal";
 
 /// All steps. The scenario's own login does them, not that of the load: it may change tables.
 pub(super) fn steps(prepared: &Prepared) -> Steps {
@@ -22,7 +26,14 @@ pub(super) fn steps(prepared: &Prepared) -> Steps {
         let table = own(prepared, OwnTable::Stress).find(|(domain, _)| *domain == step.domain);
         let table = table.map(|(_, table)| table);
         let name = domain.schema.name.clone();
-        places.insert(step.domain, StepPlace { domain: name, address, table });
+        // A connector captures a database, and hears the signals of its first domain.
+        let database = prepared.place.database(scenario, domain);
+        let is_there = |it: &&Domain| {
+            it.target == domain.target && prepared.place.database(scenario, it) == database
+        };
+        let first = scenario.domains.iter().find(is_there).unwrap_or(domain);
+        let signals = (qualified(&first.namespace, SIGNALS), domain.namespace.clone());
+        places.insert(step.domain, StepPlace { domain: name, address, table, signals });
     }
     Steps::new(scenario.load.steps.clone(), places, prepared.application_name())
 }

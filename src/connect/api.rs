@@ -20,9 +20,10 @@ use crate::sink::http::roots;
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// With less time than that nothing more is asked.
 const LAST: Duration = Duration::from_millis(300);
-/// The longest answer that is read, and the longest part of one that is shown.
+/// The longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
-const SHOWN_MAX: usize = 300;
+/// Letters of an answer, or of a trace, that are shown at most.
+const SHOWN_MAX: usize = 600;
 
 /// What Kafka Connect does not do, or why nobody heard of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -43,6 +44,8 @@ pub struct Api {
     login: Option<String>,
     agent: Agent,
     secrets: Arc<Secrets>,
+    /// How long an answer may take.
+    patience: Duration,
     /// When nothing more is waited for.
     until: Option<Instant>,
 }
@@ -81,7 +84,14 @@ impl Api {
         let login = connect.user.as_ref().map(|user| basic(user, connect.password.as_ref()));
         let secrets = Arc::<Secrets>::default();
         connect.password.iter().for_each(|password| secrets.add(password.expose_secret()));
-        Ok(Self { url: url.to_owned(), login, agent, secrets, until: None })
+        Ok(Self {
+            url: url.to_owned(),
+            login,
+            agent,
+            secrets,
+            patience: ANSWER_WITHIN,
+            until: None,
+        })
     }
 
     /// The same, which waits for nothing any more when so much time has passed.
@@ -89,10 +99,15 @@ impl Api {
         Self { until: Instant::now().checked_add(limit), ..self.clone() }
     }
 
+    /// The same, for whose answers one waits so long at most.
+    pub(super) fn answering(&self, limit: Duration) -> Self {
+        Self { patience: limit, ..self.clone() }
+    }
+
     /// How much time is left for an answer.
     pub(super) fn left(&self) -> Duration {
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
-        left.map_or(ANSWER_WITHIN, |left| left.min(ANSWER_WITHIN))
+        left.map_or(self.patience, |left| left.min(self.patience))
     }
 
     /// Whether no time is left for another answer.
@@ -250,7 +265,7 @@ fn cause(trace: &str) -> Option<String> {
         Some(last) if !first.contains(last) => format!("{first} ({last})"),
         _ => first.to_owned(),
     };
-    if let Some((end, _)) = text.char_indices().nth(2 * SHOWN_MAX) {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_MAX) {
         text.truncate(end);
         text.push('…');
     }
@@ -271,7 +286,7 @@ fn read(
         Some(message) => secrets.cover(message).split_whitespace().collect::<Vec<_>>().join(" "),
         None => secrets.cover(&text).trim().lines().next().unwrap_or_default().to_owned(),
     };
-    if let Some((end, _)) = message.char_indices().nth(2 * SHOWN_MAX) {
+    if let Some((end, _)) = message.char_indices().nth(SHOWN_MAX) {
         message.truncate(end);
         message.push('…');
     }

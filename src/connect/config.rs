@@ -14,6 +14,7 @@ use crate::scenario::Domain;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::cdc::Snapshot;
+use crate::scenario::pattern as pattern_of;
 use crate::sink::postgres::mark;
 use crate::sink::postgres::quote;
 use crate::units::format_hex;
@@ -87,6 +88,20 @@ pub struct Connector {
 }
 
 impl Connector {
+    /// Of that name, and nothing else.
+    #[cfg(test)]
+    pub(super) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            slot: name.to_owned(),
+            database: name.to_owned(),
+            domains: Vec::new(),
+            variable: String::new(),
+            config: Map::new(),
+            secrets: Vec::new(),
+        }
+    }
+
     /// What `PUT /connectors/{name}/config` takes, for people and files: passwords are asked of the
     /// environment of Kafka Connect, by its `EnvVarConfigProvider`.
     pub fn shown(&self) -> Value {
@@ -221,7 +236,8 @@ fn has_capture_tables(source: &Source<'_>) -> bool {
 fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
     let mut all = Vec::new();
     for (number, domain) in source.domains.iter().enumerate() {
-        let pattern = |table: &str| format!("{}\\.{}", escaped(&domain.namespace), escaped(table));
+        let pattern =
+            |table: &str| format!("{}\\.{}", pattern_of(&domain.namespace), pattern_of(table));
         all.extend(scenario.captured_tables(domain).iter().map(|table| pattern(table)));
         if number == 0 && has_capture_tables(source) {
             if scenario.cdc.signal_table {
@@ -238,18 +254,6 @@ fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
     let mut known = BTreeSet::new();
     all.retain(|pattern| known.insert(pattern.clone()));
     all.join(",")
-}
-
-/// A name as a pattern that fits it alone; a comma would end it.
-fn escaped(name: &str) -> String {
-    let mut pattern = String::new();
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() && letter != '_' {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern
 }
 
 /// The name of the slot: not one of those that loadgen itself reads, which are swept. Slots have names of
@@ -270,7 +274,7 @@ fn slot_of(domain: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::pattern_of;
     use super::slot_of;
     use super::variable_of;
 
@@ -281,7 +285,7 @@ mod tests {
         assert_eq!(slot_of("Orders"), "debezium__rders_b7e8acdd");
         assert!(slot_of(&"x".repeat(63)).len() <= 63);
         assert_ne!(slot_of(&"x".repeat(63)), slot_of(&"x".repeat(62)));
-        assert_eq!(escaped("a.b,c$d_1"), "a\\.b\\,c\\$d_1");
+        assert_eq!(pattern_of("a.b,c$d_1"), "a\\.b\\,c\\$d_1");
         assert_eq!(variable_of("debezium_orders"), "DEBEZIUM_ORDERS_PASSWORD");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::connect::api::Answer;
 use crate::connect::api::Api;
 use crate::connect::api::ConnectError;
 use crate::connect::api::Standing;
@@ -20,8 +21,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const LOOK_WITHIN: Duration = Duration::from_secs(1);
 /// A failure from before, that a restart has not yet cleared, is shown for no longer than that.
 const FAILED_FOR: Duration = Duration::from_secs(3);
-/// How long a connector may take to stop, or Kafka Connect to have its workers in order.
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// What is answered while workers agree on who does what.
+const BUSY: u16 = 409;
 
 /// How a slot is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,20 +90,28 @@ fn put(api: &Api, connector: &Connector, is_cancelled: Cancelled<'_>) -> Result<
     Err(api.refused(&format!("take the connector `{}`", connector.name), &answer))
 }
 
-/// Calls again for as long as Kafka Connect is busy with its workers.
+/// Calls again for as long as Kafka Connect is busy with its workers, and there is time.
 fn repeated(
     api: &Api,
     is_cancelled: Cancelled<'_>,
-    call: impl Fn() -> Result<super::api::Answer, ConnectError>,
-) -> Result<super::api::Answer, ConnectError> {
-    let begun = Instant::now();
+    call: impl Fn() -> Result<Answer, ConnectError>,
+) -> Result<Answer, ConnectError> {
     loop {
         let answer = call()?;
-        if answer.status != 409 || begun.elapsed() > STOP_WITHIN || api.is_over() {
+        if answer.status != BUSY || api.is_over() {
             return Ok(answer);
         }
         pause(is_cancelled)?;
     }
+}
+
+/// What became of how far a connector was.
+enum Offsets {
+    Gone,
+    /// This Kafka Connect is so old that nobody can tell it to let go of them.
+    Kept,
+    /// It did not, as this says.
+    Refused(ConnectError),
 }
 
 /// Lets Kafka Connect forget how far a connector of this name was: its slot is gone, and another one begins
@@ -113,14 +122,8 @@ fn forget(
     is_known: bool,
     is_cancelled: Cancelled<'_>,
 ) -> Result<(), ConnectError> {
-    let at = place(&connector.name);
-    if is_known {
-        let answer = api.call("PUT", &format!("{at}/stop"), None)?;
-        if !answer.is_good() {
-            return Ok(());
-        }
-    } else {
-        let name = connector.name.as_str();
+    let name = connector.name.as_str();
+    if !is_known {
         let body = json!({ "name": name, "config": connector.sent(), "initial_state": "STOPPED" });
         let answer = repeated(api, is_cancelled, || api.call("POST", "/connectors", Some(&body)))?;
         if !answer.is_good() {
@@ -128,33 +131,52 @@ fn forget(
             return Ok(());
         }
     }
-    let is_done = drop_offsets(api, connector.name.as_str(), is_cancelled)?;
-    if !is_done && api.is_over() {
-        return Err(ConnectError(format!(
-            "the Kafka Connect at `{}` did not let go of how far the connector `{}` was, within the time that \
-             it had: `within`; the slot that it had read is gone, so it would begin at the wrong place",
-            api.url(),
-            connector.name
-        )));
+    match drop_offsets(api, (name, is_known), is_cancelled)? {
+        Offsets::Gone | Offsets::Kept => Ok(()),
+        Offsets::Refused(why) => Err(ConnectError(format!(
+            "{why}; the slot that the connector `{name}` had read is gone, so it would begin at the wrong place; \
+             more time: `within`"
+        ))),
     }
-    Ok(())
 }
 
-/// Of a connector that is stopped, or stops. Returns whether they are gone.
-fn drop_offsets(api: &Api, name: &str, is_cancelled: Cancelled<'_>) -> Result<bool, ConnectError> {
-    let at = format!("{}/offsets", place(name));
-    let begun = Instant::now();
-    loop {
-        let answer = api.call("DELETE", &at, None)?;
-        // 400: not stopped yet. 409: workers agree on who does what. 500: tasks are still ending.
-        if answer.is_good() || !matches!(answer.status, 400 | 409 | 500) {
-            return Ok(answer.is_good());
+/// Stops a connector, if it runs, and lets go of how far it was.
+fn drop_offsets(
+    api: &Api,
+    (name, runs): (&str, bool),
+    is_cancelled: Cancelled<'_>,
+) -> Result<Offsets, ConnectError> {
+    let at = place(name);
+    if runs {
+        let stop = || api.call("PUT", &format!("{at}/stop"), None);
+        let answer = repeated(api, is_cancelled, stop)?;
+        if is_unknown(answer.status) {
+            return Ok(Offsets::Kept);
         }
-        if begun.elapsed() > STOP_WITHIN || api.is_over() {
-            return Ok(false);
+        if !answer.is_good() {
+            return Ok(Offsets::Refused(api.refused(&format!("stop `{name}`"), &answer)));
+        }
+    }
+    loop {
+        let answer = api.call("DELETE", &format!("{at}/offsets"), None)?;
+        if answer.is_good() {
+            return Ok(Offsets::Gone);
+        }
+        if is_unknown(answer.status) {
+            return Ok(Offsets::Kept);
+        }
+        // 400: not stopped yet. 409: workers agree on who does what. 500: tasks are still ending.
+        if !matches!(answer.status, 400 | BUSY | 500) || api.is_over() {
+            let doing = format!("let go of how far the connector `{name}` was");
+            return Ok(Offsets::Refused(api.refused(&doing, &answer)));
         }
         pause(is_cancelled)?;
     }
+}
+
+/// Whether that is what versions answer that know no such call.
+fn is_unknown(status: u16) -> bool {
+    matches!(status, 404 | 405)
 }
 
 /// Until every task runs and the slot streams.
@@ -221,16 +243,18 @@ pub struct Removed {
     pub slot: String,
     /// See `slot`.
     pub database: String,
+    /// Why Kafka Connect still knows how far it was, if it does.
+    pub remembered: Option<String>,
     /// What it was known by.
     mark: String,
 }
 
-/// Removes all connectors of a scenario that loadgen has registered, and how far they were. Their slots stay:
-/// nobody reads them any more.
+/// Removes all connectors of a scenario that loadgen has registered, and how far they were, each within `limit`.
+/// Their slots stay: nobody reads them any more.
 pub fn remove(
     api: &Api,
     scenario: &str,
-    is_cancelled: Cancelled<'_>,
+    (limit, is_cancelled): (Duration, Cancelled<'_>),
 ) -> Result<Vec<Removed>, ConnectError> {
     let mark = mark_of(scenario);
     let mut removed = Vec::new();
@@ -240,16 +264,18 @@ pub fn remove(
         if !its.starts_with(&mark) {
             continue;
         }
+        let remembered = match drop_offsets(&api.within(limit), (&name, true), is_cancelled)? {
+            Offsets::Gone | Offsets::Kept => None,
+            Offsets::Refused(why) => Some(why.to_string()),
+        };
         let at = place(&name);
-        if api.call("PUT", &format!("{at}/stop"), None)?.is_good() {
-            drop_offsets(api, &name, is_cancelled)?;
-        }
+        let api = &api.within(limit);
         let answer = repeated(api, is_cancelled, || api.call("DELETE", &at, None))?;
         if !answer.is_good() && answer.status != 404 {
             return Err(api.refused(&format!("remove the connector `{name}`"), &answer));
         }
         let (slot, database) = (text("slot.name"), text("database.dbname"));
-        removed.push(Removed { name, slot, database, mark: its });
+        removed.push(Removed { name, slot, database, remembered, mark: its });
     }
     Ok(removed)
 }

@@ -15,27 +15,16 @@ use crate::connect::register::Reading;
 use crate::connect::register::Slots;
 use crate::measure::Clock;
 use crate::measure::Feed;
+use crate::measure::Interruption;
 
 /// How often one looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a server may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long Kafka Connect, and a server, may take to answer: whoever ends the watch waits for one of them.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often one looks whether it is over.
 const TURN: Duration = Duration::from_millis(50);
 /// Interruptions that are kept.
 const KEPT_MAX: usize = 10_000;
-
-/// Something that lets a connector begin again a little before where it was: what it sends twice then is no
-/// fault of anybody.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Interruption {
-    /// When it was seen, on the run's clock.
-    pub at_ns: u64,
-    /// The connector.
-    pub connector: String,
-    /// What was seen.
-    pub what: String,
-}
 
 /// Connectors being watched, on a thread of its own. Dropped, it ends.
 #[derive(Debug)]
@@ -115,7 +104,7 @@ impl Watcher {
             if waited >= LOOK {
                 waited = Duration::ZERO;
                 for number in 0..self.known.len() {
-                    self.look(number);
+                    self.look(number, is_over);
                 }
             }
             std::thread::sleep(TURN);
@@ -123,15 +112,23 @@ impl Watcher {
         }
     }
 
-    fn look(&mut self, number: usize) {
+    fn look(&mut self, number: usize, is_over: &AtomicBool) {
         let Known { connector, standing, reader } = &mut self.known[number];
-        let now = match self.api.standing(&connector.name) {
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let found = self.api.answering(ANSWER_WITHIN).standing(&connector.name);
+        let is_failure = matches!(found, Ok(Some(Standing::Failed(_))));
+        let now = match found {
             Ok(Some(Standing::Running)) => RUNS.to_owned(),
             Ok(Some(Standing::Waiting(state))) => format!("is {state}"),
             Ok(Some(Standing::Failed(line))) => format!("failed: {line}"),
             Ok(None) => "is not there".to_owned(),
             Err(error) => error.to_string(),
         };
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
         let reading = self.slots.reading(connector, ANSWER_WITHIN);
         let reads = match reading {
             Ok(Reading::Streaming(pid) | Reading::CatchingUp(pid)) => Some(pid),
@@ -139,24 +136,75 @@ impl Watcher {
         };
         let mut happened = Vec::new();
         if now != *standing {
-            happened.push(format!("the connector `{}` {now}", connector.name));
+            happened.push((is_failure, format!("the connector `{}` {now}", connector.name)));
             *standing = now;
         }
         if let Some(pid) = reads {
             if reader.is_some_and(|before| before != pid) {
                 let slot = &connector.slot;
-                happened.push(format!("the slot `{slot}` of `{}` is read anew", connector.name));
+                let anew = format!("the slot `{slot}` of `{}` is read anew", connector.name);
+                happened.push((false, anew));
             }
             *reader = Some(pid);
         }
         let at_ns = self.clock.now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for what in happened {
+        for (is_failure, what) in happened {
             self.feed.message(what.as_str());
             if seen.len() < KEPT_MAX {
-                let connector = connector.name.clone();
-                seen.push(Interruption { at_ns, connector, what });
+                let Connector { name, database, .. } = &*connector;
+                let (connector, database) = (name.clone(), database.clone());
+                seen.push(Interruption { at_ns, connector, database, is_failure, what });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::connect::api::ConnectError;
+    use crate::scenario::cdc::Connect;
+    use crate::scenario::cdc::Snapshot;
+
+    /// A server that takes all the time that it is given.
+    struct Slow;
+
+    impl Slots for Slow {
+        fn reading(&self, _: &Connector, limit: Duration) -> Result<Reading, ConnectError> {
+            std::thread::sleep(limit);
+            Ok(Reading::Idle)
+        }
+    }
+
+    #[test]
+    fn whoever_ends_the_watch_waits_for_one_answer_and_not_for_those_of_all_connectors() {
+        // It takes connections, and answers nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = Connect {
+            url: None,
+            user: None,
+            password: None,
+            ca: None,
+            prefix: String::new(),
+            snapshot: Snapshot::NoData,
+            poll: Duration::ZERO,
+            within: Duration::ZERO,
+            servers: BTreeMap::new(),
+            properties: Vec::new(),
+        };
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let api = Arc::new(Api::new(&url, &connect).unwrap());
+        let connectors = ["one", "other", "third"].map(Connector::named).to_vec();
+        let clock = (Clock::start(), Feed::default());
+        let watch = Watch::start(api, connectors, Box::new(Slow), clock).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        let begun = Instant::now();
+        drop(watch);
+        assert!(begun.elapsed() < ANSWER_WITHIN + Duration::from_secs(2), "{:?}", begun.elapsed());
     }
 }

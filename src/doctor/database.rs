@@ -11,6 +11,7 @@ use crate::doctor::identity;
 use crate::doctor::identity::Relation;
 use crate::doctor::published::Publication;
 use crate::doctor::server::is_too_old;
+use crate::doctor::signal::signals;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
 use crate::sink::postgres::provision::SetupError;
@@ -86,6 +87,7 @@ async fn publication(
     }
     let mut all = publication.judge(domain, needs, &leaves);
     all.push(heartbeat(client, domain, (cdc, &publication)).await?);
+    all.extend(signals(client, domain, (cdc, &publication)).await?);
     Ok(all)
 }
 

@@ -4,6 +4,7 @@
 mod command;
 mod kinds;
 mod session;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub struct StepPlace {
     pub address: Address,
     /// The table of our own, and its name as the server reads it; `None` if no step needs it.
     pub table: Option<(TableId, String)>,
+    /// The table of signals, as the server reads its name, and the domain's PostgreSQL schema.
+    pub signals: (String, String),
 }
 
 #[derive(Debug, Default)]
@@ -246,6 +249,10 @@ async fn perform(
     (place, due): (&StepPlace, u64),
     counts: &mut Counts,
 ) -> Result<(), StepError> {
+    if let crate::scenario::StressKind::Snapshot { within, .. } = &step.kind {
+        let session = Session::open(shared, (number, step.domain), place).await?;
+        return snapshot::perform(&session, (&step.kind, *within), &place.signals, counts).await;
+    }
     if let crate::scenario::StressKind::Run(words, within) = &step.kind {
         return command::run(shared, words, *within, counts).await;
     }

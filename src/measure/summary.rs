@@ -22,6 +22,7 @@ use super::Gate;
 use super::GateState;
 use super::Gates;
 use super::Generator;
+use super::Interruption;
 use super::Judgement;
 use super::LagSummary;
 use super::Recorder;
@@ -106,6 +107,8 @@ pub struct Summary {
     pub slots: Slots,
     /// What happened once, beside the streams.
     pub steps: Vec<StepSummary>,
+    /// What befell the connectors that the run had registered, as far as it was seen.
+    pub connectors: Vec<Interruption>,
     /// What became of the thresholds.
     pub thresholds: Vec<Judgement>,
     /// What the gates of validity say.
@@ -205,6 +208,8 @@ pub struct RunFacts {
     pub slots: Slots,
     /// What became of steps.
     pub steps: Vec<StepSummary>,
+    /// What befell connectors.
+    pub connectors: Vec<Interruption>,
 }
 
 /// What is known of a stream beside what was recorded.
@@ -297,6 +302,7 @@ impl Summary {
             surfaces: findings.as_ref().map(Findings::counts).unwrap_or_default(),
             slots: facts.slots,
             steps: facts.steps,
+            connectors: facts.connectors,
             thresholds,
             gates,
             generator,

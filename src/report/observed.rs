@@ -1,5 +1,6 @@
 //! What was observed, for people.
 
+use crate::measure::Interruption;
 use crate::measure::LagSummary;
 use crate::measure::Summary;
 use crate::measure::SurfaceCounts;
@@ -25,6 +26,13 @@ pub(super) fn observed(summary: &Summary, colour: Colour) -> Vec<String> {
         let here: Vec<_> = summary.lag.iter().filter(is_here).collect();
         lines.extend(lags(name, &here));
         lines.push(verdict(name, surface, colour));
+    }
+    let explains = |it: &&Interruption| {
+        verification.examples.iter().any(|example| it.concerns(&example.table))
+    };
+    for failed in summary.connectors.iter().filter(explains).take(EXAMPLES_SHOWN) {
+        let text = format!("    beside: {}, at {}", failed.what, duration_ns(failed.at_ns));
+        lines.push(shorten(&text, WIDTH));
     }
     for example in verification.examples.iter().take(EXAMPLES_SHOWN) {
         let said = [("expected", &example.expected), ("seen", &example.seen)];

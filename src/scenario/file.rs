@@ -72,6 +72,7 @@ pub(super) use session::SessionsFile;
 pub(super) use session::ThinkFile;
 pub(super) use steps::EndFile;
 pub(super) use steps::LoadStepFile;
+pub(super) use steps::SignalFile;
 pub(super) use steps::ToastFile;
 
 /// One run: which domains, on which targets, under which load, judged how.

@@ -68,6 +68,13 @@ pub enum StressKind {
     ReplicaIdentity(u64),
     /// Readers of slots lose their connections.
     TerminateWalsenders,
+    /// A connector is asked for a snapshot.
+    Snapshot {
+        /// The names of the tables, without that of their PostgreSQL schema.
+        tables: Vec<String>,
+        /// How long it may take until it begins.
+        within: Duration,
+    },
     /// A command, and how long it may take.
     Run(Vec<String>, Duration),
 }
@@ -87,19 +94,48 @@ impl StressKind {
             Self::Columns(_) => "columns",
             Self::ReplicaIdentity(_) => "replica_identity",
             Self::TerminateWalsenders => "terminate_walsenders",
+            Self::Snapshot { .. } => "snapshot",
             Self::Run(..) => "run",
         }
     }
 
     /// Whether it works on rows.
     pub fn has_rows(&self) -> bool {
-        !matches!(self, Self::TerminateWalsenders | Self::Run(..))
+        !matches!(self, Self::TerminateWalsenders | Self::Snapshot { .. } | Self::Run(..))
+    }
+
+    /// Whether it needs tables beside the domain's: its own, or that of signals.
+    pub fn needs_tables(&self) -> bool {
+        self.has_rows() || matches!(self, Self::Snapshot { .. })
+    }
+
+    /// What is asked of a connector, for tables of this PostgreSQL schema: the data of a signal. Its names are
+    /// patterns.
+    pub fn signal(&self, namespace: &str) -> Option<String> {
+        let Self::Snapshot { tables, .. } = self else { return None };
+        let name = |table: &String| {
+            serde_json::Value::String(format!("{}\\.{}", pattern(namespace), pattern(table)))
+        };
+        let names: Vec<_> = tables.iter().map(name).collect();
+        Some(serde_json::json!({ "data-collections": names, "type": "incremental" }).to_string())
     }
 
     /// Whether it needs the table for itself: it takes a lock that waits for all others.
     pub fn is_alone(&self) -> bool {
         matches!(self, Self::Truncate(_) | Self::Columns(_) | Self::ReplicaIdentity(_))
     }
+}
+
+/// A name as a pattern of Debezium's that fits it alone; a comma would end it.
+pub(crate) fn pattern(name: &str) -> String {
+    let mut pattern = String::new();
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() && letter != '_' {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern
 }
 
 /// A table of our own in a domain's database, beside the domain's.

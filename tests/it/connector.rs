@@ -1,5 +1,7 @@
 //! `connector`: the configuration that fits, and how it is registered, watched and removed.
 
+mod odd;
+
 use std::fs;
 use std::io::Read;
 use std::time::Duration;
@@ -329,6 +331,10 @@ fn a_run_registers_before_it_loads_and_tells_what_befell_its_connectors() {
         .collect();
     assert_eq!(what.len(), 2, "{what:?}");
     assert!(what[0].contains("failed") && what[1].ends_with("runs"), "{what:?}");
+    let summary = place.summary("out");
+    assert_eq!(summary["connectors"], kept["interruptions"]);
+    assert_eq!(summary["connectors"][0]["is_failure"], true);
+    assert_eq!(summary["connectors"][0]["database"], place.database("orders").as_str());
 }
 
 #[test]

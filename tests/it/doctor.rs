@@ -258,3 +258,31 @@ fn connectors_that_fail_or_hide_what_they_lose_are_found() {
         assert!(named.iter().any(|each| each.found.contains(words)), "{words}");
     }
 }
+
+/// What is wrong with the table through which a snapshot is asked for, and what mends it.
+#[test]
+fn signals_that_nobody_would_hear_are_found_and_mended() {
+    let server = server(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "20GB")]);
+    let place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    let capture = format!("{}_capture", place.database("orders"));
+    let revoke = format!("REVOKE INSERT ON debezium_signal FROM {capture}");
+    for (sql, words) in [
+        (revoke.as_str(), "may not insert"),
+        ("ALTER PUBLICATION debezium DROP TABLE debezium_signal", "is not published"),
+        (
+            "ALTER TABLE debezium_signal ADD COLUMN more text",
+            "id, type, data, more, not id, type, data",
+        ),
+        ("DROP TABLE debezium_signal", "is not there"),
+    ] {
+        place.query("orders", sql);
+        let found = examined(&place, 0);
+        let signals = of(&found, "signals", "warning");
+        assert!(signals[0].found.contains(words), "{}", signals[0].found);
+        let remedy = signals[0].remedy.as_ref().unwrap();
+        let done = place.psql("orders", remedy);
+        assert_eq!(done.code, 0, "{remedy}: {}", done.err);
+        assert_eq!(of(&examined(&place, 0), "signals", "ok").len(), 1, "{remedy}");
+    }
+}

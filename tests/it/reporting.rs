@@ -111,6 +111,7 @@ fn quickstart(failed: u64) -> (RunFacts, Recorder) {
         findings: None,
         slots: Slots::default(),
         steps: Vec::new(),
+        connectors: Vec::new(),
     };
     (facts, recorder)
 }

@@ -2,6 +2,8 @@
 //! is said.
 
 use std::fs;
+use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -135,7 +137,7 @@ fn what_is_spoilt_of_steps_is_named() {
     let database = place.database("orders");
     let slots = format!("SELECT count(*) FROM pg_replication_slots WHERE database = '{database}'");
     while server.query("postgres", &slots)[0][0] == "0" {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     let sql = "ALTER PUBLICATION debezium SET (publish = 'insert, update, delete')";
     server.query(&database, sql);
@@ -181,7 +183,7 @@ fn a_step_that_fails_ends_the_run_with_what_was_said() {
 #[test]
 fn a_stop_ends_what_is_held_open() {
     let place = place(TestServer::shared(), "[ { at: 100ms, hold_open: { for: 1h } } ]");
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let mut child = place.spawn(&["run", "@cdc-stress", "--out", "run"]);
     let database = place.database("orders");
     let open = format!(
@@ -190,7 +192,7 @@ fn a_stop_ends_what_is_held_open() {
     );
     while place.server.query("postgres", &open)[0][0] == "0" {
         assert!(begun.elapsed().as_secs() < 60 && child.try_wait().unwrap().is_none());
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     let id = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
@@ -199,4 +201,59 @@ fn a_stop_ends_what_is_held_open() {
     let summary = place.summary("run");
     assert_clean(&summary);
     assert_eq!(of(&summary, "hold_open")["rolled_back"], 1, "{summary}");
+}
+
+/// A connector of the test's own marks how far it is, as Debezium does; and where none does, that is said.
+#[test]
+fn a_snapshot_is_asked_for_and_lasts_as_long_as_its_windows() {
+    let asked = "[ { at: 300ms, snapshot: { tables: [ orders, customers ], within: 20s } } ]";
+    let mut place = place(TestServer::shared(), asked);
+    place.must(&["setup", "@cdc-stress"]);
+    let database = place.database("orders");
+    let connector = std::thread::spawn(move || {
+        let server = TestServer::shared();
+        let heard = "SELECT data FROM debezium_signal WHERE type = 'execute-snapshot'";
+        let begun = Instant::now();
+        let data = loop {
+            let rows = server.query(&database, heard);
+            if let Some(row) = rows.into_iter().next() {
+                break row[0].clone();
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "nobody asked");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        for mark in 0..3 {
+            for end in ["open", "close"] {
+                let sql = format!(
+                    "INSERT INTO debezium_signal VALUES ('{mark}-{end}', 'snapshot-window-{end}', NULL)"
+                );
+                server.query(&database, &sql);
+                std::thread::sleep(Duration::from_millis(300));
+            }
+        }
+        data
+    });
+    let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+    let data: Value = serde_json::from_str(&connector.join().unwrap()).unwrap();
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert_eq!(data["type"], "incremental");
+    let collections = serde_json::json!(["public\\.orders", "public\\.customers"]);
+    assert_eq!(data["data-collections"], collections);
+    let summary = place.summary("run");
+    let step = of(&summary, "snapshot");
+    assert_eq!(step["output"], "taken in 3 windows");
+    assert_eq!(step["changes"], 0);
+    let took = step["ended_ns"].as_u64().unwrap() - step["began_ns"].as_u64().unwrap();
+    assert!(took > 4_000_000_000, "three windows, and quiet behind them: {step}");
+    assert_clean(&summary);
+
+    place.set("load.steps=[ { at: 300ms, snapshot: { within: 1s } } ]");
+    let done = place.run(&["run", "@cdc-stress", "--fresh", "--out", "unheard"]);
+    assert_ne!(done.code, 0);
+    assert!(
+        done.out.contains("no connector began a snapshot within 1s"),
+        "{}{}",
+        done.out,
+        done.err
+    );
 }

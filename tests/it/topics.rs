@@ -2,12 +2,16 @@
 //! is named, and nothing else is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::support::broker::Broker;
 use crate::support::command::Place;
+use crate::support::connect::Connect;
 use crate::support::connector::Connector;
+use crate::support::connector::Reader;
 use crate::support::connector::Spoil;
 use crate::support::server::TestServer;
 
@@ -21,6 +25,9 @@ const STEPS: &str = "[ { at: 300ms, rollbacks: { count: 10, rows: 5, share: 40% 
     { at: 1s, truncate: { rows: 9 } }, \
     { at: 1200ms, columns: { rows: 9 } }, \
     { at: 1400ms, replica_identity: { rows: 9 } } ]";
+
+/// The slot of the scenario's own connector: slots of a server share their names.
+const SLOT: &str = "debezium_orders";
 
 /// A short `cdc-lag`, of which a connector of the test's own fills topics.
 struct Far {
@@ -148,4 +155,34 @@ fn what_a_connector_spoils_is_named_and_nothing_else() {
     let judged = far.place.run(&["verify", "run", "--format", "json"]);
     let judged: Value = serde_json::from_str(&judged.out).unwrap();
     assert_eq!(judged["surfaces"], summary["surfaces"]);
+}
+
+/// What befell the connector in the run stands beside what it lost.
+#[test]
+fn a_loss_beside_a_task_that_failed_names_it() {
+    let mut far = Far::new();
+    let connect = Connect::start();
+    far.place.set("cdc.password=geheim");
+    far.place.set(&format!("cdc.connect.url={}", connect.url()));
+    far.place.set("load.streams.shop.profile=[ { hold: 200/s, for: 8s } ]");
+    far.place.must(&["setup", "@cdc-lag"]);
+    // What the scenario's own connector reads; that of the test writes the topics.
+    let database = far.place.database("orders");
+    let reader = Reader::start(far.place.server, &database, SLOT);
+    let watched = connect.clone();
+    let failing = std::thread::spawn(move || {
+        let begun = Instant::now();
+        while watched.looks() < 4 && begun.elapsed() < Duration::from_mins(1) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        watched.fail(Some("x.Gone: the broker is away\n\tat x.Y(Z.java:1)"));
+    });
+    let (code, said, summary) = far.run(&[Spoil::Lose]);
+    failing.join().unwrap();
+    reader.forget(far.place.server, &database, SLOT);
+    assert_eq!(code, 99, "{said}");
+    assert_eq!(of(&summary, "topics")["lost"], 1, "{said}");
+    let beside = "    beside: the connector `loadgen-cdc-lag-orders` failed: x.Gone: the broker is away, at ";
+    let at = said.find(beside).unwrap_or_else(|| panic!("{said}"));
+    assert!(said[at..].contains("    lost at `topics`"), "the loss follows: {said}");
 }

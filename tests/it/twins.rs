@@ -170,3 +170,26 @@ fn topics_of_two_servers_come_from_two_databases() {
         done.err
     );
 }
+
+/// Only of one of the two anything was observed.
+#[test]
+fn what_was_observed_of_one_database_says_nothing_of_another_that_is_gone() {
+    let twins = Twins::new();
+    let mut place = twins.place();
+    place.set("observe={ tap: { slot: { on: one } } }");
+    let done = twins.run(&place, &["run", "twins.yaml", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let judged = |code: i32, says: &[&str]| {
+        let done = twins.run(&place, &["verify", "run"]);
+        assert_eq!(done.code, code, "{}{}", done.out, done.err);
+        for said in says {
+            assert!(done.out.contains(said), "`{said}`: {}", done.out);
+        }
+    };
+    judged(0, &["passed"]);
+    twins.servers[1].query("postgres", "DROP DATABASE twin");
+    let gone = "the database `twin` is gone, and nothing was observed there";
+    judged(6, &["the database `twin` is gone: nothing is judged", "invalid", gone]);
+    twins.servers[0].query("postgres", "DROP DATABASE twin");
+    judged(6, &["the database `twin` is gone: only what was observed is judged", gone]);
+}

@@ -24,6 +24,7 @@ use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Clock;
 use crate::measure::Feed;
+use crate::measure::Interruption;
 use crate::report::FolderError;
 use crate::report::RunFolder;
 use crate::scenario::Domain;
@@ -78,6 +79,8 @@ pub(in crate::cli) struct Connected {
     watch: Watch,
     /// The scenario whose connectors are not to stay, if they are not.
     ends: Option<String>,
+    /// How long it may take to remove one.
+    within: Duration,
     feed: Feed,
     stop: Stop,
 }
@@ -110,18 +113,24 @@ pub(in crate::cli) fn open(
     let watch = watch.map_err(|error| Refusal::setup(&error))?;
     let is_over = prepared.place.is_embedded() && !keep;
     let ends = is_over.then(|| scenario.name.clone());
-    Ok(Some(Connected { api, connectors, watch, ends, feed: feed.clone(), stop: stop.clone() }))
+    let (feed, stop) = (feed.clone(), stop.clone());
+    Ok(Some(Connected { api, connectors, watch, ends, within, feed, stop }))
 }
 
 impl Connected {
-    /// Ends it, and keeps what connectors there were and what befell them.
-    pub(in crate::cli) fn end(self, folder: &RunFolder) -> Result<(), FolderError> {
+    /// Ends it, and keeps what connectors there were and what befell them, which is told; also if the file could
+    /// not be written.
+    pub(in crate::cli) fn end(
+        self,
+        folder: &RunFolder,
+    ) -> (Vec<Interruption>, Option<FolderError>) {
         let connectors: Vec<_> = self.connectors.iter().map(Kept::of).collect();
         let interruptions = self.watch.interruptions();
-        folder.write_connectors(&serde_json::json!({
+        let unwritten = folder.write_connectors(&serde_json::json!({
             "format": "loadgen.connectors/1", "at": self.api.url(), "connectors": connectors,
             "interruptions": interruptions,
-        }))
+        }));
+        (interruptions, unwritten.err())
     }
 }
 
@@ -144,9 +153,11 @@ impl<'a> Kept<'a> {
 impl Drop for Connected {
     fn drop(&mut self) {
         let Some(scenario) = &self.ends else { return };
-        if let Err(error) =
-            connect::remove(&self.api, scenario, &|| self.stop.level() == Level::Cancel)
-        {
+        if let Err(error) = connect::remove(
+            &self.api,
+            scenario,
+            (self.within, &|| self.stop.level() == Level::Cancel),
+        ) {
             self.feed.message(format!("the connectors of this run stay: {error}"));
         }
     }
@@ -183,7 +194,8 @@ pub(in crate::cli) fn remove(
 ) -> Result<Removal, Refusal> {
     let mut removal = Removal::default();
     let api = Api::new(url, &scenario.cdc.connect).map_err(|error| Refusal::setup(&error))?;
-    let removed = match connect::remove(&api, &scenario.name, &|| stop.level() > Level::Run) {
+    let (within, is_cancelled) = (scenario.cdc.connect.within, || stop.level() > Level::Run);
+    let removed = match connect::remove(&api, &scenario.name, (within, &is_cancelled)) {
         Ok(removed) => removed,
         Err(error) => {
             removal.kept.push(format!("the connectors: {error}"));
@@ -193,6 +205,9 @@ pub(in crate::cli) fn remove(
     let databases = databases(scenario, place);
     for gone in removed {
         removal.removed.push(gone.shown(url));
+        if let Some(why) = &gone.remembered {
+            removal.kept.push(format!("how far the connector `{}` was: {why}", gone.name));
+        }
         let is_its = |domain: &Domain| {
             let is_there = place.database(scenario, domain) == gone.database;
             is_there && gone.is_of(&scenario.name, &domain.schema.name)

@@ -22,6 +22,7 @@ use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::books;
 use crate::cli::verify::VerifyArguments;
+use crate::cli::verify::found::Absent;
 use crate::cli::verify::found::Found;
 use crate::cli::verify::found::Surface;
 use crate::cli::verify::found::tell;
@@ -120,7 +121,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     };
     let looked = on_runtime(async {
         let Standings { sessions, absent } = if has_gone {
-            Standings::gone("the databases are gone")
+            Standings::gone(&scenario, "the databases are gone")
         } else {
             standings(&scenario, &place, &manifest.run).await?
         };
@@ -130,10 +131,11 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         Ok((replay, standing, absent))
     });
     let (replay, standing, absent) = looked.map_err(|error| Refusal::setup(&error))?;
-    if let (true, None, Some(why)) = (standing.tables.is_empty(), &seen, absent.first()) {
+    if let (true, None, Some((_, why))) = (standing.tables.is_empty(), &seen, absent.first()) {
         return Err(refused(folder, why));
     }
     let is_unnoted = keeps_observed(&scenario) && seen.is_none();
+    let absent = absences(absent, &scenario, seen.is_some());
     let follow = |(seen, observer): (Observations, &Observer)| {
         let is_observed = observed(&replay.world, observer);
         let Followed { verification, untold } = replay.follow(&observer.name, &seen, &is_observed);
@@ -270,14 +272,38 @@ fn judged(
 struct Standings {
     /// By domain; in each, all that is read stands still.
     sessions: BTreeMap<usize, Client>,
-    /// Which of them are not to be judged, and why.
-    absent: Vec<String>,
+    /// Domains whose databases are not to be judged, and why.
+    absent: Vec<(usize, String)>,
 }
 
 impl Standings {
-    fn gone(why: &str) -> Self {
-        Self { sessions: BTreeMap::new(), absent: vec![why.to_owned()] }
+    /// All of them.
+    fn gone(scenario: &Scenario, why: &str) -> Self {
+        let is_stored = |(_, domain): &(usize, &Domain)| {
+            matches!(scenario.targets[domain.target].kind, TargetKind::Postgres(_))
+        };
+        let all = scenario.domains.iter().enumerate().filter(is_stored);
+        let absent = all.map(|(number, _)| (number, why.to_owned())).collect();
+        Self { sessions: BTreeMap::new(), absent }
     }
+}
+
+/// What is not judged, each reason once for those that were observed and once for those that were not.
+fn absences(
+    absent: Vec<(usize, String)>,
+    scenario: &Scenario,
+    has_observations: bool,
+) -> Vec<Absent> {
+    let mut all: Vec<Absent> = Vec::new();
+    for (domain, why) in absent {
+        let is_observed =
+            has_observations && scenario.observers.iter().any(|it| it.domains.contains(&domain));
+        let absent = Absent { why, is_observed };
+        if !all.contains(&absent) {
+            all.push(absent);
+        }
+    }
+    all
 }
 
 /// Looks where the rows of a run are: its databases may have been removed since, or made anew by another run.
@@ -306,7 +332,7 @@ async fn standings(scenario: &Scenario, place: &Place, run: &str) -> Result<Stan
         } else {
             Some(format!("the database `{database}` is gone"))
         };
-        found.absent.extend(absent.filter(|it| !found.absent.contains(it)));
+        found.absent.extend(absent.map(|why| (number, why)));
     }
     Ok(found)
 }

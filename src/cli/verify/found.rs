@@ -24,13 +24,21 @@ pub(super) struct Found<'a> {
     /// Of the databases; of no tables if they are gone.
     pub(super) standing: Standing,
     /// Databases that are not judged, and why.
-    pub(super) absent: Vec<String>,
+    pub(super) absent: Vec<Absent>,
     /// Of what observers saw; of no surface if they have noted nothing.
     pub(super) seen: Vec<Surface>,
     /// Observers saw something, and what they noted is not there.
     pub(super) is_unnoted: bool,
     /// Why the run itself said that it proves nothing.
     pub(super) invalid_because: Vec<String>,
+}
+
+/// A database that is not judged.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Absent {
+    pub(super) why: String,
+    /// Whether its changes were observed: these are judged all the same.
+    pub(super) is_observed: bool,
 }
 
 /// What came at one surface.
@@ -79,8 +87,9 @@ fn doubts(found: &Found<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if seen.is_empty() {
-        doubts.extend(absent.iter().map(|why| format!("{why}, and nothing was observed")));
+    // What was observed of others says nothing of these.
+    for Absent { why, .. } in absent.iter().filter(|it| !it.is_observed) {
+        doubts.push(format!("{why}, and nothing was observed there"));
     }
     // What a killed run has written ends anywhere.
     for surface in seen.iter().filter(|it| !it.is_complete && !past.was_killed) {
@@ -134,14 +143,15 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
         let all = serde_json::json!({
             "format": "loadgen.standing/1", "run": run, "verdict": verdict, "exit_code": code,
             "invalid_because": doubts, "transactions": past.transactions, "untold": untold,
-            "was_killed": past.was_killed, "not_judged": found.absent, "tables": standing.tables, "examples": standing.examples,
+            "was_killed": past.was_killed, "not_judged": found.absent.iter().map(|it| &it.why).collect::<Vec<_>>(), "tables": standing.tables, "examples": standing.examples,
             "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts,
         });
         output.say(&format!("{all:#}\n"));
         return output.end(code);
     }
-    for why in &found.absent {
-        output.say(&format!("-      {why}: only what was observed is judged\n"));
+    for Absent { why, is_observed } in &found.absent {
+        let judged = if *is_observed { "only what was observed" } else { "nothing" };
+        output.say(&format!("-      {why}: {judged} is judged\n"));
     }
     for table in &standing.tables {
         output.say(&format!("{}\n", line(table)));

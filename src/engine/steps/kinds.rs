@@ -34,8 +34,8 @@ pub(super) async fn perform(session: &mut Session<'_>, kind: &StressKind) -> Don
         StressKind::Columns(rows) => columns(session, rows).await,
         StressKind::ReplicaIdentity(rows) => replica_identity(session, rows).await,
         StressKind::TerminateWalsenders => terminate_walsenders(session).await,
-        // Commands have no session.
-        StressKind::Run(..) => Ok(()),
+        // Commands have no session, and signals no rows.
+        StressKind::Run(..) | StressKind::Snapshot { .. } => Ok(()),
     }
 }
 

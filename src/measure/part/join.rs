@@ -46,6 +46,7 @@ pub fn join(parts: &[Part], run: &str) -> Option<(RunFacts, Recorder)> {
         findings: None,
         slots: slots(parts),
         steps: Vec::new(),
+        connectors: Vec::new(),
     };
     Some((facts, recorder(parts)))
 }
@@ -245,6 +246,7 @@ mod tests {
             findings: None,
             slots: Slots::default(),
             steps: Vec::new(),
+            connectors: Vec::new(),
         }
     }
 

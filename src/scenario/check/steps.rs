@@ -1,5 +1,7 @@
 //! Steps: what happens once, when, and in which domain's database.
 
+mod snapshot;
+
 use std::time::Duration;
 
 use crate::diagnostic::Place;
@@ -68,6 +70,10 @@ pub(super) fn steps(
         let at = at(step, scale, problems);
         let domain = domain(step, kind.as_ref(), (scenario, overrides), problems);
         let (Some(kind), Some((at, place)), Some(domain)) = (kind, at, domain) else { continue };
+        let kind = match &step.value.snapshot {
+            Some(file) => snapshot::snapshot(file, kind, (scenario, domain), problems),
+            None => kind,
+        };
         if end.is_some_and(|end| at >= end) {
             // What is left of a load that is cut short has fewer steps.
             if overrides.length.is_none() {
@@ -141,7 +147,8 @@ fn domain(
     );
     match scenario.targets.get(domains[domain].target).map(|target| &target.kind) {
         Some(TargetKind::Postgres(target))
-            if target.provision == Provision::Nothing && kind.is_some_and(StressKind::has_rows) =>
+            if target.provision == Provision::Nothing
+                && kind.is_some_and(StressKind::needs_tables) =>
         {
             let message = format!("`{name}` has `provision: nothing`: no table can be made there");
             refuse(message, "let it be on a target where loadgen makes tables");
@@ -214,6 +221,10 @@ fn kind(step: &Spanned<LoadStepFile>, problems: &mut Problems) -> Option<StressK
         kinds.extend(written.iter().map(|it| make(rows(it.value.rows.as_ref(), problems))));
     }
     kinds.extend(file.terminate_walsenders.as_ref().map(|_| StressKind::TerminateWalsenders));
+    kinds.extend(file.snapshot.as_ref().map(|it| {
+        let within = it.value.within.as_ref().map_or(Some(WITHIN), |it| positive(it, problems));
+        StressKind::Snapshot { tables: Vec::new(), within: within.unwrap_or(WITHIN) }
+    }));
     kinds.extend(file.run.as_ref().map(|it| command(it, file.within.as_ref(), problems)));
     if let Some(within) = file.within.as_ref().filter(|_| file.run.is_none()) {
         let problem = Problem::new("`within` is of a `run`").at(within.place);
@@ -222,7 +233,7 @@ fn kind(step: &Spanned<LoadStepFile>, problems: &mut Problems) -> Option<StressK
     if kinds.len() != 1 {
         let message = "a step is exactly one of hold_open, transactions, rollbacks, savepoints, \
             change_keys, unchanged_toast, reinsert, truncate, columns, replica_identity, \
-            terminate_walsenders and run";
+            terminate_walsenders, snapshot and run";
         problems.add(Problem::new(message).at(step.place));
         return None;
     }

@@ -40,6 +40,9 @@ pub(in crate::scenario) struct LoadStepFile {
     /// All walsenders that read a slot of the domain's database are ended by the server: their readers connect
     /// again.
     pub(in crate::scenario) terminate_walsenders: Option<Spanned<NothingFile>>,
+    /// A snapshot of tables, asked for while the load goes on: a row in the table `debezium_signal`. It lasts for as
+    /// long as the connector takes.
+    pub(in crate::scenario) snapshot: Option<Spanned<SignalFile>>,
     /// A command with its arguments, started without a shell in the folder in which loadgen was: it may pause
     /// a connector, or restart it. The run ends if it fails.
     pub(in crate::scenario) run: Option<Spanned<Vec<Spanned<String>>>>,
@@ -121,6 +124,16 @@ pub(in crate::scenario) struct ToastFile {
     pub(in crate::scenario) rows: Option<Spanned<String>>,
     /// How long the value is, 4kB to 10MB; `64kB` unless set.
     pub(in crate::scenario) size: Option<Spanned<String>>,
+}
+
+/// A snapshot that is asked for.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct SignalFile {
+    /// Of which tables of the domain; of all unless set.
+    pub(in crate::scenario) tables: Option<Spanned<Vec<Spanned<String>>>>,
+    /// How long the connector may take until it begins; 1m unless set.
+    pub(in crate::scenario) within: Option<Spanned<String>>,
 }
 
 /// A step that needs no settings.

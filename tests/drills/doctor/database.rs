@@ -101,7 +101,7 @@ const CONDITIONS: [(&str, &[Condition]); 5] = [
         ],
     ),
     (
-        "15 heartbeats",
+        "15 heartbeats, and signals",
         &[
             (
                 "ALTER PUBLICATION debezium DROP TABLE debezium_heartbeat",
@@ -110,6 +110,7 @@ const CONDITIONS: [(&str, &[Condition]); 5] = [
                 "is not published",
             ),
             ("DROP TABLE debezium_heartbeat", "heartbeat", "warning", "is not there"),
+            ("DROP TABLE debezium_signal", "signals", "warning", "is not there"),
         ],
     ),
 ];

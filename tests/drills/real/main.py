@@ -2,7 +2,7 @@
 them, and what is there afterwards is counted by clients that are not ours (confluent-kafka, boto3, psycopg2).
 
     just real                    all of them, a quarter of an hour
-    just real shop broker-kill   some of them: shop, broker-kill, refusals, connector
+    just real shop broker-kill   some of them: shop, broker-kill, refusals, connector, doctor
 
 A drill fails by an assertion. `drills/real-*.txt` have what they printed.
 """
@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import broker_kill  # noqa: E402
 import connector  # noqa: E402
+import doctor  # noqa: E402
 import refusals  # noqa: E402
 import shop  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
@@ -24,6 +25,7 @@ DRILLS = {
     "broker-kill": broker_kill.drill,
     "refusals": refusals.drill,
     "connector": connector.drill,
+    "doctor": doctor.drill,
 }
 
 

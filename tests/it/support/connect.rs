@@ -37,6 +37,8 @@ struct State {
     delay: Duration,
     /// Whether connectors never let go of how far they were.
     is_stuck: bool,
+    /// What the next calls to stop a connector are answered with, and how many of them.
+    stops: (u16, usize),
 }
 
 struct Connector {
@@ -90,6 +92,11 @@ impl Connect {
     /// From now on no connector lets go of how far it was.
     pub(crate) fn stick(&self) {
         self.state.lock().unwrap().is_stuck = true;
+    }
+
+    /// So many calls to stop a connector are answered with this, and not done.
+    pub(crate) fn refuse_stops(&self, status: u16, times: usize) {
+        self.state.lock().unwrap().stops = (status, times);
     }
 
     /// All tasks have failed, or (`None`) run again.
@@ -187,6 +194,10 @@ fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Va
             let is_stopped = was_stopped || body["initial_state"] == "STOPPED";
             state.connectors.insert(name, Connector { config, is_stopped });
             (201, json!({}))
+        }
+        ("PUT", ["connectors", _, "stop"]) if state.stops.1 > 0 => {
+            state.stops.1 -= 1;
+            (state.stops.0, json!({ "message": "not now" }))
         }
         (_, ["connectors", name, rest @ ..]) => {
             let (trace, is_stuck) = (state.trace.clone(), state.is_stuck);

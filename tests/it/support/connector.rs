@@ -162,6 +162,22 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Ends it, and drops its slot.
+    pub(crate) fn forget(self, server: &TestServer, database: &str, slot: &str) {
+        drop(self);
+        let sql = format!(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
+             WHERE slot_name = '{slot}' AND NOT active"
+        );
+        let begun = Instant::now();
+        while server.query(database, &sql).is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "`{slot}` is still read");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
 impl Drop for Reader {
     fn drop(&mut self) {
         let _ = self.0.kill();
