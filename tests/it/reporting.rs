@@ -290,6 +290,7 @@ fn the_summary_keeps_what_it_promises_to_scripts() {
         "heartbeats",
         "heartbeats_failed",
         "steps",
+        "connectors",
         "thresholds",
         "gates",
         "generator",
