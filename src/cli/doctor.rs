@@ -157,7 +157,7 @@ async fn look(
         let domain = &scenario.domains[*number];
         let Some(address) = place.domain(scenario, domain) else { continue };
         let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
-        all.extend(doctor::database(&client, domain, &needs[*number], &scenario.cdc).await?);
+        all.extend(doctor::database(&client, (scenario, *number), &needs[*number]).await?);
         all.push(streaming(scenario, domain, (&client, &address)).await?);
     }
     Ok(all)

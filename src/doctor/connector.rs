@@ -8,6 +8,8 @@ use crate::doctor::Check;
 const NAME: &str = "connector";
 /// The publication that Debezium reads unless told otherwise.
 const ITS_OWN: &str = "dbz_publication";
+/// Where a connector says in which table it listens.
+const SIGNALS: &str = "signal.data.collection";
 
 /// A connector's configuration, by property.
 pub type Settings = BTreeMap<String, String>;
@@ -21,6 +23,8 @@ pub struct Wanted {
     pub publication: String,
     /// Whether tables are emptied at once: that must be told, too.
     pub truncations: bool,
+    /// The table of signals in which a snapshot is asked for, if one is: `schema.table`.
+    pub signals: Option<String>,
 }
 
 impl Check {
@@ -54,11 +58,12 @@ impl Check {
 
 /// What is to be said of a connector, but for whether it runs.
 pub fn connector(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
-    let Wanted { tables, publication, truncations } = wanted;
+    let Wanted { tables, publication, truncations, signals } = wanted;
     let said = |key: &str| settings.get(key).map_or("", String::as_str);
     let mut all = Vec::new();
     all.extend(left_out(settings, tables));
     all.extend(operations(said("skipped.operations"), *truncations));
+    all.extend(signals.as_ref().and_then(|table| unheard(said(SIGNALS), table)));
     all.extend(tolerance(settings));
     all.extend(lossy(settings));
     all.extend(columns(settings));
@@ -80,6 +85,19 @@ pub fn connector(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
     }
     all.extend(flattened(settings));
     all
+}
+
+/// Whether it does not listen where a snapshot is asked for.
+fn unheard(listens: &str, table: &str) -> Option<Check> {
+    (listens != table).then(|| {
+        let found = match listens {
+            "" => format!("it listens to no signals, and a snapshot is asked for in {table}"),
+            other => {
+                format!("it listens to signals in {other}, and a snapshot is asked for in {table}")
+            }
+        };
+        Check::critical(NAME, found).remedy(format!("\"{SIGNALS}\": \"{table}\""))
+    })
 }
 
 /// Tables that its filters leave out.
@@ -204,6 +222,7 @@ mod tests {
             tables: vec!["public.orders".to_owned(), "public.items".to_owned()],
             publication: "debezium".to_owned(),
             truncations,
+            signals: None,
         };
         let checks = connector(&all, &wanted);
         checks.into_iter().map(|check| (check.severity, check.found)).collect()
@@ -247,6 +266,27 @@ mod tests {
             ("decimal.handling.mode", "string"),
         ];
         assert_eq!(found(&good, true), []);
+    }
+
+    #[test]
+    fn a_snapshot_that_nobody_hears_of_is_told() {
+        let found = |listens: Option<&str>| {
+            let settings = listens.map(|table| (SIGNALS.to_owned(), table.to_owned()));
+            let signals = Some("public.debezium_signal".to_owned());
+            let wanted = Wanted { signals, ..Wanted::default() };
+            let checks = connector(&settings.into_iter().collect(), &wanted);
+            checks.into_iter().find(|it| it.found.contains("a snapshot is asked for"))
+        };
+        assert_eq!(found(Some("public.debezium_signal")), None);
+        for (listens, words) in
+            [(None, "to no signals"), (Some("other.signals"), "in other.signals")]
+        {
+            let check = found(listens).unwrap();
+            assert!(
+                check.severity == Severity::Critical && check.found.contains(words),
+                "{check:?}"
+            );
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::doctor::server::is_too_old;
 use crate::doctor::signal::signals;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
+use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::qualified;
@@ -28,13 +29,13 @@ const HEARTBEAT: &str = "debezium_heartbeat";
 /// A value of more characters than that may be kept apart from its row.
 const LONG_MIN: i32 = 500;
 
-/// Looks at the tables of a domain, by a session in its database.
+/// Looks at the tables of the domain of a number, by a session in its database.
 pub async fn database(
     client: &Client,
-    domain: &Domain,
+    (scenario, number): (&Scenario, usize),
     needs: &[Needs],
-    cdc: &Cdc,
 ) -> Result<Vec<Check>, SetupError> {
+    let (domain, cdc) = (&scenario.domains[number], &scenario.cdc);
     if is_too_old(client).await? {
         return Ok(vec![Check::info("database", "not looked at: its server is too old")]);
     }
@@ -58,14 +59,15 @@ pub async fn database(
     }
     let names = twins(client, &domain.namespace).await?;
     all.extend(identity::twins(&domain.namespace, &names));
-    all.extend(publication(client, domain, needs, (cdc, &relations)).await?);
+    let truncates = scenario.truncates(number);
+    all.extend(publication(client, domain, (needs, truncates), (cdc, &relations)).await?);
     Ok(all)
 }
 
 async fn publication(
     client: &Client,
     domain: &Domain,
-    needs: &[Needs],
+    (needs, truncates): (&[Needs], bool),
     (cdc, relations): (&Cdc, &[Relation]),
 ) -> Result<Vec<Check>, SetupError> {
     let name = &cdc.publication;
@@ -85,7 +87,7 @@ async fn publication(
     for relation in relations {
         leaves.entry(relation.table.clone()).or_default().push(relation.bare.clone());
     }
-    let mut all = publication.judge(domain, needs, &leaves);
+    let mut all = publication.judge(domain, (needs, truncates), &leaves);
     all.push(heartbeat(client, domain, (cdc, &publication)).await?);
     all.extend(signals(client, domain, (cdc, &publication)).await?);
     Ok(all)

@@ -60,17 +60,20 @@ impl Publication {
     }
 
     /// What it does not say of what happens to a domain's tables. `leaves` are the partitions of those that
-    /// have some.
+    /// have some; `truncates`: a step empties a table of ours at once.
     pub(super) fn judge(
         &self,
         domain: &Domain,
-        needs: &[Needs],
+        (needs, truncates): (&[Needs], bool),
         leaves: &BTreeMap<String, Vec<String>>,
     ) -> Vec<Check> {
         let mut all = Vec::new();
         for (table, needs) in domain.schema.stored().iter().zip(needs) {
             all.extend(self.table(domain, table, leaves.get(&table.name)));
             all.extend(self.changes(needs).map(|check| check.at(table.name.clone())));
+        }
+        if truncates && !self.told.contains(&"truncate") {
+            all.push(self.untold("truncation"));
         }
         if all.is_empty() {
             let truncates =
@@ -115,11 +118,14 @@ impl Publication {
             [(needs.inserts, "insert"), (needs.updates, "update"), (needs.deletes, "delete")];
         let is_lost =
             |(is_needed, change): &(bool, &str)| *is_needed && !self.told.contains(change);
-        let (_, lost) = needed.into_iter().find(is_lost)?;
-        let found = format!("`{}` does not tell of each {lost}", self.name);
-        Some(Check::critical(NAME, found).remedy(format!(
+        needed.into_iter().find(is_lost).map(|(_, lost)| self.untold(lost))
+    }
+
+    fn untold(&self, change: &str) -> Check {
+        let found = format!("`{}` does not tell of each {change}", self.name);
+        Check::critical(NAME, found).remedy(format!(
             "ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate');",
             identifier(&self.name)
-        )))
+        ))
     }
 }

@@ -344,7 +344,8 @@ impl Judge {
     /// Whether a table that need not come is not waited for any more.
     fn is_given_up(&mut self, table: TableId) -> bool {
         let Some(place) = self.tables.get_mut(usize::from(table.0)) else { return false };
-        let outstanding = |it: &Table| it.places.values().map(|it| it.expected.len()).sum::<usize>();
+        let outstanding =
+            |it: &Table| it.places.values().map(|it| it.expected.len()).sum::<usize>();
         let is_enough = |it: &mut Table| it.is_awaited && outstanding(it) >= AWAITED_MAX;
         let Some(gone) = place.take_if(is_enough) else { return place.is_none() };
         self.outstanding -= outstanding(&gone);

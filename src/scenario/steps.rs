@@ -204,9 +204,10 @@ impl Scenario {
         let is_observed = self.observers.iter().any(|it| it.domains.contains(&number));
         let is_idle = self.cdc.idle.contains(&number);
         // A subscription stands still at a change of a table that its own server has not.
-        let has_replica = self.observers.iter().any(|it| {
-            matches!(it.kind, ObserverKind::Replica(_)) && it.domains.contains(&number)
-        });
+        let has_replica = self
+            .observers
+            .iter()
+            .any(|it| matches!(it.kind, ObserverKind::Replica(_)) && it.domains.contains(&number));
         let is_wanted = self.cdc.canary.is_some_and(|it| it.is_asked_for || !has_replica);
         is_wanted && is_made && is_observed && !is_idle
     }

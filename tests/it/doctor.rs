@@ -286,3 +286,20 @@ fn signals_that_nobody_would_hear_are_found_and_mended() {
         assert_eq!(of(&examined(&place, 0), "signals", "ok").len(), 1, "{remedy}");
     }
 }
+
+/// Only where a step truncates is it missed that the publication does not tell of that.
+#[test]
+fn truncations_that_are_not_published_are_missed_where_there_are_any() {
+    let server = server(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "20GB")]);
+    let mut place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    place.query("orders", "ALTER PUBLICATION debezium SET (publish = 'insert, update, delete')");
+    let none = examined(&place, 0);
+    assert!(of(&none, "publication", "ok")[0].found.contains("TRUNCATE is not told"));
+    place.set("load.steps=[ { at: 1s, truncate: {} } ]");
+    let found = examined(&place, 4);
+    let missed = of(&found, "publication", "critical");
+    assert!(missed[0].found.contains("does not tell of each truncation"), "{}", missed[0].found);
+    assert_eq!(place.psql("orders", missed[0].remedy.as_ref().unwrap()).code, 0);
+    examined(&place, 0);
+}

@@ -17,6 +17,8 @@ use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::Scenario;
+use crate::scenario::StressKind;
+use crate::scenario::StressStep;
 
 use super::Report;
 use super::databases;
@@ -99,7 +101,17 @@ fn wanted(scenario: &Scenario, domains: &[usize]) -> Wanted {
         tables: domains.iter().flat_map(of).collect(),
         publication: scenario.cdc.publication.clone(),
         truncations: domains.iter().any(|number| scenario.truncates(*number)),
+        signals: signals(scenario, domains),
     }
+}
+
+/// Where steps ask for a snapshot: a connector hears the signals of its first domain.
+fn signals(scenario: &Scenario, domains: &[usize]) -> Option<String> {
+    let asks = |step: &StressStep| {
+        domains.contains(&step.domain) && matches!(step.kind, StressKind::Snapshot { .. })
+    };
+    let first = domains.first().filter(|_| scenario.load.steps.iter().any(asks))?;
+    Some(format!("{}.debezium_signal", scenario.domains[*first].namespace))
 }
 
 /// Who reads what sinks write.

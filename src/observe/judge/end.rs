@@ -52,16 +52,7 @@ impl Judge {
             let sums = self.counts.of(is_own.is_some_and(|table| table.is_own));
             self.faults.judge_truncations(table, (unsure, missing, phantoms), is_complete, sums);
         }
-        let Self {
-            surface,
-            tables,
-            high,
-            freshness,
-            counts,
-            faults,
-            invalid_because,
-            ..
-        } = self;
+        let Self { surface, tables, high, freshness, counts, faults, invalid_because, .. } = self;
         let mut lags = Vec::new();
         let mut names = Vec::new();
         for table in tables {
