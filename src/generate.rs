@@ -22,6 +22,7 @@ mod key;
 mod lane;
 mod lanes;
 mod lookup;
+mod marker;
 mod moment;
 mod parts;
 mod permute;

@@ -43,6 +43,7 @@ pub use cdc::Observer;
 pub use cdc::ObserverKind;
 pub use cdc::Replica;
 pub use cdc::TopicFormat;
+pub use cdc::TraceBy;
 pub use cdc::Warehouse;
 pub use copy::Copy;
 pub use faults::Faults;

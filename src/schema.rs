@@ -15,6 +15,7 @@ mod distribution;
 mod drawn;
 mod find;
 mod kind;
+mod marker;
 mod moment;
 mod reference;
 mod set;
@@ -57,6 +58,7 @@ pub use lines::Lines;
 pub use moment::Moment;
 pub use moment::PAST_US;
 pub use moment::Through;
+pub use marker::Marker;
 pub use moment::Week;
 pub use pattern::Pattern;
 pub use pattern::Piece;
@@ -293,6 +295,8 @@ pub enum Fill {
     Unique(Box<Fill>),
     /// Made for one type, or of other fills.
     Typed(TypedFill),
+    /// Tells of the change that wrote it.
+    Marker(Marker),
 }
 
 /// Which part of a name.

@@ -4,6 +4,7 @@ use crate::action::StatementId;
 use crate::action::TableId;
 use crate::schema::ColumnType;
 use crate::schema::Literal;
+use crate::schema::Marker;
 
 /// What sinks need to know of the run's tables and statements: made once, before anything is sent.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,9 @@ pub struct Catalog {
     pub statements: Vec<Statement>,
     /// By [`TableId`]: its place in an order in which no table refers to a later one.
     pub ranks: Vec<usize>,
+    /// What tells the run's changes from those of others, where rows tell of theirs: see [`Marker::Run`]; 0 where
+    /// they do not.
+    pub run: i64,
 }
 
 impl Catalog {
@@ -28,6 +32,11 @@ impl Catalog {
     /// Whether a table is one of our own.
     pub fn is_own(&self, id: TableId) -> bool {
         usize::from(id.0) >= self.tables.len()
+    }
+
+    /// Whether rows tell of the changes that wrote them.
+    pub fn is_marked(&self) -> bool {
+        self.run != 0
     }
 
     /// All tables in the order of their numbers, ours included.
@@ -71,6 +80,15 @@ pub struct TableInfo {
     pub is_sent: bool,
     /// Set if its rows are events: they are sent, and stored by nobody.
     pub event: Option<EventInfo>,
+}
+
+impl TableInfo {
+    /// The first of the columns that tell of changes, if it has them.
+    pub fn markers(&self) -> Option<usize> {
+        let first = self.columns.len().checked_sub(Marker::ALL.len())?;
+        let names = self.columns[first..].iter().map(|(name, _)| name.as_str());
+        names.eq(Marker::ALL.map(Marker::column)).then_some(first)
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::generate::words::Words;
 use crate::generate::world::World;
 use crate::schema::ColumnType;
 use crate::schema::Expression;
+use crate::schema::Marker;
 use crate::schema::NamePart;
 use crate::schema::Pick;
 use crate::schema::written::Written;
@@ -73,6 +74,7 @@ pub(super) enum Filler {
     Dependent(Box<Dependent>),
     Unique(Box<Filler>),
     Typed(Box<TypedFiller>),
+    Marker(Marker),
 }
 
 /// How a reference finds its row.
@@ -136,6 +138,8 @@ pub(super) struct Row<'a> {
     pub(super) state: usize,
     /// 0 for a row being made; slot + 1 for a row being changed, so that it draws anew.
     pub(super) change: u64,
+    /// The number of the action that makes or changes it; 0 where it is seeded.
+    pub(super) operation: u64,
 }
 
 impl Row<'_> {
@@ -174,7 +178,7 @@ impl World {
     pub(super) fn refers_to_nobody(&self, table: TableId, place: usize, ordinal: u64) -> bool {
         let of = self.table(table);
         let column = &of.columns[of.decided[place].column];
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
+        let row = Row::pure(table, ordinal);
         self.is_null(column, &row)
     }
 
@@ -294,6 +298,7 @@ impl World {
             }
             Filler::Unique(inner) => self.unique_value(column, inner, row, action),
             Filler::Typed(filler) => self.typed(column.kind, filler, (key(), row), action),
+            Filler::Marker(marker) => self.marker(*marker, row),
             // The others are filled above, or after the columns that they are computed from.
             _ => Value::Null,
         }

@@ -15,6 +15,7 @@ use crate::action::TableInfo;
 use crate::generate::column::ParentRow;
 use crate::generate::key::Purpose;
 use crate::generate::key::key;
+use crate::generate::key::mix64;
 use crate::generate::permute::Permutation;
 use crate::generate::seeding;
 use crate::generate::walk::Walk;
@@ -29,6 +30,7 @@ use crate::generate::world::World;
 use crate::generate::world::actions_of;
 use crate::pace::Plan;
 use crate::scenario::Scenario;
+use crate::scenario::TraceBy;
 use crate::scenario::life::Tables;
 use crate::schema;
 use crate::schema::ColumnType;
@@ -80,6 +82,9 @@ impl World {
         });
         catalog.ranks = seeding::ranks(&tables);
         catalog.own = own::tables(scenario);
+        if scenario.cdc.trace == TraceBy::Columns {
+            catalog.run = run(scenario, start_us);
+        }
         let ways = scenario.ways();
         let groups = names.tables.groups();
         let copies = scenario.domains.iter().map(|it| (it.copy.number, it.copy.count));
@@ -103,6 +108,15 @@ impl World {
         world.spread();
         world
     }
+}
+
+/// What tells a run from others: as all content, it follows from scenario, seed and start, so that a run that goes
+/// on where another stopped, and each of several shards, finds the same.
+fn run(scenario: &Scenario, start_us: i64) -> i64 {
+    let content = scenario.hash.get(..16).and_then(|hash| u64::from_str_radix(hash, 16).ok());
+    let start = mix64(start_us.cast_unsigned() ^ mix64(scenario.seed));
+    let run = mix64(start ^ content.unwrap_or(0)) >> 1;
+    run.cast_signed().max(1)
 }
 
 /// Finds tables and actions of all domains by name.

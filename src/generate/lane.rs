@@ -121,6 +121,11 @@ impl Decision {
         )
     }
 
+    /// Its number among all that the run decides, from 1 on: its lane, and which of the lane's decisions it is.
+    pub fn operation(&self) -> u64 {
+        (u64::from(self.lane) << 32 | u64::from(self.number)) + 1
+    }
+
     /// Rows to be deleted first, children before parents.
     pub fn victims(&self) -> &[RowId] {
         self.more.as_ref().map_or(&[], |more| &more.victims)

@@ -36,7 +36,7 @@ impl World {
         action: &mut Action,
     ) -> Value {
         let of = self.table(table);
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
+        let row = Row::pure(table, ordinal);
         let first = action.push_nulls(of.columns.len());
         let mut value = Value::Null;
         for number in columns {
@@ -131,7 +131,7 @@ impl World {
         ordinal: u64,
         out: &mut impl Take,
     ) {
-        let row = Row { table, ordinal, line: 0, at_us: 0, parents: &[], state: 0, change: 0 };
+        let row = Row::pure(table, ordinal);
         self.put_column(&self.table(table).columns[column], &row, out);
     }
 }

@@ -215,7 +215,8 @@ impl World {
     ) {
         let change = (u64::from(decision.stream) << 48 | decision.slot) + 1;
         let at_us = decision.at_us;
-        let row = Row { table, ordinal, line: 0, at_us, parents: &[], state, change };
+        let operation = decision.operation();
+        let row = Row { at_us, state, change, operation, ..Row::pure(table, ordinal) };
         for each in set {
             let value = match each {
                 SetValue::Draw(column) => self.column_value(column, &row, action),
@@ -278,8 +279,8 @@ pub(super) enum Detail {
 }
 
 fn new_row<'a>(step: &Step, decision: &Decision, parents: &'a [u64]) -> Row<'a> {
-    let (ordinal, at_us) = (decision.pick(step.at), decision.at_us);
-    Row { table: step.table, ordinal, line: 0, at_us, parents, state: 0, change: 0 }
+    let (at_us, operation) = (decision.at_us, decision.operation());
+    Row { at_us, parents, operation, ..Row::pure(step.table, decision.pick(step.at)) }
 }
 
 impl World {
@@ -287,7 +288,7 @@ impl World {
     fn render_owned_delete(&self, of: TableId, ordinal: u64, action: &mut Action) {
         let table = self.table(of);
         for line in 1..=self.owned_count(of, ordinal) {
-            let row = Row { table: of, ordinal, line, at_us: 0, parents: &[], state: 0, change: 0 };
+            let row = Row { line, ..Row::pure(of, ordinal) };
             let first = action.value_count();
             for column in &table.key {
                 let value = self.column_value(&table.columns[*column], &row, action);

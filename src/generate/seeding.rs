@@ -151,7 +151,7 @@ impl World {
             states.seeded_state(index, self.seeded_in_lane(table, lane))
         });
         let at_us = self.seeded_at(table, ordinal, PAST_US);
-        Row { table, ordinal, line: 0, at_us, parents: &[], state, change: 0 }
+        Row { at_us, state, ..Row::pure(table, ordinal) }
     }
 
     /// The row that a reference names; the rows that those before it name are `known`.

@@ -127,6 +127,8 @@ pub(super) struct Intake {
     /// Rows of snapshots, and changes of before the run.
     snapshot: u64,
     earlier: u64,
+    /// Changes that say that they are another run's.
+    foreign: u64,
     /// A change came since somebody last said that none had.
     pub(super) has_news: bool,
     /// Why connectors could not be looked at, the last time.
@@ -163,6 +165,7 @@ impl Intake {
             repeats,
             snapshot: 0,
             earlier: 0,
+            foreign: 0,
             has_news: true,
             trouble: None,
             names,
@@ -189,6 +192,7 @@ impl Intake {
             {
                 self.earlier += 1;
             }
+            Record::Change(change, _) if judge.is_foreign(&change) => self.foreign += 1,
             Record::Truncated(origin) => {
                 self.has_news = true;
                 judge.notes.truncated(table, arrival(origin, at));
@@ -216,7 +220,9 @@ impl Intake {
     }
 
     fn is_earlier(&self, table: TableId, origin: Origin) -> bool {
-        self.opening.get(&table).is_some_and(|opening| origin.lsn < *opening)
+        // Where no place in the log is told, the row tells whose it is.
+        let is_told = origin.lsn != Lsn::default();
+        is_told && self.opening.get(&table).is_some_and(|opening| origin.lsn < *opening)
     }
 
     /// Looks at the connectors, and decides what came again before.
@@ -292,6 +298,7 @@ impl Intake {
         let counted = [
             (self.snapshot, "rows of a snapshot came, which are no changes and not judged"),
             (self.earlier, "changes came that had been made before the run"),
+            (self.foreign, "changes came that another run has made"),
         ];
         let counted = counted.into_iter().filter(|(count, _)| *count > 0);
         counted

@@ -83,6 +83,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Judge {
     surface: String,
+    /// What tells the run's rows from those of other runs, where rows say whose they are.
+    run: i64,
     tables: Vec<Option<Table>>,
     outstanding: usize,
     bytes: usize,
@@ -118,6 +120,7 @@ impl Judge {
         let tables = catalog.all().map(&mut table).collect();
         Self {
             surface: surface.to_owned(),
+            run: catalog.run,
             tables,
             outstanding: 0,
             bytes: 0,
@@ -162,6 +165,13 @@ impl Judge {
     /// Whether changes of a table come here.
     pub(super) fn sees(&self, table: TableId) -> bool {
         self.tables.get(usize::from(table.0)).is_some_and(Option::is_some)
+    }
+
+    /// Whether a row says that it is another run's. One that says nothing is somebody's who meddles.
+    pub(super) fn is_foreign(&self, change: &RowChange) -> bool {
+        let table = self.tables.get(usize::from(change.table.0)).and_then(Option::as_ref);
+        let run = table.and_then(|table| table.run_of(&change.row));
+        run.is_some_and(|run| run != 0 && run != self.run)
     }
 
     /// A change of a table that comes here was acknowledged, or may have been made.

@@ -141,6 +141,9 @@ impl Stream {
         }
         self.last = commit;
         for change in self.changes.drain(..) {
+            if judge.is_foreign(&change) {
+                continue;
+            }
             judge.notes.change(&change, arrival, None);
             judge.see(change, at, end);
         }

@@ -6,6 +6,7 @@ use crate::action::Change;
 use crate::action::TableInfo;
 use crate::measure::Histogram;
 use crate::measure::LagSummary;
+use crate::observe::cells::pieces;
 use crate::observe::judge::Place;
 use crate::scenario::OwnTable;
 
@@ -18,6 +19,8 @@ pub(super) struct Table {
     pub(super) places: HashMap<Box<[u8]>, Place>,
     /// By change.
     pub(super) lags: [Lags; 3],
+    /// The column in which a row tells whose it is, if it does.
+    run: Option<usize>,
     /// Whether it is one of our own.
     pub(super) is_own: bool,
     /// Whether it is told apart from the load, and counted nowhere.
@@ -61,8 +64,14 @@ impl Table {
         let name = format!("{database}.{}.{}", info.namespace, info.name);
         let is_apart = info.name == OwnTable::Canary.name();
         let lags = [Lags::new(), Lags::new(), Lags::new()];
-        let (places, is_awaited) = (HashMap::new(), false);
-        Self { name, at, places, lags, is_own, is_apart, is_awaited }
+        let (places, run, is_awaited) = (HashMap::new(), info.markers(), false);
+        Self { name, at, places, lags, run, is_own, is_apart, is_awaited }
+    }
+
+    /// Which run a row says that it is of; `None` if it says nothing.
+    pub(super) fn run_of(&self, row: &[u8]) -> Option<i64> {
+        let (_, cell) = pieces(row).nth(self.run?)?;
+        Some(i64::from_be_bytes(cell??.try_into().ok()?))
     }
 
     /// What is to be said of one kind of change, if there were any.

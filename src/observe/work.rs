@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use crate::ledger::Ledger;
 use crate::measure::Findings;
+use crate::observe::Captures;
 use crate::observe::Done;
 use crate::observe::Options;
 use crate::observe::Order;
@@ -30,6 +31,7 @@ use crate::observe::stream::Stream;
 use crate::observe::table::Origin;
 use crate::observe::taker::Judges;
 use crate::observe::taker::Taker;
+use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 
 /// What the thread does, from its beginning to its end.
@@ -135,7 +137,16 @@ fn judge(options: &Options, number: usize) -> Judge {
         let slot = slots::name_of(options, number, domain).unwrap_or_default();
         Some(Origin { database, slot })
     });
-    if matches!(surface.kind, SurfaceKind::Lake(_)) {
+    // Nothing but a row's columns tells there what it is, and rows of our own have no such columns.
+    let tells_by_rows = |captures: &Captures| {
+        captures.topics.format == TopicFormat::Flattened && options.world.catalog.is_marked()
+    };
+    let has_own = match &surface.kind {
+        SurfaceKind::Slots(_) => true,
+        SurfaceKind::Kafka(captures) => !tells_by_rows(captures),
+        SurfaceKind::Lake(_) => false,
+    };
+    if !has_own {
         judge.leave_out_own(&options.world.catalog);
     }
     if !options.must_see_canaries {

@@ -31,6 +31,8 @@ pub struct Cdc {
     pub heartbeat: Option<Duration>,
     /// The row of our own that changes in each database that is observed; `None`: none does.
     pub canary: Option<Canary>,
+    /// How a change that is observed is told from others.
+    pub trace: TraceBy,
     /// The domains in whose databases it does not, as indexes into [`Scenario::domains`].
     pub idle: Vec<usize>,
     /// How many bytes of its log a server may keep for one slot; `None`: as the server says, or
@@ -47,6 +49,16 @@ pub struct Cdc {
 impl Cdc {
     /// How many bytes of its log a server may keep for one slot, where neither it nor the scenario says.
     pub const WAL_LIMIT: u64 = 10 << 30;
+}
+
+/// How a change that is observed is told from others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TraceBy {
+    /// By its place in the log and its transaction's number, which whatever hands it on must keep.
+    #[default]
+    Xid,
+    /// By columns of its row: see [`Marker`](crate::schema::Marker).
+    Columns,
 }
 
 /// A row that changes again and again, so that there is always something to observe.

@@ -18,6 +18,7 @@ mod history;
 mod kafka;
 mod ledger;
 mod lines;
+mod marks;
 mod observe;
 mod profile;
 mod scale;
@@ -134,6 +135,7 @@ pub(super) fn check(
         content::check(&scenario, &spread.file, &whole, problems);
         lines::files(&scenario, file, problems);
     }
+    marks::mark(&mut scenario, file, problems);
     scenario.hash = hash(&scenario, &contents);
     Some(scenario)
 }

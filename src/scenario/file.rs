@@ -25,6 +25,7 @@ use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 pub(super) use cdc::CdcFile;
+pub(super) use cdc::TraceByFile;
 pub(super) use connect::ConnectFile;
 pub(super) use connect::SnapshotFile;
 pub(super) use faults::FaultsFile;

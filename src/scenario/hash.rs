@@ -15,6 +15,7 @@ use crate::scenario::Copy;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
+use crate::scenario::TraceBy;
 use crate::units::format_hex;
 
 /// What of a stream's pacing decides its content; of an unlimited one nothing.
@@ -40,6 +41,10 @@ pub(super) fn hash(scenario: &Scenario, contents: &[Content]) -> String {
         if scenario.is_external(domain) {
             text.push_str("external\n");
         }
+    }
+    // Without these columns nothing is written: that was so once.
+    if scenario.cdc.trace == TraceBy::Columns {
+        text.push_str("trace columns\n");
     }
     // Every slot is due after the warm-up, and so are the times in the data.
     let _ = writeln!(text, "warmup {}", scenario.load.warmup.as_nanos());

@@ -38,6 +38,7 @@ mod lake;
 mod layers;
 mod ledger;
 mod lines;
+mod marks;
 mod mistakes;
 mod observing;
 mod odd_columns;

@@ -200,6 +200,7 @@ pub(super) fn filler(fill: &Fill, kind: ColumnType, table: &schema::Table) -> Fi
         Fill::Drawn(drawn) => Filler::Chance(Chance::new(drawn, kind)),
         Fill::Unique(inner) => Filler::Unique(Box::new(filler(inner, kind, table))),
         Fill::Dependent(meant) => Filler::Dependent(Box::new(dependent(meant, kind, table))),
+        Fill::Marker(marker) => Filler::Marker(*marker),
         Fill::Typed(fill) => Filler::Typed(Box::new(typed::made(fill, table))),
         Fill::Reference(_) | Fill::Lookup { .. } | Fill::Moment(_) => {
             Filler::Constant(Constant::Value(Value::Null))

@@ -40,13 +40,9 @@ impl Lane {
             let parents = places.clone().map(|place| decision.pick(step.parent_at(place)));
             let parents: Vec<u64> = parents.collect();
             let row = Row {
-                table: step.table,
-                ordinal: decision.pick(step.at),
-                line: 0,
                 at_us: decision.at_us,
                 parents: &parents,
-                state: 0,
-                change: 0,
+                ..Row::pure(step.table, decision.pick(step.at))
             };
             match self.world.opening(&row, &mut action) {
                 Opening::Now => return Ok(()),

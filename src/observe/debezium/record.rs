@@ -25,13 +25,14 @@ const OLD_KEY: &str = "__debezium.oldkey";
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::observe) struct Raw<'a> {
     pub(in crate::observe) value: Option<&'a [u8]>,
+    pub(in crate::observe) key: Option<&'a [u8]>,
     /// The key that the row has had, if that is told.
     pub(in crate::observe) old_key: Option<&'a [u8]>,
     /// Whether the row goes on under another key.
     pub(in crate::observe) has_new_key: bool,
 }
 
-/// Where in the log a change is from.
+/// Where in the log a change is from; at 0 where that is not told, and the row tells which change it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::observe) struct Origin {
     pub(in crate::observe) lsn: Lsn,
@@ -66,6 +67,8 @@ pub(in crate::observe) fn is_key_header(name: &str) -> Option<bool> {
 pub(in crate::observe) struct Reader {
     format: TopicFormat,
     learned: Learned,
+    /// A delete is told by a row that says so: then nothing new is said behind it.
+    rewrites: bool,
     /// Values that were not compared, by table and column.
     pub(in crate::observe) unknown: BTreeMap<(TableId, usize), u64>,
 }
@@ -96,7 +99,7 @@ impl<'a> Described<'a> {
 
 impl Reader {
     pub(in crate::observe) fn new(format: TopicFormat) -> Self {
-        Self { format, learned: Learned::default(), unknown: BTreeMap::new() }
+        Self { format, learned: Learned::default(), rewrites: false, unknown: BTreeMap::new() }
     }
 
     /// What a record of a table is.
@@ -106,12 +109,24 @@ impl Reader {
         table: TableId,
         raw: Raw<'_>,
     ) -> Record {
-        // Behind a delete, for those who keep the last record of each key.
-        let Some(value) = raw.value else { return Record::Nothing };
+        let Some(value) = raw.value else { return self.tombstone(catalog, table, raw) };
         let Ok(whole) = serde_json::from_slice::<Json>(value) else {
             return Record::Strange("its value is no JSON".to_owned());
         };
         self.read_value(catalog, table, (&whole, raw))
+    }
+
+    /// Behind a delete, for those who keep the last record of each key; of flattened rows it may be all that is left of
+    /// one, and nothing else tells of it.
+    fn tombstone(&mut self, catalog: &Catalog, table: TableId, raw: Raw<'_>) -> Record {
+        let info = catalog.table(table);
+        let is_all = self.format == TopicFormat::Flattened && !self.rewrites;
+        let key = raw.key.filter(|_| is_all && info.markers().is_some() && !info.key.is_empty());
+        let key = key.and_then(|key| serde_json::from_slice::<Json>(key).ok());
+        let key = key.as_ref().map(|key| key.get("payload").unwrap_or(key));
+        let Some(key) = key.and_then(Json::as_object) else { return Record::Nothing };
+        let side = Some((key, Described::of(None)));
+        self.change((table, info), "d", (side, None), (Origin::default(), raw))
     }
 
     /// What a value of a table is, wherever it was found.
@@ -129,6 +144,14 @@ impl Reader {
         let info = catalog.table(table);
         match self.format {
             TopicFormat::Debezium => self.enveloped((table, info), (schema, body), raw),
+            // Tables of our own have no columns that tell of changes.
+            TopicFormat::Flattened
+                if catalog.is_marked()
+                    && catalog.is_own(table)
+                    && !body.contains_key("__op") =>
+            {
+                Record::Nothing
+            }
             TopicFormat::Flattened => self.flattened((table, info), (schema, body), raw),
         }
     }
@@ -177,20 +200,27 @@ impl Reader {
             _ => false,
         };
         let op = first(&["__op"]).and_then(Json::as_str);
-        let Some(op) = op.or(is_deleted.then_some("d")) else {
+        self.rewrites |= body.contains_key("__deleted");
+        let told = told(table.1, body);
+        let by_row = told.map(|(_, version)| if version == 1 { "c" } else { "u" });
+        let Some(op) = op.or(is_deleted.then_some("d")).or(by_row) else {
             return strange(
                 "it has no `__op`, so nobody can tell an insert from an update; let \
-                 `ExtractNewRecordState` have `add.fields=op,lsn,txId`",
+                 `ExtractNewRecordState` have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
             );
         };
         if op == "r" {
             return Record::Snapshot;
         }
         let lsn = first(&["__lsn", "__source_lsn"]).and_then(Json::as_u64);
-        let Some(lsn) = lsn else {
+        if lsn.is_none() && told.is_some_and(|(run, _)| run == 0) {
+            // A row that was seeded, and nobody has changed.
+            return Record::Snapshot;
+        }
+        let Some(lsn) = lsn.or(table.1.markers().map(|_| 0)) else {
             return strange(
                 "it has no `__lsn`, so nobody can tell what came twice; let `ExtractNewRecordState` \
-                 have `add.fields=op,lsn,txId`",
+                 have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
             );
         };
         let transaction = first(&["__txId", "__source_txId"]).and_then(Json::as_u64).unwrap_or(0);
@@ -267,6 +297,13 @@ impl Reader {
 
 /// A row, and what is said of its columns.
 type Side<'a> = (&'a Map<String, Json>, Described<'a>);
+
+/// What a row tells of the change that wrote it, if it does: whose it is, and which version of the row.
+fn told(info: &TableInfo, body: &Map<String, Json>) -> Option<(i64, i64)> {
+    let first = info.markers()?;
+    let number = |column: usize| body.get(&info.columns[column].0).and_then(Json::as_i64);
+    Some((number(first)?, number(first + 2)?))
+}
 
 fn origin(lsn: u64, transaction: u64) -> Origin {
     // Transactions have 32 bits, and come around.

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::collections::VecDeque;
 
+use crate::action::Change;
 use crate::ledger::hash::half;
 use crate::ledger::hash::hash;
 use crate::ledger::hash::identity;
 use crate::observe::RowChange;
 use crate::observe::debezium::record::Origin;
+use crate::sink::postgres::replication::Lsn;
 
 /// Records that are remembered: eight bytes and a place in a set each.
 const REMEMBERED: usize = 1 << 20;
@@ -65,8 +67,13 @@ impl Repeats {
         if self.new_at.len() <= partition {
             self.new_at.resize(partition + 1, 0);
         }
-        let number = number(&change, origin);
-        if !self.known.insert(number) {
+        let number_of = number(&change, origin);
+        if origin.lsn == Lsn::default() && change.change != Change::Delete {
+            // The row is there again, and may go again.
+            let gone = RowChange { row: Box::default(), change: Change::Delete, ..change.clone() };
+            self.known.remove(&number(&gone, origin));
+        }
+        if !self.known.insert(number_of) {
             let new_at = if self.is_batched { 0 } else { self.new_at[partition] };
             if self.undecided.len() < UNDECIDED_MAX {
                 self.undecided.push(Repeat { change, origin, at, new_at });
@@ -76,7 +83,7 @@ impl Repeats {
             return None;
         }
         self.new_at[partition] = at;
-        self.order.push_back(number);
+        self.order.push_back(number_of);
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
@@ -117,6 +124,11 @@ impl Repeats {
 
 /// A change by its place in the log, its row and its operation: several of a transaction may share a place.
 fn number(change: &RowChange, origin: Origin) -> u64 {
+    if origin.lsn == Lsn::default() {
+        // The row tells which change it is; of one that goes nothing is left but its key, and it goes once.
+        let row = half(identity(change.table, &change.key));
+        return half(hash(row.wrapping_add(change.change as u64), &change.row));
+    }
     let row = half(identity(change.table, &change.key));
     let place = origin.lsn.0.rotate_left(32) ^ u64::from(origin.transaction);
     half(hash(row.wrapping_add(change.change as u64), &place.to_be_bytes()))
@@ -125,9 +137,7 @@ fn number(change: &RowChange, origin: Origin) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::Change;
     use crate::action::TableId;
-    use crate::sink::postgres::replication::Lsn;
 
     fn change(key: u8) -> RowChange {
         let (key, row) = (Box::from([key]), Box::default());

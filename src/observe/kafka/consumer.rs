@@ -295,7 +295,7 @@ fn is_passing(code: rdkafka::types::RDKafkaErrorCode) -> bool {
 }
 
 fn raw<'a>(message: &'a BorrowedMessage<'_>) -> Raw<'a> {
-    let mut raw = Raw { value: message.payload(), ..Raw::default() };
+    let mut raw = Raw { value: message.payload(), key: message.key(), ..Raw::default() };
     for header in message.headers().iter().flat_map(|headers| headers.iter()) {
         match is_key_header(header.key) {
             Some(true) => raw.has_new_key = true,

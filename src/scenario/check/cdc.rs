@@ -13,11 +13,13 @@ use crate::scenario::Domain;
 use crate::scenario::Scenario;
 use crate::scenario::Stream;
 use crate::scenario::Target;
+use crate::scenario::TraceBy;
 use crate::scenario::check::connect::connect;
 use crate::scenario::check::duration;
 use crate::scenario::file::CdcFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
+use crate::scenario::file::TraceByFile;
 use crate::schema::check::identifier;
 use crate::units::parse_bytes;
 use crate::yaml::Spanned;
@@ -69,6 +71,10 @@ pub(super) fn cdc(
             Some(written) => canary(written, problems),
             None => Some(Canary::UNASKED),
         },
+        trace: file.trace.as_ref().map_or(TraceBy::Xid, |written| match written.value {
+            TraceByFile::Xid => TraceBy::Xid,
+            TraceByFile::Columns => TraceBy::Columns,
+        }),
         idle: Vec::new(),
         wal_limit: file.wal_limit.as_ref().and_then(|written| wal_limit(written, problems)),
         password,
@@ -167,6 +173,7 @@ pub(super) fn has_use(
         ("heartbeat", beats.map(place)),
         ("wal_limit", cdc.wal_limit.as_ref().map(place)),
         ("connect", cdc.connect.as_ref().map(|written| written.place)),
+        ("trace", cdc.trace.as_ref().map(|written| written.place)),
     ] {
         let Some(place) = place else { continue };
         let message = format!("`{word}` does nothing here: no domain is on a PostgreSQL server");

@@ -23,6 +23,8 @@ pub(in crate::scenario) struct CdcFile {
     pub(in crate::scenario) signal_table: Option<bool>,
     /// Whether the table `debezium_heartbeat` is made; `true` unless set.
     pub(in crate::scenario) heartbeat_table: Option<Spanned<bool>>,
+    /// How a change is told from others where it is observed; `xid` unless set.
+    pub(in crate::scenario) trace: Option<Spanned<TraceByFile>>,
     /// How often loadgen writes a row into each `debezium_heartbeat`, from seeding to the end, `100ms` to
     /// `1h`: so slots of idle databases move on; `off` unless set.
     pub(in crate::scenario) heartbeat: Option<Spanned<String>>,
@@ -41,4 +43,16 @@ pub(in crate::scenario) struct CdcFile {
     /// Kafka Connect, by its address or in more words: runs register Debezium there before anything is
     /// observed. Nobody is told unless set; an empty address is none.
     pub(in crate::scenario) connect: Option<Spanned<ScalarOr<ConnectFile>>>,
+}
+
+/// How a change is told from others.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum TraceByFile {
+    /// By its place in the log and its transaction's number: whatever hands it on must keep them.
+    Xid,
+    /// By three columns, which every table has that is made and every insert and update fills: `_lg_run` (whose it is;
+    /// 0 of a seeded row), `_lg_op` (which action of the run) and `_lg_ver` (which version of its row). For far ends to which
+    /// rows alone come.
+    Columns,
 }

@@ -47,7 +47,7 @@ pub(in crate::scenario) enum TopicFormatFile {
     #[default]
     Debezium,
     /// As `ExtractNewRecordState` leaves it: the row, with `add.fields=op,lsn,txId` at least, and deletes as
-    /// `delete.tombstone.handling.mode=rewrite` has them.
+    /// `delete.tombstone.handling.mode=rewrite` has them; with `cdc: { trace: columns }` topics need neither.
     Flattened,
 }
 

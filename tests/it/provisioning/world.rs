@@ -73,6 +73,7 @@ pub(crate) fn scenario(provision: Provision, domains: Vec<Domain>) -> Scenario {
             heartbeat_table: true,
             heartbeat: None,
             canary: None,
+            trace: loadgen::scenario::TraceBy::Xid,
             idle: Vec::new(),
             wal_limit: None,
             password: None,

@@ -62,16 +62,25 @@ impl Connector {
         spoil: &[Spoil],
         left_out: &'static [&'static str],
     ) -> Self {
-        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .set("linger.ms", "0")
-            .create()
-            .unwrap();
-        let topics = Topics(producer);
+        let topics = Topics::of(brokers);
         Self::into(server, database, spoil, move |change, envelope| {
             if !left_out.contains(&change.table.as_str()) {
                 topics.write(change, envelope);
             }
+        })
+    }
+
+    /// The same as `ExtractNewRecordState` does with nothing set: rows without more, and tombstones.
+    pub(crate) fn flat(
+        server: &'static TestServer,
+        database: &str,
+        brokers: &str,
+        spoil: &[Spoil],
+    ) -> Self {
+        let topics = Topics::of(brokers);
+        Self::into(server, database, spoil, move |change, envelope| {
+            let row = (change.op != "d").then_some(&envelope["after"]);
+            topics.put(&change.table, Some(&change.key()), row, None);
         })
     }
 
@@ -288,6 +297,12 @@ fn shaped(kind: &str, text: Option<&str>) -> Value {
 struct Topics(ThreadedProducer<DefaultProducerContext>);
 
 impl Topics {
+    fn of(brokers: &str) -> Self {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers).set("linger.ms", "0");
+        Self(config.create().unwrap())
+    }
+
     fn write(&self, change: &Change, envelope: &Value) {
         let table = &change.table;
         if change.op == "t" {
