@@ -22,6 +22,7 @@ mod kafka;
 mod lake;
 mod notes;
 mod own;
+mod poll;
 mod postgres;
 mod reader;
 mod recent;
@@ -53,6 +54,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use poll::Polled;
 pub use postgres::Upstream;
 
 use crate::action::TableId;
@@ -200,6 +202,8 @@ pub struct Surface {
 pub enum SurfaceKind {
     /// A slot of our own in each of these databases.
     Slots(Vec<Source>),
+    /// Tables that are looked at again and again.
+    Polled(Polled),
     /// Topics into which connectors write.
     Kafka(Box<Captures>),
     /// Tables of a lake into which a sink writes.
@@ -212,6 +216,7 @@ impl Surface {
         let is_it = |source: &&Source| source.domains.contains(&domain);
         let source = match &self.kind {
             SurfaceKind::Slots(sources) => sources.iter().find(is_it),
+            SurfaceKind::Polled(polled) => polled.sources.iter().find(is_it),
             SurfaceKind::Kafka(captures) => captures.sources.iter().find(is_it),
             SurfaceKind::Lake(lake) => lake.sources.iter().map(|it| &it.0).find(is_it),
         };

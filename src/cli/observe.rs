@@ -2,6 +2,9 @@
 
 mod lake;
 mod named;
+mod polled;
+
+pub(super) use polled::judge as judge_polled;
 
 pub(super) use named::name_of;
 pub(super) use named::topic_of;
@@ -24,6 +27,7 @@ use crate::measure::Findings;
 use crate::observe::Captures;
 use crate::observe::Observing;
 use crate::observe::Options;
+use crate::observe::Polled;
 use crate::observe::Source;
 use crate::observe::Surface;
 use crate::observe::SurfaceKind;
@@ -79,6 +83,7 @@ fn begin(
     if surfaces.is_empty() {
         return Ok(None);
     }
+    polled::refuse(prepared)?;
     // Slots of a server share their names, and runs may begin in the same second.
     let mark = random_hex(6).map_err(|error| SetupError::Local(error.to_string()))?;
     let guard = prepared.guard.guard();
@@ -110,7 +115,13 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
             SurfaceKind::Slots(sources(prepared, observer, *confirms))
         }
         ObserverKind::Replica(replica) => {
-            SurfaceKind::Slots(replicas(prepared, observer, replica)?)
+            let sources = replicas(prepared, observer, replica)?;
+            match replica.every {
+                Some(every) => {
+                    SurfaceKind::Polled(Polled { sources, every, within: replica.within })
+                }
+                None => SurfaceKind::Slots(sources),
+            }
         }
         ObserverKind::Kafka { target, topics, format } => {
             let topics = self::topics(prepared, observer, (*target, topics, *format))?;
@@ -176,7 +187,7 @@ pub(super) fn sources(prepared: &Prepared, observer: &Observer, confirms: Confir
 }
 
 /// The same databases, where they are a replica's.
-fn replicas(
+pub(super) fn replicas(
     prepared: &Prepared,
     observer: &Observer,
     replica: &Replica,

@@ -16,6 +16,7 @@ use crate::cli::destination::destination;
 use crate::cli::ledger;
 use crate::cli::observe::Observed;
 use crate::cli::observe::findings;
+use crate::cli::observe::judge_polled;
 use crate::cli::observe::observe;
 use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
@@ -125,11 +126,12 @@ fn whole(
     let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
-    let Loaded { finished, traffic, mut unwritten, findings, befell, turns } =
+    let Loaded { finished, traffic, mut unwritten, mut findings, befell, turns } =
         load(&prepared, (workers, begins_at, arguments), (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
+    judge_polled(&prepared, &mut findings, stop);
     let facts = RunFacts {
         scenario: prepared.scenario.name.clone(),
         seed: prepared.scenario.seed,

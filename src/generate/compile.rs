@@ -113,9 +113,10 @@ impl World {
 /// What tells a run from others: as all content, it follows from scenario, seed and start, so that a run that goes
 /// on where another stopped, and each of several shards, finds the same.
 fn run(scenario: &Scenario, start_us: i64) -> i64 {
-    let content = scenario.hash.get(..16).and_then(|hash| u64::from_str_radix(hash, 16).ok());
     let start = mix64(start_us.cast_unsigned() ^ mix64(scenario.seed));
-    let run = mix64(start ^ content.unwrap_or(0)) >> 1;
+    let schemas = scenario.domains.iter().flat_map(|domain| domain.schema.content.bytes());
+    let named = scenario.name.bytes().chain(schemas);
+    let run = named.fold(start, |run, byte| mix64(run ^ u64::from(byte))) >> 1;
     run.cast_signed().max(1)
 }
 

@@ -103,6 +103,8 @@ pub struct SurfaceCounts {
     pub wrong: u64,
     pub phantom: u64,
     pub pending: u64,
+    #[serde(default)]
+    pub passed_over: u64,
     /// What of it is of loadgen's own tables, to which steps and canaries write; `None` without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<Box<Self>>,
@@ -122,6 +124,7 @@ impl SurfaceCounts {
             wrong: found.wrong,
             phantom: found.phantom,
             pending: found.pending,
+            passed_over: found.passed_over,
             own: None,
         }
     }
@@ -138,6 +141,7 @@ impl SurfaceCounts {
             wrong: self.wrong,
             phantom: self.phantom,
             pending: self.pending,
+            passed_over: self.passed_over,
             examples: Vec::new(),
         }
     }
@@ -226,6 +230,9 @@ pub struct Verification {
     pub phantom: u64,
     /// Cannot be judged: the far end was not read to its end, or nobody can tell what became of them.
     pub pending: u64,
+    /// Were overwritten before their row was looked at, or cannot be told by looking at it, where rows are looked at
+    /// now and then.
+    pub passed_over: u64,
     /// The first hundred of those that are not as they should be.
     pub examples: Vec<Example>,
 }
@@ -265,6 +272,7 @@ impl Verification {
             sum.wrong += each.wrong;
             sum.phantom += each.phantom;
             sum.pending += each.pending;
+            sum.passed_over += each.passed_over;
         }
         let longest = all.iter().map(|each| each.examples.len()).max().unwrap_or(0);
         let turn = |at: usize| all.iter().filter_map(move |each| each.examples.get(at)).cloned();

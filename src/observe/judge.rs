@@ -1,6 +1,8 @@
 //! Holds what came against what was acknowledged, row by row, and keeps what is outstanding only.
 
 mod end;
+mod odd;
+mod polled;
 
 use std::collections::VecDeque;
 
@@ -83,6 +85,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Judge {
     surface: String,
+    /// Set if its tables are looked at now and then: the columns of their keys.
+    keys: Option<Vec<Vec<usize>>>,
     /// What tells the run's rows from those of other runs, where rows say whose they are.
     run: i64,
     tables: Vec<Option<Table>>,
@@ -120,6 +124,7 @@ impl Judge {
         let tables = catalog.all().map(&mut table).collect();
         Self {
             surface: surface.to_owned(),
+            keys: None,
             run: catalog.run,
             tables,
             outstanding: 0,
@@ -179,8 +184,12 @@ impl Judge {
         if self.is_given_up(change.table) {
             return;
         }
-        let weight = self.weight(change.table);
-        self.sums(change.table).expected += weight * u64::from(certainty == Certainty::Certain);
+        let weight = self.weight(change.table) * u64::from(certainty == Certainty::Certain);
+        self.sums(change.table).expected += weight;
+        if !self.is_looked_for(change.table, change.change, &change.row) {
+            self.sums(change.table).passed_over += weight;
+            return;
+        }
         let RowChange { table, change, key, row } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let Some(place) = self.place(table, &key) else { return };
@@ -192,7 +201,7 @@ impl Judge {
             if let Some(seen) = seen {
                 self.outstanding -= 1;
                 self.bytes = self.bytes.saturating_sub(key.len() + seen.row.len() + CHANGE_BYTES);
-                self.matched((table, change), &times, certainty, seen.at);
+                self.matched((table, change), &times, certainty, (seen.at, seen.at));
             }
             return;
         }
@@ -224,60 +233,12 @@ impl Judge {
             if let Some(Expected { row, times, certainty, .. }) = expected {
                 self.outstanding -= 1;
                 self.bytes = self.bytes.saturating_sub(key.len() + row.len() + CHANGE_BYTES);
-                self.matched((table, change), &times, certainty, at);
+                self.matched((table, change), &times, certainty, (at, at));
             }
             return;
         }
         place.seen.push_back(Seen { change, row, at, lsn, is_again });
         self.keep(bytes);
-    }
-
-    /// A crash took back what was acknowledged: it must not come.
-    pub(super) fn take_back(&mut self, change: &RowChange) {
-        let Some(place) = self.place(change.table, &change.key) else { return };
-        if place.expected.back().is_some_and(|last| last.change == change.change) {
-            let taken = place.expected.pop_back();
-            let bytes = change.key.len() + taken.map_or(0, |it| it.row.len()) + CHANGE_BYTES;
-            self.bytes = self.bytes.saturating_sub(bytes);
-            self.forget_if_empty(change.table, &change.key);
-            self.outstanding -= 1;
-            let weight = self.weight(change.table);
-            self.sums(change.table).expected -= weight;
-        }
-    }
-
-    /// A transaction came again.
-    pub(super) fn repeated(&mut self, changes: &[RowChange], was_restarted: bool, lsn: Lsn) {
-        for change in changes {
-            let sums = self.sums(change.table);
-            if was_restarted {
-                sums.replayed += 1;
-            } else {
-                sums.doubled += 1;
-                self.faults.doubled(change, lsn);
-            }
-        }
-    }
-
-    /// A change that had come is not there any more.
-    pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
-        let weight = self.weight(change.table);
-        let sums = self.sums(change.table);
-        sums.observed = sums.observed.saturating_sub(weight);
-        sums.lost += weight;
-        self.faults.gone(change, lsn);
-    }
-
-    /// All rows of a table went, or may have.
-    pub(super) fn expect_truncation(&mut self, table: TableId, is_known: bool) {
-        self.sums(table).expected += u64::from(is_known);
-        self.truncations.expect(table, is_known);
-    }
-
-    /// All rows of a table went.
-    pub(super) fn truncated(&mut self, table: TableId, lsn: Lsn) {
-        self.sums(table).observed += 1;
-        self.truncations.came(table, lsn);
     }
 
     fn place(&mut self, table: TableId, key: &[u8]) -> Option<&mut Place> {
@@ -310,13 +271,13 @@ impl Judge {
         }
     }
 
-    /// One that was expected has come.
+    /// One that was expected has come, between two moments.
     fn matched(
         &mut self,
         (table, change): (TableId, Change),
         times: &Times,
         certainty: Certainty,
-        at: u64,
+        (since, at): (u64, u64),
     ) {
         let weight = self.weight(table);
         self.sums(table).expected += weight * u64::from(certainty != Certainty::Certain);
@@ -335,7 +296,7 @@ impl Judge {
             return;
         }
         let lags = &mut table.lags[change as usize];
-        lags.low.record(at.saturating_sub(times.settled));
+        lags.low.record(since.saturating_sub(times.settled));
         lags.high.record(high);
         lags.freshness.record(freshness);
         lags.before_ack += u64::from(at < times.settled);

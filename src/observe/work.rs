@@ -25,6 +25,8 @@ use crate::observe::kafka;
 use crate::observe::kafka::TopicReader;
 use crate::observe::lake;
 use crate::observe::lake::LakeReader;
+use crate::observe::poll;
+use crate::observe::poll::PollReader;
 use crate::observe::reader::SlotReader;
 use crate::observe::slots;
 use crate::observe::stream::Stream;
@@ -105,6 +107,9 @@ async fn make(options: &Options, notes: &mut Vec<String>) -> Result<Opened, Setu
     for (number, surface) in options.surfaces.iter().enumerate() {
         let reader = match &surface.kind {
             SurfaceKind::Slots(_) => continue,
+            SurfaceKind::Polled(polled) => {
+                Reader::Poll(Box::new(poll::open(options, polled).await?))
+            }
             SurfaceKind::Kafka(captures) => {
                 Reader::Topics(Box::new(kafka::open(options, (&surface.name, captures)).await?))
             }
@@ -120,6 +125,7 @@ async fn make(options: &Options, notes: &mut Vec<String>) -> Result<Opened, Setu
 
 /// What others make, and is being read.
 enum Reader {
+    Poll(Box<PollReader>),
     Topics(Box<TopicReader>),
     Lake(Box<LakeReader>),
 }
@@ -143,6 +149,10 @@ fn judge(options: &Options, number: usize) -> Judge {
     };
     let has_own = match &surface.kind {
         SurfaceKind::Slots(_) => true,
+        SurfaceKind::Polled(_) => {
+            judge.is_polled(&options.world.catalog);
+            true
+        }
         SurfaceKind::Kafka(captures) => !tells_by_rows(captures),
         SurfaceKind::Lake(_) => false,
     };
@@ -195,6 +205,7 @@ async fn observe(
         let (clock, judge, orders) = (options.clock, Rc::clone(&judges[surface]), orders.clone());
         readers.spawn_local(async move {
             let (is_complete, notes) = match reader {
+                Reader::Poll(reader) => reader.work(clock, judge, orders).await,
                 Reader::Topics(reader) => reader.work(clock, judge, orders).await,
                 Reader::Lake(reader) => reader.work(clock, judge, orders).await,
             };

@@ -101,7 +101,11 @@ pub(crate) fn verdict(surface: Option<&str>, counts: &SurfaceCounts, colour: Col
         ("wrong", counts.wrong),
         ("phantom", counts.phantom),
     ];
-    let harmless = [("replayed", counts.replayed), ("pending", counts.pending)];
+    let harmless = [
+        ("replayed", counts.replayed),
+        ("pending", counts.pending),
+        ("passed over", counts.passed_over),
+    ];
     let is_any = |it: &(&str, u64)| it.1 > 0;
     let text = |(name, count): (&str, u64)| format!("{} {name}", exact(count));
     let faults: Vec<_> = faults.into_iter().filter(is_any).map(text).collect();

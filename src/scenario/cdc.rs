@@ -89,6 +89,11 @@ pub struct Observer {
 }
 
 impl Observer {
+    /// Whether it looks at tables now and then.
+    pub fn is_polled(&self) -> bool {
+        matches!(&self.kind, ObserverKind::Replica(replica) if replica.every.is_some())
+    }
+
     /// Whether it reads a slot in each database of a target.
     pub fn has_slots_of(&self, target: usize) -> bool {
         matches!(self.kind, ObserverKind::Slot { target: of, .. } if of == target)
@@ -115,7 +120,7 @@ pub enum ObserverKind {
         /// What lets the server forget its log.
         confirms: Confirms,
     },
-    /// A slot in each database of a replica.
+    /// A slot in each database of a replica, or its tables.
     Replica(Replica),
     /// Topics into which connectors write.
     Kafka {
@@ -150,6 +155,8 @@ pub struct Replica {
     pub within: Duration,
     /// How long a lost connection is tried again.
     pub reconnect: Duration,
+    /// How often its tables are looked at; `None`: it is read by a slot.
+    pub every: Option<Duration>,
 }
 
 /// Up to where a reader of a slot tells the server that it needs nothing any more.

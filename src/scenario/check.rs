@@ -99,8 +99,7 @@ pub(super) fn check(
     };
     let (streams, contents) = context.streams(load_file, problems);
     let validity = validity::validity(file, problems);
-    let is_allowed = allow_remote || overrides.discard;
-    let cdc = cdc::cdc(file.cdc.0.as_ref()?, &targets, is_allowed, problems);
+    let cdc = cdc::cdc(file.cdc.0.as_ref()?, &targets, allow_remote || overrides.discard, problems);
     let mut scenario = Scenario {
         name: file.scenario.value.clone(),
         seed,

@@ -54,6 +54,7 @@ pub(super) use lines::LinesFile;
 pub(super) use lines::LinesFormatFile;
 pub(super) use observe::ConfirmFile;
 pub(super) use observe::ObserverFile;
+pub(super) use observe::ReplicaByFile;
 pub(super) use observe::ReplicaFile;
 pub(super) use observe::TopicFormatFile;
 pub(super) use observe::TopicsFile;

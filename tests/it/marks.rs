@@ -66,11 +66,11 @@ fn each_row_tells_which_change_wrote_it() {
 fn batches_and_sessions_of_a_pooler_tell_it_as_well() {
     let mut place = place("[ { hold: 2k/s, for: 2s } ]");
     place.set("load.streams.shop.mix={ orders.new_customer: 1 }");
-    let ways = [
-        "load.streams.shop.batch={ rows: 200, linger: 50ms }",
-        "targets.operational.postgres.prepare=false",
-    ];
-    for way in ways {
+    let url = place.url.clone();
+    let pooled = format!(
+        "targets.operational={{ postgres: {{ url: \"{url}\", admin: \"{url}\", prepare: false, connections: 8 }} }}"
+    );
+    for way in ["load.streams.shop.batch={ rows: 200, linger: 50ms }", pooled.as_str()] {
         place.must(&["run", "@cdc-lag", "--fresh", "--set", way, "--out", "run"]);
         let summary = place.summary("run");
         let made = summary["verification"]["expected"].as_u64().unwrap();
@@ -85,8 +85,10 @@ fn one_worker_and_four_tell_the_same() {
     let all = ["1", "4"].map(|workers| {
         let mut place = Place::new(&["orders"]);
         place.set("cdc.trace=columns");
-        place.set("load.streams={ shop: { mix: { orders.place_order: 6, orders.pay: 3, \
-                   orders.delete_order: 1 }, profile: [ { hold: 2k/s, for: 2s } ] } }");
+        place.set(
+            "load.streams={ shop: { mix: { orders.place_order: 6, orders.pay: 3, \
+                   orders.delete_order: 1 }, profile: [ { hold: 2k/s, for: 2s } ] } }",
+        );
         let words = ["run", &scenario("same_rows.yaml"), "--workers", workers, "--out", "run"];
         place.must(&words);
         assert_eq!(place.number("orders", RUNS), 1);
@@ -106,7 +108,7 @@ fn rows_of_another_run_are_none_of_ours_and_rows_of_nobody_are_made_up() {
     while place.server.query("postgres", &slots)[0][0] == "0" {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let others = "INSERT INTO customers SELECT 900000000 + n, name, email, phone, created_at, run, 7, 1 \
+    let others = "INSERT INTO customers SELECT 900000000 + n, name, n || email, phone, created_at, run, 7, 1 \
                   FROM customers, (VALUES (1, 5::bigint), (2, NULL)) other(n, run) WHERE id = 1";
     let done = place.psql("orders", others);
     let output = child.wait_with_output().unwrap();
@@ -121,13 +123,17 @@ fn rows_of_another_run_are_none_of_ours_and_rows_of_nobody_are_made_up() {
 #[test]
 fn tables_that_loadgen_does_not_make_must_have_the_columns() {
     let mut place = place("[ { hold: 50/s, for: 1s } ]");
-    place.must(&["setup", "@cdc-lag", "--set", "cdc.trace=xid"]);
+    place.must(&["setup", "@cdc-lag"]);
+    let tables = ["products", "customers", "orders", "order_items"];
+    let drop =
+        tables.map(|table| format!("ALTER TABLE {table} DROP _lg_run, DROP _lg_op, DROP _lg_ver;"));
+    assert_eq!(place.psql("orders", &drop.concat()).code, 0);
     place.set("targets.operational.postgres.provision=none");
     place.set("observe={}");
     let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
     assert_eq!(done.code, 4, "{}", done.err);
     assert!(done.err.contains("`public.orders` has no column `_lg_run`"), "{}", done.err);
-    let add = ["products", "customers", "orders", "order_items"].map(|table| {
+    let add = tables.map(|table| {
         format!("ALTER TABLE {table} ADD _lg_run bigint, ADD _lg_op bigint, ADD _lg_ver integer;")
     });
     assert_eq!(place.psql("orders", &add.concat()).code, 0);

@@ -135,3 +135,94 @@ fn a_replica_to_which_nothing_comes_ends_the_run_before_it_begins() {
     );
     assert_eq!(pair.at_replica("SELECT count(*) FROM pg_replication_slots"), [["0"]]);
 }
+
+/// A subscription brings all rows, and the replica's tables are looked at.
+fn looked_at<'s>((source, replica): (&'s TestServer, &'s TestServer), trace: &str) -> Pair<'s> {
+    let mut place = Place::on(source, &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 500 }");
+    place.set("load.warmup=0s");
+    place.set("thresholds=[]");
+    place.set(&format!("cdc.trace={trace}"));
+    place.set(
+        "load.streams.shop.mix={ orders.place_order: 3, orders.new_customer: 1, orders.pay: 3 }",
+    );
+    place.set("load.streams.shop.profile=[{ hold: 100/s, for: 5s }]");
+    let url = replica.url();
+    place.set(&format!(
+        "observe={{ copy: {{ postgres: {{ url: \"{url}\", on: operational, by: poll, every: 200ms, \
+         within: 10s }} }} }}"
+    ));
+    place.must(&["setup", "@cdc-lag"]);
+    let mut there = place.command(&["setup", "@cdc-lag"]);
+    let output = there.env("LOADGEN_POSTGRES", &url).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let pair = Pair { place, replica };
+    pair.subscribe();
+    pair
+}
+
+#[test]
+fn tables_that_are_looked_at_are_as_they_must_be_in_the_end() {
+    for trace in ["xid", "columns"] {
+        let (source, replica) = (TestServer::start(), TestServer::start());
+        let pair = looked_at((&source, &replica), trace);
+        let done = pair.place.run(&["run", "@cdc-lag", "--out", "run"]);
+        assert_eq!(done.code, 0, "{trace}: {}{}", done.out, done.err);
+        let summary = pair.place.summary("run");
+        let copy = surface(&summary, "copy");
+        let of = |name: &str| copy[name].as_u64().unwrap();
+        assert!(of("observed") > 600, "{copy}");
+        assert_eq!(of("expected"), of("observed") + of("passed_over"), "{copy}");
+        for class in ["lost", "doubled", "reordered", "wrong", "phantom", "pending"] {
+            assert_eq!(copy[class], 0, "{class}: {copy}");
+        }
+        let lags = summary["lag"].as_array().unwrap().iter();
+        let mut orders = lags.filter(|it| it["table"].as_str().unwrap().ends_with(".orders"));
+        let (low, high) = orders.next().map(|it| (&it["low"]["p99"], &it["high"]["p99"])).unwrap();
+        // The look that found it came up to so long after it was there.
+        assert!(low.as_u64() < high.as_u64(), "{low} {high}");
+        assert_eq!(pair.at_replica("SELECT count(*) FROM pg_replication_slots"), [["0"]]);
+        pair.place.must(&["verify", "run"]);
+        let done = pair.place.run(&["run", "@cdc-lag", "--continue", "--out", "on"]);
+        assert_eq!(done.code, 4, "{}", done.err);
+        assert!(done.err.contains("compares all rows in the end"), "{}", done.err);
+    }
+}
+
+#[test]
+fn what_is_done_to_rows_of_a_replica_is_named_by_how_they_stand() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let pair = looked_at((&source, &replica), "xid");
+    let child = pair.place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let begun = Instant::now();
+    while pair
+        .at_replica("SELECT count(*) FROM orders WHERE id IN (SELECT order_id FROM order_items)")
+        == [["0"]]
+    {
+        assert!(begun.elapsed() < Duration::from_mins(1), "nothing comes to the replica");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let deleted = pair.at_replica(
+        "DELETE FROM order_items WHERE ctid = (SELECT min(ctid) FROM order_items) RETURNING order_id, line",
+    );
+    pair.at_replica("UPDATE customers SET name = 'nobody' WHERE id = 7");
+    pair.at_replica("INSERT INTO customers VALUES (900000001, 'x', 'x', NULL, now())");
+    let output = child.wait_with_output().unwrap();
+    let summary = pair.place.summary("run");
+    let copy = surface(&summary, "copy");
+    assert_eq!(output.status.code(), Some(99), "{copy}");
+    for class in ["lost", "wrong", "phantom"] {
+        assert_eq!(copy[class], 1, "{class}: {copy} {}", summary["verification"]["examples"]);
+    }
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    let of = |class: &str| {
+        let example = examples.iter().find(|it| it["class"] == class).unwrap();
+        assert_eq!(example["surface"], "copy");
+        (example["table"].as_str().unwrap(), example["key"].as_str().unwrap())
+    };
+    let (table, key) = of("lost");
+    assert!(table.ends_with(".public.order_items"), "{table}");
+    assert_eq!(key, deleted[0].join(", "));
+    assert_eq!(of("wrong").1, "7");
+    assert_eq!(of("phantom").1, "900000001");
+}

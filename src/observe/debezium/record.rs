@@ -146,9 +146,7 @@ impl Reader {
             TopicFormat::Debezium => self.enveloped((table, info), (schema, body), raw),
             // Tables of our own have no columns that tell of changes.
             TopicFormat::Flattened
-                if catalog.is_marked()
-                    && catalog.is_own(table)
-                    && !body.contains_key("__op") =>
+                if catalog.is_marked() && catalog.is_own(table) && !body.contains_key("__op") =>
             {
                 Record::Nothing
             }

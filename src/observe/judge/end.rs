@@ -29,6 +29,9 @@ impl Judge {
         if is_complete {
             self.notes.end();
         }
+        if self.keys.is_some() {
+            self.leave_to_the_end();
+        }
         for number in 0..self.tables.len() {
             let id = TableId::of(number);
             let Some(Some(table)) = self.tables.get_mut(number) else { continue };
@@ -42,7 +45,8 @@ impl Judge {
                 self.faults.judge(scope, &mut place, self.counts.of(is_own), &mut matched);
                 for (expected, seen) in matched {
                     let Expected { change, times, certainty, .. } = &place.expected[expected];
-                    self.matched((id, *change), times, *certainty, place.seen[seen].at);
+                    let at = place.seen[seen].at;
+                    self.matched((id, *change), times, *certainty, (at, at));
                 }
             }
         }

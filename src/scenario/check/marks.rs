@@ -19,7 +19,8 @@ pub(super) fn mark(scenario: &mut Scenario, file: &ScenarioFile, problems: &mut 
             let is_taken = |it: &Marker| table.columns.iter().any(|own| own.name == it.column());
             let Some(taken) = Marker::ALL.into_iter().find(is_taken) else { continue };
             let (schema, table, column) = (&domain.schema.name, &table.name, taken.column());
-            let message = format!("the table `{schema}.{table}` has a column `{column}` of its own");
+            let message =
+                format!("the table `{schema}.{table}` has a column `{column}` of its own");
             let help = "call it otherwise in the schema, or leave `trace` out";
             problems.add(Problem::new(message).at(written.place).help(help));
         }

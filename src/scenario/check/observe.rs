@@ -23,6 +23,7 @@ use crate::scenario::check::positive;
 use crate::scenario::check::target::server;
 use crate::scenario::file::ConfirmFile;
 use crate::scenario::file::ObserverFile;
+use crate::scenario::file::ReplicaByFile;
 use crate::scenario::file::ReplicaFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
@@ -34,6 +35,10 @@ const OBSERVERS_MAX: usize = 16;
 /// What is meant where a replica says nothing.
 const CATCH_UP: Duration = Duration::from_mins(2);
 const RECONNECT: Duration = Duration::from_mins(1);
+const EVERY: Duration = Duration::from_secs(1);
+/// How often tables may be looked at.
+const LOOKS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_mins(1);
 
 /// All observers. Where nothing is sent (`--discard`), nothing is observed.
 pub(super) fn observers(
@@ -150,6 +155,19 @@ fn has_heartbeats(file: &ScenarioFile) -> bool {
     cdc.is_none_or(|cdc| cdc.heartbeat_table.as_ref().is_none_or(is_there))
 }
 
+/// How often tables are looked at.
+fn every(text: &Spanned<String>, is_polled: bool, problems: &mut Problems) -> Option<Duration> {
+    let every = duration(text, problems)?;
+    if !is_polled {
+        let problem = Problem::new("`every` does nothing here: what a slot sends is read at once");
+        problems.add(problem.at(text.place).help("write `by: poll`, or leave it out"));
+    } else if !LOOKS.contains(&every) {
+        let problem = Problem::new("tables are looked at every `10ms` to `1m`");
+        problems.add(problem.at(text.place).help("write `1s`"));
+    }
+    Some(every)
+}
+
 /// A replica; `None` where there is none that could be read.
 fn replica(
     written: &ReplicaFile,
@@ -163,7 +181,16 @@ fn replica(
         problems.add(problem.help("write the address of a server that subscribes to the target's"));
         return None;
     };
-    if !has_heartbeats(file) {
+    let is_polled = written.by == ReplicaByFile::Poll;
+    let every = written.every.as_ref().and_then(|text| every(text, is_polled, problems));
+    let is_untraced = file.ledger.0.as_ref().is_some_and(|it| it.trace == Some(false));
+    if is_polled && is_untraced {
+        let problem = Problem::new(
+            "nobody could tell what rows must be in the end: `ledger: { trace: false }`",
+        );
+        problems.add(problem.at(written.on.place).help("leave `trace` out, or read it by a slot"));
+    }
+    if !is_polled && !has_heartbeats(file) {
         let problem = Problem::new(
             "nobody could tell how far a replica is: `heartbeat_table` is `false`, and a row of it is what is \
              waited for",
@@ -186,5 +213,6 @@ fn replica(
         database: database.to_owned(),
         within: within.unwrap_or(CATCH_UP),
         reconnect: reconnect.unwrap_or(RECONNECT),
+        every: is_polled.then(|| every.unwrap_or(EVERY)),
     })
 }

@@ -14,8 +14,9 @@ pub(in crate::scenario) enum ObserverFile {
     /// A logical replication slot of our own in each database of a target: the far end that needs
     /// nothing but PostgreSQL (14 or newer, `wal_level=logical`).
     Slot(SlotFile),
-    /// Another PostgreSQL server (14 or newer, `wal_level=logical`) to which the rows of a target come under the
-    /// same names, by a subscription or by whatever writes them there: read by a slot of our own there.
+    /// Another PostgreSQL server to which the rows of a target come under the same names, by a subscription or by
+    /// whatever writes them there: read by a slot of our own there (14 or newer, `wal_level=logical`), or by looking at
+    /// its tables.
     Postgres(ReplicaFile),
     /// Topics into which Debezium writes the changes that it captures.
     Kafka(TopicsFile),
@@ -70,10 +71,27 @@ pub(in crate::scenario) struct ReplicaFile {
     pub(in crate::scenario) on: Spanned<String>,
     /// The database there; `{database}` stands for that of the source. `{database}` unless set.
     pub(in crate::scenario) database: Option<Spanned<String>>,
+    /// How it is read; by a slot unless set.
+    #[serde(default)]
+    pub(in crate::scenario) by: ReplicaByFile,
+    /// With `by: poll`: how often its tables are looked at, `10ms` to `1m`; 1s unless set.
+    pub(in crate::scenario) every: Option<Spanned<String>>,
     /// How long it may take, at the beginning and at the end, until it has what the source has; 2m unless set.
     pub(in crate::scenario) within: Option<Spanned<String>>,
     /// How long a lost connection is tried again; 60s unless set.
     pub(in crate::scenario) reconnect: Option<Spanned<String>>,
+}
+
+/// How a replica is read.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum ReplicaByFile {
+    /// By a slot of our own there: every change is seen.
+    #[default]
+    Slot,
+    /// By looking at its tables, which needs nothing but the right to read them: of several changes of a row the last
+    /// is seen, and at the end all rows are compared.
+    Poll,
 }
 
 /// A slot for each database of a target.

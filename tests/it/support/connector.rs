@@ -79,6 +79,9 @@ impl Connector {
     ) -> Self {
         let topics = Topics::of(brokers);
         Self::into(server, database, spoil, move |change, envelope| {
+            if change.op == "t" {
+                return;
+            }
             let row = (change.op != "d").then_some(&envelope["after"]);
             topics.put(&change.table, Some(&change.key()), row, None);
         })

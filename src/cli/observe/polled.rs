@@ -1,0 +1,128 @@
+//! Far ends whose tables are looked at: how all rows stand there at the end, held against what they must be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use crate::cli::observe::replicas;
+use crate::cli::place::connector;
+use crate::cli::prepare::Prepared;
+use crate::cli::wait::on_runtime_within;
+use crate::engine::stop::Stop;
+use crate::measure::Findings;
+use crate::measure::SurfaceFindings;
+use crate::measure::Verification;
+use crate::replay::Past;
+use crate::replay::Replay;
+use crate::replay::Standing;
+use crate::scenario::ObserverKind;
+use crate::scenario::Replica;
+use crate::sink::postgres::provision::SetupError;
+use crate::verify::source;
+
+/// How long that may take: all rows are read.
+const WITHIN: Duration = Duration::from_mins(30);
+
+/// The replicas that are looked at, each with its place among the observers.
+fn polled(prepared: &Prepared) -> impl Iterator<Item = (usize, &Replica)> {
+    let observers = prepared.scenario.observers.iter().enumerate();
+    observers.filter_map(|(number, observer)| match &observer.kind {
+        ObserverKind::Replica(replica) if replica.every.is_some() => Some((number, replica)),
+        _ => None,
+    })
+}
+
+/// Refuses a run of which nobody could tell at its end what rows must be.
+pub(super) fn refuse(prepared: &Prepared) -> Result<(), SetupError> {
+    let Some((number, _)) = polled(prepared).next() else { return Ok(()) };
+    let name = &prepared.scenario.observers[number].name;
+    let why = if prepared.stopped.is_some() {
+        "a run that goes on where another stopped does not know what all rows must be"
+    } else if prepared.before.iter().any(|rows| *rows > 0) {
+        "there are rows of others in the tables, and nobody knows what these must be"
+    } else {
+        return Ok(());
+    };
+    Err(SetupError::Local(format!(
+        "the observer `{name}` compares all rows in the end, and {why}; begin anew with `--fresh`, or read it by \
+         a slot (`by: slot`)"
+    )))
+}
+
+/// Judges how the rows stand, once what became of each transaction is on disk.
+pub(in crate::cli) fn judge(prepared: &Prepared, findings: &mut Option<Findings>, stop: &Stop) {
+    let Some(findings) = findings else { return };
+    for (number, replica) in polled(prepared) {
+        let Some(found) = findings.surfaces.get_mut(number) else { continue };
+        let judged = on_runtime_within((stop, WITHIN), stand(prepared, (number, replica)));
+        let reason = match judged {
+            Ok((standing, doubt)) => {
+                take(found, &standing);
+                doubt
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        findings.invalid_because.extend(reason.map(|reason| {
+            format!("how rows stand at `{}` could not be judged: {reason}", found.surface)
+        }));
+    }
+}
+
+/// How the rows of a replica stand, and why that is not certain, if it is not.
+async fn stand(
+    prepared: &Prepared,
+    (number, replica): (usize, &Replica),
+) -> Result<(Standing, Option<String>), SetupError> {
+    let local = |error: String| SetupError::Local(error);
+    let world = &prepared.world;
+    let past = Past::read(prepared.folder.path(), world).map_err(|it| local(it.to_string()))?;
+    let lost = past.gaps.lost;
+    let mut sessions: BTreeMap<usize, Client> = BTreeMap::new();
+    for source in replicas(prepared, &prepared.scenario.observers[number], replica)? {
+        for domain in &source.domains {
+            let application = prepared.application_name();
+            let client = connector(source.address.clone(), application)(None).await?;
+            source::hold_still(&client, None).await?;
+            sessions.insert(*domain, client);
+        }
+    }
+    let tables = world.catalog.tables.iter().take(world.table_count());
+    let judged = tables.map(|info| {
+        let is_judged = info.is_sent && info.event.is_none() && sessions.contains_key(&info.domain);
+        let database = prepared.database_of(info);
+        (is_judged, format!("{database}.{}.{}", info.namespace, info.name))
+    });
+    let (is_judged, names) = judged.unzip();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let replay = Replay { world: Arc::clone(world), past, is_judged, names, workers };
+    let standing = replay.judge(&sessions).await?;
+    let untold = standing.untold;
+    let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
+    let doubt = (lost + untold + unjudged > 0).then(|| {
+        format!(
+            "the trace does not tell of {untold} transactions, {lost} blocks of it are missing, and of {unjudged} \
+             rows nobody knows what they must be"
+        )
+    });
+    Ok((standing, doubt))
+}
+
+/// What had not been found by then is judged now by how its row stands.
+fn take(found: &mut SurfaceFindings, standing: &Standing) {
+    let mut stands = Verification::default();
+    for table in &standing.tables {
+        stands.lost += table.lost + table.unexamined;
+        stands.wrong += table.wrong;
+        stands.phantom += table.phantom;
+    }
+    let surface = &found.surface;
+    let examples = standing.examples.iter().cloned();
+    stands.examples =
+        examples.map(|it| crate::measure::Example { surface: surface.clone(), ..it }).collect();
+    let all = &mut found.verification;
+    // It has come unnoticed, or is among what is not as it should be.
+    all.passed_over += std::mem::take(&mut all.pending);
+    *all = Verification::sum(&[all, &stands]);
+}

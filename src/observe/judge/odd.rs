@@ -1,0 +1,68 @@
+//! What is no plain change that comes once: taken back, come again, gone, or all rows of a table at once.
+
+use crate::action::TableId;
+use crate::observe::RowChange;
+use crate::observe::judge::CHANGE_BYTES;
+use crate::observe::judge::Judge;
+use crate::sink::postgres::replication::Lsn;
+
+impl Judge {
+    /// A crash took back what was acknowledged: it must not come.
+    pub(in crate::observe) fn take_back(&mut self, change: &RowChange) {
+        if !self.is_looked_for(change.table, change.change, &change.row) {
+            let sums = self.sums(change.table);
+            sums.expected = sums.expected.saturating_sub(1);
+            sums.passed_over = sums.passed_over.saturating_sub(1);
+            return;
+        }
+        let Some(place) = self.place(change.table, &change.key) else { return };
+        if place.expected.back().is_some_and(|last| last.change == change.change) {
+            let taken = place.expected.pop_back();
+            let bytes = change.key.len() + taken.map_or(0, |it| it.row.len()) + CHANGE_BYTES;
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.forget_if_empty(change.table, &change.key);
+            self.outstanding -= 1;
+            let weight = self.weight(change.table);
+            self.sums(change.table).expected -= weight;
+        }
+    }
+
+    /// A transaction came again.
+    pub(in crate::observe) fn repeated(
+        &mut self,
+        changes: &[RowChange],
+        was_restarted: bool,
+        lsn: Lsn,
+    ) {
+        for change in changes {
+            let sums = self.sums(change.table);
+            if was_restarted {
+                sums.replayed += 1;
+            } else {
+                sums.doubled += 1;
+                self.faults.doubled(change, lsn);
+            }
+        }
+    }
+
+    /// A change that had come is not there any more.
+    pub(in crate::observe) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
+        let weight = self.weight(change.table);
+        let sums = self.sums(change.table);
+        sums.observed = sums.observed.saturating_sub(weight);
+        sums.lost += weight;
+        self.faults.gone(change, lsn);
+    }
+
+    /// All rows of a table went, or may have.
+    pub(in crate::observe) fn expect_truncation(&mut self, table: TableId, is_known: bool) {
+        self.sums(table).expected += u64::from(is_known);
+        self.truncations.expect(table, is_known);
+    }
+
+    /// All rows of a table went.
+    pub(in crate::observe) fn truncated(&mut self, table: TableId, lsn: Lsn) {
+        self.sums(table).observed += 1;
+        self.truncations.came(table, lsn);
+    }
+}

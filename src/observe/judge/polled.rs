@@ -1,0 +1,86 @@
+//! Tables that are looked at now and then: what is there is a version of each row, and those before it may have been
+//! passed over.
+
+use crate::action::Catalog;
+use crate::action::Change;
+use crate::action::TableId;
+use crate::observe::cells::agree;
+use crate::observe::cells::pieces;
+use crate::observe::judge::CHANGE_BYTES;
+use crate::observe::judge::Certainty;
+use crate::observe::judge::Expected;
+use crate::observe::judge::Judge;
+
+impl Judge {
+    /// What is outstanding is looked for in the tables themselves; those without a key are looked at only in the end.
+    pub(in crate::observe) fn is_polled(&mut self, catalog: &Catalog) {
+        self.keys = Some(catalog.all().map(|(_, table)| table.key.clone()).collect());
+        self.leave_out_own(catalog);
+    }
+
+    /// Whether a change can be found by looking at its row.
+    pub(super) fn is_looked_for(&self, table: TableId, change: Change, row: &[u8]) -> bool {
+        let Some(keys) = &self.keys else { return true };
+        let key = &keys[usize::from(table.0)];
+        // Of what is computed from the old value nothing is known.
+        let mut told = pieces(row).enumerate().filter(|(_, (_, cell))| cell.is_some());
+        let is_told = told.any(|(column, _)| !key.contains(&column));
+        !key.is_empty() && (change != Change::Update || is_told)
+    }
+
+    /// The keys of a table whose rows are not as they must become yet: so many at most, the oldest first.
+    pub(in crate::observe) fn wanted(&self, table: TableId, at_most: usize) -> Vec<Box<[u8]>> {
+        let Some(Some(of)) = self.tables.get(usize::from(table.0)) else { return Vec::new() };
+        let places = of
+            .places
+            .iter()
+            .filter_map(|(key, place)| Some((place.expected.front()?.times.settled, key)));
+        let mut all: Vec<_> = places.collect();
+        if all.len() > at_most {
+            all.select_nth_unstable(at_most);
+            all.truncate(at_most);
+        }
+        all.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// A row was looked at, and was this, or was not there; and was something else when it was looked at `since`.
+    pub(in crate::observe) fn looked(
+        &mut self,
+        (table, key): (TableId, &[u8]),
+        row: Option<&[u8]>,
+        (since, at): (u64, u64),
+    ) {
+        let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
+        let Some(place) = of.places.get_mut(key) else { return };
+        let is_it = |expected: &Expected| match (row, expected.change) {
+            (None, change) => change == Change::Delete,
+            (Some(_), Change::Delete) => false,
+            (Some(row), _) => agree(&expected.row, row),
+        };
+        let Some(last) = place.expected.iter().rposition(is_it) else { return };
+        let come: Vec<Expected> = place.expected.drain(..=last).collect();
+        self.forget_if_empty(table, key);
+        for (number, Expected { change, row, times, certainty }) in come.into_iter().enumerate() {
+            self.outstanding -= 1;
+            self.bytes = self.bytes.saturating_sub(key.len() + row.len() + CHANGE_BYTES);
+            let sums = self.sums(table);
+            if certainty == Certainty::Certain && number < last {
+                sums.passed_over += 1;
+            } else {
+                sums.observed += 1;
+            }
+            self.matched((table, change), &times, certainty, (since.max(times.settled), at));
+        }
+    }
+
+    /// What was not found until the end: how a row stands then is judged apart.
+    pub(super) fn leave_to_the_end(&mut self) {
+        let mut left = 0;
+        for table in self.tables.iter_mut().flatten() {
+            let places = std::mem::take(&mut table.places);
+            let expected = places.values().flat_map(|place| &place.expected);
+            left += expected.filter(|it| it.certainty == Certainty::Certain).count() as u64;
+        }
+        self.counts.of(false).pending += left;
+    }
+}

@@ -1,0 +1,297 @@
+//! Tables of a far end that are read again and again: a replica, or what a sink writes. What is outstanding is looked
+//! for by its key, so what a look costs follows from that, and not from the size of the tables.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use futures_util::TryStreamExt;
+use futures_util::stream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::Statement;
+use tokio_postgres::types::FromSql;
+use tokio_postgres::types::IsNull;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::types::Type;
+use tokio_postgres::types::to_sql_checked;
+
+use crate::action::Catalog;
+use crate::action::TableId;
+use crate::action::TableInfo;
+use crate::measure::Clock;
+use crate::observe::Options;
+use crate::observe::Order;
+use crate::observe::Source;
+use crate::observe::cells;
+use crate::observe::judge::Judge;
+use crate::sink::postgres::control::control;
+use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::quote::identifier;
+use crate::sink::postgres::statement::table_name;
+
+/// Rows of a table that one look asks for, at most.
+const ROWS_MAX: usize = 10_000;
+/// Questions under way on a connection.
+const IN_FLIGHT: usize = 64;
+/// How long a connection, or a look at a table, may take.
+const STEP: Duration = Duration::from_secs(15);
+
+/// Tables that are looked at again and again.
+#[derive(Debug)]
+pub struct Polled {
+    /// The databases that they are in.
+    pub sources: Vec<Source>,
+    /// How often.
+    pub every: Duration,
+    /// How long one looks at the end for what is missing.
+    pub within: Duration,
+}
+
+/// Who looks.
+pub(super) struct PollReader {
+    catalog: Arc<Catalog>,
+    application: String,
+    places: Vec<Place>,
+    every: Duration,
+    within: Duration,
+}
+
+/// A database.
+struct Place {
+    source: Source,
+    tables: Vec<TableId>,
+    session: Option<Session>,
+    /// When it was looked at without trouble the last time.
+    looked: u64,
+    lost: Option<Instant>,
+}
+
+/// A connection, and for each table what asks for a row.
+struct Session {
+    client: Client,
+    statements: Vec<Statement>,
+}
+
+/// Looks whether all tables are there.
+pub(super) async fn open(options: &Options, meant: &Polled) -> Result<PollReader, SetupError> {
+    let catalog = &options.world.catalog;
+    let mut places = Vec::new();
+    for source in &meant.sources {
+        let is_here = |it: &(TableId, &TableInfo)| {
+            let (id, info) = it;
+            let is_row = info.is_sent && info.event.is_none() && !catalog.is_own(*id);
+            is_row && source.domains.contains(&info.domain)
+        };
+        let all = catalog.all().filter(is_here);
+        let tables: Vec<TableId> =
+            all.filter(|(_, info)| !info.key.is_empty()).map(|it| it.0).collect();
+        let (lost, looked) = (None, options.clock.now());
+        let session = connect((catalog, &tables), source, &options.application).await?;
+        let (source, session) = (source.clone(), Some(session));
+        places.push(Place { source, tables, session, looked, lost });
+    }
+    Ok(PollReader {
+        catalog: Arc::clone(catalog),
+        application: options.application.clone(),
+        places,
+        every: meant.every,
+        within: meant.within,
+    })
+}
+
+async fn connect(
+    (catalog, tables): (&Catalog, &[TableId]),
+    source: &Source,
+    application: &str,
+) -> Result<Session, SetupError> {
+    let connected = timeout(STEP, async {
+        let client = control(&source.address, application).await?;
+        let mut statements = Vec::new();
+        for table in tables {
+            let info = catalog.table(*table);
+            let prepared = client.prepare(&question(info)).await.map_err(|error| {
+                SetupError::server(
+                    format!("read {} at the observer `{}`", table_name(info), source.surface),
+                    &error,
+                )
+            });
+            statements.push(prepared?);
+        }
+        Ok(Session { client, statements })
+    });
+    let late = || Err(SetupError::Local("the server did not answer".to_owned()));
+    connected.await.unwrap_or_else(|_| late())
+}
+
+/// What asks for a row by its key.
+fn question(info: &TableInfo) -> String {
+    let columns: Vec<_> = info.columns.iter().map(|(name, _)| identifier(name)).collect();
+    let key = info.key.iter().enumerate();
+    let key: Vec<_> =
+        key.map(|(at, column)| format!("{} = ${}", columns[*column], at + 1)).collect();
+    format!("SELECT {} FROM {} WHERE {}", columns.join(", "), table_name(info), key.join(" AND "))
+}
+
+impl PollReader {
+    /// Looks until nothing is missing any more. Returns whether it came so far, and what people should know.
+    pub(super) async fn work(
+        mut self,
+        clock: Clock,
+        judge: Rc<RefCell<Judge>>,
+        mut orders: watch::Receiver<Order>,
+    ) -> (bool, Vec<String>) {
+        let mut looks = tokio::time::interval(self.every);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ending: Option<Instant> = None;
+        loop {
+            let order = *orders.borrow_and_update();
+            if order == Order::Abandon {
+                return (false, Vec::new());
+            }
+            if order == Order::Finish {
+                // What the engine has told before is taken first.
+                let since = *ending.get_or_insert_with(Instant::now);
+                let is_settled = judge.borrow().is_settled() && since.elapsed() > self.every;
+                if is_settled || since.elapsed() > self.within {
+                    return (true, Vec::new());
+                }
+            }
+            let waited = tokio::select! {
+                _ = looks.tick() => true,
+                _ = orders.changed() => false,
+            };
+            if waited {
+                let mut stopped = orders.clone();
+                let looked = tokio::select! {
+                    looked = self.look(clock, &judge) => looked,
+                    _ = stopped.wait_for(|order| *order == Order::Abandon) => Ok(()),
+                };
+                if let Err(reason) = looked {
+                    judge.borrow_mut().spoil(reason);
+                    return (false, Vec::new());
+                }
+            }
+        }
+    }
+
+    /// Looks once at all that is outstanding; at what cannot be reached, later.
+    async fn look(&mut self, clock: Clock, judge: &RefCell<Judge>) -> Result<(), String> {
+        let (catalog, application) = (&self.catalog, &self.application);
+        for place in &mut self.places {
+            let now = clock.now();
+            let looked = timeout(STEP, place.look((catalog, application), clock, judge)).await;
+            let late = || Err(SetupError::Local("the server did not answer".to_owned()));
+            match looked.unwrap_or_else(|_| late()) {
+                Ok(()) => (place.looked, place.lost) = (now, None),
+                Err(error) => {
+                    place.session = None;
+                    let since = *place.lost.get_or_insert_with(Instant::now);
+                    if since.elapsed() > place.source.reconnect {
+                        let surface = &place.source.surface;
+                        return Err(format!(
+                            "the observer `{surface}` could not look at `{}` any more: {error}",
+                            place.source.address
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    async fn look(
+        &mut self,
+        (catalog, application): (&Catalog, &str),
+        clock: Clock,
+        judge: &RefCell<Judge>,
+    ) -> Result<(), SetupError> {
+        let session = match &mut self.session {
+            Some(session) => session,
+            empty => {
+                empty.insert(connect((catalog, &self.tables), &self.source, application).await?)
+            }
+        };
+        for (table, statement) in self.tables.iter().zip(&session.statements) {
+            let info = catalog.table(*table);
+            let wanted = judge.borrow().wanted(*table, ROWS_MAX);
+            let asked = wanted.iter().map(async |key| {
+                let found = row(&session.client, statement, (info, key)).await?;
+                Ok::<_, tokio_postgres::Error>((key, found, clock.now()))
+            });
+            let mut answers = stream::iter(asked).buffered(IN_FLIGHT);
+            while let Some((key, found, at)) = answers
+                .try_next()
+                .await
+                .map_err(|error| SetupError::server(format!("read {}", table_name(info)), &error))?
+            {
+                let place = (*table, key.as_ref());
+                judge.borrow_mut().looked(place, found.as_deref(), (self.looked, at));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The cells of the row with a key; `None` if there is none.
+async fn row(
+    client: &Client,
+    statement: &Statement,
+    (info, key): (&TableInfo, &[u8]),
+) -> Result<Option<Vec<u8>>, tokio_postgres::Error> {
+    let key: Vec<_> = cells::pieces(key).map(|(_, cell)| Bytes(cell.flatten())).collect();
+    let key: Vec<_> = key.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect();
+    let Some(found) = client.query_opt(statement, &key).await? else { return Ok(None) };
+    let mut row = Vec::new();
+    for (column, (_, kind)) in info.columns.iter().enumerate() {
+        match found.try_get(column)? {
+            Bytes(Some(bytes)) => cells::push(*kind, bytes, &mut row),
+            Bytes(None) => cells::push_null(&mut row),
+        }
+    }
+    Ok(Some(row))
+}
+
+/// A value of any type, in its binary form.
+#[derive(Debug)]
+struct Bytes<'a>(Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for Bytes<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl ToSql for Bytes<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let Some(bytes) = self.0 else { return Ok(IsNull::Yes) };
+        out.extend_from_slice(bytes);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
