@@ -188,6 +188,24 @@ fn a_stall_shows_in_the_response_and_drops_nothing() {
     assert!(of(stream, "lag_max_ns") >= second / 2);
 }
 
+/// What a run is at work in is neither removed nor made anew beside it.
+#[test]
+fn a_run_that_is_at_work_is_not_swept_away() {
+    let place = place("[ { hold: 50/s, for: 60s } ]");
+    let mut run = place.spawn(&["run", "@quickstart", "--out", "live"]);
+    wait_for_workers(&place);
+    for arguments in [&["clean", "@quickstart"][..], &["setup", "@quickstart", "--fresh"]] {
+        let done = place.run(arguments);
+        assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+        let said = ["cannot be removed: the run `quickstart-", "is at work in it; stop that first"];
+        assert!(said.iter().all(|said| done.err.contains(said)), "{}", done.err);
+    }
+    assert!(run.try_wait().unwrap().is_none(), "it goes on");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    wait_until(|| place.run(&["clean", "@quickstart"]).code == 0);
+}
+
 /// Waits until the load's connections are made.
 fn wait_for_workers(place: &Place<'_>) {
     // Workers have a number behind that of their domain.

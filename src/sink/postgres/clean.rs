@@ -32,6 +32,11 @@ const OBJECT_IN_USE: &str = "55006";
 const PAUSE: Duration = Duration::from_millis(100);
 const DROP_WITHIN: Duration = Duration::from_secs(20);
 
+/// A session that did something so lately is one of a run that goes on.
+const AT_WORK: Duration = Duration::from_secs(10);
+/// How long sessions of a run that has ended may need to go.
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+
 /// What a clean removed, and what it left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleaned {
@@ -87,6 +92,7 @@ pub(super) async fn databases(
     if shared.databases.contains_key(&login.database) {
         return Err(SetupError::Inside(login.database.clone()));
     }
+    refuse_runs(control, shared).await?;
     for name in shared.databases.keys() {
         refuse_guests(provisioner, name).await?;
     }
@@ -118,6 +124,35 @@ pub(super) async fn databases(
         }
     }
     Ok(cleaned)
+}
+
+/// Refuses to go on while a run is at work in one of the databases: it would end in errors, or go on in what is
+/// made next. A pooler may keep a run's sessions, which then do nothing; those of a run that has ended may need a
+/// moment to go.
+async fn refuse_runs(control: &Client, shared: &Shared) -> Result<(), SetupError> {
+    let sql = "SELECT datname::text, split_part(application_name, '/', 2) \
+        FROM pg_stat_activity WHERE datname::text = ANY($1) \
+        AND application_name ~ '^loadgen/[^/]+/[0-9]' \
+        AND (state <> 'idle' OR state_change > clock_timestamp() - $2 * interval '1 second') \
+        ORDER BY 1, 2 LIMIT 1";
+    let names: Vec<&str> = shared.databases.keys().map(String::as_str).collect();
+    let begun = Instant::now();
+    loop {
+        let rows = control.query(sql, &[&names, &AT_WORK.as_secs_f64()]).await;
+        let rows = rows.map_err(|error| reading(&error))?;
+        let Some(found) = rows.first() else { return Ok(()) };
+        if begun.elapsed() >= GONE_WITHIN {
+            let (kind, name) = (ObjectKind::Database, found.get(0));
+            let why = format!(
+                "the run `{}` is at work in it; stop that first (of one that was killed, sessions may be there for \
+                 another {} s)",
+                found.get::<_, &str>(1),
+                AT_WORK.as_secs()
+            );
+            return Err(SetupError::Kept { kind, name, why });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Refuses to go on if a database of ours holds tables, views or sequences that are not: all that we
