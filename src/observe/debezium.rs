@@ -82,23 +82,28 @@ impl Course {
     pub(super) fn next(&mut self, order: Order) -> Next {
         match (order, self.ending) {
             (Order::Abandon, _) => Next::Abandon,
-            (Order::Finish, Ending::NotYet) => {
-                self.ending = Ending::Fenced;
+            (Order::Watch, Ending::NotYet) => {
+                // What is waited for begins with the end.
                 self.has_moved();
-                Next::Fence
+                Next::Wait
             }
-            (_, Ending::Fenced | Ending::Reading) if self.moved.elapsed() > self.patience => {
-                Next::GiveUp
-            }
+            _ if self.moved.elapsed() > self.patience => Next::GiveUp,
+            (_, Ending::NotYet) => Next::Fence,
             _ => Next::Wait,
         }
+    }
+
+    /// Where the end is was marked.
+    pub(super) fn is_fenced(&mut self) {
+        self.ending = Ending::Fenced;
+        self.has_moved();
     }
 
     pub(super) fn has_moved(&mut self) {
         self.moved = Instant::now();
     }
 
-    /// How far those are that must go on, as a number that differs where they are.
+    /// How far those are that must go on: see [`Intake::progress`].
     pub(super) fn is_at(&mut self, progress: u64) {
         if progress != self.progress {
             self.progress = progress;
@@ -256,12 +261,33 @@ impl Intake {
         }
     }
 
-    /// All that was sent is before this.
-    pub(super) async fn fence(&mut self) -> Result<(), String> {
+    /// All that was sent is before this. A server that is away now may be back soon: called again until it is true.
+    pub(super) async fn fence(&mut self) -> bool {
         for captured in &mut self.captured {
-            captured.fence().await?;
+            if let Err(why) = captured.fence().await {
+                self.trouble = Some(why);
+                return false;
+            }
         }
-        Ok(())
+        true
+    }
+
+    /// A heartbeat in each database, in the PostgreSQL schema of each. Returns whether all were written.
+    pub(super) async fn beat(&mut self, namespaces: &[String]) -> bool {
+        for (captured, namespace) in self.captured.iter_mut().zip(namespaces) {
+            if let Err(why) = captured.beat(namespace).await {
+                self.trouble = Some(why);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// How far those connectors are that must go on, as a number that differs where they are elsewhere. Behind the
+    /// fence they go on for ever, by heartbeats, and must not be taken for those that stand still.
+    pub(super) fn progress(&self) -> u64 {
+        let behind = self.captured.iter().filter(|it| !it.is_past_fence());
+        behind.map(Captured::progress).fold(0, u64::wrapping_add)
     }
 
     /// Whether the connectors have handed over all that is before the fence.

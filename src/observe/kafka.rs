@@ -24,7 +24,6 @@ use crate::observe::debezium::TURN;
 use crate::observe::debezium::each;
 use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::repeats::Repeats;
-use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::kafka::consumer::Told;
 use crate::observe::stream::PREFIX;
@@ -79,8 +78,8 @@ impl TopicReader {
                 Next::Wait => {}
                 Next::Abandon => return (false, self.intake.notes()),
                 Next::Fence => {
-                    if let Err(reason) = self.intake.fence().await {
-                        return self.give_up(&judge, &reason);
+                    if self.intake.fence().await {
+                        course.is_fenced();
                     }
                 }
                 Next::GiveUp => {
@@ -103,8 +102,7 @@ impl TopicReader {
                 },
                 _ = look.tick() => {
                     self.intake.look(clock, &judge).await;
-                    let now: u64 = self.intake.captured.iter().map(Captured::progress).sum();
-                    course.is_at(now);
+                    course.is_at(self.intake.progress());
                     if course.ending == Ending::Fenced && self.intake.is_past_fence() {
                         course.ending = Ending::Reading;
                         self.reading.end();

@@ -40,7 +40,6 @@ use crate::observe::debezium::TURN;
 use crate::observe::debezium::each;
 use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::repeats::Repeats;
-use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::lake::poll::Gone;
 use crate::observe::lake::poll::Told;
@@ -88,6 +87,8 @@ pub(super) struct LakeReader {
     quiet: u32,
     trouble: Option<String>,
     slowest: Duration,
+    /// So many files were looked for at the end, at most.
+    looked_for: usize,
 }
 
 /// Begins to read: all that is committed to the lake from now on is seen.
@@ -110,13 +111,14 @@ pub(super) async fn open(
         quiet: 0,
         trouble: None,
         slowest: Duration::ZERO,
+        looked_for: 0,
     })
 }
 
 /// What was taken from the thread.
 enum Taken {
-    /// Rows.
-    News,
+    /// Rows, and what else is between looks.
+    Rows,
     /// A look has ended.
     Looked,
     /// The last look has.
@@ -146,8 +148,8 @@ impl LakeReader {
                 Next::Wait => {}
                 Next::Abandon => return (false, self.notes()),
                 Next::Fence => {
-                    if let Err(reason) = self.fence().await {
-                        return self.give_up(&judge, &reason);
+                    if self.fence().await {
+                        course.is_fenced();
                     }
                 }
                 Next::GiveUp => {
@@ -160,18 +162,20 @@ impl LakeReader {
                     let Some(told) = told else {
                         return self.give_up(&judge, "its thread ended early");
                     };
-                    match self.take_all(told, &judge) {
-                        Taken::News => course.has_moved(),
+                    let (taken, has_moved) = self.take_all(told, &judge);
+                    if has_moved {
+                        course.has_moved();
+                    }
+                    match taken {
                         Taken::Looked if course.ending == Ending::Fenced => match self.is_over(&judge).await {
-                            Ok(Over::No) => {}
-                            Ok(Over::Soon) => course.has_moved(),
-                            Ok(Over::Yes) => {
+                            Over::No => {}
+                            Over::Soon => course.has_moved(),
+                            Over::Yes => {
                                 course.ending = Ending::Reading;
                                 self.polling.end();
                             }
-                            Err(reason) => return self.give_up(&judge, &reason),
                         },
-                        Taken::Looked => {}
+                        Taken::Looked | Taken::Rows => {}
                         Taken::Ended(unknown, missing, gone) => {
                             return self.end(&unknown, (&missing, &gone), (clock, &judge)).await;
                         }
@@ -181,38 +185,46 @@ impl LakeReader {
                 }
                 _ = look.tick() => {
                     self.intake.look(clock, &judge).await;
-                    // Behind the fence they go on for ever, by heartbeats.
-                    let behind = self.intake.captured.iter().filter(|it| !it.is_past_fence());
-                    let now: u64 = behind.map(Captured::progress).sum();
-                    course.is_at(now);
+                    course.is_at(self.intake.progress());
                 }
                 _ = orders.changed() => {}
             }
         }
     }
 
-    /// Takes what the thread tells: rows, as many as one turn allows, up to what is none.
-    fn take_all(&mut self, first: Told, judge: &Rc<RefCell<Judge>>) -> Taken {
-        let mut told = first;
+    /// Takes what the thread tells: rows, as many as one turn allows, up to what is none. Returns also whether that
+    /// brings the end nearer.
+    fn take_all(&mut self, first: Told, judge: &Rc<RefCell<Judge>>) -> (Taken, bool) {
+        let (mut told, mut has_moved) = (first, false);
         for left in (0..TURN).rev() {
             match told {
                 Told::Row { table, record, at } => {
+                    has_moved = true;
                     self.intake.take((0, table), (record, at), judge);
                 }
                 Told::Beat { source, lsn } => {
+                    // Behind the fence they come for ever.
+                    has_moved |= !self.intake.captured[source].is_fenced_before(lsn);
                     let beat = &mut self.beats[source];
                     *beat = (*beat).max(Some(lsn));
                 }
                 Told::Looked { trouble, took } => {
                     (self.trouble, self.slowest) = (trouble, self.slowest.max(took));
-                    return Taken::Looked;
+                    return (Taken::Looked, has_moved);
                 }
-                Told::Busy => {}
-                Told::Gone { table, record, at } => self.intake.lose(table, (record, at), judge),
+                Told::Busy { files } => {
+                    // A look that begins anew, since the store failed, brings nothing.
+                    has_moved |= files > self.looked_for;
+                    self.looked_for = self.looked_for.max(files);
+                }
+                Told::Gone { table, record, at } => {
+                    has_moved = true;
+                    self.intake.lose(table, (record, at), judge);
+                }
                 Told::Ended { unknown, missing, gone } => {
-                    return Taken::Ended(unknown, missing, gone);
+                    return (Taken::Ended(unknown, missing, gone), has_moved);
                 }
-                Told::Broken(reason) => return Taken::Broken(reason),
+                Told::Broken(reason) => return (Taken::Broken(reason), has_moved),
             }
             if left == 0 {
                 break;
@@ -220,22 +232,18 @@ impl LakeReader {
             let Ok(next) = self.polling.told.try_recv() else { break };
             told = next;
         }
-        Taken::News
+        (Taken::Rows, has_moved)
     }
 
-    /// Behind all that was sent, a heartbeat.
-    async fn fence(&mut self) -> Result<(), String> {
-        self.intake.fence().await?;
-        for (captured, namespace) in self.intake.captured.iter_mut().zip(&self.namespaces) {
-            captured.beat(namespace).await?;
-        }
+    /// Behind all that was sent, a heartbeat. Returns whether there is one in each database.
+    async fn fence(&mut self) -> bool {
         self.intake.has_news = false;
-        Ok(())
+        self.intake.fence().await && self.intake.beat(&self.namespaces).await
     }
 
     /// Called after a look. A sink hands over one topic sooner than another, so a heartbeat alone says nothing of
     /// the rest: either all that is expected has come as well, or commits bring nothing but heartbeats.
-    async fn is_over(&mut self, judge: &Rc<RefCell<Judge>>) -> Result<Over, String> {
+    async fn is_over(&mut self, judge: &Rc<RefCell<Judge>>) -> Over {
         let is_settled = judge.borrow().is_settled();
         let has_beats = self.beats.iter().all(Option::is_some);
         let are_past = self.intake.captured.iter().zip(&self.beats);
@@ -244,16 +252,15 @@ impl LakeReader {
             None => captured.is_past_fence(),
         });
         if !are_past || (!has_beats && !is_settled) {
-            return Ok(Over::No);
+            return Over::No;
         }
         if is_settled {
-            return Ok(Over::Yes);
+            return Over::Yes;
         }
         self.quiet = if self.intake.has_news { 0 } else { self.quiet + 1 };
         if self.quiet >= QUIET {
-            return Ok(Over::Yes);
+            return Over::Yes;
         }
-        self.fence().await?;
-        Ok(Over::Soon)
+        if self.fence().await { Over::Soon } else { Over::No }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct SlotReader {
     is_fenced: bool,
     /// Waits until a replica has all that its source has.
     caught: Option<JoinHandle<Result<(), SetupError>>>,
+    /// When something came last, or the end was marked; over all connections.
+    heard: Instant,
 }
 
 /// Why reading stopped.
@@ -94,6 +96,7 @@ impl SlotReader {
             confirmed,
             is_fenced,
             caught: None,
+            heard: Instant::now(),
         }
     }
 
@@ -101,14 +104,15 @@ impl SlotReader {
     pub(super) async fn work(mut self) -> bool {
         let mut lost_at: Option<Instant> = None;
         loop {
-            let begun = self.begin().await;
-            let stopped = match begun {
-                Ok(mut reader) => {
-                    lost_at = None;
-                    self.read(&mut reader).await
-                }
+            let (began, end) = (Instant::now(), self.stream.end());
+            let stopped = match self.begin().await {
+                Ok(mut reader) => self.read(&mut reader).await,
                 Err(stopped) => stopped,
             };
+            // One that breaks as soon as it is there, or at the same place each time, is not there again.
+            if self.stream.end() > end || began.elapsed() > self.source.reconnect {
+                lost_at = None;
+            }
             let broken = match stopped {
                 Stopped::AtEnd => return true,
                 Stopped::Abandoned => return false,
@@ -183,7 +187,6 @@ impl SlotReader {
     async fn read(&mut self, reader: &mut Reader) -> Stopped {
         let mut status = tokio::time::interval(STATUS);
         let mut orders = self.orders.clone();
-        let mut heard = Instant::now();
         loop {
             let order = *orders.borrow_and_update();
             if order == Order::Abandon {
@@ -191,12 +194,12 @@ impl SlotReader {
             }
             if order == Order::Finish && !self.is_fenced {
                 match self.fence().await {
-                    Ok(true) => heard = Instant::now(),
+                    Ok(true) => self.heard = Instant::now(),
                     Ok(false) => {}
                     Err(stopped) => return stopped,
                 }
             }
-            if self.is_fenced && heard.elapsed() > PATIENCE {
+            if self.is_fenced && self.heard.elapsed() > PATIENCE {
                 let patience = PATIENCE.as_secs();
                 return Stopped::Spoilt(format!(
                     "the slot `{}` of the observer `{}` did not come to the end of what was sent: \
@@ -217,7 +220,7 @@ impl SlotReader {
                         let _ = self.confirm(reader).await;
                         return Stopped::AtEnd;
                     }
-                    Ok(true) => heard = Instant::now(),
+                    Ok(true) => self.heard = Instant::now(),
                     Ok(false) => {}
                     Err(stopped) => return stopped,
                 },
@@ -282,8 +285,13 @@ impl SlotReader {
             if !caught.is_finished() {
                 return Ok(false);
             }
-            if let Ok(Err(error)) = caught.await {
-                return Err(Stopped::Spoilt(error.to_string()));
+            let reason = match caught.await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(reason) = reason {
+                return Err(Stopped::Spoilt(reason));
             }
             self.source.upstream = None;
         }

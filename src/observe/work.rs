@@ -180,7 +180,12 @@ fn findings(options: &Options, judges: Vec<Rc<RefCell<Judge>>>, observed: Observ
     let mut findings =
         Findings { invalid_because: observed.invalid_because, ..Findings::default() };
     for (judge, is_complete) in judges.into_iter().zip(observed.is_complete) {
-        let Ok(judge) = Rc::try_unwrap(judge) else { continue };
+        let Ok(judge) = Rc::try_unwrap(judge) else {
+            findings
+                .invalid_because
+                .push("what an observer had seen was not handed over".to_owned());
+            continue;
+        };
         let (found, reasons) = judge.into_inner().finish(&options.world.catalog, is_complete);
         findings.surfaces.push(found);
         for reason in reasons {
@@ -214,6 +219,7 @@ async fn observe(
     }
     let mut taker = Taker::new(options, facts);
     let (mut is_complete, mut notes) = (vec![true; judges.len()], Vec::new());
+    let mut broken = Vec::new();
     while !readers.is_empty() {
         tokio::select! {
             Some(read) = readers.join_next() => match read {
@@ -222,7 +228,10 @@ async fn observe(
                     notes.extend(said);
                 }
                 // Whose it was is not known.
-                Err(_) => is_complete.fill(false),
+                Err(error) => {
+                    is_complete.fill(false);
+                    broken.push(format!("an observer ended by a mistake of loadgen's own: {error}"));
+                }
             },
             () = taker.turn(judges, shared) => {}
         }
@@ -237,7 +246,7 @@ async fn observe(
     }
     while taker.take(judges) {}
     taker.look(options.clock.now(), judges, shared);
-    let mut invalid_because = Vec::new();
+    let mut invalid_because = broken;
     if shared.has_overflowed.load(Ordering::Relaxed) {
         invalid_because.push(
             "the observer was late: what was acknowledged came faster than it could be taken; give \

@@ -42,18 +42,18 @@ impl Kept {
     }
 
     /// Those that are not in the lake any more: nobody named them taken back (`removed`), or they are not where they
-    /// were. What was put into other files (`moved`) is still there. Asked for each file, `goes_on` may end
-    /// that.
+    /// were. What was put into other files (`moved`) is still there. Told at each file which that is, `goes_on` may end
+    /// it.
     pub(super) async fn gone(
         &mut self,
         store: &mut Store,
         (removed, moved): (&HashSet<String>, &HashSet<String>),
-        goes_on: impl Fn() -> bool,
+        goes_on: impl Fn(usize) -> bool,
     ) -> Result<Vec<KeptFile>, String> {
         let mut absent = HashSet::new();
         // A store that does not answer is asked again, for all of them: nothing is forgotten before.
-        for kept in self.old.iter().chain(&self.new) {
-            if !goes_on() {
+        for (looked_for, kept) in (1..).zip(self.old.iter().chain(&self.new)) {
+            if !goes_on(looked_for) {
                 return Err("nobody waits for it any more".to_owned());
             }
             let path = &kept.file.path;

@@ -45,8 +45,8 @@ pub(super) enum Told {
     Beat { source: usize, lsn: Lsn },
     /// All tables were looked at, or could not be, for a reason.
     Looked { trouble: Option<String>, took: Duration },
-    /// It is still at work.
-    Busy,
+    /// It is still at work: so many files were looked for.
+    Busy { files: usize },
     /// What a row of a file that is gone had been.
     Gone { table: TableId, record: Record, at: u64 },
     /// It was asked to end.
@@ -165,6 +165,9 @@ impl Work {
             asked,
         };
         for (name, at) in work.newest()? {
+            if work.asked.to_stop() {
+                return Err("stopped".to_owned());
+            }
             let Some(table) = work.tables.get_mut(&name) else { continue };
             let begun = work.runtime.block_on(table.state.begin(&mut work.store, &at));
             begun.map_err(|(Trouble::Passing(why) | Trouble::Lasting(why))| why)?;
@@ -225,8 +228,8 @@ impl Work {
             moved.extend(table.state.moved.iter().cloned());
         }
         // There may be thousands of them, and whoever waits must know that it goes on; a full queue says so, too.
-        let goes_on = || {
-            drop(tell.try_send(Told::Busy));
+        let goes_on = |files| {
+            drop(tell.try_send(Told::Busy { files }));
             !self.asked.to_stop()
         };
         let looked = self.kept.gone(&mut self.store, (&removed, &moved), goes_on);

@@ -173,10 +173,10 @@ pub async fn reading(
     client: &Client,
     name: &str,
 ) -> Result<Option<(Option<i32>, bool)>, SetupError> {
-    // Who may not see what others do sees that they are there.
+    // Who may not see what others do sees that they are there. Version 12 has no `wal_status`.
     let sql = "SELECT s.active_pid, r.pid IS NOT NULL AND coalesce(r.state = 'streaming', true) \
                FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid \
-               WHERE s.slot_name::text = $1 AND s.wal_status IS DISTINCT FROM 'lost'";
+               WHERE s.slot_name::text = $1 AND to_jsonb(s) ->> 'wal_status' IS DISTINCT FROM 'lost'";
     let row = client.query_opt(sql, &[&name]).await;
     let row = row.map_err(|error| failed("look at the replication slot", &error))?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
@@ -184,8 +184,8 @@ pub async fn reading(
 
 /// Up to where its readers have confirmed it; `None` if it is not there or the server gave it up.
 pub async fn confirmed(client: &Client, name: &str) -> Result<Option<Lsn>, SetupError> {
-    let sql = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots \
-               WHERE slot_name::text = $1 AND wal_status IS DISTINCT FROM 'lost'";
+    let sql = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots s \
+               WHERE slot_name::text = $1 AND to_jsonb(s) ->> 'wal_status' IS DISTINCT FROM 'lost'";
     let row = client.query_opt(sql, &[&name]).await;
     let row = row.map_err(|error| failed("look at the replication slot", &error))?;
     Ok(row.and_then(|row| row.get::<_, Option<String>>(0)).and_then(|text| Lsn::parse(&text)))
