@@ -123,10 +123,10 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
                 None => SurfaceKind::Slots(sources),
             }
         }
-        ObserverKind::Kafka { target, topics, format } => {
+        ObserverKind::Kafka { target, topics, format, within } => {
             let topics = self::topics(prepared, observer, (*target, topics, *format))?;
             let sources = sources(prepared, observer, Confirms::All);
-            SurfaceKind::Kafka(Box::new(Captures { topics, sources }))
+            SurfaceKind::Kafka(Box::new(Captures { topics, sources, within: *within }))
         }
         ObserverKind::Lake(warehouse) => {
             SurfaceKind::Lake(Box::new(lake::lake(prepared, observer, warehouse)?))

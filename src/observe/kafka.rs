@@ -32,8 +32,6 @@ use crate::units::format_duration;
 
 /// How often the connectors are given something to read, while the end is waited for.
 const PUSH: Duration = Duration::from_secs(1);
-/// For so long nothing may move before the end is given up.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Topics that are observed.
 #[derive(Debug)]
@@ -42,6 +40,8 @@ pub struct Captures {
     pub topics: Topics,
     /// The databases that they come from.
     pub sources: Vec<Source>,
+    /// For so long nothing may move before the end is given up.
+    pub within: Duration,
 }
 
 /// Topics that are being read.
@@ -49,6 +49,7 @@ pub(super) struct TopicReader {
     surface: String,
     reading: Reading<Told>,
     intake: Intake,
+    within: Duration,
 }
 
 /// Begins to read: all that comes from now on is seen.
@@ -60,7 +61,7 @@ pub(super) async fn open(
     let intake =
         Intake::open(options, (surface, "a connector writes"), of, Repeats::default()).await?;
     let reading = consumer::start(meant.topics.clone(), Arc::clone(&options.world), options.clock)?;
-    Ok(TopicReader { surface: surface.to_owned(), reading, intake })
+    Ok(TopicReader { surface: surface.to_owned(), reading, intake, within: meant.within })
 }
 
 impl TopicReader {
@@ -71,7 +72,7 @@ impl TopicReader {
         judge: Rc<RefCell<Judge>>,
         mut orders: watch::Receiver<Order>,
     ) -> (bool, Vec<String>) {
-        let (mut course, mut look) = (Course::new(PATIENCE), each(LOOK));
+        let (mut course, mut look) = (Course::new(self.within), each(LOOK));
         let mut push = each(PUSH);
         loop {
             match course.next(*orders.borrow_and_update()) {
@@ -169,10 +170,10 @@ impl TopicReader {
     }
 
     fn stuck(&self) -> String {
-        let patience = PATIENCE.as_secs();
+        let within = format_duration(self.within);
         match self.intake.behind() {
-            Some(behind) => format!("for {patience} s no connector went on: {behind}"),
-            None => format!("the topics could not be read to their ends within {patience} s"),
+            Some(behind) => format!("for {within} no connector went on: {behind}"),
+            None => format!("the topics could not be read to their ends within {within}"),
         }
     }
 }

@@ -104,13 +104,13 @@ impl SlotReader {
     pub(super) async fn work(mut self) -> bool {
         let mut lost_at: Option<Instant> = None;
         loop {
-            let (began, end) = (Instant::now(), self.stream.end());
+            let (began, last) = (Instant::now(), self.stream.last());
             let stopped = match self.begin().await {
                 Ok(mut reader) => self.read(&mut reader).await,
                 Err(stopped) => stopped,
             };
             // One that breaks as soon as it is there, or at the same place each time, is not there again.
-            if self.stream.end() > end || began.elapsed() > self.source.reconnect {
+            if self.stream.last() > last || began.elapsed() > self.source.reconnect {
                 lost_at = None;
             }
             let broken = match stopped {

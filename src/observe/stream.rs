@@ -77,6 +77,11 @@ impl Stream {
         self.end
     }
 
+    /// Where the last transaction that was read to its end is committed.
+    pub(super) fn last(&self) -> Lsn {
+        self.last
+    }
+
     /// Whether all that was committed before the fence was read.
     pub(super) fn is_past_fence(&self) -> bool {
         self.is_past_fence

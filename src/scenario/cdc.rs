@@ -130,6 +130,8 @@ pub enum ObserverKind {
         topics: String,
         /// How a record is written.
         format: TopicFormat,
+        /// For how long nothing may come at the end until it is given up.
+        within: Duration,
     },
     /// A lake into which a sink writes.
     Lake(Box<Warehouse>),

@@ -22,6 +22,16 @@ struct Done {
 }
 
 fn run(seconds: u32, harm: Harm, spoil: &[Spoil]) -> Done {
+    run_within("30s", seconds, harm, (spoil, |_| ()))
+}
+
+/// The same, with something done to the connector before it.
+fn run_within(
+    within: &str,
+    seconds: u32,
+    harm: Harm,
+    (spoil, before): (&[Spoil], impl FnOnce(&Connector)),
+) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let mut place = Place::on(TestServer::shared(), &["orders"]);
     place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
@@ -30,12 +40,13 @@ fn run(seconds: u32, harm: Harm, spoil: &[Spoil]) -> Done {
     place.set(&format!("load.streams.shop.profile=[ {{ hold: 200/s, for: {seconds}s }} ]"));
     place.set(&format!(
         "observe={{ tap: {{ slot: {{ on: operational }} }}, \
-         lake: {{ lake: {{ at: \"file://{}\", every: 200ms, within: 30s }} }} }}",
+         lake: {{ lake: {{ at: \"file://{}\", every: 200ms, within: {within} }} }} }}",
         folder.path().display()
     ));
     place.must(&["seed", "@cdc-lag"]);
     let lake = Lake::start(folder.path(), harm);
     let connector = Connector::into(place.server, &place.database("orders"), spoil, lake.out());
+    before(&connector);
     let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
     let unspoilt = connector.end();
     let said = format!("{}{}", done.out, done.err);
@@ -119,4 +130,15 @@ fn a_broken_data_file_makes_the_run_invalid() {
         assert!(said.contains("data/00006.parquet` cannot be read: "), "{harm:?}: {said}");
         assert!(!said.contains("panicked"), "{harm:?}: {said}");
     }
+}
+
+/// Nothing is waited for without an end, and whoever does not go on is named.
+#[test]
+fn a_connector_that_stands_still_ends_the_wait() {
+    let nothing = (&[][..], Connector::stand_still as fn(&Connector));
+    let Done { code, said, summary, .. } = run_within("3s", 1, Harm::Nothing, nothing);
+    assert_eq!(code, 6, "{said}");
+    let reasons = summary["invalid_because"].to_string();
+    let expected = "`lake` did not come to its end: for 3s no connector went on: `";
+    assert!(reasons.contains(expected), "{reasons}");
 }

@@ -211,6 +211,22 @@ fn a_slot_that_others_move_or_drop_makes_the_run_invalid() {
     }
 }
 
+/// What breaks as soon as it is read is not read again and again without an end.
+#[test]
+fn a_slot_that_cannot_be_read_any_more_makes_the_run_invalid() {
+    let mut place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");
+    place.set("targets.operational.postgres.reconnect=2s");
+    let (code, said, summary) = meddle(&place, || {
+        let sql = "DO $$ DECLARE p name; BEGIN FOR p IN SELECT pubname FROM pg_publication LOOP \
+                   EXECUTE format('DROP PUBLICATION %I', p); END LOOP; END $$";
+        assert_eq!(place.psql("orders", sql).code, 0);
+    });
+    assert_eq!(code, Some(6), "{said}");
+    let reasons = summary["invalid_because"].to_string();
+    assert!(reasons.contains("lost its slot") && reasons.contains("publication"), "{reasons}");
+    assert_eq!(slots(&place), Vec::<String>::new());
+}
+
 /// Two slots of one database are two surfaces.
 fn on_two_surfaces() -> Place<'static> {
     let mut place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");

@@ -186,3 +186,33 @@ fn a_loss_beside_a_task_that_failed_names_it() {
     let at = said.find(beside).unwrap_or_else(|| panic!("{said}"));
     assert!(said[at..].contains("    lost at `topics`"), "the loss follows: {said}");
 }
+
+/// A connector that stands still is named. Others go on by their heartbeats for ever, and do not make it be waited for.
+#[test]
+fn a_connector_that_stands_still_ends_the_wait() {
+    let mut far = Far::new();
+    far.place.set("load.streams.shop.profile=[ { hold: 100/s, for: 2s } ]");
+    far.place.set("observe={ topics: { kafka: { on: events, within: 4s } } }");
+    let live = far.place.database("orders");
+    let place = &mut far.place;
+    let dead = format!("{live}_too");
+    let domain = |name: &str, database: &str, rows: &str| {
+        format!(
+            "{name}: {{ on: operational, database: {database}, rows: {rows}, roles: {{ owner: {database}_owner, \
+             application: {database}_application, capture: {database}_capture }} }}"
+        )
+    };
+    let orders = domain("orders", &live, "{ products: 50, customers: 500, orders: 2k }");
+    let user = domain("user", &dead, "{ users: 50 }");
+    place.set(&format!("domains={{ {orders}, {user} }}"));
+    place.must(&["seed", "@cdc-lag"]);
+    let _live = Connector::start(place.server, &live, &far.broker.address(), &[], &[]);
+    let dead_one = Connector::into(place.server, &dead, &[], |_, _| {});
+    dead_one.stand_still();
+    let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 6, "{}{}", done.out, done.err);
+    let reasons = place.summary("run")["invalid_because"].to_string();
+    let said = format!("did not come to its end: for 4s no connector went on: `{dead}` ends at");
+    assert!(reasons.contains(&said), "{reasons}");
+    assert!(!reasons.contains(&format!("`{live}` ends at")), "{reasons}");
+}

@@ -38,6 +38,8 @@ pub(in crate::scenario) struct TopicsFile {
     pub(in crate::scenario) format: TopicFormatFile,
     /// The domains whose changes come there; all that are on a PostgreSQL server unless set.
     pub(in crate::scenario) domains: Option<Vec<Spanned<String>>>,
+    /// For how long nothing may come at the end until it is given up; 2m unless set.
+    pub(in crate::scenario) within: Option<Spanned<String>>,
 }
 
 /// How a connector writes a record, in JSON, with its schema beside it or without.

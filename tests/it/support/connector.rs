@@ -134,6 +134,12 @@ impl Connector {
         Self { reader, thread: Some(thread), left, drop_slot: Box::new(drop_slot) }
     }
 
+    /// It stays connected, and reads nothing from now on.
+    pub(crate) fn stand_still(&self) {
+        let pid = self.reader.id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+    }
+
     /// Ends it. What it was to spoil and never came to.
     pub(crate) fn end(self) -> Vec<Spoil> {
         self.left.lock().unwrap().clone()

@@ -13,6 +13,7 @@ use crate::scenario::Warehouse;
 use crate::scenario::check::firehose::host;
 use crate::scenario::check::firehose::region;
 use crate::scenario::check::observe::topics::Known;
+use crate::scenario::check::observe::topics::WITHIN;
 use crate::scenario::check::observe::topics::template;
 use crate::scenario::check::positive;
 use crate::scenario::check::target::is_local;
@@ -23,7 +24,6 @@ use crate::yaml::Spanned;
 /// What is meant where the file says nothing.
 const CATALOG: &str = "lake";
 const EVERY: Duration = Duration::from_secs(1);
-const WITHIN: Duration = Duration::from_mins(2);
 /// What stands for no lake at all.
 const NONE: &str = "none";
 

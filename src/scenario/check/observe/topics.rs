@@ -1,5 +1,7 @@
 //! Topics that connectors fill.
 
+use std::time::Duration;
+
 use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
@@ -8,11 +10,15 @@ use crate::scenario::Domain;
 use crate::scenario::ObserverKind;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
+use crate::scenario::check::positive;
 use crate::scenario::file::TopicsFile;
 use crate::yaml::Spanned;
 
 /// The topic of a table, as our own connectors call it.
 const TOPICS: &str = "domain_{domain}.{schema}.{table}";
+
+/// How long nothing may come at the end until it is given up.
+pub(super) const WITHIN: Duration = Duration::from_mins(2);
 
 /// What is known of the scenario.
 #[derive(Clone, Copy)]
@@ -82,7 +88,8 @@ pub(super) fn topics(
     let domains = known.chosen(file.domains.as_deref(), file.on.place, problems);
     let topics = template(file.topics.as_ref(), "topic", problems);
     let format = file.format.meant();
-    is_cluster.then_some((ObserverKind::Kafka { target, topics, format }, domains))
+    let within = file.within.as_ref().and_then(|text| positive(text, problems)).unwrap_or(WITHIN);
+    is_cluster.then_some((ObserverKind::Kafka { target, topics, format, within }, domains))
 }
 
 /// What each table is called there, with names in it that stand for others. `what` says what is called so.
