@@ -36,6 +36,8 @@ const STEP: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Messages taken before others have their turn.
 const TURN: usize = 256;
+/// A connection that held for so long was there, whatever came of it.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// One slot, and who reads it.
 pub(super) struct SlotReader {
@@ -110,7 +112,7 @@ impl SlotReader {
                 Err(stopped) => stopped,
             };
             // One that breaks as soon as it is there, or at the same place each time, is not there again.
-            if self.stream.last() > last || began.elapsed() > self.source.reconnect {
+            if self.stream.last() > last || began.elapsed() > STEADY {
                 lost_at = None;
             }
             let broken = match stopped {
