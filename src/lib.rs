@@ -11,7 +11,7 @@
 //!         |         (seed, lane) -> values  ^                     +-----+------+
 //!         +-----------> pace ---------------+                           | acknowledged / failed / lost
 //!                  "slot n is due at t"                                 v
-//!                              far end -> observe <- engine::account -> measure -> report
+//!                              far end -> observe <- engine -> measure -> report
 //!   engine   one thread per worker; a worker owns connections, a connection owns lanes
 //!   cli      arguments in, exit code out
 //! ```

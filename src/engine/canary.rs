@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_postgres::Client;
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::DbError;
 use tokio_postgres::error::Severity;
 use tokio_postgres::error::SqlState;
@@ -32,6 +33,11 @@ const PAUSE: Duration = Duration::from_millis(250);
 const STEP: Duration = Duration::from_mins(1);
 /// How long an answer is awaited once it is enough.
 const GRACE: Duration = Duration::from_secs(2);
+/// Of what a server says.
+const SAID_MAX: usize = 300;
+/// Why a row may be there and stay as it is.
+const HELD: &str =
+    "the server changes nothing and says nothing; take the trigger or the rule off its table";
 /// The key of the only row.
 const KEY: i64 = 1;
 
@@ -117,7 +123,8 @@ async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enoug
     let every = nanoseconds(shared.job.canaries.every);
     let (mut client, mut due): (Option<Client>, u64) = (None, shared.clock.now());
     let (mut row, mut refused) = (Row::default(), None);
-    loop {
+    // One that is behind never waits, and would not hear it.
+    while !*enough.borrow() {
         let left = Duration::from_nanos(due.saturating_sub(shared.clock.now()));
         if let Waited::Enough = within(&mut enough, Duration::ZERO, sleep(left)).await {
             break;
@@ -137,7 +144,7 @@ async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enoug
         };
         let sent = shared.clock.now();
         let statement = statement(place, &row);
-        let done = within(&mut enough, GRACE, connected.execute(&statement, &[])).await;
+        let done = within(&mut enough, GRACE, change(connected, &statement)).await;
         let times = (due, sent, shared.clock.now());
         let fact = fact(place, &row, times, shared.began().is_some());
         match done {
@@ -146,11 +153,20 @@ async fn sing(shared: &Shared, witness: &Witness, place: &CanaryPlace, mut enoug
                 row.changed();
                 due += every;
             }
-            // It changed nothing: who deleted the row is not us, and now it is made again.
-            Waited::Done(Ok(_)) => row.is_there = false,
+            // Who deleted the row is not us, and now it is made again.
+            Waited::Done(Ok(_)) if row.is_there => row.is_there = false,
+            Waited::Done(Ok(_)) => {
+                due += every;
+                tell_once(shared, place, &mut refused, SqlState::SUCCESSFUL_COMPLETION, HELD);
+            }
             Waited::Done(Err(error)) if is_refused(&error) => {
                 due += every;
-                tell_once(shared, place, (&mut refused, &error));
+                // The row that was not changed is there after all.
+                row.is_there |= error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+                if let Some(said) = error.as_db_error() {
+                    let (why, code) = why(place, said);
+                    tell_once(shared, place, &mut refused, code, &why);
+                }
             }
             Waited::Done(Err(_)) | Waited::Late | Waited::Enough => {
                 (client, row.open) = (None, Some(fact));
@@ -169,22 +185,47 @@ fn is_refused(error: &tokio_postgres::Error) -> bool {
     matches!(severity, Some(None | Some(Severity::Error)))
 }
 
+/// Why a change was refused, and what it is told by.
+fn why(place: &CanaryPlace, said: &DbError) -> (String, SqlState) {
+    // Its update had changed nothing before.
+    if *said.code() == SqlState::UNIQUE_VIOLATION {
+        return (HELD.to_owned(), SqlState::SUCCESSFUL_COMPLETION);
+    }
+    let message: String = said.message().chars().take(SAID_MAX).collect();
+    let table = &place.table.1;
+    (format!("{message}; let the scenario's login write to {table}"), said.code().clone())
+}
+
 /// Says why a canary does not change, but not again and again.
 fn tell_once(
     shared: &Shared,
     place: &CanaryPlace,
-    (told, error): (&mut Option<SqlState>, &tokio_postgres::Error),
+    told: &mut Option<SqlState>,
+    code: SqlState,
+    why: &str,
 ) {
-    let Some(said) = error.as_db_error() else { return };
-    if told.replace(said.code().clone()).as_ref() != Some(said.code()) {
-        let (database, table) = (place.address.database(), &place.table.1);
-        shared.job.feed.message(format!(
-            "the canary of the database `{database}` does not change, so there may be nothing to observe \
-             while nothing else happens: {}; let the scenario's login write to {table}, or write \
-             `cdc: {{ canary: off }}`",
-            said.message()
-        ));
+    if told.as_ref() == Some(&code) {
+        return;
     }
+    *told = Some(code);
+    let database = place.address.database();
+    shared.job.feed.message(format!(
+        "the canary of the database `{database}` does not change, so there may be nothing to observe \
+         while nothing else happens: {why}, or write `cdc: {{ canary: off }}`"
+    ));
+}
+
+/// Changes the row. Returns how many there were. A server that does not wait for its disk may forget what it
+/// acknowledged, and nobody asks what became of that here: this one commit is waited for.
+async fn change(client: &Client, statement: &str) -> Result<u64, tokio_postgres::Error> {
+    // Of statements that are sent together the last tells.
+    let sql = format!("SET LOCAL synchronous_commit = local; {statement}");
+    let messages = client.simple_query(&sql).await?;
+    let counts = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+        _ => None,
+    });
+    Ok(counts.last().unwrap_or(0))
 }
 
 impl Row {

@@ -131,6 +131,8 @@ impl Faults {
                 Found::Missing(one) => match expected[one].certainty {
                     Certainty::Short => continue,
                     Certainty::Certain if is_complete => ("lost", Some(one), None),
+                    // Nobody asked for it, so nobody waits for it.
+                    Certainty::Certain | Certainty::Unknown if is_apart => continue,
                     Certainty::Certain | Certainty::Unknown => ("pending", Some(one), None),
                 },
             };

@@ -149,6 +149,65 @@ fn what_the_server_refuses_is_told_of() {
     assert!(!done.err.contains("the canary of"), "{}", done.err);
 }
 
+/// A server for which each commit takes longer than a canary's interval.
+#[test]
+fn one_that_is_always_behind_ends_with_the_load() {
+    let server = TestServer::start();
+    for setting in ["commit_delay=100000", "commit_siblings=0"] {
+        server.query("postgres", &format!("ALTER SYSTEM SET {setting}"));
+    }
+    server.query("postgres", "SELECT pg_reload_conf()");
+    let place = place(&server, "[ { hold: 20/s, for: 2s } ]");
+    let done = place.run(&["run", "@cdc-lag", "--set", "validity=off", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let summary = place.summary("run");
+    assert_exact(&summary);
+    assert!(updates(&summary) > 5, "{}", updates(&summary));
+}
+
+/// A row that the server keeps as it is, without a word.
+#[test]
+fn what_the_server_holds_still_is_told_of_and_ends() {
+    for when in ["INSERT OR UPDATE", "UPDATE"] {
+        let place = place(TestServer::shared(), "[ { hold: 50/s, for: 2s } ]");
+        place.must(&["setup", "@cdc-lag"]);
+        let hold = format!(
+            "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+             CREATE TRIGGER hold BEFORE {when} ON loadgen_canary FOR EACH ROW EXECUTE FUNCTION hold()"
+        );
+        assert_eq!(place.psql("orders", &hold).code, 0);
+        let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+        assert_eq!(done.code, 0, "{when}: {}{}", done.out, done.err);
+        let told = done.err.matches("the server changes nothing and says nothing").count();
+        assert_eq!(told, 1, "{when}: {}", done.err);
+        assert!(!done.err.contains("duplicate key"), "{when}: {}", done.err);
+        assert_exact(&place.summary("run"));
+    }
+}
+
+/// What of a canary was under way at the end is in no count that a threshold knows.
+#[test]
+fn one_that_nobody_answered_breaks_no_threshold() {
+    let mut place = place(TestServer::shared(), "[ { hold: 50/s, for: 4s } ]");
+    place.set("thresholds=[ { metric: pending, expr: \"== 0\" } ]");
+    let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let sung = "SELECT coalesce((SELECT max(n) FROM loadgen_canary), 0)";
+    let there = "SELECT count(*) FROM pg_class WHERE relname = 'loadgen_canary'";
+    let database =
+        format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", place.database("orders"));
+    while place.server.query("postgres", &database)[0][0] == "0"
+        || place.number("orders", there) == 0
+        || place.number("orders", sung) < 10
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    place.query("orders", "BEGIN; LOCK TABLE loadgen_canary; SELECT pg_sleep(9); COMMIT");
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_exact(&place.summary("run"));
+}
+
 #[test]
 fn an_idle_database_has_none() {
     let server = TestServer::shared();
