@@ -3,6 +3,7 @@
 mod draw;
 mod hidden;
 mod nearest;
+mod pairs;
 mod secret;
 mod silent;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 pub use nearest::nearest;
 pub use nearest::suggest;
+pub use pairs::secrets_within;
 pub use secret::Secrets;
 pub use secret::names_secret;
 pub use secret::passwords;

@@ -24,6 +24,7 @@ use crate::connect::Connector;
 use crate::connect::Source;
 use crate::connect::register;
 use crate::diagnostic::without_login;
+use crate::diagnostic::without_passwords;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::measure::Feed;
@@ -176,7 +177,7 @@ fn none(scenario: &Scenario) -> Refusal {
 /// An address of the command line, if it may be used.
 pub(super) fn url(text: &str, scenario: &Scenario) -> Result<String, Refusal> {
     let (url, is_here) = address(text).map_err(|(message, help)| Refusal {
-        text: format!("error: `{}`: {message}; {help}", without_login(text)),
+        text: format!("error: `{}`: {message}; {help}", without_passwords(&without_login(text))),
         code: 2,
     })?;
     if scenario.allow_remote || is_here {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::diagnostic::pairs::in_queries;
+
 /// What stands in a password's place where nothing is measured by its length.
 const HIDDEN: &str = "***";
 
@@ -105,6 +107,7 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
     } else {
         found.extend(in_urls(scalar));
         found.extend(in_logins(scalar));
+        found.extend(in_queries(scalar));
         let is_url = scalar.contains("://");
         let ends_parameter: fn(char) -> bool = |c| c.is_whitespace() || c == '&';
         let is_end = if is_url { ends_parameter } else { char::is_whitespace };
@@ -122,6 +125,7 @@ pub fn passwords(scalar: &str, is_named: bool) -> Vec<Range<usize>> {
 pub(super) fn guess(text: &str) -> Vec<Range<usize>> {
     let mut found = in_urls(text);
     found.extend(in_logins(text));
+    found.extend(in_queries(text));
     let lower = text.to_ascii_lowercase();
     let mut ends = Ends {
         mark: Next::of(text, |c| ENDS.contains(&c)),
@@ -369,6 +373,8 @@ mod tests {
             ("host=db password=s3&cret user=ada", "host=db password=*** user=ada"),
             (r"password = 's \' t' user=ada", "password = '***' user=ada"),
             ("postgres://ada:${PASSWORD}@db/x", "postgres://ada:${PASSWORD}@db/x"),
+            ("http://db/?token=s3cret", "http://db/?token=***"),
+            ("http://db/?a=b&key=${K:-s3cret}#x", "http://db/?a=b&key=${K:-***}#x"),
             ("postgres://db:5432/x and mail@a.b", "postgres://db:5432/x and mail@a.b"),
             ("shop:s3cret@a:9092,b:9092", "shop:***@a:9092,b:9092"),
             ("a password is needed", "a password is needed"),

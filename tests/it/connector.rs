@@ -196,6 +196,9 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
     assert!(done.code == 4 && done.err.contains("no Kafka Connect answers"), "{}", done.err);
     let done = place.run(&["connector", "@quickstart", "--register", "http://db.test:8083"]);
     assert!(done.code == 4 && done.err.contains("--allow-remote"), "{}", done.err);
+    let asking = "http://localhost:8083/?token=geheim";
+    let done = place.run(&["connector", "@quickstart", "--register", asking]);
+    assert!(done.code == 2 && done.err.contains("?token=***`: the address"), "{}", done.err);
     let done = place.run(&["connector", "@quickstart", "--register", "here"]);
     assert!(done.code == 2 && done.err.contains("http://localhost:8083"), "{}", done.err);
 }

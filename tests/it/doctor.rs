@@ -246,14 +246,19 @@ fn connectors_that_fail_or_hide_what_they_lose_are_found() {
             "connector.class": class, "database.dbname": place.database("orders"),
             "publication.name": "debezium", "heartbeat.interval.ms": "5000",
             "table.include.list": tables, "errors.tolerance": "all",
+            "producer.override.sasl.jaas.config": "x.Login required user=\"u\" password=\"jaaspw55\";",
+            "schema.history.uri": "jdbc:postgresql://lake:urlpw99@db/lake",
         })
     };
     connect.put("theirs", config("public\\.orders,public\\.products"));
-    connect.fail(Some("x.ConnectException: no such slot\n\tat x.Y(Z.java:1)\n"));
+    connect
+        .fail(Some("x.ConnectException: no such slot, jaaspw55 or urlpw99\n\tat x.Y(Z.java:1)\n"));
     let found = examined(&place, 4);
-    for words in
-        ["no such slot", "leave out public.customers, public.order_items", "without a word"]
-    {
+    for words in [
+        "no such slot, *** or ***",
+        "leave out public.customers, public.order_items",
+        "without a word",
+    ] {
         let named = of(&found, "connector", "critical");
         assert!(named.iter().any(|each| each.found.contains(words)), "{words}");
     }

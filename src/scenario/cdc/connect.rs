@@ -87,6 +87,12 @@ pub fn address(text: &str) -> Result<(String, bool), (&'static str, &'static str
             "write `connect: { url: …, user: …, password: \"${…}\" }`",
         ));
     }
+    if text.contains(['?', '#']) {
+        return Err((
+            "the address of Kafka Connect has no query: each call brings its own",
+            "leave out what begins with `?` or `#`; for a login write `connect: { url: …, user: …, password: \"${…}\" }`",
+        ));
+    }
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let name =
         host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
