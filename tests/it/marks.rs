@@ -109,7 +109,7 @@ fn rows_of_another_run_are_none_of_ours_and_rows_of_nobody_are_made_up() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let others = "INSERT INTO customers SELECT 900000000 + n, name, n || email, phone, created_at, run, 7, 1 \
-                  FROM customers, (VALUES (1, 5::bigint), (2, NULL)) other(n, run) WHERE id = 1";
+                  FROM (SELECT * FROM customers LIMIT 1) one, (VALUES (1, 5::bigint), (2, NULL)) other(n, run)";
     let done = place.psql("orders", others);
     let output = child.wait_with_output().unwrap();
     let summary = place.summary("run");

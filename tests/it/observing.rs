@@ -214,7 +214,9 @@ fn a_slot_that_others_move_or_drop_makes_the_run_invalid() {
 /// What breaks as soon as it is read is not read again and again without an end.
 #[test]
 fn a_slot_that_cannot_be_read_any_more_makes_the_run_invalid() {
-    let mut place = place(TestServer::shared(), "[ { hold: 200/s, for: 4s } ]");
+    // What others write to a server is read before it breaks, and takes time.
+    let server = TestServer::start();
+    let mut place = place(&server, "[ { hold: 200/s, for: 4s } ]");
     place.set("targets.operational.postgres.reconnect=2s");
     let (code, said, summary) = meddle(&place, || {
         let sql = "DO $$ DECLARE p name; BEGIN FOR p IN SELECT pubname FROM pg_publication LOOP \

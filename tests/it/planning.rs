@@ -90,6 +90,7 @@ fn a_plan_comes_near_to_what_the_server_writes_and_keeps() {
         "--set=load.warmup=0s",
         "--set=load.streams.shop.profile=[{ hold: 1k/s, for: 4s }]",
         "--set=thresholds=[]",
+        "--set=validity=off",
     ];
     let plan = json(&[&["@quickstart"], &set[..]].concat());
     let folder = tempfile::tempdir().unwrap();
