@@ -17,6 +17,8 @@ pub use api::Standing;
 pub use config::Connector;
 pub use config::Source;
 pub use config::connector;
+pub use config::patterns;
+pub use config::slot_of;
 pub use config::variable_of;
 pub use found::Connectors;
 pub use found::Found;

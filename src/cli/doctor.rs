@@ -21,6 +21,7 @@ use crate::cli::plan::Reckoned;
 use crate::cli::plan::reckoned;
 use crate::cli::read;
 use crate::cli::wait::on_runtime;
+use crate::connect::slot_of;
 use crate::doctor;
 use crate::doctor::Check;
 use crate::doctor::Demand;
@@ -99,10 +100,10 @@ fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
     for number in 0..scenario.targets.len() {
         let Some(address) = place.address(number) else { continue };
         let databases = databases(scenario, place, number);
-        let demand = demand(scenario, (number, databases.len()), &reckoned);
+        let demand = demand(scenario, (number, &databases), &reckoned);
         let found = on_runtime(async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
-            Ok((doctor::server(&client, demand).await?, doctor::databases(&client).await?))
+            Ok((doctor::server(&client, &demand).await?, doctor::databases(&client).await?))
         });
         let (checks, known) = found.map_err(|error| Refusal::setup(&error))?;
         reports.push(Report { subject: format!("server {address}"), checks });
@@ -132,18 +133,28 @@ fn databases(scenario: &Scenario, place: &Place, target: usize) -> BTreeMap<Stri
     all
 }
 
-fn demand(scenario: &Scenario, (target, databases): (usize, usize), reckoned: &Reckoned) -> Demand {
-    let databases = i64::try_from(databases).unwrap_or(i64::MAX);
+/// What a run asks of a target's server, which has these databases.
+fn demand(
+    scenario: &Scenario,
+    (target, databases): (usize, &BTreeMap<String, Vec<usize>>),
+    reckoned: &Reckoned,
+) -> Demand {
+    let count = i64::try_from(databases.len()).unwrap_or(i64::MAX);
     let observers = scenario.observers.iter().filter(|it| it.has_slots_of(target)).count();
     let observers = i64::try_from(observers).unwrap_or(0);
     let connections = match &scenario.targets[target].kind {
         TargetKind::Postgres(settings) if settings.provision == Provision::Schemas => {
             i64::from(settings.connections)
         }
-        TargetKind::Postgres(settings) => i64::from(settings.connections) * databases,
+        TargetKind::Postgres(settings) => i64::from(settings.connections) * count,
         _ => 0,
     };
-    Demand { slots: databases * (1 + observers), connections, wal: reckoned.wal }
+    let slot = |(database, domains): (&String, &Vec<usize>)| {
+        let first = &scenario.domains[*domains.first()?];
+        Some((database.clone(), slot_of(&first.schema.name)))
+    };
+    let captures = databases.iter().filter_map(slot).collect();
+    Demand { slots: count * observers, captures, connections, wal: reckoned.wal }
 }
 
 /// Looks at one database, which some domains share.

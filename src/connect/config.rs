@@ -13,6 +13,7 @@ use crate::diagnostic::names_secret;
 use crate::scenario::Domain;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
+use crate::scenario::TargetKind;
 use crate::scenario::cdc::Snapshot;
 use crate::scenario::pattern as pattern_of;
 use crate::sink::postgres::mark;
@@ -184,7 +185,7 @@ pub fn connector(
     put("slot.drop.on.stop", "false");
     put("lsn.flush.mode", "connector");
     put("topic.prefix", &scenario.cdc.connect.prefix.replace("{domain}", domain));
-    put("table.include.list", &tables(scenario, source));
+    put("table.include.list", &patterns(scenario, &source.domains));
     put("snapshot.mode", scenario.cdc.connect.snapshot.mode());
     if scenario.cdc.connect.snapshot == Snapshot::Initial {
         // Rows that change meanwhile are not waited for; the changes come behind.
@@ -232,14 +233,18 @@ fn has_capture_tables(source: &Source<'_>) -> bool {
     source.provision != Provision::Nothing
 }
 
-/// The tables, as a list of patterns that each fit one.
-fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
+/// The tables of a database's domains, as a list of patterns that each fit one.
+pub fn patterns(scenario: &Scenario, domains: &[&Domain]) -> String {
     let mut all = Vec::new();
-    for (number, domain) in source.domains.iter().enumerate() {
+    for (number, domain) in domains.iter().enumerate() {
         let pattern =
             |table: &str| format!("{}\\.{}", pattern_of(&domain.namespace), pattern_of(table));
         all.extend(scenario.captured_tables(domain).iter().map(|table| pattern(table)));
-        if number == 0 && has_capture_tables(source) {
+        let is_made = match &scenario.targets[domain.target].kind {
+            TargetKind::Postgres(target) => target.provision != Provision::Nothing,
+            _ => false,
+        };
+        if number == 0 && is_made {
             if scenario.cdc.signal_table {
                 // A signal is an insert that is captured.
                 all.push(pattern("debezium_signal"));
@@ -256,9 +261,9 @@ fn tables(scenario: &Scenario, source: &Source<'_>) -> String {
     all.join(",")
 }
 
-/// The name of the slot: not one of those that loadgen itself reads, which are swept. Slots have names of
+/// The name of the slot of the connector whose first domain that is: not one of those that loadgen itself reads, which are swept. Slots have names of
 /// lower-case letters, digits and `_`; a name that is another's without what else it has ends with a hash.
-fn slot_of(domain: &str) -> String {
+pub fn slot_of(domain: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' }
     };

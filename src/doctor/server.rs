@@ -21,10 +21,12 @@ const VERSION_STANDBY: i64 = 160_000;
 const OPEN_MAX: &str = "600";
 
 /// What a run asks of a server.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Demand {
-    /// Slots: one for each captured database, and one more where we observe it.
+    /// Slots that a run makes for itself: one for each observer of a database.
     pub slots: i64,
+    /// The databases that connectors capture, and what the slot is called that ours make in each. Some have theirs.
+    pub captures: Vec<(String, String)>,
     /// Connections that the run opens.
     pub connections: i64,
     /// Bytes of log that it is reckoned to write.
@@ -32,11 +34,11 @@ pub struct Demand {
 }
 
 /// Looks at a server, by a session in any of its databases.
-pub async fn server(client: &Client, demand: Demand) -> Result<Vec<Check>, SetupError> {
+pub async fn server(client: &Client, demand: &Demand) -> Result<Vec<Check>, SetupError> {
     let settings = Settings::read(client).await?;
     let mut all =
         vec![version(&settings, is_standby(client).await?), settings::wal_level(&settings)];
-    all.extend(slots::room(client, &settings, demand.slots).await?);
+    all.extend(slots::room(client, &settings, demand).await?);
     all.extend(slots::fare(client).await?);
     all.extend(settings::slot_limit(&settings, demand.wal));
     all.extend(settings::timeouts(&settings));

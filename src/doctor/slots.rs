@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use crate::doctor::Check;
+use crate::doctor::Demand;
 use crate::doctor::settings::Settings;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::literal;
@@ -12,20 +13,29 @@ use crate::verify::failed;
 /// What an idle slot may hold back without a word.
 const RETAINED_MAX: i64 = 1 << 30;
 
-/// Whether so many more slots, and their senders, find room.
+/// Whether the slots that are not there yet, and their senders, find room.
 pub(super) async fn room(
     client: &Client,
     settings: &Settings,
-    needed: i64,
+    demand: &Demand,
 ) -> Result<Vec<Check>, SetupError> {
+    // A database that is captured already has its slot, and its sender while somebody reads that; what observers of
+    // runs read is gone with them.
     let sql = "SELECT (SELECT count(*) FROM pg_replication_slots), \
-                      (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender')";
-    let row = client.query_one(sql, &[]).await.map_err(|error| failed(&error))?;
-    let room = |name: &'static str, used: i64| {
+                      (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'), \
+                      count(DISTINCT w.database), count(DISTINCT w.database) FILTER (WHERE s.active) \
+               FROM unnest($1::text[], $2::text[]) AS w (database, slot) \
+               JOIN pg_replication_slots s ON s.database::text = w.database AND s.slot_type = 'logical' \
+                   AND (s.slot_name::text = w.slot OR s.active AND s.slot_name::text NOT LIKE 'loadgen\\_%')";
+    let (databases, slots): (Vec<&str>, Vec<&str>) =
+        demand.captures.iter().map(|(database, slot)| (database.as_str(), slot.as_str())).unzip();
+    let row = client.query_one(sql, &[&databases, &slots]).await.map_err(|error| failed(&error))?;
+    let all = demand.slots + i64::try_from(databases.len()).unwrap_or(i64::MAX);
+    let room = |name: &'static str, used: i64, held: i64| {
         let most = settings.number(name).unwrap_or(0);
-        let free = most - used;
-        let found = format!("{used} of {most} in use, {needed} needed");
-        if free >= needed {
+        let needed = all - held;
+        let found = format!("{used} of {most} in use, {needed} more needed");
+        if most - used >= needed {
             Check::ok(name, found)
         } else {
             let enough = used + needed;
@@ -33,7 +43,10 @@ pub(super) async fn room(
                 .remedy(format!("ALTER SYSTEM SET {name} = {enough}; -- and restart"))
         }
     };
-    Ok(vec![room("max_replication_slots", row.get(0)), room("max_wal_senders", row.get(1))])
+    Ok(vec![
+        room("max_replication_slots", row.get(0), row.get(2)),
+        room("max_wal_senders", row.get(1), row.get(3)),
+    ])
 }
 
 /// A slot as the server shows it.

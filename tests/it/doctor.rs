@@ -308,3 +308,33 @@ fn truncations_that_are_not_published_are_missed_where_there_are_any() {
     assert_eq!(place.psql("orders", missed[0].remedy.as_ref().unwrap()).code, 0);
     examined(&place, 0);
 }
+
+/// A connector that is there has its slot already; each observer needs one of its own.
+#[test]
+fn slots_that_connectors_have_are_not_needed_again() {
+    let server = server(&[
+        ("wal_level", "logical"),
+        ("max_slot_wal_keep_size", "20GB"),
+        ("max_replication_slots", "1"),
+    ]);
+    let mut place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    let free = examined(&place, 0);
+    let room = of(&free, "max_replication_slots", "ok");
+    assert_eq!(room[0].found, "0 of 1 in use, 1 more needed");
+    place.query(
+        "orders",
+        "SELECT pg_create_logical_replication_slot('debezium_orders', 'pgoutput')",
+    );
+    let held = examined(&place, 0);
+    let room = of(&held, "max_replication_slots", "ok");
+    assert_eq!(room[0].found, "1 of 1 in use, 0 more needed");
+    let senders = of(&held, "max_wal_senders", "ok");
+    assert!(senders[0].found.contains("1 more needed"), "{}", senders[0].found);
+
+    place.query("orders", "SELECT pg_drop_replication_slot('debezium_orders')");
+    place.set("observe={ a: { slot: { on: operational } }, b: { slot: { on: operational } } }");
+    let refused = place.run(&["run", "@quickstart", "--fresh"]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("0 of 1 in use, 2 more needed"), "{}", refused.err);
+}

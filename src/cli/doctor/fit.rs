@@ -41,14 +41,13 @@ pub(in crate::cli) fn servers(
     let mut spoilt = Vec::new();
     for target in observed(scenario, until) {
         let Some(address) = place.address(target) else { continue };
-        let count = databases(scenario, place, target).len();
+        let databases = databases(scenario, place, target);
+        let demand = demand(scenario, (target, &databases), &reckoned);
         // Others who capture have their slots already, or will see to it themselves.
-        let reads = scenario.observers.iter().any(|it| it.has_slots_of(target));
-        let slots = if reads { i64::try_from(count).unwrap_or(i64::MAX) } else { 0 };
-        let demand = Demand { slots, ..demand(scenario, (target, count), &reckoned) };
+        let demand = Demand { captures: Vec::new(), ..demand };
         let looked = async {
             let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
-            doctor::server(&client, demand).await
+            doctor::server(&client, &demand).await
         };
         let checks = on_runtime_within((stop, LOOK_WITHIN), looked);
         let checks = checks.map_err(|error| Refusal::setup(&error))?;
