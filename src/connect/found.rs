@@ -34,6 +34,11 @@ impl Found {
         let of = |key: &str| self.settings.get(key).map_or("", String::as_str);
         (of("database.hostname"), of("database.port"))
     }
+
+    /// What its topics begin with.
+    pub fn prefix(&self) -> &str {
+        self.settings.get("topic.prefix").map_or("", String::as_str)
+    }
 }
 
 /// A connector that writes topics elsewhere.

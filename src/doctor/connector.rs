@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::doctor::Check;
 
 const NAME: &str = "connector";
@@ -19,6 +21,12 @@ pub type Settings = BTreeMap<String, String>;
 pub struct Wanted {
     /// The tables of its database that change, as `schema.table`.
     pub tables: Vec<String>,
+    /// The table of the canary that nobody asked for: it need not come.
+    pub unasked: Option<String>,
+    /// The table of heartbeats, and who knows by it how far it is, if anybody does.
+    pub beats: Option<(String, String)>,
+    /// What `table.include.list` would be of a connector of ours.
+    pub include: String,
     /// The publication of the scenario.
     pub publication: String,
     /// Whether tables are emptied at once: that must be told, too.
@@ -28,11 +36,17 @@ pub struct Wanted {
 }
 
 impl Check {
-    /// Of Kafka Connect, which has so many connectors that capture PostgreSQL, or does not answer.
-    pub fn connect(answer: Result<usize, String>) -> Self {
+    /// Of Kafka Connect, which has so many connectors that capture so many databases, or does not answer.
+    pub fn connect(answer: Result<(usize, usize), String>) -> Self {
         let name = "Kafka Connect";
+        let counted =
+            |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
         match answer {
-            Ok(count) => Self::ok(name, format!("it answers, and captures {count} databases")),
+            Ok((connectors, databases)) => {
+                let (connectors, databases) =
+                    (counted(connectors, "connector"), counted(databases, "database"));
+                Self::ok(name, format!("it answers, and captures {databases} by {connectors}"))
+            }
             Err(why) => Self::critical(name, why)
                 .remedy("start it, or leave `connect` out of `cdc` (LOADGEN_CONNECT out of the environment)"),
         }
@@ -43,6 +57,25 @@ impl Check {
         let found =
             "no connector captures it yet: a run registers one, or `loadgen connector --register`";
         Self::info(NAME, found).at(database)
+    }
+
+    /// Of a database that several connectors capture, by their names and what their topics begin with.
+    pub fn shared(database: &str, connectors: &[(&str, &str)]) -> Option<Self> {
+        let [(_, first), others @ ..] = connectors else { return None };
+        let (last, _) = others.last()?;
+        let names: Vec<&str> = connectors.iter().map(|it| it.0).collect();
+        let names = format!("`{}` capture it", names.join("` and `"));
+        Some(if others.iter().any(|(_, prefix)| prefix == first) {
+            let found = format!(
+                "{names}, into topics that begin with `{first}`: each change of a table that several of them have comes \
+                 more than once, and is `doubled`"
+            );
+            let remedy =
+                format!("curl -X DELETE 'URL/connectors/{last}' -- or whichever is not needed");
+            Self::warning(NAME, found).remedy(remedy).at(database)
+        } else {
+            Self::info(NAME, format!("{names}, each into topics of its own")).at(database)
+        })
     }
 
     /// Of a connector that runs, or does not.
@@ -58,10 +91,10 @@ impl Check {
 
 /// What is to be said of a connector, but for whether it runs.
 pub fn connector(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
-    let Wanted { tables, publication, truncations, signals } = wanted;
+    let Wanted { publication, truncations, signals, .. } = wanted;
     let said = |key: &str| settings.get(key).map_or("", String::as_str);
     let mut all = Vec::new();
-    all.extend(left_out(settings, tables));
+    all.extend(left_out(settings, wanted));
     all.extend(operations(said("skipped.operations"), *truncations));
     all.extend(signals.as_ref().and_then(|table| unheard(said(SIGNALS), table)));
     all.extend(tolerance(settings));
@@ -100,30 +133,51 @@ fn unheard(listens: &str, table: &str) -> Option<Check> {
     })
 }
 
-/// Tables that its filters leave out.
-fn left_out(settings: &Settings, tables: &[String]) -> Option<Check> {
-    let mut lost = Vec::new();
+/// What its filters leave out: tables that change, those of capture that somebody needs, and a canary.
+fn left_out(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
+    let mut filters = Vec::new();
     let mut untold = None;
     for (key, has_to) in [("table.include.list", true), ("table.exclude.list", false)] {
         let Some(written) = settings.get(key).filter(|it| !it.is_empty()) else { continue };
-        let patterns: Vec<Option<String>> =
+        let patterns: Option<Vec<String>> =
             written.split(',').map(|it| literal(it.trim())).collect();
-        if patterns.iter().any(Option::is_none) {
-            untold = Some(key);
-            continue;
+        match patterns {
+            Some(patterns) => filters.push((patterns, has_to)),
+            None => untold = Some(key),
         }
-        let has = |table: &&String| patterns.iter().flatten().any(|pattern| pattern == *table);
-        lost.extend(tables.iter().filter(|table| has(table) != has_to).cloned());
     }
+    let is_lost = |table: &String| {
+        filters.iter().any(|(patterns, has_to)| patterns.contains(table) != *has_to)
+    };
+    let mut remedy = format!("\"table.include.list\": {}", Value::from(wanted.include.as_str()));
+    if settings.get("table.exclude.list").is_some_and(|it| !it.is_empty()) {
+        remedy.push_str(" -- and no `table.exclude.list`");
+    }
+    let lost: Vec<&str> =
+        wanted.tables.iter().filter(|it| is_lost(it)).map(String::as_str).collect();
+    let mut all = Vec::new();
     if !lost.is_empty() {
-        let found = format!("its filters leave out {}", lost.join(", "));
-        let remedy =
-            format!("\"table.include.list\": \"{}\"", tables.join(",").replace('.', "\\\\."));
-        return Some(Check::critical(NAME, found).remedy(remedy));
+        all.push(Check::critical(NAME, format!("its filters leave out {}", lost.join(", "))));
     }
-    untold.map(|key| {
+    if let Some((table, observer)) = wanted.beats.as_ref().filter(|(table, _)| is_lost(table)) {
+        let found =
+            format!("its filters leave out {table}, by which `{observer}` knows how far it is");
+        all.push(Check::critical(NAME, found));
+    }
+    if let Some(table) = wanted.signals.as_ref().filter(|table| is_lost(table)) {
+        let found = format!("its filters leave out {table}, in which a snapshot is asked for");
+        all.push(Check::critical(NAME, found));
+    }
+    if let Some(table) = wanted.unasked.as_ref().filter(|table| is_lost(table)) {
+        let found =
+            format!("its filters leave out {table}: no canary comes, and nobody asked for one");
+        all.push(Check::info(NAME, found));
+    }
+    let mut all: Vec<Check> = all.into_iter().map(|check| check.remedy(remedy.as_str())).collect();
+    all.extend(untold.filter(|_| all.is_empty()).map(|key| {
         Check::info(NAME, format!("`{key}` has patterns: whether they fit is not looked at"))
-    })
+    }));
+    all
 }
 
 /// The name that a pattern stands for, if it stands for one alone.
@@ -222,7 +276,7 @@ mod tests {
             tables: vec!["public.orders".to_owned(), "public.items".to_owned()],
             publication: "debezium".to_owned(),
             truncations,
-            signals: None,
+            ..Wanted::default()
         };
         let checks = connector(&all, &wanted);
         checks.into_iter().map(|check| (check.severity, check.found)).collect()
@@ -287,6 +341,42 @@ mod tests {
                 "{check:?}"
             );
         }
+    }
+
+    #[test]
+    fn filters_leave_out_what_nobody_needs_and_their_remedy_nothing() {
+        let wanted = Wanted {
+            tables: vec!["public.orders".to_owned()],
+            unasked: Some("public.loadgen_canary".to_owned()),
+            beats: Some(("public.debezium_heartbeat".to_owned(), "lake".to_owned())),
+            include: "public\\.orders,public\\.debezium_heartbeat".to_owned(),
+            ..Wanted::default()
+        };
+        let found = |tables: &str| {
+            let settings = [("table.include.list".to_owned(), tables.to_owned())];
+            left_out(&settings.into_iter().collect(), &wanted)
+        };
+        let lost = found("public.other");
+        let severities: Vec<Severity> = lost.iter().map(|check| check.severity).collect();
+        assert_eq!(severities, [Severity::Critical, Severity::Critical, Severity::Info]);
+        assert!(lost[1].found.contains("by which `lake` knows"), "{}", lost[1].found);
+        let remedy = r#""table.include.list": "public\\.orders,public\\.debezium_heartbeat""#;
+        assert!(lost.iter().all(|check| check.remedy.as_deref() == Some(remedy)), "{lost:?}");
+        let unasked = found("public.orders,public.debezium_heartbeat");
+        assert_eq!(unasked.len(), 1);
+        assert_eq!(unasked[0].severity, Severity::Info);
+    }
+
+    #[test]
+    fn connectors_that_write_each_change_twice_are_told() {
+        assert_eq!(Check::shared("shop", &[("a", "p")]), None);
+        let twice = Check::shared("shop", &[("a", "p"), ("b", "p")]).unwrap();
+        assert_eq!(twice.severity, Severity::Warning);
+        assert!(twice.found.contains("`a` and `b` capture it") && twice.found.contains("doubled"));
+        let apart = Check::shared("shop", &[("a", "p"), ("b", "q")]).unwrap();
+        assert_eq!(apart.severity, Severity::Info);
+        let counted = Check::connect(Ok((2, 1)));
+        assert_eq!(counted.found, "it answers, and captures 1 database by 2 connectors");
     }
 
     #[test]

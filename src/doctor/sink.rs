@@ -40,6 +40,22 @@ pub fn sink(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> 
     vec![Check::info(NAME, found)]
 }
 
+/// What is to be said of the first of these properties that is no number: how late the sink is, nobody knows then.
+fn unnumbered(settings: &ConnectorSettings, keys: &[&str]) -> Option<Check> {
+    let written = keys.iter().filter_map(|key| Some((key, settings.get(*key)?.trim())));
+    let (key, value) = written.into_iter().find(|(_, value)| value.parse::<i64>().is_err())?;
+    Some(if value.starts_with("${") {
+        let found = format!(
+            "`{key}` is `{value}`: what that stands for, and so how late it writes, is not known here"
+        );
+        Check::info(NAME, found)
+    } else {
+        let found = format!("`{key}` is `{value}`, which is no number: the sink does not take it");
+        Check::warning(NAME, found)
+            .remedy(format!("\"{key}\": \"60000\" -- or whichever number is meant"))
+    })
+}
+
 fn milliseconds(settings: &ConnectorSettings, key: &str) -> Option<Duration> {
     let millis: i64 = settings.get(key)?.trim().parse().ok()?;
     u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
@@ -65,13 +81,14 @@ fn iceberg(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> V
     let every = milliseconds(settings, key).unwrap_or(usual);
     let found = format!("it commits every {}: {}", format_duration(every), floor(every, readers));
     let mut late = Check::info(NAME, found);
-    if every > SHORT {
+    let odd = unnumbered(settings, &[key]);
+    if odd.is_none() && every > SHORT {
         late = late.remedy(format!(
             "\"{key}\": \"{}\" -- for less lag, and more and smaller files",
             SHORT.as_millis()
         ));
     }
-    let mut all = vec![late];
+    let mut all = vec![odd.unwrap_or(late)];
     if deletes {
         all.push(if transform(settings, "DebeziumTransform").is_some() {
             Check::info(
@@ -90,8 +107,8 @@ fn iceberg(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> V
 fn files(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec<Check> {
     let size = settings.get("flush.size").map_or("", String::as_str);
     let (rotate, schedule) = ("rotate.interval.ms", "rotate.schedule.interval.ms");
-    let mut all = Vec::new();
-    all.push(match (milliseconds(settings, schedule), milliseconds(settings, rotate)) {
+    let odd = unnumbered(settings, &["flush.size", schedule, rotate]);
+    let timed = match (milliseconds(settings, schedule), milliseconds(settings, rotate)) {
         (Some(every), _) => {
             let found = format!(
                 "it writes a file for every {size} messages of a partition, and every {}: {}; by the clock, \
@@ -119,7 +136,8 @@ fn files(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec
             Check::info(NAME, found)
                 .remedy(format!("\"{schedule}\": \"60000\", \"timezone\": \"UTC\""))
         }
-    });
+    };
+    let mut all = vec![odd.unwrap_or(timed)];
     if deletes {
         let key = "behavior.on.null.values";
         let does = settings.get(key).map_or("fail", String::as_str);
@@ -183,6 +201,16 @@ mod tests {
         let timed = found(&timed);
         assert!(timed[0].0.contains("up to 1m late"), "{timed:?}");
         assert!(timed[1].0.contains("left out"), "{timed:?}");
+        for (odd, words) in [
+            ("notanumber", "`flush.size` is `notanumber`, which is no number"),
+            ("${env:SIZE}", "what that stands for"),
+        ] {
+            let odd = found(&[class, ("flush.size", odd)]);
+            assert!(odd[0].0.contains(words) && !odd[0].0.contains("never"), "{odd:?}");
+        }
+        let iceberg = ("connector.class", "org.apache.iceberg.connect.IcebergSinkConnector");
+        let odd = found(&[iceberg, ("iceberg.control.commit.interval-ms", "abc")]);
+        assert!(odd[0].0.contains("`abc`, which is no number"), "{odd:?}");
         let other = found(&[("connector.class", "io.aiven.kafka.connect.Other")]);
         assert!(other[0].0.starts_with("a `Other`"), "{other:?}");
     }

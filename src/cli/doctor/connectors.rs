@@ -1,5 +1,7 @@
 //! The doctor's look at the connectors of Kafka Connect, where the scenario names one.
 
+use std::collections::BTreeSet;
+
 use crate::cli::Refusal;
 use crate::cli::connector::server;
 use crate::cli::place::Place;
@@ -16,6 +18,7 @@ use crate::doctor::Wanted;
 use crate::scenario::Domain;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
+use crate::scenario::OwnTable;
 use crate::scenario::Scenario;
 use crate::scenario::StressKind;
 use crate::scenario::StressStep;
@@ -35,7 +38,8 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
         }
     };
     let connect::Connectors { sources: known, sinks } = known;
-    let mut here = vec![Check::connect(Ok(known.len()))];
+    let distinct: BTreeSet<_> = known.iter().map(|it| (it.server(), &it.database)).collect();
+    let mut here = vec![Check::connect(Ok((known.len(), distinct.len())))];
     let mut reports = Vec::new();
     for target in 0..scenario.targets.len() {
         for (database, domains) in databases(scenario, place, target) {
@@ -45,12 +49,14 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             let captures = |it: &&Found| {
                 it.database == database && is_on(scenario, place, it, (target, &domains))
             };
-            let mut own = known.iter().filter(captures).peekable();
-            if own.peek().is_none() {
+            let own: Vec<&Found> = known.iter().filter(captures).collect();
+            if own.is_empty() {
                 here.push(Check::uncaptured(&database));
             }
+            let names: Vec<_> = own.iter().map(|it| (it.name.as_str(), it.prefix())).collect();
+            here.extend(Check::shared(&database, &names));
             let wanted = wanted(scenario, &domains);
-            reports.extend(own.map(|found| report(found, &wanted)));
+            reports.extend(own.into_iter().map(|found| report(found, &wanted)));
         }
     }
     let readers = readers(scenario);
@@ -91,17 +97,32 @@ fn is_on(
 }
 
 /// What a connector of these domains must hand on.
-fn wanted(scenario: &Scenario, domains: &[usize]) -> Wanted {
-    let of = |number: &usize| {
-        let domain = &scenario.domains[*number];
+fn wanted(scenario: &Scenario, numbers: &[usize]) -> Wanted {
+    let domains: Vec<&Domain> = numbers.iter().map(|number| &scenario.domains[*number]).collect();
+    let of = |domain: &&Domain| {
         let tables = scenario.captured_tables(domain).into_iter();
         tables.map(|table| format!("{}.{table}", domain.namespace)).collect::<Vec<_>>()
     };
+    let mut tables: Vec<String> = domains.iter().flat_map(of).collect();
+    let is_asked_for = scenario.cdc.canary.is_some_and(|canary| canary.is_asked_for);
+    let canary = format!(".{}", OwnTable::Canary.name());
+    let unasked = tables.iter().find(|it| !is_asked_for && it.ends_with(&canary)).cloned();
+    tables.retain(|table| Some(table) != unasked.as_ref());
+    let has_beats = |it: &&Observer| {
+        matches!(it.kind, ObserverKind::Lake(_))
+            && numbers.iter().any(|one| it.domains.contains(one))
+    };
+    let beats = domains.first().zip(scenario.observers.iter().find(has_beats));
     Wanted {
-        tables: domains.iter().flat_map(of).collect(),
+        tables,
+        unasked,
+        beats: beats.map(|(domain, lake)| {
+            (format!("{}.debezium_heartbeat", domain.namespace), lake.name.clone())
+        }),
+        include: connect::patterns(scenario, &domains),
         publication: scenario.cdc.publication.clone(),
-        truncations: domains.iter().any(|number| scenario.truncates(*number)),
-        signals: signals(scenario, domains),
+        truncations: numbers.iter().any(|number| scenario.truncates(*number)),
+        signals: signals(scenario, numbers),
     }
 }
 
