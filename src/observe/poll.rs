@@ -12,7 +12,6 @@ use futures_util::TryStreamExt;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio::time::MissedTickBehavior;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::Statement;
@@ -30,6 +29,7 @@ use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::cells;
+use crate::observe::debezium::each;
 use crate::observe::judge::Judge;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
@@ -147,8 +147,7 @@ impl PollReader {
         judge: Rc<RefCell<Judge>>,
         mut orders: watch::Receiver<Order>,
     ) -> (bool, Vec<String>) {
-        let mut looks = tokio::time::interval(self.every);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = each(self.every);
         let mut ending: Option<Instant> = None;
         loop {
             let order = *orders.borrow_and_update();

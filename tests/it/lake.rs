@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::command::surface;
 use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
 use crate::support::lake::Harm;
@@ -60,16 +61,11 @@ fn run_within(
     Done { code: done.code, said, summary, harmed: lake.harmed() }
 }
 
-fn of<'a>(summary: &'a Value, surface: &str) -> &'a Value {
-    let surfaces = summary["surfaces"].as_array().unwrap();
-    surfaces.iter().find(|it| it["surface"] == surface).unwrap()
-}
-
 #[test]
 fn all_that_a_sink_commits_is_held_against_what_was_acknowledged() {
     let Done { code, said, summary, .. } = run(4, Harm::Nothing, &[]);
     assert_eq!(code, 0, "{said}");
-    let (tap, lake) = (of(&summary, "tap"), of(&summary, "lake"));
+    let (tap, lake) = (surface(&summary, "tap"), surface(&summary, "lake"));
     assert!(lake["expected"].as_u64() > Some(1_000), "{lake}");
     for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
         assert_eq!(tap[count], lake[count], "{count}: {summary}");
@@ -84,13 +80,13 @@ fn the_rows_of_a_data_file_that_is_gone_are_lost_and_no_others() {
     for harm in [Harm::Remove, Harm::RemoveLater] {
         let Done { code, said, summary, harmed } = run(6, harm, &[]);
         assert_eq!(code, 99, "{said}");
-        let lake = of(&summary, "lake");
+        let lake = surface(&summary, "lake");
         assert!(harmed.len() > 10, "{harmed:?}");
         assert_eq!(lake["lost"], harmed.len(), "{lake}");
         for count in ["doubled", "reordered", "wrong", "phantom", "pending"] {
             assert_eq!(lake[count], 0, "{count}: {lake}");
         }
-        let tap = of(&summary, "tap");
+        let tap = surface(&summary, "tap");
         assert_eq!(tap["lost"], 0);
         let observed = tap["observed"].as_u64().unwrap() - harmed.len() as u64;
         assert_eq!(lake["observed"], observed, "{harm:?}");
@@ -114,10 +110,10 @@ fn what_is_spoilt_on_its_way_to_the_lake_is_named() {
     let all = [Spoil::Lose, Spoil::Double, Spoil::Alter, Spoil::Invent];
     let Done { code, said, summary, .. } = run(6, Harm::Nothing, &all);
     assert_eq!(code, 99, "{said}");
-    let lake = of(&summary, "lake");
+    let lake = surface(&summary, "lake");
     for class in ["lost", "doubled", "wrong", "phantom"] {
         assert_eq!(lake[class], 1, "{class}: {lake} {}", summary["verification"]["examples"]);
-        assert_eq!(of(&summary, "tap")[class], 0, "{class}");
+        assert_eq!(surface(&summary, "tap")[class], 0, "{class}");
     }
     assert_eq!((&lake["replayed"], &lake["pending"]), (&0.into(), &0.into()));
 }

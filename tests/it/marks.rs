@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::broker::Broker;
 use crate::support::command::Place;
 use crate::support::command::scenario;
+use crate::support::command::surface;
 use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
 use crate::support::server::TestServer;
@@ -22,11 +23,6 @@ fn place(profile: &str) -> Place<'static> {
     place.set("cdc.trace=columns");
     place.set(&format!("load.streams.shop.profile={profile}"));
     place
-}
-
-fn of<'a>(summary: &'a Value, surface: &str) -> &'a Value {
-    let surfaces = summary["surfaces"].as_array().unwrap();
-    surfaces.iter().find(|it| it["surface"] == surface).unwrap()
 }
 
 const RUNS: &str = "SELECT count(DISTINCT _lg_run) FROM orders WHERE _lg_run <> 0";
@@ -153,12 +149,7 @@ impl Flat {
         let topics = ["products", "customers", "orders", "order_items", "loadgen_canary"]
             .map(|table| format!("domain_orders.public.{table}"));
         let broker = Broker::new(&topics.each_ref().map(String::as_str));
-        let brokers = broker.address();
-        place.set(&format!(
-            "targets={{ operational: {{ postgres: {{ url: \"{}\", connections: 4 }} }}, \
-             events: {{ kafka: {{ brokers: \"{brokers}\" }} }} }}",
-            place.url
-        ));
+        place.beside_kafka(&broker.address());
         place.set(
             "observe={ tap: { slot: { on: operational } }, \
              topics: { kafka: { on: events, format: flattened } } }",
@@ -183,7 +174,7 @@ fn where_rows_alone_come_all_of_them_are_found_out() {
     let flat = Flat::new("[ { hold: 200/s, for: 4s } ]");
     let (code, said, summary) = flat.run(&[]);
     assert_eq!(code, 0, "{said}");
-    let (tap, topics) = (of(&summary, "tap"), of(&summary, "topics"));
+    let (tap, topics) = (surface(&summary, "tap"), surface(&summary, "topics"));
     assert!(topics["expected"].as_u64() > Some(1_000), "{topics}");
     for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
         assert_eq!(tap[count], topics[count], "{count}: {summary}");
@@ -201,11 +192,11 @@ fn where_rows_alone_come_what_was_spoilt_is_named_and_nothing_else() {
     let flat = Flat::new("[ { hold: 200/s, for: 8s } ]");
     let (code, said, summary) = flat.run(&all);
     assert_eq!(code, 99, "{said}");
-    let (topics, examples) = (of(&summary, "topics"), &summary["verification"]["examples"]);
+    let (topics, examples) = (surface(&summary, "topics"), &summary["verification"]["examples"]);
     let classes = ["lost", "doubled", "wrong", "phantom", "reordered"];
     for class in classes {
         assert_eq!(topics[class], 1, "{class}: {topics} {examples}");
-        assert_eq!(of(&summary, "tap")[class], 0, "{class}");
+        assert_eq!(surface(&summary, "tap")[class], 0, "{class}");
     }
     let examples = examples.as_array().unwrap();
     let named: BTreeMap<_, _> =

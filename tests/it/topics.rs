@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::support::broker::Broker;
 use crate::support::command::Place;
+use crate::support::command::surface;
 use crate::support::connect::Connect;
 use crate::support::connector::Connector;
 use crate::support::connector::Reader;
@@ -47,12 +48,7 @@ impl Far {
         place.set("load.warmup=1s");
         place.set("thresholds=[]");
         place.set("load.streams.shop.profile=[ { hold: 200/s, for: 4s } ]");
-        let brokers = broker.address();
-        place.set(&format!(
-            "targets={{ operational: {{ postgres: {{ url: \"{}\", connections: 4 }} }}, \
-             events: {{ kafka: {{ brokers: \"{brokers}\" }} }} }}",
-            place.url
-        ));
+        place.beside_kafka(&broker.address());
         place.set(
             "observe={ tap: { slot: { on: operational } }, topics: { kafka: { on: events } } }",
         );
@@ -73,17 +69,12 @@ impl Far {
     }
 }
 
-fn of<'a>(summary: &'a Value, surface: &str) -> &'a Value {
-    let surfaces = summary["surfaces"].as_array().unwrap();
-    surfaces.iter().find(|it| it["surface"] == surface).unwrap()
-}
-
 #[test]
 fn all_that_a_connector_writes_is_held_against_what_was_acknowledged() {
     let far = Far::new();
     let (code, said, summary) = far.run(&[]);
     assert_eq!(code, 0, "{said}");
-    let (tap, topics) = (of(&summary, "tap"), of(&summary, "topics"));
+    let (tap, topics) = (surface(&summary, "tap"), surface(&summary, "topics"));
     assert!(topics["expected"].as_u64() > Some(1_000), "{topics}");
     for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
         assert_eq!(tap[count], topics[count], "{count}: {summary}");
@@ -103,7 +94,7 @@ fn steps_and_canaries_are_seen_in_topics() {
     far.place.set("cdc={ canary: 50ms }");
     let (code, said, summary) = far.run(&[]);
     assert_eq!(code, 0, "{said}");
-    let (tap, topics) = (of(&summary, "tap"), of(&summary, "topics"));
+    let (tap, topics) = (surface(&summary, "tap"), surface(&summary, "topics"));
     for count in ["expected", "observed", "lost", "doubled", "wrong", "phantom", "pending"] {
         assert_eq!(tap[count], topics[count], "{count}: {summary}");
     }
@@ -125,7 +116,7 @@ fn a_connector_that_captures_no_canary_is_none_the_worse() {
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("no canary came to `topics`, as nobody captures"), "{said}");
     assert!(!said.contains("no canary came to `tap`"), "{said}");
-    assert_eq!(of(&summary, "topics")["expected"], of(&summary, "tap")["expected"]);
+    assert_eq!(surface(&summary, "topics")["expected"], surface(&summary, "tap")["expected"]);
 }
 
 #[test]
@@ -135,11 +126,11 @@ fn what_a_connector_spoils_is_named_and_nothing_else() {
     far.place.set("load.streams.shop.profile=[ { hold: 200/s, for: 8s } ]");
     let (code, said, summary) = far.run(&all);
     assert_eq!(code, 99, "{said}");
-    let topics = of(&summary, "topics");
+    let topics = surface(&summary, "topics");
     let classes = ["lost", "doubled", "wrong", "phantom", "reordered"];
     for class in classes {
         assert_eq!(topics[class], 1, "{class}: {topics} {}", summary["verification"]["examples"]);
-        assert_eq!(of(&summary, "tap")[class], 0, "{class}");
+        assert_eq!(surface(&summary, "tap")[class], 0, "{class}");
     }
     assert_eq!((&topics["replayed"], &topics["pending"]), (&0.into(), &0.into()));
     let examples = summary["verification"]["examples"].as_array().unwrap();
@@ -181,7 +172,7 @@ fn a_loss_beside_a_task_that_failed_names_it() {
     failing.join().unwrap();
     reader.forget(far.place.server, &database, SLOT);
     assert_eq!(code, 99, "{said}");
-    assert_eq!(of(&summary, "topics")["lost"], 1, "{said}");
+    assert_eq!(surface(&summary, "topics")["lost"], 1, "{said}");
     let beside = "    beside: the connector `loadgen-cdc-lag-orders` failed: x.Gone: the broker is away, at ";
     let at = said.find(beside).unwrap_or_else(|| panic!("{said}"));
     assert!(said[at..].contains("    lost at `topics`"), "the loss follows: {said}");

@@ -16,12 +16,7 @@ pub(super) fn all() {
     let server = TestServer::with(&options(&[]));
     let mut place = Place::on(&server, &["orders"]);
     let (cluster, connect) = (Cluster::start(), Connect::start());
-    place.set(&format!(
-        "targets={{ operational: {{ postgres: {{ url: \"{}\", connections: 4 }} }}, \
-         events: {{ kafka: {{ brokers: \"{}\" }} }} }}",
-        place.url,
-        cluster.address()
-    ));
+    place.beside_kafka(&cluster.address());
     place.set("observe={ topics: { kafka: { on: events } } }");
     place.set("thresholds=[]");
     place.must(&["setup", "@cdc-lag"]);

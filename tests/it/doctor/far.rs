@@ -26,12 +26,7 @@ impl<'s> Far<'s> {
     fn on(server: &'s TestServer) -> Self {
         let mut place = Place::on(server, &["orders"]);
         let cluster = Cluster::start();
-        place.set(&format!(
-            "targets={{ operational: {{ postgres: {{ url: \"{}\", connections: 4 }} }}, \
-             events: {{ kafka: {{ brokers: \"{}\" }} }} }}",
-            place.url,
-            cluster.address()
-        ));
+        place.beside_kafka(&cluster.address());
         place.set("observe={ topics: { kafka: { on: events } } }");
         place.set("thresholds=[]");
         Self { place, cluster }

@@ -69,6 +69,15 @@ impl<'s> Place<'s> {
         self.sets.push(pair.to_owned());
     }
 
+    /// Beside the server, a target `events` on a Kafka cluster.
+    pub(crate) fn beside_kafka(&mut self, brokers: &str) {
+        self.set(&format!(
+            "targets={{ operational: {{ postgres: {{ url: \"{}\", connections: 4 }} }}, \
+             events: {{ kafka: {{ brokers: \"{brokers}\" }} }} }}",
+            self.url
+        ));
+    }
+
     /// The database of a domain.
     pub(crate) fn database(&self, domain: &str) -> String {
         format!("{}_{domain}", self.prefix)
@@ -194,4 +203,10 @@ pub(crate) fn loadgen(folder: &Path) -> Command {
 pub(crate) fn scenario(name: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     root.join("tests/scenarios").join(name).to_str().unwrap().to_owned()
+}
+
+/// What a summary says of a surface.
+pub(crate) fn surface<'a>(summary: &'a Value, name: &str) -> &'a Value {
+    let surfaces = summary["surfaces"].as_array().unwrap();
+    surfaces.iter().find(|it| it["surface"] == name).unwrap()
 }
