@@ -249,18 +249,15 @@ async fn perform(
     (place, due): (&StepPlace, u64),
     counts: &mut Counts,
 ) -> Result<(), StepError> {
-    if let crate::scenario::StressKind::Snapshot { within, .. } = &step.kind {
-        let session = Session::open(shared, (number, step.domain), place).await?;
-        return snapshot::perform(&session, (&step.kind, *within), &place.signals, counts).await;
-    }
     if let crate::scenario::StressKind::Run(words, within) = &step.kind {
         return command::run(shared, words, *within, counts).await;
     }
-    let mut session = Session::open(shared, (number, step.domain), place).await?;
+    let mut session = Session::open(shared, (number, step.domain), place, counts).await?;
+    if let crate::scenario::StressKind::Snapshot { within, .. } = &step.kind {
+        return snapshot::perform(&mut session, (&step.kind, *within), &place.signals).await;
+    }
     session.due = due;
-    let done = kinds::perform(&mut session, &step.kind).await;
-    counts.clone_from(&session.counts);
-    done
+    kinds::perform(&mut session, &step.kind).await
 }
 
 /// Waits until a moment on the run's clock, or until the run stops.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::server::Options;
 use crate::support::server::TestServer;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
@@ -201,6 +202,37 @@ fn a_stop_ends_what_is_held_open() {
     let summary = place.summary("run");
     assert_clean(&summary);
     assert_eq!(of(&summary, "hold_open")["rolled_back"], 1, "{summary}");
+}
+
+/// A commit that the run does not wait for any more may be done all the same: what comes of it is made up by
+/// nobody. What was done before it is counted.
+#[test]
+fn a_commit_that_is_cut_off_may_be_seen_and_what_was_done_before_is_counted() {
+    let settings = [("synchronous_standby_names", "nobody"), ("synchronous_commit", "local")];
+    let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
+    let server = TestServer::with(&Options { hba, settings, ..Options::default() });
+    let mut place = place(&server, "[ { at: 100ms, transactions: { rows: 5, count: 3 } } ]");
+    place.set("load.drain=2s");
+    place.set("load.streams.shop.profile=[ { hold: 20/s, for: 2s } ]");
+    place.must(&["setup", "@cdc-stress"]);
+    // The second transaction waits for a replica that there is not, and is in the log by then.
+    let sql = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+               SET LOCAL synchronous_commit = on; RETURN NEW; END $$; \
+               CREATE TRIGGER wait BEFORE INSERT ON loadgen_stress FOR EACH ROW \
+               WHEN (NEW.id = 7) EXECUTE FUNCTION wait()";
+    assert_eq!(place.psql("orders", sql).code, 0);
+    let done = place.run(&["run", "@cdc-stress", "--out", "run"]);
+    assert_eq!(done.code, 5, "{}{}", done.out, done.err);
+    let summary = place.summary("run");
+    let said = summary["stopped_because"].to_string();
+    assert!(said.contains("transactions of `steps` had not ended"), "{said}");
+    assert_clean(&summary);
+    let step = of(&summary, "transactions");
+    assert_eq!((&step["committed"], &step["changes"]), (&1.into(), &5.into()), "{step}");
+    // What may have come and did is expected as well.
+    let own = &summary["surfaces"][0]["own"];
+    assert_eq!((&own["expected"], &own["observed"]), (&10.into(), &10.into()), "{own}");
 }
 
 /// A connector of the test's own marks how far it is, as Debezium does; and where none does, that is said.

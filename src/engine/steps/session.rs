@@ -13,10 +13,12 @@ use crate::engine::Shared;
 use crate::engine::steps::Counts;
 use crate::engine::steps::StepError;
 use crate::engine::steps::StepPlace;
+use crate::measure::Clock;
 use crate::observe::OwnChange;
 use crate::observe::OwnFact;
 use crate::observe::OwnRow;
 use crate::observe::OwnValue;
+use crate::observe::Witness;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 
@@ -46,6 +48,22 @@ impl Form {
     }
 }
 
+/// A commit that is under way. Whoever observes is told of it when this goes: also where nobody waits for the
+/// answer any more, as what was sent may be done all the same.
+struct UnderWay<'a> {
+    witness: &'a Witness,
+    clock: Clock,
+    fact: OwnFact,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let changes = std::mem::take(&mut self.fact.changes);
+        let settled = self.clock.now();
+        self.witness.tell_own(OwnFact { changes, settled, ..self.fact });
+    }
+}
+
 /// A step's session.
 pub(super) struct Session<'a> {
     pub(super) shared: &'a Shared,
@@ -62,7 +80,8 @@ pub(super) struct Session<'a> {
     savepoints: Vec<usize>,
     /// When the next commit is due.
     pub(super) due: u64,
-    pub(super) counts: Counts,
+    /// Of the step: they outlive a session that is cut off.
+    pub(super) counts: &'a mut Counts,
 }
 
 impl<'a> Session<'a> {
@@ -70,6 +89,7 @@ impl<'a> Session<'a> {
         shared: &'a Shared,
         (number, domain): (usize, usize),
         place: &'a StepPlace,
+        counts: &'a mut Counts,
     ) -> Result<Self, StepError> {
         let application = &shared.job.steps.application;
         let made = timeout(STEP, control(&place.address, application)).await;
@@ -86,7 +106,7 @@ impl<'a> Session<'a> {
             changes: Vec::new(),
             savepoints: Vec::new(),
             due: shared.clock.now(),
-            counts: Counts::default(),
+            counts,
         })
     }
 
@@ -133,30 +153,39 @@ impl<'a> Session<'a> {
         self.run("BEGIN").await
     }
 
-    /// Commits, and tells what must be seen.
+    /// Commits, and tells what must be seen; or may be, if that is not known.
     pub(super) async fn commit(&mut self) -> Result<(), StepError> {
-        let sent = self.shared.clock.now();
-        let done = self.run("COMMIT").await;
-        let settled = self.shared.clock.now();
         let changes = std::mem::take(&mut self.changes);
-        self.counts.changes += changes.len() as u64;
-        self.counts.committed += u64::from(done.is_ok());
-        let witness = self.shared.job.witness.as_ref().filter(|it| it.sees(self.domain));
-        if let Some((witness, (table, _))) = witness.zip(self.table) {
-            let (domain, table, due, is_known) = (self.domain, *table, self.due, done.is_ok());
-            let is_measured = true;
-            witness.tell_own(OwnFact {
-                domain,
-                table,
-                changes,
-                due,
-                sent,
-                settled,
-                is_known,
-                is_measured,
-            });
+        let count = changes.len() as u64;
+        let mut under_way = self.under_way(changes);
+        let done = self.run("COMMIT").await;
+        if let Some(under_way) = &mut under_way {
+            under_way.fact.is_known = done.is_ok();
+        }
+        if done.is_ok() {
+            self.counts.committed += 1;
+            self.counts.changes += count;
         }
         done
+    }
+
+    /// What these changes become, if anybody observes them.
+    fn under_way(&self, changes: Vec<OwnChange>) -> Option<UnderWay<'a>> {
+        let shared = self.shared;
+        let witness = shared.job.witness.as_ref().filter(|it| it.sees(self.domain))?;
+        let (table, _) = self.table?;
+        let sent = shared.clock.now();
+        let fact = OwnFact {
+            domain: self.domain,
+            table: *table,
+            changes,
+            due: self.due,
+            sent,
+            settled: sent,
+            is_known: false,
+            is_measured: true,
+        };
+        Some(UnderWay { witness, clock: shared.clock, fact })
     }
 
     /// Nothing of it may be seen.

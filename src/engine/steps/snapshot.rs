@@ -6,7 +6,6 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::engine::steps::Counts;
 use crate::engine::steps::StepError;
 use crate::engine::steps::session::Session;
 use crate::engine::stop::Level;
@@ -21,10 +20,9 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// Asks, and waits until it is done.
 pub(super) async fn perform(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     (kind, within): (&StressKind, Duration),
     (signals, namespace): &(String, String),
-    counts: &mut Counts,
 ) -> Result<(), StepError> {
     let Some(data) = kind.signal(namespace) else { return Ok(()) };
     let marks = format!(
@@ -48,7 +46,7 @@ pub(super) async fn perform(
         let has_begun = last.0 > before;
         if has_begun {
             let windows = (last.0 - before) / 2;
-            counts.output = Some(format!("taken in {windows} windows"));
+            session.counts.output = Some(format!("taken in {windows} windows"));
         }
         if has_begun && last.1.elapsed() > QUIET {
             return Ok(());
