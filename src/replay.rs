@@ -16,6 +16,7 @@ mod digest;
 mod evaluate;
 mod fold;
 mod follow;
+mod horizon;
 mod judge;
 mod lane;
 mod observed;

@@ -166,6 +166,13 @@ impl Out {
         }
     }
 
+    /// The same, unless something before it was left out: so what stands there is all up to some place.
+    pub fn add_next(&mut self, bytes: &[u8]) {
+        if self.is_whole() {
+            self.add_bytes(bytes);
+        }
+    }
+
     /// Whether nothing was left out so far.
     pub fn is_whole(&self) -> bool {
         let state = &self.ledger.state;
@@ -276,4 +283,28 @@ fn open(folder: &Path, kind: Kind, number: u32) -> io::Result<File> {
     head[24..32].copy_from_slice(&begun.to_le_bytes());
     file.write_all(&head)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_what_was_left_out_nothing_follows() {
+        let (blocks, received) = sync_channel(1);
+        let ledger = Ledger { blocks, state: Arc::default() };
+        let mut out = ledger.out();
+        let mut number = 0_u32;
+        while out.is_whole() {
+            out.add_next(&number.to_le_bytes());
+            number += 1;
+        }
+        // There is room again.
+        let first = received.try_recv().unwrap();
+        out.add_next(&u32::MAX.to_le_bytes());
+        out.flush();
+        let all = [first, received.try_recv().unwrap()].map(|block| block.bytes).concat();
+        let expected: Vec<u8> = (0..number - 1).flat_map(u32::to_le_bytes).collect();
+        assert!(all == expected, "{} of {}", all.len(), expected.len());
+    }
 }

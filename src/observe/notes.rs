@@ -86,9 +86,10 @@ impl Notes {
         self.add(&self.plain(TableId(0), What::End, arrival));
     }
 
+    /// Behind what was left out nothing is noted: what is missing before something that is there did not come.
     fn add(&mut self, seen: &Seen) {
         if let Some(out) = &mut self.out {
-            out.add_bytes(&seen.bytes());
+            out.add_next(&seen.bytes());
         }
     }
 

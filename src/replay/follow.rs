@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
 use crate::ledger::Seen;
@@ -22,6 +23,8 @@ use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::replay::Followed;
 use crate::replay::Replay;
+use crate::replay::horizon::Horizons;
+use crate::replay::horizon::When;
 use crate::replay::lane::Walker;
 use crate::replay::observed::Observations;
 use crate::replay::observed::agrees;
@@ -37,6 +40,7 @@ pub(super) struct Made {
     /// What the row became, if that is known.
     row: Option<Box<[u8]>>,
     must: Must,
+    when: When,
 }
 
 /// Whether a change must come.
@@ -50,10 +54,14 @@ pub(super) enum Must {
     Unknown,
 }
 
+/// The rows that are looked at as a whole, and how far the surface got.
+type Wanted<'a> = Option<(&'a BTreeSet<u64>, &'a Horizons)>;
+
 /// Who follows one lane after the other.
 #[derive(Debug)]
 pub(super) struct Follower<'a> {
     seen: &'a Observations,
+    catalog: &'a Catalog,
     /// By the place of a row's first observation: 0 if nobody has changed the row, else 1 more than how many
     /// of its observations were found to be right.
     cursors: Vec<u32>,
@@ -63,8 +71,12 @@ pub(super) struct Follower<'a> {
     /// Rows in which something differs.
     odd: BTreeSet<u64>,
     /// Of rows that are looked at as a whole: all that was made of them.
-    wanted: Option<&'a BTreeSet<u64>>,
+    wanted: Wanted<'a>,
     made: BTreeMap<u64, Vec<Made>>,
+    /// How far the surface got.
+    horizons: Horizons,
+    /// Of those that are only counted: how many of their changes had to come before something that came.
+    overdue: BTreeMap<u64, u64>,
     /// Rows that several lanes change, or that look alike: how often they were changed for certain, and
     /// perhaps.
     counted: BTreeMap<u64, (Made, u64, u64)>,
@@ -73,15 +85,18 @@ pub(super) struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    fn new(seen: &'a Observations, wanted: Option<&'a BTreeSet<u64>>) -> Self {
+    fn new(seen: &'a Observations, catalog: &'a Catalog, wanted: Wanted<'a>) -> Self {
         Self {
             seen,
+            catalog,
             cursors: vec![0; seen.all().len()],
             places: Vec::new(),
             expected: 0,
             odd: BTreeSet::new(),
             wanted,
             made: BTreeMap::new(),
+            horizons: Horizons::none(catalog),
+            overdue: BTreeMap::new(),
             counted: BTreeMap::new(),
             untold: 0,
         }
@@ -91,14 +106,14 @@ impl<'a> Follower<'a> {
     pub(super) fn made(
         &mut self,
         (table, row): (TableId, u64),
-        (change, must): (Change, Must),
+        (change, must, when): (Change, Must, When),
         key: &[u8],
         content: Option<&[u8]>,
     ) {
-        if let Some(wanted) = self.wanted {
+        if let Some((wanted, _)) = self.wanted {
             if wanted.contains(&row) {
                 let (key, content) = (key.into(), content.map(Into::into));
-                let made = Made { table, key, change, row: content, must };
+                let made = Made { table, key, change, row: content, must, when };
                 self.made.entry(row).or_default().push(made);
             }
             return;
@@ -120,6 +135,9 @@ impl<'a> Follower<'a> {
         let next = seen.get(*cursor as usize - 1);
         if next.is_some_and(|seen| seen.what == what(change) && agrees(content, seen)) {
             *cursor += 1;
+            if must == Must::Come {
+                self.horizons.came(self.catalog, table, when);
+            }
         } else {
             self.odd.insert(row);
         }
@@ -129,10 +147,14 @@ impl<'a> Follower<'a> {
     pub(super) fn counts(
         &mut self,
         (table, row): (TableId, u64),
-        (change, must): (Change, Must),
+        (change, must, when): (Change, Must, When),
         key: &[u8],
     ) {
-        if self.wanted.is_some() {
+        if let Some((wanted, horizons)) = self.wanted {
+            let is_overdue = must == Must::Come && horizons.is_past(self.catalog, table, when);
+            if is_overdue && wanted.contains(&row) {
+                *self.overdue.entry(row).or_default() += 1;
+            }
             return;
         }
         self.expected += u64::from(must == Must::Come);
@@ -140,7 +162,7 @@ impl<'a> Follower<'a> {
         let (_, certain, perhaps) = self
             .counted
             .entry(row)
-            .or_insert_with(|| (Made { table, key, change, row: content, must }, 0, 0));
+            .or_insert_with(|| (Made { table, key, change, row: content, must, when }, 0, 0));
         *(if must == Must::Come { certain } else { perhaps }) += 1;
     }
 
@@ -161,6 +183,10 @@ impl<'a> Follower<'a> {
         self.expected += other.expected;
         self.untold += other.untold;
         self.odd.extend(other.odd);
+        self.horizons.merge(&other.horizons);
+        for (row, overdue) in other.overdue {
+            *self.overdue.entry(row).or_default() += overdue;
+        }
         for (ours, theirs) in self.cursors.iter_mut().zip(&other.cursors) {
             *ours = (*ours).max(*theirs);
         }
@@ -200,24 +226,34 @@ pub(super) fn judge(
         }
         from += came.len();
     }
+    let mut wanted = odd.clone();
+    let counted = found.counted.iter().filter(|(row, it)| it.1 > seen.of(**row).1.len() as u64);
+    wanted.extend(counted.map(|(row, _)| *row));
+    // Where a surface hands over what comes in no order, or its end is known, nothing follows from what came.
+    let is_cut = replay.past.was_killed && seen.is_in_order && seen.gaps.lost == 0;
+    let catalog = &replay.world.catalog;
+    let horizons = if is_cut { found.horizons } else { Horizons::none(catalog) };
+    let whole =
+        (!wanted.is_empty()).then(|| walk(replay, (seen, is_observed), Some((&wanted, &horizons))));
     for (row, (made, certain, perhaps)) in &found.counted {
         let came = seen.of(*row).1.len() as u64;
         verification.expected += came.clamp(*certain, certain + perhaps) - certain;
-        let (lost, phantom) =
+        let (missing, phantom) =
             (certain.saturating_sub(came), came.saturating_sub(certain + perhaps));
         verification.phantom += phantom;
-        let class = if seen.is_complete { "lost" } else { "pending" };
-        *(if seen.is_complete { &mut verification.lost } else { &mut verification.pending }) +=
-            lost;
-        if lost + phantom > 0 {
-            faults.push((if lost > 0 { class } else { "phantom" }, Some(made), None));
-        }
+        let overdue = whole.as_ref().and_then(|it| it.overdue.get(row)).copied().unwrap_or(0);
+        let lost = if seen.is_complete { missing } else { overdue.saturating_sub(came) };
+        verification.lost += lost;
+        verification.pending += missing - lost;
+        let all = [("lost", lost), ("pending", missing - lost), ("phantom", phantom)];
+        let class = all.iter().find(|(_, count)| *count > 0);
+        faults.extend(class.map(|(class, _)| (*class, Some(made), None)));
     }
-    let whole =
-        if odd.is_empty() { None } else { Some(walk(replay, (seen, is_observed), Some(&odd))) };
+    let is_lost =
+        |made: &Made| seen.is_complete || horizons.is_past(catalog, made.table, made.when);
     for (row, whole) in odd.iter().zip(std::iter::repeat(&whole)) {
         let made = whole.as_ref().and_then(|it| it.made.get(row)).map_or(&[][..], Vec::as_slice);
-        row_by_row((made, seen.of(*row).1), seen.is_complete, &mut verification, &mut faults);
+        row_by_row((made, seen.of(*row).1), is_lost, &mut verification, &mut faults);
     }
     verification.examples = examples(replay, surface, faults);
     Followed { verification, untold: found.untold }
@@ -228,7 +264,7 @@ type Fault<'a> = (&'static str, Option<&'a Made>, Option<&'a Seen>);
 
 fn row_by_row<'a>(
     (made, seen): (&'a [Made], &'a [Seen]),
-    is_complete: bool,
+    is_lost: impl Fn(&Made) -> bool,
     verification: &mut Verification,
     faults: &mut Vec<Fault<'a>>,
 ) {
@@ -264,7 +300,7 @@ fn row_by_row<'a>(
             Found::Phantom(other) => ("phantom", None, Some(other)),
             Found::Missing(one) => match made[one].must {
                 Must::Short => continue,
-                Must::Come if is_complete => ("lost", Some(one), None),
+                Must::Come if is_lost(&made[one]) => ("lost", Some(one), None),
                 Must::Come | Must::Unknown => ("pending", Some(one), None),
             },
         };
@@ -333,13 +369,14 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
 fn walk<'a>(
     replay: &'a Replay,
     (seen, is_observed): (&'a Observations, &'a [bool]),
-    wanted: Option<&'a BTreeSet<u64>>,
+    wanted: Wanted<'a>,
 ) -> Follower<'a> {
     let lanes: Vec<_> = replay.world.all_lanes().collect();
     let next = AtomicUsize::new(0);
+    let catalog = &replay.world.catalog;
     let work = || {
         let mut walker = Walker::new(&replay.world, &replay.past, is_observed);
-        walker.follower = Some(Follower::new(seen, wanted));
+        walker.follower = Some(Follower::new(seen, catalog, wanted));
         while let Some((group, lane)) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _ = walker.walk(*group, *lane);
             walker.follower.iter_mut().for_each(Follower::end_lane);
@@ -349,7 +386,7 @@ fn walk<'a>(
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..replay.workers.max(1)).map(|_| scope.spawn(work)).collect();
-        let mut whole = Follower::new(seen, wanted);
+        let mut whole = Follower::new(seen, catalog, wanted);
         // What one that panicked had not looked at must not pass for seen.
         let done =
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)));

@@ -21,6 +21,7 @@ use crate::replay::digest::identity;
 use crate::replay::evaluate::advance;
 use crate::replay::follow::Follower;
 use crate::replay::follow::Must;
+use crate::replay::horizon::When;
 use crate::replay::past::Note;
 use crate::replay::past::Past;
 use crate::replay::rows::Rows;
@@ -37,6 +38,8 @@ pub(super) struct Walker<'a> {
     rows: Action,
     statements: Action,
     field: Vec<u8>,
+    /// When what is gone through was sent and settled, if it was.
+    when: When,
     /// What becomes of shared tables.
     pub(super) additions: Additions,
     /// Decisions of which the trace does not tell.
@@ -59,8 +62,8 @@ impl<'a> Walker<'a> {
     pub(super) fn new(world: &'a Arc<World>, past: &'a Past, is_judged: &'a [bool]) -> Self {
         let (rows, statements, field) = (Action::default(), Action::default(), Vec::new());
         let additions = Additions::default();
-        let (untold, follower) = (0, None);
-        Self { world, past, is_judged, rows, statements, field, additions, untold, follower }
+        let (when, untold, follower) = (When::default(), 0, None);
+        Self { world, past, is_judged, rows, statements, field, when, additions, untold, follower }
     }
 
     fn is_judged(&self, table: TableId) -> bool {
@@ -124,12 +127,13 @@ impl<'a> Walker<'a> {
         let number = u8::try_from(part).unwrap_or(u8::MAX);
         let is_ended =
             |note: &&Note| note.part == number || note.fate == Fate::Nothing && note.part < number;
-        let fate = notes.iter().rfind(is_ended).map(|note| note.fate);
+        let note = notes.iter().rfind(is_ended);
+        self.when = note.map(|note| note.when).unwrap_or_default();
         let world = Arc::clone(self.world);
         world.render_rows(decision, part, &mut self.rows);
         let action = std::mem::take(&mut self.rows);
         let count = action.operations().len();
-        let certainty = match fate {
+        let certainty = match note.map(|note| note.fate) {
             Some(Fate::Committed) => Certainty::Made,
             Some(Fate::Nothing | Fate::TakenBack) => Certainty::NotMade,
             Some(Fate::Unknown) => Certainty::Unknown,
@@ -252,9 +256,10 @@ impl<'a> Walker<'a> {
         let (table, change) = (operation.table, operation.change);
         if info.shared || info.key.is_empty() {
             let row = half(super::digest::identity(table, key));
-            follower.counts((table, row), (change, must), key);
+            follower.counts((table, row), (change, must, self.when), key);
         } else {
-            follower.made((table, half(identity)), (change, must), key, rows.known(identity));
+            let row = rows.known(identity);
+            follower.made((table, half(identity)), (change, must, self.when), key, row);
         }
     }
 

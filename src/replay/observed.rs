@@ -28,6 +28,8 @@ pub struct Observations {
     shift: u32,
     /// Whether it was read to its end.
     pub is_complete: bool,
+    /// Whether what comes of a database comes in the order in which it was committed.
+    pub is_in_order: bool,
     /// What of the notes cannot be read.
     pub gaps: Gaps,
     /// Changes that came a second time: for no reason, and after a restart.

@@ -18,6 +18,7 @@ use crate::ledger::RECORD;
 use crate::ledger::Record;
 use crate::ledger::TRACE;
 use crate::replay::ReplayError;
+use crate::replay::horizon::When;
 
 /// What a run that came to its end has left.
 pub const ACCOUNT: &str = "account.json";
@@ -53,6 +54,7 @@ pub(super) struct Note {
     number: u32,
     pub(super) part: u8,
     pub(super) fate: Fate,
+    pub(super) when: When,
 }
 
 /// What is read of a run's account.
@@ -100,7 +102,9 @@ impl Past {
             return;
         }
         self.transactions += u64::from(record.fate != Fate::Nothing);
-        lane.notes.push(Note { number: record.number, part: record.part, fate: record.fate });
+        let when = When::of(record.settled.saturating_sub(record.service), record.settled);
+        let Record { number, part, fate, .. } = record;
+        lane.notes.push(Note { number, part, fate, when });
     }
 
     /// How far each lane got: by the account, or by what a killed run has noted, or by its trace.

@@ -94,6 +94,12 @@ impl Observer {
         matches!(&self.kind, ObserverKind::Replica(replica) if replica.every.is_some())
     }
 
+    /// Whether the changes of each database come there in the order in which they were committed.
+    pub fn is_in_order(&self) -> bool {
+        matches!(self.kind, ObserverKind::Slot { .. } | ObserverKind::Replica(_))
+            && !self.is_polled()
+    }
+
     /// Whether it reads a slot in each database of a target.
     pub fn has_slots_of(&self, target: usize) -> bool {
         matches!(self.kind, ObserverKind::Slot { target: of, .. } if of == target)

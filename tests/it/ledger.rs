@@ -367,6 +367,29 @@ fn a_killed_run_is_judged_up_to_where_it_got() {
     assert_eq!((code, sum(&said, "lost")), (99, 1), "{said:#}");
 }
 
+/// A slot hands over what was committed in its order: what is missing before something that came is not under
+/// way.
+#[test]
+fn what_was_lost_before_a_run_was_killed_is_not_taken_for_what_was_under_way() {
+    let place = place(TestServer::shared());
+    let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 10_000));
+    let meddle = "ALTER PUBLICATION debezium DROP TABLE order_items; SELECT pg_sleep(1); \
+                  ALTER PUBLICATION debezium ADD TABLE order_items";
+    assert_eq!(place.psql("orders", meddle).code, 0);
+    std::thread::sleep(Duration::from_secs(3));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (code, said) = judged(&place);
+    assert_eq!((code, said["was_killed"].as_bool()), (99, Some(true)), "{said:#}");
+    let verification = &said["verification"];
+    assert!(verification["lost"].as_u64() > Some(10), "{verification}");
+    let examples = verification["examples"].as_array().unwrap();
+    let lost = examples.iter().filter(|it| it["class"] == "lost");
+    assert!(lost.clone().count() > 0, "{verification}");
+    assert!(lost.into_iter().all(|it| it["table"].to_string().contains("order_items")));
+}
+
 #[test]
 fn a_server_that_was_killed_leaves_nothing_untold() {
     let server = TestServer::start();

@@ -136,7 +136,8 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     }
     let is_unnoted = keeps_observed(&scenario) && seen.is_none();
     let absent = absences(absent, &scenario, seen.is_some());
-    let follow = |(seen, observer): (Observations, &Observer)| {
+    let follow = |(mut seen, observer): (Observations, &Observer)| {
+        seen.is_in_order = observer.is_in_order();
         let is_observed = observed(&replay.world, observer);
         let Followed { verification, untold } = replay.follow(&observer.name, &seen, &is_observed);
         let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);
