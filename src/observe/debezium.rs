@@ -122,7 +122,7 @@ pub(super) fn each(period: Duration) -> Interval {
 /// Takes what connectors hand over, for one observer.
 #[derive(Debug)]
 pub(super) struct Intake {
-    surface: String,
+    pub(super) surface: String,
     /// What comes, for people: `a connector writes`.
     form: &'static str,
     pub(super) captured: Vec<Captured>,

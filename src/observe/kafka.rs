@@ -46,7 +46,6 @@ pub struct Captures {
 
 /// Topics that are being read.
 pub(super) struct TopicReader {
-    surface: String,
     reading: Reading<Told>,
     intake: Intake,
     within: Duration,
@@ -61,7 +60,7 @@ pub(super) async fn open(
     let intake =
         Intake::open(options, (surface, "a connector writes"), of, Repeats::default()).await?;
     let reading = consumer::start(meant.topics.clone(), Arc::clone(&options.world), options.clock)?;
-    Ok(TopicReader { surface: surface.to_owned(), reading, intake, within: meant.within })
+    Ok(TopicReader { reading, intake, within: meant.within })
 }
 
 impl TopicReader {
@@ -157,7 +156,7 @@ impl TopicReader {
             judge.borrow_mut().spoil(format!(
                 "the observer `{}` was late: for {} records waited for it, so lags are its own; give loadgen \
                  more processors",
-                self.surface,
+                self.intake.surface,
                 format_duration(Duration::from_secs(busy.as_secs()))
             ));
         }

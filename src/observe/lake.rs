@@ -75,7 +75,6 @@ pub struct Lake {
 
 /// A lake that is being read.
 pub(super) struct LakeReader {
-    surface: String,
     polling: Reading<Told>,
     intake: Intake,
     namespaces: Vec<String>,
@@ -101,7 +100,6 @@ pub(super) async fn open(
     let intake = Intake::open(options, (surface, form), of, Repeats::of_files()).await?;
     let about = (options.application.as_str(), options.clock);
     Ok(LakeReader {
-        surface: surface.to_owned(),
         polling: poll::start(lake, &options.world, about).await?,
         beats: vec![None; intake.captured.len()],
         intake,

@@ -18,6 +18,14 @@ use crate::support::server::TestServer;
 /// The one connector of the quickstart.
 const NAME: &str = "loadgen-quickstart-orders";
 
+/// A scenario whose connectors know their password, set up, and a Kafka Connect.
+fn set_up(server: &TestServer) -> (Place<'_>, Connect) {
+    let mut place = Place::on(server, &["orders"]);
+    place.set("cdc.password=geheim");
+    place.must(&["setup", "@quickstart"]);
+    (place, Connect::start())
+}
+
 /// Makes the slot of that connector, and reads it.
 fn reader(place: &Place<'_>) -> Reader {
     Reader::start(place.server, &place.database("orders"), "debezium_orders")
@@ -146,11 +154,8 @@ fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
 #[test]
 fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
     let server = TestServer::start();
-    let mut place = Place::on(&server, &["orders"]);
-    place.set("cdc.password=geheim");
-    place.must(&["setup", "@quickstart"]);
+    let (place, connect) = set_up(&server);
     let _reader = reader(&place);
-    let connect = Connect::start();
     let url = connect.url();
     let register = ["connector", "@quickstart", "--register", &url];
     let refused = |words: &[&str]| {
@@ -207,10 +212,7 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
 #[test]
 fn what_is_no_kafka_connect_is_told_from_somebody_elses_connector() {
     let server = TestServer::start();
-    let mut place = Place::on(&server, &["orders"]);
-    place.set("cdc.password=geheim");
-    place.must(&["setup", "@quickstart"]);
-    let connect = Connect::start();
+    let (place, connect) = set_up(&server);
     let url = connect.url();
     for page in ["<!doctype html>\n<title>Sign in</title>", "null", "[]", ""] {
         connect.show(Some(page));
@@ -232,10 +234,7 @@ fn what_is_no_kafka_connect_is_told_from_somebody_elses_connector() {
 #[test]
 fn registering_takes_no_longer_than_it_may() {
     let server = TestServer::start();
-    let mut place = Place::on(&server, &["orders"]);
-    place.set("cdc.password=geheim");
-    place.must(&["setup", "@quickstart"]);
-    let connect = Connect::start();
+    let (place, connect) = set_up(&server);
     let url = connect.url();
     let register = ["connector", "@quickstart", "--register", &url, "--within", "2s"];
     let refused = |what: &str, word: &str| {

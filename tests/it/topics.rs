@@ -61,11 +61,7 @@ impl Far {
         let (place, database) = (&self.place, self.place.database("orders"));
         let (brokers, left_out) = (self.broker.address(), self.left_out);
         let connector = Connector::start(place.server, &database, &brokers, spoil, left_out);
-        let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
-        let unspoilt = connector.end();
-        let said = format!("{}{}", done.out, done.err);
-        assert!(unspoilt.is_empty(), "never came to {unspoilt:?}: {said}");
-        (done.code, said, place.summary("run"))
+        connector.run(place)
     }
 }
 

@@ -28,7 +28,7 @@ impl LakeReader {
     ) -> (bool, Vec<String>) {
         let mut notes = self.intake.end(unknown, (clock, judge)).await;
         notes.extend(self.slow());
-        let surface = &self.surface;
+        let surface = &self.intake.surface;
         let odd = [
             (missing, "named by the lake's metadata and not there"),
             (gone.files.as_slice(), "not in the lake any more, which they were"),
@@ -65,7 +65,7 @@ impl LakeReader {
             format!(
                 "a look of the observer `{}` at its lake took {}: changes may have been there so much \
                  sooner than its lags say",
-                self.surface,
+                self.intake.surface,
                 format_duration(Duration::from_secs(self.slowest.as_secs()))
             )
         })

@@ -2,6 +2,7 @@
 
 use super::NAME;
 use super::reader;
+use super::set_up;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
 use crate::support::server::TestServer;
@@ -11,10 +12,7 @@ const OFFSETS: &str = "DELETE /connectors/loadgen-quickstart-orders/offsets";
 
 /// A connector whose slot is gone: how far it was is what it must not go on from.
 fn without_its_slot(server: &TestServer) -> (Place<'_>, Connect) {
-    let mut place = Place::on(server, &["orders"]);
-    place.set("cdc.password=geheim");
-    place.must(&["setup", "@quickstart"]);
-    let connect = Connect::start();
+    let (place, connect) = set_up(server);
     let reader = reader(&place);
     place.must(&["connector", "@quickstart", "--register", &connect.url()]);
     reader.forget(server, &place.database("orders"), "debezium_orders");
@@ -53,10 +51,7 @@ fn one_that_is_busy_is_not_taken_for_one_that_cannot_stop_connectors() {
 #[test]
 fn what_a_removed_connector_leaves_behind_is_said() {
     let server = TestServer::start();
-    let mut place = Place::on(&server, &["orders"]);
-    place.set("cdc.password=geheim");
-    place.must(&["setup", "@quickstart"]);
-    let connect = Connect::start();
+    let (mut place, connect) = set_up(&server);
     let reader = reader(&place);
     place.must(&["connector", "@quickstart", "--register", &connect.url()]);
     drop(reader);

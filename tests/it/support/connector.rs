@@ -23,6 +23,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::command::Place;
 use super::machine::binaries;
 use super::server::TestServer;
 
@@ -140,9 +141,14 @@ impl Connector {
         assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
     }
 
-    /// Ends it. What it was to spoil and never came to.
-    pub(crate) fn end(self) -> Vec<Spoil> {
-        self.left.lock().unwrap().clone()
+    /// Runs `cdc-lag` beside it, and ends it: it must have spoilt all that it was to. Exit code, what was said, and
+    /// the summary.
+    pub(crate) fn run(self, place: &Place<'_>) -> (i32, String, Value) {
+        let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
+        let unspoilt = self.left.lock().unwrap().clone();
+        let said = format!("{}{}", done.out, done.err);
+        assert!(unspoilt.is_empty(), "never came to {unspoilt:?}: {said}");
+        (done.code, said, place.summary("run"))
     }
 }
 
