@@ -2,6 +2,7 @@
 
 mod catalog;
 mod fault;
+pub mod message;
 mod take;
 mod text;
 
@@ -22,6 +23,7 @@ pub use catalog::StatementKind;
 pub use catalog::TableInfo;
 pub use fault::Fault;
 pub use fault::FaultClass;
+pub use message::Mark;
 pub use take::Cell;
 pub use take::Take;
 pub use take::TakeRows;
@@ -182,6 +184,12 @@ impl Action {
         self.origins.get(at).map_or(&self.origin, |(_, origin)| origin)
     }
 
+    /// Whose its operations are, one after the other.
+    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
+        let only = self.origins.is_empty().then_some(&self.origin);
+        self.origins.iter().map(|(_, origin)| origin).chain(only)
+    }
+
     /// The operations, in the order in which they must be executed.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
@@ -309,6 +317,8 @@ pub struct Origin {
     pub hop: u16,
     /// Its time in the data: microseconds since 1970.
     pub at_us: i64,
+    /// Its number among all that the run decides, and which part of it.
+    pub mark: Mark,
 }
 
 /// What [`Action::finish`] needs to know of the operation.

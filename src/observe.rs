@@ -35,6 +35,7 @@ mod table;
 mod taker;
 mod truncations;
 mod verdict;
+mod whose;
 mod work;
 
 pub use kafka::Captures;
@@ -65,6 +66,7 @@ use crate::measure::Clock;
 use crate::measure::Findings;
 use crate::measure::LagSecond;
 use crate::measure::LiveLag;
+use crate::observe::whose::Whose;
 use crate::scenario::Confirms;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
@@ -340,4 +342,6 @@ struct RowChange {
     key: Box<[u8]>,
     /// Its values.
     row: Box<[u8]>,
+    /// Whose it is.
+    whose: Whose,
 }

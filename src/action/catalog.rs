@@ -17,9 +17,12 @@ pub struct Catalog {
     pub statements: Vec<Statement>,
     /// By [`TableId`]: its place in an order in which no table refers to a later one.
     pub ranks: Vec<usize>,
-    /// What tells the run's changes from those of others, where rows tell of theirs: see [`Marker::Run`]; 0 where
-    /// they do not.
+    /// What tells the run's changes from those of others, where rows or messages tell of theirs: see
+    /// [`Marker::Run`]; 0 where they do not.
     pub run: i64,
+    /// Whether the transactions of the load tell of themselves by messages in the log, instead: see
+    /// [`message`](crate::action::message).
+    pub has_messages: bool,
 }
 
 impl Catalog {
@@ -36,7 +39,7 @@ impl Catalog {
 
     /// Whether rows tell of the changes that wrote them.
     pub fn is_marked(&self) -> bool {
-        self.run != 0
+        self.run != 0 && !self.has_messages
     }
 
     /// All tables in the order of their numbers, ours included.

@@ -9,6 +9,7 @@ pub(super) use polled::judge as judge_polled;
 pub(super) use named::name_of;
 pub(super) use named::topic_of;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
@@ -43,6 +44,7 @@ use crate::scenario::ObserverKind;
 use crate::scenario::Replica;
 use crate::scenario::TargetKind;
 use crate::scenario::TopicFormat;
+use crate::scenario::TraceBy;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
 
@@ -123,9 +125,12 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
                 None => SurfaceKind::Slots(sources),
             }
         }
-        ObserverKind::Kafka { target, topics, format, within } => {
-            let topics = self::topics(prepared, observer, (*target, topics, *format))?;
+        ObserverKind::Kafka { target, topics, format, messages, within } => {
+            let mut topics = self::topics(prepared, observer, (*target, topics, *format))?;
             let sources = sources(prepared, observer, Confirms::All);
+            if prepared.scenario.cdc.trace == TraceBy::Message {
+                topics.messages = beside(prepared, observer, &sources, messages)?;
+            }
             SurfaceKind::Kafka(Box::new(Captures { topics, sources, within: *within }))
         }
         ObserverKind::Lake(warehouse) => {
@@ -155,7 +160,31 @@ fn topics(
     })?;
     let named = Named { prepared, observer, template };
     let tables = named.tables("topic", "topics", topic_of)?;
-    Ok(Topics { cluster: cluster.clone(), tables, format })
+    Ok(Topics { cluster: cluster.clone(), tables, format, messages: BTreeMap::new() })
+}
+
+/// A topic of each database, beside those of its tables.
+fn beside(
+    prepared: &Prepared,
+    observer: &Observer,
+    sources: &[Source],
+    template: &str,
+) -> Result<BTreeMap<String, usize>, SetupError> {
+    let at = (&*prepared.scenario, &prepared.place);
+    let named = sources.iter().enumerate().filter_map(|(number, source)| {
+        let domain = prepared.scenario.domains.get(*source.domains.first()?)?;
+        let names = (domain.namespace.as_str(), "");
+        Some((topic_of(&name_of(at, template, (domain, names))), number))
+    });
+    let named: BTreeMap<_, _> = named.collect();
+    if named.len() < sources.len() {
+        return Err(SetupError::Local(format!(
+            "messages of several databases would come by one topic; let `messages` of the observer `{}` tell them \
+             apart",
+            observer.name
+        )));
+    }
+    Ok(named)
 }
 
 /// The databases: domains that share one are observed by one slot.

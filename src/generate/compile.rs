@@ -82,7 +82,8 @@ impl World {
         });
         catalog.ranks = seeding::ranks(&tables);
         catalog.own = own::tables(scenario);
-        if scenario.cdc.trace == TraceBy::Columns {
+        catalog.has_messages = scenario.cdc.trace == TraceBy::Message;
+        if scenario.cdc.trace != TraceBy::Xid {
             catalog.run = run(scenario, start_us);
         }
         let ways = scenario.ways();

@@ -77,6 +77,7 @@ impl World {
         action.clear();
         let is_in = |table| self.part_of(decision, table) == part;
         self.render_tables(decision, (is_in, Detail::Statements), action);
+        action.origin.mark.part = u8::try_from(part).unwrap_or(u8::MAX);
     }
 
     /// Fills `action` with what a decision sends from a part on.

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::action::Action;
 use crate::action::Change;
+use crate::action::Mark;
 use crate::action::Origin;
 use crate::action::Shape;
 use crate::action::StatementId;
@@ -97,7 +98,8 @@ impl World {
         let stream = u16::try_from(self.stream_of(decision.stream)).unwrap_or(u16::MAX);
         let (slot, hop) = decision.led_by();
         let at_us = self.event_us(decision);
-        Origin { series: decision.stream, stream, slot, hop, at_us }
+        let mark = Mark { action: decision.operation(), part: 0 };
+        Origin { series: decision.stream, stream, slot, hop, at_us, mark }
     }
 
     /// The time of a decision's events in the data.

@@ -45,6 +45,8 @@ pub struct Seen {
     pub is_again: bool,
     /// Whether it came again because the connection was made again.
     pub is_replay: bool,
+    /// Whether its transaction had to tell of itself by a message, and did not; then neither of the others is said.
+    pub is_nameless: bool,
     /// The number of its transaction, which comes around again.
     pub transaction: u32,
     /// Which row it is of: a hash of its table and key.
@@ -66,8 +68,13 @@ impl Seen {
         bytes[..2].copy_from_slice(&self.table.to_le_bytes());
         let what = ALL.iter().position(|what| *what == self.what).unwrap_or(0);
         bytes[2] = u8::try_from(what).unwrap_or(0);
-        bytes[3] =
-            if self.is_again { IS_AGAIN } else { 0 } | if self.is_replay { IS_REPLAY } else { 0 };
+        bytes[3] = match (self.is_again, self.is_replay) {
+            (true, true) => IS_AGAIN | IS_REPLAY,
+            (true, false) => IS_AGAIN,
+            // What comes after a restart comes again, so this alone is free.
+            _ if self.is_nameless => IS_REPLAY,
+            _ => 0,
+        };
         bytes[3] |= self.surface << SURFACE_SHIFT;
         bytes[4..8].copy_from_slice(&self.transaction.to_le_bytes());
         let longs = [self.row, self.content, self.open, self.lsn, self.at];
@@ -85,12 +92,14 @@ impl Seen {
             *long = u64::from_le_bytes(place.try_into().ok()?);
         }
         let [row, content, open, lsn, at] = longs;
+        let flags = bytes[3] & (IS_AGAIN | IS_REPLAY);
         Some(Self {
             surface: bytes[3] >> SURFACE_SHIFT,
             table: u16::from_le_bytes([bytes[0], bytes[1]]),
             what: *ALL.get(usize::from(bytes[2]))?,
             is_again: bytes[3] & IS_AGAIN != 0,
-            is_replay: bytes[3] & IS_REPLAY != 0,
+            is_replay: flags == IS_AGAIN | IS_REPLAY,
+            is_nameless: flags == IS_REPLAY,
             transaction: u32::from_le_bytes(bytes[4..8].try_into().ok()?),
             row,
             content,
@@ -113,7 +122,8 @@ mod tests {
                 table: 700,
                 what,
                 is_again: number % 2 == 0,
-                is_replay: number % 3 == 0,
+                is_replay: number % 4 == 0,
+                is_nameless: number % 3 == 1 && number % 2 == 1,
                 transaction: u32::MAX,
                 row: 1,
                 content: u64::MAX,

@@ -6,6 +6,8 @@
 //!   slots of the connectors ── source: where they are, whether they began again ──┘
 //! ```
 
+pub(super) mod beside;
+pub(super) mod named;
 pub(super) mod reading;
 pub(super) mod record;
 pub(super) mod repeats;
@@ -22,17 +24,22 @@ use tokio::time::Instant;
 use tokio::time::Interval;
 use tokio::time::MissedTickBehavior;
 
+use crate::action::Catalog;
 use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Source;
+use crate::observe::debezium::beside::Message;
+use crate::observe::debezium::named::Named;
+use crate::observe::debezium::named::Waiting;
 use crate::observe::debezium::record::Origin;
 use crate::observe::debezium::record::Record;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
+use crate::observe::whose::is_told;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
 
@@ -129,6 +136,8 @@ pub(super) struct Intake {
     /// By table: what was committed before it is none of this run.
     opening: BTreeMap<TableId, Lsn>,
     repeats: Repeats,
+    /// Who joins changes with messages, where those come.
+    named: Option<Named>,
     /// Rows of snapshots, and changes of before the run.
     snapshot: u64,
     earlier: u64,
@@ -168,6 +177,7 @@ impl Intake {
             captured,
             opening,
             repeats,
+            named: None,
             snapshot: 0,
             earlier: 0,
             foreign: 0,
@@ -205,11 +215,68 @@ impl Intake {
             }
             Record::Change(change, origin) => {
                 self.has_news = true;
-                if let Some(change) = self.repeats.came(partition, (change, origin), at) {
-                    judge.notes.change(&change, arrival(origin, at), None);
-                    judge.see(change, at, origin.lsn);
+                let waiting = Waiting { partition, change, origin, at };
+                match self.named.as_mut().filter(|named| named.tells(table)) {
+                    Some(_) if origin.transaction == 0 => judge.spoil(format!(
+                        "what comes to the observer `{}` tells no transaction, so `trace: message` cannot join it; let \
+                         `ExtractNewRecordState` have `add.fields=op,lsn,txId`",
+                        self.surface
+                    )),
+                    Some(named) => {
+                        for waiting in named.came(waiting) {
+                            self.see(waiting, &mut judge);
+                        }
+                    }
+                    None => self.see(waiting, &mut judge),
                 }
             }
+        }
+    }
+
+    /// Changes are joined with the messages of their transactions.
+    pub(super) fn name(&mut self, catalog: &Catalog) {
+        let told = self.opening.keys().filter(|table| is_told(catalog, **table));
+        let of = |table: &TableId| {
+            let domain = catalog.table(*table).domain;
+            let at = self.captured.iter().position(|it| it.source.domains.contains(&domain));
+            at.map(|at| (*table, at))
+        };
+        self.named = Some(Named::new(catalog.run, told.filter_map(of).collect()));
+    }
+
+    /// A message of a transaction of one of the databases came.
+    pub(super) fn said(&mut self, database: usize, message: Message, judge: &RefCell<Judge>) {
+        let Some(named) = &mut self.named else { return };
+        for waiting in named.said((database, message.transaction), message.said) {
+            self.see(waiting, &mut judge.borrow_mut());
+        }
+    }
+
+    /// A change is known to be whose it is.
+    fn see(&mut self, waiting: Waiting, judge: &mut Judge) {
+        let Waiting { partition, change, origin, at } = waiting;
+        if let Some(change) = self.repeats.came(partition, (change, origin), at) {
+            judge.notes.change(&change, arrival(origin, at), None);
+            judge.see(change, at, origin.lsn);
+        }
+    }
+
+    /// What has waited for messages until the end.
+    fn end_names(&mut self, judge: &mut Judge) {
+        let Some(named) = &mut self.named else { return };
+        let (left, silent) = named.end();
+        self.foreign += std::mem::take(&mut named.foreign);
+        for database in silent {
+            let (database, surface) =
+                (self.captured[database].source.address.database(), &self.surface);
+            judge.spoil(format!(
+                "no message of a transaction in `{database}` came to the observer `{surface}`, so nobody can tell \
+                 which change is of which action; does the connector leave messages out \
+                 (`message.prefix.include.list`), or do they come by another topic than its `messages`?"
+            ));
+        }
+        for waiting in left {
+            self.see(waiting, judge);
         }
     }
 
@@ -302,6 +369,7 @@ impl Intake {
         unknown: &BTreeMap<(TableId, usize), u64>,
         (clock, judge): (Clock, &RefCell<Judge>),
     ) -> Vec<String> {
+        self.end_names(&mut judge.borrow_mut());
         self.look(clock, judge).await;
         self.decide(u64::MAX, &mut judge.borrow_mut());
         let mut notes = self.notes();

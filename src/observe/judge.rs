@@ -24,6 +24,7 @@ use crate::observe::table::Origin;
 use crate::observe::table::Table;
 use crate::observe::truncations::Truncations;
 use crate::observe::verdict::Faults;
+use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
 /// Changes that are outstanding, at most; and the bytes that they take.
@@ -61,6 +62,7 @@ pub(super) struct Expected {
     pub(super) row: Box<[u8]>,
     pub(super) times: Times,
     pub(super) certainty: Certainty,
+    pub(super) whose: Whose,
 }
 
 /// A change that has come and was not acknowledged.
@@ -72,6 +74,7 @@ pub(super) struct Seen {
     pub(super) lsn: Lsn,
     /// The same came not long before.
     pub(super) is_again: bool,
+    pub(super) whose: Whose,
 }
 
 /// What is outstanding of one row.
@@ -190,11 +193,13 @@ impl Judge {
             self.sums(change.table).passed_over += weight;
             return;
         }
-        let RowChange { table, change, key, row } = change;
+        let RowChange { table, change, key, row, whose } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let Some(place) = self.place(table, &key) else { return };
         let is_first = place.expected.is_empty();
-        let is_there = |seen: &Seen| is_first && seen.change == change && agree(&row, &seen.row);
+        let is_there = |seen: &Seen| {
+            is_first && seen.change == change && agree(&row, &seen.row) && whose.fits(&seen.whose)
+        };
         if place.seen.front().is_some_and(is_there) {
             let seen = place.seen.pop_front();
             self.forget_if_empty(table, &key);
@@ -205,7 +210,7 @@ impl Judge {
             }
             return;
         }
-        place.expected.push_back(Expected { change, row, times, certainty });
+        place.expected.push_back(Expected { change, row, times, certainty, whose });
         self.keep(bytes);
     }
 
@@ -220,12 +225,15 @@ impl Judge {
             table.is_awaited = false;
         }
         let is_again = self.came.came(&change);
-        let RowChange { table, change, key, row } = change;
+        let RowChange { table, change, key, row, whose } = change;
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let Some(place) = self.place(table, &key) else { return };
         let is_first = place.seen.is_empty();
         let is_it = |expected: &Expected| {
-            is_first && expected.change == change && agree(&expected.row, &row)
+            is_first
+                && expected.change == change
+                && agree(&expected.row, &row)
+                && expected.whose.fits(&whose)
         };
         if place.expected.front().is_some_and(is_it) {
             let expected = place.expected.pop_front();
@@ -237,7 +245,7 @@ impl Judge {
             }
             return;
         }
-        place.seen.push_back(Seen { change, row, at, lsn, is_again });
+        place.seen.push_back(Seen { change, row, at, lsn, is_again, whose });
         self.keep(bytes);
     }
 

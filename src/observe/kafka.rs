@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 pub use consumer::Topics;
 
+use crate::action::message::PREFIX;
 use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::Order;
@@ -26,7 +27,6 @@ use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::judge::Judge;
 use crate::observe::kafka::consumer::Told;
-use crate::observe::stream::PREFIX;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
 
@@ -57,8 +57,11 @@ pub(super) async fn open(
     (surface, meant): (&str, &Captures),
 ) -> Result<TopicReader, SetupError> {
     let of = (meant.sources.iter(), meant.topics.tables.values().copied());
-    let intake =
+    let mut intake =
         Intake::open(options, (surface, "a connector writes"), of, Repeats::default()).await?;
+    if !meant.topics.messages.is_empty() {
+        intake.name(&options.world.catalog);
+    }
     let reading = consumer::start(meant.topics.clone(), Arc::clone(&options.world), options.clock)?;
     Ok(TopicReader { reading, intake, within: meant.within })
 }
@@ -89,9 +92,9 @@ impl TopicReader {
             }
             tokio::select! {
                 told = self.reading.told.recv() => match told {
-                    Some(Told::Record { partition, table, record, at }) => {
+                    Some(told @ (Told::Record { .. } | Told::Message { .. })) => {
                         course.has_moved();
-                        self.intake.take((partition, table), (record, at), &judge);
+                        self.take(told, &judge);
                         if let Some(last) = self.take_more(&judge) {
                             return self.last(last, (clock, &judge)).await;
                         }
@@ -119,13 +122,22 @@ impl TopicReader {
         }
     }
 
+    /// Takes a record.
+    fn take(&mut self, told: Told, judge: &RefCell<Judge>) {
+        match told {
+            Told::Record { partition, table, record, at } => {
+                self.intake.take((partition, table), (record, at), judge);
+            }
+            Told::Message { database, message } => self.intake.said(database, message, judge),
+            Told::AtEnd { .. } | Told::Broken(_) => {}
+        }
+    }
+
     /// Takes what waits, as much as one turn allows. Returns what is no record.
     fn take_more(&mut self, judge: &Rc<RefCell<Judge>>) -> Option<Told> {
         for _ in 0..TURN {
             match self.reading.told.try_recv().ok()? {
-                Told::Record { partition, table, record, at } => {
-                    self.intake.take((partition, table), (record, at), judge);
-                }
+                told @ (Told::Record { .. } | Told::Message { .. }) => self.take(told, judge),
                 last => return Some(last),
             }
         }
@@ -141,7 +153,9 @@ impl TopicReader {
         match told {
             Told::AtEnd { unknown, busy } => self.end((unknown, busy), (clock, judge)).await,
             Told::Broken(reason) => self.give_up(judge, &reason),
-            Told::Record { .. } => self.give_up(judge, "its thread ended early"),
+            Told::Record { .. } | Told::Message { .. } => {
+                self.give_up(judge, "its thread ended early")
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::ledger::hash::half;
 use crate::ledger::hash::identity;
 use crate::observe::RowChange;
 use crate::observe::cells;
+use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
 /// Where and when a transaction came.
@@ -51,6 +52,7 @@ impl Notes {
         let seen = Seen {
             is_again: again.is_some(),
             is_replay: again == Some(true),
+            is_nameless: again.is_none() && change.whose == Whose::Nobody,
             row,
             content,
             open,
@@ -100,8 +102,21 @@ impl Notes {
 
     fn plain(&self, table: TableId, what: What, arrival: Arrival) -> Seen {
         let Arrival { transaction, lsn, at } = arrival;
-        let (is_again, is_replay, row, content, open) = (false, false, 0, 0, 0);
-        let (surface, table, lsn) = (self.surface, table.0, lsn.0);
-        Seen { surface, table, what, is_again, is_replay, transaction, row, content, open, lsn, at }
+        let (is_again, is_replay, is_nameless) = (false, false, false);
+        let (surface, table, lsn, row, content, open) = (self.surface, table.0, lsn.0, 0, 0, 0);
+        Seen {
+            surface,
+            table,
+            what,
+            is_again,
+            is_replay,
+            is_nameless,
+            transaction,
+            row,
+            content,
+            open,
+            lsn,
+            at,
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::observe::cells;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Judge;
 use crate::observe::judge::Times;
+use crate::observe::whose::Whose;
 use crate::schema::ColumnType;
 
 /// A transaction on a table of our own.
@@ -123,6 +124,7 @@ impl OwnFact {
             change,
             key: key_of(key).into(),
             row: bytes.into(),
+            whose: Whose::Untold,
         })
     }
 }

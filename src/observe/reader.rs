@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
+use crate::action::message::PREFIX;
 use crate::measure::Clock;
 use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::judge::Judge;
 use crate::observe::postgres::catch_up;
-use crate::observe::stream::PREFIX;
 use crate::observe::stream::Stream;
 use crate::scenario::Confirms;
 use crate::sink::postgres::control::control;

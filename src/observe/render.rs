@@ -8,6 +8,7 @@ use crate::action::Assign;
 use crate::action::Assignment;
 use crate::action::Catalog;
 use crate::action::Change;
+use crate::action::Mark;
 use crate::action::Operation;
 use crate::action::StatementKind;
 use crate::action::TableInfo;
@@ -17,6 +18,8 @@ use crate::observe::FactFate;
 use crate::observe::RowChange;
 use crate::observe::cells;
 use crate::observe::judge::Certainty;
+use crate::observe::whose::Whose;
+use crate::observe::whose::is_told;
 use crate::sink::postgres::encode::encode;
 
 /// Renders transactions again.
@@ -51,8 +54,15 @@ impl Renderer {
         let rows = std::mem::take(&mut self.rows);
         let certainties = self.certainties(fact, rows.operations().len());
         let operations = rows.operations().iter().zip(certainties);
+        let action = fact.decision.operation();
+        let part = u8::try_from(fact.part).unwrap_or(u8::MAX);
+        let whose = world.catalog.has_messages.then(|| Whose::action(Mark { action, part }));
         let changes = operations.filter_map(|(operation, certainty)| {
-            Some((self.change(&world.catalog, &rows, operation), certainty?))
+            let mut change = self.change(&world.catalog, &rows, operation);
+            if let Some(whose) = whose.as_ref().filter(|_| is_told(&world.catalog, change.table)) {
+                change.whose = whose.clone();
+            }
+            Some((change, certainty?))
         });
         let changes = changes.collect();
         self.rows = rows;
@@ -110,7 +120,13 @@ impl Renderer {
             StatementKind::Delete | StatementKind::DeleteOwned { .. } => given.key(values),
         }
         let (key, row) = given.finish(operation.change);
-        RowChange { table: operation.table, change: operation.change, key, row }
+        RowChange {
+            table: operation.table,
+            change: operation.change,
+            key,
+            row,
+            whose: Whose::Untold,
+        }
     }
 }
 

@@ -7,20 +7,21 @@ use bytes::Bytes;
 
 use crate::action::Catalog;
 use crate::action::Change;
+use crate::action::Mark;
 use crate::action::TableId;
+use crate::action::message;
 use crate::observe::RowChange;
 use crate::observe::cells;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
+use crate::observe::whose::Whose;
+use crate::observe::whose::is_told;
 use crate::sink::postgres::replication::Lsn;
 use crate::sink::postgres::replication::pgoutput::Cell;
 use crate::sink::postgres::replication::pgoutput::Message;
 use crate::sink::postgres::replication::pgoutput::Relation;
 use crate::sink::postgres::replication::pgoutput::Tuple;
 use crate::sink::postgres::replication::pgoutput::decode;
-
-/// The kind of our messages in the log.
-pub(super) const PREFIX: &str = "loadgen";
 
 /// The transactions of one slot.
 #[derive(Debug)]
@@ -33,6 +34,11 @@ pub(super) struct Stream {
     /// The changes of the transaction that is being read.
     changes: Vec<RowChange>,
     truncated: Vec<TableId>,
+    /// The run of which we are, if transactions tell theirs by messages; and what those of this one say.
+    ours: Option<i64>,
+    marks: Vec<Mark>,
+    /// Of which run they say that it is.
+    run: Option<i64>,
     /// What key and row of a change are put together in.
     bytes: Vec<u8>,
     is_open: bool,
@@ -54,10 +60,19 @@ struct Columns {
 }
 
 impl Stream {
-    pub(super) fn new(catalog: Arc<Catalog>, domains: Vec<usize>, fence: String) -> Self {
+    /// `has_messages` says whether those who wrote the log told of themselves by messages in it.
+    pub(super) fn new(
+        (catalog, has_messages): (Arc<Catalog>, bool),
+        domains: Vec<usize>,
+        fence: String,
+    ) -> Self {
+        let ours = has_messages.then_some(catalog.run);
         Self {
             catalog,
             domains,
+            ours,
+            marks: Vec::new(),
+            run: None,
             relations: HashMap::new(),
             changes: Vec::new(),
             truncated: Vec::new(),
@@ -106,7 +121,11 @@ impl Stream {
     /// Takes a message that came at a time. `None` on nonsense.
     pub(super) fn take(&mut self, data: Bytes, at: u64, judge: &mut Judge) -> Option<()> {
         match decode(data)? {
-            Message::Begin { xid } => (self.is_open, self.transaction) = (true, xid),
+            Message::Begin { xid } => {
+                (self.is_open, self.transaction) = (true, xid);
+                self.marks.clear();
+                self.run = None;
+            }
             Message::Relation(relation) => {
                 let columns = self.columns(&relation);
                 self.relations.insert(relation.id, columns);
@@ -123,17 +142,39 @@ impl Stream {
                 self.truncated.extend(ours.map(|columns| columns.table));
             }
             Message::Commit { commit, end } => self.commit(commit, end, at, judge),
-            Message::Note { prefix, content } => {
-                self.is_past_fence |= prefix == PREFIX && content == self.fence.as_bytes();
-            }
-            Message::Other => {}
+            Message::Note { prefix, content } if prefix == message::PREFIX => self.note(&content),
+            Message::Note { .. } | Message::Other => {}
         }
         Some(())
+    }
+
+    /// A message of ours: the fence, or what a transaction says of itself.
+    fn note(&mut self, content: &[u8]) {
+        self.is_past_fence |= content == self.fence.as_bytes();
+        let Some(said) = message::read(content).filter(|_| self.ours.is_some()) else { return };
+        self.run = Some(said.run);
+        self.marks.extend(said.marks);
+    }
+
+    /// Says of the transaction's changes whose they are.
+    fn tell(&mut self) {
+        if self.ours.is_none() {
+            return;
+        }
+        let is_nobodys = self.marks.is_empty();
+        let whose =
+            if is_nobodys { Whose::Nobody } else { Whose::Of(self.marks.as_slice().into()) };
+        for change in &mut self.changes {
+            if is_told(&self.catalog, change.table) {
+                change.whose = whose.clone();
+            }
+        }
     }
 
     fn commit(&mut self, commit: Lsn, end: Lsn, at: u64, judge: &mut Judge) {
         self.is_open = false;
         self.end = self.end.max(end);
+        self.tell();
         let arrival = Arrival { transaction: self.transaction, lsn: end, at };
         if commit <= self.last {
             for change in &self.changes {
@@ -145,8 +186,9 @@ impl Stream {
             return;
         }
         self.last = commit;
+        let is_foreign = self.run.is_some() && self.run != self.ours;
         for change in self.changes.drain(..) {
-            if judge.is_foreign(&change) {
+            if is_foreign || judge.is_foreign(&change) {
                 continue;
             }
             judge.notes.change(&change, arrival, None);
@@ -200,7 +242,8 @@ impl Stream {
         let (key, row) = bytes.split_at(key_bytes);
         let key = if table.key.is_empty() { row } else { key };
         let row = if change == Change::Delete { &[] } else { row };
-        let change = RowChange { table: columns.table, change, key: key.into(), row: row.into() };
+        let (key, row, whose) = (key.into(), row.into(), Whose::Untold);
+        let change = RowChange { table: columns.table, change, key, row, whose };
         self.changes.push(change);
         Some(())
     }

@@ -18,6 +18,7 @@ use crate::observe::settle::Found;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::observe::table::operation;
+use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
 /// The first faults.
@@ -37,6 +38,8 @@ struct Fault {
     expected: Option<Box<[u8]>>,
     seen: Option<Box<[u8]>>,
     lsn: Option<Lsn>,
+    /// What is to be said beside of what came.
+    remark: Option<&'static str>,
 }
 
 impl Faults {
@@ -49,6 +52,7 @@ impl Faults {
             expected: None,
             seen: Some(change.row.clone()),
             lsn: Some(lsn),
+            remark: None,
         });
     }
 
@@ -61,6 +65,7 @@ impl Faults {
             expected: Some(change.row.clone()),
             seen: None,
             lsn: Some(lsn),
+            remark: None,
         });
     }
 
@@ -73,6 +78,7 @@ impl Faults {
             expected: lsn.is_none().then(Box::default),
             seen: lsn.map(|_| Box::default()),
             lsn,
+            remark: None,
         });
     }
 
@@ -115,7 +121,12 @@ impl Faults {
         let found = settle(
             expected.len(),
             seen.len(),
-            |one, other| is_same_kind(one, other) && agree(&expected[one].row, &seen[other].row),
+            |one, other| {
+                let (expected, seen) = (&expected[one], &seen[other]);
+                is_same_kind(one, other)
+                    && agree(&expected.row, &seen.row)
+                    && expected.whose.fits(&seen.whose)
+            },
             |one, other| is_same_kind(one, other) && expected[one].certainty == Certainty::Certain,
         );
         for found in found {
@@ -141,6 +152,7 @@ impl Faults {
             let (more, came) = sums(class, (is_certain, other.is_some()), is_apart);
             verification.expected += more;
             verification.observed = verification.observed.saturating_add_signed(came);
+            let whose = |one: Option<usize>| one.map_or(&Whose::Untold, |at| &expected[at].whose);
             let change = one.map(|at| expected[at].change).or(other.map(|at| seen[at].change));
             self.add(class, |class| Fault {
                 class,
@@ -150,6 +162,7 @@ impl Faults {
                 expected: one.map(|at| expected[at].row.clone()),
                 seen: other.map(|at| seen[at].row.clone()),
                 lsn: other.map(|at| seen[at].lsn),
+                remark: other.and_then(|at| whose(one).remark(&seen[at].whose)),
             });
         }
     }
@@ -176,7 +189,10 @@ impl Faults {
                 key: show(&fault.key, keys, false),
                 operation: fault.operation,
                 expected: fault.expected.as_deref().map(values),
-                seen: fault.seen.as_deref().map(values),
+                seen: fault.seen.as_deref().map(|row| match fault.remark {
+                    Some(remark) => format!("{} ({remark})", values(row)),
+                    None => values(row),
+                }),
                 lsn: fault.lsn.map(|lsn| lsn.to_string()),
             }
         };

@@ -268,7 +268,9 @@ fn read_slots(
     for (surface, source, slot) in slots::all(options) {
         let fence = format!("fence {}", options.mark);
         let catalog = Arc::clone(&options.world.catalog);
-        let stream = Stream::new(catalog, source.domains.clone(), fence.clone());
+        // A subscription does not hand messages on.
+        let has_messages = catalog.has_messages && source.upstream.is_none();
+        let stream = Stream::new((catalog, has_messages), source.domains.clone(), fence.clone());
         let reader = SlotReader::new(
             source.clone(),
             slot,

@@ -131,12 +131,16 @@ pub(super) fn what(change: Change) -> What {
 /// By how much what came of a row differs from what it had to become; the same for as long as the same
 /// column has the same wrong value. `None` where that is not known.
 pub(super) fn difference(row: Option<&[u8]>, seen: &Seen) -> Option<(u64, u64)> {
-    let (sum, open) = cells::content(row?, seen.open);
+    let row = row.filter(|_| !seen.is_nameless)?;
+    let (sum, open) = cells::content(row, seen.open);
     (open == seen.open).then(|| (seen.content.wrapping_sub(sum), open))
 }
 
-/// Whether what came of a row may be what it had to become. `None`: that is not known.
+/// Whether what came of a row may be what it had to become. `None`: that is not known. What nobody has told of is not.
 pub(super) fn agrees(row: Option<&[u8]>, seen: &Seen) -> bool {
+    if seen.is_nameless {
+        return false;
+    }
     if seen.what == What::Delete {
         return true;
     }
@@ -159,6 +163,7 @@ mod tests {
             what: What::Update,
             is_again: false,
             is_replay: false,
+            is_nameless: false,
             transaction: 0,
             row,
             content: 0,

@@ -59,6 +59,8 @@ pub enum TraceBy {
     Xid,
     /// By columns of its row: see [`Marker`](crate::schema::Marker).
     Columns,
+    /// By a message that its transaction writes into the log: see [`message`](crate::action::message).
+    Message,
 }
 
 /// A row that changes again and again, so that there is always something to observe.
@@ -100,6 +102,11 @@ impl Observer {
             && !self.is_polled()
     }
 
+    /// Whether messages that transactions write into the log come there: a subscription and a sink drop them.
+    pub fn takes_messages(&self) -> bool {
+        matches!(self.kind, ObserverKind::Slot { .. } | ObserverKind::Kafka { .. })
+    }
+
     /// Whether it reads a slot in each database of a target.
     pub fn has_slots_of(&self, target: usize) -> bool {
         matches!(self.kind, ObserverKind::Slot { target: of, .. } if of == target)
@@ -136,6 +143,8 @@ pub enum ObserverKind {
         topics: String,
         /// How a record is written.
         format: TopicFormat,
+        /// The topic of messages that were written into the log; `{database}` and `{domain}` stand for names.
+        messages: String,
         /// For how long nothing may come at the end until it is given up.
         within: Duration,
     },

@@ -39,6 +39,7 @@ mod layers;
 mod ledger;
 mod lines;
 mod marks;
+mod messages;
 mod mistakes;
 mod observing;
 mod odd_columns;

@@ -14,6 +14,7 @@ use crate::observe::cells;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
 use crate::observe::debezium::values::Meaning;
+use crate::observe::whose::Whose;
 use crate::scenario::TopicFormat;
 use crate::sink::postgres::replication::Lsn;
 
@@ -273,7 +274,8 @@ impl Reader {
         if change == Change::Delete {
             all.clear();
         }
-        Record::Change(RowChange { table, change, key: key.into(), row: all.into() }, origin)
+        let (key, row, whose) = (key.into(), all.into(), Whose::Untold);
+        Record::Change(RowChange { table, change, key, row, whose }, origin)
     }
 
     /// Appends a column's cell, and counts it if it cannot be compared.

@@ -138,10 +138,11 @@ fn number(change: &RowChange, origin: Origin) -> u64 {
 mod tests {
     use super::*;
     use crate::action::TableId;
+    use crate::observe::whose::Whose;
 
     fn change(key: u8) -> RowChange {
         let (key, row) = (Box::from([key]), Box::default());
-        RowChange { table: TableId(0), change: Change::Insert, key, row }
+        RowChange { table: TableId(0), change: Change::Insert, key, row, whose: Whose::Untold }
     }
 
     fn at(lsn: u64) -> Origin {

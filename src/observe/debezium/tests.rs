@@ -18,6 +18,7 @@ use crate::observe::debezium::record::Record;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
 use crate::observe::debezium::values::Meaning;
+use crate::observe::whose::Whose;
 use crate::scenario::TopicFormat;
 use crate::schema::ColumnType;
 use crate::sink::postgres::encode::encode;
@@ -238,7 +239,8 @@ fn change(change: Change, key: i64, row: Option<&str>) -> Record {
     let id = |id| cell(ColumnType::Integer, Value::Int(id));
     let x = |text: &str| bytes(ColumnType::Text, text.as_bytes());
     let row = row.map_or_else(Vec::new, |text| [id(1), x(text)].concat());
-    let change = RowChange { table: TableId(0), change, key: id(key).into(), row: row.into() };
+    let (key, row, whose) = (id(key).into(), row.into(), Whose::Untold);
+    let change = RowChange { table: TableId(0), change, key, row, whose };
     Record::Change(change, Origin { lsn: Lsn(34), transaction: 9 })
 }
 

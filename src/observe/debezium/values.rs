@@ -196,8 +196,7 @@ impl Learned {
         if written == Written::Base64 {
             return decoded;
         }
-        let pair = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-        (0..text.len()).step_by(2).map(pair).collect()
+        digits(text)
     }
 
     /// As the server sends one: its form, its element's type, its length and first index, its elements.
@@ -219,6 +218,12 @@ impl Learned {
         }
         Some(with_length(&array))
     }
+}
+
+/// Bytes that are written as pairs of hexadecimal digits.
+pub(super) fn digits(text: &str) -> Option<Vec<u8>> {
+    let pair = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len()).step_by(2).map(pair).collect()
 }
 
 fn is_unavailable(value: &Json) -> bool {

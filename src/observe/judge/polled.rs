@@ -60,7 +60,8 @@ impl Judge {
         let Some(last) = place.expected.iter().rposition(is_it) else { return };
         let come: Vec<Expected> = place.expected.drain(..=last).collect();
         self.forget_if_empty(table, key);
-        for (number, Expected { change, row, times, certainty }) in come.into_iter().enumerate() {
+        for (number, expected) in come.into_iter().enumerate() {
+            let Expected { change, row, times, certainty, .. } = expected;
             self.outstanding -= 1;
             self.bytes = self.bytes.saturating_sub(key.len() + row.len() + CHANGE_BYTES);
             let sums = self.sums(table);

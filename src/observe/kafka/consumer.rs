@@ -24,6 +24,8 @@ use tokio::sync::mpsc;
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
+use crate::observe::debezium::beside;
+use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::record::Raw;
@@ -56,6 +58,15 @@ pub struct Topics {
     pub(crate) tables: BTreeMap<String, TableId>,
     /// How a record is written.
     pub(crate) format: TopicFormat,
+    /// The databases whose messages come by other topics, by their numbers among those that are observed.
+    pub(crate) messages: BTreeMap<String, usize>,
+}
+
+impl Topics {
+    /// Whether one is read.
+    fn has(&self, topic: &str) -> bool {
+        self.tables.contains_key(topic) || self.messages.contains_key(topic)
+    }
 }
 
 /// How many values of each column could not be compared.
@@ -66,6 +77,8 @@ pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
 pub(super) enum Told {
     /// A record of a partition, by a number of its own, came at a time.
     Record { partition: usize, table: TableId, record: Record, at: u64 },
+    /// What a transaction of a database says of itself came.
+    Message { database: usize, message: Message },
     /// All that was there when it was asked to end was told.
     AtEnd { unknown: Unknown, busy: Option<Duration> },
     /// Nothing more can be read, for a reason.
@@ -169,7 +182,7 @@ impl Work {
         let metadata = self.consumer.fetch_metadata(None, ANSWER)?;
         let mut new = TopicPartitionList::new();
         for topic in metadata.topics() {
-            if !self.topics.tables.contains_key(topic.name()) {
+            if !self.topics.has(topic.name()) {
                 continue;
             }
             for partition in topic.partitions() {
@@ -247,8 +260,11 @@ impl Work {
         self.busy = self.busy.max(self.idle.elapsed());
         let key = (message.topic().to_owned(), message.partition());
         let Some(partition) = self.partitions.get_mut(&key) else { return Ok(None) };
-        let Some(table) = self.topics.tables.get(&key.0).copied() else { return Ok(None) };
         partition.next = message.offset() + 1;
+        if let Some(database) = self.topics.messages.get(&key.0).copied() {
+            return said(&message, (&key.0, database));
+        }
+        let Some(table) = self.topics.tables.get(&key.0).copied() else { return Ok(None) };
         let record = self.reader.read(&self.world.catalog, table, raw(&message));
         Ok(Some(Told::Record { partition: partition.number, table, record, at }))
     }
@@ -277,6 +293,20 @@ impl Work {
         self.partitions.iter().all(|(key, partition)| {
             partition.is_read(fetched.get(key).copied().filter(|_| is_quiet))
         })
+    }
+}
+
+/// What came by a topic of messages.
+fn said(
+    message: &BorrowedMessage<'_>,
+    (topic, database): (&str, usize),
+) -> Result<Option<Told>, String> {
+    let Some(value) = message.payload() else { return Ok(None) };
+    match beside::message(value) {
+        Ok(message) => Ok(message.map(|message| Told::Message { database, message })),
+        Err(why) => {
+            Err(format!("what comes by `{topic}` is no message that Debezium writes: {why}"))
+        }
     }
 }
 

@@ -26,7 +26,8 @@ fn change(change: Change, id: i32, x: i32) -> RowChange {
         cell
     };
     let row = if change == Change::Delete { Vec::new() } else { [cell(id), cell(x)].concat() };
-    RowChange { table: TableId(0), change, key: cell(id).into(), row: row.into() }
+    let (key, row, whose) = (cell(id).into(), row.into(), Whose::Untold);
+    RowChange { table: TableId(0), change, key, row, whose }
 }
 
 fn judge() -> Judge {

@@ -74,6 +74,7 @@ pub(super) fn cdc(
         trace: file.trace.as_ref().map_or(TraceBy::Xid, |written| match written.value {
             TraceByFile::Xid => TraceBy::Xid,
             TraceByFile::Columns => TraceBy::Columns,
+            TraceByFile::Message => TraceBy::Message,
         }),
         idle: Vec::new(),
         wal_limit: file.wal_limit.as_ref().and_then(|written| wal_limit(written, problems)),

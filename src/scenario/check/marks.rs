@@ -1,7 +1,10 @@
-//! Columns that tell of changes: `cdc: { trace: columns }`.
+//! What tells of changes: `cdc: { trace: columns }`, and `message`.
 
+use crate::action::message::PREFIX;
+use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
+use crate::scenario::Observer;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::scenario::TraceBy;
@@ -11,6 +14,9 @@ use crate::schema::Marker;
 /// Gives the tables of all domains that a server stores these columns, if the scenario says so.
 pub(super) fn mark(scenario: &mut Scenario, file: &ScenarioFile, problems: &mut Problems) {
     let written = file.cdc.0.as_ref().and_then(|cdc| cdc.trace.as_ref());
+    if let Some(written) = written.filter(|_| scenario.cdc.trace == TraceBy::Message) {
+        messages(scenario, written.place, problems);
+    }
     let Some(written) = written.filter(|_| scenario.cdc.trace == TraceBy::Columns) else { return };
     let targets = &scenario.targets;
     let is_stored = |target: usize| matches!(targets[target].kind, TargetKind::Postgres(_));
@@ -25,5 +31,28 @@ pub(super) fn mark(scenario: &mut Scenario, file: &ScenarioFile, problems: &mut 
             problems.add(Problem::new(message).at(written.place).help(help));
         }
         domain.schema.mark();
+    }
+}
+
+/// Messages must come to somebody.
+fn messages(scenario: &Scenario, place: Place, problems: &mut Problems) {
+    let observers = &scenario.observers;
+    if !observers.is_empty() && !observers.iter().any(Observer::takes_messages) {
+        let names: Vec<_> = observers.iter().map(|it| format!("`{}`", it.name)).collect();
+        let message = format!("no message comes to {}", names.join(", "));
+        let help = "a slot and topics of Debezium have them: observe one of these too, or leave `trace` out";
+        problems.add(Problem::new(message).at(place).help(help));
+    }
+    let properties = scenario.cdc.connect.properties.iter();
+    for (key, value) in properties.filter(|(key, _)| key.starts_with("message.prefix.")) {
+        let is_named = value.split(',').any(|it| it.trim() == PREFIX);
+        if is_named == (key == "message.prefix.include.list") {
+            continue;
+        }
+        let message =
+            format!("`{key}: {value}` keeps the messages of `trace: message` from topics");
+        let help =
+            "they have the prefix `loadgen`: let the connector have those, or leave `trace` out";
+        problems.add(Problem::new(message).at(place).help(help));
     }
 }

@@ -27,6 +27,7 @@ use crate::scenario::file::ReplicaByFile;
 use crate::scenario::file::ReplicaFile;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
+use crate::scenario::file::TraceByFile;
 use crate::yaml::Entries;
 use crate::yaml::Spanned;
 
@@ -60,7 +61,10 @@ pub(super) fn observers(
             Some(ObserverFile::Slot(slot)) => &slot.on,
             Some(ObserverFile::Postgres(replica)) => &replica.on,
             Some(ObserverFile::Kafka(written)) => {
-                if let Some((kind, domains)) = topics::topics(written, (targets, domains), problems)
+                let has_messages = has_messages(file);
+                let about = (targets, domains);
+                if let Some((kind, domains)) =
+                    topics::topics(written, about, has_messages, problems)
                 {
                     observers.push(Observer { name: name.value.clone(), domains, kind });
                 }
@@ -146,6 +150,12 @@ fn observed(
         refuse(format!("no domain is on the target `{}`", on.value), help);
     }
     Some(target)
+}
+
+/// Whether transactions write messages into the log.
+fn has_messages(file: &ScenarioFile) -> bool {
+    let trace = file.cdc.0.as_ref().and_then(|cdc| cdc.trace.as_ref());
+    trace.is_some_and(|trace| trace.value == TraceByFile::Message)
 }
 
 /// Whether there is a table of heartbeats.

@@ -55,4 +55,7 @@ pub(in crate::scenario) enum TraceByFile {
     /// 0 of a seeded row), `_lg_op` (which action of the run) and `_lg_ver` (which version of its row). For far ends to which
     /// rows alone come.
     Columns,
+    /// By a message that each transaction of the load writes into the log (`pg_logical_emit_message`, PostgreSQL 14 or
+    /// newer): which actions of which run it is. For slots, and topics of Debezium.
+    Message,
 }

@@ -36,6 +36,9 @@ pub(in crate::scenario) struct TopicsFile {
     /// How a record is written; `debezium` unless set.
     #[serde(default)]
     pub(in crate::scenario) format: TopicFormatFile,
+    /// The topic of the messages that transactions write into the log (`cdc: { trace: message }`): `{database}` and
+    /// `{domain}` stand for names; unless set, `message` in the place of `{schema}.{table}`.
+    pub(in crate::scenario) messages: Option<Spanned<String>>,
     /// The domains whose changes come there; all that are on a PostgreSQL server unless set.
     pub(in crate::scenario) domains: Option<Vec<Spanned<String>>>,
     /// For how long nothing may come at the end until it is given up; 2m unless set.

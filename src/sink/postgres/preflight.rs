@@ -7,6 +7,7 @@ use tokio_postgres::Client;
 
 use crate::scenario::Domain;
 use crate::scenario::Provision;
+use crate::scenario::TraceBy;
 use crate::sink::postgres::catalogue::Local;
 use crate::sink::postgres::catalogue::Login;
 use crate::sink::postgres::catalogue::Shared;
@@ -19,6 +20,8 @@ use crate::sink::postgres::quote;
 
 /// The oldest server that has what we use.
 const VERSION_MIN: i32 = 120_000;
+/// The oldest server whose `pgoutput` hands messages on.
+const MESSAGES_MIN: i32 = 140_000;
 /// The first major version that loadgen was not tried with.
 const VERSION_UNTRIED: i32 = 190_000;
 /// Connections for control work: provisioning, resolving, watching.
@@ -67,6 +70,15 @@ impl Provisioner<'_> {
         let setting = |name: &str| settings.get(name).map_or("", String::as_str);
         if login.version < VERSION_MIN {
             return Err(SetupError::Version(setting("server_version").to_owned()));
+        }
+        let scenario = self.scenario;
+        let are_read = scenario.cdc.trace == TraceBy::Message && !scenario.observers.is_empty();
+        if are_read && login.version < MESSAGES_MIN {
+            return Err(SetupError::Local(format!(
+                "the server is PostgreSQL {}, and messages in its log (`cdc: {{ trace: message }}`) reach those who read \
+                 it from 14 on; leave `trace` out, or write `trace: columns`",
+                setting("server_version")
+            )));
         }
         if setting("in_hot_standby") == "on" || setting("transaction_read_only") == "on" {
             let which = if setting("in_hot_standby") == "on" {

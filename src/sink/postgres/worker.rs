@@ -47,6 +47,7 @@ use crate::sink::postgres::stream::Stream;
 
 mod copied;
 mod horizon;
+mod message;
 mod pending;
 mod pooled;
 mod traffic;
@@ -299,6 +300,7 @@ impl Sink for PostgresSink {
             self.write_own(horizon::QUESTION);
             preamble += 1;
         }
+        preamble += self.write_messages(action);
         let copies = if self.is_copied(action) {
             self.write_copies(action)
         } else {

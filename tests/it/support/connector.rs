@@ -12,6 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rdkafka::ClientConfig;
 use rdkafka::message::Header;
 use rdkafka::message::OwnedHeaders;
@@ -44,6 +46,8 @@ pub(crate) enum Spoil {
     Invent,
     /// It comes behind the next change of its row.
     Exchange,
+    /// The message of its transaction is left out.
+    Unname,
 }
 
 /// At work until it is ended.
@@ -112,12 +116,15 @@ impl Connector {
             place: PLACE,
             orders: 0,
             held: Vec::new(),
+            message: None,
         };
         let thread = std::thread::spawn(move || {
             let mut transaction = 0;
             for line in lines.lines().map_while(Result::ok) {
                 if let Some(number) = line.strip_prefix("BEGIN ") {
                     transaction = number.parse().unwrap_or(0);
+                } else if let Some(message) = Change::message(&line) {
+                    writer.message = Some((message, transaction));
                 } else if let Some(change) = Change::read(&line) {
                     writer.write(change, transaction);
                 }
@@ -237,6 +244,15 @@ impl Change {
         Some(Self { table: name.to_owned(), op, row, old: columns(old)? })
     }
 
+    /// `message: transactional: 1 prefix: loadgen, sz: 21 content:action 3f 100000007`
+    fn message(line: &str) -> Option<Self> {
+        let content = line.strip_prefix("message: transactional: 1 prefix: loadgen, ")?;
+        let (_, content) = content.split_once(" content:")?;
+        let row = Map::from_iter([("content".to_owned(), json!(STANDARD.encode(content)))]);
+        let is_of_an_action = content.starts_with("action ");
+        is_of_an_action.then_some(Self { table: String::new(), op: "m", row, old: Map::new() })
+    }
+
     /// The key that the row has had, if that is another one.
     fn old_key(&self) -> Option<String> {
         let names = self.key_columns();
@@ -320,6 +336,11 @@ impl Topics {
 
     fn write(&self, change: &Change, envelope: &Value) {
         let table = &change.table;
+        if change.op == "m" {
+            let message = json!({ "prefix": "loadgen", "content": change.row["content"] });
+            let record = json!({ "op": "m", "source": envelope["source"], "message": message });
+            return self.put_into("domain_orders.message", Some("loadgen"), Some(&record), None);
+        }
         if change.op == "t" {
             return self.put(table, None, Some(envelope), None);
         }
@@ -351,8 +372,18 @@ impl Topics {
         value: Option<&Value>,
         header: Option<(&str, &str)>,
     ) {
-        let (topic, value) = (format!("domain_orders.public.{table}"), value.map(Value::to_string));
-        let mut record: BaseRecord<'_, str, String> = BaseRecord::to(&topic);
+        self.put_into(&format!("domain_orders.public.{table}"), key, value, header);
+    }
+
+    fn put_into(
+        &self,
+        topic: &str,
+        key: Option<&str>,
+        value: Option<&Value>,
+        header: Option<(&str, &str)>,
+    ) {
+        let value = value.map(Value::to_string);
+        let mut record: BaseRecord<'_, str, String> = BaseRecord::to(topic);
         record.key = key;
         record.payload = value.as_ref();
         record.headers = header.map(|(name, value)| {
@@ -379,12 +410,22 @@ struct Writer {
     orders: u64,
     /// Each waits for the next change of its row, since when.
     held: Vec<(Change, u64, u64, Instant)>,
+    /// What the transaction under way says of itself, until its first change.
+    message: Option<(Change, u64)>,
 }
 
 impl Writer {
     fn write(&mut self, change: Change, transaction: u64) {
         self.place += 8;
         let place = self.place;
+        if let Some((message, its)) = self.message.take() {
+            let is_ripe = self.orders >= BEFORE && change.table == "orders" && change.op == "u";
+            if is_ripe && self.next() == Some(Spoil::Unname) {
+                self.left.lock().unwrap().remove(0);
+            } else {
+                self.send(&message, place, its);
+            }
+        }
         if change.table != "orders" {
             return self.send(&change, place, transaction);
         }
@@ -437,7 +478,7 @@ impl Writer {
     fn spoil(&mut self, spoil: Option<Spoil>, mut change: Change, transaction: u64) {
         let place = self.place;
         match spoil {
-            None | Some(Spoil::Lose | Spoil::Exchange) => {}
+            None | Some(Spoil::Lose | Spoil::Exchange | Spoil::Unname) => {}
             Some(Spoil::Double) => {
                 self.send(&change, place, transaction);
                 self.send(&change, place, transaction);

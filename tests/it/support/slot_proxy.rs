@@ -45,6 +45,8 @@ pub(crate) enum Mischief {
     Alter,
     /// Before it comes one that nobody has made.
     Add,
+    /// The message of its transaction is another's.
+    Unname,
 }
 
 impl Mischief {
@@ -90,6 +92,8 @@ struct State {
     changes: u64,
     /// So long nothing is passed on, once so many changes have come.
     stall: Option<(u64, Duration)>,
+    /// A message was made another's, and the next change is of its transaction.
+    is_unnamed: bool,
     /// Both ends of each connection.
     ends: Vec<TcpStream>,
     is_over: bool,
@@ -215,6 +219,7 @@ impl Way<'_> {
         let mut held: Vec<Message> = Vec::new();
         loop {
             let mut message = Message::read(&mut from)?;
+            self.unname(&mut message);
             let change = tables.change(&message);
             let wanted = change.as_ref().and_then(|_| self.count());
             let (Some(change), Some(mischief)) = (change, wanted) else {
@@ -223,6 +228,12 @@ impl Way<'_> {
             };
             match mischief {
                 Mischief::Drop => self.done(&change),
+                Mischief::Unname => {
+                    if self.shared.state().is_unnamed {
+                        self.done(&change);
+                    }
+                    self.write(&message)?;
+                }
                 Mischief::Double => {
                     self.write(&message)?;
                     self.write(&message)?;
@@ -248,6 +259,21 @@ impl Way<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Makes what a transaction says of itself somebody else's, if it is time for that.
+    fn unname(&self, message: &mut Message) {
+        let mut state = self.shared.state();
+        let is_time = |it: &(u64, Mischief)| it.0 <= state.changes + 1 && it.1 == Mischief::Unname;
+        if state.is_unnamed || !state.plan.as_ref().is_some_and(is_time) {
+            return;
+        }
+        let is_said = message.body.windows(7).any(|it| it == b"action ");
+        let prefix = message.body.windows(8).position(|it| it == b"loadgen\0");
+        if let Some(at) = prefix.filter(|_| is_said) {
+            message.body[at] = b'x';
+            state.is_unnamed = true;
         }
     }
 

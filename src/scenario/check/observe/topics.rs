@@ -65,10 +65,11 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Topics, and the domains whose changes come there.
+/// Topics, and the domains whose changes come there. `has_messages` says whether transactions write messages.
 pub(super) fn topics(
     file: &TopicsFile,
     (targets, domains): (&[Target], &[Domain]),
+    has_messages: bool,
     problems: &mut Problems,
 ) -> Option<(ObserverKind, Vec<usize>)> {
     let known = Known { targets, domains };
@@ -87,9 +88,48 @@ pub(super) fn topics(
     }
     let domains = known.chosen(file.domains.as_deref(), file.on.place, problems);
     let topics = template(file.topics.as_ref(), "topic", problems);
+    let messages = beside(file.messages.as_ref(), (file, &topics), has_messages, problems);
     let format = file.format.meant();
     let within = file.within.as_ref().and_then(|text| positive(text, problems)).unwrap_or(WITHIN);
-    is_cluster.then_some((ObserverKind::Kafka { target, topics, format, within }, domains))
+    let kind = ObserverKind::Kafka { target, topics, format, messages, within };
+    is_cluster.then_some((kind, domains))
+}
+
+/// The topic of messages, which a connector has beside those of the tables.
+fn beside(
+    written: Option<&Spanned<String>>,
+    (file, topics): (&TopicsFile, &str),
+    has_messages: bool,
+    problems: &mut Problems,
+) -> String {
+    let Some(named) = written else {
+        let prefix = topics.strip_suffix("{schema}.{table}");
+        if let (None, true, Some(place)) = (prefix, has_messages, file.topics.as_ref()) {
+            let message =
+                "nobody can tell in which topic the messages of `cdc: { trace: message }` come";
+            let help =
+                "write it as `messages`: what the connector has as `topic.prefix`, and `.message`";
+            problems.add(Problem::new(message).at(place.place).help(help));
+        }
+        return format!("{}message", prefix.unwrap_or_default());
+    };
+    if !has_messages {
+        let message = "`messages` does nothing here: no transaction writes any";
+        let help = "write `cdc: { trace: message }`, or leave it out";
+        problems.add(Problem::new(message).at(named.place).help(help));
+    }
+    let bare = named.value.replace("{domain}", "x").replace("{database}", "x");
+    if bare.is_empty() || !bare.chars().all(is_plain) {
+        let message = format!("`{}` is no topic of messages", named.value);
+        let help = "letters, digits, `.`, `_` and `-`; `{database}` and `{domain}` may be in it";
+        problems.add(Problem::new(message).at(named.place).help(help));
+    }
+    named.value.clone()
+}
+
+/// Whether a letter may stand in a topic's name.
+fn is_plain(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "._-".contains(letter)
 }
 
 /// What each table is called there, with names in it that stand for others. `what` says what is called so.
@@ -101,7 +141,6 @@ pub(super) fn template(
     let named = written.map_or(TOPICS, |named| named.value.as_str()).to_owned();
     let words = ["{domain}", "{database}", "{schema}", "{table}"];
     let bare = words.iter().fold(named.clone(), |text, word| text.replace(word, "x"));
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     if let Some(written) = written
         && (!named.contains("{table}") || !bare.chars().all(is_plain))
     {

@@ -25,6 +25,7 @@ use crate::sink::postgres::worker::Open;
 use crate::sink::postgres::worker::PostgresSink;
 use crate::sink::postgres::worker::copied;
 use crate::sink::postgres::worker::horizon;
+use crate::sink::postgres::worker::message;
 use crate::sink::postgres::worker::pooled;
 
 /// How long a new connection may take, once it is made, until its predecessor is gone, and again
@@ -255,6 +256,10 @@ impl PostgresSink {
             }
             for (name, sql) in [BEGIN, DURABLE, XID, horizon::QUESTION] {
                 frames::parse(out, name, sql, &[]);
+            }
+            if catalog.has_messages {
+                let (name, sql) = message::MESSAGE;
+                frames::parse(out, name, sql, &message::parameters());
             }
             frames::sync(out);
         })
