@@ -443,7 +443,9 @@ impl Writer {
         }
         self.orders += 1;
         let spoil = self.next();
-        let fits = spoil == Some(Spoil::Invent) || spoil.is_some() && change.op == "c";
+        // Of a row that goes there is little left to invent one of.
+        let is_whole = change.op == "c" || spoil == Some(Spoil::Invent) && change.op == "u";
+        let fits = spoil.is_some() && is_whole;
         if fits
             && self.orders >= BEFORE
             && self.orders.is_multiple_of(7)
