@@ -33,6 +33,7 @@ pub(crate) mod settle;
 mod stream;
 mod table;
 mod taker;
+mod transactions;
 mod truncations;
 mod verdict;
 mod whose;

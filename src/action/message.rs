@@ -24,7 +24,7 @@ const MORE: &str = "+";
 const ACTIONS_MAX: usize = 1_024;
 
 /// Which part of which action.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// The action's number.
     pub action: u64,

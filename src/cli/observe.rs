@@ -125,11 +125,15 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
                 None => SurfaceKind::Slots(sources),
             }
         }
-        ObserverKind::Kafka { target, topics, format, messages, within } => {
+        ObserverKind::Kafka { target, topics, format, messages, transactions, within } => {
             let mut topics = self::topics(prepared, observer, (*target, topics, *format))?;
             let sources = sources(prepared, observer, Confirms::All);
             if prepared.scenario.cdc.trace == TraceBy::Message {
-                topics.messages = beside(prepared, observer, &sources, messages)?;
+                topics.messages = beside(prepared, observer, &sources, ("messages", messages))?;
+            }
+            if let Some(named) = transactions {
+                let named = ("transactions", named.as_str());
+                topics.transactions = beside(prepared, observer, &sources, named)?;
             }
             SurfaceKind::Kafka(Box::new(Captures { topics, sources, within: *within }))
         }
@@ -160,7 +164,8 @@ fn topics(
     })?;
     let named = Named { prepared, observer, template };
     let tables = named.tables("topic", "topics", topic_of)?;
-    Ok(Topics { cluster: cluster.clone(), tables, format, messages: BTreeMap::new() })
+    let (messages, transactions) = Default::default();
+    Ok(Topics { cluster: cluster.clone(), tables, format, messages, transactions })
 }
 
 /// A topic of each database, beside those of its tables.
@@ -168,7 +173,7 @@ fn beside(
     prepared: &Prepared,
     observer: &Observer,
     sources: &[Source],
-    template: &str,
+    (word, template): (&str, &str),
 ) -> Result<BTreeMap<String, usize>, SetupError> {
     let at = (&*prepared.scenario, &prepared.place);
     let named = sources.iter().enumerate().filter_map(|(number, source)| {
@@ -179,8 +184,7 @@ fn beside(
     let named: BTreeMap<_, _> = named.collect();
     if named.len() < sources.len() {
         return Err(SetupError::Local(format!(
-            "messages of several databases would come by one topic; let `messages` of the observer `{}` tell them \
-             apart",
+            "the {word} of several databases would come by one topic; let `{word}` of the observer `{}` tell them apart",
             observer.name
         )));
     }

@@ -31,6 +31,7 @@ use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::Source;
+use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::named::Named;
 use crate::observe::debezium::named::Waiting;
@@ -40,6 +41,7 @@ use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
+use crate::observe::transactions::End;
 use crate::observe::whose::is_told;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
@@ -61,6 +63,9 @@ pub(super) struct Intake {
     repeats: Repeats,
     /// Who joins changes with messages, where those come.
     named: Option<Named>,
+    /// By table of the domains: the number of its database; and each by that and its name.
+    databases: BTreeMap<TableId, usize>,
+    collections: BTreeMap<(usize, String), TableId>,
     /// Rows of snapshots, and changes of before the run.
     snapshot: u64,
     earlier: u64,
@@ -101,6 +106,8 @@ impl Intake {
             opening,
             repeats,
             named: None,
+            databases: BTreeMap::new(),
+            collections: BTreeMap::new(),
             snapshot: 0,
             earlier: 0,
             foreign: 0,
@@ -158,27 +165,53 @@ impl Intake {
 
     /// Changes are joined with the messages of their transactions.
     pub(super) fn name(&mut self, catalog: &Catalog) {
+        for table in self.opening.keys().filter(|table| !catalog.is_own(**table)) {
+            let info = catalog.table(*table);
+            let is_its = |it: &Captured| it.source.domains.contains(&info.domain);
+            let Some(at) = self.captured.iter().position(is_its) else { continue };
+            self.databases.insert(*table, at);
+            self.collections.insert((at, format!("{}.{}", info.namespace, info.name)), *table);
+        }
         let told = self.opening.keys().filter(|table| is_told(catalog, **table));
-        let of = |table: &TableId| {
-            let domain = catalog.table(*table).domain;
-            let at = self.captured.iter().position(|it| it.source.domains.contains(&domain));
-            at.map(|at| (*table, at))
-        };
+        let of = |table: &TableId| Some((*table, *self.databases.get(table)?));
         self.named = Some(Named::new(catalog.run, told.filter_map(of).collect()));
     }
 
     /// A message of a transaction of one of the databases came.
     pub(super) fn said(&mut self, database: usize, message: Message, judge: &RefCell<Judge>) {
         let Some(named) = &mut self.named else { return };
-        for waiting in named.said((database, message.transaction), message.said) {
-            self.see(waiting, &mut judge.borrow_mut());
+        let transaction = (database, message.transaction);
+        let free = named.said(transaction, message.said);
+        let mut judge = judge.borrow_mut();
+        let actions = named.actions(transaction);
+        if let Some((transactions, actions)) = judge.transactions.as_mut().zip(actions) {
+            transactions.told(transaction, actions);
         }
+        for waiting in free {
+            self.see(waiting, &mut judge);
+        }
+    }
+
+    /// A transaction of one of the databases has ended.
+    pub(super) fn ended(&mut self, database: usize, ended: &Ended, judge: &RefCell<Judge>) {
+        let mut judge = judge.borrow_mut();
+        let Some(transactions) = &mut judge.transactions else { return };
+        let sum = ended.collections.iter().map(|it| it.1).sum();
+        let of = |(name, count): &(String, u64)| {
+            self.collections.get(&(database, name.clone())).map(|table| (*table, *count))
+        };
+        let counts = ended.collections.iter().filter_map(of).collect();
+        transactions.ended((database, ended.transaction), End { counts, all: ended.all, sum });
     }
 
     /// A change is known to be whose it is.
     fn see(&mut self, waiting: Waiting, judge: &mut Judge) {
         let Waiting { partition, change, origin, at } = waiting;
         if let Some(change) = self.repeats.came(partition, (change, origin), at) {
+            let database = self.databases.get(&change.table);
+            if let Some((transactions, database)) = judge.transactions.as_mut().zip(database) {
+                transactions.came((*database, origin.transaction), at);
+            }
             judge.notes.change(&change, arrival(origin, at), None);
             judge.see(change, at, origin.lsn);
         }
@@ -296,6 +329,8 @@ impl Intake {
         self.look(clock, judge).await;
         self.decide(u64::MAX, &mut judge.borrow_mut());
         let mut notes = self.notes();
+        let told = judge.borrow().transactions.as_ref().map(|it| it.note(&self.surface));
+        notes.extend(told);
         if !unknown.is_empty() {
             let count: u64 = unknown.values().sum();
             let columns: Vec<_> =

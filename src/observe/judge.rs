@@ -22,6 +22,7 @@ use crate::observe::recent::Recent;
 use crate::observe::seconds::Places;
 use crate::observe::table::Origin;
 use crate::observe::table::Table;
+use crate::observe::transactions::Transactions;
 use crate::observe::truncations::Truncations;
 use crate::observe::verdict::Faults;
 use crate::observe::whose::Whose;
@@ -103,6 +104,8 @@ pub(super) struct Judge {
     truncations: Truncations,
     counts: Counts,
     pub(super) faults: Faults,
+    /// Transactions as the connectors tell of them, if they do.
+    pub(super) transactions: Option<Transactions>,
     /// What came, for those who judge later.
     pub(super) notes: Notes,
     invalid_because: Vec<String>,
@@ -139,6 +142,7 @@ impl Judge {
             truncations: Truncations::default(),
             counts: Counts::default(),
             faults: Faults::default(),
+            transactions: None,
             notes: Notes::beside(catalog),
             invalid_because: Vec::new(),
             absent: Vec::new(),
@@ -303,11 +307,7 @@ impl Judge {
         if !times.is_measured {
             return;
         }
-        let lags = &mut table.lags[change as usize];
-        lags.low.record(since.saturating_sub(times.settled));
-        lags.high.record(high);
-        lags.freshness.record(freshness);
-        lags.before_ack += u64::from(at < times.settled);
+        table.lags[change as usize].between(times, (since, at));
         if !table.is_apart {
             self.high.record(high);
             self.freshness.record(freshness);

@@ -92,7 +92,7 @@ impl TopicReader {
             }
             tokio::select! {
                 told = self.reading.told.recv() => match told {
-                    Some(told @ (Told::Record { .. } | Told::Message { .. })) => {
+                    Some(told) if told.goes_on() => {
                         course.has_moved();
                         self.take(told, &judge);
                         if let Some(last) = self.take_more(&judge) {
@@ -129,6 +129,7 @@ impl TopicReader {
                 self.intake.take((partition, table), (record, at), judge);
             }
             Told::Message { database, message } => self.intake.said(database, message, judge),
+            Told::Ended { database, ended } => self.intake.ended(database, &ended, judge),
             Told::AtEnd { .. } | Told::Broken(_) => {}
         }
     }
@@ -137,7 +138,7 @@ impl TopicReader {
     fn take_more(&mut self, judge: &Rc<RefCell<Judge>>) -> Option<Told> {
         for _ in 0..TURN {
             match self.reading.told.try_recv().ok()? {
-                told @ (Told::Record { .. } | Told::Message { .. }) => self.take(told, judge),
+                told if told.goes_on() => self.take(told, judge),
                 last => return Some(last),
             }
         }
@@ -153,7 +154,7 @@ impl TopicReader {
         match told {
             Told::AtEnd { unknown, busy } => self.end((unknown, busy), (clock, judge)).await,
             Told::Broken(reason) => self.give_up(judge, &reason),
-            Told::Record { .. } | Told::Message { .. } => {
+            Told::Record { .. } | Told::Message { .. } | Told::Ended { .. } => {
                 self.give_up(judge, "its thread ended early")
             }
         }

@@ -8,6 +8,7 @@ use crate::measure::Histogram;
 use crate::measure::LagSummary;
 use crate::observe::cells::pieces;
 use crate::observe::judge::Place;
+use crate::observe::judge::Times;
 use crate::scenario::OwnTable;
 
 /// What is known of a table.
@@ -46,8 +47,8 @@ pub(super) struct Lags {
     pub(super) oldest_missing_max_ns: u64,
 }
 
-impl Lags {
-    fn new() -> Self {
+impl Default for Lags {
+    fn default() -> Self {
         Self {
             low: Histogram::coarse(),
             high: Histogram::coarse(),
@@ -58,12 +59,49 @@ impl Lags {
     }
 }
 
+impl Lags {
+    /// Something came that was sent then.
+    pub(super) fn come(&mut self, times: &Times, at: u64) {
+        self.between(times, (at, at));
+    }
+
+    /// The same, some time between two moments.
+    pub(super) fn between(&mut self, times: &Times, (since, at): (u64, u64)) {
+        if !times.is_measured {
+            return;
+        }
+        self.low.record(since.saturating_sub(times.settled));
+        self.high.record(at.saturating_sub(times.sent));
+        self.freshness.record(at.saturating_sub(times.due));
+        self.before_ack += u64::from(at < times.settled);
+    }
+
+    /// What is to be said of it, if there was any.
+    pub(super) fn summary(
+        &self,
+        surface: &str,
+        (table, operation): (&str, &'static str),
+    ) -> Option<LagSummary> {
+        let is_known = self.high.count() > 0 || self.oldest_missing_max_ns > 0;
+        is_known.then(|| LagSummary {
+            surface: surface.to_owned(),
+            table: table.to_owned(),
+            operation,
+            low: self.low.digest(),
+            high: self.high.digest(),
+            freshness: self.freshness.digest(),
+            before_ack: self.before_ack,
+            oldest_missing_max_ns: self.oldest_missing_max_ns,
+        })
+    }
+}
+
 impl Table {
     /// `at` is the number of its database.
     pub(super) fn new((info, is_own): (&TableInfo, bool), database: &str, at: usize) -> Self {
         let name = format!("{database}.{}.{}", info.namespace, info.name);
         let is_apart = info.name == OwnTable::Canary.name();
-        let lags = [Lags::new(), Lags::new(), Lags::new()];
+        let lags = [Lags::default(), Lags::default(), Lags::default()];
         let (places, run, is_awaited) = (HashMap::new(), info.markers(), false);
         Self { name, at, places, lags, run, is_own, is_apart, is_awaited }
     }
@@ -76,18 +114,7 @@ impl Table {
 
     /// What is to be said of one kind of change, if there were any.
     pub(super) fn lag(&self, surface: &str, change: Change) -> Option<LagSummary> {
-        let lags = &self.lags[change as usize];
-        let is_known = lags.high.count() > 0 || lags.oldest_missing_max_ns > 0;
-        is_known.then(|| LagSummary {
-            surface: surface.to_owned(),
-            table: self.name.clone(),
-            operation: operation(change),
-            low: lags.low.digest(),
-            high: lags.high.digest(),
-            freshness: lags.freshness.digest(),
-            before_ack: lags.before_ack,
-            oldest_missing_max_ns: lags.oldest_missing_max_ns,
-        })
+        self.lags[change as usize].summary(surface, (&self.name, operation(change)))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use crate::action::Mark;
 use crate::measure::Clock;
 use crate::measure::Histogram;
 use crate::measure::LagSecond;
@@ -113,6 +114,21 @@ impl<'a> Taker<'a> {
         let &Fact { due, sent, settled, is_measured, .. } = fact;
         let times = Times { due, sent, settled, is_measured };
         let changes = self.renderer.changes(fact);
+        let mark = Mark {
+            action: fact.decision.operation(),
+            part: u8::try_from(fact.part).unwrap_or(u8::MAX),
+        };
+        for judge in judges.iter_mut() {
+            let Some(mut transactions) = judge.transactions.take() else { continue };
+            if fact.fate == FactFate::TakenBack {
+                transactions.taken_back(mark);
+            } else {
+                let is_certain = fact.fate == FactFate::Committed(Vec::new());
+                let its = changes.iter().map(|it| &it.0).filter(|it| judge.sees(it.table));
+                transactions.made(mark, (times, is_certain), its);
+            }
+            judge.transactions = Some(transactions);
+        }
         if fact.fate == FactFate::TakenBack {
             for judge in judges {
                 changes.iter().rev().for_each(|(change, _)| judge.take_back(change));

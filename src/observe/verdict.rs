@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use crate::action::Catalog;
 use crate::action::TableId;
 use crate::measure::EXAMPLES_MAX;
@@ -18,6 +20,7 @@ use crate::observe::settle::Found;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::observe::table::operation;
+use crate::observe::transactions::Odd;
 use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
@@ -39,7 +42,7 @@ struct Fault {
     seen: Option<Box<[u8]>>,
     lsn: Option<Lsn>,
     /// What is to be said beside of what came.
-    remark: Option<&'static str>,
+    remark: Option<Cow<'static, str>>,
 }
 
 impl Faults {
@@ -98,6 +101,25 @@ impl Faults {
         for lsn in phantoms {
             self.truncated("phantom", table, Some(lsn));
         }
+    }
+
+    /// What was told of a transaction is not what it did: counted beside the changes, once.
+    pub(super) fn transaction(&mut self, odd: Odd, verification: &mut Verification) {
+        let Odd { class, table, text } = odd;
+        let is_told = class != "lost";
+        verification.expected += 1;
+        verification.observed += u64::from(is_told);
+        *count(verification, class) += 1;
+        self.add(class, |class| Fault {
+            class,
+            table,
+            key: Box::default(),
+            operation: "transaction",
+            expected: Some(Box::default()),
+            seen: is_told.then(Box::default),
+            lsn: None,
+            remark: Some(text.into()),
+        });
     }
 
     fn add(&mut self, class: &'static str, fault: impl FnOnce(&'static str) -> Fault) {
@@ -162,7 +184,7 @@ impl Faults {
                 expected: one.map(|at| expected[at].row.clone()),
                 seen: other.map(|at| seen[at].row.clone()),
                 lsn: other.map(|at| seen[at].lsn),
-                remark: other.and_then(|at| whose(one).remark(&seen[at].whose)),
+                remark: other.and_then(|at| whose(one).remark(&seen[at].whose).map(Cow::Borrowed)),
             });
         }
     }
@@ -188,8 +210,11 @@ impl Faults {
                 table: names.get(usize::from(fault.table.0)).cloned().unwrap_or_default(),
                 key: show(&fault.key, keys, false),
                 operation: fault.operation,
-                expected: fault.expected.as_deref().map(values),
-                seen: fault.seen.as_deref().map(|row| match fault.remark {
+                expected: fault.expected.as_deref().map(|row| match &fault.remark {
+                    Some(remark) if fault.seen.is_none() => format!("{} ({remark})", values(row)),
+                    _ => values(row),
+                }),
+                seen: fault.seen.as_deref().map(|row| match &fault.remark {
                     Some(remark) => format!("{} ({remark})", values(row)),
                     None => values(row),
                 }),

@@ -33,6 +33,7 @@ use crate::observe::stream::Stream;
 use crate::observe::table::Origin;
 use crate::observe::taker::Judges;
 use crate::observe::taker::Taker;
+use crate::observe::transactions::Transactions;
 use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 
@@ -156,6 +157,11 @@ fn judge(options: &Options, number: usize) -> Judge {
         SurfaceKind::Kafka(captures) => !tells_by_rows(captures),
         SurfaceKind::Lake(_) => false,
     };
+    if let SurfaceKind::Kafka(captures) = &surface.kind
+        && !captures.topics.transactions.is_empty()
+    {
+        judge.transactions = Some(Transactions::default());
+    }
     if !has_own {
         judge.leave_out_own(&options.world.catalog);
     }

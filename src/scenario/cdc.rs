@@ -145,6 +145,8 @@ pub enum ObserverKind {
         format: TopicFormat,
         /// The topic of messages that were written into the log; `{database}` and `{domain}` stand for names.
         messages: String,
+        /// The topic of what is told of transactions, if it is read; likewise.
+        transactions: Option<String>,
         /// For how long nothing may come at the end until it is given up.
         within: Duration,
     },

@@ -183,7 +183,7 @@ fn far(profile: &str) -> (Place<'static>, Broker) {
     let mut place = place(profile);
     let tables = ["products", "customers", "orders", "order_items", "loadgen_canary"];
     let mut topics = tables.map(|table| format!("domain_orders.public.{table}")).to_vec();
-    topics.push("domain_orders.message".to_owned());
+    topics.extend(["domain_orders.message", "domain_orders.transaction"].map(str::to_owned));
     let broker = Broker::new(&topics.iter().map(String::as_str).collect::<Vec<_>>());
     place.beside_kafka(&broker.address());
     place.set("observe={ tap: { slot: { on: operational } }, topics: { kafka: { on: events } } }");
@@ -238,4 +238,54 @@ fn where_no_message_comes_at_all_it_is_said() {
     let (code, said, _) = run(&far, &[]);
     assert_eq!(code, 6, "{said}");
     assert!(said.contains("no message of a transaction in"), "{said}");
+}
+
+/// With the topic of transactions, read as well.
+fn with_transactions(profile: &str) -> (Place<'static>, Broker) {
+    let mut far = far(profile);
+    far.0.set(
+        "observe={ tap: { slot: { on: operational } }, \
+         topics: { kafka: { on: events, transactions: \"domain_{domain}.transaction\" } } }",
+    );
+    far
+}
+
+#[test]
+fn the_end_of_each_transaction_is_held_against_what_it_did() {
+    let far = with_transactions("[ { hold: 200/s, for: 4s } ]");
+    let (code, said, summary) = run(&far, &[]);
+    assert_eq!(code, 0, "{said}");
+    let acknowledged = &summary["streams"][0]["acknowledged"];
+    let held = format!("the ends of {acknowledged} transactions were held against");
+    assert!(said.contains(&held), "{held}: {said}");
+    let lags = summary["lag"].as_array().unwrap();
+    let of = |operation: &str| lags.iter().find(|lag| lag["operation"] == operation).unwrap();
+    let (first, last) = (of("first row"), of("last row"));
+    assert!(first["high"]["count"].as_u64() > Some(100), "{first}");
+    assert_eq!(first["high"]["count"], last["high"]["count"]);
+    assert!(first["high"]["max"].as_u64() <= last["high"]["max"].as_u64(), "{first} {last}");
+    assert!(first["table"] == "transactions of several rows" && first["surface"] == "topics");
+}
+
+#[test]
+fn a_transaction_whose_end_is_wrong_or_missing_is_named() {
+    let far = with_transactions("[ { hold: 200/s, for: 6s } ]");
+    let (code, said, summary) = run(&far, &[Spoil::Uncount, Spoil::Unend]);
+    assert_eq!(code, 99, "{said}");
+    let topics = surface(&summary, "topics");
+    assert_eq!((&topics["wrong"], &topics["lost"]), (&1.into(), &1.into()), "{topics}");
+    assert_eq!((&topics["phantom"], &topics["pending"]), (&0.into(), &0.into()), "{topics}");
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    let of = |class: &str| examples.iter().find(|it| it["class"] == class).unwrap();
+    let (wrong, lost) = (of("wrong"), of("lost"));
+    assert_eq!(
+        (&wrong["operation"], &lost["operation"]),
+        (&"transaction".into(), &"transaction".into())
+    );
+    assert!(wrong["seen"].as_str().unwrap().contains("tells of 7"), "{wrong}");
+    assert!(lost["expected"].as_str().unwrap().ends_with("was not told)"), "{lost}");
+    // It is counted once, and again where the run is judged again.
+    let judged = far.0.run(&["verify", "run", "--format", "json"]);
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!(judged["surfaces"], summary["surfaces"]);
 }

@@ -1,4 +1,5 @@
-//! What a connector hands over beside the changes of rows: messages that were written into the log.
+//! What a connector hands over beside the changes of rows: messages that were written into the log, and what it tells
+//! of transactions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,8 +20,7 @@ pub(in crate::observe) struct Message {
 
 /// Reads a record of the messages' topic; `None` if it is another's message. An error says why it is none at all.
 pub(in crate::observe) fn message(value: &[u8]) -> Result<Option<Message>, String> {
-    let whole: Json = serde_json::from_slice(value).map_err(|_| "it is no JSON".to_owned())?;
-    let body = whole.get("payload").filter(|_| whole.get("schema").is_some()).unwrap_or(&whole);
+    let body = body(value)?;
     let said = body.get("message").ok_or("it has no `message`")?;
     if said.get("prefix").and_then(Json::as_str) != Some(message::PREFIX) {
         return Ok(None);
@@ -32,9 +32,52 @@ pub(in crate::observe) fn message(value: &[u8]) -> Result<Option<Message>, Strin
         return Ok(None);
     };
     let transaction = body.get("source").and_then(|source| source.get("txId")?.as_u64());
-    let transaction = transaction.ok_or("it has no `source.txId`")?;
-    let transaction = u32::try_from(transaction & u64::from(u32::MAX)).unwrap_or(0);
+    let transaction = lower(transaction.ok_or("it has no `source.txId`")?);
     Ok(Some(Message { transaction, said }))
+}
+
+/// What is told at the end of a transaction.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::observe) struct Ended {
+    /// The transaction's number, its lower half.
+    pub(in crate::observe) transaction: u32,
+    /// How many events it had.
+    pub(in crate::observe) all: u64,
+    /// And how many of each table, `schema.table`, or of what else there is.
+    pub(in crate::observe) collections: Vec<(String, u64)>,
+}
+
+/// Reads a record of the transactions' topic; `None` if it tells of a beginning.
+pub(in crate::observe) fn ended(value: &[u8]) -> Result<Option<Ended>, String> {
+    let body = body(value)?;
+    match body.get("status").and_then(Json::as_str) {
+        Some("END") => {}
+        Some("BEGIN") => return Ok(None),
+        _ => return Err("it has no `status`".to_owned()),
+    }
+    // `854:69074768`, the second being a place in the log.
+    let id = body.get("id").and_then(Json::as_str).unwrap_or_default();
+    let number = id.split(':').next().and_then(|number| number.parse().ok());
+    let number = number.ok_or("its `id` is no transaction's")?;
+    let count = |of: &Json| of.get("event_count").and_then(Json::as_u64);
+    let all = count(&body).ok_or("it has no `event_count`")?;
+    let collections = body.get("data_collections").and_then(Json::as_array);
+    let collection =
+        |it: &Json| Some((it.get("data_collection")?.as_str()?.to_owned(), count(it)?));
+    let collections = collections.into_iter().flatten().filter_map(collection).collect();
+    Ok(Some(Ended { transaction: lower(number), all, collections }))
+}
+
+/// A record without what is said of its form.
+fn body(value: &[u8]) -> Result<Json, String> {
+    let mut whole: Json = serde_json::from_slice(value).map_err(|_| "it is no JSON".to_owned())?;
+    let is_described = whole.get("schema").is_some();
+    Ok(whole.get_mut("payload").filter(|_| is_described).map(Json::take).unwrap_or(whole))
+}
+
+/// Of a transaction's number what travels with changes.
+fn lower(number: u64) -> u32 {
+    u32::try_from(number & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -58,6 +101,28 @@ mod tests {
             let described = serde_json::json!({ "schema": {}, "payload": record });
             assert_eq!(message(described.to_string().as_bytes()).unwrap(), read);
         }
+    }
+
+    /// As Debezium 3.7 writes one: the message that a transaction begins with is counted as well.
+    #[test]
+    fn the_end_of_a_transaction_is_read() {
+        let record = serde_json::json!({
+            "status": "END", "id": "4294968150:69074768", "event_count": 7, "ts_ms": 5,
+            "data_collections": [
+                { "data_collection": "io.debezium.Message@77146bed", "event_count": 1 },
+                { "data_collection": "public.orders", "event_count": 6 },
+            ],
+        });
+        let ended = ended(record.to_string().as_bytes()).unwrap().unwrap();
+        assert_eq!((ended.transaction, ended.all), (854, 7));
+        assert_eq!(ended.collections[1], ("public.orders".to_owned(), 6));
+        let of = |text: &str| super::ended(text.as_bytes());
+        assert_eq!(of(r#"{"status":"BEGIN","id":"854:1"}"#), Ok(None));
+        assert_eq!(
+            of(r#"{"status":"END","id":"x"}"#),
+            Err("its `id` is no transaction's".to_owned())
+        );
+        assert_eq!(of("{}"), Err("it has no `status`".to_owned()));
     }
 
     #[test]

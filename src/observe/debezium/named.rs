@@ -16,15 +16,13 @@ use crate::action::TableId;
 use crate::action::message::Said;
 use crate::observe::RowChange;
 use crate::observe::debezium::record::Origin;
+use crate::observe::transactions::Transaction;
 use crate::observe::whose::Whose;
 
 /// Transactions whose messages are remembered: the messages' topic may be read long before the others.
 const REMEMBERED: usize = 1 << 20;
 /// Changes that wait for their messages, at most.
 const WAITING_MAX: usize = 1 << 17;
-
-/// A transaction: the number of its database, and its own there.
-type Transaction = (usize, u32);
 
 /// A change whose message may be still to come.
 #[derive(Debug)]
@@ -130,6 +128,14 @@ impl Named {
             self.free(partition, count, &mut free);
         }
         free
+    }
+
+    /// The actions that a transaction of this run is, if it has said so.
+    pub(in crate::observe) fn actions(&self, transaction: Transaction) -> Option<Arc<[Mark]>> {
+        match self.told.get(&transaction)? {
+            Told::Ours(marks) => Some(Arc::clone(marks)),
+            Told::Foreign => None,
+        }
     }
 
     /// A change of a table that is told came. Returns what need not wait any more.

@@ -56,6 +56,10 @@ impl Judge {
             let sums = self.counts.of(is_own.is_some_and(|table| table.is_own));
             self.faults.judge_truncations(table, (unsure, missing, phantoms), is_complete, sums);
         }
+        let mut transactions = std::mem::take(&mut self.transactions);
+        for odd in transactions.iter_mut().flat_map(|it| it.end(is_complete)) {
+            self.faults.transaction(odd, self.counts.of(true));
+        }
         let Self { surface, tables, high, freshness, counts, faults, invalid_because, .. } = self;
         let mut lags = Vec::new();
         let mut names = Vec::new();
@@ -68,6 +72,7 @@ impl Judge {
             lags.extend(kinds.into_iter().filter_map(|change| table.lag(&surface, change)));
             names.push(table.name);
         }
+        lags.extend(transactions.iter().flat_map(|it| it.lags(&surface)));
         let (mut verification, own) = counts.end();
         verification.examples = faults.examples(&surface, catalog, &names);
         (SurfaceFindings { surface, lags, high, freshness, verification, own }, invalid_because)

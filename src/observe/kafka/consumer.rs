@@ -25,6 +25,7 @@ use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::beside;
+use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
@@ -60,12 +61,16 @@ pub struct Topics {
     pub(crate) format: TopicFormat,
     /// The databases whose messages come by other topics, by their numbers among those that are observed.
     pub(crate) messages: BTreeMap<String, usize>,
+    /// The same of what is told of transactions.
+    pub(crate) transactions: BTreeMap<String, usize>,
 }
 
 impl Topics {
     /// Whether one is read.
     fn has(&self, topic: &str) -> bool {
-        self.tables.contains_key(topic) || self.messages.contains_key(topic)
+        self.tables.contains_key(topic)
+            || self.messages.contains_key(topic)
+            || self.transactions.contains_key(topic)
     }
 }
 
@@ -79,10 +84,19 @@ pub(super) enum Told {
     Record { partition: usize, table: TableId, record: Record, at: u64 },
     /// What a transaction of a database says of itself came.
     Message { database: usize, message: Message },
+    /// A transaction of a database has ended.
+    Ended { database: usize, ended: Ended },
     /// All that was there when it was asked to end was told.
     AtEnd { unknown: Unknown, busy: Option<Duration> },
     /// Nothing more can be read, for a reason.
     Broken(String),
+}
+
+impl Told {
+    /// Whether more follows.
+    pub(super) fn goes_on(&self) -> bool {
+        !matches!(self, Self::AtEnd { .. } | Self::Broken(_))
+    }
 }
 
 /// What librdkafka says of its partitions: the next place to be fetched, once all before it was handed to us.
@@ -262,7 +276,14 @@ impl Work {
         let Some(partition) = self.partitions.get_mut(&key) else { return Ok(None) };
         partition.next = message.offset() + 1;
         if let Some(database) = self.topics.messages.get(&key.0).copied() {
-            return said(&message, (&key.0, database));
+            let said = message.payload().map_or(Ok(None), beside::message);
+            let said = said.map_err(|why| strange(&key.0, "message", &why))?;
+            return Ok(said.map(|message| Told::Message { database, message }));
+        }
+        if let Some(database) = self.topics.transactions.get(&key.0).copied() {
+            let ended = message.payload().map_or(Ok(None), beside::ended);
+            let ended = ended.map_err(|why| strange(&key.0, "transaction", &why))?;
+            return Ok(ended.map(|ended| Told::Ended { database, ended }));
         }
         let Some(table) = self.topics.tables.get(&key.0).copied() else { return Ok(None) };
         let record = self.reader.read(&self.world.catalog, table, raw(&message));
@@ -296,18 +317,9 @@ impl Work {
     }
 }
 
-/// What came by a topic of messages.
-fn said(
-    message: &BorrowedMessage<'_>,
-    (topic, database): (&str, usize),
-) -> Result<Option<Told>, String> {
-    let Some(value) = message.payload() else { return Ok(None) };
-    match beside::message(value) {
-        Ok(message) => Ok(message.map(|message| Told::Message { database, message })),
-        Err(why) => {
-            Err(format!("what comes by `{topic}` is no message that Debezium writes: {why}"))
-        }
-    }
+/// What comes beside the changes is not what it should be.
+fn strange(topic: &str, what: &str, why: &str) -> String {
+    format!("what comes by `{topic}` is no {what} that Debezium writes: {why}")
 }
 
 /// Whether the client goes on by itself.

@@ -5,6 +5,7 @@ use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::scenario::Observer;
+use crate::scenario::ObserverKind;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::scenario::TraceBy;
@@ -43,8 +44,18 @@ fn messages(scenario: &Scenario, place: Place, problems: &mut Problems) {
         let help = "a slot and topics of Debezium have them: observe one of these too, or leave `trace` out";
         problems.add(Problem::new(message).at(place).help(help));
     }
-    let properties = scenario.cdc.connect.properties.iter();
-    for (key, value) in properties.filter(|(key, _)| key.starts_with("message.prefix.")) {
+    let properties = &scenario.cdc.connect.properties;
+    let tells = |it: &&(String, String)| it.0 == "provide.transaction.metadata" && it.1 != "true";
+    let are_read = |it: &Observer| matches!(&it.kind, ObserverKind::Kafka { transactions, .. } if transactions.is_some());
+    if let Some((key, value)) = properties.iter().find(tells)
+        && let Some(observer) = observers.iter().find(|it| are_read(it))
+    {
+        let message =
+            format!("`{key}: {value}` keeps the `transactions` of `{}` away", observer.name);
+        let help = format!("leave `{key}` out of the connector's properties, or `transactions`");
+        problems.add(Problem::new(message).at(place).help(help));
+    }
+    for (key, value) in properties.iter().filter(|(key, _)| key.starts_with("message.prefix.")) {
         let is_named = value.split(',').any(|it| it.trim() == PREFIX);
         if is_named == (key == "message.prefix.include.list") {
             continue;

@@ -39,6 +39,10 @@ pub(in crate::scenario) struct TopicsFile {
     /// The topic of the messages that transactions write into the log (`cdc: { trace: message }`): `{database}` and
     /// `{domain}` stand for names; unless set, `message` in the place of `{schema}.{table}`.
     pub(in crate::scenario) messages: Option<Spanned<String>>,
+    /// The topic of what Debezium tells of transactions (`provide.transaction.metadata`), `domain_{domain}.transaction` as
+    /// our own connectors call it: the end of each is held against what was acknowledged, and the first and the last row
+    /// of each are timed. It needs `cdc: { trace: message }`; not read unless set.
+    pub(in crate::scenario) transactions: Option<Spanned<String>>,
     /// The domains whose changes come there; all that are on a PostgreSQL server unless set.
     pub(in crate::scenario) domains: Option<Vec<Spanned<String>>>,
     /// For how long nothing may come at the end until it is given up; 2m unless set.

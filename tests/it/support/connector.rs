@@ -48,6 +48,10 @@ pub(crate) enum Spoil {
     Exchange,
     /// The message of its transaction is left out.
     Unname,
+    /// Its transaction is said to have had one change less.
+    Uncount,
+    /// The end of its transaction is not told.
+    Unend,
 }
 
 /// At work until it is ended.
@@ -117,6 +121,7 @@ impl Connector {
             orders: 0,
             held: Vec::new(),
             message: None,
+            counts: None,
         };
         let thread = std::thread::spawn(move || {
             let mut transaction = 0;
@@ -125,6 +130,9 @@ impl Connector {
                     transaction = number.parse().unwrap_or(0);
                 } else if let Some(message) = Change::message(&line) {
                     writer.message = Some((message, transaction));
+                    writer.counts = Some(Map::new());
+                } else if line.starts_with("COMMIT") {
+                    writer.end(transaction);
                 } else if let Some(change) = Change::read(&line) {
                     writer.write(change, transaction);
                 }
@@ -336,6 +344,9 @@ impl Topics {
 
     fn write(&self, change: &Change, envelope: &Value) {
         let table = &change.table;
+        if change.op == "end" {
+            return self.put_into("domain_orders.transaction", None, Some(envelope), None);
+        }
         if change.op == "m" {
             let message = json!({ "prefix": "loadgen", "content": change.row["content"] });
             let record = json!({ "op": "m", "source": envelope["source"], "message": message });
@@ -412,11 +423,44 @@ struct Writer {
     held: Vec<(Change, u64, u64, Instant)>,
     /// What the transaction under way says of itself, until its first change.
     message: Option<(Change, u64)>,
+    /// How many changes it has had, by table, if it said so.
+    counts: Option<Map<String, Value>>,
 }
 
 impl Writer {
+    /// Tells of the end of a transaction that said which actions it is.
+    fn end(&mut self, transaction: u64) {
+        let Some(mut counts) = self.counts.take() else { return };
+        let is_ripe = self.orders >= BEFORE && counts.contains_key("orders");
+        match self.next().filter(|_| is_ripe) {
+            Some(Spoil::Unend) => {
+                self.left.lock().unwrap().remove(0);
+                return;
+            }
+            Some(Spoil::Uncount) => {
+                self.left.lock().unwrap().remove(0);
+                counts.insert("orders".to_owned(), json!(7));
+            }
+            _ => {}
+        }
+        let all = counts.iter().map(|(table, count)| {
+            json!({ "data_collection": format!("public.{table}"), "event_count": count })
+        });
+        let sum: u64 = counts.values().filter_map(Value::as_u64).sum();
+        let end = json!({
+            "status": "END", "id": format!("{transaction}:{}", self.place), "event_count": sum,
+            "data_collections": all.collect::<Vec<_>>(),
+        });
+        let (table, row, old) = (String::new(), Map::new(), Map::new());
+        (self.out)(&Change { table, op: "end", row, old }, &end);
+    }
+
     fn write(&mut self, change: Change, transaction: u64) {
         self.place += 8;
+        if let Some(counts) = &mut self.counts {
+            let count = counts.get(&change.table).and_then(Value::as_u64).unwrap_or(0);
+            counts.insert(change.table.clone(), json!(count + 1));
+        }
         let place = self.place;
         if let Some((message, its)) = self.message.take() {
             let is_ripe = self.orders >= BEFORE && change.table == "orders" && change.op == "u";
@@ -445,7 +489,9 @@ impl Writer {
         let spoil = self.next();
         // Of a row that goes there is little left to invent one of.
         let is_whole = change.op == "c" || spoil == Some(Spoil::Invent) && change.op == "u";
-        let fits = spoil.is_some() && is_whole;
+        let is_elsewhere =
+            matches!(spoil, Some(Spoil::Unname | Spoil::Uncount | Spoil::Unend) | None);
+        let fits = !is_elsewhere && is_whole;
         if fits
             && self.orders >= BEFORE
             && self.orders.is_multiple_of(7)
@@ -480,7 +526,9 @@ impl Writer {
     fn spoil(&mut self, spoil: Option<Spoil>, mut change: Change, transaction: u64) {
         let place = self.place;
         match spoil {
-            None | Some(Spoil::Lose | Spoil::Exchange | Spoil::Unname) => {}
+            None
+            | Some(Spoil::Lose | Spoil::Exchange | Spoil::Unname | Spoil::Uncount | Spoil::Unend) =>
+                {}
             Some(Spoil::Double) => {
                 self.send(&change, place, transaction);
                 self.send(&change, place, transaction);

@@ -89,9 +89,18 @@ pub(super) fn topics(
     let domains = known.chosen(file.domains.as_deref(), file.on.place, problems);
     let topics = template(file.topics.as_ref(), "topic", problems);
     let messages = beside(file.messages.as_ref(), (file, &topics), has_messages, problems);
+    let transactions = file.transactions.as_ref().map(|named| {
+        if !has_messages {
+            let message = "nobody can tell what a transaction had to do";
+            let help = "write `cdc: { trace: message }`, so that each says which action it is";
+            problems.add(Problem::new(message).at(named.place).help(help));
+        }
+        is_named(named, "transactions", problems);
+        named.value.clone()
+    });
     let format = file.format.meant();
     let within = file.within.as_ref().and_then(|text| positive(text, problems)).unwrap_or(WITHIN);
-    let kind = ObserverKind::Kafka { target, topics, format, messages, within };
+    let kind = ObserverKind::Kafka { target, topics, format, messages, transactions, within };
     is_cluster.then_some((kind, domains))
 }
 
@@ -118,13 +127,18 @@ fn beside(
         let help = "write `cdc: { trace: message }`, or leave it out";
         problems.add(Problem::new(message).at(named.place).help(help));
     }
+    is_named(named, "messages", problems);
+    named.value.clone()
+}
+
+/// Looks whether a topic that a database has can be called so.
+fn is_named(named: &Spanned<String>, what: &str, problems: &mut Problems) {
     let bare = named.value.replace("{domain}", "x").replace("{database}", "x");
     if bare.is_empty() || !bare.chars().all(is_plain) {
-        let message = format!("`{}` is no topic of messages", named.value);
+        let message = format!("`{}` is no topic of {what}", named.value);
         let help = "letters, digits, `.`, `_` and `-`; `{database}` and `{domain}` may be in it";
         problems.add(Problem::new(message).at(named.place).help(help));
     }
-    named.value.clone()
 }
 
 /// Whether a letter may stand in a topic's name.

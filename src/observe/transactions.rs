@@ -1,0 +1,334 @@
+//! Transactions as a connector tells of them: what it says at the end of each is held against what was acknowledged,
+//! and the first and the last row of each are timed.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::action::Mark;
+use crate::action::TableId;
+use crate::measure::LagSummary;
+use crate::observe::RowChange;
+use crate::observe::judge::Times;
+use crate::observe::table::Lags;
+
+/// Transactions of which not everything is known yet, at most.
+const OPEN_MAX: usize = 1 << 18;
+
+/// A transaction: the number of its database, and its own there.
+pub(super) type Transaction = (usize, u32);
+
+/// What a connector says at the end of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    /// How many changes it had, by table; of tables that are ours.
+    pub(super) counts: BTreeMap<TableId, u64>,
+    /// How many it says that it had in all, and what those of all tables add up to.
+    pub(super) all: u64,
+    pub(super) sum: u64,
+}
+
+/// What an action did, or may have done.
+#[derive(Debug)]
+struct Made {
+    counts: BTreeMap<TableId, u64>,
+    times: Times,
+    is_certain: bool,
+}
+
+/// What is known of a transaction.
+#[derive(Debug, Default)]
+struct Known {
+    marks: Option<Arc<[Mark]>>,
+    end: Option<End>,
+    /// Changes of it that have come: how many, and when the first and the last.
+    came: u64,
+    first: u64,
+    last: u64,
+}
+
+/// What is not as it should be: a class, a table of the transaction, and what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Odd {
+    pub(super) class: &'static str,
+    pub(super) table: TableId,
+    pub(super) text: String,
+}
+
+/// Of one surface.
+#[derive(Debug, Default)]
+pub(super) struct Transactions {
+    made: HashMap<Mark, Made>,
+    /// The transactions of actions.
+    of: HashMap<Mark, Transaction>,
+    open: HashMap<Transaction, Known>,
+    /// How many were held against what was acknowledged.
+    pub(super) judged: u64,
+    /// There were more at once than are kept.
+    is_beyond: bool,
+    odd: Vec<Odd>,
+    /// Of transactions of several rows: the first row, and the last.
+    first: Lags,
+    last: Lags,
+}
+
+impl Transactions {
+    /// What became of a part of an action; without `is_certain` nobody knows how much it changed.
+    pub(super) fn made<'a>(
+        &mut self,
+        mark: Mark,
+        (times, is_certain): (Times, bool),
+        changes: impl Iterator<Item = &'a RowChange>,
+    ) {
+        let mut counts = BTreeMap::new();
+        changes.for_each(|change| *counts.entry(change.table).or_default() += 1);
+        if self.is_full(self.made.len()) {
+            return;
+        }
+        self.made.insert(mark, Made { counts, times, is_certain });
+        if let Some(transaction) = self.of.get(&mark).copied() {
+            self.settle(transaction, false);
+        }
+    }
+
+    /// A crash took it back.
+    pub(super) fn taken_back(&mut self, mark: Mark) {
+        self.made.remove(&mark);
+    }
+
+    /// Which actions a transaction is.
+    pub(super) fn told(&mut self, transaction: Transaction, marks: Arc<[Mark]>) {
+        if self.is_full(self.open.len()) {
+            return;
+        }
+        self.of.extend(marks.iter().map(|mark| (*mark, transaction)));
+        self.open.entry(transaction).or_default().marks = Some(marks);
+        self.settle(transaction, false);
+    }
+
+    /// A change of a transaction came.
+    pub(super) fn came(&mut self, transaction: Transaction, at: u64) {
+        if self.is_full(self.open.len()) {
+            return;
+        }
+        let known = self.open.entry(transaction).or_default();
+        known.first = if known.came == 0 { at } else { known.first.min(at) };
+        known.last = known.last.max(at);
+        known.came += 1;
+        self.settle(transaction, false);
+    }
+
+    /// What is said at its end came.
+    pub(super) fn ended(&mut self, transaction: Transaction, end: End) {
+        // What others did with tables of others is nothing to wait for.
+        if end.counts.is_empty() || self.is_full(self.open.len()) {
+            return;
+        }
+        self.open.entry(transaction).or_default().end = Some(end);
+        self.settle(transaction, false);
+    }
+
+    fn is_full(&mut self, open: usize) -> bool {
+        if open >= OPEN_MAX {
+            self.is_beyond = true;
+            self.made.clear();
+            self.of.clear();
+            self.open.clear();
+        }
+        self.is_beyond
+    }
+
+    /// Judges a transaction if all is known of it; behind the end of all, as far as it is.
+    fn settle(&mut self, transaction: Transaction, is_over: bool) {
+        let Some(known) = self.open.get(&transaction) else { return };
+        let Some(marks) = &known.marks else { return };
+        let Some(made): Option<Vec<&Made>> = marks.iter().map(|it| self.made.get(it)).collect()
+        else {
+            return;
+        };
+        let mut must: BTreeMap<TableId, u64> = BTreeMap::new();
+        for (table, count) in made.iter().flat_map(|it| &it.counts) {
+            *must.entry(*table).or_default() += count;
+        }
+        let rows: u64 = must.values().sum();
+        if !is_over && (known.end.is_none() || known.came < rows) {
+            return;
+        }
+        let is_certain = made.iter().all(|it| it.is_certain);
+        if let Some(of) = made.first().filter(|_| is_certain && rows > 1 && known.came == rows) {
+            self.first.come(&of.times, known.first);
+            self.last.come(&of.times, known.last);
+        }
+        if let Some(table) = must.keys().next().filter(|_| is_certain && known.came > 0) {
+            self.judged += 1;
+            let odd = odd(transaction.1, &must, known.end.as_ref());
+            self.odd.extend(odd.map(|(class, text)| Odd { class, table: *table, text }));
+        }
+        let known = self.open.remove(&transaction);
+        for mark in known.and_then(|it| it.marks).iter().flat_map(|it| it.iter()) {
+            self.made.remove(mark);
+            self.of.remove(mark);
+        }
+    }
+
+    /// Nothing more comes. What is left is judged, and all that was not as it should be is handed over; of what was not
+    /// read to its end nothing is said.
+    pub(super) fn end(&mut self, is_complete: bool) -> Vec<Odd> {
+        let mut left: Vec<Transaction> = self.open.keys().copied().collect();
+        left.sort_unstable();
+        if is_complete && !self.is_beyond {
+            for transaction in left {
+                self.settle(transaction, true);
+            }
+        }
+        std::mem::take(&mut self.odd)
+    }
+
+    /// For people.
+    pub(super) fn note(&self, surface: &str) -> String {
+        let beyond = if self.is_beyond {
+            "; then more of them were open at once than are kept, and the rest was not"
+        } else {
+            ""
+        };
+        format!(
+            "at the observer `{surface}`, the ends of {} transactions were held against what was acknowledged{beyond}",
+            self.judged
+        )
+    }
+
+    /// How late first and last rows came.
+    pub(super) fn lags(&self, surface: &str) -> impl Iterator<Item = LagSummary> {
+        let both = [("first row", &self.first), ("last row", &self.last)];
+        let lag = |(operation, lags): (&'static str, &Lags)| {
+            lags.summary(surface, ("transactions of several rows", operation))
+        };
+        both.map(lag).into_iter().flatten()
+    }
+}
+
+/// What is wrong with what was said at the end of a transaction, if something is.
+fn odd(
+    number: u32,
+    must: &BTreeMap<TableId, u64>,
+    end: Option<&End>,
+) -> Option<(&'static str, String)> {
+    let shown = |counts: &BTreeMap<TableId, u64>| {
+        let all = counts.values().map(u64::to_string).collect::<Vec<_>>();
+        all.join(" + ")
+    };
+    let Some(end) = end else {
+        return Some(("lost", format!("the end of transaction {number} was not told")));
+    };
+    if end.counts != *must {
+        let (told, must) = (shown(&end.counts), shown(must));
+        let text = format!(
+            "the end of transaction {number} tells of {told} changes, and {must} were made"
+        );
+        return Some(("wrong", text));
+    }
+    (end.all != end.sum).then(|| {
+        let (all, sum) = (end.all, end.sum);
+        (
+            "wrong",
+            format!(
+                "the end of transaction {number} tells of {all} events, and of {sum} one by one"
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Change;
+    use crate::observe::whose::Whose;
+
+    const IT: Transaction = (0, 9);
+    const TIMES: Times = Times { due: 10, sent: 20, settled: 30, is_measured: true };
+
+    fn end(counts: &[(u16, u64)], all: u64) -> End {
+        let sum = counts.iter().map(|it| it.1).sum();
+        let counts = counts.iter().map(|(table, count)| (TableId(*table), *count)).collect();
+        End { counts, all, sum }
+    }
+
+    /// One of two tables, with one and two rows.
+    fn made(transactions: &mut Transactions, action: u64) {
+        let change = |table: u16| RowChange {
+            table: TableId(table),
+            change: Change::Insert,
+            key: Box::default(),
+            row: Box::default(),
+            whose: Whose::Untold,
+        };
+        let changes = [0, 1, 1].map(change);
+        transactions.made(Mark { action, part: 0 }, (TIMES, true), changes.iter());
+    }
+
+    fn marks(actions: &[u64]) -> Arc<[Mark]> {
+        actions.iter().map(|action| Mark { action: *action, part: 0 }).collect()
+    }
+
+    #[test]
+    fn an_end_is_held_against_what_was_acknowledged_in_whatever_order_all_of_it_comes() {
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+            for (told, wrong) in [
+                (end(&[(0, 1), (1, 2)], 3), None),
+                (end(&[(0, 1), (1, 1)], 2), Some("tells of 1 + 1 changes, and 1 + 2 were made")),
+                (end(&[(0, 1), (1, 2)], 4), Some("tells of 4 events, and of 3 one by one")),
+            ] {
+                let mut all = Transactions::default();
+                for step in order {
+                    match step {
+                        0 => made(&mut all, 5),
+                        1 => all.told(IT, marks(&[5])),
+                        2 => [50, 40, 60].into_iter().for_each(|at| all.came(IT, at)),
+                        _ => all.ended(IT, told.clone()),
+                    }
+                }
+                assert!(all.open.is_empty() && all.made.is_empty(), "{order:?}");
+                let odd = all.end(true);
+                assert_eq!(all.judged, 1);
+                let text = odd.first().map(|odd| (odd.class, odd.text.as_str()));
+                assert_eq!(text.is_some(), wrong.is_some(), "{odd:?}");
+                assert!(text.is_none_or(|it| it.0 == "wrong" && it.1.ends_with(wrong.unwrap())));
+                assert_eq!((all.first.high.max(), all.last.high.max()), (Some(20), Some(40)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_is_the_sum_of_its_actions_and_one_without_an_end_is_named() {
+        let mut all = Transactions::default();
+        (1..=2).for_each(|action| made(&mut all, action));
+        all.told(IT, marks(&[1, 2]));
+        (0..6).for_each(|at| all.came(IT, at));
+        all.ended(IT, end(&[(0, 2), (1, 4)], 6));
+        made(&mut all, 3);
+        all.told((0, 10), marks(&[3]));
+        (0..3).for_each(|at| all.came((0, 10), at));
+        // Somebody else's, one that was replayed, and one of which nothing came.
+        all.ended((0, 11), end(&[(0, 7)], 7));
+        all.ended(IT, end(&[(0, 2), (1, 4)], 6));
+        made(&mut all, 4);
+        all.told((0, 12), marks(&[4]));
+        let odd = all.end(true);
+        let text = "the end of transaction 10 was not told".to_owned();
+        assert_eq!(odd, [Odd { class: "lost", table: TableId(0), text }]);
+        assert_eq!(all.judged, 2);
+    }
+
+    #[test]
+    fn what_nobody_is_certain_of_and_what_was_not_read_to_its_end_is_not_judged() {
+        let mut all = Transactions::default();
+        all.made(Mark { action: 1, part: 0 }, (TIMES, false), std::iter::empty());
+        all.told(IT, marks(&[1]));
+        all.came(IT, 5);
+        all.ended(IT, end(&[(0, 9)], 9));
+        made(&mut all, 2);
+        all.told((0, 10), marks(&[2]));
+        (0..3).for_each(|at| all.came((0, 10), at));
+        assert_eq!((all.end(false), all.judged), (Vec::new(), 0));
+    }
+}
