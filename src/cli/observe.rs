@@ -5,6 +5,7 @@ mod named;
 mod polled;
 
 pub(super) use polled::judge as judge_polled;
+pub(super) use polled::sessions as polled_sessions;
 
 pub(super) use named::name_of;
 pub(super) use named::topic_of;
@@ -17,6 +18,7 @@ use secrecy::ExposeSecret as _;
 use crate::cli::Refusal;
 use crate::cli::ledger;
 use crate::cli::observe::named::Named;
+use crate::cli::place::Place;
 use crate::cli::prepare::Prepared;
 use crate::embedded::random_hex;
 use crate::engine::stop::Level;
@@ -42,6 +44,7 @@ use crate::scenario::Confirms;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::Replica;
+use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::scenario::TopicFormat;
 use crate::scenario::TraceBy;
@@ -112,12 +115,11 @@ fn begin(
 
 /// What an observer of the scenario reads.
 fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupError> {
+    let at = (&*prepared.scenario, &prepared.place);
     let kind = match &observer.kind {
-        ObserverKind::Slot { confirms, .. } => {
-            SurfaceKind::Slots(sources(prepared, observer, *confirms))
-        }
+        ObserverKind::Slot { confirms, .. } => SurfaceKind::Slots(sources(at, observer, *confirms)),
         ObserverKind::Replica(replica) => {
-            let sources = replicas(prepared, observer, replica)?;
+            let sources = replicas(at, observer, replica)?;
             match replica.every {
                 Some(every) => {
                     SurfaceKind::Polled(Polled { sources, every, within: replica.within })
@@ -127,7 +129,7 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
         }
         ObserverKind::Kafka { target, topics, format, messages, transactions, within } => {
             let mut topics = self::topics(prepared, observer, (*target, topics, *format))?;
-            let sources = sources(prepared, observer, Confirms::All);
+            let sources = sources(at, observer, Confirms::All);
             if prepared.scenario.cdc.trace == TraceBy::Message {
                 topics.messages = beside(prepared, observer, &sources, ("messages", messages))?;
             }
@@ -192,13 +194,16 @@ fn beside(
 }
 
 /// The databases: domains that share one are observed by one slot.
-pub(super) fn sources(prepared: &Prepared, observer: &Observer, confirms: Confirms) -> Vec<Source> {
-    let scenario = &prepared.scenario;
+pub(super) fn sources(
+    (scenario, place): (&Scenario, &Place),
+    observer: &Observer,
+    confirms: Confirms,
+) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for number in &observer.domains {
         let domain = &scenario.domains[*number];
         let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else { continue };
-        let Some(address) = prepared.place.domain(scenario, domain) else { continue };
+        let Some(address) = place.domain(scenario, domain) else { continue };
         // Two servers may have databases of one name.
         let is_there = |known: &&mut Source| {
             let first = known.domains.first().map(|number| scenario.domains[*number].target);
@@ -221,11 +226,10 @@ pub(super) fn sources(prepared: &Prepared, observer: &Observer, confirms: Confir
 
 /// The same databases, where they are a replica's.
 pub(super) fn replicas(
-    prepared: &Prepared,
+    (scenario, place): (&Scenario, &Place),
     observer: &Observer,
     replica: &Replica,
 ) -> Result<Vec<Source>, SetupError> {
-    let scenario = &prepared.scenario;
     let environment = |name: &str| std::env::var(name).ok();
     let server = Address::parse(replica.server.expose_secret(), &environment);
     let server = server.map_err(|error| SetupError::Local(error.to_string()))?;
@@ -240,7 +244,7 @@ pub(super) fn replicas(
         let address = server.with_database(&database);
         Source { address, reconnect: replica.reconnect, upstream, ..source }
     };
-    Ok(sources(prepared, observer, Confirms::All).into_iter().map(at).collect())
+    Ok(sources((scenario, place), observer, Confirms::All).into_iter().map(at).collect())
 }
 
 /// Waits until all that was sent was observed, or cannot be any more, and says what was found; also if a file

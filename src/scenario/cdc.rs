@@ -91,9 +91,17 @@ pub struct Observer {
 }
 
 impl Observer {
+    /// The replica at whose tables it looks now and then, if it does.
+    pub fn polled(&self) -> Option<&Replica> {
+        match &self.kind {
+            ObserverKind::Replica(replica) => replica.every.is_some().then_some(replica),
+            _ => None,
+        }
+    }
+
     /// Whether it looks at tables now and then.
     pub fn is_polled(&self) -> bool {
-        matches!(&self.kind, ObserverKind::Replica(replica) if replica.every.is_some())
+        self.polled().is_some()
     }
 
     /// Whether the changes of each database come there in the order in which they were committed.

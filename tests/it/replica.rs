@@ -182,7 +182,9 @@ fn tables_that_are_looked_at_are_as_they_must_be_in_the_end() {
         // The look that found it came up to so long after it was there.
         assert!(low.as_u64() < high.as_u64(), "{low} {high}");
         assert_eq!(pair.at_replica("SELECT count(*) FROM pg_replication_slots"), [["0"]]);
-        pair.place.must(&["verify", "run"]);
+        let again = pair.place.must(&["verify", "run"]).out;
+        let lines = again.lines().filter(|it| it.contains(" at `copy`: ") && it.starts_with("ok "));
+        assert_eq!(lines.count(), 4, "{again}");
         let done = pair.place.run(&["run", "@cdc-lag", "--continue", "--out", "on"]);
         assert_eq!(done.code, 4, "{}", done.err);
         assert!(done.err.contains("compares all rows in the end"), "{}", done.err);
@@ -225,4 +227,21 @@ fn what_is_done_to_rows_of_a_replica_is_named_by_how_they_stand() {
     assert_eq!(key, deleted[0].join(", "));
     assert_eq!(of("wrong").1, "7");
     assert_eq!(of("phantom").1, "900000001");
+    // The same is found long after.
+    let again = pair.place.run(&["verify", "run", "--format", "json"]);
+    assert_eq!(again.code, 99, "{}{}", again.out, again.err);
+    let again: Value = serde_json::from_str(&again.out).unwrap();
+    let named = |examples: &Value| {
+        let all = examples.as_array().unwrap().iter();
+        all.map(|it| ["class", "surface", "table", "key"].map(|word| it[word].clone()))
+            .collect::<Vec<_>>()
+    };
+    let (copies, found) = (&again["copies"], named(&summary["verification"]["examples"]));
+    assert_eq!(named(&copies[0]["examples"]), found, "{copies}");
+    assert_eq!(again["examples"], serde_json::json!([]), "the source is as it must be");
+    // Where nobody can look any more, that is said.
+    replica.stop();
+    let again = pair.place.run(&["verify", "run"]);
+    assert_eq!(again.code, 6, "{}{}", again.out, again.err);
+    assert!(again.out.contains("how rows stand at `copy` could not be judged: "), "{}", again.out);
 }

@@ -32,7 +32,7 @@ pub(super) fn lake(
     tables.retain(|_, table| !prepared.world.catalog.is_own(*table));
     let mut beats = BTreeMap::new();
     let mut all: Vec<(Source, String)> = Vec::new();
-    for source in sources(prepared, observer, Confirms::All) {
+    for source in sources((&prepared.scenario, &prepared.place), observer, Confirms::All) {
         let Some(first) = source.domains.first() else { continue };
         let domain = &scenario.domains[*first];
         beats.insert(named.of(domain, (&domain.namespace, HEARTBEAT)), all.len());

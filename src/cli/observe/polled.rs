@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::cli::observe::replicas;
+use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime_within;
@@ -17,8 +18,9 @@ use crate::measure::Verification;
 use crate::replay::Past;
 use crate::replay::Replay;
 use crate::replay::Standing;
-use crate::scenario::ObserverKind;
+use crate::scenario::Observer;
 use crate::scenario::Replica;
+use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 use crate::verify::source;
 
@@ -28,10 +30,7 @@ const WITHIN: Duration = Duration::from_mins(30);
 /// The replicas that are looked at, each with its place among the observers.
 fn polled(prepared: &Prepared) -> impl Iterator<Item = (usize, &Replica)> {
     let observers = prepared.scenario.observers.iter().enumerate();
-    observers.filter_map(|(number, observer)| match &observer.kind {
-        ObserverKind::Replica(replica) if replica.every.is_some() => Some((number, replica)),
-        _ => None,
-    })
+    observers.filter_map(|(number, observer)| Some((number, observer.polled()?)))
 }
 
 /// Refuses a run of which nobody could tell at its end what rows must be.
@@ -70,6 +69,23 @@ pub(in crate::cli) fn judge(prepared: &Prepared, findings: &mut Option<Findings>
     }
 }
 
+/// Sessions with the databases of a replica, by domain; in each, all that is read stands still.
+pub(in crate::cli) async fn sessions(
+    at: (&Scenario, &Place),
+    (observer, replica): (&Observer, &Replica),
+    application: &str,
+) -> Result<BTreeMap<usize, Client>, SetupError> {
+    let mut sessions = BTreeMap::new();
+    for source in replicas(at, observer, replica)? {
+        for domain in &source.domains {
+            let client = connector(source.address.clone(), application.to_owned())(None).await?;
+            source::hold_still(&client, None).await?;
+            sessions.insert(*domain, client);
+        }
+    }
+    Ok(sessions)
+}
+
 /// How the rows of a replica stand, and why that is not certain, if it is not.
 async fn stand(
     prepared: &Prepared,
@@ -79,15 +95,9 @@ async fn stand(
     let world = &prepared.world;
     let past = Past::read(prepared.folder.path(), world).map_err(|it| local(it.to_string()))?;
     let lost = past.gaps.lost;
-    let mut sessions: BTreeMap<usize, Client> = BTreeMap::new();
-    for source in replicas(prepared, &prepared.scenario.observers[number], replica)? {
-        for domain in &source.domains {
-            let application = prepared.application_name();
-            let client = connector(source.address.clone(), application)(None).await?;
-            source::hold_still(&client, None).await?;
-            sessions.insert(*domain, client);
-        }
-    }
+    let (at, observer) =
+        ((&*prepared.scenario, &prepared.place), &prepared.scenario.observers[number]);
+    let sessions = sessions(at, (observer, replica), &prepared.application_name()).await?;
     let tables = world.catalog.tables.iter().take(world.table_count());
     let judged = tables.map(|info| {
         let is_judged = info.is_sent && info.event.is_none() && sessions.contains_key(&info.domain);

@@ -18,11 +18,13 @@ use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::ledger::is_traced;
 use crate::cli::ledger::keeps_observed;
+use crate::cli::observe::polled_sessions;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::books;
 use crate::cli::verify::VerifyArguments;
 use crate::cli::verify::found::Absent;
+use crate::cli::verify::found::Copied;
 use crate::cli::verify::found::Found;
 use crate::cli::verify::found::Surface;
 use crate::cli::verify::found::tell;
@@ -125,12 +127,13 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         } else {
             standings(&scenario, &place, &manifest.run).await?
         };
-        let replay = replay(&sessions);
+        let mut replay = replay(&sessions);
         let standing =
             if sessions.is_empty() { Standing::default() } else { replay.judge(&sessions).await? };
-        Ok((replay, standing, absent))
+        let copies = copies((&scenario, &place), &sessions, &mut replay).await;
+        Ok((replay, standing, absent, copies))
     });
-    let (replay, standing, absent) = looked.map_err(|error| Refusal::setup(&error))?;
+    let (replay, standing, absent, copies) = looked.map_err(|error| Refusal::setup(&error))?;
     if let (true, None, Some((_, why))) = (standing.tables.is_empty(), &seen, absent.first()) {
         return Err(refused(folder, why));
     }
@@ -147,11 +150,41 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         Surface { name: observer.name.clone(), verification, own, untold, lost, is_complete }
     };
     let all = seen.into_iter().flatten().zip(&scenario.observers);
-    // Of tables that were looked at nothing is noted: what counts is how they stood in the end.
+    // Of tables that were looked at nothing is noted: what counts is how they stand.
     let seen = all.filter(|(_, observer)| !observer.is_polled()).map(follow).collect();
     let invalid_because = counted.invalid_because;
-    let found = Found { past: &replay.past, standing, absent, seen, is_unnoted, invalid_because };
+    let past = &replay.past;
+    let found = Found { past, standing, copies, absent, seen, is_unnoted, invalid_because };
     Ok(tell(&manifest.run, &found, arguments.format))
+}
+
+/// How rows stand where observers looked at tables; of those domains whose own databases are still the run's, since a
+/// copy has what its source has.
+async fn copies(
+    at: (&Scenario, &Place),
+    sources: &BTreeMap<usize, Client>,
+    replay: &mut Replay,
+) -> Vec<Copied> {
+    let mut all = Vec::new();
+    for observer in &at.0.observers {
+        let Some(replica) = observer.polled() else { continue };
+        let judged = async {
+            let mut sessions = polled_sessions(at, (observer, replica), APPLICATION).await?;
+            sessions.retain(|domain, _| sources.contains_key(domain));
+            let tables = replay.world.catalog.tables.iter();
+            let is_there = tables.map(|info| sessions.contains_key(&info.domain));
+            let is_judged = is_there.zip(&replay.is_judged).map(|(is, was)| is && *was).collect();
+            let before = std::mem::replace(&mut replay.is_judged, is_judged);
+            let standing = replay.judge(&sessions).await;
+            replay.is_judged = before;
+            standing
+        };
+        let standing = judged.await.map_err(|error: SetupError| error.to_string());
+        all.push(Copied { name: observer.name.clone(), standing });
+    }
+    // Where nothing of the run is left, nothing can be held against it.
+    all.retain(|copied| !matches!(&copied.standing, Ok(standing) if standing.tables.is_empty()));
+    all
 }
 
 /// Of which tables an observer sees the changes.

@@ -23,6 +23,8 @@ pub(super) struct Found<'a> {
     pub(super) past: &'a Past,
     /// Of the databases; of no tables if they are gone.
     pub(super) standing: Standing,
+    /// Of the copies at whose tables observers looked.
+    pub(super) copies: Vec<Copied>,
     /// Databases that are not judged, and why.
     pub(super) absent: Vec<Absent>,
     /// Of what observers saw; of no surface if they have noted nothing.
@@ -39,6 +41,33 @@ pub(super) struct Absent {
     pub(super) why: String,
     /// Whether its changes were observed: these are judged all the same.
     pub(super) is_observed: bool,
+}
+
+/// A copy of the databases, at whose tables an observer looked.
+pub(super) struct Copied {
+    /// The observer's name.
+    pub(super) name: String,
+    /// How its rows stand, or why nobody can tell.
+    pub(super) standing: Result<Standing, String>,
+}
+
+impl Copied {
+    /// How its rows stand, if that is known.
+    fn standing(&self) -> Option<&Standing> {
+        self.standing.as_ref().ok()
+    }
+
+    /// The same for programs.
+    fn told(&self) -> Option<serde_json::Value> {
+        let (tables, examples) = (&self.standing()?.tables, self.examples().collect::<Vec<_>>());
+        Some(serde_json::json!({ "surface": self.name, "tables": tables, "examples": examples }))
+    }
+
+    /// Its examples, which name it.
+    fn examples(&self) -> impl Iterator<Item = Example> + '_ {
+        let all = self.standing().into_iter().flat_map(|standing| &standing.examples);
+        all.map(|it| Example { surface: self.name.clone(), ..it.clone() })
+    }
 }
 
 /// What came at one surface.
@@ -73,11 +102,16 @@ impl Found<'_> {
         let seen = self.seen.iter().map(|it| it.untold);
         seen.fold(self.standing.untold, u64::max)
     }
+
+    /// All rows that were looked at, in the databases and in their copies.
+    fn standings(&self) -> impl Iterator<Item = &Standing> {
+        std::iter::once(&self.standing).chain(self.copies.iter().filter_map(Copied::standing))
+    }
 }
 
 /// Why it cannot be said that all is well, though nothing wrong was found.
 fn doubts(found: &Found<'_>) -> Vec<String> {
-    let Found { past, standing, absent, seen, is_unnoted, invalid_because } = found;
+    let Found { past, absent, copies, seen, is_unnoted, invalid_because, .. } = found;
     // Nothing that is judged later makes good what the run itself knew to be amiss.
     let mut doubts: Vec<String> =
         invalid_because.iter().map(|reason| format!("the run was invalid: {reason}")).collect();
@@ -117,7 +151,14 @@ fn doubts(found: &Found<'_>) -> Vec<String> {
             exact(untold)
         ));
     }
-    let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
+    for Copied { name, standing } in copies {
+        let why = standing.as_ref().err();
+        doubts.extend(
+            why.map(|why| format!("how rows stand at `{name}` could not be judged: {why}")),
+        );
+    }
+    let tables = found.standings().flat_map(|standing| &standing.tables);
+    let unjudged: u64 = tables.map(|table| table.unjudged).sum();
     if unjudged > 0 {
         doubts.push(format!("nobody can tell what {} rows must be", exact(unjudged)));
     }
@@ -132,7 +173,7 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     let all: Vec<_> = seen.iter().map(Surface::verification).collect();
     let sum = Verification::sum(&all.iter().collect::<Vec<_>>());
     let counts: Vec<_> = seen.iter().zip(&all).map(|(it, all)| it.counts(all)).collect();
-    let holds = standing.holds() && !sum.is_faulty();
+    let holds = found.standings().all(Standing::holds) && !sum.is_faulty();
     let (verdict, code) = match (holds, doubts.is_empty()) {
         (false, _) => ("failed", WRONG),
         (true, false) => ("invalid", INVALID),
@@ -140,11 +181,12 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     };
     let mut output = Output::default();
     if format == As::Json {
+        let copies: Vec<_> = found.copies.iter().filter_map(Copied::told).collect();
         let all = serde_json::json!({
             "format": "loadgen.standing/1", "run": run, "verdict": verdict, "exit_code": code,
             "invalid_because": doubts, "transactions": past.transactions, "untold": untold,
             "was_killed": past.was_killed, "not_judged": found.absent.iter().map(|it| &it.why).collect::<Vec<_>>(), "tables": standing.tables, "examples": standing.examples,
-            "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts,
+            "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts, "copies": copies,
         });
         output.say(&format!("{all:#}\n"));
         return output.end(code);
@@ -154,7 +196,13 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
         output.say(&format!("-      {why}: {judged} is judged\n"));
     }
     for table in &standing.tables {
-        output.say(&format!("{}\n", line(table)));
+        output.say(&format!("{}\n", line(table, "")));
+    }
+    for copied in &found.copies {
+        let at = format!(" at `{}`", copied.name);
+        for table in copied.standing().into_iter().flat_map(|standing| &standing.tables) {
+            output.say(&format!("{}\n", line(table, &at)));
+        }
     }
     for surface in &counts {
         let name = (counts.len() > 1).then_some(surface.surface.as_str());
@@ -168,8 +216,11 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
             ));
         }
     }
-    for example in standing.examples.iter().chain(&sum.examples).take(EXAMPLES_SHOWN) {
-        output.say(&shown(example, counts.len() > 1));
+    let copied: Vec<Example> = found.copies.iter().flat_map(Copied::examples).collect();
+    let examples = standing.examples.iter().chain(&copied).chain(&sum.examples);
+    let has_several = counts.len() > 1 || !copied.is_empty();
+    for example in examples.take(EXAMPLES_SHOWN) {
+        output.say(&shown(example, has_several));
     }
     let transactions = exact(past.transactions);
     output.say(&format!("{verdict}: the trace of `{run}` tells of {transactions} transactions\n"));
@@ -195,10 +246,10 @@ fn shown(example: &Example, has_several: bool) -> String {
     format!("  {class}{surface} {operation} of {table} {key}: {}\n", said.join("; "))
 }
 
-fn line(table: &TableVerdict) -> String {
+fn line(table: &TableVerdict, at: &str) -> String {
     let TableVerdict { table: name, expected, found, .. } = table;
     if table.holds() {
-        return format!("ok     {name}: {} rows, as the ledger says", exact(*found));
+        return format!("ok     {name}{at}: {} rows, as the ledger says", exact(*found));
     }
     let faults = [
         ("lost", table.lost),
@@ -209,5 +260,5 @@ fn line(table: &TableVerdict) -> String {
     let faults = faults.into_iter().filter(|it| it.1 > 0);
     let faults: Vec<_> = faults.map(|(name, count)| format!("{} {name}", exact(count))).collect();
     let (expected, found) = (exact(*expected), exact(*found));
-    format!("WRONG  {name}: {expected} rows expected, {found} found: {}", faults.join(", "))
+    format!("WRONG  {name}{at}: {expected} rows expected, {found} found: {}", faults.join(", "))
 }
