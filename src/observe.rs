@@ -27,6 +27,7 @@ mod postgres;
 mod reader;
 mod recent;
 mod render;
+mod rows;
 mod seconds;
 mod slots;
 pub(crate) mod settle;
@@ -39,6 +40,7 @@ mod verdict;
 mod whose;
 mod work;
 
+pub(crate) use judge::Certainty;
 pub use kafka::Captures;
 pub use kafka::Topics;
 pub(crate) use lake::Catalog as LakeCatalog;

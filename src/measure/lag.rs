@@ -9,14 +9,13 @@ use crate::scenario::Metric;
 use crate::scenario::Statistic;
 use crate::scenario::Threshold;
 
+use super::Deviation;
 use super::Digest;
 use super::Histogram;
 use super::Observed;
 use super::threshold::holds;
 use super::threshold::of_durations;
 
-/// The class of changes of which it is not known what became of them.
-pub const PENDING: &str = "pending";
 /// Examples that are kept of what is not as it should be.
 pub const EXAMPLES_MAX: usize = 100;
 
@@ -238,10 +237,10 @@ pub struct Verification {
 }
 
 /// A change that is not as it should be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Example {
-    /// `lost`, `doubled`, `reordered`, `wrong`, `phantom` or `pending`.
-    pub class: &'static str,
+    /// What is not as it should be.
+    pub class: Deviation,
     /// The observer's name in the scenario; empty where rows themselves were looked at.
     pub surface: String,
     /// Database, PostgreSQL schema and name.
@@ -278,9 +277,21 @@ impl Verification {
         let turn = |at: usize| all.iter().filter_map(move |each| each.examples.get(at)).cloned();
         sum.examples = (0..longest).flat_map(turn).collect();
         // What is wrong before what is not known.
-        sum.examples.sort_by_key(|example| example.class == PENDING);
+        sum.examples.sort_by_key(|example| example.class == Deviation::Pending);
         sum.examples.truncate(EXAMPLES_MAX);
         sum
+    }
+
+    /// The count of one kind.
+    pub fn of(&mut self, class: Deviation) -> &mut u64 {
+        match class {
+            Deviation::Lost => &mut self.lost,
+            Deviation::Doubled => &mut self.doubled,
+            Deviation::Reordered => &mut self.reordered,
+            Deviation::Wrong => &mut self.wrong,
+            Deviation::Phantom => &mut self.phantom,
+            Deviation::Pending => &mut self.pending,
+        }
     }
 
     /// Whether something is not as it should be.
@@ -317,7 +328,7 @@ impl Verification {
             |metric| thresholds.iter().any(|each| each.metric == metric && is_meant(each));
         let found = grave.into_iter().filter_map(|(metric, what)| {
             let count = self.count(metric).filter(|count| *count > 0 && !is_judged(metric))?;
-            let first = self.examples.iter().find(|each| each.class == metric.name());
+            let first = self.examples.iter().find(|each| each.class.name() == metric.name());
             let first =
                 first.map(|it| format!("; the first: {} {} {}", it.operation, it.table, it.key));
             let changes = if count == 1 { "change of a row" } else { "changes of rows" };

@@ -19,6 +19,7 @@ use crate::observe::cells::agree;
 use crate::observe::counts::Counts;
 use crate::observe::notes::Notes;
 use crate::observe::recent::Recent;
+use crate::observe::rows::Which;
 use crate::observe::seconds::Places;
 use crate::observe::table::Origin;
 use crate::observe::table::Table;
@@ -38,7 +39,7 @@ const AWAITED_MAX: usize = 20_000;
 
 /// Whether a change must come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Certainty {
+pub(crate) enum Certainty {
     /// It must.
     Certain,
     /// Its statement changed fewer rows than it should have; which is not known.
@@ -83,6 +84,12 @@ pub(super) struct Seen {
 pub(super) struct Place {
     pub(super) expected: VecDeque<Expected>,
     pub(super) seen: VecDeque<Seen>,
+}
+
+impl Place {
+    pub(super) fn is_empty(&self) -> bool {
+        self.expected.is_empty() && self.seen.is_empty()
+    }
 }
 
 /// Holds what came at one surface against what was acknowledged.
@@ -198,24 +205,23 @@ impl Judge {
             return;
         }
         let RowChange { table, change, key, row, whose } = change;
+        let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
         let bytes = key.len() + row.len() + CHANGE_BYTES;
-        let Some(place) = self.place(table, &key) else { return };
-        let is_first = place.expected.is_empty();
-        let is_there = |seen: &Seen| {
-            is_first && seen.change == change && agree(&row, &seen.row) && whose.fits(&seen.whose)
-        };
-        if place.seen.front().is_some_and(is_there) {
-            let seen = place.seen.pop_front();
-            self.forget_if_empty(table, &key);
-            if let Some(seen) = seen {
-                self.outstanding -= 1;
-                self.bytes = self.bytes.saturating_sub(key.len() + seen.row.len() + CHANGE_BYTES);
-                self.matched((table, change), &times, certainty, (seen.at, seen.at));
+        let come = of.rows.with(Which::new(table, &key), |place| {
+            let is_there = |seen: &mut Seen| {
+                seen.change == change && agree(&row, &seen.row) && whose.fits(&seen.whose)
+            };
+            if place.expected.is_empty()
+                && let Some(seen) = place.seen.pop_front_if(is_there)
+            {
+                return Some(seen);
             }
-            return;
-        }
-        place.expected.push_back(Expected { change, row, times, certainty, whose });
-        self.keep(bytes);
+            place.expected.push_back(Expected { change, row, times, certainty, whose });
+            None
+        });
+        let Some(seen) = come else { return self.keep(bytes) };
+        self.forget(key.len() + seen.row.len());
+        self.matched((table, change), &times, certainty, (seen.at, seen.at));
     }
 
     /// A change has come.
@@ -225,48 +231,27 @@ impl Judge {
         }
         let weight = self.weight(change.table);
         self.sums(change.table).observed += weight;
-        if let Some(Some(table)) = self.tables.get_mut(usize::from(change.table.0)) {
-            table.is_awaited = false;
-        }
-        let is_again = self.came.came(&change);
         let RowChange { table, change, key, row, whose } = change;
+        let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
+        of.is_awaited = false;
+        let which = Which::new(table, &key);
+        let is_again = self.came.came(which.number(), (change, lsn), &row);
         let bytes = key.len() + row.len() + CHANGE_BYTES;
-        let Some(place) = self.place(table, &key) else { return };
-        let is_first = place.seen.is_empty();
-        let is_it = |expected: &Expected| {
-            is_first
-                && expected.change == change
-                && agree(&expected.row, &row)
-                && expected.whose.fits(&whose)
-        };
-        if place.expected.front().is_some_and(is_it) {
-            let expected = place.expected.pop_front();
-            self.forget_if_empty(table, &key);
-            if let Some(Expected { row, times, certainty, .. }) = expected {
-                self.outstanding -= 1;
-                self.bytes = self.bytes.saturating_sub(key.len() + row.len() + CHANGE_BYTES);
-                self.matched((table, change), &times, certainty, (at, at));
+        let expected = of.rows.with(which, |place| {
+            let is_it = |it: &mut Expected| {
+                it.change == change && agree(&it.row, &row) && it.whose.fits(&whose)
+            };
+            if place.seen.is_empty()
+                && let Some(expected) = place.expected.pop_front_if(is_it)
+            {
+                return Some(expected);
             }
-            return;
-        }
-        place.seen.push_back(Seen { change, row, at, lsn, is_again, whose });
-        self.keep(bytes);
-    }
-
-    fn place(&mut self, table: TableId, key: &[u8]) -> Option<&mut Place> {
-        let places = &mut self.tables.get_mut(usize::from(table.0))?.as_mut()?.places;
-        if !places.contains_key(key) {
-            places.insert(key.into(), Place::default());
-        }
-        places.get_mut(key)
-    }
-
-    fn forget_if_empty(&mut self, table: TableId, key: &[u8]) {
-        let Some(Some(table)) = self.tables.get_mut(usize::from(table.0)) else { return };
-        let is_empty = |place: &Place| place.expected.is_empty() && place.seen.is_empty();
-        if table.places.get(key).is_some_and(is_empty) {
-            table.places.remove(key);
-        }
+            place.seen.push_back(Seen { change, row, at, lsn, is_again, whose });
+            None
+        });
+        let Some(expected) = expected else { return self.keep(bytes) };
+        self.forget(key.len() + expected.row.len());
+        self.matched((table, change), &expected.times, expected.certainty, (at, at));
     }
 
     fn keep(&mut self, bytes: usize) {
@@ -278,9 +263,15 @@ impl Judge {
                  acknowledged and what was observed; no more are kept, so the rest was not judged",
                 BYTES_MAX >> 20
             ));
-            self.tables.iter_mut().flatten().for_each(|table| table.places.clear());
+            self.tables.iter_mut().flatten().for_each(|table| table.rows.clear());
             (self.outstanding, self.bytes) = (0, 0);
         }
+    }
+
+    /// A change is not outstanding any more; its key and row took so many bytes.
+    fn forget(&mut self, bytes: usize) {
+        self.outstanding -= 1;
+        self.bytes = self.bytes.saturating_sub(bytes + CHANGE_BYTES);
     }
 
     /// One that was expected has come, between two moments.
@@ -324,7 +315,7 @@ impl Judge {
     fn is_given_up(&mut self, table: TableId) -> bool {
         let Some(place) = self.tables.get_mut(usize::from(table.0)) else { return false };
         let outstanding =
-            |it: &Table| it.places.values().map(|it| it.expected.len()).sum::<usize>();
+            |it: &Table| it.rows.iter().map(|(_, it)| it.expected.len()).sum::<usize>();
         let is_enough = |it: &mut Table| it.is_awaited && outstanding(it) >= AWAITED_MAX;
         let Some(gone) = place.take_if(is_enough) else { return place.is_none() };
         self.outstanding -= outstanding(&gone);
@@ -342,7 +333,7 @@ impl Judge {
     /// each database.
     pub(super) fn look(&mut self, now: u64) -> (LiveLag, Vec<LagPlace>) {
         for table in self.tables.iter_mut().flatten().filter(|table| !table.is_awaited) {
-            for expected in table.places.values().flat_map(|place| &place.expected) {
+            for expected in table.rows.iter().flat_map(|(_, place)| &place.expected) {
                 if expected.certainty != Certainty::Certain {
                     continue;
                 }

@@ -34,6 +34,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const STEP: Duration = Duration::from_secs(15);
 /// When nothing more is sent: so long nothing may come before the end is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A transaction of so many changes is long; and so long its packets gather before they are fetched.
+const LONG: usize = 100;
+const GATHER: Duration = Duration::from_millis(1);
 /// Messages taken before others have their turn.
 const TURN: usize = 256;
 /// A connection that held for so long was there, whatever came of it.
@@ -222,8 +225,16 @@ impl SlotReader {
                         let _ = self.confirm(reader).await;
                         return Stopped::AtEnd;
                     }
-                    Ok(true) => self.heard = Instant::now(),
-                    Ok(false) => {}
+                    Ok(has_data) => {
+                        if has_data {
+                            self.heard = Instant::now();
+                        }
+                        // Before its end a transaction is not judged, so the rest of a long one may gather: to
+                        // fetch each packet by itself costs as much as to understand it.
+                        if self.stream.changes_of_open() >= LONG {
+                            tokio::time::sleep(GATHER).await;
+                        }
+                    }
                     Err(stopped) => return stopped,
                 },
                 Err(broken) => return Stopped::Broken(broken),
@@ -239,7 +250,7 @@ impl SlotReader {
             match sent {
                 Sent::Data(data) => {
                     has_data = true;
-                    let understood = self.stream.take(data, at, &mut self.judge.borrow_mut());
+                    let understood = self.stream.take(&data, at, &mut self.judge.borrow_mut());
                     if understood.is_none() {
                         let reason =
                             "the server's output plugin sent what is no message of its own";

@@ -1,9 +1,10 @@
 //! Whether a change came not long ago: what tells one that came twice from one that nobody had sent.
 
+use crate::action::Change;
 use crate::ledger::hash::half;
 use crate::ledger::hash::hash;
-use crate::ledger::hash::identity;
-use crate::observe::RowChange;
+use crate::pace::mix64;
+use crate::sink::postgres::replication::Lsn;
 
 /// Changes that are remembered, at most. A later one takes the place of an earlier one, at random.
 const PLACES: usize = 1 << 16;
@@ -21,10 +22,11 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// A change came. Returns whether the same one came before.
-    pub(super) fn came(&mut self, change: &RowChange) -> bool {
-        let row = half(identity(change.table, &change.key));
-        let number = half(hash(row.wrapping_add(change.change as u64), &change.row)).max(1);
+    /// A change of the row of a number came, from a place in the log. Returns whether the same one came before:
+    /// from another place, what looks the same is another change.
+    pub(super) fn came(&mut self, number: u64, (change, lsn): (Change, Lsn), row: &[u8]) -> bool {
+        let seed = number.wrapping_add(change as u64) ^ mix64(lsn.0);
+        let number = half(hash(seed, row)).max(1);
         let Ok(place) = usize::try_from(number % PLACES as u64) else { return false };
         std::mem::replace(&mut self.all[place], number) == number
     }

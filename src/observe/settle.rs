@@ -1,6 +1,8 @@
 //! What is left of a row at the end: changes that were expected, changes that came, and no first of
 //! one that agrees with the first of the other. Which belong together, and what the others are.
 
+use crate::measure::Deviation;
+
 /// More pairs than this are not compared with one another: then they are taken in order.
 const PAIRS_MAX: usize = 4_000_000;
 
@@ -105,7 +107,7 @@ fn greedily(
 /// whether one was) has not been counted as expected, of a table that is told apart nothing has, and what came
 /// twice is counted once.
 pub(crate) fn sums(
-    class: &str,
+    class: Deviation,
     (expected, has_come): (Option<bool>, bool),
     is_apart: bool,
 ) -> (u64, i64) {
@@ -113,8 +115,8 @@ pub(crate) fn sums(
     let is_pair = expected.is_some() && has_come;
     let more = if is_apart { is_certain || is_pair } else { is_pair && !is_certain };
     let came = match (is_apart, class) {
-        (false, "doubled") => -1,
-        (true, "doubled") | (false, _) => 0,
+        (false, Deviation::Doubled) => -1,
+        (true, Deviation::Doubled) | (false, _) => 0,
         (true, _) => i64::from(has_come),
     };
     (u64::from(more), came)

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::Mark;
@@ -92,6 +90,11 @@ impl Stream {
         self.end
     }
 
+    /// How many changes of a transaction were read whose end has not come yet.
+    pub(super) fn changes_of_open(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Where the last transaction that was read to its end is committed.
     pub(super) fn last(&self) -> Lsn {
         self.last
@@ -119,7 +122,7 @@ impl Stream {
     }
 
     /// Takes a message that came at a time. `None` on nonsense.
-    pub(super) fn take(&mut self, data: Bytes, at: u64, judge: &mut Judge) -> Option<()> {
+    pub(super) fn take(&mut self, data: &[u8], at: u64, judge: &mut Judge) -> Option<()> {
         match decode(data)? {
             Message::Begin { xid } => {
                 (self.is_open, self.transaction) = (true, xid);

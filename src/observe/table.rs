@@ -1,14 +1,12 @@
 //! What is known of one table at a surface: what is outstanding of its rows, and how late they came.
 
-use std::collections::HashMap;
-
 use crate::action::Change;
 use crate::action::TableInfo;
 use crate::measure::Histogram;
 use crate::measure::LagSummary;
 use crate::observe::cells::pieces;
-use crate::observe::judge::Place;
 use crate::observe::judge::Times;
+use crate::observe::rows::Rows;
 use crate::scenario::OwnTable;
 
 /// What is known of a table.
@@ -17,7 +15,7 @@ pub(super) struct Table {
     pub(super) name: String,
     /// Its database: see [`Places`].
     pub(super) at: usize,
-    pub(super) places: HashMap<Box<[u8]>, Place>,
+    pub(super) rows: Rows,
     /// By change.
     pub(super) lags: [Lags; 3],
     /// The column in which a row tells whose it is, if it does.
@@ -102,8 +100,8 @@ impl Table {
         let name = format!("{database}.{}.{}", info.namespace, info.name);
         let is_apart = info.name == OwnTable::Canary.name();
         let lags = [Lags::default(), Lags::default(), Lags::default()];
-        let (places, run, is_awaited) = (HashMap::new(), info.markers(), false);
-        Self { name, at, places, lags, run, is_own, is_apart, is_awaited }
+        let (rows, run, is_awaited) = (Rows::default(), info.markers(), false);
+        Self { name, at, rows, lags, run, is_own, is_apart, is_awaited }
     }
 
     /// Which run a row says that it is of; `None` if it says nothing.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::action::Mark;
 use crate::action::TableId;
+use crate::measure::Deviation;
 use crate::measure::LagSummary;
 use crate::observe::RowChange;
 use crate::observe::judge::Times;
@@ -50,7 +51,7 @@ struct Known {
 /// What is not as it should be: a class, a table of the transaction, and what it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Odd {
-    pub(super) class: &'static str,
+    pub(super) class: Deviation,
     pub(super) table: TableId,
     pub(super) text: String,
 }
@@ -212,25 +213,25 @@ fn odd(
     number: u32,
     must: &BTreeMap<TableId, u64>,
     end: Option<&End>,
-) -> Option<(&'static str, String)> {
+) -> Option<(Deviation, String)> {
     let shown = |counts: &BTreeMap<TableId, u64>| {
         let all = counts.values().map(u64::to_string).collect::<Vec<_>>();
         all.join(" + ")
     };
     let Some(end) = end else {
-        return Some(("lost", format!("the end of transaction {number} was not told")));
+        return Some((Deviation::Lost, format!("the end of transaction {number} was not told")));
     };
     if end.counts != *must {
         let (told, must) = (shown(&end.counts), shown(must));
         let text = format!(
             "the end of transaction {number} tells of {told} changes, and {must} were made"
         );
-        return Some(("wrong", text));
+        return Some((Deviation::Wrong, text));
     }
     (end.all != end.sum).then(|| {
         let (all, sum) = (end.all, end.sum);
         (
-            "wrong",
+            Deviation::Wrong,
             format!(
                 "the end of transaction {number} tells of {all} events, and of {sum} one by one"
             ),
@@ -292,7 +293,7 @@ mod tests {
                 assert_eq!(all.judged, 1);
                 let text = odd.first().map(|odd| (odd.class, odd.text.as_str()));
                 assert_eq!(text.is_some(), wrong.is_some(), "{odd:?}");
-                assert!(text.is_none_or(|it| it.0 == "wrong" && it.1.ends_with(wrong.unwrap())));
+                assert!(text.is_none_or(|it| it.0 == Deviation::Wrong && it.1.ends_with(wrong.unwrap())));
                 assert_eq!((all.first.high.max(), all.last.high.max()), (Some(20), Some(40)));
             }
         }
@@ -315,7 +316,7 @@ mod tests {
         all.told((0, 12), marks(&[4]));
         let odd = all.end(true);
         let text = "the end of transaction 10 was not told".to_owned();
-        assert_eq!(odd, [Odd { class: "lost", table: TableId(0), text }]);
+        assert_eq!(odd, [Odd { class: Deviation::Lost, table: TableId(0), text }]);
         assert_eq!(all.judged, 2);
     }
 

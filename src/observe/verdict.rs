@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use crate::action::Catalog;
 use crate::action::TableId;
+use crate::measure::Deviation;
 use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
-use crate::measure::PENDING;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
@@ -34,7 +34,7 @@ pub(super) struct Faults {
 
 #[derive(Debug)]
 struct Fault {
-    class: &'static str,
+    class: Deviation,
     table: TableId,
     key: Box<[u8]>,
     operation: &'static str,
@@ -47,7 +47,7 @@ struct Fault {
 
 impl Faults {
     pub(super) fn doubled(&mut self, change: &RowChange, lsn: Lsn) {
-        self.add("doubled", |class| Fault {
+        self.add(Deviation::Doubled, |class| Fault {
             class,
             table: change.table,
             key: change.key.clone(),
@@ -60,7 +60,7 @@ impl Faults {
     }
 
     pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
-        self.add("lost", |class| Fault {
+        self.add(Deviation::Lost, |class| Fault {
             class,
             table: change.table,
             key: change.key.clone(),
@@ -72,7 +72,7 @@ impl Faults {
         });
     }
 
-    fn truncated(&mut self, class: &'static str, table: TableId, lsn: Option<Lsn>) {
+    fn truncated(&mut self, class: Deviation, table: TableId, lsn: Option<Lsn>) {
         self.add(class, |class| Fault {
             class,
             table,
@@ -93,23 +93,23 @@ impl Faults {
         is_complete: bool,
         verification: &mut Verification,
     ) {
-        let class = if is_complete { "lost" } else { "pending" };
+        let class = if is_complete { Deviation::Lost } else { Deviation::Pending };
         verification.expected += unsure as u64;
-        *count(verification, class) += missing as u64;
+        *verification.of(class) += missing as u64;
         (0..missing).for_each(|_| self.truncated(class, table, None));
         verification.phantom += phantoms.len() as u64;
         for lsn in phantoms {
-            self.truncated("phantom", table, Some(lsn));
+            self.truncated(Deviation::Phantom, table, Some(lsn));
         }
     }
 
     /// What was told of a transaction is not what it did: counted beside the changes, once.
     pub(super) fn transaction(&mut self, odd: Odd, verification: &mut Verification) {
         let Odd { class, table, text } = odd;
-        let is_told = class != "lost";
+        let is_told = class != Deviation::Lost;
         verification.expected += 1;
         verification.observed += u64::from(is_told);
-        *count(verification, class) += 1;
+        *verification.of(class) += 1;
         self.add(class, |class| Fault {
             class,
             table,
@@ -122,8 +122,8 @@ impl Faults {
         });
     }
 
-    fn add(&mut self, class: &'static str, fault: impl FnOnce(&'static str) -> Fault) {
-        let kept = if class == PENDING { &mut self.pending } else { &mut self.first };
+    fn add(&mut self, class: Deviation, fault: impl FnOnce(Deviation) -> Fault) {
+        let kept = if class == Deviation::Pending { &mut self.pending } else { &mut self.first };
         if kept.len() < EXAMPLES_MAX {
             kept.push(fault(class));
         }
@@ -157,19 +157,23 @@ impl Faults {
                     matched.push((one, other));
                     continue;
                 }
-                Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
-                Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
-                Found::Phantom(other) if seen[other].is_again => ("doubled", None, Some(other)),
-                Found::Phantom(other) => ("phantom", None, Some(other)),
+                Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
+                Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
+                Found::Phantom(other) if seen[other].is_again => {
+                    (Deviation::Doubled, None, Some(other))
+                }
+                Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
                 Found::Missing(one) => match expected[one].certainty {
                     Certainty::Short => continue,
-                    Certainty::Certain if is_complete => ("lost", Some(one), None),
+                    Certainty::Certain if is_complete => (Deviation::Lost, Some(one), None),
                     // Nobody asked for it, so nobody waits for it.
                     Certainty::Certain | Certainty::Unknown if is_apart => continue,
-                    Certainty::Certain | Certainty::Unknown => ("pending", Some(one), None),
+                    Certainty::Certain | Certainty::Unknown => {
+                        (Deviation::Pending, Some(one), None)
+                    }
                 },
             };
-            *count(verification, class) += 1;
+            *verification.of(class) += 1;
             let is_certain = one.map(|at| expected[at].certainty == Certainty::Certain);
             let (more, came) = sums(class, (is_certain, other.is_some()), is_apart);
             verification.expected += more;
@@ -222,16 +226,5 @@ impl Faults {
             }
         };
         self.first.into_iter().chain(self.pending).take(EXAMPLES_MAX).map(example).collect()
-    }
-}
-
-fn count<'a>(verification: &'a mut Verification, class: &str) -> &'a mut u64 {
-    match class {
-        "reordered" => &mut verification.reordered,
-        "wrong" => &mut verification.wrong,
-        "phantom" => &mut verification.phantom,
-        "doubled" => &mut verification.doubled,
-        "lost" => &mut verification.lost,
-        _ => &mut verification.pending,
     }
 }

@@ -13,10 +13,11 @@ use crate::action::Change;
 use crate::action::TableId;
 use crate::ledger::Seen;
 use crate::ledger::What;
+use crate::measure::Deviation;
 use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
-use crate::measure::PENDING;
 use crate::measure::Verification;
+use crate::observe::Certainty;
 use crate::observe::cells::show;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
@@ -39,19 +40,8 @@ pub(super) struct Made {
     change: Change,
     /// What the row became, if that is known.
     row: Option<Box<[u8]>>,
-    must: Must,
+    certainty: Certainty,
     when: When,
-}
-
-/// Whether a change must come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Must {
-    /// It must.
-    Come,
-    /// Its statement changed fewer rows than it should have.
-    Short,
-    /// Nobody can tell.
-    Unknown,
 }
 
 /// The rows that are looked at as a whole, and how far the surface got.
@@ -106,20 +96,20 @@ impl<'a> Follower<'a> {
     pub(super) fn made(
         &mut self,
         (table, row): (TableId, u64),
-        (change, must, when): (Change, Must, When),
+        (change, certainty, when): (Change, Certainty, When),
         key: &[u8],
         content: Option<&[u8]>,
     ) {
         if let Some((wanted, _)) = self.wanted {
             if wanted.contains(&row) {
                 let (key, content) = (key.into(), content.map(Into::into));
-                let made = Made { table, key, change, row: content, must, when };
+                let made = Made { table, key, change, row: content, certainty, when };
                 self.made.entry(row).or_default().push(made);
             }
             return;
         }
-        self.expected += u64::from(must == Must::Come);
-        if must != Must::Come {
+        self.expected += u64::from(certainty == Certainty::Certain);
+        if certainty != Certainty::Certain {
             self.odd.insert(row);
         }
         let (from, seen) = self.seen.of(row);
@@ -135,7 +125,7 @@ impl<'a> Follower<'a> {
         let next = seen.get(*cursor as usize - 1);
         if next.is_some_and(|seen| seen.what == what(change) && agrees(content, seen)) {
             *cursor += 1;
-            if must == Must::Come {
+            if certainty == Certainty::Certain {
                 self.horizons.came(self.catalog, table, when);
             }
         } else {
@@ -147,23 +137,24 @@ impl<'a> Follower<'a> {
     pub(super) fn counts(
         &mut self,
         (table, row): (TableId, u64),
-        (change, must, when): (Change, Must, When),
+        (change, certainty, when): (Change, Certainty, When),
         key: &[u8],
     ) {
         if let Some((wanted, horizons)) = self.wanted {
-            let is_overdue = must == Must::Come && horizons.is_past(self.catalog, table, when);
+            let is_overdue =
+                certainty == Certainty::Certain && horizons.is_past(self.catalog, table, when);
             if is_overdue && wanted.contains(&row) {
                 *self.overdue.entry(row).or_default() += 1;
             }
             return;
         }
-        self.expected += u64::from(must == Must::Come);
+        self.expected += u64::from(certainty == Certainty::Certain);
         let (key, content) = (key.into(), None);
         let (_, certain, perhaps) = self
             .counted
             .entry(row)
-            .or_insert_with(|| (Made { table, key, change, row: content, must, when }, 0, 0));
-        *(if must == Must::Come { certain } else { perhaps }) += 1;
+            .or_insert_with(|| (Made { table, key, change, row: content, certainty, when }, 0, 0));
+        *(if certainty == Certainty::Certain { certain } else { perhaps }) += 1;
     }
 
     /// A lane was gone through: no other has its rows.
@@ -245,7 +236,11 @@ pub(super) fn judge(
         let lost = if seen.is_complete { missing } else { overdue.saturating_sub(came) };
         verification.lost += lost;
         verification.pending += missing - lost;
-        let all = [("lost", lost), ("pending", missing - lost), ("phantom", phantom)];
+        let all = [
+            (Deviation::Lost, lost),
+            (Deviation::Pending, missing - lost),
+            (Deviation::Phantom, phantom),
+        ];
         let class = all.iter().find(|(_, count)| *count > 0);
         faults.extend(class.map(|(class, _)| (*class, Some(made), None)));
     }
@@ -260,7 +255,7 @@ pub(super) fn judge(
 }
 
 /// What is not as it should be: class, what was made, what came.
-type Fault<'a> = (&'static str, Option<&'a Made>, Option<&'a Seen>);
+type Fault<'a> = (Deviation, Option<&'a Made>, Option<&'a Seen>);
 
 fn row_by_row<'a>(
     (made, seen): (&'a [Made], &'a [Seen]),
@@ -286,50 +281,50 @@ fn row_by_row<'a>(
         made.len(),
         seen.len(),
         |one, other| is_same(one, other) && may_be(one, other),
-        |one, other| is_same(one, other) && made[one].must == Must::Come,
+        |one, other| is_same(one, other) && made[one].certainty == Certainty::Certain,
     );
     for found in found {
         let (class, one, other) = match found {
             Found::Same(one, _) => {
-                verification.expected += u64::from(made[one].must != Must::Come);
+                verification.expected += u64::from(made[one].certainty != Certainty::Certain);
                 continue;
             }
-            Found::Reordered(one, other) => ("reordered", Some(one), Some(other)),
-            Found::Wrong(one, other) => ("wrong", Some(one), Some(other)),
-            Found::Phantom(other) if came_before(seen, other) => ("doubled", None, Some(other)),
-            Found::Phantom(other) => ("phantom", None, Some(other)),
-            Found::Missing(one) => match made[one].must {
-                Must::Short => continue,
-                Must::Come if is_lost(&made[one]) => ("lost", Some(one), None),
-                Must::Come | Must::Unknown => ("pending", Some(one), None),
+            Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
+            Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
+            Found::Phantom(other) if came_before(seen, other) => {
+                (Deviation::Doubled, None, Some(other))
+            }
+            Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
+            Found::Missing(one) => match made[one].certainty {
+                Certainty::Short => continue,
+                Certainty::Certain if is_lost(&made[one]) => (Deviation::Lost, Some(one), None),
+                Certainty::Certain | Certainty::Unknown => (Deviation::Pending, Some(one), None),
             },
         };
-        let is_certain = one.map(|at| made[at].must == Must::Come);
+        let is_certain = one.map(|at| made[at].certainty == Certainty::Certain);
         let (more, came) = sums(class, (is_certain, other.is_some()), false);
         verification.expected += more;
         verification.observed = verification.observed.saturating_add_signed(came);
-        *match class {
-            "reordered" => &mut verification.reordered,
-            "wrong" => &mut verification.wrong,
-            "phantom" => &mut verification.phantom,
-            "doubled" => &mut verification.doubled,
-            "lost" => &mut verification.lost,
-            _ => &mut verification.pending,
-        } += 1;
+        *verification.of(class) += 1;
         faults.push((class, one.map(|at| &made[at]), other.map(|at| &seen[at])));
     }
 }
 
-/// Whether the same change of a row came before, in another place.
+/// Whether the same change of a row came before, from the same place in the log.
 fn came_before(seen: &[Seen], at: usize) -> bool {
-    let of = |seen: &Seen| (seen.what, seen.content, seen.open);
+    let of = |seen: &Seen| (seen.lsn, seen.what, seen.content, seen.open);
     seen[..at].iter().any(|before| of(before) == of(&seen[at]))
 }
 
 fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
     let order = |it: &Fault<'_>| {
         let table = it.1.map(|made| made.table.0).or(it.2.map(|seen| seen.table));
-        (it.0 == PENDING, table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
+        (
+            it.0 == Deviation::Pending,
+            table,
+            it.1.map(|made| made.key.clone()),
+            it.2.map(|seen| seen.lsn),
+        )
     };
     faults.sort_by_cached_key(order);
     let catalog = &replay.world.catalog;

@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 use crate::action::Catalog;
 use crate::action::TableId;
 use crate::action::TableInfo;
+use crate::measure::Deviation;
 use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
 use crate::observe::cells::agree;
@@ -30,7 +31,7 @@ const HELD_MAX: u64 = 4_000_000;
 
 /// A row that is not as it should be.
 struct Fault {
-    class: &'static str,
+    class: Deviation,
     table: TableId,
     key: Vec<u8>,
     expected: Option<Box<[u8]>>,
@@ -123,7 +124,7 @@ impl<'a> Judge<'a> {
             } else if !states.any(|state| agree(state, row)) {
                 verdict.wrong += 1;
                 let state = doubtful.states.iter().flatten().last().cloned();
-                let class = if state.is_some() { "wrong" } else { "phantom" };
+                let class = if state.is_some() { Deviation::Wrong } else { Deviation::Phantom };
                 let seen = Some(row.into());
                 faults.push(Fault { class, table, key, expected: state, seen });
             }
@@ -144,8 +145,13 @@ impl<'a> Judge<'a> {
                 let state = states.iter().flatten().last().cloned();
                 let info = self.replay.world.catalog.table(*table);
                 let key = state.as_deref().map(|row| key_of(info, row)).unwrap_or_default();
-                let fault =
-                    Fault { class: "lost", table: *table, key, expected: state, seen: None };
+                let fault = Fault {
+                    class: Deviation::Lost,
+                    table: *table,
+                    key,
+                    expected: state,
+                    seen: None,
+                };
                 self.faults.push(fault);
             }
         }
@@ -178,10 +184,10 @@ impl<'a> Judge<'a> {
                         return;
                     }
                     verdict.wrong += 1;
-                    ("wrong", Some(held.row.clone()))
+                    (Deviation::Wrong, Some(held.row.clone()))
                 } else {
                     verdict.phantom += 1;
-                    ("phantom", None)
+                    (Deviation::Phantom, None)
                 };
                 let seen = Some(row.into());
                 faults.push(Fault { class, table, key, expected: must, seen });
@@ -193,7 +199,8 @@ impl<'a> Judge<'a> {
             self.verdicts[usize::from(held.table.0)].lost += held.count;
             let key = key_of(info, &held.row);
             let expected = Some(held.row);
-            let fault = Fault { class: "lost", table: held.table, key, expected, seen: None };
+            let fault =
+                Fault { class: Deviation::Lost, table: held.table, key, expected, seen: None };
             self.faults.push(fault);
         }
         Ok(())

@@ -15,12 +15,12 @@ use crate::generate::Turn;
 use crate::generate::World;
 use crate::ledger::Fate;
 use crate::ledger::hash::half;
+use crate::observe::Certainty;
 use crate::observe::cells;
 use crate::replay::digest::Identity;
 use crate::replay::digest::identity;
 use crate::replay::evaluate::advance;
 use crate::replay::follow::Follower;
-use crate::replay::follow::Must;
 use crate::replay::horizon::When;
 use crate::replay::past::Note;
 use crate::replay::past::Past;
@@ -50,7 +50,7 @@ pub(super) struct Walker<'a> {
 
 /// Whether a change was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Certainty {
+enum Effect {
     Made,
     NotMade,
     /// Its statement changed some rows, and not this one, perhaps.
@@ -133,14 +133,14 @@ impl<'a> Walker<'a> {
         world.render_rows(decision, part, &mut self.rows);
         let action = std::mem::take(&mut self.rows);
         let count = action.operations().len();
-        let certainty = match note.map(|note| note.fate) {
-            Some(Fate::Committed) => Certainty::Made,
-            Some(Fate::Nothing | Fate::TakenBack) => Certainty::NotMade,
-            Some(Fate::Unknown) => Certainty::Unknown,
+        let effect = match note.map(|note| note.fate) {
+            Some(Fate::Committed) => Effect::Made,
+            Some(Fate::Nothing | Fate::TakenBack) => Effect::NotMade,
+            Some(Fate::Unknown) => Effect::Unknown,
             Some(Fate::Short | Fate::Shortfall) => {
                 let all = self.shortened(decision, part, count);
-                for (operation, certainty) in action.operations().iter().zip(all) {
-                    self.change(operation, &action, certainty, rows);
+                for (operation, effect) in action.operations().iter().zip(all) {
+                    self.change(operation, &action, effect, rows);
                 }
                 self.rows = action;
                 return;
@@ -148,49 +148,43 @@ impl<'a> Walker<'a> {
             None => {
                 // What does nothing in tables is noted by nobody.
                 self.untold += u64::from(count > 0);
-                Certainty::Unknown
+                Effect::Unknown
             }
         };
-        for operation in action.operations().iter().filter(|_| certainty != Certainty::NotMade) {
-            self.change(operation, &action, certainty, rows);
+        for operation in action.operations().iter().filter(|_| effect != Effect::NotMade) {
+            self.change(operation, &action, effect, rows);
         }
         self.rows = action;
     }
 
     /// For each row whether it was changed, where some were not.
-    fn shortened(&mut self, decision: &Decision, part: usize, count: usize) -> Vec<Certainty> {
+    fn shortened(&mut self, decision: &Decision, part: usize, count: usize) -> Vec<Effect> {
         let number = u8::try_from(part).unwrap_or(u8::MAX);
         let shortfalls = self.past.shortfalls((decision.lane, decision.number, number));
         self.world.render_part(decision, part, &mut self.statements);
-        let mut all = vec![Certainty::Made; count];
+        let mut all = vec![Effect::Made; count];
         let mut from = 0;
         for (number, operation) in (0_u32..).zip(self.statements.operations()) {
             let rows = operation.rows as usize;
             if let Some((_, found)) = shortfalls.iter().find(|(short, _)| *short == number) {
                 // Of several rows it is not known which were there.
-                let certainty = if *found > 0 { Certainty::Short } else { Certainty::NotMade };
-                all.iter_mut().skip(from).take(rows).for_each(|each| *each = certainty);
+                let effect = if *found > 0 { Effect::Short } else { Effect::NotMade };
+                all.iter_mut().skip(from).take(rows).for_each(|each| *each = effect);
             }
             from += rows;
         }
         all
     }
 
-    fn change(
-        &mut self,
-        operation: &Operation,
-        action: &Action,
-        certainty: Certainty,
-        rows: &mut Rows,
-    ) {
-        if certainty == Certainty::NotMade || !self.is_judged(operation.table) {
+    fn change(&mut self, operation: &Operation, action: &Action, effect: Effect, rows: &mut Rows) {
+        if effect == Effect::NotMade || !self.is_judged(operation.table) {
             return;
         }
         let world = Arc::clone(self.world);
         let info = world.catalog.table(operation.table);
         let statement = world.catalog.statement(operation.statement);
         let values = action.values(operation);
-        let is_certain = certainty == Certainty::Made;
+        let is_certain = effect == Effect::Made;
         let table = operation.table;
         let (identity, key) = match &statement.kind {
             StatementKind::Insert => {
@@ -236,30 +230,30 @@ impl<'a> Walker<'a> {
                 (identity, key)
             }
         };
-        self.tell((operation, info), certainty, (identity, &key), rows);
+        self.tell((operation, info), effect, (identity, &key), rows);
     }
 
     /// Tells who wants to know of a change.
     fn tell(
         &mut self,
         (operation, info): (&Operation, &TableInfo),
-        certainty: Certainty,
+        effect: Effect,
         (identity, key): (Identity, &[u8]),
         rows: &Rows,
     ) {
         let Some(follower) = &mut self.follower else { return };
-        let must = match certainty {
-            Certainty::Made => Must::Come,
-            Certainty::Short => Must::Short,
-            Certainty::NotMade | Certainty::Unknown => Must::Unknown,
+        let certainty = match effect {
+            Effect::Made => Certainty::Certain,
+            Effect::Short => Certainty::Short,
+            Effect::NotMade | Effect::Unknown => Certainty::Unknown,
         };
         let (table, change) = (operation.table, operation.change);
         if info.shared || info.key.is_empty() {
             let row = half(super::digest::identity(table, key));
-            follower.counts((table, row), (change, must, self.when), key);
+            follower.counts((table, row), (change, certainty, self.when), key);
         } else {
             let row = rows.known(identity);
-            follower.made((table, half(identity)), (change, must, self.when), key, row);
+            follower.made((table, half(identity)), (change, certainty, self.when), key, row);
         }
     }
 

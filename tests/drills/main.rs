@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   cargo test --release --test drills                  all of them, an hour
-//!   cargo test --release --test drills -- kill proxy    some of them: acts, doctor, kill, planted, pooler, proxy,
-//!                                                       seed, versions, fuzz, yelp-kill, yelp-cut
+//!   cargo test --release --test drills -- kill proxy    some of them: acts, doctor, kill, planted, planted-topics,
+//!                                                       pooler, proxy, seed, versions, fuzz, yelp-kill, yelp-cut
 //! ```
 //!
 //! After each round the tables are held, row by row and column by column, against what the account
@@ -22,6 +22,7 @@ mod doctor;
 mod fuzz;
 mod kill;
 mod planted;
+mod planted_topics;
 mod pooler;
 mod proxy;
 mod seed;
@@ -42,11 +43,12 @@ const PATIENCE: Duration = Duration::from_mins(5);
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let drills: [(&str, fn()); 11] = [
+    let drills: [(&str, fn()); 12] = [
         ("acts", acts::all),
         ("doctor", doctor::all),
         ("kill", kill::all),
         ("planted", planted::all),
+        ("planted-topics", planted_topics::all),
         ("pooler", pooler::all),
         ("proxy", proxy::all),
         ("seed", seed::all),

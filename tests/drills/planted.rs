@@ -1,5 +1,7 @@
 //! One change among a hundred thousand is spoilt on its way to the observer, in every second run.
 
+use serde_json::Value;
+
 use crate::PATIENCE;
 use crate::random;
 use crate::support::loadgen::Ended;
@@ -9,11 +11,11 @@ use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
 
 /// Rounds for each kind of mischief, each with a run that is spoilt and one that is not.
-const ROUNDS: usize = 8;
+pub(crate) const ROUNDS: usize = 8;
 /// Changes that a run must have at least.
-const CHANGES_MIN: u64 = 100_000;
+pub(crate) const CHANGES_MIN: u64 = 100_000;
 
-const SET: [&str; 5] = [
+pub(crate) const SET: [&str; 5] = [
     "domains.orders.rows={ products: 200, customers: 5k, orders: 20k }",
     "load.warmup=0s",
     // Half of what comes is inserted, and a row has several changes.
@@ -37,7 +39,7 @@ pub(crate) fn all() {
             let example = &ended.summary["verification"]["examples"][0];
             let of = |name: &str| example[name].as_str().unwrap_or_default().to_owned();
             let is_named = ended.code == Some(99)
-                && faults(&ended) == [(class, 1)]
+                && faults(&ended.summary) == [(class, 1)]
                 && (of("class"), of("table"), of("key"))
                     == (class.to_owned(), format!("orders.{}", spoilt.table), spoilt.key.clone());
             assert!(is_named, "{spoilt:?}: {}\n{}", ended.summary["verification"], ended.said);
@@ -53,7 +55,7 @@ pub(crate) fn all() {
             let proxy = SlotProxy::start(server.port());
             let (ended, observed) = run(&proxy);
             assert_eq!(ended.code, Some(0), "{}", ended.said);
-            false_ones += faults(&ended).len();
+            false_ones += faults(&ended.summary).len();
             assert_eq!(false_ones, 0, "{}", ended.summary["verification"]);
             changes += observed;
             println!("round {round}: {observed} changes, none spoilt: none named");
@@ -72,8 +74,9 @@ fn run(proxy: &SlotProxy) -> (Ended, u64) {
     (ended, observed)
 }
 
-fn faults(ended: &Ended) -> Vec<(&'static str, u64)> {
+/// How many faults of each class a run had, without those that it had none of.
+pub(crate) fn faults(summary: &Value) -> Vec<(&'static str, u64)> {
     let classes = ["lost", "doubled", "replayed", "reordered", "wrong", "phantom", "pending"];
-    let of = |class: &'static str| (class, ended.summary["verification"][class].as_u64().unwrap());
+    let of = |class: &'static str| (class, summary["verification"][class].as_u64().unwrap());
     classes.map(of).into_iter().filter(|(_, count)| *count > 0).collect()
 }

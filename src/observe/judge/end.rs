@@ -13,7 +13,7 @@ impl Judge {
     pub(in crate::observe) fn leave_out_absent(&mut self) -> Vec<String> {
         for place in &mut self.tables {
             // One that nothing happened to is not missed.
-            let is_absent = |it: &mut Table| it.is_awaited && !it.places.is_empty();
+            let is_absent = |it: &mut Table| it.is_awaited && !it.rows.is_empty();
             self.absent.extend(place.take_if(is_absent).map(|table| table.name));
         }
         std::mem::take(&mut self.absent)
@@ -36,10 +36,7 @@ impl Judge {
             let id = TableId::of(number);
             let Some(Some(table)) = self.tables.get_mut(number) else { continue };
             let (is_apart, is_own) = (table.is_apart, table.is_own);
-            let mut places: Vec<_> = std::mem::take(&mut table.places).into_iter().collect();
-            // A hash map decides no order.
-            places.sort_by(|one, other| one.0.cmp(&other.0));
-            for (key, mut place) in places {
+            for (key, mut place) in table.rows.take() {
                 let mut matched = Vec::new();
                 let scope = (id, &*key, is_complete, is_apart);
                 self.faults.judge(scope, &mut place, self.counts.of(is_own), &mut matched);

@@ -2,8 +2,9 @@
 
 use crate::action::TableId;
 use crate::observe::RowChange;
-use crate::observe::judge::CHANGE_BYTES;
+use crate::observe::judge::Certainty;
 use crate::observe::judge::Judge;
+use crate::observe::rows::Which;
 use crate::sink::postgres::replication::Lsn;
 
 impl Judge {
@@ -15,16 +16,14 @@ impl Judge {
             sums.passed_over = sums.passed_over.saturating_sub(1);
             return;
         }
-        let Some(place) = self.place(change.table, &change.key) else { return };
-        if place.expected.back().is_some_and(|last| last.change == change.change) {
-            let taken = place.expected.pop_back();
-            let bytes = change.key.len() + taken.map_or(0, |it| it.row.len()) + CHANGE_BYTES;
-            self.bytes = self.bytes.saturating_sub(bytes);
-            self.forget_if_empty(change.table, &change.key);
-            self.outstanding -= 1;
-            let weight = self.weight(change.table);
-            self.sums(change.table).expected -= weight;
-        }
+        let Some(Some(of)) = self.tables.get_mut(usize::from(change.table.0)) else { return };
+        let taken = of.rows.with(Which::new(change.table, &change.key), |place| {
+            place.expected.pop_back_if(|last| last.change == change.change)
+        });
+        let Some(taken) = taken else { return };
+        self.forget(change.key.len() + taken.row.len());
+        let weight = self.weight(change.table) * u64::from(taken.certainty == Certainty::Certain);
+        self.sums(change.table).expected -= weight;
     }
 
     /// A transaction came again.

@@ -6,10 +6,10 @@ use crate::action::Change;
 use crate::action::TableId;
 use crate::observe::cells::agree;
 use crate::observe::cells::pieces;
-use crate::observe::judge::CHANGE_BYTES;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Judge;
+use crate::observe::rows::Which;
 
 impl Judge {
     /// What is outstanding is looked for in the tables themselves; those without a key are looked at only in the end.
@@ -31,16 +31,15 @@ impl Judge {
     /// The keys of a table whose rows are not as they must become yet: so many at most, the oldest first.
     pub(in crate::observe) fn wanted(&self, table: TableId, at_most: usize) -> Vec<Box<[u8]>> {
         let Some(Some(of)) = self.tables.get(usize::from(table.0)) else { return Vec::new() };
-        let places = of
-            .places
-            .iter()
-            .filter_map(|(key, place)| Some((place.expected.front()?.times.settled, key)));
-        let mut all: Vec<_> = places.collect();
+        let rows = of.rows.iter();
+        let mut all: Vec<_> = rows
+            .filter_map(|(key, place)| Some((place.expected.front()?.times.settled, key)))
+            .collect();
         if all.len() > at_most {
             all.select_nth_unstable(at_most);
             all.truncate(at_most);
         }
-        all.into_iter().map(|(_, key)| key.clone()).collect()
+        all.into_iter().map(|(_, key)| key.into()).collect()
     }
 
     /// A row was looked at, and was this, or was not there; and was something else when it was looked at `since`.
@@ -51,19 +50,20 @@ impl Judge {
         (since, at): (u64, u64),
     ) {
         let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
-        let Some(place) = of.places.get_mut(key) else { return };
         let is_it = |expected: &Expected| match (row, expected.change) {
             (None, change) => change == Change::Delete,
             (Some(_), Change::Delete) => false,
             (Some(row), _) => agree(&expected.row, row),
         };
-        let Some(last) = place.expected.iter().rposition(is_it) else { return };
-        let come: Vec<Expected> = place.expected.drain(..=last).collect();
-        self.forget_if_empty(table, key);
+        let come = of.rows.with(Which::new(table, key), |place| {
+            let last = place.expected.iter().rposition(is_it)?;
+            Some(place.expected.drain(..=last).collect::<Vec<_>>())
+        });
+        let Some(come) = come else { return };
+        let last = come.len() - 1;
         for (number, expected) in come.into_iter().enumerate() {
             let Expected { change, row, times, certainty, .. } = expected;
-            self.outstanding -= 1;
-            self.bytes = self.bytes.saturating_sub(key.len() + row.len() + CHANGE_BYTES);
+            self.forget(key.len() + row.len());
             let sums = self.sums(table);
             if certainty == Certainty::Certain && number < last {
                 sums.passed_over += 1;
@@ -78,9 +78,9 @@ impl Judge {
     pub(super) fn leave_to_the_end(&mut self) {
         let mut left = 0;
         for table in self.tables.iter_mut().flatten() {
-            let places = std::mem::take(&mut table.places);
-            let expected = places.values().flat_map(|place| &place.expected);
+            let expected = table.rows.iter().flat_map(|(_, place)| &place.expected);
             left += expected.filter(|it| it.certainty == Certainty::Certain).count() as u64;
+            table.rows.clear();
         }
         self.counts.of(false).pending += left;
     }

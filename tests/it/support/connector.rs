@@ -8,6 +8,8 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
@@ -31,8 +33,10 @@ use super::server::TestServer;
 
 /// Behind all places of a real log.
 const PLACE: u64 = 1 << 60;
-/// Changes of orders that go by before the first is spoilt.
+/// Changes of orders that go by before the first is spoilt, unless somebody says otherwise.
 const BEFORE: u64 = 150;
+/// The key of an order that nobody has placed.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 /// How long one waits for the next change of its row.
 const HELD: Duration = Duration::from_millis(1_200);
 
@@ -54,11 +58,24 @@ pub(crate) enum Spoil {
     Unend,
 }
 
+impl Spoil {
+    /// Each, and as what it must be named.
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
+        (Self::Lose, "lost"),
+        (Self::Double, "doubled"),
+        (Self::Alter, "wrong"),
+        (Self::Invent, "phantom"),
+        (Self::Exchange, "reordered"),
+    ];
+}
+
 /// At work until it is ended.
 pub(crate) struct Connector {
     reader: Child,
     thread: Option<JoinHandle<()>>,
     left: Arc<Mutex<Vec<Spoil>>>,
+    before: Arc<AtomicU64>,
+    spoilt: Arc<Mutex<Option<String>>>,
     drop_slot: Box<dyn Fn()>,
 }
 
@@ -114,9 +131,13 @@ impl Connector {
         let mut reader = reader.spawn().expect("`pg_recvlogical` is beside `psql`");
         let lines = BufReader::new(reader.stdout.take().unwrap());
         let left = Arc::new(Mutex::new(spoil.to_vec()));
+        let before = Arc::new(AtomicU64::new(BEFORE));
+        let spoilt = Arc::default();
         let mut writer = Writer {
             out: Box::new(out),
             left: Arc::clone(&left),
+            before: Arc::clone(&before),
+            spoilt: Arc::clone(&spoilt),
             place: PLACE,
             orders: 0,
             held: Vec::new(),
@@ -147,7 +168,18 @@ impl Connector {
             );
             owner.query(&database, &sql);
         };
-        Self { reader, thread: Some(thread), left, drop_slot: Box::new(drop_slot) }
+        let drop_slot = Box::new(drop_slot);
+        Self { reader, thread: Some(thread), left, before, spoilt, drop_slot }
+    }
+
+    /// Spoils nothing before so many changes of orders went by.
+    pub(crate) fn not_before(&self, orders: u64) {
+        self.before.store(orders, Ordering::Relaxed);
+    }
+
+    /// The key of the order whose change was spoilt last.
+    pub(crate) fn spoilt(&self) -> Option<String> {
+        self.spoilt.lock().unwrap().clone()
     }
 
     /// It stays connected, and reads nothing from now on.
@@ -156,9 +188,9 @@ impl Connector {
         assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
     }
 
-    /// Runs `cdc-lag` beside it, and ends it: it must have spoilt all that it was to. Exit code, what was said, and
+    /// Runs `cdc-lag` beside it: it must have spoilt all that it was to. Exit code, what was said, and
     /// the summary.
-    pub(crate) fn run(self, place: &Place<'_>) -> (i32, String, Value) {
+    pub(crate) fn run(&self, place: &Place<'_>) -> (i32, String, Value) {
         let done = place.run(&["run", "@cdc-lag", "--out", "run"]);
         let unspoilt = self.left.lock().unwrap().clone();
         let said = format!("{}{}", done.out, done.err);
@@ -417,6 +449,9 @@ type Out = Box<dyn FnMut(&Change, &Value) + Send>;
 struct Writer {
     out: Out,
     left: Arc<Mutex<Vec<Spoil>>>,
+    /// Changes of orders that go by before the first is spoilt.
+    before: Arc<AtomicU64>,
+    spoilt: Arc<Mutex<Option<String>>>,
     place: u64,
     orders: u64,
     /// Each waits for the next change of its row, since when.
@@ -478,7 +513,7 @@ impl Writer {
             if self.next() == Some(Spoil::Exchange) {
                 self.send(&change, place, transaction);
                 self.send(&held, before, its);
-                self.left.lock().unwrap().remove(0);
+                self.has_spoilt(&held);
             } else {
                 self.send(&held, before, its);
                 self.send(&change, place, transaction);
@@ -487,17 +522,14 @@ impl Writer {
         }
         self.orders += 1;
         let spoil = self.next();
+        let is_time = self.orders >= self.before.load(Ordering::Relaxed);
         // Of a row that goes there is little left to invent one of.
         let is_whole = change.op == "c" || spoil == Some(Spoil::Invent) && change.op == "u";
         let is_elsewhere =
             matches!(spoil, Some(Spoil::Unname | Spoil::Uncount | Spoil::Unend) | None);
-        let fits = !is_elsewhere && is_whole;
-        if fits
-            && self.orders >= BEFORE
-            && self.orders.is_multiple_of(7)
-            && spoil != Some(Spoil::Exchange)
-        {
-            self.left.lock().unwrap().remove(0);
+        let fits = is_time && !is_elsewhere && is_whole;
+        if fits && self.orders.is_multiple_of(7) && spoil != Some(Spoil::Exchange) {
+            self.has_spoilt(&change);
             return self.spoil(spoil, change, transaction);
         }
         // What is exchanged must have something behind it: an order that was placed is mostly paid.
@@ -505,6 +537,12 @@ impl Writer {
             return self.held.push((change, place, transaction, Instant::now()));
         }
         self.send(&change, place, transaction);
+    }
+
+    fn has_spoilt(&self, change: &Change) {
+        self.left.lock().unwrap().remove(0);
+        let id = change.row["id"].as_str().map(str::to_owned);
+        *self.spoilt.lock().unwrap() = id;
     }
 
     fn next(&self) -> Option<Spoil> {
@@ -539,8 +577,8 @@ impl Writer {
             }
             Some(Spoil::Invent) => {
                 self.send(&change, place, transaction);
-                let id = json!("00000000-0000-0000-0000-000000000001");
-                change.row.insert("id".to_owned(), id);
+                change.row.insert("id".to_owned(), json!(NOBODY));
+                *self.spoilt.lock().unwrap() = Some(NOBODY.to_owned());
                 change.op = "c";
                 self.place += 8;
                 self.send(&change, place + 8, transaction);

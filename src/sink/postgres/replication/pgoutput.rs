@@ -1,8 +1,7 @@
 //! What the output plugin `pgoutput` says, version 1 of its protocol (documentation, "Logical
-//! Replication Message Formats"). Decodes; keeps nothing.
+//! Replication Message Formats"). Decodes; keeps nothing and copies nothing.
 
 use bytes::Buf;
-use bytes::Bytes;
 
 use super::Lsn;
 
@@ -11,7 +10,7 @@ const COLUMNS_MAX: u16 = 1_664;
 
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Message {
+pub enum Message<'a> {
     /// A transaction begins.
     Begin {
         /// Its number, which comes around again.
@@ -31,23 +30,23 @@ pub enum Message {
         /// The table, by its number.
         relation: u32,
         /// The row.
-        new: Tuple,
+        new: Tuple<'a>,
     },
     /// A row was changed.
     Update {
         /// The table, by its number.
         relation: u32,
         /// The key as it was, or the row, if that was needed to tell.
-        old: Option<Tuple>,
+        old: Option<Tuple<'a>>,
         /// The row as it is.
-        new: Tuple,
+        new: Tuple<'a>,
     },
     /// A row went.
     Delete {
         /// The table, by its number.
         relation: u32,
         /// Its key, or all of it.
-        old: Tuple,
+        old: Tuple<'a>,
     },
     /// All rows of some tables went.
     Truncate {
@@ -57,9 +56,9 @@ pub enum Message {
     /// What somebody wrote into the log.
     Note {
         /// What kind of message it is.
-        prefix: String,
+        prefix: &'a str,
         /// What it says.
-        content: Bytes,
+        content: &'a [u8],
     },
     /// Nothing that matters: types, origins.
     Other,
@@ -79,23 +78,23 @@ pub struct Relation {
 }
 
 /// The values of a row, in the order of its relation's columns.
-pub type Tuple = Vec<Cell>;
+pub type Tuple<'a> = Vec<Cell<'a>>;
 
 /// A value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell<'a> {
     /// NULL; or not part of the key, where only the key is sent.
     Null,
     /// A long value that was not changed, and so is not sent.
     Unchanged,
     /// In text form: its type has no binary one.
-    Text(Bytes),
+    Text(&'a [u8]),
     /// In binary form.
-    Binary(Bytes),
+    Binary(&'a [u8]),
 }
 
 /// Reads a message. `None` on nonsense.
-pub fn decode(mut body: Bytes) -> Option<Message> {
+pub fn decode(mut body: &[u8]) -> Option<Message<'_>> {
     let kind = body.try_get_u8().ok()?;
     let body = &mut body;
     Some(match kind {
@@ -147,10 +146,10 @@ pub fn decode(mut body: Bytes) -> Option<Message> {
     })
 }
 
-fn relation(body: &mut Bytes) -> Option<Relation> {
+fn relation(body: &mut &[u8]) -> Option<Relation> {
     let id = body.try_get_u32().ok()?;
-    let namespace = text(body)?;
-    let name = text(body)?;
+    let namespace = text(body)?.to_owned();
+    let name = text(body)?.to_owned();
     // How a row is told from others.
     skip(body, 1)?;
     let count = body.try_get_u16().ok().filter(|count| *count <= COLUMNS_MAX)?;
@@ -159,12 +158,12 @@ fn relation(body: &mut Bytes) -> Option<Relation> {
         let name = text(body)?;
         // Type and its modifier.
         skip(body, 8)?;
-        Some(name)
+        Some(name.to_owned())
     });
     Some(Relation { id, namespace, name, columns: columns.collect::<Option<_>>()? })
 }
 
-fn tuple(body: &mut Bytes) -> Option<Tuple> {
+fn tuple<'a>(body: &mut &'a [u8]) -> Option<Tuple<'a>> {
     let count = body.try_get_u16().ok().filter(|count| *count <= COLUMNS_MAX)?;
     let mut tuple = Tuple::with_capacity(usize::from(count));
     for _ in 0..count {
@@ -179,22 +178,22 @@ fn tuple(body: &mut Bytes) -> Option<Tuple> {
     Some(tuple)
 }
 
-fn value(body: &mut Bytes) -> Option<Bytes> {
+fn value<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(body.try_get_u32().ok()?).ok()?;
     take(body, length)
 }
 
-fn take(body: &mut Bytes, length: usize) -> Option<Bytes> {
-    (body.len() >= length).then(|| body.split_to(length))
+fn take<'a>(body: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    body.split_off(..length)
 }
 
-fn skip(body: &mut Bytes, length: usize) -> Option<()> {
+fn skip(body: &mut &[u8], length: usize) -> Option<()> {
     take(body, length).map(drop)
 }
 
-fn text(body: &mut Bytes) -> Option<String> {
+fn text<'a>(body: &mut &'a [u8]) -> Option<&'a str> {
     let length = body.iter().position(|byte| *byte == 0)?;
-    let text = String::from_utf8(take(body, length)?.to_vec()).ok()?;
+    let text = std::str::from_utf8(take(body, length)?).ok()?;
     skip(body, 1)?;
     Some(text)
 }
@@ -204,14 +203,14 @@ mod tests {
     use super::*;
 
     /// A message as a server sent it.
-    fn message(parts: &[&[u8]]) -> Bytes {
-        Bytes::from(parts.concat())
+    fn message(parts: &[&[u8]]) -> Vec<u8> {
+        parts.concat()
     }
 
     #[test]
     fn a_transaction_is_read_as_it_was_written() {
         let begin = message(&[b"B", &[0; 16], &[0, 0, 2, 221]]);
-        assert_eq!(decode(begin), Some(Message::Begin { xid: 733 }));
+        assert_eq!(decode(&begin), Some(Message::Begin { xid: 733 }));
         let relation = message(&[
             b"R",
             &[0, 0, 0, 7],
@@ -224,7 +223,7 @@ mod tests {
             b"x\0",
             &[0; 8],
         ]);
-        let Some(Message::Relation(relation)) = decode(relation) else { panic!() };
+        let Some(Message::Relation(relation)) = decode(&relation) else { panic!() };
         assert_eq!((relation.id, relation.name.as_str()), (7, "t"));
         assert_eq!(relation.columns, ["id", "x"]);
         let update = message(&[
@@ -242,23 +241,22 @@ mod tests {
             b"10",
             b"u",
         ]);
-        let old = vec![Cell::Binary(Bytes::from_static(&[9])), Cell::Null];
-        let new = vec![Cell::Text(Bytes::from_static(b"10")), Cell::Unchanged];
-        assert_eq!(decode(update), Some(Message::Update { relation: 7, old: Some(old), new }));
+        let old = vec![Cell::Binary(&[9]), Cell::Null];
+        let new = vec![Cell::Text(b"10"), Cell::Unchanged];
+        assert_eq!(decode(&update), Some(Message::Update { relation: 7, old: Some(old), new }));
         let note = message(&[b"M", &[1], &[0; 8], b"loadgen\0", &[0, 0, 0, 2], b"hi"]);
-        let note_is =
-            Message::Note { prefix: "loadgen".to_owned(), content: Bytes::from_static(b"hi") };
-        assert_eq!(decode(note), Some(note_is));
+        let note_is = Message::Note { prefix: "loadgen", content: b"hi" };
+        assert_eq!(decode(&note), Some(note_is));
         let commit = message(&[b"C", &[0], &5_u64.to_be_bytes(), &9_u64.to_be_bytes(), &[0; 8]]);
-        assert_eq!(decode(commit), Some(Message::Commit { commit: Lsn(5), end: Lsn(9) }));
+        assert_eq!(decode(&commit), Some(Message::Commit { commit: Lsn(5), end: Lsn(9) }));
     }
 
     #[test]
     fn what_is_cut_short_is_refused() {
         let insert: &[u8] = &[b'I', 0, 0, 0, 7, b'N', 0, 1, b'b', 0, 0, 0, 4, 1, 2, 3, 4];
-        assert!(decode(Bytes::from_static(insert)).is_some());
+        assert!(decode(insert).is_some());
         for length in 0..insert.len() {
-            assert_eq!(decode(Bytes::from_static(&insert[..length])), None, "{length}");
+            assert_eq!(decode(&insert[..length]), None, "{length}");
         }
     }
 }
