@@ -45,6 +45,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const HELD: Duration = Duration::from_millis(100);
 /// How long a connection, a look or a heartbeat may take.
 const STEP: Duration = Duration::from_secs(5);
+/// The same for the last look, where somebody waits for the end.
+const LAST_STEP: Duration = Duration::from_secs(1);
 /// Heartbeats that are written to a server at a time.
 const BEATS_AT_A_TIME: usize = 2;
 
@@ -218,7 +220,8 @@ async fn look_once(guard: &Guard, number: usize) {
         let client = control(&server.address, &server.application).await.ok()?;
         slots::look(&client).await.ok()
     };
-    if let Ok(Some(found)) = timeout(STEP, look).await {
+    let within = if guard.stop.level() == Level::Cancel { LAST_STEP } else { STEP };
+    if let Ok(Some(found)) = timeout(within, look).await {
         guard.take(number, &found);
     }
 }

@@ -98,6 +98,8 @@ pub(super) struct Judge {
     surface: String,
     /// Set if its tables are looked at now and then: the columns of their keys.
     keys: Option<Vec<Vec<usize>>>,
+    /// Whether what comes a second time comes from another place in the log.
+    has_own_log: bool,
     /// What tells the run's rows from those of other runs, where rows say whose they are.
     run: i64,
     tables: Vec<Option<Table>>,
@@ -138,6 +140,7 @@ impl Judge {
         Self {
             surface: surface.to_owned(),
             keys: None,
+            has_own_log: false,
             run: catalog.run,
             tables,
             outstanding: 0,
@@ -173,6 +176,11 @@ impl Judge {
     /// Whether all that was acknowledged has come, and nothing else.
     pub(super) fn is_settled(&self) -> bool {
         self.outstanding == 0
+    }
+
+    /// The places of what comes here are those of the surface's own log.
+    pub(super) fn has_own_log(&mut self) {
+        self.has_own_log = true;
     }
 
     /// Tables of our own do not come here.
@@ -235,7 +243,8 @@ impl Judge {
         let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
         of.is_awaited = false;
         let which = Which::new(table, &key);
-        let is_again = self.came.came(which.number(), (change, lsn), &row);
+        let place = if self.has_own_log { Lsn::default() } else { lsn };
+        let is_again = self.came.came(which.number(), (change, place), &row);
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let expected = of.rows.with(which, |place| {
             let is_it = |it: &mut Expected| {

@@ -34,9 +34,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 const STEP: Duration = Duration::from_secs(15);
 /// When nothing more is sent: so long nothing may come before the end is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A transaction of so many changes is long; and so long its packets gather before they are fetched.
-const LONG: usize = 100;
-const GATHER: Duration = Duration::from_millis(1);
 /// Messages taken before others have their turn.
 const TURN: usize = 256;
 /// A connection that held for so long was there, whatever came of it.
@@ -225,16 +222,8 @@ impl SlotReader {
                         let _ = self.confirm(reader).await;
                         return Stopped::AtEnd;
                     }
-                    Ok(has_data) => {
-                        if has_data {
-                            self.heard = Instant::now();
-                        }
-                        // Before its end a transaction is not judged, so the rest of a long one may gather: to
-                        // fetch each packet by itself costs as much as to understand it.
-                        if self.stream.changes_of_open() >= LONG {
-                            tokio::time::sleep(GATHER).await;
-                        }
-                    }
+                    Ok(true) => self.heard = Instant::now(),
+                    Ok(false) => {}
                     Err(stopped) => return stopped,
                 },
                 Err(broken) => return Stopped::Broken(broken),

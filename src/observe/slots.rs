@@ -1,11 +1,15 @@
 //! Makes the slots that are read, and removes them.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::action::TableInfo;
 use crate::observe::Options;
+use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::SurfaceKind;
 use crate::observe::postgres::catch_up;
@@ -15,6 +19,8 @@ use crate::sink::postgres::replication::slot;
 
 /// How long making or dropping the slot of one database may take.
 const STEP: Duration = Duration::from_mins(1);
+/// The same for all of them together, once somebody waits for the end.
+const HURRY: Duration = Duration::from_secs(3);
 
 /// All slots, with the numbers of their surfaces, and their names.
 pub(super) fn all(options: &Options) -> Vec<(usize, &Source, String)> {
@@ -36,7 +42,11 @@ pub(super) fn name_of(options: &Options, surface: usize, domain: usize) -> Optio
 }
 
 /// Makes a slot in each database, or none.
-pub(super) async fn make(options: &Options, notes: &mut Vec<String>) -> Result<(), SetupError> {
+pub(super) async fn make(
+    options: &Options,
+    orders: &watch::Receiver<Order>,
+    notes: &mut Vec<String>,
+) -> Result<(), SetupError> {
     let late = || Err(SetupError::Local("the server did not make a slot in time".to_owned()));
     // Before any is made: what is made and not read yet looks like what was left.
     for (_, source, _) in all(options) {
@@ -52,7 +62,7 @@ pub(super) async fn make(options: &Options, notes: &mut Vec<String>) -> Result<(
     for (_, source, name) in all(options) {
         let made = timeout(STEP, make_one(options, source, &name)).await;
         if let Err(error) = made.unwrap_or_else(|_| late()) {
-            remove(options, notes).await;
+            remove(options, orders, notes).await;
             return Err(error);
         }
     }
@@ -85,30 +95,56 @@ async fn make_one(options: &Options, source: &Source, name: &str) -> Result<(), 
 
 /// Drops the slots that are being made, too: a server makes one until all older transactions have ended, and goes
 /// on though nobody waits for it.
-pub(super) async fn give_up(options: &Options, notes: &mut Vec<String>) {
-    for (_, source, name) in all(options) {
-        let ended = timeout(STEP, async {
+pub(super) async fn give_up(
+    options: &Options,
+    orders: &watch::Receiver<Order>,
+    notes: &mut Vec<String>,
+) {
+    let ended = timeout(HURRY, async {
+        for (_, source, name) in all(options) {
             let client = control(&source.address, &options.application).await?;
             let sql = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots \
                        WHERE slot_name::text = $1 AND active";
             let ended = client.execute(sql, &[&name]).await;
-            ended.map_err(|error| SetupError::Local(error.to_string()))
-        });
-        // What is left of it is said when it cannot be dropped.
-        let _ = ended.await;
-    }
-    remove(options, notes).await;
+            ended.map_err(|error| SetupError::Local(error.to_string()))?;
+        }
+        Ok::<_, SetupError>(())
+    });
+    // What is left of them is said when it cannot be dropped.
+    let _ = ended.await;
+    remove(options, orders, notes).await;
 }
 
-/// Drops the slots. What cannot be dropped is said: a slot keeps the server's log for ever.
-pub(super) async fn remove(options: &Options, notes: &mut Vec<String>) {
+/// Drops the slots, in a hurry once that is asked for. What cannot be dropped is said: a slot keeps the server's log
+/// for ever.
+pub(super) async fn remove(
+    options: &Options,
+    orders: &watch::Receiver<Order>,
+    notes: &mut Vec<String>,
+) {
+    let mut orders = orders.clone();
+    let mut hurry = pin!(async {
+        let _ = orders.wait_for(|order| *order == Order::Abandon).await;
+        sleep(HURRY).await;
+    });
+    let mut is_late = false;
     for (_, source, name) in all(options) {
         let removed = timeout(STEP, async {
             let client = control(&source.address, &options.application).await?;
             slot::drop(&client, &name).await
         });
         let late = || Err(SetupError::Local("the server did not answer".to_owned()));
-        if let Err(error) = removed.await.unwrap_or_else(|_| late()) {
+        let removed = tokio::select! {
+            // One that answers gets its word in, however late it is.
+            biased;
+            removed = removed => removed.unwrap_or_else(|_| late()),
+            () = &mut hurry, if !is_late => {
+                is_late = true;
+                late()
+            }
+            () = std::future::ready(()), if is_late => late(),
+        };
+        if let Err(error) = removed {
             notes.push(format!(
                 "the replication slot `{name}` was not dropped, and keeps the server's log: {error}"
             ));

@@ -90,11 +90,6 @@ impl Stream {
         self.end
     }
 
-    /// How many changes of a transaction were read whose end has not come yet.
-    pub(super) fn changes_of_open(&self) -> usize {
-        self.changes.len()
-    }
-
     /// Where the last transaction that was read to its end is committed.
     pub(super) fn last(&self) -> Lsn {
         self.last

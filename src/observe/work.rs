@@ -66,7 +66,7 @@ pub(super) fn work(
     let observed = local.block_on(&runtime, observe(options, told, opened, &judges));
     // Readers that ended early hold on to their judges no longer.
     drop(local);
-    runtime.block_on(slots::remove(options, &mut notes));
+    runtime.block_on(slots::remove(options, orders, &mut notes));
     notes.extend(observed.notes.iter().cloned());
     for ((surface, judge), is_read) in
         options.surfaces.iter().zip(&judges).zip(&observed.is_complete)
@@ -90,20 +90,24 @@ async fn make_unless_abandoned(
     orders: &watch::Receiver<Order>,
     notes: &mut Vec<String>,
 ) -> Result<Opened, SetupError> {
-    let mut orders = orders.clone();
+    let mut abandoned = orders.clone();
     let made = tokio::select! {
-        made = make(options, notes) => Some(made),
-        _ = orders.wait_for(|order| *order == Order::Abandon) => None,
+        made = make(options, orders, notes) => Some(made),
+        _ = abandoned.wait_for(|order| *order == Order::Abandon) => None,
     };
     if let Some(made) = made {
         return made;
     }
-    slots::give_up(options, notes).await;
+    slots::give_up(options, orders, notes).await;
     Err(SetupError::Local("stopped before what is observed could be read".to_owned()))
 }
 
 /// Makes what is read, and begins to read what others make.
-async fn make(options: &Options, notes: &mut Vec<String>) -> Result<Opened, SetupError> {
+async fn make(
+    options: &Options,
+    orders: &watch::Receiver<Order>,
+    notes: &mut Vec<String>,
+) -> Result<Opened, SetupError> {
     let mut opened = Vec::new();
     for (number, surface) in options.surfaces.iter().enumerate() {
         let reader = match &surface.kind {
@@ -120,7 +124,7 @@ async fn make(options: &Options, notes: &mut Vec<String>) -> Result<Opened, Setu
         };
         opened.push((number, reader));
     }
-    slots::make(options, notes).await?;
+    slots::make(options, orders, notes).await?;
     Ok(opened)
 }
 
@@ -149,7 +153,12 @@ fn judge(options: &Options, number: usize) -> Judge {
         captures.topics.format == TopicFormat::Flattened && options.world.catalog.is_marked()
     };
     let has_own = match &surface.kind {
-        SurfaceKind::Slots(_) => true,
+        SurfaceKind::Slots(sources) => {
+            if sources.iter().any(|source| source.upstream.is_some()) {
+                judge.has_own_log();
+            }
+            true
+        }
         SurfaceKind::Polled(_) => {
             judge.is_polled(&options.world.catalog);
             true

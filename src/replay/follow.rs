@@ -248,7 +248,8 @@ pub(super) fn judge(
         |made: &Made| seen.is_complete || horizons.is_past(catalog, made.table, made.when);
     for (row, whole) in odd.iter().zip(std::iter::repeat(&whole)) {
         let made = whole.as_ref().and_then(|it| it.made.get(row)).map_or(&[][..], Vec::as_slice);
-        row_by_row((made, seen.of(*row).1), is_lost, &mut verification, &mut faults);
+        let came = (seen.of(*row).1, seen.has_own_log);
+        row_by_row(made, came, is_lost, &mut verification, &mut faults);
     }
     verification.examples = examples(replay, surface, faults);
     Followed { verification, untold: found.untold }
@@ -258,7 +259,8 @@ pub(super) fn judge(
 type Fault<'a> = (Deviation, Option<&'a Made>, Option<&'a Seen>);
 
 fn row_by_row<'a>(
-    (made, seen): (&'a [Made], &'a [Seen]),
+    made: &'a [Made],
+    (seen, has_own_log): (&'a [Seen], bool),
     is_lost: impl Fn(&Made) -> bool,
     verification: &mut Verification,
     faults: &mut Vec<Fault<'a>>,
@@ -291,7 +293,7 @@ fn row_by_row<'a>(
             }
             Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
             Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
-            Found::Phantom(other) if came_before(seen, other) => {
+            Found::Phantom(other) if came_before(seen, other, has_own_log) => {
                 (Deviation::Doubled, None, Some(other))
             }
             Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
@@ -310,9 +312,10 @@ fn row_by_row<'a>(
     }
 }
 
-/// Whether the same change of a row came before, from the same place in the log.
-fn came_before(seen: &[Seen], at: usize) -> bool {
-    let of = |seen: &Seen| (seen.lsn, seen.what, seen.content, seen.open);
+/// Whether the same change of a row came before: from the same place in the log, unless the surface has one of its own.
+fn came_before(seen: &[Seen], at: usize, has_own_log: bool) -> bool {
+    let place = |seen: &Seen| if has_own_log { 0 } else { seen.lsn };
+    let of = |seen: &Seen| (place(seen), seen.what, seen.content, seen.open);
     seen[..at].iter().any(|before| of(before) == of(&seen[at]))
 }
 

@@ -30,6 +30,8 @@ pub struct Observations {
     pub is_complete: bool,
     /// Whether what comes of a database comes in the order in which it was committed.
     pub is_in_order: bool,
+    /// Whether what comes a second time comes from another place.
+    pub has_own_log: bool,
     /// What of the notes cannot be read.
     pub gaps: Gaps,
     /// Changes that came a second time: for no reason, and after a restart.
@@ -43,10 +45,15 @@ impl Observations {
     /// so many; `None` if they have noted nothing.
     pub fn read(folder: &Path, surfaces: usize) -> Result<Option<Vec<Self>>, ReplayError> {
         let mut found: Vec<Self> = (0..surfaces).map(|_| Self::default()).collect();
+        // Whoever wrote those knew more than we do: as good as not there.
+        let mut unread = 0;
         let blocks = Blocks::read(folder, OBSERVED, |_, bytes| {
-            for seen in bytes.chunks_exact(SEEN).filter_map(Seen::read) {
-                if let Some(surface) = found.get_mut(usize::from(seen.surface)) {
-                    surface.take(seen);
+            for seen in bytes.chunks_exact(SEEN) {
+                let seen = Seen::read(seen);
+                let surface = seen.and_then(|it| found.get_mut(usize::from(it.surface)));
+                match seen.zip(surface) {
+                    Some((seen, surface)) => surface.take(seen),
+                    None => unread += 1,
                 }
             }
         });
@@ -55,9 +62,9 @@ impl Observations {
         };
         let Some(blocks) = blocks.map_err(failed)? else { return Ok(None) };
         for surface in &mut found {
-            surface.gaps = blocks.gaps;
+            surface.gaps = Gaps { lost: blocks.gaps.lost + unread, ..blocks.gaps };
             // What is missing may be among what cannot be read.
-            surface.is_complete &= blocks.gaps.lost == 0;
+            surface.is_complete &= surface.gaps.lost == 0;
             surface.sort();
         }
         Ok(Some(found))

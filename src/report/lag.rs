@@ -60,7 +60,7 @@ impl LagKeeper {
     /// Waits until all is written. All senders must be gone.
     pub fn finish(self) -> Result<(), FolderError> {
         drop(self.seconds);
-        let broken = self.thread.join().unwrap_or_default();
+        let broken = self.thread.join().unwrap_or_else(|_| Some(io::Error::other("it panicked")));
         broken.map_or(Ok(()), |source| Err(self.folder.cannot_write(LAG, source)))
     }
 }

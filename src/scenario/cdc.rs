@@ -115,6 +115,11 @@ impl Observer {
         matches!(self.kind, ObserverKind::Slot { .. } | ObserverKind::Kafka { .. })
     }
 
+    /// Whether its places are those of a log of its own, in which a change that was applied twice has two places.
+    pub fn has_own_log(&self) -> bool {
+        matches!(self.kind, ObserverKind::Replica(_))
+    }
+
     /// Whether it reads a slot in each database of a target.
     pub fn has_slots_of(&self, target: usize) -> bool {
         matches!(self.kind, ObserverKind::Slot { target: of, .. } if of == target)

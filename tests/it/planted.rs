@@ -97,6 +97,26 @@ fn a_row_that_is_deleted_behind_our_back_is_named() {
     assert_eq!(summary["verification"]["examples"][0]["operation"], "delete");
 }
 
+/// What it writes has come before, from another place in the log: nobody has sent it twice.
+#[test]
+fn a_row_that_is_written_again_behind_our_back_is_made_up_and_not_doubled() {
+    let place = place(TestServer::shared().url(), "[ { hold: 300/s, for: 4s } ]");
+    let child = place.spawn(&["run", "@cdc-lag", "--trace", "--out", "run"]);
+    wait_for_load(&place);
+    let database = place.database("orders");
+    let sql = "UPDATE order_items SET quantity = quantity WHERE order_id IN \
+               (SELECT id FROM orders ORDER BY created_at DESC LIMIT 3) RETURNING 1";
+    let written = place.server.query(&database, sql).len() as u64;
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(99), "{said}");
+    assert!(written > 0);
+    assert_eq!(faults(&place.summary("run")), [("phantom", written)], "{said}");
+    let judged = place.run(&["verify", "run", "--format", "json"]);
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!(faults(&judged), [("phantom", written)], "{judged}");
+}
+
 /// Waits until a run has made orders beyond those that were seeded.
 fn wait_for_load(place: &Place<'_>) {
     let begun = std::time::Instant::now();

@@ -141,6 +141,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let absent = absences(absent, &scenario, seen.is_some());
     let follow = |(mut seen, observer): (Observations, &Observer)| {
         seen.is_in_order = observer.is_in_order();
+        seen.has_own_log = observer.has_own_log();
         let is_observed = observed(&replay.world, observer);
         let Followed { verification, untold } = replay.follow(&observer.name, &seen, &is_observed);
         let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);

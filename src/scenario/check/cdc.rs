@@ -132,9 +132,22 @@ pub(super) fn idle(file: &CdcFile, scenario: &Scenario, problems: &mut Problems)
             let help = "leave it out here, or out of the stream";
             problems.add(Problem::new(message).at(written.place).help(help));
         }
+        if let Some(busy) = beside(&scenario.domains, domain, file) {
+            let message = format!("`{}` is not idle: `{busy}` is in its database", written.value);
+            let help = format!("name `{busy}` here as well, or give it a database of its own");
+            problems.add(Problem::new(message).at(written.place).help(help));
+        }
         idle.push(domain);
     }
     idle
+}
+
+/// A domain in the database of another that is not to be idle.
+fn beside<'a>(domains: &'a [Domain], idle: usize, file: &CdcFile) -> Option<&'a str> {
+    let of = |domain: &Domain| (domain.target, domain.database.clone());
+    let is_idle = |name: &str| file.idle.iter().any(|written| written.value == name);
+    let names = domains.iter().filter(|it| of(it) == of(&domains[idle]));
+    names.map(|it| it.schema.name.as_str()).find(|name| !is_idle(name))
 }
 
 fn wal_limit(written: &Spanned<String>, problems: &mut Problems) -> Option<u64> {
@@ -164,6 +177,15 @@ pub(super) fn has_use(
     if let Some(written) = beats.filter(|_| !has_table(cdc)) {
         let message = "there is no table to write heartbeats into: `heartbeat_table` is `false`";
         let help = "leave `heartbeat_table` out, or write `heartbeat: off`";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+    let canary = cdc.canary.as_ref().filter(|written| written.value != OFF);
+    let is_observed = file.observe.0.as_ref().is_some_and(|observers| !observers.0.is_empty());
+    let idle = cdc.idle.first();
+    for (word, written) in [("canary", canary), ("idle", idle)] {
+        let Some(written) = written.filter(|_| !is_observed) else { continue };
+        let message = format!("`{word}` does nothing here: nothing is observed");
+        let help = "write what reads the changes into `observe`, or leave it out";
         problems.add(Problem::new(message).at(written.place).help(help));
     }
     if has_server(file, (targets, domains)) {

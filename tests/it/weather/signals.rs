@@ -141,3 +141,24 @@ fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
     server.start_again();
     assert_exact(&server, KILL, &set, &ended);
 }
+
+/// The slot stays behind, which is said.
+#[test]
+fn a_server_that_hangs_does_not_hold_up_a_run_that_is_observed() {
+    let server = TestServer::start();
+    let set = [
+        "domains.orders.rows={ products: 50, customers: 500, orders: 2k }",
+        "load.streams.shop.profile=[{ hold: 300/s, for: 60s }]",
+    ];
+    let mut run = Loadgen::start("run", "cdc-lag.yaml", &server.url(), &set);
+    run.wait_for_load();
+    server.freeze();
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(30));
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    let slot = "was not dropped, and keeps the server's log";
+    assert!(ended.said.contains(slot), "{}", ended.said);
+}
