@@ -140,7 +140,7 @@ impl Stream {
                 self.truncated.extend(ours.map(|columns| columns.table));
             }
             Message::Commit { commit, end } => self.commit(commit, end, at, judge),
-            Message::Note { prefix, content } if prefix == message::PREFIX => self.note(&content),
+            Message::Note { prefix, content } if prefix == message::PREFIX => self.note(content),
             Message::Note { .. } | Message::Other => {}
         }
         Some(())
