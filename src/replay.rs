@@ -23,9 +23,11 @@ mod observed;
 mod past;
 mod rows;
 mod shared;
+mod snapshots;
 mod source;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -39,6 +41,7 @@ use crate::sink::postgres::provision::SetupError;
 pub use observed::Observations;
 pub use past::ACCOUNT;
 pub use past::Past;
+pub use snapshots::SnapshotVerdict;
 
 /// Why a run cannot be judged again.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +111,8 @@ pub struct Followed {
     pub verification: Verification,
     /// Transactions of which the trace does not tell.
     pub untold: u64,
+    /// Rows in which something differs, or is not certain.
+    odd: BTreeSet<u64>,
 }
 
 impl TableVerdict {
@@ -133,7 +138,22 @@ impl Replay {
 
     /// Holds what observers saw against what was sent. `is_observed` says of which tables they see changes.
     pub fn follow(&self, surface: &str, seen: &Observations, is_observed: &[bool]) -> Followed {
-        follow::judge(self, surface, (seen, is_observed))
+        let mut followed = follow::judge(self, surface, (seen, is_observed));
+        let of_snapshots = snapshots::judge(self, surface, (seen, is_observed), &followed);
+        let found = [&followed.verification, &of_snapshots.verification];
+        followed.verification = Verification::sum(&found);
+        followed
+    }
+
+    /// What is to be said of the rows of snapshots alone.
+    pub fn snapshots(
+        &self,
+        surface: &str,
+        seen: &Observations,
+        is_observed: &[bool],
+    ) -> SnapshotVerdict {
+        let followed = follow::judge(self, surface, (seen, is_observed));
+        snapshots::judge(self, surface, (seen, is_observed), &followed)
     }
 
     fn fold(&self, selected: Option<&fold::Selected>) -> fold::Expected {

@@ -3,9 +3,11 @@
 mod lake;
 mod named;
 mod polled;
+mod snapshots;
 
 pub(super) use polled::judge as judge_polled;
 pub(super) use polled::sessions as polled_sessions;
+pub(super) use snapshots::judge as judge_snapshots;
 
 pub(super) use named::name_of;
 pub(super) use named::topic_of;

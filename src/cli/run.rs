@@ -17,6 +17,7 @@ use crate::cli::ledger;
 use crate::cli::observe::Observed;
 use crate::cli::observe::findings;
 use crate::cli::observe::judge_polled;
+use crate::cli::observe::judge_snapshots;
 use crate::cli::observe::observe;
 use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
@@ -132,6 +133,7 @@ fn whole(
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
     judge_polled(&prepared, &mut findings, stop);
+    judge_snapshots(&prepared, &mut findings, feed);
     let facts = RunFacts {
         scenario: prepared.scenario.name.clone(),
         seed: prepared.scenario.seed,

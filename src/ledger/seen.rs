@@ -23,10 +23,19 @@ pub enum What {
     End,
     /// What had come from this place in the log, of this row and with these values, is not there any more.
     Gone,
+    /// A row of a snapshot: no change.
+    Snapshot,
 }
 
-const ALL: [What; 6] =
-    [What::Insert, What::Update, What::Delete, What::Truncate, What::End, What::Gone];
+const ALL: [What; 7] = [
+    What::Insert,
+    What::Update,
+    What::Delete,
+    What::Truncate,
+    What::End,
+    What::Gone,
+    What::Snapshot,
+];
 const IS_AGAIN: u8 = 1;
 const IS_REPLAY: u8 = 2;
 /// The surface's number stands above the flags.

@@ -43,6 +43,8 @@ pub struct SurfaceFindings {
     pub verification: Verification,
     /// What of it is of loadgen's own tables.
     pub own: Verification,
+    /// Rows of snapshots that came beside the changes, and are judged by the trace.
+    pub snapshot_rows: u64,
 }
 
 impl Findings {

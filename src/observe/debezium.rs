@@ -24,6 +24,7 @@ pub(super) use course::each;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::action::Catalog;
@@ -42,6 +43,7 @@ use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
 use crate::observe::transactions::End;
+use crate::observe::whose::has_versions;
 use crate::observe::whose::is_told;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
@@ -63,6 +65,8 @@ pub(super) struct Intake {
     repeats: Repeats,
     /// Who joins changes with messages, where those come.
     named: Option<Named>,
+    /// Tables whose rows in snapshots are judged by the versions that they have had.
+    versioned: BTreeSet<TableId>,
     /// By table of the domains: the number of its database; and each by that and its name.
     databases: BTreeMap<TableId, usize>,
     collections: BTreeMap<(usize, String), TableId>,
@@ -106,6 +110,7 @@ impl Intake {
             opening,
             repeats,
             named: None,
+            versioned: BTreeSet::new(),
             databases: BTreeMap::new(),
             collections: BTreeMap::new(),
             snapshot: 0,
@@ -127,7 +132,13 @@ impl Intake {
         let mut judge = judge.borrow_mut();
         match record {
             Record::Nothing => {}
-            Record::Snapshot => self.snapshot += 1,
+            Record::Snapshot(change, origin) => {
+                self.snapshot += 1;
+                if self.versioned.contains(&table) {
+                    judge.notes.snapshot(&change, arrival(origin, at));
+                    judge.snapshot_rows += 1;
+                }
+            }
             Record::Strange(why) => judge.spoil(format!(
                 "what comes to the observer `{}` is not what {}: {why}",
                 self.surface, self.form
@@ -161,6 +172,12 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// Rows of snapshots come in the order of the changes, so they are noted, and judged in the end.
+    pub(super) fn note_snapshots(&mut self, catalog: &Catalog) {
+        let all = self.opening.keys().copied();
+        self.versioned = all.filter(|table| has_versions(catalog, *table)).collect();
     }
 
     /// Changes are joined with the messages of their transactions.
@@ -348,7 +365,7 @@ impl Intake {
     pub(super) fn notes(&self) -> Vec<String> {
         let surface = &self.surface;
         let counted = [
-            (self.snapshot, "rows of a snapshot came, which are no changes and not judged"),
+            (self.snapshot, "rows of a snapshot came, which are no changes"),
             (self.earlier, "changes came that had been made before the run"),
             (self.foreign, "changes came that another run has made"),
         ];

@@ -115,6 +115,8 @@ pub(super) struct Judge {
     pub(super) faults: Faults,
     /// Transactions as the connectors tell of them, if they do.
     pub(super) transactions: Option<Transactions>,
+    /// Rows of snapshots that were noted.
+    pub(super) snapshot_rows: u64,
     /// What came, for those who judge later.
     pub(super) notes: Notes,
     invalid_because: Vec<String>,
@@ -153,6 +155,7 @@ impl Judge {
             counts: Counts::default(),
             faults: Faults::default(),
             transactions: None,
+            snapshot_rows: 0,
             notes: Notes::beside(catalog),
             invalid_because: Vec::new(),
             absent: Vec::new(),

@@ -59,6 +59,7 @@ pub(super) async fn open(
     let of = (meant.sources.iter(), meant.topics.tables.values().copied());
     let mut intake =
         Intake::open(options, (surface, "a connector writes"), of, Repeats::default()).await?;
+    intake.note_snapshots(&options.world.catalog);
     if !meant.topics.messages.is_empty() {
         intake.name(&options.world.catalog);
     }

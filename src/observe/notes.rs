@@ -71,6 +71,14 @@ impl Notes {
         }
     }
 
+    /// A row of a snapshot came. Those that lanes share, or that are told by all they have, have no versions.
+    pub(super) fn snapshot(&mut self, change: &RowChange, arrival: Arrival) {
+        let (content, open) = cells::content(&change.row, 0);
+        let row = half(identity(change.table, &change.key));
+        let plain = self.plain(change.table, What::Snapshot, arrival);
+        self.add(&Seen { row, content, open, ..plain });
+    }
+
     /// All rows of a table went.
     pub(super) fn truncated(&mut self, table: TableId, arrival: Arrival) {
         if self.own.is_none_or(|own| table < own) {

@@ -45,9 +45,14 @@ impl Whose {
     }
 }
 
+/// Whether the rows of a table are the domains', are told by their keys, and have their changes one after the other.
+pub(super) fn has_versions(catalog: &Catalog, table: TableId) -> bool {
+    let info = catalog.table(table);
+    !catalog.is_own(table) && !info.shared && !info.key.is_empty()
+}
+
 /// Whether changes of a table are told by messages. Rows that lanes share, and those that are told by all they have,
 /// may be changed in another order than they are acknowledged in: there one change stands for another.
 pub(super) fn is_told(catalog: &Catalog, table: TableId) -> bool {
-    let info = catalog.table(table);
-    catalog.has_messages && !catalog.is_own(table) && !info.shared && !info.key.is_empty()
+    catalog.has_messages && has_versions(catalog, table)
 }

@@ -252,7 +252,7 @@ pub(super) fn judge(
         row_by_row(made, came, is_lost, &mut verification, &mut faults);
     }
     verification.examples = examples(replay, surface, faults);
-    Followed { verification, untold: found.untold }
+    Followed { verification, untold: found.untold, odd }
 }
 
 /// What is not as it should be: class, what was made, what came.
@@ -340,7 +340,7 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
             What::Insert => "insert",
             What::Update => "update",
             What::Delete => "delete",
-            What::Truncate | What::End | What::Gone => "truncate",
+            What::Truncate | What::End | What::Gone | What::Snapshot => "truncate",
         });
         let operation = made.map(|made| match made.change {
             Change::Insert => "insert",

@@ -26,6 +26,7 @@ use crate::replay::past::Note;
 use crate::replay::past::Past;
 use crate::replay::rows::Rows;
 use crate::replay::shared::Additions;
+use crate::replay::snapshots::Snapshots;
 use crate::sink::postgres::encode::encode;
 
 /// Who goes through lanes: with what is used again for each row.
@@ -46,6 +47,8 @@ pub(super) struct Walker<'a> {
     pub(super) untold: u64,
     /// Who wants to know of each change.
     pub(super) follower: Option<Follower<'a>>,
+    /// Who wants to know of each version of some rows.
+    pub(super) snapshots: Option<Snapshots>,
 }
 
 /// Whether a change was made.
@@ -62,8 +65,20 @@ impl<'a> Walker<'a> {
     pub(super) fn new(world: &'a Arc<World>, past: &'a Past, is_judged: &'a [bool]) -> Self {
         let (rows, statements, field) = (Action::default(), Action::default(), Vec::new());
         let additions = Additions::default();
-        let (when, untold, follower) = (When::default(), 0, None);
-        Self { world, past, is_judged, rows, statements, field, when, additions, untold, follower }
+        let (when, untold, follower, snapshots) = (When::default(), 0, None, None);
+        Self {
+            world,
+            past,
+            is_judged,
+            rows,
+            statements,
+            field,
+            when,
+            additions,
+            untold,
+            follower,
+            snapshots,
+        }
     }
 
     fn is_judged(&self, table: TableId) -> bool {
@@ -73,15 +88,21 @@ impl<'a> Walker<'a> {
     /// The rows that a lane leaves.
     pub(super) fn walk(&mut self, group: usize, index: u32) -> Rows {
         let mut rows = Rows::default();
+        let mut snapshots = self.snapshots.take();
         for table in self.world.tables_of(group) {
             if self.is_judged(table) && !self.world.catalog.table(table).shared {
                 for number in self.world.seeded_of(table, index) {
+                    let info = self.world.catalog.table(table);
                     self.seeded(table, number, |identity, row| {
+                        if let Some(snapshots) = &mut snapshots {
+                            snapshots.seeded(identity, &key_of(info, row), row);
+                        }
                         rows.seed(table, identity, row.into());
                     });
                 }
             }
         }
+        self.snapshots = snapshots;
         let overall = self.world.lane_number(group, index);
         let mut notes = self.past.notes(overall);
         let mut lane = Lane::new(self.world, group, index);
@@ -241,6 +262,10 @@ impl<'a> Walker<'a> {
         (identity, key): (Identity, &[u8]),
         rows: &Rows,
     ) {
+        if let Some(snapshots) = &mut self.snapshots {
+            let about = (effect == Effect::Made, self.when);
+            snapshots.changed(identity, (key, rows.known(identity)), about);
+        }
         let Some(follower) = &mut self.follower else { return };
         let certainty = match effect {
             Effect::Made => Certainty::Certain,

@@ -38,6 +38,8 @@ pub struct Observations {
     pub(super) doubled: u64,
     pub(super) replayed: u64,
     pub(super) truncated: u64,
+    /// Rows of snapshots.
+    snapshots: Vec<Seen>,
 }
 
 impl Observations {
@@ -74,6 +76,7 @@ impl Observations {
         match seen.what {
             What::End => self.is_complete = true,
             What::Truncate => self.truncated += 1,
+            What::Snapshot => self.snapshots.push(seen),
             What::Gone => *self.gone.entry((seen.row, seen.lsn, seen.content)).or_default() += 1,
             _ if seen.is_replay => self.replayed += 1,
             _ if seen.is_again => self.doubled += 1,
@@ -119,6 +122,11 @@ impl Observations {
         let from = first + self.all[first..end].partition_point(|seen| seen.row < row);
         let count = self.all[from..].iter().take_while(|seen| seen.row == row).count();
         (from, &self.all[from..from + count])
+    }
+
+    /// The rows of snapshots, in the order in which they came.
+    pub(super) fn snapshots(&self) -> &[Seen] {
+        &self.snapshots
     }
 
     pub(super) fn all(&self) -> &[Seen] {

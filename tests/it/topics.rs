@@ -203,3 +203,40 @@ fn a_connector_that_stands_still_ends_the_wait() {
     assert!(reasons.contains(&said), "{reasons}");
     assert!(!reasons.contains(&format!("`{live}` ends at")), "{reasons}");
 }
+
+/// What is read again among the changes is no change, and must be a version that its row has had since those before it.
+#[test]
+fn rows_of_snapshots_are_held_against_the_versions_of_their_rows() {
+    let mut far = Far::new();
+    far.place.set("load.streams.shop.profile=[ { hold: 200/s, for: 6s } ]");
+    let (code, said, summary) = far.run(&[Spoil::Read; 40]);
+    assert_eq!(code, 0, "{said}");
+    let (tap, topics) = (surface(&summary, "tap"), surface(&summary, "topics"));
+    assert_eq!(tap["expected"], topics["observed"], "{summary}");
+    let judged = said.split(" rows of snapshots were held").next().unwrap();
+    let judged: u64 = judged.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((30..=40).contains(&judged), "{said}");
+    far.place.must(&["verify", "run"]);
+}
+
+#[test]
+fn a_row_of_a_snapshot_that_is_stale_altered_or_made_up_is_named() {
+    let mut far = Far::new();
+    far.place.set("load.streams.shop.profile=[ { hold: 200/s, for: 6s } ]");
+    let spoil =
+        [Spoil::Read, Spoil::ReadStale, Spoil::Read, Spoil::ReadAltered, Spoil::ReadInvented];
+    let (code, said, summary) = far.run(&spoil);
+    assert_eq!(code, 99, "{said}");
+    let topics = surface(&summary, "topics");
+    assert_eq!((&topics["wrong"], &topics["phantom"]), (&2.into(), &1.into()), "{topics} {said}");
+    for class in ["lost", "doubled", "reordered", "pending"] {
+        assert_eq!(topics[class], 0, "{class}: {topics}");
+    }
+    let examples = summary["verification"]["examples"].as_array().unwrap();
+    assert!(examples.iter().all(|it| it["operation"] == "snapshot" && it["surface"] == "topics"));
+    let tables = examples.iter().map(|it| it["table"].as_str().unwrap());
+    assert_eq!(tables.filter(|it| it.ends_with(".public.orders")).count(), 3, "{examples:?}");
+    let judged = far.place.run(&["verify", "run", "--format", "json"]);
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!(judged["surfaces"], summary["surfaces"]);
+}

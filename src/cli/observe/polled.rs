@@ -98,15 +98,7 @@ async fn stand(
     let (at, observer) =
         ((&*prepared.scenario, &prepared.place), &prepared.scenario.observers[number]);
     let sessions = sessions(at, (observer, replica), &prepared.application_name()).await?;
-    let tables = world.catalog.tables.iter().take(world.table_count());
-    let judged = tables.map(|info| {
-        let is_judged = info.is_sent && info.event.is_none() && sessions.contains_key(&info.domain);
-        let database = prepared.database_of(info);
-        (is_judged, format!("{database}.{}.{}", info.namespace, info.name))
-    });
-    let (is_judged, names) = judged.unzip();
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let replay = Replay { world: Arc::clone(world), past, is_judged, names, workers };
+    let replay = replay(prepared, past, |domain| sessions.contains_key(&domain));
     let standing = replay.judge(&sessions).await?;
     let untold = standing.untold;
     let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
@@ -117,6 +109,20 @@ async fn stand(
         )
     });
     Ok((standing, doubt))
+}
+
+/// The run, to be gone through again; what is judged are the rows of the domains that are meant.
+pub(super) fn replay(prepared: &Prepared, past: Past, is_meant: impl Fn(usize) -> bool) -> Replay {
+    let world = &prepared.world;
+    let tables = world.catalog.tables.iter().take(world.table_count());
+    let judged = tables.map(|info| {
+        let is_judged = info.is_sent && info.event.is_none() && is_meant(info.domain);
+        let database = prepared.database_of(info);
+        (is_judged, format!("{database}.{}.{}", info.namespace, info.name))
+    });
+    let (is_judged, names) = judged.unzip();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    Replay { world: Arc::clone(world), past, is_judged, names, workers }
 }
 
 /// What had not been found by then is judged now by how its row stands.

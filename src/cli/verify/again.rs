@@ -143,7 +143,8 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         seen.is_in_order = observer.is_in_order();
         seen.has_own_log = observer.has_own_log();
         let is_observed = observed(&replay.world, observer);
-        let Followed { verification, untold } = replay.follow(&observer.name, &seen, &is_observed);
+        let Followed { verification, untold, .. } =
+            replay.follow(&observer.name, &seen, &is_observed);
         let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);
         // No lane makes what steps and canaries do, so it cannot be gone through again.
         let mut counted = counted.surfaces.iter().filter(|it| it.surface == observer.name);

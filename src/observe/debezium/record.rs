@@ -46,8 +46,8 @@ pub(in crate::observe) enum Record {
     Change(RowChange, Origin),
     /// All rows of the table went.
     Truncated(Origin),
-    /// A row that was there before, and is no change.
-    Snapshot,
+    /// A row that was there before, and is no change; and where the log was then, if that is told.
+    Snapshot(RowChange, Origin),
     /// It says nothing of its own: what follows a delete, a message, the first half of a new key.
     Nothing,
     /// It is not what a connector writes in this format, for a reason.
@@ -164,15 +164,14 @@ impl Reader {
         let Some(op) = body.get("op").and_then(Json::as_str) else {
             return strange("it has no `op`: is it `format: flattened`?");
         };
-        if op == "r" {
-            return Record::Snapshot;
-        }
         if op == "m" {
             return Record::Nothing;
         }
         let source = body.get("source");
         let number = |name: &str| source.and_then(|source| source.get(name)?.as_u64());
-        let Some(lsn) = number("lsn") else { return strange("it has no `source.lsn`") };
+        // What is there before the log is read is from no place in it.
+        let lsn = number("lsn").or((op == "r").then_some(0));
+        let Some(lsn) = lsn else { return strange("it has no `source.lsn`") };
         let transaction = number("txId").unwrap_or(0);
         let origin = origin(lsn, transaction);
         if op == "t" {
@@ -208,15 +207,12 @@ impl Reader {
                  `ExtractNewRecordState` have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
             );
         };
-        if op == "r" {
-            return Record::Snapshot;
-        }
         let lsn = first(&["__lsn", "__source_lsn"]).and_then(Json::as_u64);
-        if lsn.is_none() && told.is_some_and(|(run, _)| run == 0) {
-            // A row that was seeded, and nobody has changed.
-            return Record::Snapshot;
-        }
-        let Some(lsn) = lsn.or(table.1.markers().map(|_| 0)) else {
+        // A row that was seeded, and nobody has changed.
+        let is_seeded = lsn.is_none() && told.is_some_and(|(run, _)| run == 0);
+        let op = if is_seeded { "r" } else { op };
+        let is_told = op == "r" || table.1.markers().is_some();
+        let Some(lsn) = lsn.or(is_told.then_some(0)) else {
             return strange(
                 "it has no `__lsn`, so nobody can tell what came twice; let `ExtractNewRecordState` \
                  have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
@@ -240,10 +236,10 @@ impl Reader {
             // The row goes on, as the record behind this one says.
             ("d", ..) if raw.has_new_key => return Record::Nothing,
             ("c", _, Some(after)) if raw.old_key.is_some() => (Change::Update, after),
-            ("c", _, Some(after)) => (Change::Insert, after),
+            ("c" | "r", _, Some(after)) => (Change::Insert, after),
             ("u", _, Some(after)) => (Change::Update, after),
             ("d", Some(before), _) => (Change::Delete, before),
-            ("c" | "u", ..) => return strange("it has no `after`"),
+            ("c" | "u" | "r", ..) => return strange("it has no `after`"),
             ("d", ..) => return strange("it has no `before`"),
             (op, ..) => return strange(&format!("`{op}` is no operation")),
         };
@@ -275,7 +271,8 @@ impl Reader {
             all.clear();
         }
         let (key, row, whose) = (key.into(), all.into(), Whose::Untold);
-        Record::Change(RowChange { table, change, key, row, whose }, origin)
+        let change = RowChange { table, change, key, row, whose };
+        if op == "r" { Record::Snapshot(change, origin) } else { Record::Change(change, origin) }
     }
 
     /// Appends a column's cell, and counts it if it cannot be compared.

@@ -57,6 +57,7 @@ impl Judge {
         for odd in transactions.iter_mut().flat_map(|it| it.end(is_complete)) {
             self.faults.transaction(odd, self.counts.of(true));
         }
+        let snapshot_rows = self.snapshot_rows;
         let Self { surface, tables, high, freshness, counts, faults, invalid_because, .. } = self;
         let mut lags = Vec::new();
         let mut names = Vec::new();
@@ -72,6 +73,8 @@ impl Judge {
         lags.extend(transactions.iter().flat_map(|it| it.lags(&surface)));
         let (mut verification, own) = counts.end();
         verification.examples = faults.examples(&surface, catalog, &names);
-        (SurfaceFindings { surface, lags, high, freshness, verification, own }, invalid_because)
+        let found =
+            SurfaceFindings { surface, lags, high, freshness, verification, own, snapshot_rows };
+        (found, invalid_because)
     }
 }

@@ -1,6 +1,7 @@
 //! The far end of a test: reads a slot by `pg_recvlogical`, and writes what it says into topics (or hands it to
 //! whoever writes it elsewhere), as Debezium shapes it. Some of it, it spoils.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::process::Child;
@@ -41,7 +42,7 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 const HELD: Duration = Duration::from_millis(1_200);
 
 /// What is done to one change of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Spoil {
     Lose,
     Double,
@@ -56,6 +57,11 @@ pub(crate) enum Spoil {
     Uncount,
     /// The end of its transaction is not told.
     Unend,
+    /// A row of a snapshot comes behind it: the row as it is, as it was before it, with another value, and of no row.
+    Read,
+    ReadStale,
+    ReadAltered,
+    ReadInvented,
 }
 
 impl Spoil {
@@ -143,6 +149,7 @@ impl Connector {
             held: Vec::new(),
             message: None,
             counts: None,
+            known: BTreeMap::new(),
         };
         let thread = std::thread::spawn(move || {
             let mut transaction = 0;
@@ -460,6 +467,8 @@ struct Writer {
     message: Option<(Change, u64)>,
     /// How many changes it has had, by table, if it said so.
     counts: Option<Map<String, Value>>,
+    /// Orders as they were last told.
+    known: BTreeMap<String, Map<String, Value>>,
 }
 
 impl Writer {
@@ -521,12 +530,14 @@ impl Writer {
             return;
         }
         self.orders += 1;
+        if self.read(&change, transaction) {
+            return;
+        }
         let spoil = self.next();
         let is_time = self.orders >= self.before.load(Ordering::Relaxed);
         // Of a row that goes there is little left to invent one of.
         let is_whole = change.op == "c" || spoil == Some(Spoil::Invent) && change.op == "u";
-        let is_elsewhere =
-            matches!(spoil, Some(Spoil::Unname | Spoil::Uncount | Spoil::Unend) | None);
+        let is_elsewhere = spoil.is_none_or(|it| it >= Spoil::Unname);
         let fits = is_time && !is_elsewhere && is_whole;
         if fits && self.orders.is_multiple_of(7) && spoil != Some(Spoil::Exchange) {
             self.has_spoilt(&change);
@@ -543,6 +554,29 @@ impl Writer {
         self.left.lock().unwrap().remove(0);
         let id = change.row["id"].as_str().map(str::to_owned);
         *self.spoilt.lock().unwrap() = id;
+    }
+
+    /// Hands a change of an order on, and behind it a row of a snapshot, if one is to come. Returns whether it did.
+    fn read(&mut self, change: &Change, transaction: u64) -> bool {
+        let before = self.known.insert(change.key(), change.row.clone());
+        let spoil = self.next().filter(|it| *it >= Spoil::Read);
+        let (Some(spoil), Some(before), "u") = (spoil, before, change.op) else { return false };
+        let mut row = change.row.clone();
+        match spoil {
+            Spoil::ReadStale => row = before,
+            Spoil::ReadAltered => drop(row.insert("channel".to_owned(), json!("pigeon"))),
+            Spoil::ReadInvented => {
+                let id = json!("00000000-0000-0000-0000-000000000002");
+                row.insert("id".to_owned(), id);
+            }
+            _ => {}
+        }
+        self.left.lock().unwrap().remove(0);
+        self.send(change, self.place, transaction);
+        self.place += 8;
+        let read = Change { table: change.table.clone(), op: "r", row, old: Map::new() };
+        self.send(&read, self.place, transaction);
+        true
     }
 
     fn next(&self) -> Option<Spoil> {
@@ -564,9 +598,6 @@ impl Writer {
     fn spoil(&mut self, spoil: Option<Spoil>, mut change: Change, transaction: u64) {
         let place = self.place;
         match spoil {
-            None
-            | Some(Spoil::Lose | Spoil::Exchange | Spoil::Unname | Spoil::Uncount | Spoil::Unend) =>
-                {}
             Some(Spoil::Double) => {
                 self.send(&change, place, transaction);
                 self.send(&change, place, transaction);
@@ -583,6 +614,8 @@ impl Writer {
                 self.place += 8;
                 self.send(&change, place + 8, transaction);
             }
+            // What is left out, and what is done elsewhere.
+            _ => {}
         }
     }
 

@@ -1,0 +1,52 @@
+//! Rows of snapshots that came among the changes: held against the versions that their rows have had.
+
+use crate::cli::observe::polled::replay;
+use crate::cli::prepare::Prepared;
+use crate::measure::Feed;
+use crate::measure::Findings;
+use crate::measure::Verification;
+use crate::replay::Observations;
+use crate::replay::Past;
+
+/// Judges them, once what became of each transaction is on disk.
+pub(in crate::cli) fn judge(prepared: &Prepared, findings: &mut Option<Findings>, feed: &Feed) {
+    let Some(findings) = findings else { return };
+    if findings.surfaces.iter().all(|found| found.snapshot_rows == 0) {
+        return;
+    }
+    if let Err(why) = hold(prepared, findings, feed) {
+        findings.invalid_because.push(format!("rows of snapshots could not be judged: {why}"));
+    }
+}
+
+fn hold(prepared: &Prepared, findings: &mut Findings, feed: &Feed) -> Result<(), String> {
+    let (world, folder) = (&prepared.world, prepared.folder.path());
+    if prepared.stopped.is_some() {
+        return Err(
+            "a run that goes on where another stopped does not know all versions".to_owned()
+        );
+    }
+    let observers = &prepared.scenario.observers;
+    let seen = Observations::read(folder, observers.len()).map_err(|error| error.to_string())?;
+    let seen = seen.ok_or("what was observed is not kept (`ledger: { observed: false }`)")?;
+    for ((seen, observer), found) in seen.iter().zip(observers).zip(&mut findings.surfaces) {
+        if found.snapshot_rows == 0 {
+            continue;
+        }
+        let past = Past::read(folder, world).map_err(|error| error.to_string())?;
+        let replay = replay(prepared, past, |domain| observer.domains.contains(&domain));
+        let verdict = replay.snapshots(&observer.name, seen, &replay.is_judged);
+        let all = &mut found.verification;
+        *all = Verification::sum(&[all, &verdict.verification]);
+        let (judged, left) = (verdict.judged, verdict.left);
+        let left = match left {
+            0 => String::new(),
+            left => format!(", and {left} of which nobody can tell what they must be were not"),
+        };
+        feed.message(format!(
+            "at the observer `{}`, {judged} rows of snapshots were held against the versions of their rows{left}",
+            observer.name
+        ));
+    }
+    Ok(())
+}
