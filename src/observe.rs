@@ -9,6 +9,8 @@
 //!   files ─── lake ───> record ──> what each row was seen to become ───┘
 //! ```
 //!
+//! Events have judges of their own, as nobody keeps them as rows: see `events`.
+//!
 //! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each.
 //! A row lives in one lane, and a lane has one action under way, so the changes of a row are expected
 //! in the order in which they were acknowledged; and whatever came is held against the first of them.
@@ -17,6 +19,7 @@
 pub(crate) mod cells;
 mod counts;
 mod debezium;
+mod events;
 mod judge;
 mod kafka;
 mod lake;
@@ -40,6 +43,12 @@ mod verdict;
 mod whose;
 mod work;
 
+pub use events::Departure;
+pub use events::Ended;
+pub use events::EventFate;
+pub use events::EventTopics;
+pub use events::Forms;
+pub use events::Sender;
 pub(crate) use judge::Certainty;
 pub use kafka::Captures;
 pub use kafka::Topics;
@@ -121,6 +130,12 @@ enum Told {
     Fact(Fact),
     /// Of a transaction on a table of our own.
     Own(Box<OwnFact>),
+    /// Of events that go out.
+    Departure(Departure),
+    /// What became of them.
+    Ended(Ended),
+    /// Nobody can tell what became of all that a connection has under way, as of a time.
+    NoneKnown(u32, u64),
 }
 
 /// The engine's way to tell observers what became of what it sent. Never waits for them.
@@ -129,6 +144,7 @@ pub struct Witness {
     facts: mpsc::SyncSender<Told>,
     /// By domain.
     is_observed: Arc<[bool]>,
+    forms: Arc<Forms>,
     shared: Arc<Shared>,
 }
 
@@ -156,6 +172,31 @@ impl Witness {
         self.send(Told::Own(Box::new(fact)));
     }
 
+    /// Whether somebody wants to know of the events that go a way.
+    pub fn sees_events(&self, way: usize) -> bool {
+        self.forms.ways.get(way).copied().unwrap_or(false)
+    }
+
+    /// Whether somebody wants to know of the events of any way.
+    pub fn sees_any_events(&self) -> bool {
+        !self.forms.ways.is_empty()
+    }
+
+    /// Tells that events go out, before they do.
+    pub fn tell_departure(&self, departure: Departure) {
+        self.send(Told::Departure(departure));
+    }
+
+    /// Tells what became of events that have gone out.
+    pub fn tell_end(&self, ended: Ended) {
+        self.send(Told::Ended(ended));
+    }
+
+    /// Tells that nobody knows what became of all that a connection has under way.
+    pub fn tell_none_known(&self, connection: u32, now: u64) {
+        self.send(Told::NoneKnown(connection, now));
+    }
+
     fn send(&self, told: Told) {
         if self.facts.try_send(told).is_err() {
             self.shared.has_overflowed.store(true, Ordering::Relaxed);
@@ -177,6 +218,8 @@ pub struct Options {
     pub clock: Clock,
     /// The far ends, in the order of the scenario.
     pub surfaces: Vec<Surface>,
+    /// How the events are written that come to them.
+    pub forms: Arc<Forms>,
     /// The publication in each of them.
     pub publication: String,
     /// Of all sessions.
@@ -213,6 +256,8 @@ pub enum SurfaceKind {
     Kafka(Box<Captures>),
     /// Tables of a lake into which a sink writes.
     Lake(Box<Lake>),
+    /// Topics with events.
+    Events(Box<EventTopics>),
 }
 
 impl Surface {
@@ -224,6 +269,7 @@ impl Surface {
             SurfaceKind::Polled(polled) => polled.sources.iter().find(is_it),
             SurfaceKind::Kafka(captures) => captures.sources.iter().find(is_it),
             SurfaceKind::Lake(lake) => lake.sources.iter().map(|it| &it.0).find(is_it),
+            SurfaceKind::Events(_) => None,
         };
         Some(source?.address.database())
     }
@@ -286,8 +332,8 @@ impl Observing {
         let count = domains.max().map_or(0, |it| it + 1);
         let is_seen = |domain| options.surfaces.iter().any(|it| it.database(domain).is_some());
         let is_observed: Vec<bool> = (0..count).map(is_seen).collect();
-        let witness =
-            Witness { facts, is_observed: is_observed.into(), shared: Arc::clone(&shared) };
+        let (is_observed, forms) = (is_observed.into(), Arc::clone(&options.forms));
+        let witness = Witness { facts, is_observed, forms, shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name("observer".to_owned())
             .spawn(move || work::work(&options, (&told, &ordered), &shared, &ready))

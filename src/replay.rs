@@ -47,7 +47,9 @@ pub use snapshots::SnapshotVerdict;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// Nothing was noted.
-    #[error("`{0}` has no trace: a run keeps one if something observes, or with `--trace`")]
+    #[error(
+        "`{0}` has no trace: a run keeps one if something observes changes of rows, or with `--trace`"
+    )]
     NoTrace(String),
     /// Its process lives.
     #[error("the run in `{0}` is still going on")]

@@ -38,6 +38,8 @@ pub use cdc::Bucket;
 pub use cdc::Canary;
 pub use cdc::Cdc;
 pub use cdc::Confirms;
+pub use cdc::EventSurface;
+pub use cdc::Events;
 pub use cdc::LakeSite;
 pub use cdc::Observer;
 pub use cdc::ObserverKind;

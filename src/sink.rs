@@ -154,12 +154,15 @@ pub struct Outcome {
     pub refused: Vec<u32>,
     /// For how long this was known before it was picked up.
     pub waited_ns: u64,
+    /// Of events: whether what was sent may be there twice, since it was sent again after a call of which nobody
+    /// knows what became.
+    pub is_repeated: bool,
 }
 
 impl Outcome {
     /// What became of a whole action, just now.
     pub fn new(ticket: Ticket, result: Result<Vec<(u32, u32)>, Failure>) -> Self {
-        Self { ticket, result, refused: Vec::new(), waited_ns: 0 }
+        Self { ticket, result, refused: Vec::new(), waited_ns: 0, is_repeated: false }
     }
 }
 

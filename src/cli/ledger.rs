@@ -10,7 +10,7 @@ use crate::measure::Feed;
 use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 
-/// Begins to keep what becomes of each transaction, if somebody asks for that or something is observed.
+/// Begins to keep what becomes of each transaction, if somebody asks for that or changes of rows are observed.
 pub(super) fn begin(
     prepared: &Prepared,
     is_asked: bool,
@@ -27,12 +27,12 @@ pub(super) fn begin(
 
 /// Whether a run keeps its trace.
 pub(super) fn is_traced(scenario: &Scenario, is_asked: bool) -> bool {
-    is_asked || scenario.ledger.trace.unwrap_or(!scenario.observers.is_empty())
+    is_asked || scenario.ledger.trace.unwrap_or(scenario.observes_rows())
 }
 
-/// Whether a run keeps what its observers see.
+/// Whether a run keeps what its observers see: changes of rows, which are judged again by what is noted of them.
 pub(super) fn keeps_observed(scenario: &Scenario) -> bool {
-    !scenario.observers.is_empty() && scenario.ledger.trace != Some(false)
+    scenario.observes_rows() && scenario.ledger.trace != Some(false)
 }
 
 /// Begins to keep what observers see, where the trace is kept: without it nothing could be said of that.

@@ -1,5 +1,6 @@
 //! From a scenario's observers to the databases that they read.
 
+mod events;
 mod lake;
 mod named;
 mod polled;
@@ -22,6 +23,7 @@ use crate::cli::ledger;
 use crate::cli::observe::named::Named;
 use crate::cli::place::Place;
 use crate::cli::prepare::Prepared;
+use crate::cli::publish::Publishers;
 use crate::embedded::random_hex;
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
@@ -72,21 +74,24 @@ impl Observed {
 /// Begins to observe, if the scenario says so: from now on, everything is.
 pub(super) fn observe(
     prepared: &Prepared,
+    publishers: &Publishers,
     clock: Clock,
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Option<Observed>, Refusal> {
-    let begun = begin(prepared, clock, (feed, stop));
+    let begun = begin(prepared, publishers, clock, (feed, stop));
     begun.map_err(|error| Refusal::setup(&error).unless(stop.level() > Level::Run))
 }
 
 fn begin(
     prepared: &Prepared,
+    publishers: &Publishers,
     clock: Clock,
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Option<Observed>, SetupError> {
     let observers = prepared.scenario.observers.iter();
-    let surfaces: Vec<_> =
-        observers.map(|observer| surface(prepared, observer)).collect::<Result<_, _>>()?;
+    let surfaces: Vec<_> = observers
+        .map(|observer| surface((prepared, publishers), observer))
+        .collect::<Result<_, _>>()?;
     if surfaces.is_empty() {
         return Ok(None);
     }
@@ -103,6 +108,7 @@ fn begin(
         world: Arc::clone(&prepared.world),
         clock,
         surfaces,
+        forms: Arc::new(events::forms(prepared, publishers)),
         publication: prepared.scenario.cdc.publication.clone(),
         application: prepared.application_name(),
         mark,
@@ -116,7 +122,10 @@ fn begin(
 }
 
 /// What an observer of the scenario reads.
-fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupError> {
+fn surface(
+    (prepared, publishers): (&Prepared, &Publishers),
+    observer: &Observer,
+) -> Result<Surface, SetupError> {
     let at = (&*prepared.scenario, &prepared.place);
     let kind = match &observer.kind {
         ObserverKind::Slot { confirms, .. } => SurfaceKind::Slots(sources(at, observer, *confirms)),
@@ -144,6 +153,7 @@ fn surface(prepared: &Prepared, observer: &Observer) -> Result<Surface, SetupErr
         ObserverKind::Lake(warehouse) => {
             SurfaceKind::Lake(Box::new(lake::lake(prepared, observer, warehouse)?))
         }
+        ObserverKind::Events(meant) => events::surface(prepared, publishers, (observer, meant))?,
     };
     Ok(Surface { name: observer.name.clone(), kind })
 }

@@ -69,6 +69,11 @@ impl Publishers {
         Ok(Self { all, faults: faults.map_err(|error| Refusal::setup(&error))? })
     }
 
+    /// The client of a target.
+    pub(super) fn of(&self, target: usize) -> Option<Arc<dyn Publisher>> {
+        self.all.get(&target).map(Arc::clone)
+    }
+
     /// Where the events of a way go, if it leads to a message service.
     pub(super) fn destination(
         &self,

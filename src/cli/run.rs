@@ -246,7 +246,7 @@ fn load(
     let clock = Clock::start();
     let trace = ledger::begin(prepared, is_traced, feed)?;
     let connected = connector::open(prepared, (clock, keep), (feed, stop))?;
-    let observing = observe(prepared, clock, (feed, stop))?;
+    let observing = observe(prepared, &publishers, clock, (feed, stop))?;
     // Last of all: what is refused before leaves the databases as they are.
     let journal = open_all_books(prepared, &mut turns, feed)?;
     prepared.folder.begun();

@@ -45,6 +45,8 @@ pub struct SurfaceFindings {
     pub own: Verification,
     /// Rows of snapshots that came beside the changes, and are judged by the trace.
     pub snapshot_rows: u64,
+    /// Whether events come there, and no changes of rows.
+    pub is_of_events: bool,
 }
 
 impl Findings {
@@ -71,7 +73,8 @@ impl Findings {
             let own = SurfaceCounts::of(&it.surface, &it.own);
             let has_own = it.own != Verification::default();
             let own = has_own.then(|| Box::new(own));
-            SurfaceCounts { own, ..SurfaceCounts::of(&it.surface, &it.verification) }
+            let is_of_events = it.is_of_events;
+            SurfaceCounts { is_of_events, own, ..SurfaceCounts::of(&it.surface, &it.verification) }
         };
         self.surfaces.iter().map(counts).collect()
     }
@@ -80,7 +83,7 @@ impl Findings {
     pub(super) fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
         let is_one = self.surfaces.len() == 1;
         let of = |found: &SurfaceFindings| {
-            let faults = found.verification.faults(&found.surface, thresholds).into_iter();
+            let faults = found.faults(thresholds).into_iter();
             let surface = &found.surface;
             let named = |fault| if is_one { fault } else { format!("at `{surface}`: {fault}") };
             faults.map(named).collect::<Vec<_>>()
@@ -106,6 +109,9 @@ pub struct SurfaceCounts {
     pub pending: u64,
     #[serde(default)]
     pub passed_over: u64,
+    /// Whether these are events, and no changes of rows.
+    #[serde(default)]
+    pub is_of_events: bool,
     /// What of it is of loadgen's own tables, to which steps and canaries write; `None` without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<Box<Self>>,
@@ -126,6 +132,7 @@ impl SurfaceCounts {
             phantom: found.phantom,
             pending: found.pending,
             passed_over: found.passed_over,
+            is_of_events: false,
             own: None,
         }
     }
@@ -314,26 +321,40 @@ impl Verification {
             _ => return None,
         })
     }
+}
 
+impl SurfaceFindings {
     /// What is not as it should be and no threshold judges, in words.
-    fn faults(&self, surface: &str, thresholds: &[Threshold]) -> Vec<String> {
+    fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
+        let overtaken = if self.is_of_events {
+            "were observed behind a later one of their key"
+        } else {
+            "were observed behind a later change of their row"
+        };
         let grave = [
             (Metric::Lost, "were acknowledged and never observed"),
             (Metric::Doubled, "were observed twice"),
-            (Metric::Reordered, "were observed behind a later change of their row"),
+            (Metric::Reordered, overtaken),
             (Metric::Wrong, "were observed with other values than were sent"),
             (Metric::Phantom, "were observed that nobody had sent"),
         ];
         let is_meant =
-            |each: &Threshold| each.surface.as_ref().is_none_or(|meant| meant == surface);
+            |each: &Threshold| each.surface.as_ref().is_none_or(|meant| *meant == self.surface);
         let is_judged =
             |metric| thresholds.iter().any(|each| each.metric == metric && is_meant(each));
         let found = grave.into_iter().filter_map(|(metric, what)| {
-            let count = self.count(metric).filter(|count| *count > 0 && !is_judged(metric))?;
-            let first = self.examples.iter().find(|each| each.class.name() == metric.name());
+            let count = self.verification.count(metric);
+            let count = count.filter(|count| *count > 0 && !is_judged(metric))?;
+            let mut examples = self.verification.examples.iter();
+            let first = examples.find(|each| each.class.name() == metric.name());
             let first =
                 first.map(|it| format!("; the first: {} {} {}", it.operation, it.table, it.key));
-            let changes = if count == 1 { "change of a row" } else { "changes of rows" };
+            let changes = match (self.is_of_events, count) {
+                (true, 1) => "event",
+                (true, _) => "events",
+                (false, 1) => "change of a row",
+                (false, _) => "changes of rows",
+            };
             Some(format!("{count} {changes} {what}{}", first.unwrap_or_default()))
         });
         found.collect()

@@ -1,6 +1,7 @@
 //! Topics into which a connector writes what it captures.
 
-mod consumer;
+pub(super) mod consumer;
+mod contents;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use consumer::Topics;
+pub use contents::Topics;
 
 use crate::action::message::PREFIX;
 use crate::measure::Clock;
@@ -27,6 +28,8 @@ use crate::observe::debezium::reading::Reading;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::judge::Judge;
 use crate::observe::kafka::consumer::Told;
+use crate::observe::kafka::contents::Captured;
+use crate::observe::kafka::contents::Changed;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
 
@@ -46,7 +49,7 @@ pub struct Captures {
 
 /// Topics that are being read.
 pub(super) struct TopicReader {
-    reading: Reading<Told>,
+    reading: Reading<Changed>,
     intake: Intake,
     within: Duration,
 }
@@ -63,7 +66,7 @@ pub(super) async fn open(
     if !meant.topics.messages.is_empty() {
         intake.name(&options.world.catalog);
     }
-    let reading = consumer::start(meant.topics.clone(), Arc::clone(&options.world), options.clock)?;
+    let reading = contents::start(meant.topics.clone(), Arc::clone(&options.world), options.clock)?;
     Ok(TopicReader { reading, intake, within: meant.within })
 }
 
@@ -93,9 +96,9 @@ impl TopicReader {
             }
             tokio::select! {
                 told = self.reading.told.recv() => match told {
-                    Some(told) if told.goes_on() => {
+                    Some(Told::Record { partition, record, at }) => {
                         course.has_moved();
-                        self.take(told, &judge);
+                        self.take((partition, at), record, &judge);
                         if let Some(last) = self.take_more(&judge) {
                             return self.last(last, (clock, &judge)).await;
                         }
@@ -123,23 +126,24 @@ impl TopicReader {
         }
     }
 
-    /// Takes a record.
-    fn take(&mut self, told: Told, judge: &RefCell<Judge>) {
-        match told {
-            Told::Record { partition, table, record, at } => {
+    /// Takes a record that came in a partition at a time.
+    fn take(&mut self, (partition, at): (usize, u64), record: Captured, judge: &RefCell<Judge>) {
+        match record {
+            Captured::Change(table, record) => {
                 self.intake.take((partition, table), (record, at), judge);
             }
-            Told::Message { database, message } => self.intake.said(database, message, judge),
-            Told::Ended { database, ended } => self.intake.ended(database, &ended, judge),
-            Told::AtEnd { .. } | Told::Broken(_) => {}
+            Captured::Message(database, message) => self.intake.said(database, message, judge),
+            Captured::Ended(database, ended) => self.intake.ended(database, &ended, judge),
         }
     }
 
     /// Takes what waits, as much as one turn allows. Returns what is no record.
-    fn take_more(&mut self, judge: &Rc<RefCell<Judge>>) -> Option<Told> {
+    fn take_more(&mut self, judge: &Rc<RefCell<Judge>>) -> Option<Changed> {
         for _ in 0..TURN {
             match self.reading.told.try_recv().ok()? {
-                told if told.goes_on() => self.take(told, judge),
+                Told::Record { partition, record, at } => {
+                    self.take((partition, at), record, judge);
+                }
                 last => return Some(last),
             }
         }
@@ -149,32 +153,25 @@ impl TopicReader {
     /// No more records come.
     async fn last(
         self,
-        told: Told,
+        told: Changed,
         (clock, judge): (Clock, &Rc<RefCell<Judge>>),
     ) -> (bool, Vec<String>) {
         match told {
-            Told::AtEnd { unknown, busy } => self.end((unknown, busy), (clock, judge)).await,
+            Told::AtEnd { of, busy } => self.end((of, busy), (clock, judge)).await,
             Told::Broken(reason) => self.give_up(judge, &reason),
-            Told::Record { .. } | Told::Message { .. } | Told::Ended { .. } => {
-                self.give_up(judge, "its thread ended early")
-            }
+            Told::Record { .. } => self.give_up(judge, "its thread ended early"),
         }
     }
 
     /// Everything was read.
     async fn end(
         mut self,
-        (unknown, busy): (consumer::Unknown, Option<Duration>),
+        (unknown, busy): (contents::Unknown, Option<Duration>),
         (clock, judge): (Clock, &Rc<RefCell<Judge>>),
     ) -> (bool, Vec<String>) {
         let notes = self.intake.end(&unknown, (clock, judge)).await;
-        if let Some(busy) = busy {
-            judge.borrow_mut().spoil(format!(
-                "the observer `{}` was late: for {} records waited for it, so lags are its own; give loadgen \
-                 more processors",
-                self.intake.surface,
-                format_duration(Duration::from_secs(busy.as_secs()))
-            ));
+        if let Some(late) = consumer::late(&self.intake.surface, busy) {
+            judge.borrow_mut().spoil(late);
         }
         (true, notes)
     }

@@ -18,6 +18,8 @@ use crate::observe::FactFate;
 use crate::observe::Options;
 use crate::observe::Shared;
 use crate::observe::Told;
+use crate::observe::events::judge::EventJudge;
+use crate::observe::events::taker::EventTaker;
 use crate::observe::judge::Judge;
 use crate::observe::judge::Times;
 use crate::observe::own;
@@ -33,14 +35,21 @@ const LOOK_NS: u64 = 1_000_000_000;
 /// Of a wake-up that comes late, so many missed ones are counted at most.
 const TURNS_MISSED_MAX: u64 = 120_000;
 
-/// One judge for each surface, in the order of the scenario.
-pub(super) type Judges = [Rc<RefCell<Judge>>];
+/// Who judges what comes to a surface: there is one for each, in the order of the scenario.
+#[derive(Debug, Clone)]
+pub(super) enum Judging {
+    /// Changes of rows.
+    Rows(Rc<RefCell<Judge>>),
+    /// Events.
+    Events(Rc<RefCell<EventJudge>>),
+}
 
 /// Takes what the engine tells.
 pub(super) struct Taker<'a> {
     options: &'a Options,
     facts: &'a Receiver<Told>,
     renderer: Renderer,
+    pub(super) events: EventTaker,
     clock: Clock,
     looked_ns: u64,
     /// How late this thread's wake-ups came.
@@ -48,8 +57,13 @@ pub(super) struct Taker<'a> {
 }
 
 impl<'a> Taker<'a> {
-    pub(super) fn new(options: &'a Options, facts: &'a Receiver<Told>) -> Self {
+    pub(super) fn new(options: &'a Options, facts: &'a Receiver<Told>, judges: &[Judging]) -> Self {
+        let of_events = judges.iter().filter_map(|it| match it {
+            Judging::Events(judge) => Some(Rc::clone(judge)),
+            Judging::Rows(_) => None,
+        });
         Self {
+            events: EventTaker::new(&options.world, &options.forms, of_events.collect()),
             options,
             facts,
             renderer: Renderer::new(Arc::clone(&options.world)),
@@ -60,7 +74,7 @@ impl<'a> Taker<'a> {
     }
 
     /// Sleeps, takes what has come meanwhile, and looks around once a second.
-    pub(super) async fn turn(&mut self, judges: &Judges, shared: &Shared) {
+    pub(super) async fn turn(&mut self, judges: &[Judging], shared: &Shared) {
         let turn = crate::pace::nanoseconds(TURN);
         let until = self.clock.now() + turn;
         tokio::time::sleep(TURN).await;
@@ -69,9 +83,11 @@ impl<'a> Taker<'a> {
         let late = now.saturating_sub(until);
         let missed = (0..TURNS_MISSED_MAX).map_while(|missed| late.checked_sub(missed * turn));
         missed.for_each(|late| self.late.record(late));
+        self.events.mark();
         while self.take(judges) {
             tokio::task::yield_now().await;
         }
+        self.events.judge_marked();
         if now.saturating_sub(self.looked_ns) >= LOOK_NS {
             self.looked_ns = now;
             self.look(now, judges, shared);
@@ -79,11 +95,14 @@ impl<'a> Taker<'a> {
     }
 
     /// Tells how late changes came in the last second: of the surface where that is worst.
-    pub(super) fn look(&self, now: u64, judges: &Judges, shared: &Shared) {
+    pub(super) fn look(&self, now: u64, judges: &[Judging], shared: &Shared) {
         let mut worst = LiveLag::default();
         let mut all = Vec::new();
         for judge in judges {
-            let (lag, places) = judge.borrow_mut().look(now);
+            let (lag, places) = match judge {
+                Judging::Rows(judge) => judge.borrow_mut().look(now),
+                Judging::Events(judge) => judge.borrow_mut().look(now),
+            };
             worst.p99_ns = worst.p99_ns.max(lag.p99_ns);
             worst.oldest_missing_ns = worst.oldest_missing_ns.max(lag.oldest_missing_ns);
             all.extend(places);
@@ -95,8 +114,12 @@ impl<'a> Taker<'a> {
     }
 
     /// Takes some. Returns whether there may be more.
-    pub(super) fn take(&mut self, judges: &Judges) -> bool {
-        let mut judges: Vec<_> = judges.iter().map(|judge| judge.borrow_mut()).collect();
+    pub(super) fn take(&mut self, judges: &[Judging]) -> bool {
+        let rows = judges.iter().filter_map(|it| match it {
+            Judging::Rows(judge) => Some(judge.borrow_mut()),
+            Judging::Events(_) => None,
+        });
+        let mut judges: Vec<_> = rows.collect();
         for _ in 0..FACTS {
             match self.facts.try_recv() {
                 Ok(Told::Fact(fact)) => self.tell(&fact, &mut judges),
@@ -104,6 +127,9 @@ impl<'a> Taker<'a> {
                     let sees = judges.iter_mut().filter(|judge| judge.sees(fact.table));
                     sees.for_each(|judge| own::expect(&fact, judge));
                 }
+                Ok(Told::Departure(departure)) => self.events.departs(&departure),
+                Ok(Told::Ended(ended)) => self.events.ended(&ended),
+                Ok(Told::NoneKnown(connection, now)) => self.events.none_known(connection, now),
                 Err(_) => return false,
             }
         }

@@ -20,6 +20,10 @@ use crate::observe::Order;
 use crate::observe::Shared;
 use crate::observe::SurfaceKind;
 use crate::observe::Told;
+use crate::observe::events::judge::EventJudge;
+use crate::observe::events::render::EventRenderer;
+use crate::observe::events::topics;
+use crate::observe::events::topics::EventReader;
 use crate::observe::judge::Judge;
 use crate::observe::kafka;
 use crate::observe::kafka::TopicReader;
@@ -31,7 +35,7 @@ use crate::observe::reader::SlotReader;
 use crate::observe::slots;
 use crate::observe::stream::Stream;
 use crate::observe::table::Origin;
-use crate::observe::taker::Judges;
+use crate::observe::taker::Judging;
 use crate::observe::taker::Taker;
 use crate::observe::transactions::Transactions;
 use crate::scenario::TopicFormat;
@@ -58,9 +62,7 @@ pub(super) fn work(
         }
     };
     let _ = ready.send(Ok(()));
-    let judges: Vec<_> = (0..options.surfaces.len())
-        .map(|number| Rc::new(RefCell::new(judge(options, number))))
-        .collect();
+    let judges: Vec<_> = (0..options.surfaces.len()).map(|it| judging(options, it)).collect();
     let local = LocalSet::new();
     let told = ((facts, orders), shared);
     let observed = local.block_on(&runtime, observe(options, told, opened, &judges));
@@ -71,6 +73,7 @@ pub(super) fn work(
     for ((surface, judge), is_read) in
         options.surfaces.iter().zip(&judges).zip(&observed.is_complete)
     {
+        let Judging::Rows(judge) = judge else { continue };
         let absent = judge.borrow_mut().leave_out_absent();
         let absent = absent.iter().filter(|_| *is_read);
         notes.extend(absent.map(|table| {
@@ -121,6 +124,9 @@ async fn make(
             SurfaceKind::Lake(lake) => {
                 Reader::Lake(Box::new(lake::open(options, (&surface.name, lake)).await?))
             }
+            SurfaceKind::Events(meant) => {
+                Reader::Events(topics::open(&surface.name, meant, options.clock)?)
+            }
         };
         opened.push((number, reader));
     }
@@ -133,6 +139,7 @@ enum Reader {
     Poll(Box<PollReader>),
     Topics(Box<TopicReader>),
     Lake(Box<LakeReader>),
+    Events(EventReader),
 }
 
 /// The same with the numbers of their surfaces.
@@ -140,7 +147,17 @@ type Opened = Vec<(usize, Reader)>;
 /// The number of a reader's surface, whether it came to its end, and what people should know.
 type End = (usize, bool, Vec<String>);
 
-/// The judge of one surface.
+/// Who judges what comes to one surface.
+fn judging(options: &Options, number: usize) -> Judging {
+    let surface = &options.surfaces[number];
+    let rules = match &surface.kind {
+        SurfaceKind::Events(topics) => topics.rules(),
+        _ => return Judging::Rows(Rc::new(RefCell::new(judge(options, number)))),
+    };
+    Judging::Events(Rc::new(RefCell::new(EventJudge::new(&surface.name, rules))))
+}
+
+/// The judge of the rows of one surface.
 fn judge(options: &Options, number: usize) -> Judge {
     let surface = &options.surfaces[number];
     let mut judge = Judge::new(&options.world.catalog, &surface.name, |domain| {
@@ -164,7 +181,7 @@ fn judge(options: &Options, number: usize) -> Judge {
             true
         }
         SurfaceKind::Kafka(captures) => !tells_by_rows(captures),
-        SurfaceKind::Lake(_) => false,
+        SurfaceKind::Lake(_) | SurfaceKind::Events(_) => false,
     };
     if let SurfaceKind::Kafka(captures) = &surface.kind
         && !captures.topics.transactions.is_empty()
@@ -191,17 +208,23 @@ struct Observed {
     notes: Vec<String>,
 }
 
-fn findings(options: &Options, judges: Vec<Rc<RefCell<Judge>>>, observed: Observed) -> Findings {
+fn findings(options: &Options, judges: Vec<Judging>, observed: Observed) -> Findings {
     let mut findings =
         Findings { invalid_because: observed.invalid_because, ..Findings::default() };
+    let mut renderer = EventRenderer::new(Arc::clone(&options.world), Arc::clone(&options.forms));
     for (judge, is_complete) in judges.into_iter().zip(observed.is_complete) {
-        let Ok(judge) = Rc::try_unwrap(judge) else {
+        let finished = match judge {
+            Judging::Rows(judge) => Rc::into_inner(judge)
+                .map(|judge| judge.into_inner().finish(&options.world.catalog, is_complete)),
+            Judging::Events(judge) => Rc::into_inner(judge)
+                .map(|judge| judge.into_inner().finish(&mut renderer, is_complete)),
+        };
+        let Some((found, reasons)) = finished else {
             findings
                 .invalid_because
                 .push("what an observer had seen was not handed over".to_owned());
             continue;
         };
-        let (found, reasons) = judge.into_inner().finish(&options.world.catalog, is_complete);
         findings.surfaces.push(found);
         for reason in reasons {
             if !findings.invalid_because.contains(&reason) {
@@ -217,22 +240,35 @@ async fn observe(
     options: &Options,
     ((facts, orders), shared): ((&Receiver<Told>, &watch::Receiver<Order>), &Shared),
     opened: Opened,
-    judges: &Judges,
+    judges: &[Judging],
 ) -> Observed {
     let mut readers = JoinSet::new();
     read_slots(options, orders, judges, &mut readers);
     for (surface, reader) in opened {
-        let (clock, judge, orders) = (options.clock, Rc::clone(&judges[surface]), orders.clone());
+        let (clock, judging, orders) = (options.clock, judges[surface].clone(), orders.clone());
         readers.spawn_local(async move {
-            let (is_complete, notes) = match reader {
-                Reader::Poll(reader) => reader.work(clock, judge, orders).await,
-                Reader::Topics(reader) => reader.work(clock, judge, orders).await,
-                Reader::Lake(reader) => reader.work(clock, judge, orders).await,
+            let (is_complete, notes) = match (reader, judging) {
+                (Reader::Poll(reader), Judging::Rows(judge)) => {
+                    reader.work(clock, judge, orders).await
+                }
+                (Reader::Topics(reader), Judging::Rows(judge)) => {
+                    reader.work(clock, judge, orders).await
+                }
+                (Reader::Lake(reader), Judging::Rows(judge)) => {
+                    reader.work(clock, judge, orders).await
+                }
+                (Reader::Events(reader), Judging::Events(judge)) => {
+                    reader.work(judge, orders).await
+                }
+                // Both follow from the kind of the surface.
+                (Reader::Events(_), Judging::Rows(_)) | (_, Judging::Events(_)) => {
+                    (false, Vec::new())
+                }
             };
             (surface, is_complete, notes)
         });
     }
-    let mut taker = Taker::new(options, facts);
+    let mut taker = Taker::new(options, facts, judges);
     let (mut is_complete, mut notes) = (vec![true; judges.len()], Vec::new());
     let mut broken = Vec::new();
     while !readers.is_empty() {
@@ -260,6 +296,7 @@ async fn observe(
         }
     }
     while taker.take(judges) {}
+    taker.events.judge_marked();
     taker.look(options.clock.now(), judges, shared);
     let mut invalid_because = broken;
     if shared.has_overflowed.load(Ordering::Relaxed) {
@@ -277,7 +314,7 @@ async fn observe(
 fn read_slots(
     options: &Options,
     orders: &watch::Receiver<Order>,
-    judges: &Judges,
+    judges: &[Judging],
     readers: &mut JoinSet<End>,
 ) {
     for (surface, source, slot) in slots::all(options) {
@@ -286,13 +323,14 @@ fn read_slots(
         // A subscription does not hand messages on.
         let has_messages = catalog.has_messages && source.upstream.is_none();
         let stream = Stream::new((catalog, has_messages), source.domains.clone(), fence.clone());
+        let Judging::Rows(judge) = &judges[surface] else { continue };
         let reader = SlotReader::new(
             source.clone(),
             slot,
             options.publication.clone(),
             options.application.clone(),
             fence,
-            (options.clock, Rc::clone(&judges[surface])),
+            (options.clock, Rc::clone(judge)),
             stream,
             orders.clone(),
         );

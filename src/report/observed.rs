@@ -24,7 +24,7 @@ pub(super) fn observed(summary: &Summary, colour: Colour) -> Vec<String> {
         let is_here = |it: &&LagSummary| it.surface == surface.surface;
         let name = (summary.surfaces.len() > 1).then_some(surface.surface.as_str());
         let here: Vec<_> = summary.lag.iter().filter(is_here).collect();
-        lines.extend(lags(name, &here));
+        lines.extend(lags((name, kind(surface).0), &here));
         lines.push(verdict(name, surface, colour));
     }
     let explains = |it: &&Interruption| {
@@ -56,23 +56,15 @@ pub(super) fn observed(summary: &Summary, colour: Colour) -> Vec<String> {
     lines
 }
 
-/// The lags at a surface, which is named if there are several.
-fn lags(surface: Option<&str>, lags: &[&LagSummary]) -> Vec<String> {
+/// The lags of what comes to a surface, which is named if there are several.
+fn lags((surface, kind): (Option<&str>, &str), lags: &[&LagSummary]) -> Vec<String> {
     if lags.is_empty() {
         return Vec::new();
     }
     let observed =
         surface.map_or_else(|| "observed".to_owned(), |it| format!("observed at `{it}`"));
-    let titles = [
-        observed.as_str(),
-        "",
-        "changes",
-        "p50",
-        "p99 at least",
-        "p99 at most",
-        "max",
-        "freshness p99",
-    ];
+    let titles =
+        [observed.as_str(), "", kind, "p50", "p99 at least", "p99 at most", "max", "freshness p99"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     for lag in lags {
         rows.push(vec![
@@ -118,5 +110,11 @@ pub(crate) fn verdict(surface: Option<&str>, counts: &SurfaceCounts, colour: Col
     let said = [vec![verdict], others].concat().join(", ");
     let (expected, observed) = (exact(*expected), exact(*observed));
     let surface = surface.map(|name| format!("`{name}`: ")).unwrap_or_default();
-    format!("  {surface}{expected} changes of rows expected, {observed} observed: {said}")
+    let kind = kind(counts).1;
+    format!("  {surface}{expected} {kind} expected, {observed} observed: {said}")
+}
+
+/// What comes to a surface, in short and in full.
+fn kind(counts: &SurfaceCounts) -> (&'static str, &'static str) {
+    if counts.is_of_events { ("events", "events") } else { ("changes", "changes of rows") }
 }

@@ -2,6 +2,7 @@
 //! of it.
 
 mod connect;
+mod events;
 mod lake;
 
 use std::time::Duration;
@@ -14,6 +15,8 @@ use super::Scenario;
 pub use connect::Connect;
 pub use connect::Snapshot;
 pub use connect::address;
+pub use events::EventSurface;
+pub use events::Events;
 pub use lake::Bucket;
 pub use lake::LakeSite;
 pub use lake::Warehouse;
@@ -83,7 +86,7 @@ impl Canary {
 pub struct Observer {
     /// Its name.
     pub name: String,
-    /// The domains whose changes come there, by their numbers in
+    /// The domains whose changes of rows come there, by their numbers in
     /// [`Scenario::domains`](super::Scenario::domains).
     pub domains: Vec<usize>,
     /// What it is.
@@ -97,6 +100,16 @@ impl Observer {
             ObserverKind::Replica(replica) => replica.every.is_some().then_some(replica),
             _ => None,
         }
+    }
+
+    /// Whether it reads events, and no changes of rows.
+    pub fn is_of_events(&self) -> bool {
+        matches!(self.kind, ObserverKind::Events(_))
+    }
+
+    /// Whether what it sees is noted, so that it can be judged again: neither what it finds in tables, nor events.
+    pub fn is_noted(&self) -> bool {
+        !self.is_polled() && !self.is_of_events()
     }
 
     /// Whether it looks at tables now and then.
@@ -127,6 +140,11 @@ impl Observer {
 }
 
 impl Scenario {
+    /// Whether somebody observes changes of rows.
+    pub fn observes_rows(&self) -> bool {
+        self.observers.iter().any(|observer| !observer.is_of_events())
+    }
+
     /// How many actions may be in flight on a connection to a target; one where it is observed, so that
     /// the time between sending and acknowledgement, in which the commit lies, is as short as can be.
     pub fn in_flight(&self, target: usize, settings: &PostgresTarget) -> u32 {
@@ -165,6 +183,8 @@ pub enum ObserverKind {
     },
     /// A lake into which a sink writes.
     Lake(Box<Warehouse>),
+    /// Events, as they were sent.
+    Events(Box<EventSurface>),
 }
 
 /// How a connector writes a record.

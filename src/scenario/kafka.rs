@@ -90,6 +90,13 @@ impl KafkaTarget {
         self.brokers == Brokers::Embedded
     }
 
+    /// Whether what is sent again is stored once, in its order.
+    pub fn is_idempotent(&self) -> bool {
+        let is_it =
+            |(name, value): &(String, String)| name == "enable.idempotence" && value == "true";
+        self.properties.iter().any(is_it)
+    }
+
     /// The registry, if events are written in Avro.
     pub fn registry(&self) -> Option<&SchemaRegistry> {
         match &self.format {

@@ -52,6 +52,8 @@ pub(crate) struct Delivery {
     pub(crate) result: Result<(), Box<Failure>>,
     /// When that was known.
     pub(crate) at: Instant,
+    /// Whether it may be there twice: it was sent again after a call of which nobody knows what became.
+    pub(crate) is_repeated: bool,
 }
 
 /// Why a record was not taken. There will be no [`Delivery`] for it.

@@ -23,6 +23,7 @@ mod dirty;
 mod doctor;
 mod elsewhere;
 mod embedded;
+mod events;
 mod faults;
 mod fills;
 mod fingerprints;

@@ -16,7 +16,6 @@ use crate::cli::Arguments;
 use crate::cli::Command;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
-use crate::cli::ledger::is_traced;
 use crate::cli::ledger::keeps_observed;
 use crate::cli::observe::polled_sessions;
 use crate::cli::place::Place;
@@ -27,18 +26,18 @@ use crate::cli::verify::found::Absent;
 use crate::cli::verify::found::Copied;
 use crate::cli::verify::found::Found;
 use crate::cli::verify::found::Surface;
+use crate::cli::verify::found::of_events;
 use crate::cli::verify::found::tell;
+use crate::cli::verify::found::unread;
 use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
 use crate::doctor;
 use crate::generate::World;
 use crate::measure::SurfaceCounts;
-use crate::replay::ACCOUNT;
 use crate::replay::Followed;
 use crate::replay::Observations;
 use crate::replay::Past;
 use crate::replay::Replay;
-use crate::replay::ReplayError;
 use crate::replay::Standing;
 use crate::report::Colour;
 use crate::scenario::Checked;
@@ -98,14 +97,8 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let scenario = scenario(&manifest, &run, arguments)?;
     let place = Place::find(&scenario)?;
     let world = Arc::new(World::beside(&scenario, manifest.start_us, &manifest.taken));
-    let past = Past::read(folder, &world).map_err(|error| match error {
-        ReplayError::NoTrace(_)
-            if is_traced(&scenario, run.trace) && !folder.join(ACCOUNT).exists() =>
-        {
-            refused(folder, "it ended before its load began, so there is nothing to judge")
-        }
-        error => Refusal::setup(&error),
-    })?;
+    let past = Past::read(folder, &world);
+    let past = past.map_err(|error| unread(&error, folder, (&scenario, run.trace)))?;
     let counted = counted(folder)?;
     let seen = Observations::read(folder, scenario.observers.len());
     let seen = seen.map_err(|error| Refusal::setup(&error))?;
@@ -153,10 +146,11 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     };
     let all = seen.into_iter().flatten().zip(&scenario.observers);
     // Of tables that were looked at nothing is noted: what counts is how they stand.
-    let seen = all.filter(|(_, observer)| !observer.is_polled()).map(follow).collect();
+    let seen = all.filter(|(_, observer)| observer.is_noted()).map(follow).collect();
     let invalid_because = counted.invalid_because;
-    let past = &replay.past;
-    let found = Found { past, standing, copies, absent, seen, is_unnoted, invalid_because };
+    let (past, of_events) = (&replay.past, of_events(&scenario, &counted.surfaces));
+    let found =
+        Found { past, standing, copies, absent, seen, of_events, is_unnoted, invalid_because };
     Ok(tell(&manifest.run, &found, arguments.format))
 }
 
@@ -199,7 +193,7 @@ fn observed(world: &World, observer: &Observer) -> Vec<bool> {
     is_seen.collect()
 }
 
-fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {
+pub(super) fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {
     Refusal {
         text: format!("error: cannot judge the run in `{}`: {why}", folder.display()),
         code: 4,

@@ -1,17 +1,25 @@
 //! What `verify RUN` found, and what it says of that.
 
+use std::path::Path;
+
+use crate::cli::Refusal;
+use crate::cli::ledger::is_traced;
 use crate::cli::output::Output;
 use crate::cli::verify::As;
 use crate::cli::verify::WRONG;
+use crate::cli::verify::again::refused;
 use crate::measure::Example;
 use crate::measure::SurfaceCounts;
 use crate::measure::Verification;
+use crate::replay::ACCOUNT;
 use crate::replay::Past;
+use crate::replay::ReplayError;
 use crate::replay::Standing;
 use crate::replay::TableVerdict;
 use crate::report::Colour;
 use crate::report::observed::verdict as verdict_of;
 use crate::report::text::exact;
+use crate::scenario::Scenario;
 
 /// The ledger is not whole enough to say that all is well.
 const INVALID: u8 = 6;
@@ -29,6 +37,9 @@ pub(super) struct Found<'a> {
     pub(super) absent: Vec<Absent>,
     /// Of what observers saw; of no surface if they have noted nothing.
     pub(super) seen: Vec<Surface>,
+    /// Of surfaces of events, whose names are these, what the run found, if it came to its end: nothing is noted of
+    /// them.
+    pub(super) of_events: Vec<(String, Option<SurfaceCounts>)>,
     /// Observers saw something, and what they noted is not there.
     pub(super) is_unnoted: bool,
     /// Why the run itself said that it proves nothing.
@@ -109,9 +120,39 @@ impl Found<'_> {
     }
 }
 
+/// Why there is nothing to judge.
+pub(super) fn unread(
+    error: &ReplayError,
+    folder: &Path,
+    (scenario, trace): (&Scenario, bool),
+) -> Refusal {
+    if !matches!(error, ReplayError::NoTrace(_)) {
+        return Refusal::setup(error);
+    }
+    if is_traced(scenario, trace) && !folder.join(ACCOUNT).exists() {
+        return refused(folder, "it ended before its load began, so there is nothing to judge");
+    }
+    if !scenario.observers.is_empty() && !scenario.observes_rows() {
+        let why = "it observed events alone, of which nothing is noted that could be judged again; what it found \
+                   is in its `summary.json`";
+        return refused(folder, why);
+    }
+    Refusal::setup(error)
+}
+
+/// What the run found of surfaces of events, each with its name.
+pub(super) fn of_events(
+    scenario: &Scenario,
+    counted: &[SurfaceCounts],
+) -> Vec<(String, Option<SurfaceCounts>)> {
+    let of_events = scenario.observers.iter().filter(|it| it.is_of_events());
+    let found = |name: &str| counted.iter().find(|found| found.surface == name).cloned();
+    of_events.map(|it| (it.name.clone(), found(&it.name))).collect()
+}
+
 /// Why it cannot be said that all is well, though nothing wrong was found.
 fn doubts(found: &Found<'_>) -> Vec<String> {
-    let Found { past, absent, copies, seen, is_unnoted, invalid_because, .. } = found;
+    let Found { past, absent, copies, seen, of_events, is_unnoted, invalid_because, .. } = found;
     // Nothing that is judged later makes good what the run itself knew to be amiss.
     let mut doubts: Vec<String> =
         invalid_because.iter().map(|reason| format!("the run was invalid: {reason}")).collect();
@@ -130,6 +171,11 @@ fn doubts(found: &Found<'_>) -> Vec<String> {
         doubts.push(format!(
             "what came at `{}` was not read, or is not kept, to its end: what is pending may be lost",
             surface.name
+        ));
+    }
+    for (name, _) in of_events.iter().filter(|(_, counted)| counted.is_none()) {
+        doubts.push(format!(
+            "what came at `{name}` is events, of which nothing is noted, and the run did not judge them"
         ));
     }
     // They share their files.
@@ -173,7 +219,9 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     let all: Vec<_> = seen.iter().map(Surface::verification).collect();
     let sum = Verification::sum(&all.iter().collect::<Vec<_>>());
     let counts: Vec<_> = seen.iter().zip(&all).map(|(it, all)| it.counts(all)).collect();
-    let holds = found.standings().all(Standing::holds) && !sum.is_faulty();
+    let of_events = || found.of_events.iter().filter_map(|(_, counted)| counted.as_ref());
+    let are_faulty = of_events().any(|counted| counted.verification().is_faulty());
+    let holds = found.standings().all(Standing::holds) && !sum.is_faulty() && !are_faulty;
     let (verdict, code) = match (holds, doubts.is_empty()) {
         (false, _) => ("failed", WRONG),
         (true, false) => ("invalid", INVALID),
@@ -187,6 +235,7 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
             "invalid_because": doubts, "transactions": past.transactions, "untold": untold,
             "was_killed": past.was_killed, "not_judged": found.absent.iter().map(|it| &it.why).collect::<Vec<_>>(), "tables": standing.tables, "examples": standing.examples,
             "verification": (!seen.is_empty()).then_some(&sum), "surfaces": counts, "copies": copies,
+            "events_as_the_run_judged_them": of_events().collect::<Vec<_>>(),
         });
         output.say(&format!("{all:#}\n"));
         return output.end(code);
@@ -215,6 +264,13 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
                 if own.verification().is_faulty() { ", and not all as they should be" } else { "" }
             ));
         }
+    }
+    for counted in of_events() {
+        let name = Some(counted.surface.as_str());
+        output.say(&format!(
+            "{}\n    as the run judged them: of events nothing is noted that could be judged again\n",
+            verdict_of(name, counted, Colour::of_stdout())
+        ));
     }
     let copied: Vec<Example> = found.copies.iter().flat_map(Copied::examples).collect();
     let examples = standing.examples.iter().chain(&copied).chain(&sum.examples);

@@ -107,8 +107,9 @@ impl Connection {
         while let Some(part) = next {
             world.render_part(&decision, part, &mut self.action);
             let ticket = self.events.next_ticket();
-            let route = &mut self.routes[world.way_of(&decision, part)];
-            let bytes = route.sink.submit(ticket, &self.action).bytes;
+            let way = world.way_of(&decision, part);
+            self.tell_departure((&decision, part), (way, ticket), (stamps.due(), at));
+            let bytes = self.routes[way].sink.submit(ticket, &self.action).bytes;
             let sent = Sent::new(&Of::Act(number), &self.action, at);
             let mut records = self.records.borrow_mut();
             records.account.handed_over(&sent.effects, bytes);

@@ -108,6 +108,8 @@ impl Connection {
         let due = row.due();
         stream.at(due).counters.sent += 1;
         let ticket = self.events.next_ticket();
+        // Before it can be anywhere.
+        self.tell_departure((&row.decision, 0), (sink, ticket), (due, at));
         let bytes = self.routes[sink].sink.submit(ticket, &self.action).bytes;
         stream.at(due).counters.bytes += bytes;
         let sent = Sent::new(&Of::Slot(Slot::of(&row)), &self.action, at);
@@ -167,6 +169,7 @@ impl Connection {
         let Some(sent) = self.events.arrive(outcome.ticket) else { return false };
         let known = now.saturating_sub(outcome.waited_ns).max(sent.at);
         let failure = outcome.result.as_ref().err();
+        self.tell_end(outcome, known);
         let mut records = self.records.borrow_mut();
         for (index, effect) in (0..).zip(sent.effects.iter()) {
             let is_refused = outcome.refused.is_empty() || outcome.refused.contains(&index);
@@ -216,6 +219,7 @@ impl Connection {
     /// Nobody can tell what became of the events that are still in flight.
     pub(super) fn unknown_events(&mut self) {
         let now = self.shared.clock.now();
+        self.tell_none_known(now);
         for sent in self.events.take_all() {
             self.records.borrow_mut().account.unknown(&sent.effects);
             match &sent.of() {

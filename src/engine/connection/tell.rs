@@ -7,9 +7,15 @@ use crate::engine::flight::Flight;
 use crate::generate::Decision;
 use crate::ledger;
 use crate::ledger::Record;
+use crate::observe::Departure;
+use crate::observe::Ended;
+use crate::observe::EventFate;
 use crate::observe::Fact;
 use crate::observe::FactFate;
+use crate::observe::Sender;
 use crate::observe::Witness;
+use crate::sink::Outcome;
+use crate::sink::Ticket;
 
 /// When a transaction was due, last sent, and settled.
 #[derive(Clone, Copy)]
@@ -82,6 +88,49 @@ impl Connection {
                 fate,
             });
         }
+    }
+
+    /// The events of a part of a decision go a way, which was due and is done then.
+    pub(super) fn tell_departure(
+        &self,
+        (decision, part): (&Decision, usize),
+        (way, ticket): (usize, Ticket),
+        (due, sent): (u64, u64),
+    ) {
+        let Some(witness) = &self.shared.job.witness else { return };
+        if witness.sees_events(way) {
+            let (decision, sender) = (decision.clone(), self.sender(ticket));
+            witness.tell_departure(Departure { decision, part, sender, due, sent });
+        }
+    }
+
+    /// It is known what became of events.
+    pub(super) fn tell_end(&self, outcome: &Outcome, settled: u64) {
+        let Some(witness) = self.event_witness() else { return };
+        let refused = outcome.refused.as_slice().into();
+        let fate = match &outcome.result {
+            Ok(_) => EventFate::Stored,
+            Err(failure) if failure.is_doubtful => EventFate::Unknown(refused),
+            Err(_) => EventFate::Refused(refused),
+        };
+        let (sender, is_measured) = (self.sender(outcome.ticket), self.is_measured());
+        let is_repeated = outcome.is_repeated;
+        witness.tell_end(Ended { sender, settled, is_measured, fate, is_repeated });
+    }
+
+    /// Nobody can tell what became of the events that are still in flight.
+    pub(super) fn tell_none_known(&self, now: u64) {
+        let Some(witness) = self.event_witness() else { return };
+        witness.tell_none_known(self.sender(0).connection, now);
+    }
+
+    /// Who wants to know of events, on some way.
+    fn event_witness(&self) -> Option<&Witness> {
+        self.shared.job.witness.as_ref().filter(|witness| witness.sees_any_events())
+    }
+
+    fn sender(&self, ticket: Ticket) -> Sender {
+        Sender { connection: u32::try_from(self.index).unwrap_or(u32::MAX), ticket }
     }
 
     /// Notes what became of a part of a decision.

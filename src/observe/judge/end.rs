@@ -73,8 +73,17 @@ impl Judge {
         lags.extend(transactions.iter().flat_map(|it| it.lags(&surface)));
         let (mut verification, own) = counts.end();
         verification.examples = faults.examples(&surface, catalog, &names);
-        let found =
-            SurfaceFindings { surface, lags, high, freshness, verification, own, snapshot_rows };
+        let is_of_events = false;
+        let found = SurfaceFindings {
+            surface,
+            lags,
+            high,
+            freshness,
+            verification,
+            own,
+            snapshot_rows,
+            is_of_events,
+        };
         (found, invalid_because)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -18,24 +17,14 @@ use rdkafka::consumer::Consumer;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::message::Headers as _;
 use tokio::sync::mpsc;
 
-use crate::action::TableId;
-use crate::generate::World;
 use crate::measure::Clock;
-use crate::observe::debezium::beside;
-use crate::observe::debezium::beside::Ended;
-use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
-use crate::observe::debezium::record::Raw;
-use crate::observe::debezium::record::Reader;
-use crate::observe::debezium::record::Record;
-use crate::observe::debezium::record::is_key_header;
-use crate::scenario::TopicFormat;
 use crate::sink::kafka::Cluster;
 use crate::sink::postgres::provision::SetupError;
+use crate::units::format_duration;
 
 /// How long a poll waits for a record.
 const POLL: Duration = Duration::from_millis(10);
@@ -50,54 +39,46 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Without a poll that finds nothing for so long, records wait for us.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
-/// Which topics, and how they are read.
-#[derive(Debug, Clone)]
-pub struct Topics {
-    /// The cluster.
-    pub(crate) cluster: Cluster,
-    /// The table of each topic.
-    pub(crate) tables: BTreeMap<String, TableId>,
-    /// How a record is written.
-    pub(crate) format: TopicFormat,
-    /// The databases whose messages come by other topics, by their numbers among those that are observed.
-    pub(crate) messages: BTreeMap<String, usize>,
-    /// The same of what is told of transactions.
-    pub(crate) transactions: BTreeMap<String, usize>,
+/// Why lags say nothing of what a surface shows, if records waited for us.
+pub(in crate::observe) fn late(surface: &str, busy: Option<Duration>) -> Option<String> {
+    let busy = format_duration(Duration::from_secs(busy?.as_secs()));
+    Some(format!(
+        "the observer `{surface}` was late: for {busy} records waited for it, so lags are its own; give loadgen \
+         more processors"
+    ))
 }
-
-impl Topics {
-    /// Whether one is read.
-    fn has(&self, topic: &str) -> bool {
-        self.tables.contains_key(topic)
-            || self.messages.contains_key(topic)
-            || self.transactions.contains_key(topic)
-    }
-}
-
-/// How many values of each column could not be compared.
-pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
 
 /// What the thread tells.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(in crate::observe) enum Told<T, E> {
     /// A record of a partition, by a number of its own, came at a time.
-    Record { partition: usize, table: TableId, record: Record, at: u64 },
-    /// What a transaction of a database says of itself came.
-    Message { database: usize, message: Message },
-    /// A transaction of a database has ended.
-    Ended { database: usize, ended: Ended },
-    /// All that was there when it was asked to end was told.
-    AtEnd { unknown: Unknown, busy: Option<Duration> },
+    Record { partition: usize, record: T, at: u64 },
+    /// All that was there when it was asked to end was told: what is to be known of it, and for how long records
+    /// waited for us, if they did.
+    AtEnd { of: E, busy: Option<Duration> },
     /// Nothing more can be read, for a reason.
     Broken(String),
 }
 
-impl Told {
-    /// Whether more follows.
-    pub(super) fn goes_on(&self) -> bool {
-        !matches!(self, Self::AtEnd { .. } | Self::Broken(_))
-    }
+/// What topics hold, and what is made of it.
+pub(in crate::observe) trait Contents: Send + 'static {
+    /// What a record is.
+    type Record: Send + 'static;
+    /// What is to be known at the end.
+    type End: Send + 'static;
+
+    /// The topics.
+    fn topics(&self) -> impl Iterator<Item = &str>;
+    /// Whether a topic is one of them.
+    fn has(&self, topic: &str) -> bool;
+    /// What a record says; `None`: it is none of ours. After an error nothing more can be read.
+    fn read(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Self::Record>, String>;
+    /// What is to be known when all was read.
+    fn end(&mut self) -> Self::End;
 }
+
+/// What the thread tells of them.
+type Heard<C> = Told<<C as Contents>::Record, <C as Contents>::End>;
 
 /// What librdkafka says of its partitions: the next place to be fetched, once all before it was handed to us.
 #[derive(Default)]
@@ -122,21 +103,19 @@ impl ClientContext for Fetched {
 impl ConsumerContext for Fetched {}
 
 /// Begins behind all that is there now.
-pub(super) fn start(
-    topics: Topics,
-    world: Arc<World>,
+pub(in crate::observe) fn start<C: Contents>(
+    cluster: &Cluster,
+    contents: C,
     clock: Clock,
-) -> Result<Reading<Told>, SetupError> {
-    let brokers = topics.cluster.brokers.clone();
+) -> Result<Reading<Heard<C>>, SetupError> {
+    let brokers = &cluster.brokers;
     let failed = |error: KafkaError| {
         SetupError::Local(format!("cannot observe the topics at `{brokers}`: {error}"))
     };
     let consumer: BaseConsumer<Fetched> =
-        topics.cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
+        cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
     let mut work = Work {
-        reader: Reader::new(topics.format),
-        topics,
-        world,
+        contents,
         clock,
         consumer,
         partitions: BTreeMap::new(),
@@ -174,11 +153,9 @@ impl Partition {
     }
 }
 
-struct Work {
-    topics: Topics,
-    world: Arc<World>,
+struct Work<C> {
+    contents: C,
     clock: Clock,
-    reader: Reader,
     consumer: BaseConsumer<Fetched>,
     partitions: BTreeMap<(String, i32), Partition>,
     looked: Instant,
@@ -189,14 +166,14 @@ struct Work {
     empty: Option<Instant>,
 }
 
-impl Work {
+impl<C: Contents> Work<C> {
     /// Finds partitions that are not read yet.
     fn assign(&mut self, begin: Begin) -> Result<(), KafkaError> {
         self.looked = Instant::now();
         let metadata = self.consumer.fetch_metadata(None, ANSWER)?;
         let mut new = TopicPartitionList::new();
         for topic in metadata.topics() {
-            if !self.topics.has(topic.name()) {
+            if !self.contents.has(topic.name()) {
                 continue;
             }
             for partition in topic.partitions() {
@@ -223,18 +200,18 @@ impl Work {
     /// Whether topics are not there yet.
     fn lacks_topics(&self) -> bool {
         let known: BTreeSet<&str> = self.partitions.keys().map(|it| it.0.as_str()).collect();
-        self.topics.tables.keys().any(|topic| !known.contains(topic.as_str()))
+        self.contents.topics().any(|topic| !known.contains(topic))
     }
 
-    fn work(mut self, tell: &mpsc::Sender<Told>, asked: &Asked) {
+    fn work(mut self, tell: &mpsc::Sender<Heard<C>>, asked: &Asked) {
         let mut has_ends = false;
         while !asked.to_stop() {
             let told = match self.turn() {
                 Ok(None) => {
                     if has_ends && self.is_at_end() {
-                        let unknown = std::mem::take(&mut self.reader.unknown);
+                        let of = self.contents.end();
                         let busy = Some(self.busy).filter(|busy| *busy > BUSY_MAX);
-                        let _ = tell.blocking_send(Told::AtEnd { unknown, busy });
+                        let _ = tell.blocking_send(Told::AtEnd { of, busy });
                         return;
                     }
                     if !has_ends && asked.to_end() {
@@ -253,7 +230,7 @@ impl Work {
     }
 
     /// One poll.
-    fn turn(&mut self) -> Result<Option<Told>, String> {
+    fn turn(&mut self) -> Result<Option<Heard<C>>, String> {
         let pause = if self.lacks_topics() { SOON } else { SELDOM };
         if self.looked.elapsed() > pause {
             // A cluster that does not answer now may do so later; what is missed then is said at the end.
@@ -275,19 +252,9 @@ impl Work {
         let key = (message.topic().to_owned(), message.partition());
         let Some(partition) = self.partitions.get_mut(&key) else { return Ok(None) };
         partition.next = message.offset() + 1;
-        if let Some(database) = self.topics.messages.get(&key.0).copied() {
-            let said = message.payload().map_or(Ok(None), beside::message);
-            let said = said.map_err(|why| strange(&key.0, "message", &why))?;
-            return Ok(said.map(|message| Told::Message { database, message }));
-        }
-        if let Some(database) = self.topics.transactions.get(&key.0).copied() {
-            let ended = message.payload().map_or(Ok(None), beside::ended);
-            let ended = ended.map_err(|why| strange(&key.0, "transaction", &why))?;
-            return Ok(ended.map(|ended| Told::Ended { database, ended }));
-        }
-        let Some(table) = self.topics.tables.get(&key.0).copied() else { return Ok(None) };
-        let record = self.reader.read(&self.world.catalog, table, raw(&message));
-        Ok(Some(Told::Record { partition: partition.number, table, record, at }))
+        let partition = partition.number;
+        let record = self.contents.read(&message)?;
+        Ok(record.map(|record| Told::Record { partition, record, at }))
     }
 
     /// Where each partition ends now. Returns whether all have said so.
@@ -317,11 +284,6 @@ impl Work {
     }
 }
 
-/// What comes beside the changes is not what it should be.
-fn strange(topic: &str, what: &str, why: &str) -> String {
-    format!("what comes by `{topic}` is no {what} that Debezium writes: {why}")
-}
-
 /// Whether the client goes on by itself.
 fn is_passing(code: rdkafka::types::RDKafkaErrorCode) -> bool {
     use rdkafka::types::RDKafkaErrorCode as Code;
@@ -334,18 +296,6 @@ fn is_passing(code: rdkafka::types::RDKafkaErrorCode) -> bool {
             | Code::SaslAuthenticationFailed
             | Code::Authentication
     )
-}
-
-fn raw<'a>(message: &'a BorrowedMessage<'_>) -> Raw<'a> {
-    let mut raw = Raw { value: message.payload(), key: message.key(), ..Raw::default() };
-    for header in message.headers().iter().flat_map(|headers| headers.iter()) {
-        match is_key_header(header.key) {
-            Some(true) => raw.has_new_key = true,
-            Some(false) => raw.old_key = header.value,
-            None => {}
-        }
-    }
-    raw
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Observers: which far ends are read.
 
+mod events;
 mod lake;
 mod topics;
 

@@ -18,20 +18,21 @@ pub(in crate::scenario) enum ObserverFile {
     /// whatever writes them there: read by a slot of our own there (14 or newer, `wal_level=logical`), or by looking at
     /// its tables.
     Postgres(ReplicaFile),
-    /// Topics into which Debezium writes the changes that it captures.
+    /// Topics into which Debezium writes the changes that it captures; or topics with the events of domains.
     Kafka(TopicsFile),
     /// A lake into which a sink writes the changes that connectors capture.
     Lake(LakeFile),
 }
 
-/// The topics of connectors, one for each table.
+/// The topics of connectors, one for each table; or those of events.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct TopicsFile {
     /// The `kafka` target that says which cluster it is and how it is reached, by its name.
     pub(in crate::scenario) on: Spanned<String>,
     /// The topic of a table: `{database}`, `{schema}` and `{table}` stand for names, `{domain}` for that of the
-    /// first domain in the database; `domain_{domain}.{schema}.{table}` unless set.
+    /// first domain in the database; `domain_{domain}.{schema}.{table}` unless set. With `format: events` the topic of
+    /// an event, where somebody copies it: `{event}` and `{domain}` stand for names; where it is sent unless set.
     pub(in crate::scenario) topics: Option<Spanned<String>>,
     /// How a record is written; `debezium` unless set.
     #[serde(default)]
@@ -43,13 +44,14 @@ pub(in crate::scenario) struct TopicsFile {
     /// our own connectors call it: the end of each is held against what was acknowledged, and the first and the last row
     /// of each are timed. It needs `cdc: { trace: message }`; not read unless set.
     pub(in crate::scenario) transactions: Option<Spanned<String>>,
-    /// The domains whose changes come there; all that are on a PostgreSQL server unless set.
+    /// The domains whose changes come there; all that are on a PostgreSQL server unless set. With `format: events` those
+    /// whose events do; all that are sent to the target unless set.
     pub(in crate::scenario) domains: Option<Vec<Spanned<String>>>,
     /// For how long nothing may come at the end until it is given up; 2m unless set.
     pub(in crate::scenario) within: Option<Spanned<String>>,
 }
 
-/// How a connector writes a record, in JSON, with its schema beside it or without.
+/// How a record is written. Changes are JSON, with their schema beside it or without.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum TopicFormatFile {
@@ -59,13 +61,17 @@ pub(in crate::scenario) enum TopicFormatFile {
     /// As `ExtractNewRecordState` leaves it: the row, with `add.fields=op,lsn,txId` at least, and deletes as
     /// `delete.tombstone.handling.mode=rewrite` has them; with `cdc: { trace: columns }` topics need neither.
     Flattened,
+    /// No changes of rows, but the events of domains, byte by byte as they are sent.
+    Events,
 }
 
 impl TopicFormatFile {
-    pub(in crate::scenario) fn meant(self) -> TopicFormat {
+    /// How changes are written; `None`: there are none.
+    pub(in crate::scenario) fn meant(self) -> Option<TopicFormat> {
         match self {
-            Self::Debezium => TopicFormat::Debezium,
-            Self::Flattened => TopicFormat::Flattened,
+            Self::Debezium => Some(TopicFormat::Debezium),
+            Self::Flattened => Some(TopicFormat::Flattened),
+            Self::Events => None,
         }
     }
 }

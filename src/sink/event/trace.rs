@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::action::Origin;
 
+/// The header in which a record says of which run it is.
+pub(crate) const RUN: &str = "loadgen.run";
+
 /// What the records of a run carry beside the event.
 #[derive(Debug, Clone)]
 pub(crate) struct Headers {
@@ -61,7 +64,7 @@ impl Headers {
 impl Carried {
     /// Names and values.
     pub(crate) fn pairs(&self) -> [(&'static str, &str); 3] {
-        [("loadgen.run", &self.run), ("loadgen.action", &self.action), ("traceparent", &self.trace)]
+        [(RUN, &self.run), ("loadgen.action", &self.action), ("traceparent", &self.trace)]
     }
 }
 

@@ -82,7 +82,7 @@ pub struct Topic {
 
 impl Topic {
     /// Appends an event, with what is wrong with it.
-    fn write(
+    pub(crate) fn write(
         &self,
         operation: &Operation,
         action: &Action,
@@ -121,6 +121,21 @@ struct Several {
     left: usize,
     refused: Vec<u32>,
     failed: Option<Failure>,
+    is_repeated: bool,
+}
+
+/// What is known of the end of a record, beside how it ended.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// For how long that was known before it was picked up.
+    waited_ns: u64,
+    /// Whether the record may be there twice.
+    is_repeated: bool,
+}
+
+impl Known {
+    /// It has never left.
+    const NOW: Self = Self { waited_ns: 0, is_repeated: false };
 }
 
 /// Where the ticket of a record says which of its action's operations it is of, and how many it can tell
@@ -191,7 +206,7 @@ impl EventSink {
         self.payload.clear();
         self.key.clear();
         if let Err(failure) = topic.write(operation, action, &mut self.payload) {
-            self.settle(ticket, Err(failure), 0);
+            self.settle(ticket, Err(failure), Known::NOW);
             return 0;
         }
         let has_key = topic.form.write_key(action.values(operation), action, &mut self.key);
@@ -211,7 +226,7 @@ impl EventSink {
             None => {
                 let publisher = &*self.options.publisher;
                 if let Err(failure) = take(&record, (publisher, &self.mailbox), &mut self.kept) {
-                    self.settle(ticket, Err(failure), 0);
+                    self.settle(ticket, Err(failure), Known::NOW);
                 }
                 true
             }
@@ -228,7 +243,7 @@ impl EventSink {
     fn publish(&mut self, record: &Record<'_>) {
         let publisher = &*self.options.publisher;
         if let Err(failure) = take(record, (publisher, &self.mailbox), &mut self.kept) {
-            self.settle(record.ticket, Err(failure), 0);
+            self.settle(record.ticket, Err(failure), Known::NOW);
         }
     }
 
@@ -240,35 +255,42 @@ impl EventSink {
             match kept.with(|record| publisher.publish(record, &self.mailbox)) {
                 Ok(()) => {}
                 Err(Refused::Full) => return,
-                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), 0),
+                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), Known::NOW),
             }
             self.kept.pop_front();
         }
     }
 
     /// One of an action's events has come to its end; with the last of them the action has.
-    fn settle(&mut self, record: Ticket, result: Result<(), Failure>, waited_ns: u64) {
-        let ticket = of_all(record);
+    fn settle(&mut self, record: Ticket, result: Result<(), Failure>, known: Known) {
+        let (ticket, Known { waited_ns, is_repeated }) = (of_all(record), known);
         let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
             let result = result.map(|()| Vec::new());
-            return self.finish(Outcome { waited_ns, ..Outcome::new(ticket, result) });
+            let outcome = Outcome::new(ticket, result);
+            return self.finish(Outcome { waited_ns, is_repeated, ..outcome });
         };
         let several = &mut self.several[at];
         several.left -= 1;
+        several.is_repeated |= is_repeated;
         if let Err(failure) = result {
             several.refused.push(ordinal(record));
-            several.failed.get_or_insert(failure);
+            // What nobody knows of one of them nobody knows of them together.
+            let is_worse = |known: &Failure| known.is_doubtful || !failure.is_doubtful;
+            several.failed = several.failed.take().filter(is_worse).or(Some(failure));
         }
         if several.left == 0 {
-            let Several { failed, refused, .. } = self.several.swap_remove(at);
+            let Several { failed, refused, is_repeated, .. } = self.several.swap_remove(at);
             let result = failed.map_or(Ok(Vec::new()), Err);
-            self.finish(Outcome { ticket, result, refused, waited_ns });
+            self.finish(Outcome { ticket, result, refused, waited_ns, is_repeated });
         }
     }
 }
 
 /// Where an operation's event goes, if it is one.
-fn topic_of<'a>(topics: &'a [Option<Topic>], operation: &Operation) -> Option<&'a Topic> {
+pub(crate) fn topic_of<'a>(
+    topics: &'a [Option<Topic>],
+    operation: &Operation,
+) -> Option<&'a Topic> {
     let topic = topics.get(usize::from(operation.table.0))?.as_ref();
     topic.filter(|_| operation.change == Change::Insert)
 }
@@ -301,7 +323,8 @@ impl Sink for EventSink {
             0 => self.settled.push(Outcome::new(ticket, Ok(Vec::new()))),
             1 => {}
             left => {
-                self.several.push(Several { ticket, left, refused: Vec::new(), failed: None });
+                let (refused, failed, is_repeated) = (Vec::new(), None, false);
+                self.several.push(Several { ticket, left, refused, failed, is_repeated });
             }
         }
         let mut bytes = 0;
@@ -320,9 +343,10 @@ impl Sink for EventSink {
         let mut deliveries = std::mem::take(&mut self.deliveries);
         let has_room = self.mailbox.poll(context, &mut deliveries);
         let now = Instant::now();
-        for Delivery { ticket, result, at } in deliveries.drain(..) {
+        for Delivery { ticket, result, at, is_repeated } in deliveries.drain(..) {
             let result = result.map_err(|failure| *failure);
-            self.settle(ticket, result, nanoseconds(now.saturating_duration_since(at)));
+            let waited_ns = nanoseconds(now.saturating_duration_since(at));
+            self.settle(ticket, result, Known { waited_ns, is_repeated });
         }
         self.deliveries = deliveries;
         if has_room {

@@ -241,7 +241,8 @@ impl State {
             for owner in &waiting.owners {
                 let result = result.as_ref().copied().map_err(|it| Box::new(it.clone()));
                 if let Some(list) = lists.get_mut(owner.mailbox as usize) {
-                    list.push(Delivery { ticket: owner.ticket, result, at: now });
+                    let (ticket, is_repeated) = (owner.ticket, waiting.is_doubtful);
+                    list.push(Delivery { ticket, result, at: now, is_repeated });
                 }
             }
             stream.queue.reuse(waiting.data);

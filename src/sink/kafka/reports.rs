@@ -177,7 +177,8 @@ impl ProducerContext for Reports {
         let (number, ticket) = untoken(token);
         let mut gathered = lock(&self.gathered);
         if let Some((_, list)) = gathered.lists.get_mut(number) {
-            list.push(Delivery { ticket, result, at: Instant::now() });
+            let (at, is_repeated) = (Instant::now(), false);
+            list.push(Delivery { ticket, result, at, is_repeated });
         }
         gathered.count += 1;
         gathered.unanswered += usize::from(!is_answer);

@@ -166,6 +166,8 @@ struct Worker {
 struct Batch {
     records: Vec<Held>,
     failed: Vec<(usize, Failure)>,
+    /// Whether it was sent again after a commit of which nobody knows whether it took place.
+    is_repeated: bool,
 }
 
 impl Batch {
@@ -181,7 +183,8 @@ impl Batch {
             let failed = self.failed.iter().find(|(failed, _)| *failed == number);
             let result = failed.map_or_else(|| others.clone(), |(_, why)| Err(why.clone()));
             let result = result.map_err(Box::new);
-            let delivery = Delivery { ticket: held.record.ticket, result, at };
+            let (ticket, is_repeated) = (held.record.ticket, self.is_repeated);
+            let delivery = Delivery { ticket, result, at, is_repeated };
             match lists.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &held.mailbox)) {
                 Some((_, list)) => list.push(delivery),
                 None => lists.push((&held.mailbox, vec![delivery])),
@@ -266,6 +269,7 @@ impl Worker {
                 return Err(wrong.why);
             }
             if wrong.is_doubtful {
+                batch.is_repeated = true;
                 let count = u64::try_from(batch.records.len()).unwrap_or(0);
                 self.shared.repeated.fetch_add(count, Ordering::Relaxed);
             }

@@ -248,7 +248,12 @@ impl Parcel {
             }
             Reply::Mailbox(mailbox, ticket, room) => {
                 let result = result.map_err(Box::new);
-                mailbox.deliver_all(&mut vec![Delivery { ticket, result, at: Instant::now() }]);
+                mailbox.deliver_all(&mut vec![Delivery {
+                    ticket,
+                    result,
+                    at: Instant::now(),
+                    is_repeated: false,
+                }]);
                 room.leave(bytes);
             }
             // Whoever does not wait need not know.

@@ -58,6 +58,11 @@ pub(super) fn lake(
         return None;
     }
     let site = site(file, is_allowed, problems);
+    let Some(format) = file.format.meant() else {
+        let problem = Problem::new("events are not in Iceberg tables").at(file.at.place);
+        problems.add(problem.help("let a `kafka` observer read their topics"));
+        return None;
+    };
     let written = file.catalog.as_ref().filter(|written| !written.value.is_empty());
     let catalog = written.and_then(|written| catalog(written, is_allowed, problems));
     let name = match &file.catalog_name {
@@ -71,7 +76,6 @@ pub(super) fn lake(
         }
     };
     let catalog = catalog.map(|url| (url, name));
-    let format = file.format.meant();
     (problems.len() == before).then_some(())?;
     Some((Warehouse { site: site?, catalog, tables, format, every, within }, domains))
 }

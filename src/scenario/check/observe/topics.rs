@@ -7,9 +7,12 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::scenario::Domain;
+use crate::scenario::EventSurface;
+use crate::scenario::Events;
 use crate::scenario::ObserverKind;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
+use crate::scenario::check::observe::events;
 use crate::scenario::check::positive;
 use crate::scenario::file::TopicsFile;
 use crate::yaml::Spanned;
@@ -86,6 +89,15 @@ pub(super) fn topics(
         let help = "write `on: TARGET`, a target `{ kafka: { brokers: \"host:9092\" } }`";
         problems.add(Problem::new(message).at(file.on.place).help(help));
     }
+    let within = file.within.as_ref().and_then(|text| positive(text, problems)).unwrap_or(WITHIN);
+    let Some(format) = file.format.meant() else {
+        // What is wrong with the target is said.
+        is_cluster.then_some(())?;
+        let (ways, topics) = events::topics(file, (known, target), problems)?;
+        let place = Events::Topics { target, topics };
+        let surface = EventSurface { ways, place, within };
+        return Some((ObserverKind::Events(Box::new(surface)), Vec::new()));
+    };
     let domains = known.chosen(file.domains.as_deref(), file.on.place, problems);
     let topics = template(file.topics.as_ref(), "topic", problems);
     let messages = beside(file.messages.as_ref(), (file, &topics), has_messages, problems);
@@ -98,8 +110,6 @@ pub(super) fn topics(
         is_named(named, "transactions", problems);
         named.value.clone()
     });
-    let format = file.format.meant();
-    let within = file.within.as_ref().and_then(|text| positive(text, problems)).unwrap_or(WITHIN);
     let kind = ObserverKind::Kafka { target, topics, format, messages, transactions, within };
     is_cluster.then_some((kind, domains))
 }

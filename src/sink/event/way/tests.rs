@@ -24,7 +24,7 @@ impl Publisher for Service {
         let (ticket, at) = (record.ticket, Instant::now());
         let is_refused = event["id"].as_i64().unwrap() < 0;
         let result = if is_refused { Err(Box::new(refusal())) } else { Ok(()) };
-        mailbox.deliver_all(&mut vec![Delivery { ticket, result, at }]);
+        mailbox.deliver_all(&mut vec![Delivery { ticket, result, at, is_repeated: false }]);
         Ok(())
     }
 

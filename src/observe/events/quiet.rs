@@ -1,0 +1,29 @@
+//! When all is there that will be, where nobody says so: once all that is expected has come, it is looked for as long
+//! again as the slowest of it took, as what comes twice may come as late.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::observe::events::judge::EventJudge;
+
+/// It is looked for so long at least.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// How long nothing has been missing.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    since: Option<Instant>,
+}
+
+impl Quiet {
+    /// Whether it has been looked for long enough, and for no longer than `within` in any case.
+    pub(super) fn is_over(&mut self, judge: &EventJudge, within: Duration) -> bool {
+        if !judge.is_settled() {
+            self.since = None;
+            return false;
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let slowest = Duration::from_nanos(judge.slowest());
+        since.elapsed() >= slowest.max(LEAST).min(within)
+    }
+}

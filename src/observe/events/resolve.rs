@@ -1,0 +1,202 @@
+//! The end: what of the events is left on both sides is judged.
+
+use crate::measure::Example;
+use crate::measure::PENDING;
+use crate::measure::SurfaceFindings;
+use crate::measure::Verification;
+use crate::observe::events::Came;
+use crate::observe::events::judge::EventJudge;
+use crate::observe::events::judge::Outstanding;
+use crate::observe::events::render::EventRenderer;
+use crate::observe::events::render::text;
+use crate::observe::events::strays::EventFault;
+use crate::observe::events::strays::Stray;
+use crate::observe::judge::Certainty;
+
+/// More than so many that did not come are not compared with what nobody is known to have sent.
+const COMPARED_MAX: usize = 2_000;
+/// How summaries call what was done.
+const EVENT: &str = "event";
+
+impl EventJudge {
+    /// Judges what is left, and says why that means nothing, if it does not. `is_complete` says that the surface
+    /// was read to its end; otherwise what did not come is pending.
+    pub(in crate::observe) fn finish(
+        mut self,
+        renderer: &mut EventRenderer,
+        is_complete: bool,
+    ) -> (SurfaceFindings, Vec<String>) {
+        self.mark();
+        self.judge_marked();
+        let mut left: Vec<(u64, Outstanding)> = self.events.drain().collect();
+        // A hash map decides no order.
+        left.sort_unstable_by_key(|(number, _)| *number);
+        let mut missing = Vec::new();
+        for (_, event) in left {
+            match (event.seen, event.certainty) {
+                // It has come, and nobody has told what became of it.
+                (Some(_), _) => self.verification.expected += 1,
+                (None, Some(Certainty::Certain)) if is_complete => missing.push(event),
+                (None, certainty) => {
+                    let is_certain = certainty == Some(Certainty::Certain);
+                    self.verification.expected += u64::from(!is_certain);
+                    self.verification.pending += 1;
+                    self.strays.fault(PENDING, Some(event), None);
+                }
+            }
+        }
+        let altered = self.judge_strays(&missing, renderer);
+        let mut came: Vec<Option<Came>> = missing.iter().map(|_| None).collect();
+        for (place, it) in altered {
+            came[place] = Some(it);
+        }
+        for (event, came) in missing.into_iter().zip(came) {
+            let class = if came.is_some() { "wrong" } else { "lost" };
+            match came {
+                Some(_) => self.verification.wrong += 1,
+                None => self.verification.lost += 1,
+            }
+            self.strays.fault(class, Some(event), came);
+        }
+        self.findings(renderer)
+    }
+
+    /// Judges what came and was not expected. Returns what is one of those that are missing, altered.
+    fn judge_strays(
+        &mut self,
+        missing: &[Outstanding],
+        renderer: &mut EventRenderer,
+    ) -> Vec<(usize, Came)> {
+        let mut lacking: Vec<Lacking> = Vec::new();
+        let all = self.strays.take();
+        let has_any = all.iter().any(|stray| !stray.is_again);
+        for (place, event) in missing.iter().enumerate().filter(|_| has_any).take(COMPARED_MAX) {
+            let Some((at, _)) = self.rules.events.get(&event.table) else { continue };
+            let (at, has_keys) = (*at, self.rules.has_keys);
+            renderer.each(&event.decision, event.part, |it| {
+                if it.operation == event.operation {
+                    let key = it.key.filter(|_| has_keys).map(Box::from);
+                    lacking.push(Lacking { place, at, key, payload: it.payload.into() });
+                }
+            });
+        }
+        let (mut altered, mut unnamed) = (Vec::new(), self.unnamed_repeats());
+        for Stray { came, content, is_again } in all {
+            if is_again {
+                let is_named = self.repeated.contains(&content);
+                if is_named || unnamed > 0 {
+                    unnamed -= u64::from(!is_named);
+                    self.verification.replayed += 1;
+                } else {
+                    self.verification.doubled += 1;
+                    self.strays.fault("doubled", None, Some(came));
+                }
+                continue;
+            }
+            self.verification.observed += 1;
+            let likeness = |it: &Lacking| it.likeness(&came);
+            let best = (0..lacking.len()).max_by_key(|at| likeness(&lacking[*at]));
+            if let Some(best) = best.filter(|at| likeness(&lacking[*at]) > 0) {
+                altered.push((lacking.swap_remove(best).place, came));
+            } else {
+                self.verification.phantom += 1;
+                self.strays.fault("phantom", None, Some(came));
+            }
+        }
+        altered
+    }
+
+    fn findings(self, renderer: &mut EventRenderer) -> (SurfaceFindings, Vec<String>) {
+        let Self { surface, rules, lags, strays, high, freshness, .. } = self;
+        let mut verification = self.verification;
+        let names = &rules.events;
+        let faults = strays.faults();
+        let example = |EventFault { class, sent, came }: EventFault| {
+            let shown = sent.as_ref();
+            let shown = shown.map(|it| renderer.shown(&it.decision, (it.part, it.operation)));
+            let place = came.as_ref().and_then(|came| rules.places.get(came.place).cloned());
+            let name = sent.as_ref().and_then(|it| Some(names.get(&it.table)?.1.clone()));
+            let (key, expected) = shown.unzip();
+            let stray_key = came.as_ref().and_then(|came| Some(text(came.key.as_deref()?)));
+            // Of one that was refused, what came is what was sent.
+            let seen = match (&came, class) {
+                (Some(came), _) => Some(text(&came.payload)),
+                (None, "phantom" | "reordered") => expected.clone(),
+                (None, _) => None,
+            };
+            Example {
+                class,
+                surface: surface.clone(),
+                table: name.or(place).unwrap_or_default(),
+                key: key.or(stray_key).unwrap_or_default(),
+                operation: EVENT,
+                expected: expected.filter(|_| class != "phantom"),
+                seen,
+                lsn: None,
+            }
+        };
+        verification.examples = faults.map(example).collect();
+        let lags = lags
+            .iter()
+            .filter_map(|(table, lags)| lags.summary(&surface, (&names.get(table)?.1, EVENT)));
+        let lags = lags.collect();
+        let (own, is_of_events) = (Verification::default(), true);
+        let found =
+            SurfaceFindings { surface, lags, high, freshness, verification, own, is_of_events };
+        (found, self.invalid_because)
+    }
+}
+
+/// An event that did not come.
+struct Lacking {
+    /// Its place among them.
+    place: usize,
+    /// Where it should have come.
+    at: usize,
+    key: Option<Box<[u8]>>,
+    payload: Box<[u8]>,
+}
+
+impl Lacking {
+    /// How much of what came is as it was sent, in thousandths; 0 if it is another one.
+    fn likeness(&self, came: &Came) -> usize {
+        if (self.at, &self.key) != (came.place, &came.key) {
+            return 0;
+        }
+        let (one, other) = (&*self.payload, &*came.payload);
+        let (shorter, longer) = (one.len().min(other.len()), one.len().max(other.len()));
+        let same = |(one, other): &(&u8, &u8)| one == other;
+        let head = one.iter().zip(other).take_while(same).count();
+        let tail = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
+        let alike = (head + tail.min(shorter - head)) * 1_000 / longer.max(1);
+        if alike >= 500 { alike } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_was_altered_is_told_from_another_one() {
+        let sent = |key: &[u8], payload: &[u8]| Lacking {
+            place: 0,
+            at: 0,
+            key: Some(key.into()),
+            payload: payload.into(),
+        };
+        let came = |payload: &[u8]| Came {
+            place: 0,
+            key: Some((*b"k").into()),
+            payload: payload.into(),
+            at: 0,
+        };
+        let one = sent(b"k", b"{\"id\":1,\"page\":\"/home\"}");
+        assert!(one.likeness(&came(b"{\"id\":1,\"page\":\"/cart\"}")) > 500);
+        assert!(one.likeness(&came(b"{\"id\":1,\"page\":\"/home")) > 900);
+        assert_eq!(one.likeness(&came(b"[7]")), 0);
+        assert_eq!(one.likeness(&came(b"")), 0);
+        assert_eq!(sent(b"j", b"{\"id\":1}").likeness(&came(b"{\"id\":1}")), 0);
+        assert_eq!(sent(b"k", b"").likeness(&came(b"x")), 0);
+    }
+}

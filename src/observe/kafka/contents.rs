@@ -1,0 +1,132 @@
+//! What the topics hold into which connectors write.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rdkafka::Message as _;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::message::Headers as _;
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::measure::Clock;
+use crate::observe::debezium::beside;
+use crate::observe::debezium::beside::Ended;
+use crate::observe::debezium::beside::Message;
+use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::Record;
+use crate::observe::debezium::record::is_key_header;
+use crate::observe::kafka::consumer;
+use crate::observe::kafka::consumer::Contents;
+use crate::observe::kafka::consumer::Told;
+use crate::scenario::TopicFormat;
+use crate::sink::kafka::Cluster;
+use crate::sink::postgres::provision::SetupError;
+
+/// Which topics, and how they are read.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    /// The cluster.
+    pub(crate) cluster: Cluster,
+    /// The table of each topic.
+    pub(crate) tables: BTreeMap<String, TableId>,
+    /// How a record is written.
+    pub(crate) format: TopicFormat,
+    /// The databases whose messages come by other topics, by their numbers among those that are observed.
+    pub(crate) messages: BTreeMap<String, usize>,
+    /// The same of what is told of transactions.
+    pub(crate) transactions: BTreeMap<String, usize>,
+}
+
+/// How many values of each column could not be compared.
+pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
+
+/// What is told of them.
+pub(super) type Changed = Told<Captured, Unknown>;
+
+/// Begins behind all that is there now, to read the changes that come.
+pub(super) fn start(
+    topics: Topics,
+    world: Arc<World>,
+    clock: Clock,
+) -> Result<Reading<Changed>, SetupError> {
+    let Topics { cluster, tables, format, messages, transactions } = topics;
+    let reader = Reader::new(format);
+    let captures = Captures { tables, messages, transactions, reader, world };
+    consumer::start(&cluster, captures, clock)
+}
+
+/// What connectors write.
+#[derive(Debug)]
+struct Captures {
+    tables: BTreeMap<String, TableId>,
+    messages: BTreeMap<String, usize>,
+    transactions: BTreeMap<String, usize>,
+    reader: Reader,
+    world: Arc<World>,
+}
+
+/// A record of theirs.
+#[derive(Debug)]
+pub(super) enum Captured {
+    /// A change of a table.
+    Change(TableId, Record),
+    /// What a transaction of a database says of itself.
+    Message(usize, Message),
+    /// What is told of the end of one.
+    Ended(usize, Ended),
+}
+
+impl Contents for Captures {
+    type Record = Captured;
+    type End = Unknown;
+
+    fn topics(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
+    }
+
+    fn has(&self, topic: &str) -> bool {
+        let beside = [&self.messages, &self.transactions];
+        self.tables.contains_key(topic) || beside.iter().any(|it| it.contains_key(topic))
+    }
+
+    fn read(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Captured>, String> {
+        let topic = message.topic();
+        if let Some(database) = self.messages.get(topic).copied() {
+            let said = message.payload().map_or(Ok(None), beside::message);
+            let said = said.map_err(|why| strange(topic, "message", &why))?;
+            return Ok(said.map(|message| Captured::Message(database, message)));
+        }
+        if let Some(database) = self.transactions.get(topic).copied() {
+            let ended = message.payload().map_or(Ok(None), beside::ended);
+            let ended = ended.map_err(|why| strange(topic, "transaction", &why))?;
+            return Ok(ended.map(|ended| Captured::Ended(database, ended)));
+        }
+        let Some(table) = self.tables.get(topic).copied() else { return Ok(None) };
+        let record = self.reader.read(&self.world.catalog, table, raw(message));
+        Ok(Some(Captured::Change(table, record)))
+    }
+
+    fn end(&mut self) -> Unknown {
+        std::mem::take(&mut self.reader.unknown)
+    }
+}
+
+/// What comes beside the changes is not what it should be.
+fn strange(topic: &str, what: &str, why: &str) -> String {
+    format!("what comes by `{topic}` is no {what} that Debezium writes: {why}")
+}
+
+fn raw<'a>(message: &'a BorrowedMessage<'_>) -> Raw<'a> {
+    let mut raw = Raw { value: message.payload(), key: message.key(), ..Raw::default() };
+    for header in message.headers().iter().flat_map(|headers| headers.iter()) {
+        match is_key_header(header.key) {
+            Some(true) => raw.has_new_key = true,
+            Some(false) => raw.old_key = header.value,
+            None => {}
+        }
+    }
+    raw
+}

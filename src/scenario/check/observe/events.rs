@@ -1,0 +1,108 @@
+//! Far ends to which events come as they were sent.
+
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
+use crate::diagnostic::Problems;
+use crate::diagnostic::suggest;
+use crate::scenario::Domain;
+use crate::scenario::TargetKind;
+use crate::scenario::Way;
+use crate::scenario::check::observe::topics::Known;
+use crate::scenario::file::TopicsFile;
+use crate::yaml::Spanned;
+
+impl Known<'_> {
+    /// The targets to which the events of a domain go.
+    fn event_targets(&self, domain: &Domain) -> Vec<usize> {
+        let takes = |target: &usize| match self.targets.get(*target).map(|it| &it.kind) {
+            Some(TargetKind::Kafka(_) | TargetKind::Firehose(_)) => true,
+            Some(_) | None => false,
+        };
+        if !domain.schema.has_events() {
+            return Vec::new();
+        }
+        let own = [domain.target];
+        let all = if domain.events.is_empty() { own.as_slice() } else { domain.events.as_slice() };
+        all.iter().copied().filter(takes).collect()
+    }
+
+    /// The ways of the events that are meant: of each domain the one to a target that is `preferred`, or the first;
+    /// unless domains are named, those alone that lead to such a target.
+    pub(super) fn event_ways(
+        self,
+        meant: Option<&[Spanned<String>]>,
+        (at, place): (&str, Place),
+        preferred: impl Fn(usize) -> bool,
+        problems: &mut Problems,
+    ) -> Vec<Way> {
+        let all = self.domains.iter().enumerate();
+        let way = |(domain, of): (usize, &Domain)| {
+            let targets = self.event_targets(of);
+            let best = targets.iter().find(|it| preferred(**it));
+            let target = *best.or(targets.first().filter(|_| meant.is_some()))?;
+            Some(Way { domain, target })
+        };
+        let ways: Vec<Way> = all.filter_map(way).collect();
+        let name = |way: &Way| self.domains[way.domain].schema.name.as_str();
+        let names: Vec<&str> = ways.iter().map(name).collect();
+        let Some(meant) = meant else {
+            if ways.is_empty() && !self.domains.is_empty() {
+                let problem = Problem::new(format!("no domain sends events to {at}")).at(place);
+                let help = "name domains whose events come there by `domains`, or leave `format: events` out where \
+                            changes of rows do";
+                problems.add(problem.help(help));
+            }
+            return ways;
+        };
+        for name in meant.iter().filter(|name| !names.contains(&name.value.as_str())) {
+            let message = format!("no domain `{}` sends events to Kafka or Firehose", name.value);
+            let is_there = self.domains.iter().any(|it| it.schema.name == name.value);
+            let of_rows = "its rows are observed where changes of rows come: leave `format: events` out there";
+            let help = if is_there {
+                Some(of_rows.to_owned())
+            } else {
+                suggest(&name.value, "the domains that do", &names)
+            };
+            problems.add(Problem::new(message).at(name.place).maybe_help(help));
+        }
+        let is_meant = |way: &Way| meant.iter().any(|it| it.value == name(way));
+        ways.into_iter().filter(is_meant).collect()
+    }
+}
+
+/// The ways of the events that come to topics, and what those are called if that is not as they are sent.
+pub(super) fn topics(
+    file: &TopicsFile,
+    (known, target): (Known<'_>, usize),
+    problems: &mut Problems,
+) -> Option<(Vec<Way>, Option<String>)> {
+    let before = problems.len();
+    let at = format!("`{}`", file.on.value);
+    let meant = file.domains.as_deref();
+    let ways = known.event_ways(meant, (&at, file.on.place), |it| it == target, problems);
+    match &file.topics {
+        Some(written) => template(written, problems),
+        None => {
+            for way in ways.iter().filter(|way| way.target != target) {
+                let name = &known.domains[way.domain].schema.name;
+                let message = format!("the events of `{name}` are not sent to {at}");
+                let help = "if somebody copies them there, say into which topics: `topics: \"copy_{event}\"`";
+                problems.add(Problem::new(message).at(file.on.place).help(help));
+            }
+        }
+    }
+    let topics = file.topics.as_ref().map(|written| written.value.clone());
+    (problems.len() == before).then_some((ways, topics))
+}
+
+/// Refuses what names no topic.
+fn template(written: &Spanned<String>, problems: &mut Problems) {
+    let words = ["{event}", "{domain}"];
+    let bare = words.iter().fold(written.value.clone(), |text, word| text.replace(word, "x"));
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if bare.is_empty() || !bare.chars().all(is_plain) {
+        let message = format!("`{}` names no topic of events", written.value);
+        let help = "letters, digits, `.`, `_` and `-`; `{event}` and `{domain}` may be in it";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
+}
