@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::task::LocalSet;
 
 use crate::ledger::Ledger;
+use crate::measure::Clock;
 use crate::measure::Findings;
 use crate::observe::Captures;
 use crate::observe::Done;
@@ -142,6 +143,25 @@ enum Reader {
     Events(EventReader),
 }
 
+impl Reader {
+    /// Reads to the end, for the one who judges. Returns whether it came there, and what people should know.
+    async fn work(
+        self,
+        clock: Clock,
+        judging: Judging,
+        orders: watch::Receiver<Order>,
+    ) -> (bool, Vec<String>) {
+        match (self, judging) {
+            (Self::Poll(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
+            (Self::Topics(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
+            (Self::Lake(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
+            (Self::Events(reader), Judging::Events(judge)) => reader.work(judge, orders).await,
+            // Both follow from the kind of the surface.
+            (Self::Events(_), Judging::Rows(_)) | (_, Judging::Events(_)) => (false, Vec::new()),
+        }
+    }
+}
+
 /// The same with the numbers of their surfaces.
 type Opened = Vec<(usize, Reader)>;
 /// The number of a reader's surface, whether it came to its end, and what people should know.
@@ -247,24 +267,7 @@ async fn observe(
     for (surface, reader) in opened {
         let (clock, judging, orders) = (options.clock, judges[surface].clone(), orders.clone());
         readers.spawn_local(async move {
-            let (is_complete, notes) = match (reader, judging) {
-                (Reader::Poll(reader), Judging::Rows(judge)) => {
-                    reader.work(clock, judge, orders).await
-                }
-                (Reader::Topics(reader), Judging::Rows(judge)) => {
-                    reader.work(clock, judge, orders).await
-                }
-                (Reader::Lake(reader), Judging::Rows(judge)) => {
-                    reader.work(clock, judge, orders).await
-                }
-                (Reader::Events(reader), Judging::Events(judge)) => {
-                    reader.work(judge, orders).await
-                }
-                // Both follow from the kind of the surface.
-                (Reader::Events(_), Judging::Rows(_)) | (_, Judging::Events(_)) => {
-                    (false, Vec::new())
-                }
-            };
+            let (is_complete, notes) = reader.work(clock, judging, orders).await;
             (surface, is_complete, notes)
         });
     }
