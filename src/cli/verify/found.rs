@@ -253,25 +253,7 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
             output.say(&format!("{}\n", line(table, &at)));
         }
     }
-    for surface in &counts {
-        let name = (counts.len() > 1).then_some(surface.surface.as_str());
-        output.say(&format!("{}\n", verdict_of(name, surface, Colour::of_stdout())));
-        if let Some(own) = &surface.own {
-            let (expected, observed) = (exact(own.expected), exact(own.observed));
-            output.say(&format!(
-                "    of these, {expected} expected and {observed} observed of loadgen's own tables, as the run \
-                 judged them{}\n",
-                if own.verification().is_faulty() { ", and not all as they should be" } else { "" }
-            ));
-        }
-    }
-    for counted in of_events() {
-        let name = Some(counted.surface.as_str());
-        output.say(&format!(
-            "{}\n    as the run judged them: of events nothing is noted that could be judged again\n",
-            verdict_of(name, counted, Colour::of_stdout())
-        ));
-    }
+    surfaces(&counts, of_events(), &mut output);
     let copied: Vec<Example> = found.copies.iter().flat_map(Copied::examples).collect();
     let examples = standing.examples.iter().chain(&copied).chain(&sum.examples);
     let has_several = counts.len() > 1 || !copied.is_empty();
@@ -290,6 +272,33 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
         output.say(&format!("  {doubt}\n"));
     }
     output.end(code)
+}
+
+/// What was found at surfaces, and what the run found where events come.
+fn surfaces<'a>(
+    counts: &[SurfaceCounts],
+    of_events: impl Iterator<Item = &'a SurfaceCounts>,
+    output: &mut Output,
+) {
+    for surface in counts {
+        let name = (counts.len() > 1).then_some(surface.surface.as_str());
+        output.say(&format!("{}\n", verdict_of(name, surface, Colour::of_stdout())));
+        if let Some(own) = &surface.own {
+            let (expected, observed) = (exact(own.expected), exact(own.observed));
+            output.say(&format!(
+                "    of these, {expected} expected and {observed} observed of loadgen's own tables, as the run \
+                 judged them{}\n",
+                if own.verification().is_faulty() { ", and not all as they should be" } else { "" }
+            ));
+        }
+    }
+    for counted in of_events {
+        let name = Some(counted.surface.as_str());
+        output.say(&format!(
+            "{}\n    as the run judged them: of events nothing is noted that could be judged again\n",
+            verdict_of(name, counted, Colour::of_stdout())
+        ));
+    }
 }
 
 fn shown(example: &Example, has_several: bool) -> String {
