@@ -34,6 +34,7 @@ mod steps;
 mod summary;
 mod sums;
 mod threshold;
+mod unjudged;
 mod verdict;
 mod watch;
 mod window;

@@ -49,6 +49,7 @@ pub use events::EventFate;
 pub use events::EventTopics;
 pub use events::Forms;
 pub use events::Sender;
+pub use events::files::EventFiles;
 pub(crate) use judge::Certainty;
 pub use kafka::Captures;
 pub use kafka::Topics;
@@ -258,6 +259,8 @@ pub enum SurfaceKind {
     Lake(Box<Lake>),
     /// Topics with events.
     Events(Box<EventTopics>),
+    /// Objects with events.
+    EventFiles(Box<EventFiles>),
 }
 
 impl Surface {
@@ -269,7 +272,7 @@ impl Surface {
             SurfaceKind::Polled(polled) => polled.sources.iter().find(is_it),
             SurfaceKind::Kafka(captures) => captures.sources.iter().find(is_it),
             SurfaceKind::Lake(lake) => lake.sources.iter().map(|it| &it.0).find(is_it),
-            SurfaceKind::Events(_) => None,
+            SurfaceKind::Events(_) | SurfaceKind::EventFiles(_) => None,
         };
         Some(source?.address.database())
     }

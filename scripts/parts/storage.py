@@ -32,7 +32,7 @@ class Storage:
         return f"http://127.0.0.1:{self.state.port('s3')}"
 
     def exports(self) -> "dict[str, str]":
-        return {"LOADGEN_FIREHOSE": self.address(), "LOADGEN_S3": self.address()}
+        return {"LOADGEN_FIREHOSE": self.address(), "LOADGEN_S3": self.address(), "LOADGEN_EVENTS": f"s3://{EVENTS}"}
 
     def start(self) -> None:
         server = Path(sys.prefix) / "bin" / "moto_server"

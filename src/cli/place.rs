@@ -3,6 +3,7 @@
 mod firehose;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -55,6 +56,8 @@ pub(super) struct Place {
     brokers: Vec<EmbeddedKafka>,
     /// Firehose endpoints, by the number of their target.
     endpoints: BTreeMap<usize, FirehoseAddress>,
+    /// Where stand-ins for Firehose deliver, by the number of their target.
+    delivered: BTreeMap<usize, PathBuf>,
     /// Stand-ins for Firehose that live as long as this value.
     stand_ins: Vec<Firehose>,
 }

@@ -323,44 +323,6 @@ impl Verification {
     }
 }
 
-impl SurfaceFindings {
-    /// What is not as it should be and no threshold judges, in words.
-    fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
-        let overtaken = if self.is_of_events {
-            "were observed behind a later one of their key"
-        } else {
-            "were observed behind a later change of their row"
-        };
-        let grave = [
-            (Metric::Lost, "were acknowledged and never observed"),
-            (Metric::Doubled, "were observed twice"),
-            (Metric::Reordered, overtaken),
-            (Metric::Wrong, "were observed with other values than were sent"),
-            (Metric::Phantom, "were observed that nobody had sent"),
-        ];
-        let is_meant =
-            |each: &Threshold| each.surface.as_ref().is_none_or(|meant| *meant == self.surface);
-        let is_judged =
-            |metric| thresholds.iter().any(|each| each.metric == metric && is_meant(each));
-        let found = grave.into_iter().filter_map(|(metric, what)| {
-            let count = self.verification.count(metric);
-            let count = count.filter(|count| *count > 0 && !is_judged(metric))?;
-            let mut examples = self.verification.examples.iter();
-            let first = examples.find(|each| each.class.name() == metric.name());
-            let first =
-                first.map(|it| format!("; the first: {} {} {}", it.operation, it.table, it.key));
-            let changes = match (self.is_of_events, count) {
-                (true, 1) => "event",
-                (true, _) => "events",
-                (false, 1) => "change of a row",
-                (false, _) => "changes of rows",
-            };
-            Some(format!("{count} {changes} {what}{}", first.unwrap_or_default()))
-        });
-        found.collect()
-    }
-}
-
 /// What a threshold on something observed finds, at the surface where that is worst; `None` if one of those
 /// that it is about has fewer data than it asks for, and it holds at the others.
 pub(super) fn observe(

@@ -10,6 +10,7 @@
 //! A departure is told before the event can be anywhere, and is taken before what came since: so whatever has
 //! come is expected already, or nobody has sent it.
 
+pub(super) mod files;
 pub(super) mod judge;
 mod quiet;
 pub(super) mod render;
@@ -115,11 +116,14 @@ pub struct EventTopics {
 /// What has come to a far end.
 #[derive(Debug)]
 pub(super) struct Came {
-    /// Where: the number of the topic, or of the file.
+    /// The number of the place: of the topic.
     pub(super) place: usize,
+    /// The object in which it is, where it is in one.
+    pub(super) file: Option<Arc<str>>,
     pub(super) key: Option<Box<[u8]>>,
     pub(super) payload: Box<[u8]>,
-    /// When it was there.
+    /// When it was not there yet, as far as anybody knows, and when it was.
+    pub(super) since: u64,
     pub(super) at: u64,
 }
 

@@ -12,7 +12,7 @@ mod kept;
 mod poll;
 mod rows;
 mod said;
-mod store;
+pub(super) mod store;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ use crate::observe::Order;
 use crate::observe::Shared;
 use crate::observe::SurfaceKind;
 use crate::observe::Told;
+use crate::observe::events::files;
+use crate::observe::events::files::FileReader;
 use crate::observe::events::judge::EventJudge;
 use crate::observe::events::render::EventRenderer;
 use crate::observe::events::topics;
@@ -128,6 +130,9 @@ async fn make(
             SurfaceKind::Events(meant) => {
                 Reader::Events(topics::open(&surface.name, meant, options.clock)?)
             }
+            SurfaceKind::EventFiles(meant) => {
+                Reader::Files(files::open(&surface.name, meant, options.clock).await?)
+            }
         };
         opened.push((number, reader));
     }
@@ -141,6 +146,7 @@ enum Reader {
     Topics(Box<TopicReader>),
     Lake(Box<LakeReader>),
     Events(EventReader),
+    Files(FileReader),
 }
 
 impl Reader {
@@ -156,8 +162,11 @@ impl Reader {
             (Self::Topics(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
             (Self::Lake(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
             (Self::Events(reader), Judging::Events(judge)) => reader.work(judge, orders).await,
+            (Self::Files(reader), Judging::Events(judge)) => reader.work(judge, orders).await,
             // Both follow from the kind of the surface.
-            (Self::Events(_), Judging::Rows(_)) | (_, Judging::Events(_)) => (false, Vec::new()),
+            (Self::Events(_) | Self::Files(_), Judging::Rows(_)) | (_, Judging::Events(_)) => {
+                (false, Vec::new())
+            }
         }
     }
 }
@@ -172,6 +181,7 @@ fn judging(options: &Options, number: usize) -> Judging {
     let surface = &options.surfaces[number];
     let rules = match &surface.kind {
         SurfaceKind::Events(topics) => topics.rules(),
+        SurfaceKind::EventFiles(files) => files.rules(),
         _ => return Judging::Rows(Rc::new(RefCell::new(judge(options, number)))),
     };
     Judging::Events(Rc::new(RefCell::new(EventJudge::new(&surface.name, rules))))
@@ -201,7 +211,7 @@ fn judge(options: &Options, number: usize) -> Judge {
             true
         }
         SurfaceKind::Kafka(captures) => !tells_by_rows(captures),
-        SurfaceKind::Lake(_) | SurfaceKind::Events(_) => false,
+        SurfaceKind::Lake(_) | SurfaceKind::Events(_) | SurfaceKind::EventFiles(_) => false,
     };
     if let SurfaceKind::Kafka(captures) = &surface.kind
         && !captures.topics.transactions.is_empty()

@@ -11,6 +11,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("files", include_str!("../../scenarios/files.yaml")),
     ("fill-zoo", include_str!("../../scenarios/fill-zoo.yaml")),
     ("firehose-throttled", include_str!("../../scenarios/firehose-throttled.yaml")),
+    ("events-observed", include_str!("../../scenarios/events-observed.yaml")),
     ("full-pipeline", include_str!("../../scenarios/full-pipeline.yaml")),
     ("hot-rows", include_str!("../../scenarios/hot-rows.yaml")),
     ("noisy-neighbour", include_str!("../../scenarios/noisy-neighbour.yaml")),

@@ -1,6 +1,8 @@
 //! Events, observed: where they are sent, and where somebody copies them. Each that is spoilt on its way is named,
 //! and nothing else is.
 
+mod objects;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::cli::prepare::Prepared;
 use crate::cli::publish::Publishers;
+use crate::observe::EventFiles;
 use crate::observe::EventTopics;
 use crate::observe::Forms;
 use crate::observe::SurfaceKind;
 use crate::scenario::EventSurface;
 use crate::scenario::Events;
 use crate::scenario::KafkaTarget;
+use crate::scenario::LakeSite;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::TargetKind;
@@ -53,10 +56,32 @@ pub(super) fn surface(
     publishers: &Publishers,
     (observer, meant): (&Observer, &EventSurface),
 ) -> Result<SurfaceKind, SetupError> {
-    let Events::Topics { target, topics } = &meant.place;
+    Ok(match &meant.place {
+        Events::Topics { target, topics } => {
+            let from = (*target, topics.as_deref());
+            SurfaceKind::Events(Box::new(topics_of(
+                (prepared, publishers),
+                (observer, meant),
+                from,
+            )?))
+        }
+        Events::Files { site, every } => {
+            let from = (site.clone(), *every);
+            let files = files((prepared, publishers), (observer, meant), from)?;
+            SurfaceKind::EventFiles(Box::new(files))
+        }
+    })
+}
+
+/// Topics with events.
+fn topics_of(
+    (prepared, publishers): (&Prepared, &Publishers),
+    (observer, meant): (&Observer, &EventSurface),
+    (target, topics): (usize, Option<&str>),
+) -> Result<EventTopics, SetupError> {
     let scenario = &prepared.scenario;
-    let name = scenario.targets[*target].name.clone();
-    let cluster = prepared.place.cluster(*target).ok_or_else(|| {
+    let name = scenario.targets[target].name.clone();
+    let cluster = prepared.place.cluster(target).ok_or_else(|| {
         SetupError::Local(format!(
             "the observer `{}` reads topics of `{name}`, and nothing is known of that cluster",
             observer.name
@@ -80,7 +105,7 @@ pub(super) fn surface(
         })
         .collect();
     let has_headers = clusters.iter().flatten().any(|kafka| kafka.has_headers);
-    Ok(SurfaceKind::Events(Box::new(EventTopics {
+    Ok(EventTopics {
         cluster: cluster.clone(),
         events,
         target: name,
@@ -90,7 +115,38 @@ pub(super) fn surface(
         run: has_headers.then(|| prepared.folder.run().to_owned()),
         is_copied: topics.is_some(),
         within: meant.within,
-    })))
+    })
+}
+
+/// Objects with events.
+fn files(
+    (prepared, publishers): (&Prepared, &Publishers),
+    (observer, meant): (&Observer, &EventSurface),
+    (site, every): (Option<LakeSite>, Duration),
+) -> Result<EventFiles, SetupError> {
+    let targets: Vec<usize> = meant.ways.iter().map(|way| way.target).collect();
+    let mut names = Vec::new();
+    let site = if let Some(site) = site {
+        site
+    } else {
+        let folder = targets.first().and_then(|target| prepared.place.delivered(*target));
+        let folder = folder.ok_or_else(|| {
+            let name = &observer.name;
+            SetupError::Local(format!("the observer `{name}` reads what no stand-in delivers"))
+        })?;
+        // All streams of a stand-in share its folder, and its objects begin with their names.
+        let of = events(prepared, meant, |domain, event, to| to.destination_of(domain, event));
+        names.extend(of.into_values().flatten().map(|stream| format!("{stream}-1-")));
+        LakeSite::Folder(folder.to_owned())
+    };
+    let target = targets.first().map(|target| prepared.scenario.targets[*target].name.clone());
+    let target = target.unwrap_or_default();
+    let events = events(prepared, meant, |domain, event, to| {
+        format!("{target}.{}", to.destination_of(domain, event).unwrap_or_default())
+    });
+    let publishers = unnamed(prepared, publishers, meant);
+    let within = meant.within;
+    Ok(EventFiles { site, names, events, target, publishers, every, within })
 }
 
 /// Those who know how many events may be there twice, and not which. The others tell of each.

@@ -1,5 +1,8 @@
 //! The Firehose endpoints of a scenario, and stand-ins for them.
 
+use std::path::Path;
+use std::path::PathBuf;
+
 use crate::cli::Refusal;
 use crate::cli::place::Place;
 use crate::embedded::firehose::Firehose;
@@ -36,6 +39,7 @@ impl Place {
                 "the Firehose stand-in delivers into `{}`",
                 firehose.folder().display()
             ));
+            self.delivered.insert(number, firehose.folder().to_owned());
             self.stand_ins.push(firehose);
         }
         self.endpoints.insert(number, address);
@@ -45,6 +49,11 @@ impl Place {
     /// A target's Firehose endpoint.
     pub(in crate::cli) fn endpoint(&self, target: usize) -> Option<&FirehoseAddress> {
         self.endpoints.get(&target)
+    }
+
+    /// Where the stand-in of a target delivers.
+    pub(in crate::cli) fn delivered(&self, target: usize) -> Option<&Path> {
+        self.delivered.get(&target).map(PathBuf::as_path)
     }
 
     /// Remembers the endpoint of a target, unless it ends with the run.

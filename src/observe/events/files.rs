@@ -256,9 +256,12 @@ impl Work {
         loop {
             let begun = Instant::now();
             let said = match self.look(tell) {
-                Ok(None) => return,
-                Ok(Some(trouble)) => Told::Looked { trouble, took: begun.elapsed() },
-                Err(why) => Told::Broken(why),
+                Ok(()) => Told::Looked { trouble: None, took: begun.elapsed() },
+                Err(Wrong::Passing(why)) => {
+                    Told::Looked { trouble: Some(why), took: begun.elapsed() }
+                }
+                Err(Wrong::Lasting(why)) => Told::Broken(why),
+                Err(Wrong::Gone) => return,
             };
             let is_broken = matches!(said, Told::Broken(_));
             if tell.blocking_send(said).is_err() || is_broken {
@@ -273,12 +276,9 @@ impl Work {
         }
     }
 
-    /// Reads what is new. Returns what may go well another time, and nothing if nobody listens any more.
-    fn look(&mut self, tell: &mpsc::Sender<Told>) -> Result<Option<Option<String>>, String> {
-        let found = match self.runtime.block_on(self.store.list()) {
-            Ok(found) => found,
-            Err(why) => return Ok(Some(Some(why))),
-        };
+    /// Reads what is new.
+    fn look(&mut self, tell: &mpsc::Sender<Told>) -> Result<(), Wrong> {
+        let found = self.runtime.block_on(self.store.list()).map_err(Wrong::Passing)?;
         // What is in the list is there for everybody from now on, whenever it is read.
         let between = (self.looked, self.clock.now());
         for name in found {
@@ -286,21 +286,16 @@ impl Work {
                 continue;
             }
             if self.is_meant(&name) {
-                match self.runtime.block_on(self.store.get(&name)) {
-                    Ok(Some(bytes)) => {
-                        if !hand_over(&name, &bytes, between, (tell, &self.asked))? {
-                            return Ok(None);
-                        }
-                    }
-                    // It went before it was read.
-                    Ok(None) => {}
-                    Err(why) => return Ok(Some(Some(why))),
+                let found = self.runtime.block_on(self.store.get(&name));
+                // It may have gone before it was read.
+                if let Some(bytes) = found.map_err(Wrong::Passing)? {
+                    hand_over(&name, &bytes, between, (tell, &self.asked))?;
                 }
             }
             self.known.insert(name);
         }
         self.looked = between.1;
-        Ok(Some(None))
+        Ok(())
     }
 
     /// Whether an object is one of those that are observed.
@@ -311,14 +306,25 @@ impl Work {
     }
 }
 
-/// Tells each line of an object. Returns whether somebody listens.
+/// Why a look did not come to its end.
+enum Wrong {
+    /// It may go well later.
+    Passing(String),
+    /// It will not.
+    Lasting(String),
+    /// Nobody listens any more.
+    Gone,
+}
+
+/// Tells each line of an object.
 fn hand_over(
     name: &str,
     bytes: &[u8],
     between: (u64, u64),
     (tell, asked): (&mpsc::Sender<Told>, &Asked),
-) -> Result<bool, String> {
-    let broken = |why: &dyn std::fmt::Display| format!("`{name}` cannot be read: {why}");
+) -> Result<(), Wrong> {
+    let broken =
+        |why: &dyn std::fmt::Display| Wrong::Lasting(format!("`{name}` cannot be read: {why}"));
     let mut text = Vec::new();
     let text = if bytes.starts_with(&GZIP) {
         let unpacked = MultiGzDecoder::new(bytes).take(BYTES_MAX + 1).read_to_end(&mut text);
@@ -331,7 +337,7 @@ fn hand_over(
         return Err(broken(&format_args!("it has more than {} MB", BYTES_MAX >> 20)));
     }
     if text.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
     let file: Arc<str> = Arc::from(name);
     // What ends the last line begins no other one.
@@ -339,8 +345,8 @@ fn hand_over(
     for line in text.split(|byte| *byte == b'\n') {
         let told = Told::Line { file: Arc::clone(&file), line: line.into(), between };
         if asked.to_stop() || tell.blocking_send(told).is_err() {
-            return Ok(false);
+            return Err(Wrong::Gone);
         }
     }
-    Ok(true)
+    Ok(())
 }

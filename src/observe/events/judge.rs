@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::action::TableId;
 use crate::generate::Decision;
+use crate::measure::Deviation;
 use crate::measure::Histogram;
 use crate::measure::LagPlace;
 use crate::measure::LiveLag;
@@ -70,7 +71,8 @@ pub(super) struct Outstanding {
     /// When that was, and whether it counts as measured.
     settled: Option<(u64, bool)>,
     pub(super) certainty: Option<Certainty>,
-    pub(super) seen: Option<u64>,
+    /// Between which two moments it has come.
+    pub(super) seen: Option<(u64, u64)>,
     is_overtaken: bool,
     is_held_back: bool,
 }
@@ -199,7 +201,7 @@ impl EventJudge {
                 if event.seen.is_some() {
                     self.verification.phantom += 1;
                     if let Some(event) = self.events.remove(&number) {
-                        self.strays.fault("phantom", Some(event), None);
+                        self.strays.fault(Deviation::Phantom, Some(event), None);
                     }
                 } else {
                     self.events.remove(&number);
@@ -269,7 +271,7 @@ impl EventJudge {
         };
         self.verification.observed += 1;
         let Some(event) = self.events.get_mut(&number) else { return };
-        event.seen = Some(came.at);
+        event.seen = Some((came.since, came.at));
         let (order, is_settled) = (event.order, event.certainty.is_some());
         if !event.is_held_back {
             let since = |then: u64| came.at.saturating_sub(then);
@@ -315,12 +317,14 @@ impl EventJudge {
     /// An event has come, and it is known what became of it.
     fn finished(&mut self, number: u64) {
         let Some(event) = self.events.remove(&number) else { return };
-        let (Some(at), Some((settled, is_measured))) = (event.seen, event.settled) else { return };
+        let (Some((since, at)), Some((settled, is_measured))) = (event.seen, event.settled) else {
+            return;
+        };
         let is_certain = event.certainty == Some(Certainty::Certain);
         self.verification.expected += u64::from(!is_certain);
         if event.is_overtaken {
             self.verification.reordered += 1;
-            return self.strays.fault("reordered", Some(event), None);
+            return self.strays.fault(Deviation::Reordered, Some(event), None);
         }
         // What was meant to wait says nothing of the far end.
         if !is_certain || !is_measured || event.is_held_back {
@@ -328,7 +332,7 @@ impl EventJudge {
         }
         let times = Times { due: event.due, sent: event.sent, settled, is_measured };
         if let Some(lags) = self.lags.get_mut(&event.table) {
-            lags.come(&times, at);
+            lags.between(&times, (since, at));
         }
         self.high.record(at.saturating_sub(event.sent));
         self.freshness.record(at.saturating_sub(event.due));

@@ -6,9 +6,6 @@ use std::time::Instant;
 
 use crate::observe::events::judge::EventJudge;
 
-/// It is looked for so long at least.
-const LEAST: Duration = Duration::from_secs(1);
-
 /// How long nothing has been missing.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
@@ -16,14 +13,18 @@ pub(super) struct Quiet {
 }
 
 impl Quiet {
-    /// Whether it has been looked for long enough, and for no longer than `within` in any case.
-    pub(super) fn is_over(&mut self, judge: &EventJudge, within: Duration) -> bool {
+    /// Whether it has been looked for long enough: for so long at least, and at most.
+    pub(super) fn is_over(
+        &mut self,
+        judge: &EventJudge,
+        (least, most): (Duration, Duration),
+    ) -> bool {
         if !judge.is_settled() {
             self.since = None;
             return false;
         }
         let since = *self.since.get_or_insert_with(Instant::now);
         let slowest = Duration::from_nanos(judge.slowest());
-        since.elapsed() >= slowest.max(LEAST).min(within)
+        since.elapsed() >= slowest.max(least).min(most)
     }
 }

@@ -1,7 +1,7 @@
 //! The end: what of the events is left on both sides is judged.
 
+use crate::measure::Deviation;
 use crate::measure::Example;
-use crate::measure::PENDING;
 use crate::measure::SurfaceFindings;
 use crate::measure::Verification;
 use crate::observe::events::Came;
@@ -41,7 +41,7 @@ impl EventJudge {
                     let is_certain = certainty == Some(Certainty::Certain);
                     self.verification.expected += u64::from(!is_certain);
                     self.verification.pending += 1;
-                    self.strays.fault(PENDING, Some(event), None);
+                    self.strays.fault(Deviation::Pending, Some(event), None);
                 }
             }
         }
@@ -51,7 +51,7 @@ impl EventJudge {
             came[place] = Some(it);
         }
         for (event, came) in missing.into_iter().zip(came) {
-            let class = if came.is_some() { "wrong" } else { "lost" };
+            let class = if came.is_some() { Deviation::Wrong } else { Deviation::Lost };
             match came {
                 Some(_) => self.verification.wrong += 1,
                 None => self.verification.lost += 1,
@@ -89,7 +89,7 @@ impl EventJudge {
                     self.verification.replayed += 1;
                 } else {
                     self.verification.doubled += 1;
-                    self.strays.fault("doubled", None, Some(came));
+                    self.strays.fault(Deviation::Doubled, None, Some(came));
                 }
                 continue;
             }
@@ -100,7 +100,7 @@ impl EventJudge {
                 altered.push((lacking.swap_remove(best).place, came));
             } else {
                 self.verification.phantom += 1;
-                self.strays.fault("phantom", None, Some(came));
+                self.strays.fault(Deviation::Phantom, None, Some(came));
             }
         }
         altered
@@ -114,14 +114,17 @@ impl EventJudge {
         let example = |EventFault { class, sent, came }: EventFault| {
             let shown = sent.as_ref();
             let shown = shown.map(|it| renderer.shown(&it.decision, (it.part, it.operation)));
-            let place = came.as_ref().and_then(|came| rules.places.get(came.place).cloned());
+            let place = came.as_ref().and_then(|came| match &came.file {
+                Some(file) => Some(file.to_string()),
+                None => rules.places.get(came.place).cloned(),
+            });
             let name = sent.as_ref().and_then(|it| Some(names.get(&it.table)?.1.clone()));
             let (key, expected) = shown.unzip();
             let stray_key = came.as_ref().and_then(|came| Some(text(came.key.as_deref()?)));
             // Of one that was refused, what came is what was sent.
             let seen = match (&came, class) {
                 (Some(came), _) => Some(text(&came.payload)),
-                (None, "phantom" | "reordered") => expected.clone(),
+                (None, Deviation::Phantom | Deviation::Reordered) => expected.clone(),
                 (None, _) => None,
             };
             Example {
@@ -130,7 +133,7 @@ impl EventJudge {
                 table: name.or(place).unwrap_or_default(),
                 key: key.or(stray_key).unwrap_or_default(),
                 operation: EVENT,
-                expected: expected.filter(|_| class != "phantom"),
+                expected: expected.filter(|_| class != Deviation::Phantom),
                 seen,
                 lsn: None,
             }
@@ -140,9 +143,16 @@ impl EventJudge {
             .iter()
             .filter_map(|(table, lags)| lags.summary(&surface, (&names.get(table)?.1, EVENT)));
         let lags = lags.collect();
-        let (own, is_of_events) = (Verification::default(), true);
-        let found =
-            SurfaceFindings { surface, lags, high, freshness, verification, own, is_of_events };
+        let found = SurfaceFindings {
+            surface,
+            lags,
+            high,
+            freshness,
+            verification,
+            own: Verification::default(),
+            snapshot_rows: 0,
+            is_of_events: true,
+        };
         (found, self.invalid_because)
     }
 }
@@ -187,8 +197,10 @@ mod tests {
         };
         let came = |payload: &[u8]| Came {
             place: 0,
+            file: None,
             key: Some((*b"k").into()),
             payload: payload.into(),
+            since: 0,
             at: 0,
         };
         let one = sent(b"k", b"{\"id\":1,\"page\":\"/home\"}");

@@ -1,7 +1,7 @@
 //! Events that are not as they should be: kept until the end, when it is known which belong together.
 
+use crate::measure::Deviation;
 use crate::measure::EXAMPLES_MAX;
-use crate::measure::PENDING;
 use crate::observe::events::Came;
 use crate::observe::events::judge::Outstanding;
 
@@ -21,7 +21,7 @@ pub(super) struct Stray {
 /// An event that is not as it should be.
 #[derive(Debug)]
 pub(super) struct EventFault {
-    pub(super) class: &'static str,
+    pub(super) class: Deviation,
     /// What was sent, and what came.
     pub(super) sent: Option<Outstanding>,
     pub(super) came: Option<Came>,
@@ -56,11 +56,11 @@ impl Strays {
     /// One is not as it should be: the first of them are named.
     pub(super) fn fault(
         &mut self,
-        class: &'static str,
+        class: Deviation,
         sent: Option<Outstanding>,
         came: Option<Came>,
     ) {
-        let kept = if class == PENDING { &mut self.pending } else { &mut self.first };
+        let kept = if class == Deviation::Pending { &mut self.pending } else { &mut self.first };
         if kept.len() < EXAMPLES_MAX {
             kept.push(EventFault { class, sent, came });
         }

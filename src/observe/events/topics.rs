@@ -73,7 +73,8 @@ impl Contents for Events {
             return Ok(Some(None));
         }
         let payload = message.payload().unwrap_or_default().into();
-        Ok(Some(Some(Came { place, key: message.key().map(Box::from), payload, at: 0 })))
+        let (file, key) = (None, message.key().map(Box::from));
+        Ok(Some(Some(Came { place, file, key, payload, since: 0, at: 0 })))
     }
 
     fn end(&mut self) {}
@@ -164,7 +165,7 @@ impl EventReader {
                 }
                 _ = look.tick() => {
                     let quiet = self.quiet.as_mut().filter(|_| course.ending == Ending::Fenced);
-                    if quiet.is_some_and(|it| it.is_over(&judge.borrow(), self.within)) {
+                    if quiet.is_some_and(|it| it.is_over(&judge.borrow(), (LOOK * 2, self.within))) {
                         self.end(&mut course);
                     }
                 }
@@ -190,7 +191,7 @@ impl EventReader {
         for left in (0..TURN).rev() {
             match told {
                 Some(Told::Record { record: Some(came), at, .. }) => {
-                    judge.borrow_mut().come(Came { at, ..came });
+                    judge.borrow_mut().come(Came { since: at, at, ..came });
                 }
                 Some(Told::Record { record: None, .. }) => self.foreign += 1,
                 Some(Told::AtEnd { busy, .. }) => {

@@ -2,9 +2,13 @@
 
 mod bucket;
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::fs::File;
+use std::io;
 use std::io::ErrorKind;
 use std::io::Read as _;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::observe::lake::store::bucket::Bucket;
@@ -12,16 +16,18 @@ use crate::scenario::LakeSite;
 
 /// The largest file that is read.
 const BYTES_MAX: u64 = 1 << 30;
+/// Objects that are listed, at most.
+const LISTED_MAX: usize = 200_000;
 
 /// What is read of it.
 #[derive(Debug)]
-pub(super) enum Store {
+pub(in crate::observe) enum Store {
     Folder(PathBuf),
     Bucket(Box<Bucket>),
 }
 
 impl Store {
-    pub(super) async fn open(site: &LakeSite) -> Result<Self, String> {
+    pub(in crate::observe) async fn open(site: &LakeSite) -> Result<Self, String> {
         match site {
             LakeSite::Folder(folder) => Ok(Self::Folder(folder.clone())),
             LakeSite::Bucket(address) => Ok(Self::Bucket(Box::new(Bucket::open(address).await?))),
@@ -36,10 +42,20 @@ impl Store {
         }
     }
 
+    /// The addresses of all that is there; of what is being written into a folder, none.
+    pub(in crate::observe) async fn list(&mut self) -> Result<BTreeSet<String>, String> {
+        let mut found = BTreeSet::new();
+        match self {
+            Self::Folder(folder) => below(folder, &mut found)?,
+            Self::Bucket(bucket) => bucket.list(&mut found).await?,
+        }
+        Ok(found)
+    }
+
     /// Whether a file is there that was.
     pub(super) async fn has(&mut self, address: &str) -> Result<bool, String> {
         match self {
-            Self::Folder(_) => std::path::Path::new(plain(address))
+            Self::Folder(_) => Path::new(plain(address))
                 .try_exists()
                 .map_err(|error| format!("`{address}` cannot be looked for: {error}")),
             Self::Bucket(bucket) => bucket.has(address).await,
@@ -47,7 +63,10 @@ impl Store {
     }
 
     /// A file by its address; `None`: there is none.
-    pub(super) async fn get(&mut self, address: &str) -> Result<Option<Vec<u8>>, String> {
+    pub(in crate::observe) async fn get(
+        &mut self,
+        address: &str,
+    ) -> Result<Option<Vec<u8>>, String> {
         let read = match self {
             Self::Folder(folder) => {
                 let path = PathBuf::from(plain(address));
@@ -79,6 +98,38 @@ impl Store {
     }
 }
 
+/// Finds what is in a folder, and in those below it, that has a name: one that begins with a dot is not whole.
+fn below(folder: &Path, found: &mut BTreeSet<String>) -> Result<(), String> {
+    let failed = |error: io::Error| format!("`{}` cannot be read: {error}", folder.display());
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type().map_err(failed)?.is_dir() {
+            below(&path, found)?;
+        } else {
+            found.insert(path.display().to_string());
+        }
+        is_listed(found)?;
+    }
+    Ok(())
+}
+
+/// Whether so many objects can be looked for.
+fn is_listed(found: &BTreeSet<String>) -> Result<(), String> {
+    if found.len() <= LISTED_MAX {
+        return Ok(());
+    }
+    Err(format!("there are more than {LISTED_MAX} objects: name a prefix with fewer"))
+}
+
 /// A folder's address as a path: `file:/x`, `file:///x` and `/x` are the same.
 fn plain(address: &str) -> &str {
     let path = address.strip_prefix("file:").unwrap_or(address);
@@ -87,10 +138,9 @@ fn plain(address: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::LakeSite;
     use super::Store;
+    use super::fs;
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_folder_gives_what_is_in_it_and_nothing_else() {

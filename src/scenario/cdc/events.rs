@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::scenario::LakeSite;
 use crate::scenario::Way;
 
 /// A far end of events.
@@ -25,5 +26,12 @@ pub enum Events {
         /// The topic of an event, in which `{event}` and `{domain}` stand for names; `None`: the one to which it
         /// is sent.
         topics: Option<String>,
+    },
+    /// In objects, a line each.
+    Files {
+        /// Where those are; `None`: where the stand-in for Firehose puts them.
+        site: Option<LakeSite>,
+        /// How often it is looked for new ones.
+        every: Duration,
     },
 }

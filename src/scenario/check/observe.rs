@@ -72,10 +72,8 @@ pub(super) fn observers(
                 continue;
             }
             Some(ObserverFile::Lake(written)) => {
-                let known = Known { targets, domains };
-                let about = (known, is_allowed, has_heartbeats(file));
-                if let Some((warehouse, domains)) = lake::lake(written, about, problems) {
-                    let kind = ObserverKind::Lake(Box::new(warehouse));
+                let about = (Known { targets, domains }, is_allowed, has_heartbeats(file));
+                if let Some((kind, domains)) = lake::surface(written, about, problems) {
                     observers.push(Observer { name: name.value.clone(), domains, kind });
                 }
                 continue;

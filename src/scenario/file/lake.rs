@@ -7,11 +7,12 @@ use crate::scenario::file::TopicFormatFile;
 use crate::yaml::Spanned;
 
 /// A lake into which a sink writes what connectors capture: an Iceberg table of changes for each table, to which
-/// rows are appended, in Parquet files.
+/// rows are appended, in Parquet files. Or objects into which Firehose, or a sink, writes events, a line each.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct LakeFile {
-    /// Where it is: `s3://BUCKET/PREFIX`, `file:///FOLDER`, or `none`: there is none, and nothing is observed.
+    /// Where it is: `s3://BUCKET/PREFIX`, `file:///FOLDER`, or `none`: there is none, and nothing is observed. With
+    /// `format: events` also `embedded`: where the stand-in for Firehose delivers.
     pub(in crate::scenario) at: Spanned<String>,
     /// The PostgreSQL database in which Iceberg's `JdbcCatalog` keeps its tables: `${LOADGEN_LAKE_CATALOG}`. Without
     /// it, `version-hint.text` beside the metadata of a table says which version is the newest, as in a warehouse of
@@ -29,7 +30,8 @@ pub(in crate::scenario) struct LakeFile {
     /// How a row is written; `debezium` unless set.
     #[serde(default)]
     pub(in crate::scenario) format: TopicFormatFile,
-    /// The domains whose changes come there; all that are on a PostgreSQL server unless set.
+    /// The domains whose changes come there; all that are on a PostgreSQL server unless set. With `format: events` those
+    /// whose events do; all that are sent to Firehose unless set.
     pub(in crate::scenario) domains: Option<Vec<Spanned<String>>>,
     /// How often it is looked for news; 1s unless set.
     pub(in crate::scenario) every: Option<Spanned<String>>,

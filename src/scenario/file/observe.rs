@@ -20,7 +20,7 @@ pub(in crate::scenario) enum ObserverFile {
     Postgres(ReplicaFile),
     /// Topics into which Debezium writes the changes that it captures; or topics with the events of domains.
     Kafka(TopicsFile),
-    /// A lake into which a sink writes the changes that connectors capture.
+    /// A lake into which a sink writes the changes that connectors capture; or objects with events.
     Lake(LakeFile),
 }
 

@@ -1,5 +1,6 @@
 //! A bucket of an S3 server: objects are read, by requests that are signed as the service wants them.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -19,6 +20,7 @@ use aws_sigv4::http_request::sign;
 use aws_sigv4::sign::v4::SigningParams;
 use ureq::Agent;
 
+use crate::observe::lake::store::is_listed;
 use crate::scenario::Bucket as Address;
 use crate::sink::http::agent;
 use crate::sink::http::escaped;
@@ -32,10 +34,13 @@ const SOON: Duration = Duration::from_mins(2);
 const ANY_REGION: &str = "us-east-1";
 /// Of what a server says of a refusal.
 const SHOWN_MAX: u64 = 300;
+const SAID_MAX: usize = 300;
+/// Of a part of a list: a thousand names of a kilobyte, and as much again for what is said of them.
+const PAGE_MAX: u64 = 4 << 20;
 
 /// A bucket that is read.
 #[derive(Debug)]
-pub(in crate::observe::lake) struct Bucket {
+pub(in crate::observe) struct Bucket {
     address: Address,
     region: String,
     provider: Option<SharedCredentialsProvider>,
@@ -116,6 +121,55 @@ impl Bucket {
         }
     }
 
+    /// The addresses of all objects whose names begin as is said.
+    pub(super) async fn list(&mut self, found: &mut BTreeSet<String>) -> Result<(), String> {
+        let mut more = None;
+        loop {
+            let page = self.page(more.as_deref()).await?;
+            let names = parts(&page, "Key").map(|key| format!("s3://{}/{key}", self.address.name));
+            // A name that ends so stands for a folder.
+            found.extend(names.filter(|name| !name.ends_with('/')));
+            is_listed(found)?;
+            if parts(&page, "IsTruncated").next().as_deref() != Some("true") {
+                return Ok(());
+            }
+            more = parts(&page, "NextContinuationToken").next();
+            if more.is_none() {
+                return Err(
+                    "the S3 server says that there is more, and not how to ask for it".to_owned()
+                );
+            }
+        }
+    }
+
+    /// A part of the list, behind the one that ended with `more`.
+    async fn page(&mut self, more: Option<&str>) -> Result<String, String> {
+        let credentials = self.credentials().await?;
+        // Sorted, as a signature wants it.
+        let more = more.map(|more| format!("continuation-token={}&", escaped(more, b"")));
+        let (more, prefix) = (more.unwrap_or_default(), escaped(&self.address.prefix, b""));
+        let base = self.url("");
+        let url = format!("{base}?{more}list-type=2&prefix={prefix}");
+        let answer = self.agent.run(self.signed("GET", &url, credentials)?);
+        let mut answer =
+            answer.map_err(|error| format!("no S3 server answers at `{base}`: {error}"))?;
+        let mut text = String::new();
+        let read = answer.body_mut().as_reader().take(PAGE_MAX).read_to_string(&mut text);
+        read.map_err(|error| format!("the list of `{base}` cannot be read to its end: {error}"))?;
+        match answer.status().as_u16() {
+            200 => Ok(text),
+            404 => Err(format!("there is no bucket `{}` at `{base}`", self.address.name)),
+            403 => Err(format!(
+                "the S3 server refused to list `s3://{}` (403): it needs `s3:ListBucket` for these credentials",
+                self.address.name
+            )),
+            status => {
+                let said: String = text.chars().take(SAID_MAX).collect();
+                Err(format!("the S3 server did not list `{base}`: {status}: {said}"))
+            }
+        }
+    }
+
     fn key<'a>(&self, uri: &'a str) -> Result<&'a str, String> {
         let Address { name: bucket, prefix, .. } = &self.address;
         let path = ["s3://", "s3a://", "s3n://"].iter().find_map(|way| uri.strip_prefix(way));
@@ -193,5 +247,41 @@ impl Bucket {
         })?;
         self.credentials = Some(found.clone());
         Ok(found)
+    }
+}
+
+/// What stands in each element of this name, in a list of S3.
+fn parts<'a>(page: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let begins = page.split('<').filter_map(move |it| it.strip_prefix(name)?.strip_prefix('>'));
+    begins.map(plain)
+}
+
+/// Text without the signs of XML.
+fn plain(text: &str) -> String {
+    let signs = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&apos;", "'"),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ];
+    signs.iter().fold(text.to_owned(), |text, (sign, letter)| text.replace(sign, letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn a_list_is_taken_apart() {
+        let page = "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><IsTruncated>true</IsTruncated>\
+                    <Contents><Key>a/1 &amp;amp; 2</Key><Size>7</Size></Contents><Contents><Key>a/b</Key></Contents>\
+                    <NextContinuationToken>x+/=</NextContinuationToken></ListBucketResult>";
+        assert_eq!(parts(page, "Key").collect::<Vec<_>>(), ["a/1 &amp; 2", "a/b"]);
+        assert_eq!(parts(page, "IsTruncated").collect::<Vec<_>>(), ["true"]);
+        assert_eq!(parts(page, "NextContinuationToken").collect::<Vec<_>>(), ["x+/="]);
+        assert_eq!(parts(page, "Prefix").count(), 0);
     }
 }

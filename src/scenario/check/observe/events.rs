@@ -5,9 +5,19 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
 use crate::scenario::Domain;
+use crate::scenario::EventSurface;
+use crate::scenario::Events;
+use crate::scenario::FirehoseEndpoint;
+use crate::scenario::ObserverKind;
 use crate::scenario::TargetKind;
 use crate::scenario::Way;
+use crate::scenario::check::observe::lake::EVERY;
+use crate::scenario::check::observe::lake::NONE;
+use crate::scenario::check::observe::lake::site;
 use crate::scenario::check::observe::topics::Known;
+use crate::scenario::check::observe::topics::WITHIN;
+use crate::scenario::check::positive;
+use crate::scenario::file::LakeFile;
 use crate::scenario::file::TopicsFile;
 use crate::yaml::Spanned;
 
@@ -104,5 +114,82 @@ fn template(written: &Spanned<String>, problems: &mut Problems) {
         let message = format!("`{}` names no topic of events", written.value);
         let help = "letters, digits, `.`, `_` and `-`; `{event}` and `{domain}` may be in it";
         problems.add(Problem::new(message).at(written.place).help(help));
+    }
+}
+
+/// What stands for the folder of a stand-in.
+const EMBEDDED: &str = "embedded";
+
+/// Objects to which events come; `None`: there are none.
+pub(super) fn files(
+    file: &LakeFile,
+    (known, is_allowed): (Known<'_>, bool),
+    problems: &mut Problems,
+) -> Option<ObserverKind> {
+    let before = problems.len();
+    let words = [
+        ("catalog", &file.catalog),
+        ("catalog_name", &file.catalog_name),
+        ("tables", &file.tables),
+    ];
+    for (word, written) in words {
+        if let Some(written) = written.as_ref().filter(|written| !written.value.is_empty()) {
+            let message = format!("`{word}` does nothing here: events are in no tables");
+            problems.add(Problem::new(message).at(written.place).help("leave it out"));
+        }
+    }
+    let is_firehose = |target: usize| {
+        known.targets.get(target).is_some_and(|it| matches!(it.kind, TargetKind::Firehose(_)))
+    };
+    let (meant, at) = (file.domains.as_deref(), &file.at);
+    let ways = known.event_ways(meant, ("Firehose", at.place), is_firehose, problems);
+    let is_binary = |way: &&Way| match &known.targets[way.target].kind {
+        TargetKind::Kafka(kafka) => kafka.registry().is_some(),
+        _ => false,
+    };
+    for way in ways.iter().filter(is_binary) {
+        let name = &known.domains[way.domain].schema.name;
+        let message =
+            format!("the events of `{name}` are Avro, which nobody can tell apart in a file");
+        let help = "let them be JSON (`format: json` of their target), or read their topics";
+        problems.add(Problem::new(message).at(at.place).help(help));
+    }
+    let mut time = |text: &Option<Spanned<String>>, otherwise| {
+        text.as_ref().and_then(|text| positive(text, problems)).unwrap_or(otherwise)
+    };
+    let (every, within) = (time(&file.every, EVERY), time(&file.within, WITHIN));
+    if at.value == NONE {
+        return None;
+    }
+    let site = if at.value == EMBEDDED {
+        stand_in(known, &ways, at.place, problems);
+        None
+    } else {
+        site(file, is_allowed, problems)
+    };
+    let place = Events::Files { site, every };
+    let surface = EventSurface { ways, place, within };
+    (problems.len() == before).then(|| ObserverKind::Events(Box::new(surface)))
+}
+
+/// All events must go to one stand-in.
+fn stand_in(known: Known<'_>, ways: &[Way], place: Place, problems: &mut Problems) {
+    let is_embedded = |way: &&Way| match &known.targets[way.target].kind {
+        TargetKind::Firehose(firehose) => {
+            matches!(firehose.endpoint, FirehoseEndpoint::Embedded(_))
+        }
+        _ => false,
+    };
+    if let Some(way) = ways.iter().find(|way| !is_embedded(way)) {
+        let name = &known.targets[way.target].name;
+        let message =
+            format!("`{name}` is no stand-in for Firehose, so nobody knows where it delivers");
+        let help = "write the bucket: `at: \"s3://BUCKET/PREFIX\"`; or `firehose: embedded` for the target";
+        problems.add(Problem::new(message).at(place).help(help));
+    } else if let Some(way) = ways.iter().find(|way| way.target != ways[0].target) {
+        let (one, other) = (&known.targets[ways[0].target].name, &known.targets[way.target].name);
+        let message = format!("`{one}` and `{other}` deliver into folders of their own");
+        let help = "observe each by itself: `domains` says whose events are meant";
+        problems.add(Problem::new(message).at(place).help(help));
     }
 }

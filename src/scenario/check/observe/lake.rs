@@ -8,10 +8,13 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::scenario::Bucket;
 use crate::scenario::LakeSite;
+use crate::scenario::ObserverKind;
 use crate::scenario::Server;
+use crate::scenario::TopicFormat;
 use crate::scenario::Warehouse;
 use crate::scenario::check::firehose::host;
 use crate::scenario::check::firehose::region;
+use crate::scenario::check::observe::events;
 use crate::scenario::check::observe::topics::Known;
 use crate::scenario::check::observe::topics::WITHIN;
 use crate::scenario::check::observe::topics::template;
@@ -23,13 +26,27 @@ use crate::yaml::Spanned;
 
 /// What is meant where the file says nothing.
 const CATALOG: &str = "lake";
-const EVERY: Duration = Duration::from_secs(1);
+pub(super) const EVERY: Duration = Duration::from_secs(1);
 /// What stands for no lake at all.
-const NONE: &str = "none";
+pub(super) const NONE: &str = "none";
+
+/// Where changes or events come, and the domains whose changes do; `None`: there is no such place.
+pub(super) fn surface(
+    file: &LakeFile,
+    (known, is_allowed, has_beats): (Known<'_>, bool, bool),
+    problems: &mut Problems,
+) -> Option<(ObserverKind, Vec<usize>)> {
+    let Some(format) = file.format.meant() else {
+        return Some((events::files(file, (known, is_allowed), problems)?, Vec::new()));
+    };
+    let about = (known, is_allowed, has_beats);
+    let (warehouse, domains) = lake((file, format), about, problems)?;
+    Some((ObserverKind::Lake(Box::new(warehouse)), domains))
+}
 
 /// A lake, and the domains whose changes come there; `None`: there is none.
-pub(super) fn lake(
-    file: &LakeFile,
+fn lake(
+    (file, format): (&LakeFile, TopicFormat),
     (known, is_allowed, has_beats): (Known<'_>, bool, bool),
     problems: &mut Problems,
 ) -> Option<(Warehouse, Vec<usize>)> {
@@ -58,11 +75,6 @@ pub(super) fn lake(
         return None;
     }
     let site = site(file, is_allowed, problems);
-    let Some(format) = file.format.meant() else {
-        let problem = Problem::new("events are not in Iceberg tables").at(file.at.place);
-        problems.add(problem.help("let a `kafka` observer read their topics"));
-        return None;
-    };
     let written = file.catalog.as_ref().filter(|written| !written.value.is_empty());
     let catalog = written.and_then(|written| catalog(written, is_allowed, problems));
     let name = match &file.catalog_name {
@@ -96,7 +108,7 @@ fn catalog(
     }
 }
 
-fn site(file: &LakeFile, is_allowed: bool, problems: &mut Problems) -> Option<LakeSite> {
+pub(super) fn site(file: &LakeFile, is_allowed: bool, problems: &mut Problems) -> Option<LakeSite> {
     let at = &file.at;
     if let Some(rest) = at.value.strip_prefix("s3://") {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
