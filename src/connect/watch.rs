@@ -113,19 +113,22 @@ impl Watcher {
     }
 
     fn look(&mut self, number: usize, is_over: &AtomicBool) {
-        let Known { connector, standing, reader } = &mut self.known[number];
         if is_over.load(Ordering::Relaxed) {
             return;
         }
-        let found = self.api.answering(ANSWER_WITHIN).standing(&connector.name);
+        let found = self.api.answering(ANSWER_WITHIN).standing(&self.known[number].connector.name);
         let is_failure = matches!(found, Ok(Some(Standing::Failed(_))));
+        let is_silent = found.is_err();
         let now = match found {
             Ok(Some(Standing::Running)) => RUNS.to_owned(),
             Ok(Some(Standing::Waiting(state))) => format!("is {state}"),
             Ok(Some(Standing::Failed(line))) => format!("failed: {line}"),
             Ok(None) => "is not there".to_owned(),
-            Err(error) => error.to_string(),
+            Err(error) => format!("cannot be asked after: {error}"),
         };
+        // One that does not answer does not answer for any of its connectors.
+        let is_told = is_silent && self.known.iter().any(|it| it.standing == now);
+        let Known { connector, standing, reader } = &mut self.known[number];
         if is_over.load(Ordering::Relaxed) {
             return;
         }
@@ -136,13 +139,18 @@ impl Watcher {
         };
         let mut happened = Vec::new();
         if now != *standing {
-            happened.push((is_failure, format!("the connector `{}` {now}", connector.name)));
+            let what = format!("the connector `{}` {now}", connector.name);
+            if !is_told {
+                self.feed.message(what.as_str());
+            }
+            happened.push((is_failure, what));
             *standing = now;
         }
         if let Some(pid) = reads {
             if reader.is_some_and(|before| before != pid) {
                 let slot = &connector.slot;
                 let anew = format!("the slot `{slot}` of `{}` is read anew", connector.name);
+                self.feed.message(anew.as_str());
                 happened.push((false, anew));
             }
             *reader = Some(pid);
@@ -150,7 +158,6 @@ impl Watcher {
         let at_ns = self.clock.now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for (is_failure, what) in happened {
-            self.feed.message(what.as_str());
             if seen.len() < KEPT_MAX {
                 let Connector { name, database, .. } = &*connector;
                 let (connector, database) = (name.clone(), database.clone());
@@ -168,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::connect::api::ConnectError;
+    use crate::measure::Change;
     use crate::scenario::cdc::Connect;
     use crate::scenario::cdc::Snapshot;
 
@@ -181,11 +189,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whoever_ends_the_watch_waits_for_one_answer_and_not_for_those_of_all_connectors() {
-        // It takes connections, and answers nothing.
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connect = Connect {
+    /// A server on which nothing is read.
+    struct Gone;
+
+    impl Slots for Gone {
+        fn reading(&self, _: &Connector, _: Duration) -> Result<Reading, ConnectError> {
+            Ok(Reading::Absent)
+        }
+    }
+
+    fn connect() -> Connect {
+        Connect {
             url: None,
             user: None,
             password: None,
@@ -196,9 +210,15 @@ mod tests {
             within: Duration::ZERO,
             servers: BTreeMap::new(),
             properties: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn whoever_ends_the_watch_waits_for_one_answer_and_not_for_those_of_all_connectors() {
+        // It takes connections, and answers nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
-        let api = Arc::new(Api::new(&url, &connect).unwrap());
+        let api = Arc::new(Api::new(&url, &connect()).unwrap());
         let connectors = ["one", "other", "third"].map(Connector::named).to_vec();
         let clock = (Clock::start(), Feed::default());
         let watch = Watch::start(api, connectors, Box::new(Slow), clock).unwrap();
@@ -206,5 +226,25 @@ mod tests {
         let begun = Instant::now();
         drop(watch);
         assert!(begun.elapsed() < ANSWER_WITHIN + Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn that_nobody_answers_is_said_once_and_known_of_each_connector() {
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let feed = Feed::default();
+        let mut watcher = Watcher {
+            api: Arc::new(Api::new(&format!("http://{gone}"), &connect()).unwrap()),
+            known: ["one", "other"].map(|name| Known::new(Connector::named(name))).into(),
+            slots: Box::new(Gone),
+            clock: Clock::start(),
+            feed: feed.clone(),
+            seen: Arc::default(),
+        };
+        (0..2).for_each(|number| watcher.look(number, &AtomicBool::new(false)));
+        let said = feed.wait(Duration::ZERO).unwrap();
+        let [Change::Message(said)] = said.as_slice() else { panic!("{said:?}") };
+        let begins = "the connector `one` cannot be asked after: no Kafka Connect answers at";
+        assert!(said.starts_with(begins), "{said}");
+        assert_eq!(watcher.seen.lock().unwrap().len(), 2);
     }
 }
