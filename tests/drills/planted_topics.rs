@@ -62,7 +62,7 @@ fn run(spoil: &[Spoil], before: u64) -> Round {
     let (code, said, summary) = connector.run(&place);
     let spoilt = connector.spoilt();
     drop(connector);
-    place.must(&["clean", "@cdc-lag", "--yes"]);
+    place.must(&["clean", "@cdc-lag"]);
     let observed = summary["verification"]["observed"].as_u64().unwrap_or(0);
     assert!(observed > CHANGES_MIN, "{observed} changes\n{said}");
     Round { code, said, summary, spoilt, observed, table: format!("{database}.public.orders") }

@@ -22,8 +22,11 @@ pub(super) fn parameters() -> [u32; 1] {
 impl PostgresSink {
     /// Writes which actions a transaction is. Returns how many answers come of that.
     pub(super) fn write_messages(&mut self, action: &Action) -> u32 {
+        if !self.options.catalog.has_messages {
+            return 0;
+        }
         let catalog = Arc::clone(&self.options.catalog);
-        let Some(open) = self.open.as_mut().filter(|_| catalog.has_messages) else { return 0 };
+        let Some(open) = &mut self.open else { return 0 };
         let is_pooled = self.options.is_pooled;
         message::write(catalog.run, action.origins(), |text| {
             let (name, sql) = MESSAGE;
