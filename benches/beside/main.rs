@@ -26,6 +26,7 @@ mod firehose;
 mod judged;
 mod kafka;
 mod measure;
+mod observer;
 mod pacing;
 mod process;
 mod render;
@@ -58,7 +59,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let wanted: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
-    let parts: [Part; 14] = [
+    let parts: [Part; 15] = [
         ("statements", statements::all),
         ("texts", texts::all),
         ("seed", seed::all),
@@ -72,6 +73,7 @@ fn main() {
         ("memory", engine::memory),
         ("judged", judged::all),
         ("trace", judged::trace),
+        ("observer", observer::all),
         ("check", check::all),
     ];
     for (name, part) in parts {
