@@ -238,7 +238,6 @@ impl Intake {
     fn end_names(&mut self, judge: &mut Judge) {
         let Some(named) = &mut self.named else { return };
         let (left, silent) = named.end();
-        self.foreign += std::mem::take(&mut named.foreign);
         for database in silent {
             let (database, surface) =
                 (self.captured[database].source.address.database(), &self.surface);
@@ -364,10 +363,12 @@ impl Intake {
     /// What came and was not judged.
     pub(super) fn notes(&self) -> Vec<String> {
         let surface = &self.surface;
+        let (foreign, untold) = self.named.as_ref().map_or((0, 0), |it| (it.foreign, it.untold));
         let counted = [
             (self.snapshot, "rows of a snapshot came, which are no changes"),
             (self.earlier, "changes came that had been made before the run"),
-            (self.foreign, "changes came that another run has made"),
+            (self.foreign + foreign, "changes came that another run has made"),
+            (untold, "changes came whose messages were forgotten or not waited for"),
         ];
         let counted = counted.into_iter().filter(|(count, _)| *count > 0);
         counted

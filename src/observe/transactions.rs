@@ -83,7 +83,8 @@ impl Transactions {
     ) {
         let mut counts = BTreeMap::new();
         changes.for_each(|change| *counts.entry(change.table).or_default() += 1);
-        if self.is_full(self.made.len()) {
+        // What does not come here is nothing to wait for.
+        if counts.is_empty() || self.is_full(self.made.len()) {
             return;
         }
         self.made.insert(mark, Made { counts, times, is_certain });
@@ -122,7 +123,14 @@ impl Transactions {
     /// What is said at its end came.
     pub(super) fn ended(&mut self, transaction: Transaction, end: End) {
         // What others did with tables of others is nothing to wait for.
-        if end.counts.is_empty() || self.is_full(self.open.len()) {
+        if end.counts.is_empty() {
+            let known = self.open.remove(&transaction);
+            for mark in known.and_then(|it| it.marks).iter().flat_map(|it| it.iter()) {
+                self.of.remove(mark);
+            }
+            return;
+        }
+        if self.is_full(self.open.len()) {
             return;
         }
         self.open.entry(transaction).or_default().end = Some(end);
@@ -331,5 +339,16 @@ mod tests {
         all.told((0, 10), marks(&[2]));
         (0..3).for_each(|at| all.came((0, 10), at));
         assert_eq!((all.end(false), all.judged), (Vec::new(), 0));
+    }
+
+    /// Those of other tables of the database, and of other databases.
+    #[test]
+    fn what_does_not_come_here_takes_no_room() {
+        let mut all = Transactions::default();
+        let mark = Mark { action: 1, part: 0 };
+        all.made(mark, (TIMES, true), std::iter::empty());
+        all.told(IT, marks(&[1]));
+        all.ended(IT, end(&[], 0));
+        assert!(all.made.is_empty() && all.open.is_empty() && all.of.is_empty(), "{all:?}");
     }
 }

@@ -207,6 +207,16 @@ fn at_topics_changes_are_joined_with_messages() {
         assert_eq!(tap[count], topics[count], "{count}: {summary}");
     }
     far.0.must(&["verify", "run"]);
+    // What only the run could see is not passed over.
+    let mut told = summary;
+    let surfaces = told["surfaces"].as_array_mut().unwrap();
+    let topics = surfaces.iter_mut().find(|it| it["surface"] == "topics").unwrap();
+    topics["wrong"] = 1.into();
+    std::fs::write(far.0.folder.path().join("run/summary.json"), told.to_string()).unwrap();
+    let judged = far.0.run(&["verify", "run"]);
+    assert_eq!(judged.code, 6, "{}", judged.out);
+    let text = judged.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("the run found 1 changes at `topics` more to be wrong"), "{text}");
 }
 
 #[test]

@@ -46,6 +46,7 @@ use crate::scenario::Observer;
 use crate::scenario::Overrides;
 use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
+use crate::scenario::TraceBy;
 use crate::scenario::check_text;
 use crate::sink::postgres::provision::SetupError;
 use crate::verify::source;
@@ -140,9 +141,15 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
             replay.follow(&observer.name, &seen, &is_observed);
         let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);
         // No lane makes what steps and canaries do, so it cannot be gone through again.
-        let mut counted = counted.surfaces.iter().filter(|it| it.surface == observer.name);
-        let own = counted.find_map(|it| it.own.clone());
-        Surface { name: observer.name.clone(), verification, own, untold, lost, is_complete }
+        let counted = counted.surfaces.iter().find(|it| it.surface == observer.name);
+        let own = counted.and_then(|it| it.own.clone());
+        let wrong = counted.map_or(0, |it| it.wrong);
+        let wrong = wrong.saturating_sub(own.as_ref().map_or(0, |own| own.wrong));
+        // Of messages it is only noted that there was none.
+        let is_named = scenario.cdc.trace == TraceBy::Message;
+        let unfound = if is_named { wrong.saturating_sub(verification.wrong) } else { 0 };
+        let name = observer.name.clone();
+        Surface { name, verification, own, untold, unfound, lost, is_complete }
     };
     let all = seen.into_iter().flatten().zip(&scenario.observers);
     // Of tables that were looked at nothing is noted: what counts is how they stand.

@@ -89,6 +89,8 @@ pub(super) struct Surface {
     pub(super) own: Option<Box<SurfaceCounts>>,
     /// Transactions of which the trace does not tell.
     pub(super) untold: u64,
+    /// Changes that the run found to be another action's, which is not noted.
+    pub(super) unfound: u64,
     /// Blocks of the notes that are damaged or missing.
     pub(super) lost: u64,
     /// Whether it was read to its end, and all of that is noted.
@@ -176,6 +178,13 @@ fn doubts(found: &Found<'_>) -> Vec<String> {
     for (name, _) in of_events.iter().filter(|(_, counted)| counted.is_none()) {
         doubts.push(format!(
             "what came at `{name}` is events, of which nothing is noted, and the run did not judge them"
+        ));
+    }
+    for surface in seen.iter().filter(|it| it.unfound > 0) {
+        doubts.push(format!(
+            "whose a change is cannot be judged again, and the run found {} changes at `{}` more to be wrong",
+            exact(surface.unfound),
+            surface.name
         ));
     }
     // They share their files.

@@ -47,21 +47,24 @@ pub(in crate::observe) struct Named {
     run: i64,
     /// The databases of the tables that are told.
     databases: BTreeMap<TableId, usize>,
-    told: HashMap<Transaction, Told>,
+    /// With their numbers, in the order in which they were told.
+    told: HashMap<Transaction, (u64, Told)>,
     order: VecDeque<Transaction>,
+    /// How many of them are not remembered any more: those with the least numbers.
+    forgotten: u64,
     /// What is said so far of transactions with several messages.
     parts: HashMap<Transaction, Vec<Mark>>,
-    /// Some of them were forgotten, so nobody can be said to have no message.
-    has_forgotten: bool,
     /// Databases of which messages came, and of which changes of this run had to have them.
     heard: BTreeSet<usize>,
     asked: BTreeSet<usize>,
-    /// By partition.
+    /// By partition: what waits, and the number of the last transaction that had its message.
     queues: Vec<VecDeque<Waiting>>,
+    passed: Vec<u64>,
     waiting: HashSet<Transaction>,
     held: usize,
-    /// Changes of other runs.
+    /// Changes of other runs, and changes of which it is not known whether they have a message.
     pub(in crate::observe) foreign: u64,
+    pub(in crate::observe) untold: u64,
 }
 
 impl Named {
@@ -72,13 +75,15 @@ impl Named {
             told: HashMap::new(),
             order: VecDeque::new(),
             parts: HashMap::new(),
-            has_forgotten: false,
+            forgotten: 0,
             heard: BTreeSet::new(),
             asked: BTreeSet::new(),
             queues: Vec::new(),
+            passed: Vec::new(),
             waiting: HashSet::new(),
             held: 0,
             foreign: 0,
+            untold: 0,
         }
     }
 
@@ -101,17 +106,21 @@ impl Named {
         self.heard.insert(transaction.0);
         let is_ours = said.run == self.run;
         let marks = self.parts.entry(transaction).or_default();
-        marks.extend(said.marks);
+        // After a restart a connector may say once more what it has said.
+        let new: Vec<_> = said.marks.into_iter().filter(|it| !marks.contains(it)).collect();
+        marks.extend(new);
         if said.goes_on {
             return Vec::new();
         }
         let marks = self.parts.remove(&transaction).unwrap_or_default();
         let told = if is_ours { Told::Ours(marks.into()) } else { Told::Foreign };
-        if self.told.insert(transaction, told).is_none() {
+        if !self.told.contains_key(&transaction) {
             self.order.push_back(transaction);
+            let number = self.forgotten + self.order.len() as u64;
+            self.told.insert(transaction, (number, told));
         }
         if self.order.len() > REMEMBERED {
-            self.has_forgotten = true;
+            self.forgotten += 1;
             let oldest = self.order.pop_front();
             oldest.map(|oldest| self.told.remove(&oldest));
         }
@@ -125,14 +134,14 @@ impl Named {
             let Some(first) = queue.iter().position(is_its) else { continue };
             // Those of a transaction follow each other.
             let count = first + queue.iter().skip(first).take_while(|it| is_its(it)).count();
-            self.free(partition, count, &mut free);
+            self.free(partition, count, false, &mut free);
         }
         free
     }
 
     /// The actions that a transaction of this run is, if it has said so.
     pub(in crate::observe) fn actions(&self, transaction: Transaction) -> Option<Arc<[Mark]>> {
-        match self.told.get(&transaction)? {
+        match &self.told.get(&transaction)?.1 {
             Told::Ours(marks) => Some(Arc::clone(marks)),
             Told::Foreign => None,
         }
@@ -145,6 +154,7 @@ impl Named {
         self.asked.insert(transaction.0);
         if self.queues.len() <= partition {
             self.queues.resize_with(partition + 1, VecDeque::new);
+            self.passed.resize(partition + 1, 0);
         }
         let is_known = self.told.contains_key(&transaction);
         self.queues[partition].push_back(waiting);
@@ -154,9 +164,8 @@ impl Named {
         }
         if is_known || self.held > WAITING_MAX {
             // What nobody could wait for is told by its values alone.
-            self.has_forgotten |= !is_known;
             let count = self.queues[partition].len();
-            self.free(partition, count, &mut free);
+            self.free(partition, count, !is_known, &mut free);
         }
         free
     }
@@ -164,27 +173,33 @@ impl Named {
     /// Nothing more comes. Returns what has waited until now, and the databases of which no message came at all.
     pub(in crate::observe) fn end(&mut self) -> (Vec<Waiting>, Vec<usize>) {
         let silent: Vec<usize> = self.asked.difference(&self.heard).copied().collect();
-        self.has_forgotten |= !silent.is_empty();
         let mut free = Vec::new();
         for partition in 0..self.queues.len() {
             let count = self.queues[partition].len();
-            self.free(partition, count, &mut free);
+            self.free(partition, count, !silent.is_empty(), &mut free);
         }
         (free, silent)
     }
 
-    /// The first ones of a partition wait no more.
-    fn free(&mut self, partition: usize, count: usize, free: &mut Vec<Waiting>) {
+    /// The first ones of a partition wait no more; if they are cut short, their messages may still come.
+    fn free(&mut self, partition: usize, count: usize, are_cut: bool, free: &mut Vec<Waiting>) {
         self.held -= count;
         for mut one in self.queues[partition].drain(..count).collect::<Vec<_>>() {
             let told = self.transaction(&one).and_then(|it| self.told.get(&it));
+            if let Some((number, _)) = told {
+                self.passed[partition] = *number;
+            }
             one.change.whose = match told {
-                Some(Told::Foreign) => {
+                Some((_, Told::Foreign)) => {
                     self.foreign += 1;
                     continue;
                 }
-                Some(Told::Ours(marks)) => Whose::Of(Arc::clone(marks)),
-                None if self.has_forgotten => Whose::Untold,
+                Some((_, Told::Ours(marks))) => Whose::Of(Arc::clone(marks)),
+                // Behind one that is remembered comes none that is forgotten.
+                None if are_cut || self.passed[partition] < self.forgotten => {
+                    self.untold += 1;
+                    Whose::Untold
+                }
                 None => Whose::Nobody,
             };
             free.push(one);
@@ -252,6 +267,48 @@ mod tests {
         assert!(named.came(change(0, 2)).is_empty());
         assert!(named.said((0, 2), said(8, 1, false)).is_empty());
         assert_eq!(named.foreign, 1);
+    }
+
+    #[test]
+    fn what_a_connector_says_once_more_after_a_restart_is_said_once() {
+        let mut named = named();
+        assert!(named.came(change(0, 1)).is_empty());
+        for _ in 0..2 {
+            assert!(named.said((0, 1), said(7, 10, true)).is_empty());
+        }
+        let free = named.said((0, 1), said(7, 11, false));
+        let marks = [10, 11].map(|action| Mark { action, part: 0 });
+        assert_eq!(free[0].change.whose, Whose::Of(marks.into()));
+    }
+
+    #[test]
+    fn messages_that_were_forgotten_excuse_only_what_was_before_them() {
+        let mut named = named();
+        let last = u32::try_from(REMEMBERED).unwrap() + 2;
+        for transaction in 1..=last {
+            assert!(named.said((0, transaction), said(7, 10, false)).is_empty());
+        }
+        // The first two are forgotten. One that is not theirs, behind the first that is remembered, has no message.
+        assert!(named.came(change(0, 1)).is_empty());
+        let missing = last + 1;
+        assert!(named.came(change(1, missing)).is_empty());
+        assert_eq!(shown(&named.came(change(0, 3))), [(1, true), (3, true)]);
+        assert!(named.came(change(0, missing)).is_empty());
+        assert_eq!(shown(&named.came(change(0, 4))), [(missing, false), (4, true)]);
+        assert_eq!(named.untold, 1);
+    }
+
+    #[test]
+    fn what_nobody_could_wait_for_excuses_nothing_behind_it() {
+        let mut named = named();
+        for _ in 0..WAITING_MAX {
+            assert!(named.came(change(0, 1)).is_empty());
+        }
+        assert_eq!(named.came(change(0, 2)).len(), WAITING_MAX + 1);
+        assert_eq!(named.untold, WAITING_MAX as u64 + 1);
+        assert!(named.said((0, 4), said(7, 10, false)).is_empty());
+        assert!(named.came(change(0, 3)).is_empty());
+        assert_eq!(shown(&named.came(change(0, 4))), [(3, false), (4, true)]);
     }
 
     #[test]

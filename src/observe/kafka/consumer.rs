@@ -206,7 +206,7 @@ impl<C: Contents> Work<C> {
     fn work(mut self, tell: &mpsc::Sender<Heard<C>>, asked: &Asked) {
         let mut has_ends = false;
         while !asked.to_stop() {
-            let told = match self.turn() {
+            let told = match self.turn(has_ends) {
                 Ok(None) => {
                     if has_ends && self.is_at_end() {
                         let of = self.contents.end();
@@ -229,10 +229,10 @@ impl<C: Contents> Work<C> {
         }
     }
 
-    /// One poll.
-    fn turn(&mut self) -> Result<Option<Heard<C>>, String> {
+    /// One poll. What is made once it is known where all topics end has no part in the run.
+    fn turn(&mut self, has_ends: bool) -> Result<Option<Heard<C>>, String> {
         let pause = if self.lacks_topics() { SOON } else { SELDOM };
-        if self.looked.elapsed() > pause {
+        if !has_ends && self.looked.elapsed() > pause {
             // A cluster that does not answer now may do so later; what is missed then is said at the end.
             let _ = self.assign(Begin::AtBeginning);
         }
