@@ -5,7 +5,6 @@ mod contents;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -66,7 +65,7 @@ pub(super) async fn open(
     if !meant.topics.messages.is_empty() {
         intake.name(&options.world.catalog);
     }
-    let reading = contents::start(meant.topics.clone(), Arc::clone(&options.world), options.clock)?;
+    let reading = contents::start(meant.topics.clone(), options)?;
     Ok(TopicReader { reading, intake, within: meant.within })
 }
 

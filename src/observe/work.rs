@@ -128,7 +128,7 @@ async fn make(
                 Reader::Lake(Box::new(lake::open(options, (&surface.name, lake)).await?))
             }
             SurfaceKind::Events(meant) => {
-                Reader::Events(topics::open(&surface.name, meant, options.clock)?)
+                Reader::Events(topics::open(&surface.name, meant, options)?)
             }
             SurfaceKind::EventFiles(meant) => {
                 Reader::Files(files::open(&surface.name, meant, options.clock).await?)

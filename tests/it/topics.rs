@@ -81,6 +81,18 @@ fn all_that_a_connector_writes_is_held_against_what_was_acknowledged() {
     far.place.must(&["verify", "run"]);
 }
 
+/// Records that follow each other without a gap do not wait for the observer.
+#[test]
+fn a_stream_without_gaps_is_not_late() {
+    let mut far = Far::new();
+    far.place.set("load.streams.shop.profile=[ { hold: 800/s, for: 5s } ]");
+    // The load may be late on a busy machine, but that is no matter here.
+    far.place.set("validity={ sched_p99: 10s }");
+    let (code, said, summary) = far.run(&[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(surface(&summary, "topics")["expected"].as_u64() > Some(8_000), "{said}");
+}
+
 /// What steps do to rows of our own, and the canary, come by topics as well, whatever a connector makes of a changed
 /// key or of a value that was not.
 #[test]

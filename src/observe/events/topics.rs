@@ -10,7 +10,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::message::Headers as _;
 use tokio::sync::watch;
 
-use crate::measure::Clock;
+use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::debezium::Course;
 use crate::observe::debezium::Ending;
@@ -117,10 +117,10 @@ impl EventTopics {
 pub(in crate::observe) fn open(
     surface: &str,
     meant: &EventTopics,
-    clock: Clock,
+    options: &Options,
 ) -> Result<EventReader, SetupError> {
     let events = Events { topics: meant.numbers(), run: meant.run.clone() };
-    let reading = consumer::start(&meant.cluster, events, clock)?;
+    let reading = consumer::start(&meant.cluster, events, options)?;
     let (surface, within) = (surface.to_owned(), meant.within);
     let quiet = meant.is_copied.then(Quiet::default);
     Ok(EventReader { surface, reading, within, quiet, foreign: 0 })

@@ -20,6 +20,7 @@ use rdkafka::message::BorrowedMessage;
 use tokio::sync::mpsc;
 
 use crate::measure::Clock;
+use crate::observe::Options;
 use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
 use crate::sink::kafka::Cluster;
@@ -36,7 +37,7 @@ const SOON: Duration = Duration::from_millis(200);
 const SELDOM: Duration = Duration::from_secs(5);
 /// So long must polls find nothing before what the client says of places without records is taken.
 const QUIET: Duration = Duration::from_secs(1);
-/// Without a poll that finds nothing for so long, records wait for us.
+/// So long may records wait for us on end.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
 /// Why lags say nothing of what a surface shows, if records waited for us.
@@ -106,7 +107,7 @@ impl ConsumerContext for Fetched {}
 pub(in crate::observe) fn start<C: Contents>(
     cluster: &Cluster,
     contents: C,
-    clock: Clock,
+    options: &Options,
 ) -> Result<Reading<Heard<C>>, SetupError> {
     let brokers = &cluster.brokers;
     let failed = |error: KafkaError| {
@@ -116,7 +117,8 @@ pub(in crate::observe) fn start<C: Contents>(
         cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
     let mut work = Work {
         contents,
-        clock,
+        clock: options.clock,
+        busy_max: options.late_p99.map(|_| BUSY_MAX),
         consumer,
         partitions: BTreeMap::new(),
         looked: Instant::now(),
@@ -159,9 +161,10 @@ struct Work<C> {
     consumer: BaseConsumer<Fetched>,
     partitions: BTreeMap<(String, i32), Partition>,
     looked: Instant,
-    /// When a poll found nothing, and how long none did at most.
+    /// When nothing waited for us, and how long something did at most; and how long it may, if that is judged.
     idle: Instant,
     busy: Duration,
+    busy_max: Option<Duration>,
     /// Since when polls find nothing at all.
     empty: Option<Instant>,
 }
@@ -207,24 +210,23 @@ impl<C: Contents> Work<C> {
         let mut has_ends = false;
         while !asked.to_stop() {
             let told = match self.turn(has_ends) {
-                Ok(None) => {
-                    if has_ends && self.is_at_end() {
-                        let of = self.contents.end();
-                        let busy = Some(self.busy).filter(|busy| *busy > BUSY_MAX);
-                        let _ = tell.blocking_send(Told::AtEnd { of, busy });
-                        return;
-                    }
-                    if !has_ends && asked.to_end() {
-                        has_ends = self.ask_for_ends();
-                    }
-                    continue;
-                }
-                Ok(Some(told)) => told,
-                Err(reason) => Told::Broken(reason),
+                Ok(told) => told,
+                Err(reason) => Some(Told::Broken(reason)),
             };
-            let is_broken = matches!(told, Told::Broken(_));
-            if tell.blocking_send(told).is_err() || is_broken {
+            let is_broken = matches!(told, Some(Told::Broken(_)));
+            let is_heard = told.is_none_or(|told| tell.blocking_send(told).is_ok());
+            if is_broken || !is_heard {
                 return;
+            }
+            // Others may go on to write without an end.
+            if has_ends && self.is_at_end() {
+                let of = self.contents.end();
+                let busy = self.busy_max.filter(|max| self.busy > *max).map(|_| self.busy);
+                let _ = tell.blocking_send(Told::AtEnd { of, busy });
+                return;
+            }
+            if !has_ends && asked.to_end() {
+                has_ends = self.ask_for_ends();
             }
         }
     }
@@ -236,9 +238,12 @@ impl<C: Contents> Work<C> {
             // A cluster that does not answer now may do so later; what is missed then is said at the end.
             let _ = self.assign(Begin::AtBeginning);
         }
-        let Some(polled) = self.consumer.poll(POLL) else {
+        let waits = self.consumer.poll(Duration::ZERO);
+        if waits.is_none() {
             self.idle = Instant::now();
-            self.empty.get_or_insert(self.idle);
+        }
+        let Some(polled) = waits.or_else(|| self.consumer.poll(POLL)) else {
+            self.empty.get_or_insert_with(Instant::now);
             return Ok(None);
         };
         self.empty = None;

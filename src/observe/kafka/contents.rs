@@ -9,7 +9,7 @@ use rdkafka::message::Headers as _;
 
 use crate::action::TableId;
 use crate::generate::World;
-use crate::measure::Clock;
+use crate::observe::Options;
 use crate::observe::debezium::beside;
 use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
@@ -47,15 +47,11 @@ pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
 pub(super) type Changed = Told<Captured, Unknown>;
 
 /// Begins behind all that is there now, to read the changes that come.
-pub(super) fn start(
-    topics: Topics,
-    world: Arc<World>,
-    clock: Clock,
-) -> Result<Reading<Changed>, SetupError> {
+pub(super) fn start(topics: Topics, options: &Options) -> Result<Reading<Changed>, SetupError> {
     let Topics { cluster, tables, format, messages, transactions } = topics;
-    let reader = Reader::new(format);
+    let (reader, world) = (Reader::new(format), Arc::clone(&options.world));
     let captures = Captures { tables, messages, transactions, reader, world };
-    consumer::start(&cluster, captures, clock)
+    consumer::start(&cluster, captures, options)
 }
 
 /// What connectors write.
