@@ -127,6 +127,13 @@ pub(super) struct Came {
     pub(super) at: u64,
 }
 
+impl Came {
+    /// What it takes, beside what is the same for all.
+    fn bytes(&self) -> usize {
+        self.payload.len() + self.key.as_ref().map_or(0, |key| key.len())
+    }
+}
+
 /// What tells an event from others: where it goes, its key, and its bytes.
 fn content(topic: usize, key: Option<&[u8]>, payload: &[u8]) -> u128 {
     let key = key.map_or(0, |key| half(hash(1, key)));

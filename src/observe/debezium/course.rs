@@ -70,12 +70,14 @@ impl Course {
         self.moved = Instant::now();
     }
 
-    /// How far those are that must go on: see `Intake::progress`.
-    pub(in crate::observe) fn is_at(&mut self, progress: u64) {
-        if progress != self.progress {
+    /// How far those are that must go on: see `Intake::progress`. Returns whether they are elsewhere.
+    pub(in crate::observe) fn is_at(&mut self, progress: u64) -> bool {
+        let has_moved = progress != self.progress;
+        if has_moved {
             self.progress = progress;
             self.has_moved();
         }
+        has_moved
     }
 }
 

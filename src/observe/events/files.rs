@@ -1,18 +1,17 @@
 //! What Firehose, or a sink, wrote of events to a bucket or a folder: objects with an event on each line, plain or
 //! by gzip. Nothing but a list says which there are; each is read once.
 
+mod look;
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use flate2::read::MultiGzDecoder;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 use crate::action::TableId;
@@ -24,26 +23,19 @@ use crate::observe::debezium::LOOK;
 use crate::observe::debezium::Next;
 use crate::observe::debezium::TURN;
 use crate::observe::debezium::each;
-use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
 use crate::observe::events::Came;
+use crate::observe::events::files::look::Work;
 use crate::observe::events::judge::EventJudge;
 use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
-use crate::observe::lake::store::Store;
 use crate::scenario::LakeSite;
 use crate::sink::event::Publisher;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
 
-/// How soon the thread sees that it is to end.
-const SOON: Duration = Duration::from_millis(50);
 /// How long the first look may take.
 const FIRST_WITHIN: Duration = Duration::from_mins(2);
-/// What an object may have once it is unpacked.
-const BYTES_MAX: u64 = 1 << 30;
-/// What a file begins with that is packed by gzip.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Objects with events that are observed.
 #[derive(Debug, Clone)]
@@ -85,10 +77,8 @@ impl EventFiles {
 enum Told {
     /// A line of an object, which was there some time between two looks.
     Line { file: Arc<str>, line: Box<[u8]>, between: (u64, u64) },
-    /// All that was there was read, or could not be, for a reason.
-    Looked { trouble: Option<String>, took: Duration },
-    /// An object cannot be read, and never will.
-    Broken(String),
+    /// A look that began at a moment has ended: all that was there then was read, or could not be, for a reason.
+    Looked { trouble: Option<String>, begun: Instant, took: Duration },
 }
 
 /// Objects that are being read.
@@ -99,6 +89,11 @@ pub(in crate::observe) struct FileReader {
     every: Duration,
     within: Duration,
     trouble: Option<String>,
+    /// When the last look began that read all that was there.
+    seen: Option<Instant>,
+    /// Nothing comes any more: such a look must begin after this moment, and show so. Once it has: how much had
+    /// come by then, and must be judged.
+    last: Option<(Instant, Option<u64>)>,
     slowest: Duration,
 }
 
@@ -133,6 +128,8 @@ pub(in crate::observe) async fn open(
         every: meant.every,
         within: meant.within,
         trouble: None,
+        seen: None,
+        last: None,
         slowest: Duration::ZERO,
     })
 }
@@ -151,12 +148,13 @@ impl FileReader {
                 Next::Wait => {}
                 Next::Abandon => return (false, self.notes()),
                 Next::Fence => course.is_fenced(),
+                Next::GiveUp if self.last.is_none() => {
+                    self.last = Some((Instant::now(), None));
+                    course.is_fenced();
+                }
+                Next::GiveUp if self.is_over(&judge.borrow()) => return (true, self.notes()),
                 Next::GiveUp => {
-                    let Some(trouble) = self.trouble.take() else {
-                        // What has not come by now does not.
-                        return (true, self.notes());
-                    };
-                    let reason = format!("what is there could not be read: {trouble}");
+                    let reason = self.stuck();
                     return self.give_up(&judge, &reason);
                 }
             }
@@ -167,20 +165,16 @@ impl FileReader {
                     let Some(told) = told else {
                         return self.give_up(&judge, "its thread ended early");
                     };
-                    let (has_moved, broken) = self.take(told, &judge);
-                    if let Some(reason) = broken {
-                        return self.give_up(&judge, &reason);
-                    }
-                    if has_moved {
-                        course.has_moved();
-                    }
+                    self.take(told, &judge);
                     tokio::task::yield_now().await;
                 }
                 _ = look.tick() => {
-                    let is_last = course.ending == Ending::Fenced && self.trouble.is_none();
-                    // At least one look must have shown nothing more.
-                    let enough = self.within.max(self.every);
-                    if is_last && self.quiet.is_over(&judge.borrow(), (self.every * 2, enough)) {
+                    let judge = judge.borrow();
+                    // What others write there may never end.
+                    if course.is_at(judge.progress()) {
+                        self.last = None;
+                    }
+                    if course.ending == Ending::Fenced && self.is_over(&judge) {
                         return (true, self.notes());
                     }
                 }
@@ -189,20 +183,37 @@ impl FileReader {
         }
     }
 
-    /// Takes what waits, as much as one turn allows. Returns whether something came, and why nothing more can.
-    fn take(&mut self, first: Told, judge: &Rc<RefCell<EventJudge>>) -> (bool, Option<String>) {
-        let (mut told, mut has_moved) = (first, false);
+    /// Whether what has not come by now does not: a look has shown so that began behind all that was waited for.
+    fn is_over(&mut self, judge: &EventJudge) -> bool {
+        let (_, judged) = judge.taken();
+        if let Some((_, Some(came))) = self.last
+            && judged >= came
+        {
+            return true;
+        }
+        let since = self.quiet.over(judge, (self.every * 2, self.within));
+        since.is_some_and(|since| self.seen.is_some_and(|seen| seen >= since))
+    }
+
+    /// Takes what waits, as much as one turn allows.
+    fn take(&mut self, first: Told, judge: &Rc<RefCell<EventJudge>>) {
+        let mut told = first;
         for left in (0..TURN).rev() {
             match told {
                 Told::Line { file, line, between: (since, at) } => {
-                    has_moved = true;
                     let (place, file, payload) = (0, Some(file), line);
                     judge.borrow_mut().come(Came { place, file, key: None, payload, since, at });
                 }
-                Told::Looked { trouble, took } => {
+                Told::Looked { trouble, begun, took } => {
+                    if trouble.is_none() {
+                        self.seen = Some(begun);
+                        if let Some((_, shown)) = self.last.as_mut().filter(|it| begun >= it.0) {
+                            // Those that come later must not put it off.
+                            shown.get_or_insert_with(|| judge.borrow().taken().0);
+                        }
+                    }
                     (self.trouble, self.slowest) = (trouble, self.slowest.max(took));
                 }
-                Told::Broken(reason) => return (has_moved, Some(reason)),
             }
             if left == 0 {
                 break;
@@ -210,7 +221,18 @@ impl FileReader {
             let Ok(next) = self.reading.told.try_recv() else { break };
             told = next;
         }
-        (has_moved, None)
+    }
+
+    /// Why nobody knows what is there.
+    fn stuck(&self) -> String {
+        if let Some(trouble) = &self.trouble {
+            return format!("what is there could not be read: {trouble}");
+        }
+        let (within, slowest) = (format_duration(self.within), self.slowest.as_secs());
+        format!(
+            "no look for objects came to its end within {within} (the slowest before took {slowest} s); let `within` \
+             be longer, or name a prefix with fewer objects"
+        )
     }
 
     fn give_up(&self, judge: &Rc<RefCell<EventJudge>>, reason: &str) -> (bool, Vec<String>) {
@@ -228,125 +250,4 @@ impl FileReader {
              sooner: lags say at least and at most"
         )]
     }
-}
-
-/// The thread that looks.
-struct Work {
-    runtime: Runtime,
-    store: Store,
-    files: EventFiles,
-    known: BTreeSet<String>,
-    clock: Clock,
-    /// When it was looked the last time.
-    looked: u64,
-    asked: Arc<Asked>,
-}
-
-impl Work {
-    fn begin(files: EventFiles, (clock, asked): (Clock, Arc<Asked>)) -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        let mut store = runtime.block_on(Store::open(&files.site))?;
-        let known = runtime.block_on(store.list())?;
-        let looked = clock.now();
-        Ok(Self { runtime, store, files, known, clock, looked, asked })
-    }
-
-    fn work(&mut self, tell: &mpsc::Sender<Told>) {
-        loop {
-            let begun = Instant::now();
-            let said = match self.look(tell) {
-                Ok(()) => Told::Looked { trouble: None, took: begun.elapsed() },
-                Err(Wrong::Passing(why)) => {
-                    Told::Looked { trouble: Some(why), took: begun.elapsed() }
-                }
-                Err(Wrong::Lasting(why)) => Told::Broken(why),
-                Err(Wrong::Gone) => return,
-            };
-            let is_broken = matches!(said, Told::Broken(_));
-            if tell.blocking_send(said).is_err() || is_broken {
-                return;
-            }
-            while begun.elapsed() < self.files.every {
-                if self.asked.to_stop() {
-                    return;
-                }
-                std::thread::sleep(SOON.min(self.files.every));
-            }
-        }
-    }
-
-    /// Reads what is new.
-    fn look(&mut self, tell: &mpsc::Sender<Told>) -> Result<(), Wrong> {
-        let found = self.runtime.block_on(self.store.list()).map_err(Wrong::Passing)?;
-        // What is in the list is there for everybody from now on, whenever it is read.
-        let between = (self.looked, self.clock.now());
-        for name in found {
-            if self.known.contains(&name) {
-                continue;
-            }
-            if self.is_meant(&name) {
-                let found = self.runtime.block_on(self.store.get(&name));
-                // It may have gone before it was read.
-                if let Some(bytes) = found.map_err(Wrong::Passing)? {
-                    hand_over(&name, &bytes, between, (tell, &self.asked))?;
-                }
-            }
-            self.known.insert(name);
-        }
-        self.looked = between.1;
-        Ok(())
-    }
-
-    /// Whether an object is one of those that are observed.
-    fn is_meant(&self, name: &str) -> bool {
-        let last = name.rsplit('/').next().unwrap_or(name);
-        let names = &self.files.names;
-        names.is_empty() || names.iter().any(|begins| last.starts_with(begins.as_str()))
-    }
-}
-
-/// Why a look did not come to its end.
-enum Wrong {
-    /// It may go well later.
-    Passing(String),
-    /// It will not.
-    Lasting(String),
-    /// Nobody listens any more.
-    Gone,
-}
-
-/// Tells each line of an object.
-fn hand_over(
-    name: &str,
-    bytes: &[u8],
-    between: (u64, u64),
-    (tell, asked): (&mpsc::Sender<Told>, &Asked),
-) -> Result<(), Wrong> {
-    let broken =
-        |why: &dyn std::fmt::Display| Wrong::Lasting(format!("`{name}` cannot be read: {why}"));
-    let mut text = Vec::new();
-    let text = if bytes.starts_with(&GZIP) {
-        let unpacked = MultiGzDecoder::new(bytes).take(BYTES_MAX + 1).read_to_end(&mut text);
-        unpacked.map_err(|error| broken(&error))?;
-        text.as_slice()
-    } else {
-        bytes
-    };
-    if text.len() as u64 > BYTES_MAX {
-        return Err(broken(&format_args!("it has more than {} MB", BYTES_MAX >> 20)));
-    }
-    if text.is_empty() {
-        return Ok(());
-    }
-    let file: Arc<str> = Arc::from(name);
-    // What ends the last line begins no other one.
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    for line in text.split(|byte| *byte == b'\n') {
-        let told = Told::Line { file: Arc::clone(&file), line: line.into(), between };
-        if asked.to_stop() || tell.blocking_send(told).is_err() {
-            return Err(Wrong::Gone);
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,10 @@
 //! Holds the events that came against those that were sent, and keeps what is outstanding only: of each its
 //! decision, from which it can be made again, and not its bytes.
 
+mod matching;
+#[cfg(test)]
+pub(super) mod tests;
+
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -34,6 +38,7 @@ use crate::sink::event::Traffic;
 const EVENTS_MAX: usize = 1 << 21;
 /// What has come and waits until what was sent before is known, at most.
 const INBOX_MAX: usize = 1 << 16;
+const INBOX_BYTES_MAX: usize = 64 << 20;
 /// Of events that came before, so many are remembered.
 const REMEMBERED: usize = 1 << 20;
 
@@ -74,7 +79,16 @@ pub(super) struct Outstanding {
     /// Between which two moments it has come.
     pub(super) seen: Option<(u64, u64)>,
     is_overtaken: bool,
+    /// What came may have been this one, and was taken for another one that looks the same.
+    is_passed_over: bool,
     is_held_back: bool,
+}
+
+impl Outstanding {
+    /// Whether it must come, as far as is known.
+    fn must_come(&self) -> bool {
+        self.certainty != Some(Certainty::Unknown)
+    }
 }
 
 /// What became of an event.
@@ -97,7 +111,11 @@ pub(in crate::observe) struct EventJudge {
     by_order: HashMap<u64, VecDeque<u64>>,
     /// What has come and waits, and how much of it was there when it was last looked at what was sent.
     inbox: VecDeque<Came>,
+    inbox_bytes: usize,
+    judged: u64,
     marked: usize,
+    /// Too many were outstanding: nothing more is judged.
+    is_over: bool,
     came: Recent,
     /// What may be there more than once.
     pub(super) repeated: HashSet<u128>,
@@ -123,7 +141,10 @@ impl EventJudge {
             by_content: HashMap::new(),
             by_order: HashMap::new(),
             inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            judged: 0,
             marked: 0,
+            is_over: false,
             came: Recent::of(REMEMBERED),
             repeated: HashSet::new(),
             strays: Strays::default(),
@@ -145,17 +166,14 @@ impl EventJudge {
 
     /// An event goes out; its number rises from one to the next.
     pub(super) fn departs(&mut self, number: u64, event: &Written<'_>, of: &Departure) {
-        let Some((place, _)) = self.rules.events.get(&event.table) else { return };
+        let place = self.rules.events.get(&event.table).filter(|_| !self.is_over);
+        let Some((place, _)) = place else { return };
         let key = event.key.filter(|_| self.rules.has_keys);
         let content = content(*place, key, event.payload);
         let is_in_order = self.rules.is_ordered && !event.is_held_back;
         let order = key.filter(|_| is_in_order).map(|key| order(*place, key, of.decision.lane));
         if self.events.len() >= EVENTS_MAX {
             return self.give_up();
-        }
-        self.by_content.entry(content).or_default().push(number);
-        if let Some(order) = order {
-            self.by_order.entry(order).or_default().push_back(number);
         }
         let outstanding = Outstanding {
             decision: of.decision.clone(),
@@ -170,9 +188,11 @@ impl EventJudge {
             certainty: None,
             seen: None,
             is_overtaken: false,
+            is_passed_over: false,
             is_held_back: event.is_held_back,
         };
         self.events.insert(number, outstanding);
+        self.join(number);
     }
 
     fn give_up(&mut self) {
@@ -184,6 +204,8 @@ impl EventJudge {
         self.events.clear();
         self.by_content.clear();
         self.by_order.clear();
+        self.inbox.clear();
+        (self.inbox_bytes, self.marked, self.is_over) = (0, 0, true);
     }
 
     /// It is known what became of an event.
@@ -195,24 +217,25 @@ impl EventJudge {
                 event.certainty = Some(Certainty::Certain);
                 self.verification.expected += 1;
             }
-            Fate::Unknown => event.certainty = Some(Certainty::Unknown),
-            Fate::Refused => {
-                let (content, order) = (event.content, event.order);
-                if event.seen.is_some() {
-                    self.verification.phantom += 1;
-                    if let Some(event) = self.events.remove(&number) {
-                        self.strays.fault(Deviation::Phantom, Some(event), None);
-                    }
-                } else {
-                    self.events.remove(&number);
-                    self.take_content(content, Some(number));
-                    self.take_order(order, number);
-                }
-                return;
+            Fate::Unknown => {
+                event.certainty = Some(Certainty::Unknown);
+                self.hand_on(number, false);
             }
+            Fate::Refused => return self.refused(number),
         }
-        if event.seen.is_some() {
+        if self.events.get(&number).is_some_and(|event| event.seen.is_some()) {
             self.finished(number);
+        }
+    }
+
+    /// An event must not come.
+    fn refused(&mut self, number: u64) {
+        self.hand_on(number, true);
+        self.leave(number);
+        let Some(event) = self.events.remove(&number) else { return };
+        if event.seen.is_some() {
+            self.verification.phantom += 1;
+            self.strays.fault(Deviation::Phantom, Some(event), None);
         }
     }
 
@@ -236,12 +259,15 @@ impl EventJudge {
 
     /// Whether nothing more fits until what has come is judged.
     pub(in crate::observe) fn is_full(&self) -> bool {
-        self.inbox.len() >= INBOX_MAX
+        self.inbox.len() >= INBOX_MAX || self.inbox_bytes >= INBOX_BYTES_MAX
     }
 
     /// Something has come. It is judged once all is known that was sent before.
     pub(in crate::observe) fn come(&mut self, came: Came) {
-        self.inbox.push_back(came);
+        if !self.is_over {
+            self.inbox_bytes += came.bytes();
+            self.inbox.push_back(came);
+        }
     }
 
     /// What has come by now was sent before now.
@@ -253,6 +279,8 @@ impl EventJudge {
     pub(super) fn judge_marked(&mut self) {
         for _ in 0..std::mem::take(&mut self.marked) {
             let Some(came) = self.inbox.pop_front() else { return };
+            self.inbox_bytes -= came.bytes();
+            self.judged += 1;
             self.judge(came);
         }
     }
@@ -260,7 +288,7 @@ impl EventJudge {
     fn judge(&mut self, came: Came) {
         let content = content(came.place, came.key.as_deref(), &came.payload);
         let came_before = self.came.is_again(content);
-        let Some(number) = self.take_content(content, None) else {
+        let Some(number) = self.take_one(content, came.at) else {
             if !self.strays.keep(came, content, came_before) {
                 self.spoil(format!(
                     "more came to the observer `{}` that nobody is known to have sent than is kept until the end",
@@ -272,45 +300,13 @@ impl EventJudge {
         self.verification.observed += 1;
         let Some(event) = self.events.get_mut(&number) else { return };
         event.seen = Some((came.since, came.at));
-        let (order, is_settled) = (event.order, event.certainty.is_some());
+        let is_settled = event.certainty.is_some();
         if !event.is_held_back {
             let since = |then: u64| came.at.saturating_sub(then);
             self.recent.came(0, (since(event.sent), since(event.due)));
         }
-        self.take_order(order, number);
         if is_settled {
             self.finished(number);
-        }
-    }
-
-    /// Takes the first that has this content, or the one of this number, out of those that have not come.
-    fn take_content(&mut self, content: u128, which: Option<u64>) -> Option<u64> {
-        let all = self.by_content.get_mut(&content)?;
-        let place = match which {
-            Some(number) => all.iter().position(|it| *it == number)?,
-            None => 0,
-        };
-        let number = all.remove(place);
-        if all.is_empty() {
-            self.by_content.remove(&content);
-        }
-        Some(number)
-    }
-
-    /// One has come, or never will: those before it have been overtaken, if it has.
-    fn take_order(&mut self, order: Option<u64>, number: u64) {
-        let Some(all) = order.and_then(|order| self.by_order.get_mut(&order)) else { return };
-        let Some(place) = all.iter().position(|it| *it == number) else { return };
-        all.remove(place);
-        let before: SmallVec<[u64; 4]> = all.iter().take(place).copied().collect();
-        if let Some(order) = order.filter(|_| all.is_empty()) {
-            self.by_order.remove(&order);
-        }
-        let has_come = self.events.get(&number).is_some_and(|event| event.seen.is_some());
-        for number in before.into_iter().filter(|_| has_come) {
-            if let Some(event) = self.events.get_mut(&number) {
-                event.is_overtaken = true;
-            }
         }
     }
 
@@ -338,10 +334,20 @@ impl EventJudge {
         self.freshness.record(at.saturating_sub(event.due));
     }
 
+    /// How much has come, and how much of that is judged.
+    pub(in crate::observe) fn taken(&self) -> (u64, u64) {
+        (self.judged + self.inbox.len() as u64, self.judged)
+    }
+
     /// Whether all that was stored has come, and what came is judged.
     pub(in crate::observe) fn is_settled(&self) -> bool {
         let is_due = |event: &Outstanding| event.certainty == Some(Certainty::Certain);
         self.inbox.is_empty() && !self.events.values().any(is_due)
+    }
+
+    /// How many that were sent have come: what else comes brings no end nearer.
+    pub(in crate::observe) fn progress(&self) -> u64 {
+        self.verification.observed
     }
 
     /// The longest that an event took from when it was sent, in nanoseconds.

@@ -13,18 +13,18 @@ pub(super) struct Quiet {
 }
 
 impl Quiet {
-    /// Whether it has been looked for long enough: for so long at least, and at most.
-    pub(super) fn is_over(
+    /// Since when nothing is missing, once it was looked for long enough: for so long at least, and at most.
+    pub(super) fn over(
         &mut self,
         judge: &EventJudge,
         (least, most): (Duration, Duration),
-    ) -> bool {
+    ) -> Option<Instant> {
         if !judge.is_settled() {
             self.since = None;
-            return false;
+            return None;
         }
         let since = *self.since.get_or_insert_with(Instant::now);
         let slowest = Duration::from_nanos(judge.slowest());
-        since.elapsed() >= slowest.max(least).min(most)
+        (since.elapsed() >= slowest.max(least).min(most)).then_some(since)
     }
 }

@@ -6,6 +6,7 @@ use crate::measure::SurfaceFindings;
 use crate::measure::Verification;
 use crate::observe::events::Came;
 use crate::observe::events::judge::EventJudge;
+use crate::observe::events::judge::Fate;
 use crate::observe::events::judge::Outstanding;
 use crate::observe::events::render::EventRenderer;
 use crate::observe::events::render::text;
@@ -26,26 +27,61 @@ impl EventJudge {
         renderer: &mut EventRenderer,
         is_complete: bool,
     ) -> (SurfaceFindings, Vec<String>) {
+        let missing = self.end(is_complete);
+        let lacking = self.lacking(&missing, renderer);
+        self.resolve(missing, lacking);
+        self.findings(renderer)
+    }
+
+    /// Judges all that waits. Returns what must have come and has not.
+    pub(super) fn end(&mut self, is_complete: bool) -> Vec<Outstanding> {
         self.mark();
         self.judge_marked();
-        let mut left: Vec<(u64, Outstanding)> = self.events.drain().collect();
         // A hash map decides no order.
-        left.sort_unstable_by_key(|(number, _)| *number);
-        let mut missing = Vec::new();
-        for (_, event) in left {
-            match (event.seen, event.certainty) {
-                // It has come, and nobody has told what became of it.
-                (Some(_), _) => self.verification.expected += 1,
-                (None, Some(Certainty::Certain)) if is_complete => missing.push(event),
-                (None, certainty) => {
-                    let is_certain = certainty == Some(Certainty::Certain);
-                    self.verification.expected += u64::from(!is_certain);
-                    self.verification.pending += 1;
-                    self.strays.fault(Deviation::Pending, Some(event), None);
-                }
+        let mut left: Vec<u64> = self.events.keys().copied().collect();
+        left.sort_unstable();
+        for number in &left {
+            if self.events.get(number).is_some_and(|event| event.certainty.is_none()) {
+                // Nobody has told what became of it.
+                self.settle(*number, Fate::Unknown, (0, false));
             }
         }
-        let altered = self.judge_strays(&missing, renderer);
+        let mut missing = Vec::new();
+        for event in left.iter().filter_map(|number| self.events.remove(number)) {
+            let is_certain = event.certainty == Some(Certainty::Certain);
+            if is_certain && is_complete {
+                missing.push(event);
+            } else {
+                self.verification.expected += u64::from(!is_certain);
+                self.verification.pending += 1;
+                self.strays.fault(Deviation::Pending, Some(event), None);
+            }
+        }
+        missing
+    }
+
+    /// What is missing, as it was sent, to be compared with what came and was not expected.
+    fn lacking(&self, missing: &[Outstanding], renderer: &mut EventRenderer) -> Vec<Lacking> {
+        let mut lacking = Vec::new();
+        if !self.strays.has_any_new() {
+            return lacking;
+        }
+        for (place, event) in missing.iter().enumerate().take(COMPARED_MAX) {
+            let Some((at, _)) = self.rules.events.get(&event.table) else { continue };
+            let (at, has_keys) = (*at, self.rules.has_keys);
+            renderer.each(&event.decision, event.part, |it| {
+                if it.operation == event.operation {
+                    let key = it.key.filter(|_| has_keys).map(Box::from);
+                    lacking.push(Lacking { place, at, key, payload: it.payload.into() });
+                }
+            });
+        }
+        lacking
+    }
+
+    /// Tells what is missing from what came as another one.
+    pub(super) fn resolve(&mut self, missing: Vec<Outstanding>, lacking: Vec<Lacking>) {
+        let altered = self.judge_strays(lacking);
         let mut came: Vec<Option<Came>> = missing.iter().map(|_| None).collect();
         for (place, it) in altered {
             came[place] = Some(it);
@@ -58,30 +94,12 @@ impl EventJudge {
             }
             self.strays.fault(class, Some(event), came);
         }
-        self.findings(renderer)
     }
 
     /// Judges what came and was not expected. Returns what is one of those that are missing, altered.
-    fn judge_strays(
-        &mut self,
-        missing: &[Outstanding],
-        renderer: &mut EventRenderer,
-    ) -> Vec<(usize, Came)> {
-        let mut lacking: Vec<Lacking> = Vec::new();
-        let all = self.strays.take();
-        let has_any = all.iter().any(|stray| !stray.is_again);
-        for (place, event) in missing.iter().enumerate().filter(|_| has_any).take(COMPARED_MAX) {
-            let Some((at, _)) = self.rules.events.get(&event.table) else { continue };
-            let (at, has_keys) = (*at, self.rules.has_keys);
-            renderer.each(&event.decision, event.part, |it| {
-                if it.operation == event.operation {
-                    let key = it.key.filter(|_| has_keys).map(Box::from);
-                    lacking.push(Lacking { place, at, key, payload: it.payload.into() });
-                }
-            });
-        }
+    fn judge_strays(&mut self, mut lacking: Vec<Lacking>) -> Vec<(usize, Came)> {
         let (mut altered, mut unnamed) = (Vec::new(), self.unnamed_repeats());
-        for Stray { came, content, is_again } in all {
+        for Stray { came, content, is_again } in self.strays.take() {
             if is_again {
                 let is_named = self.repeated.contains(&content);
                 if is_named || unnamed > 0 {
@@ -158,7 +176,7 @@ impl EventJudge {
 }
 
 /// An event that did not come.
-struct Lacking {
+pub(super) struct Lacking {
     /// Its place among them.
     place: usize,
     /// Where it should have come.

@@ -40,12 +40,17 @@ pub(super) struct Strays {
 impl Strays {
     /// Keeps what has come until the end. Returns whether there was room.
     pub(super) fn keep(&mut self, came: Came, content: u128, is_again: bool) -> bool {
-        self.bytes += came.payload.len() + came.key.as_ref().map_or(0, |key| key.len());
+        self.bytes += came.bytes();
         let has_room = self.all.len() < STRAYS_MAX && self.bytes < BYTES_MAX;
         if has_room {
             self.all.push(Stray { came, content, is_again });
         }
         has_room
+    }
+
+    /// Whether something has come that had not come before.
+    pub(super) fn has_any_new(&self) -> bool {
+        self.all.iter().any(|stray| !stray.is_again)
     }
 
     /// Takes all that was kept.

@@ -157,15 +157,16 @@ impl EventReader {
             let is_open = !judge.borrow().is_full();
             tokio::select! {
                 told = self.reading.told.recv(), if is_open => {
-                    course.has_moved();
                     if let Some(end) = self.take(told, &judge) {
                         return end;
                     }
                     tokio::task::yield_now().await;
                 }
                 _ = look.tick() => {
+                    // What others write to these topics may never end.
+                    course.is_at(judge.borrow().progress());
                     let quiet = self.quiet.as_mut().filter(|_| course.ending == Ending::Fenced);
-                    if quiet.is_some_and(|it| it.is_over(&judge.borrow(), (LOOK * 2, self.within))) {
+                    if quiet.is_some_and(|it| it.over(&judge.borrow(), (LOOK * 2, self.within)).is_some()) {
                         self.end(&mut course);
                     }
                 }
@@ -227,5 +228,46 @@ impl EventReader {
             )
         });
         said.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    use crate::observe::events::judge::tests::Step;
+    use crate::observe::events::judge::tests::judge_of;
+    use crate::observe::events::judge::tests::taken;
+
+    /// One event is lost, and somebody else writes to the topic without end.
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_others_write_puts_no_end_off() {
+        let reading = Reading::start("test", |tell, asked| {
+            let payload = || (*b"x").into();
+            while !asked.to_stop() && !asked.to_end() {
+                let came =
+                    Came { place: 0, file: None, key: None, payload: payload(), since: 0, at: 0 };
+                let (partition, at) = (0, 1);
+                for record in [Some(came), None] {
+                    if tell.blocking_send(Told::Record { partition, record, at }).is_err() {
+                        return;
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = tell.blocking_send(Told::AtEnd { of: (), busy: None });
+        });
+        let within = Duration::from_millis(600);
+        let (surface, quiet) = ("seen".to_owned(), Some(Quiet::default()));
+        let reading = reading.unwrap();
+        let reader = EventReader { surface, reading, within, quiet, foreign: 0 };
+        let judge = Rc::new(RefCell::new(judge_of(&[Step::Sent(0, "a"), Step::Stored(0)])));
+        let (_order, orders) = watch::channel(Order::Finish);
+        let (begun, work) = (Instant::now(), reader.work(Rc::clone(&judge), orders));
+        let found = tokio::time::timeout(Duration::from_secs(20), taken(&judge, work)).await;
+        assert!(found.expect("it waits without end").0 && begun.elapsed() >= within);
+        assert!(judge.borrow().invalid_because.is_empty());
     }
 }

@@ -19,6 +19,7 @@ use crate::scenario::check::observe::topics::WITHIN;
 use crate::scenario::check::positive;
 use crate::scenario::file::LakeFile;
 use crate::scenario::file::TopicsFile;
+use crate::units::format_duration;
 use crate::yaml::Spanned;
 
 impl Known<'_> {
@@ -158,6 +159,15 @@ pub(super) fn files(
         text.as_ref().and_then(|text| positive(text, problems)).unwrap_or(otherwise)
     };
     let (every, within) = (time(&file.every, EVERY), time(&file.within, WITHIN));
+    if within < every * 2 {
+        let place = file.within.as_ref().or(file.every.as_ref()).map_or(at.place, |it| it.place);
+        let (every, within) = (format_duration(every), format_duration(within));
+        let message = format!(
+            "what has not come within {within} is lost, and it is looked for objects every {every} only"
+        );
+        let help = "let `within` be at least twice as long as `every`, and longer than those who write gather";
+        problems.add(Problem::new(message).at(place).help(help));
+    }
     if at.value == NONE {
         return None;
     }

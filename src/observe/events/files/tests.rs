@@ -1,0 +1,67 @@
+//! When a place with objects is read to its end, and when nobody knows.
+
+use super::*;
+
+use crate::observe::events::judge::tests::Step;
+use crate::observe::events::judge::tests::judge_of;
+use crate::observe::events::judge::tests::taken;
+
+/// Reads to the end what a thread tells of a place into which somebody else writes without end. Returns whether that
+/// came to its end, and why the verdict says nothing.
+async fn read(within: Duration, looks: fn(Instant) -> Option<Told>) -> (bool, Vec<String>) {
+    let every = Duration::from_millis(20);
+    let reading = Reading::start("test", move |tell, asked| {
+        let other = || Told::Line { file: "o".into(), line: (*b"x").into(), between: (1, 2) };
+        let begun = Instant::now();
+        while !asked.to_stop() && tell.blocking_send(other()).is_ok() {
+            if looks(begun).is_some_and(|told| tell.blocking_send(told).is_err()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let reader = FileReader {
+        surface: "seen".to_owned(),
+        reading: reading.unwrap(),
+        quiet: Quiet::default(),
+        every,
+        within,
+        trouble: None,
+        seen: None,
+        last: None,
+        slowest: Duration::ZERO,
+    };
+    let judge = Rc::new(RefCell::new(judge_of(&[Step::Sent(0, "a"), Step::Stored(0)])));
+    let (_order, orders) = watch::channel(Order::Finish);
+    let work = reader.work(Rc::clone(&judge), orders);
+    let found = tokio::time::timeout(Duration::from_secs(20), taken(&judge, work)).await;
+    let (is_complete, _) = found.expect("it waits without end");
+    (is_complete, judge.borrow().invalid_because.clone())
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_others_write_puts_no_end_off() {
+    let looked = |_| {
+        let begun = Instant::now();
+        Some(Told::Looked { trouble: None, begun, took: Duration::ZERO })
+    };
+    assert_eq!(read(Duration::from_secs(1), looked).await, (true, Vec::new()));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn nothing_is_lost_before_a_look_has_shown_so() {
+    // One that began before all that, and none since.
+    let early = |begun: Instant| {
+        let is_first = begun.elapsed() < Duration::from_millis(50);
+        is_first.then_some(Told::Looked { trouble: None, begun, took: Duration::ZERO })
+    };
+    let (is_complete, why) = read(Duration::from_millis(600), early).await;
+    assert!(!is_complete && why[0].contains("no look for objects came to its end"), "{why:?}");
+
+    let failed = |begun: Instant| {
+        let trouble = Some("`web-1.gz` cannot be read: it is cut off".to_owned());
+        Some(Told::Looked { trouble, begun, took: Duration::ZERO })
+    };
+    let (is_complete, why) = read(Duration::from_millis(600), failed).await;
+    assert!(!is_complete && why[0].contains("`web-1.gz` cannot be read"), "{why:?}");
+}
