@@ -134,7 +134,7 @@ fn files(
             let name = &observer.name;
             SetupError::Local(format!("the observer `{name}` reads what no stand-in delivers"))
         })?;
-        // All streams of a stand-in share its folder, and its objects begin with their names.
+        // All streams of a stand-in share its folder, and its objects are called by them.
         let of = events(prepared, meant, |domain, event, to| to.destination_of(domain, event));
         names.extend(of.into_values().flatten().map(|stream| format!("{stream}-1-")));
         LakeSite::Folder(folder.to_owned())

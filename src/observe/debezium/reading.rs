@@ -1,9 +1,13 @@
 //! A thread that reads what others make, and tells.
 
 use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -11,6 +15,97 @@ use crate::sink::postgres::provision::SetupError;
 
 /// What is told and waits for the judge, at most.
 const WAITING_MAX: usize = 1 << 15;
+/// What that takes, at most, beside one of it.
+const BYTES_MAX: usize = 64 << 20;
+/// How soon one who waits for room sees that nobody listens any more.
+const SOON: Duration = Duration::from_millis(50);
+
+/// What is told.
+pub(in crate::observe) trait Weighs {
+    /// What it takes, beside what is the same for all.
+    fn bytes(&self) -> usize;
+}
+
+/// How much waits for the judge.
+#[derive(Debug, Default)]
+struct Room {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Room {
+    /// Waits until there is room. Returns whether somebody listens still.
+    fn take(&self, bytes: usize, asked: &Asked) -> bool {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is larger than all the room goes alone.
+        while *taken > 0 && *taken + bytes > BYTES_MAX {
+            if asked.to_stop() {
+                return false;
+            }
+            let waited = self.freed.wait_timeout(taken, SOON);
+            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *taken += bytes;
+        true
+    }
+
+    fn free(&self, bytes: usize) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken -= bytes;
+        self.freed.notify_one();
+    }
+}
+
+/// Nobody listens any more, or nothing was told.
+#[derive(Debug)]
+pub(in crate::observe) struct Nothing;
+
+/// Where the thread tells.
+#[derive(Debug)]
+pub(in crate::observe) struct Tell<T> {
+    to: mpsc::Sender<T>,
+    room: Arc<Room>,
+    asked: Arc<Asked>,
+}
+
+impl<T: Weighs> Tell<T> {
+    /// Tells, once there is room.
+    pub(in crate::observe) fn blocking_send(&self, told: T) -> Result<(), Nothing> {
+        let bytes = told.bytes();
+        if !self.room.take(bytes, &self.asked) {
+            return Err(Nothing);
+        }
+        self.to.blocking_send(told).map_err(|_| Nothing)
+    }
+
+    /// Tells what takes nothing, if there is room.
+    pub(in crate::observe) fn try_send(&self, told: T) -> Result<(), Nothing> {
+        let is_light = told.bytes() == 0;
+        if is_light { self.to.try_send(told).map_err(|_| Nothing) } else { Err(Nothing) }
+    }
+}
+
+/// Where it is heard.
+#[derive(Debug)]
+pub(in crate::observe) struct Heard<T> {
+    told: mpsc::Receiver<T>,
+    room: Arc<Room>,
+}
+
+impl<T: Weighs> Heard<T> {
+    /// What was told; `None`: nothing more is.
+    pub(in crate::observe) async fn recv(&mut self) -> Option<T> {
+        let told = self.told.recv().await;
+        told.inspect(|told| self.room.free(told.bytes()))
+    }
+
+    /// What was told and waits.
+    pub(in crate::observe) fn try_recv(&mut self) -> Result<T, Nothing> {
+        let told = self.told.try_recv().map_err(|_| Nothing)?;
+        self.room.free(told.bytes());
+        Ok(told)
+    }
+}
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]
@@ -34,24 +129,26 @@ impl Asked {
 /// A thread that reads. Dropped, it ends.
 #[derive(Debug)]
 pub(in crate::observe) struct Reading<T> {
-    pub(in crate::observe) told: mpsc::Receiver<T>,
+    pub(in crate::observe) told: Heard<T>,
     asked: Arc<Asked>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<T: Send + 'static> Reading<T> {
+impl<T: Weighs + Send + 'static> Reading<T> {
     /// Begins to `work`; `name` is the thread's.
     pub(in crate::observe) fn start(
         name: &str,
-        work: impl FnOnce(&mpsc::Sender<T>, Arc<Asked>) + Send + 'static,
+        work: impl FnOnce(&Tell<T>, Arc<Asked>) + Send + 'static,
     ) -> Result<Self, SetupError> {
         let (tell, told) = mpsc::channel(WAITING_MAX);
         let asked = Arc::<Asked>::default();
-        let its = Arc::clone(&asked);
+        let (its, room) = (Arc::clone(&asked), Arc::<Room>::default());
+        let tell = Tell { to: tell, room: Arc::clone(&room), asked: Arc::clone(&asked) };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || work(&tell, its))
             .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
+        let told = Heard { told, room };
         Ok(Self { told, asked, thread: Some(thread) })
     }
 
@@ -65,7 +162,40 @@ impl<T> Drop for Reading<T> {
     fn drop(&mut self) {
         self.asked.to_stop.store(true, Ordering::Relaxed);
         // A thread that waits for room must not wait for us.
-        self.told.close();
+        self.told.told.close();
         let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    impl Weighs for Vec<u8> {
+        fn bytes(&self) -> usize {
+            self.len()
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_waits_for_the_judge_has_a_limit_in_bytes() {
+        let sent = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&sent);
+        let mut reading = Reading::start("test", move |tell, _| {
+            while tell.blocking_send(vec![0; 10 << 20]).is_ok() {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+        .unwrap();
+        for heard in 0..20 {
+            std::thread::sleep(Duration::from_millis(20));
+            let sent = sent.load(Ordering::Relaxed);
+            assert!(sent <= heard + 7, "{sent} were told when {heard} were heard");
+            assert!(reading.told.recv().await.is_some());
+        }
+        // The thread waits for room, and ends all the same.
+        drop(reading);
     }
 }

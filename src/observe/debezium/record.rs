@@ -11,6 +11,7 @@ use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::observe::RowChange;
 use crate::observe::cells;
+use crate::observe::debezium::reading::Weighs;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
 use crate::observe::debezium::values::Meaning;
@@ -52,6 +53,17 @@ pub(in crate::observe) enum Record {
     Nothing,
     /// It is not what a connector writes in this format, for a reason.
     Strange(String),
+}
+
+impl Weighs for Record {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Change(change, _) | Self::Snapshot(change, _) => {
+                change.key.len() + change.row.len()
+            }
+            Self::Truncated(_) | Self::Nothing | Self::Strange(_) => 0,
+        }
+    }
 }
 
 /// The headers that are looked at.

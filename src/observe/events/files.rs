@@ -24,6 +24,7 @@ use crate::observe::debezium::Next;
 use crate::observe::debezium::TURN;
 use crate::observe::debezium::each;
 use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::reading::Weighs;
 use crate::observe::events::Came;
 use crate::observe::events::files::look::Work;
 use crate::observe::events::judge::EventJudge;
@@ -42,7 +43,7 @@ const FIRST_WITHIN: Duration = Duration::from_mins(2);
 pub struct EventFiles {
     /// Where they are.
     pub(crate) site: LakeSite,
-    /// Only those whose names begin with one of these count; all do if there is none.
+    /// Only those whose names begin with one of these, and go on with a date, count; all do if there is none.
     pub(crate) names: Vec<String>,
     /// What each event that comes there is called.
     pub(crate) events: BTreeMap<TableId, String>,
@@ -79,6 +80,15 @@ enum Told {
     Line { file: Arc<str>, line: Box<[u8]>, between: (u64, u64) },
     /// A look that began at a moment has ended: all that was there then was read, or could not be, for a reason.
     Looked { trouble: Option<String>, begun: Instant, took: Duration },
+}
+
+impl Weighs for Told {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Line { line, .. } => line.len(),
+            Self::Looked { .. } => 0,
+        }
+    }
 }
 
 /// Objects that are being read.

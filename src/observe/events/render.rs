@@ -91,8 +91,20 @@ const SHOWN_MAX: usize = 2_000;
 
 /// Bytes for people.
 pub(super) fn text(bytes: &[u8]) -> String {
-    match bytes.get(..SHOWN_MAX) {
-        Some(first) => format!("{}…", String::from_utf8_lossy(first)),
-        None => String::from_utf8_lossy(bytes).into_owned(),
+    match bytes.split_at_checked(SHOWN_MAX) {
+        Some((first, rest)) if !rest.is_empty() => format!("{}…", String::from_utf8_lossy(first)),
+        Some(_) | None => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_cut_off_is_said_to_be() {
+        for (length, is_cut) in [(0, false), (1_999, false), (2_000, false), (2_001, true)] {
+            assert_eq!(text(&vec![b'x'; length]).ends_with('…'), is_cut, "{length}");
+        }
     }
 }

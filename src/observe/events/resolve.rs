@@ -16,6 +16,11 @@ use crate::observe::judge::Certainty;
 
 /// More than so many that did not come are not compared with what nobody is known to have sent.
 const COMPARED_MAX: usize = 2_000;
+/// Nor more bytes of them than this; and what all comparisons look at together: a second or so.
+const LACKING_BYTES_MAX: usize = 64 << 20;
+const LOOKED_AT_MAX: usize = 1 << 30;
+/// What a comparison takes that looks at no byte, in bytes.
+const COMPARISON: usize = 16;
 /// How summaries call what was done.
 const EVENT: &str = "event";
 
@@ -62,16 +67,20 @@ impl EventJudge {
 
     /// What is missing, as it was sent, to be compared with what came and was not expected.
     fn lacking(&self, missing: &[Outstanding], renderer: &mut EventRenderer) -> Vec<Lacking> {
-        let mut lacking = Vec::new();
+        let (mut lacking, mut bytes) = (Vec::new(), 0);
         if !self.strays.has_any_new() {
             return lacking;
         }
         for (place, event) in missing.iter().enumerate().take(COMPARED_MAX) {
             let Some((at, _)) = self.rules.events.get(&event.table) else { continue };
             let (at, has_keys) = (*at, self.rules.has_keys);
+            if bytes >= LACKING_BYTES_MAX {
+                break;
+            }
             renderer.each(&event.decision, event.part, |it| {
                 if it.operation == event.operation {
                     let key = it.key.filter(|_| has_keys).map(Box::from);
+                    bytes += it.payload.len();
                     lacking.push(Lacking { place, at, key, payload: it.payload.into() });
                 }
             });
@@ -99,6 +108,7 @@ impl EventJudge {
     /// Judges what came and was not expected. Returns what is one of those that are missing, altered.
     fn judge_strays(&mut self, mut lacking: Vec<Lacking>) -> Vec<(usize, Came)> {
         let (mut altered, mut unnamed) = (Vec::new(), self.unnamed_repeats());
+        let mut looked_at = 0;
         for Stray { came, content, is_again } in self.strays.take() {
             if is_again {
                 let is_named = self.repeated.contains(&content);
@@ -112,9 +122,7 @@ impl EventJudge {
                 continue;
             }
             self.verification.observed += 1;
-            let likeness = |it: &Lacking| it.likeness(&came);
-            let best = (0..lacking.len()).max_by_key(|at| likeness(&lacking[*at]));
-            if let Some(best) = best.filter(|at| likeness(&lacking[*at]) > 0) {
+            if let Some(best) = best_of(&lacking, &came, &mut looked_at) {
                 altered.push((lacking.swap_remove(best).place, came));
             } else {
                 self.verification.phantom += 1;
@@ -186,19 +194,37 @@ pub(super) struct Lacking {
 }
 
 impl Lacking {
-    /// How much of what came is as it was sent, in thousandths; 0 if it is another one.
-    fn likeness(&self, came: &Came) -> usize {
-        if (self.at, &self.key) != (came.place, &came.key) {
-            return 0;
-        }
+    /// How much of what came is as it was sent, in thousandths; 0 if it is another one. And how many bytes that
+    /// took to be looked at.
+    fn likeness(&self, came: &Came) -> (usize, usize) {
         let (one, other) = (&*self.payload, &*came.payload);
         let (shorter, longer) = (one.len().min(other.len()), one.len().max(other.len()));
+        let is_another = self.at != came.place || shorter * 2 < longer || self.key != came.key;
+        if is_another {
+            return (0, COMPARISON);
+        }
         let same = |(one, other): &(&u8, &u8)| one == other;
         let head = one.iter().zip(other).take_while(same).count();
         let tail = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
         let alike = (head + tail.min(shorter - head)) * 1_000 / longer.max(1);
-        if alike >= 500 { alike } else { 0 }
+        (if alike >= 500 { alike } else { 0 }, COMPARISON + head + tail)
     }
+}
+
+/// The one that is most like what came, unless that was `looked_at` too much already.
+fn best_of(lacking: &[Lacking], came: &Came, looked_at: &mut usize) -> Option<usize> {
+    let (mut best, mut most) = (None, 0);
+    for (place, it) in lacking.iter().enumerate() {
+        if *looked_at >= LOOKED_AT_MAX {
+            return best;
+        }
+        let (likeness, bytes) = it.likeness(came);
+        *looked_at += bytes;
+        if likeness > most {
+            (best, most) = (Some(place), likeness);
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -222,11 +248,26 @@ mod tests {
             at: 0,
         };
         let one = sent(b"k", b"{\"id\":1,\"page\":\"/home\"}");
-        assert!(one.likeness(&came(b"{\"id\":1,\"page\":\"/cart\"}")) > 500);
-        assert!(one.likeness(&came(b"{\"id\":1,\"page\":\"/home")) > 900);
-        assert_eq!(one.likeness(&came(b"[7]")), 0);
-        assert_eq!(one.likeness(&came(b"")), 0);
-        assert_eq!(sent(b"j", b"{\"id\":1}").likeness(&came(b"{\"id\":1}")), 0);
-        assert_eq!(sent(b"k", b"").likeness(&came(b"x")), 0);
+        assert!(one.likeness(&came(b"{\"id\":1,\"page\":\"/cart\"}")).0 > 500);
+        assert!(one.likeness(&came(b"{\"id\":1,\"page\":\"/home")).0 > 900);
+        assert_eq!(one.likeness(&came(b"[7]")).0, 0);
+        assert_eq!(one.likeness(&came(b"")).0, 0);
+        assert_eq!(sent(b"j", b"{\"id\":1}").likeness(&came(b"{\"id\":1}")).0, 0);
+        assert_eq!(sent(b"k", b"").likeness(&came(b"x")).0, 0);
+    }
+    #[test]
+    fn what_is_compared_at_the_end_has_a_limit() {
+        let payload: Box<[u8]> = vec![b'x'; 1 << 20].into();
+        let other = [&payload[1..], b"y"].concat();
+        let one = |place| Lacking { place, at: 0, key: None, payload: payload.clone() };
+        let lacking: Vec<Lacking> = (0..50).map(one).collect();
+        let payload = other.into();
+        let came = Came { place: 0, file: None, key: None, payload, since: 0, at: 0 };
+        let (mut looked_at, mut found) = (0, 0);
+        for _ in 0..100 {
+            found += usize::from(best_of(&lacking, &came, &mut looked_at).is_some());
+        }
+        assert!((1..100).contains(&found), "{found} were compared");
+        assert!(looked_at < LOOKED_AT_MAX + (4 << 20), "{looked_at} bytes");
     }
 }

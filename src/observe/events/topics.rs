@@ -19,6 +19,7 @@ use crate::observe::debezium::Next;
 use crate::observe::debezium::TURN;
 use crate::observe::debezium::each;
 use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::reading::Weighs;
 use crate::observe::events::Came;
 use crate::observe::events::EventTopics;
 use crate::observe::events::judge::EventJudge;
@@ -33,6 +34,12 @@ use crate::units::format_duration;
 
 /// A record as it was read; `None`: another run has sent it.
 type Record = Option<Came>;
+
+impl Weighs for Record {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, Came::bytes)
+    }
+}
 
 /// Topics with events that are being read.
 pub(in crate::observe) struct EventReader {

@@ -17,12 +17,13 @@ use rdkafka::consumer::Consumer;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
-use tokio::sync::mpsc;
 
 use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::reading::Tell;
+use crate::observe::debezium::reading::Weighs;
 use crate::sink::kafka::Cluster;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
@@ -61,10 +62,19 @@ pub(in crate::observe) enum Told<T, E> {
     Broken(String),
 }
 
+impl<T: Weighs, E> Weighs for Told<T, E> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Record { record, .. } => record.bytes(),
+            Self::AtEnd { .. } | Self::Broken(_) => 0,
+        }
+    }
+}
+
 /// What topics hold, and what is made of it.
 pub(in crate::observe) trait Contents: Send + 'static {
     /// What a record is.
-    type Record: Send + 'static;
+    type Record: Weighs + Send + 'static;
     /// What is to be known at the end.
     type End: Send + 'static;
 
@@ -206,7 +216,7 @@ impl<C: Contents> Work<C> {
         self.contents.topics().any(|topic| !known.contains(topic))
     }
 
-    fn work(mut self, tell: &mpsc::Sender<Heard<C>>, asked: &Asked) {
+    fn work(mut self, tell: &Tell<Heard<C>>, asked: &Asked) {
         let mut has_ends = false;
         while !asked.to_stop() {
             let told = match self.turn(has_ends) {

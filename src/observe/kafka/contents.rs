@@ -14,6 +14,7 @@ use crate::observe::debezium::beside;
 use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::reading::Weighs;
 use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
@@ -73,6 +74,15 @@ pub(super) enum Captured {
     Message(usize, Message),
     /// What is told of the end of one.
     Ended(usize, Ended),
+}
+
+impl Weighs for Captured {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Change(_, record) => record.bytes(),
+            Self::Message(..) | Self::Ended(..) => 0,
+        }
+    }
 }
 
 impl Contents for Captures {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::reading::Asked;
 use crate::observe::debezium::reading::Reading;
+use crate::observe::debezium::reading::Tell;
+use crate::observe::debezium::reading::Weighs;
 use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
@@ -53,6 +54,19 @@ pub(super) enum Told {
     Ended { unknown: BTreeMap<(TableId, usize), u64>, missing: Vec<DataFile>, gone: Gone },
     /// Nothing more can be read, for a reason.
     Broken(String),
+}
+
+impl Weighs for Told {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Row { record, .. } | Self::Gone { record, .. } => record.bytes(),
+            Self::Beat { .. }
+            | Self::Looked { .. }
+            | Self::Busy { .. }
+            | Self::Ended { .. }
+            | Self::Broken(_) => 0,
+        }
+    }
 }
 
 /// Files that had been read, and are gone.
@@ -180,7 +194,7 @@ impl Work {
         self.runtime.block_on(self.catalog.newest(&mut self.store, names))
     }
 
-    fn work(&mut self, tell: &mpsc::Sender<Told>) {
+    fn work(&mut self, tell: &Tell<Told>) {
         loop {
             let is_last = self.asked.to_end();
             let begun = Instant::now();
@@ -221,7 +235,7 @@ impl Work {
     }
 
     /// Looks whether what was read is still there, and tells what is not.
-    fn gone(&mut self, tell: &mpsc::Sender<Told>) -> Result<Gone, String> {
+    fn gone(&mut self, tell: &Tell<Told>) -> Result<Gone, String> {
         let (mut removed, mut moved) = (HashSet::new(), HashSet::new());
         for table in self.tables.values() {
             removed.extend(table.state.removed.iter().cloned());
@@ -256,7 +270,7 @@ impl Work {
     }
 
     /// Looks at all tables. One that cannot be looked at does not keep the others from it.
-    fn look(&mut self, tell: &mpsc::Sender<Told>) -> Result<(), Wrong> {
+    fn look(&mut self, tell: &Tell<Told>) -> Result<(), Wrong> {
         let newest = self.newest().map_err(Wrong::Passing)?;
         // What is committed is there for everybody from now on, whenever it is read.
         let at = self.clock.now();
@@ -275,7 +289,7 @@ impl Work {
         &mut self,
         name: &str,
         location: &str,
-        (at, tell): (u64, &mpsc::Sender<Told>),
+        (at, tell): (u64, &Tell<Told>),
     ) -> Result<(), Wrong> {
         let Some(mut table) = self.tables.remove(name) else { return Ok(()) };
         let found = self.runtime.block_on(table.state.advance(&mut self.store, location));
@@ -340,7 +354,7 @@ impl Work {
         &mut self,
         file: &DataFile,
         (name, table): (&str, &Looked),
-        (at, tell): (u64, &mpsc::Sender<Told>),
+        (at, tell): (u64, &Tell<Told>),
     ) -> Result<bool, Wrong> {
         if self.asked.to_stop() {
             return Err(Wrong::Gone);

@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use flate2::read::MultiGzDecoder;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
 use crate::measure::Clock;
 use crate::observe::debezium::reading::Asked;
+use crate::observe::debezium::reading::Tell;
 use crate::observe::events::files::EventFiles;
 use crate::observe::events::files::Told;
 use crate::observe::lake::store::Store;
@@ -23,6 +23,8 @@ const SOON: Duration = Duration::from_millis(50);
 /// What an object may have once it is unpacked, and what a line of it may have.
 const BYTES_MAX: u64 = 1 << 30;
 const LINE_MAX: u64 = 16 << 20;
+/// The time in the name of an object.
+const TIME: &str = "0000-00-00-00-00-00-";
 /// What a file begins with that is packed by gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -51,7 +53,7 @@ impl Work {
         Ok(Self { runtime, store, files, known, clock, looked, asked })
     }
 
-    pub(super) fn work(&mut self, tell: &mpsc::Sender<Told>) {
+    pub(super) fn work(&mut self, tell: &Tell<Told>) {
         loop {
             let begun = Instant::now();
             let trouble = match self.look(tell) {
@@ -72,7 +74,7 @@ impl Work {
 
     /// Reads what is new. Returns what could not be read, if that is so: one object does not keep the others from
     /// it, and is read again at the next look, as it may be written just now.
-    fn look(&mut self, tell: &mpsc::Sender<Told>) -> Result<Option<String>, Gone> {
+    fn look(&mut self, tell: &Tell<Told>) -> Result<Option<String>, Gone> {
         let found = match self.runtime.block_on(self.store.list()) {
             Ok(found) => found,
             Err(why) => return Ok(Some(why)),
@@ -113,10 +115,22 @@ impl Work {
 
     /// Whether an object is one of those that are observed.
     fn is_meant(&self, name: &str) -> bool {
-        let last = name.rsplit('/').next().unwrap_or(name);
         let names = &self.files.names;
-        names.is_empty() || names.iter().any(|begins| last.starts_with(begins.as_str()))
+        names.is_empty() || names.iter().any(|begins| is_called(name, begins))
     }
+}
+
+/// Whether an object is called as Firehose does: how it begins, the time, and what tells it from others. The name of
+/// another stream may begin in the same way.
+fn is_called(name: &str, begins: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let Some(rest) = last.strip_prefix(begins) else { return false };
+    let time = rest.get(..TIME.len()).unwrap_or_default();
+    let is_as_said = |(letter, pattern): (u8, u8)| match pattern {
+        b'0' => letter.is_ascii_digit(),
+        other => letter == other,
+    };
+    time.len() == TIME.len() && time.bytes().zip(TIME.bytes()).all(is_as_said)
 }
 
 /// Nobody listens any more.
@@ -161,12 +175,7 @@ fn checked(name: &str, bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Tells each line of an object that was checked.
-fn hand_over(
-    name: &str,
-    bytes: &[u8],
-    between: (u64, u64),
-    tell: &mpsc::Sender<Told>,
-) -> Result<(), Gone> {
+fn hand_over(name: &str, bytes: &[u8], between: (u64, u64), tell: &Tell<Told>) -> Result<(), Gone> {
     let file: Arc<str> = Arc::from(name);
     let (mut next, mut line) = (lines(bytes), Vec::new());
     while next(&mut line).unwrap_or_default() {
@@ -214,6 +223,22 @@ mod tests {
             assert_eq!(all(&packed(bytes)), expected);
             // As many members as somebody wrote, one behind the other.
             assert_eq!(all(&[packed(bytes), packed(b"\nz")].concat()).last().unwrap(), b"z");
+        }
+    }
+
+    #[test]
+    fn an_object_of_another_stream_is_told_apart() {
+        let rows = [
+            ("/f/2026/11/22/17/web-1-2026-11-22-17-40-01-0af3.gz", true),
+            ("web-1-2026-11-22-17-40-01-0af3", true),
+            ("web-1-x-1-2026-11-22-17-40-01-0af3", false),
+            ("web-1-2026-1-2026-11-22-17-40-01-0af3", false),
+            ("web-2026-11-22-17-40-01-0af3", false),
+            ("web-1-é026-11-22-17-40-01-0af3", false),
+            ("web-1-", false),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(is_called(name, "web-1-"), expected, "{name}");
         }
     }
 
