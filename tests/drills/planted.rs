@@ -11,7 +11,7 @@ use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
 
 /// Rounds for each kind of mischief, each with a run that is spoilt and one that is not.
-pub(crate) const ROUNDS: usize = 8;
+const ROUNDS: usize = 8;
 /// Changes that a run must have at least.
 pub(crate) const CHANGES_MIN: u64 = 100_000;
 
