@@ -38,6 +38,9 @@ const SOON: Duration = Duration::from_millis(200);
 const SELDOM: Duration = Duration::from_secs(5);
 /// So long must polls find nothing before what the client says of places without records is taken.
 const QUIET: Duration = Duration::from_secs(1);
+/// A connector may say that it has read what it is still writing, so one waits for a poll that finds nothing before
+/// topics are asked where they end; so long at most, as others may write without an end.
+const STREAMING: Duration = Duration::from_secs(10);
 /// So long may records wait for us on end.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
@@ -217,18 +220,18 @@ impl<C: Contents> Work<C> {
     }
 
     fn work(mut self, tell: &Tell<Heard<C>>, asked: &Asked) {
-        let mut has_ends = false;
+        let (mut has_ends, mut asked_at) = (false, None);
         while !asked.to_stop() {
             let told = match self.turn(has_ends) {
                 Ok(told) => told,
                 Err(reason) => Some(Told::Broken(reason)),
             };
             let is_broken = matches!(told, Some(Told::Broken(_)));
+            let is_quiet = told.is_none();
             let is_heard = told.is_none_or(|told| tell.blocking_send(told).is_ok());
             if is_broken || !is_heard {
                 return;
             }
-            // Others may go on to write without an end.
             if has_ends && self.is_at_end() {
                 let of = self.contents.end();
                 let busy = self.busy_max.filter(|max| self.busy > *max).map(|_| self.busy);
@@ -236,7 +239,10 @@ impl<C: Contents> Work<C> {
                 return;
             }
             if !has_ends && asked.to_end() {
-                has_ends = self.ask_for_ends();
+                let asked_at = asked_at.get_or_insert_with(Instant::now);
+                if is_quiet || asked_at.elapsed() > STREAMING {
+                    has_ends = self.ask_for_ends();
+                }
             }
         }
     }
