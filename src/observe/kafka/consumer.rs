@@ -40,7 +40,7 @@ const SELDOM: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(1);
 /// A connector may say that it has read what it is still writing, so one waits for a poll that finds nothing before
 /// topics are asked where they end; so long at most, as others may write without an end.
-const STREAMING: Duration = Duration::from_secs(10);
+const STREAMING: Duration = Duration::from_mins(1);
 /// So long may records wait for us on end.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
