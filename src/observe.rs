@@ -18,8 +18,10 @@
 
 pub(crate) mod cells;
 mod counts;
+mod course;
 mod debezium;
 mod events;
+mod first;
 mod judge;
 mod kafka;
 mod lake;
@@ -28,6 +30,8 @@ mod own;
 mod poll;
 mod postgres;
 mod reader;
+mod reading;
+mod reasons;
 mod recent;
 mod render;
 mod rows;

@@ -7,9 +7,7 @@
 //! ```
 
 pub(super) mod beside;
-mod course;
 pub(super) mod named;
-pub(super) mod reading;
 pub(super) mod record;
 pub(super) mod repeats;
 pub(super) mod source;
@@ -17,15 +15,9 @@ pub(super) mod source;
 mod tests;
 mod values;
 
-pub(super) use course::Course;
-pub(super) use course::Ending;
-pub(super) use course::Next;
-pub(super) use course::each;
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::action::Catalog;
 use crate::action::TableId;
@@ -42,16 +34,12 @@ use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
+use crate::observe::reasons::unfinished;
 use crate::observe::transactions::End;
 use crate::observe::whose::has_versions;
 use crate::observe::whose::is_told;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
-
-/// How often the connectors are looked at.
-pub(super) const LOOK: Duration = Duration::from_millis(500);
-/// What is taken before others have their turn.
-pub(super) const TURN: usize = 1024;
 
 /// Takes what connectors hand over, for one observer.
 #[derive(Debug)]
@@ -378,8 +366,7 @@ impl Intake {
 
     /// The end is not waited for any more.
     pub(super) fn give_up(&self, judge: &RefCell<Judge>, reason: &str) {
-        let text = format!("the observer `{}` did not come to its end: {reason}", self.surface);
-        judge.borrow_mut().spoil(text);
+        judge.borrow_mut().spoil(unfinished(&self.surface, reason));
     }
 
     /// Who has not handed over what is before the fence, and why nobody knows how far it is.

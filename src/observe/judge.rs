@@ -18,6 +18,7 @@ use crate::observe::RowChange;
 use crate::observe::cells::agree;
 use crate::observe::counts::Counts;
 use crate::observe::notes::Notes;
+use crate::observe::reasons::Reasons;
 use crate::observe::recent::Recent;
 use crate::observe::rows::Which;
 use crate::observe::seconds::Places;
@@ -119,7 +120,7 @@ pub(super) struct Judge {
     pub(super) snapshot_rows: u64,
     /// What came, for those who judge later.
     pub(super) notes: Notes,
-    invalid_because: Vec<String>,
+    invalid_because: Reasons,
     /// Tables that need not come, and do not.
     absent: Vec<String>,
 }
@@ -157,7 +158,7 @@ impl Judge {
             transactions: None,
             snapshot_rows: 0,
             notes: Notes::beside(catalog),
-            invalid_because: Vec::new(),
+            invalid_because: Reasons::default(),
             absent: Vec::new(),
         }
     }
@@ -170,10 +171,7 @@ impl Judge {
 
     /// The verdict will say nothing, for this reason.
     pub(super) fn spoil(&mut self, reason: impl Into<String>) {
-        let reason = reason.into();
-        if !self.invalid_because.contains(&reason) {
-            self.invalid_because.push(reason);
-        }
+        self.invalid_because.add(reason);
     }
 
     /// Whether all that was acknowledged has come, and nothing else.

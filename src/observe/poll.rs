@@ -29,7 +29,7 @@ use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::cells;
-use crate::observe::debezium::each;
+use crate::observe::course::each;
 use crate::observe::judge::Judge;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;

@@ -1,6 +1,5 @@
 //! Makes the slots that are read, and removes them.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -123,31 +122,33 @@ pub(super) async fn remove(
     notes: &mut Vec<String>,
 ) {
     let mut orders = orders.clone();
-    let mut hurry = pin!(async {
+    let hurry = async {
         let _ = orders.wait_for(|order| *order == Order::Abandon).await;
         sleep(HURRY).await;
-    });
-    let mut is_late = false;
-    for (_, source, name) in all(options) {
-        let removed = timeout(STEP, async {
-            let client = control(&source.address, &options.application).await?;
-            slot::drop(&client, &name).await
-        });
-        let late = || Err(SetupError::Local("the server did not answer".to_owned()));
-        let removed = tokio::select! {
-            // One that answers gets its word in, however late it is.
-            biased;
-            removed = removed => removed.unwrap_or_else(|_| late()),
-            () = &mut hurry, if !is_late => {
-                is_late = true;
-                late()
+    };
+    let late = || SetupError::Local("the server did not answer".to_owned());
+    let kept = |name: &str, error: &SetupError| {
+        format!(
+            "the replication slot `{name}` was not dropped, and keeps the server's log: {error}"
+        )
+    };
+    let mut left = all(options);
+    left.reverse();
+    let dropping = async {
+        while let Some((_, source, name)) = left.last() {
+            let dropped = timeout(STEP, async {
+                let client = control(&source.address, &options.application).await?;
+                slot::drop(&client, name).await
+            });
+            if let Err(error) = dropped.await.unwrap_or_else(|_| Err(late())) {
+                notes.push(kept(name, &error));
             }
-            () = std::future::ready(()), if is_late => late(),
-        };
-        if let Err(error) = removed {
-            notes.push(format!(
-                "the replication slot `{name}` was not dropped, and keeps the server's log: {error}"
-            ));
+            left.pop();
         }
+    };
+    tokio::select! {
+        () = dropping => {}
+        () = hurry => {}
     }
+    notes.extend(left.iter().rev().map(|(_, _, name)| kept(name, &late())));
 }

@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use crate::action::Catalog;
 use crate::action::TableId;
 use crate::measure::Deviation;
-use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
 use crate::observe::cells::show;
+use crate::observe::first::First;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Place;
 use crate::observe::settle::Found;
@@ -27,9 +27,7 @@ use crate::sink::postgres::replication::Lsn;
 /// The first faults.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    first: Vec<Fault>,
-    /// Those of which it is not known: they must not take the place of others.
-    pending: Vec<Fault>,
+    first: First<Fault>,
 }
 
 #[derive(Debug)]
@@ -123,10 +121,7 @@ impl Faults {
     }
 
     fn add(&mut self, class: Deviation, fault: impl FnOnce(Deviation) -> Fault) {
-        let kept = if class == Deviation::Pending { &mut self.pending } else { &mut self.first };
-        if kept.len() < EXAMPLES_MAX {
-            kept.push(fault(class));
-        }
+        self.first.add(class, || fault(class));
     }
 
     /// Judges what is left of a row. Those that belong together after all are added to `matched`. Of a table
@@ -225,6 +220,6 @@ impl Faults {
                 lsn: fault.lsn.map(|lsn| lsn.to_string()),
             }
         };
-        self.first.into_iter().chain(self.pending).take(EXAMPLES_MAX).map(example).collect()
+        self.first.all().map(example).collect()
     }
 }

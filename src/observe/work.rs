@@ -35,6 +35,7 @@ use crate::observe::lake::LakeReader;
 use crate::observe::poll;
 use crate::observe::poll::PollReader;
 use crate::observe::reader::SlotReader;
+use crate::observe::reasons::Reasons;
 use crate::observe::slots;
 use crate::observe::stream::Stream;
 use crate::observe::table::Origin;
@@ -239,8 +240,8 @@ struct Observed {
 }
 
 fn findings(options: &Options, judges: Vec<Judging>, observed: Observed) -> Findings {
-    let mut findings =
-        Findings { invalid_because: observed.invalid_because, ..Findings::default() };
+    let (mut surfaces, mut invalid_because) = (Vec::new(), Reasons::default());
+    invalid_because.extend(observed.invalid_because);
     let mut renderer = EventRenderer::new(Arc::clone(&options.world), Arc::clone(&options.forms));
     for (judge, is_complete) in judges.into_iter().zip(observed.is_complete) {
         let finished = match judge {
@@ -250,19 +251,13 @@ fn findings(options: &Options, judges: Vec<Judging>, observed: Observed) -> Find
                 .map(|judge| judge.into_inner().finish(&mut renderer, is_complete)),
         };
         let Some((found, reasons)) = finished else {
-            findings
-                .invalid_because
-                .push("what an observer had seen was not handed over".to_owned());
+            invalid_because.add("what an observer had seen was not handed over");
             continue;
         };
-        findings.surfaces.push(found);
-        for reason in reasons {
-            if !findings.invalid_because.contains(&reason) {
-                findings.invalid_because.push(reason);
-            }
-        }
+        surfaces.push(found);
+        invalid_because.extend(reasons);
     }
-    findings
+    Findings { surfaces, invalid_because: invalid_because.all() }
 }
 
 /// Observes to the end.

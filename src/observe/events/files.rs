@@ -17,19 +17,20 @@ use tokio::sync::watch;
 use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::Order;
-use crate::observe::debezium::Course;
-use crate::observe::debezium::Ending;
-use crate::observe::debezium::LOOK;
-use crate::observe::debezium::Next;
-use crate::observe::debezium::TURN;
-use crate::observe::debezium::each;
-use crate::observe::debezium::reading::Reading;
-use crate::observe::debezium::reading::Weighs;
+use crate::observe::course::Course;
+use crate::observe::course::Ending;
+use crate::observe::course::LOOK;
+use crate::observe::course::Next;
+use crate::observe::course::TURN;
+use crate::observe::course::each;
 use crate::observe::events::Came;
 use crate::observe::events::files::look::Work;
 use crate::observe::events::judge::EventJudge;
 use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
+use crate::observe::reading::Reading;
+use crate::observe::reading::Weighs;
+use crate::observe::reasons::unfinished;
 use crate::scenario::LakeSite;
 use crate::sink::event::Publisher;
 use crate::sink::postgres::provision::SetupError;
@@ -246,9 +247,7 @@ impl FileReader {
     }
 
     fn give_up(&self, judge: &Rc<RefCell<EventJudge>>, reason: &str) -> (bool, Vec<String>) {
-        let surface = &self.surface;
-        let text = format!("the observer `{surface}` did not come to its end: {reason}");
-        judge.borrow_mut().spoil(text);
+        judge.borrow_mut().spoil(unfinished(&self.surface, reason));
         (false, self.notes())
     }
 

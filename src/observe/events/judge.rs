@@ -28,6 +28,7 @@ use crate::observe::events::render::Written;
 use crate::observe::events::strays::Strays;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Times;
+use crate::observe::reasons::Reasons;
 use crate::observe::recent::Recent;
 use crate::observe::seconds::Places;
 use crate::observe::table::Lags;
@@ -125,7 +126,7 @@ pub(in crate::observe) struct EventJudge {
     /// Since the last look.
     recent: Places,
     pub(super) verification: Verification,
-    pub(super) invalid_because: Vec<String>,
+    pub(super) invalid_because: Reasons,
 }
 
 impl EventJudge {
@@ -152,16 +153,13 @@ impl EventJudge {
             freshness: Histogram::fine(),
             recent,
             verification: Verification::default(),
-            invalid_because: Vec::new(),
+            invalid_because: Reasons::default(),
         }
     }
 
     /// The verdict will say nothing, for this reason.
     pub(in crate::observe) fn spoil(&mut self, reason: impl Into<String>) {
-        let reason = reason.into();
-        if !self.invalid_because.contains(&reason) {
-            self.invalid_because.push(reason);
-        }
+        self.invalid_because.add(reason);
     }
 
     /// An event goes out; its number rises from one to the next.

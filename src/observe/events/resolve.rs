@@ -179,7 +179,7 @@ impl EventJudge {
             snapshot_rows: 0,
             is_of_events: true,
         };
-        (found, self.invalid_because)
+        (found, self.invalid_because.all())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Events that are not as they should be: kept until the end, when it is known which belong together.
 
 use crate::measure::Deviation;
-use crate::measure::EXAMPLES_MAX;
 use crate::observe::events::Came;
 use crate::observe::events::judge::Outstanding;
+use crate::observe::first::First;
 
 /// What has come and nobody is known to have sent, at most; and the bytes that it takes.
 const STRAYS_MAX: usize = 1 << 17;
@@ -32,9 +32,7 @@ pub(super) struct EventFault {
 pub(super) struct Strays {
     all: Vec<Stray>,
     bytes: usize,
-    first: Vec<EventFault>,
-    /// Those of which it is not known: they must not take the place of others.
-    pending: Vec<EventFault>,
+    first: First<EventFault>,
 }
 
 impl Strays {
@@ -65,14 +63,11 @@ impl Strays {
         sent: Option<Outstanding>,
         came: Option<Came>,
     ) {
-        let kept = if class == Deviation::Pending { &mut self.pending } else { &mut self.first };
-        if kept.len() < EXAMPLES_MAX {
-            kept.push(EventFault { class, sent, came });
-        }
+        self.first.add(class, || EventFault { class, sent, came });
     }
 
     /// The first of those that are not as they should be, and behind them those that nobody knows of.
     pub(super) fn faults(self) -> impl Iterator<Item = EventFault> {
-        self.first.into_iter().chain(self.pending).take(EXAMPLES_MAX)
+        self.first.all()
     }
 }

@@ -12,14 +12,12 @@ use tokio::sync::watch;
 
 use crate::observe::Options;
 use crate::observe::Order;
-use crate::observe::debezium::Course;
-use crate::observe::debezium::Ending;
-use crate::observe::debezium::LOOK;
-use crate::observe::debezium::Next;
-use crate::observe::debezium::TURN;
-use crate::observe::debezium::each;
-use crate::observe::debezium::reading::Reading;
-use crate::observe::debezium::reading::Weighs;
+use crate::observe::course::Course;
+use crate::observe::course::Ending;
+use crate::observe::course::LOOK;
+use crate::observe::course::Next;
+use crate::observe::course::TURN;
+use crate::observe::course::each;
 use crate::observe::events::Came;
 use crate::observe::events::EventTopics;
 use crate::observe::events::judge::EventJudge;
@@ -28,6 +26,9 @@ use crate::observe::events::quiet::Quiet;
 use crate::observe::kafka::consumer;
 use crate::observe::kafka::consumer::Contents;
 use crate::observe::kafka::consumer::Told;
+use crate::observe::reading::Reading;
+use crate::observe::reading::Weighs;
+use crate::observe::reasons::unfinished;
 use crate::sink::event::trace::RUN;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
@@ -220,9 +221,7 @@ impl EventReader {
     }
 
     fn give_up(&self, judge: &Rc<RefCell<EventJudge>>, reason: &str) -> (bool, Vec<String>) {
-        let surface = &self.surface;
-        let text = format!("the observer `{surface}` did not come to its end: {reason}");
-        judge.borrow_mut().spoil(text);
+        judge.borrow_mut().spoil(unfinished(&self.surface, reason));
         (false, self.notes())
     }
 
@@ -275,6 +274,7 @@ mod tests {
         let (begun, work) = (Instant::now(), reader.work(Rc::clone(&judge), orders));
         let found = tokio::time::timeout(Duration::from_secs(20), taken(&judge, work)).await;
         assert!(found.expect("it waits without end").0 && begun.elapsed() >= within);
-        assert!(judge.borrow().invalid_because.is_empty());
+        let reasons = std::mem::take(&mut judge.borrow_mut().invalid_because).all();
+        assert_eq!(reasons, Vec::<String>::new());
     }
 }

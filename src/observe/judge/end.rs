@@ -84,6 +84,6 @@ impl Judge {
             snapshot_rows,
             is_of_events,
         };
-        (found, invalid_because)
+        (found, invalid_because.all())
     }
 }

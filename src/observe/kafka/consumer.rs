@@ -20,10 +20,10 @@ use rdkafka::message::BorrowedMessage;
 
 use crate::measure::Clock;
 use crate::observe::Options;
-use crate::observe::debezium::reading::Asked;
-use crate::observe::debezium::reading::Reading;
-use crate::observe::debezium::reading::Tell;
-use crate::observe::debezium::reading::Weighs;
+use crate::observe::reading::Asked;
+use crate::observe::reading::Reading;
+use crate::observe::reading::Tell;
+use crate::observe::reading::Weighs;
 use crate::sink::kafka::Cluster;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;

@@ -6,6 +6,7 @@ use super::super::table::Origin;
 use super::*;
 use crate::action::Change;
 use crate::action::TableInfo;
+use crate::measure::EXAMPLES_MAX;
 use crate::observe::cells;
 use crate::schema::ColumnType;
 

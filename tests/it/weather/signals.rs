@@ -123,11 +123,9 @@ fn two_signals_end_a_seeding_that_waits() {
     assert!(rows.is_ok(), "{rows:?}");
 }
 
-#[test]
-fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
-    let server = TestServer::start();
-    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
-    let mut run = Loadgen::start("run", KILL, &server.url(), &set);
+/// Runs until its server stands still, and gives it up.
+fn given_up(server: &TestServer, file: &str, set: &[&str]) -> Ended {
+    let mut run = Loadgen::start("run", file, &server.url(), set);
     run.wait_for_load();
     server.freeze();
     sleep(Duration::from_millis(500));
@@ -136,6 +134,14 @@ fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
     run.signal(Signal::INT);
     let ended = run.finish(Duration::from_secs(30));
     assert_eq!(ended.code, Some(105), "{}", ended.said);
+    ended
+}
+
+#[test]
+fn a_server_that_hangs_does_not_hold_up_a_run_that_is_given_up() {
+    let server = TestServer::start();
+    let set = [SMALL, "load.streams.shop.profile=[{ hold: 500/s, for: 60s }]"];
+    let ended = given_up(&server, KILL, &set);
     assert!(ended.rows("unknown") > 0, "{}", ended.summary["tables"]);
     server.kill_hard();
     server.start_again();
@@ -150,15 +156,7 @@ fn a_server_that_hangs_does_not_hold_up_a_run_that_is_observed() {
         "domains.orders.rows={ products: 50, customers: 500, orders: 2k }",
         "load.streams.shop.profile=[{ hold: 300/s, for: 60s }]",
     ];
-    let mut run = Loadgen::start("run", "cdc-lag.yaml", &server.url(), &set);
-    run.wait_for_load();
-    server.freeze();
-    sleep(Duration::from_millis(500));
-    run.signal(Signal::INT);
-    sleep(Duration::from_millis(500));
-    run.signal(Signal::INT);
-    let ended = run.finish(Duration::from_secs(30));
-    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    let ended = given_up(&server, "cdc-lag.yaml", &set);
     let slot = "was not dropped, and keeps the server's log";
     assert!(ended.said.contains(slot), "{}", ended.said);
 }

@@ -12,11 +12,11 @@ use flate2::read::MultiGzDecoder;
 use tokio::runtime::Runtime;
 
 use crate::measure::Clock;
-use crate::observe::debezium::reading::Asked;
-use crate::observe::debezium::reading::Tell;
 use crate::observe::events::files::EventFiles;
 use crate::observe::events::files::Told;
 use crate::observe::lake::store::Store;
+use crate::observe::reading::Asked;
+use crate::observe::reading::Tell;
 
 /// How soon the thread sees that it is to end.
 const SOON: Duration = Duration::from_millis(50);

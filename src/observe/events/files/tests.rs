@@ -36,7 +36,7 @@ async fn read(within: Duration, looks: fn(Instant) -> Option<Told>) -> (bool, Ve
     let work = reader.work(Rc::clone(&judge), orders);
     let found = tokio::time::timeout(Duration::from_secs(20), taken(&judge, work)).await;
     let (is_complete, _) = found.expect("it waits without end");
-    (is_complete, judge.borrow().invalid_because.clone())
+    (is_complete, std::mem::take(&mut judge.borrow_mut().invalid_because).all())
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -1,4 +1,4 @@
-//! The way of a reader of what connectors hand over: until all is sent, until that was handed over, until it was read.
+//! The way of a reader of what others hand over: until all is sent, until that was handed over, until it was read.
 
 use std::time::Duration;
 
@@ -8,9 +8,14 @@ use tokio::time::MissedTickBehavior;
 
 use crate::observe::Order;
 
+/// How often one looks how far those are whose work is read.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
+/// What is taken before others have their turn.
+pub(super) const TURN: usize = 1024;
+
 /// How far the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::observe) enum Ending {
+pub(super) enum Ending {
     /// More is sent.
     NotYet,
     /// What is before the fence must be handed over.
@@ -21,7 +26,7 @@ pub(in crate::observe) enum Ending {
 
 /// What a reader is to do before it waits for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::observe) enum Next {
+pub(super) enum Next {
     Wait,
     /// All has been sent: mark where that is.
     Fence,
@@ -33,8 +38,8 @@ pub(in crate::observe) enum Next {
 
 /// The way of a reader from its beginning to its end.
 #[derive(Debug)]
-pub(in crate::observe) struct Course {
-    pub(in crate::observe) ending: Ending,
+pub(super) struct Course {
+    pub(super) ending: Ending,
     /// For so long nothing may move before the end is given up.
     patience: Duration,
     moved: Instant,
@@ -42,11 +47,11 @@ pub(in crate::observe) struct Course {
 }
 
 impl Course {
-    pub(in crate::observe) fn new(patience: Duration) -> Self {
+    pub(super) fn new(patience: Duration) -> Self {
         Self { ending: Ending::NotYet, patience, moved: Instant::now(), progress: 0 }
     }
 
-    pub(in crate::observe) fn next(&mut self, order: Order) -> Next {
+    pub(super) fn next(&mut self, order: Order) -> Next {
         match (order, self.ending) {
             (Order::Abandon, _) => Next::Abandon,
             (Order::Watch, Ending::NotYet) => {
@@ -61,17 +66,17 @@ impl Course {
     }
 
     /// Where the end is was marked.
-    pub(in crate::observe) fn is_fenced(&mut self) {
+    pub(super) fn is_fenced(&mut self) {
         self.ending = Ending::Fenced;
         self.has_moved();
     }
 
-    pub(in crate::observe) fn has_moved(&mut self) {
+    pub(super) fn has_moved(&mut self) {
         self.moved = Instant::now();
     }
 
     /// How far those are that must go on: see `Intake::progress`. Returns whether they are elsewhere.
-    pub(in crate::observe) fn is_at(&mut self, progress: u64) -> bool {
+    pub(super) fn is_at(&mut self, progress: u64) -> bool {
         let has_moved = progress != self.progress;
         if has_moved {
             self.progress = progress;
@@ -82,7 +87,7 @@ impl Course {
 }
 
 /// Ticks that come so often at most: one that takes longer delays the others, so that what waits has its turn.
-pub(in crate::observe) fn each(period: Duration) -> Interval {
+pub(super) fn each(period: Duration) -> Interval {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -21,7 +21,7 @@ const BYTES_MAX: usize = 64 << 20;
 const SOON: Duration = Duration::from_millis(50);
 
 /// What is told.
-pub(in crate::observe) trait Weighs {
+pub(super) trait Weighs {
     /// What it takes, beside what is the same for all.
     fn bytes(&self) -> usize;
 }
@@ -58,11 +58,11 @@ impl Room {
 
 /// Nobody listens any more, or nothing was told.
 #[derive(Debug)]
-pub(in crate::observe) struct Nothing;
+pub(super) struct Nothing;
 
 /// Where the thread tells.
 #[derive(Debug)]
-pub(in crate::observe) struct Tell<T> {
+pub(super) struct Tell<T> {
     to: mpsc::Sender<T>,
     room: Arc<Room>,
     asked: Arc<Asked>,
@@ -70,7 +70,7 @@ pub(in crate::observe) struct Tell<T> {
 
 impl<T: Weighs> Tell<T> {
     /// Tells, once there is room.
-    pub(in crate::observe) fn blocking_send(&self, told: T) -> Result<(), Nothing> {
+    pub(super) fn blocking_send(&self, told: T) -> Result<(), Nothing> {
         let bytes = told.bytes();
         if !self.room.take(bytes, &self.asked) {
             return Err(Nothing);
@@ -79,7 +79,7 @@ impl<T: Weighs> Tell<T> {
     }
 
     /// Tells what takes nothing, if there is room.
-    pub(in crate::observe) fn try_send(&self, told: T) -> Result<(), Nothing> {
+    pub(super) fn try_send(&self, told: T) -> Result<(), Nothing> {
         let is_light = told.bytes() == 0;
         if is_light { self.to.try_send(told).map_err(|_| Nothing) } else { Err(Nothing) }
     }
@@ -87,20 +87,20 @@ impl<T: Weighs> Tell<T> {
 
 /// Where it is heard.
 #[derive(Debug)]
-pub(in crate::observe) struct Heard<T> {
+pub(super) struct Heard<T> {
     told: mpsc::Receiver<T>,
     room: Arc<Room>,
 }
 
 impl<T: Weighs> Heard<T> {
     /// What was told; `None`: nothing more is.
-    pub(in crate::observe) async fn recv(&mut self) -> Option<T> {
+    pub(super) async fn recv(&mut self) -> Option<T> {
         let told = self.told.recv().await;
         told.inspect(|told| self.room.free(told.bytes()))
     }
 
     /// What was told and waits.
-    pub(in crate::observe) fn try_recv(&mut self) -> Result<T, Nothing> {
+    pub(super) fn try_recv(&mut self) -> Result<T, Nothing> {
         let told = self.told.try_recv().map_err(|_| Nothing)?;
         self.room.free(told.bytes());
         Ok(told)
@@ -109,34 +109,34 @@ impl<T: Weighs> Heard<T> {
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]
-pub(in crate::observe) struct Asked {
+pub(super) struct Asked {
     to_end: AtomicBool,
     to_stop: AtomicBool,
 }
 
 impl Asked {
     /// Whether what is there now is the end.
-    pub(in crate::observe) fn to_end(&self) -> bool {
+    pub(super) fn to_end(&self) -> bool {
         self.to_end.load(Ordering::Relaxed)
     }
 
     /// Whether nobody listens any more.
-    pub(in crate::observe) fn to_stop(&self) -> bool {
+    pub(super) fn to_stop(&self) -> bool {
         self.to_stop.load(Ordering::Relaxed)
     }
 }
 
 /// A thread that reads. Dropped, it ends.
 #[derive(Debug)]
-pub(in crate::observe) struct Reading<T> {
-    pub(in crate::observe) told: Heard<T>,
+pub(super) struct Reading<T> {
+    pub(super) told: Heard<T>,
     asked: Arc<Asked>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl<T: Weighs + Send + 'static> Reading<T> {
     /// Begins to `work`; `name` is the thread's.
-    pub(in crate::observe) fn start(
+    pub(super) fn start(
         name: &str,
         work: impl FnOnce(&Tell<T>, Arc<Asked>) + Send + 'static,
     ) -> Result<Self, SetupError> {
@@ -153,7 +153,7 @@ impl<T: Weighs + Send + 'static> Reading<T> {
     }
 
     /// All that is there now is the end.
-    pub(in crate::observe) fn end(&self) {
+    pub(super) fn end(&self) {
         self.asked.to_end.store(true, Ordering::Relaxed);
     }
 }

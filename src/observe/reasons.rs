@@ -1,0 +1,27 @@
+//! Why a verdict says nothing.
+
+/// Reasons, each once, in the order in which they were found.
+#[derive(Debug, Default)]
+pub(super) struct Reasons(Vec<String>);
+
+impl Reasons {
+    pub(super) fn add(&mut self, reason: impl Into<String>) {
+        let reason = reason.into();
+        if !self.0.contains(&reason) {
+            self.0.push(reason);
+        }
+    }
+
+    pub(super) fn extend(&mut self, reasons: impl IntoIterator<Item = String>) {
+        reasons.into_iter().for_each(|reason| self.add(reason));
+    }
+
+    pub(super) fn all(self) -> Vec<String> {
+        self.0
+    }
+}
+
+/// Why an observer has not come to its end.
+pub(super) fn unfinished(surface: &str, reason: &str) -> String {
+    format!("the observer `{surface}` did not come to its end: {reason}")
+}
