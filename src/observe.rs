@@ -17,6 +17,7 @@
 //! Nothing but what is outstanding is kept.
 
 pub(crate) mod cells;
+mod change;
 mod counts;
 mod course;
 mod debezium;
@@ -75,7 +76,6 @@ use tokio::sync::watch;
 pub use poll::Polled;
 pub use postgres::Upstream;
 
-use crate::action::TableId;
 use crate::generate::Decision;
 use crate::generate::World;
 use crate::ledger::Ledger;
@@ -83,11 +83,11 @@ use crate::measure::Clock;
 use crate::measure::Findings;
 use crate::measure::LagSecond;
 use crate::measure::LiveLag;
-use crate::observe::whose::Whose;
 use crate::scenario::Confirms;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
 
+use change::RowChange;
 pub use own::OwnChange;
 pub use own::OwnFact;
 pub use own::OwnRow;
@@ -387,17 +387,4 @@ impl Drop for Observing {
         let _ = self.orders.send(Order::Abandon);
         let _ = self.thread.take().map(JoinHandle::join);
     }
-}
-
-/// A change of one row, as it was sent or as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct RowChange {
-    table: TableId,
-    change: crate::action::Change,
-    /// Its key: see [`cells`].
-    key: Box<[u8]>,
-    /// Its values.
-    row: Box<[u8]>,
-    /// Whose it is.
-    whose: Whose,
 }

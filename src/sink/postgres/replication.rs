@@ -126,8 +126,12 @@ impl Reader {
         reader.ask("IDENTIFY_SYSTEM", b'C').await
     }
 
-    /// Waits until more has come. May be dropped while it waits.
+    /// Waits until something has come that was not taken yet. May be dropped while it waits.
     pub async fn receive(&mut self) -> Result<(), Broken> {
+        // It may have come with the answer to a command, and the server may have no more to say.
+        if self.length().is_some_and(|length| self.received.len() > length) {
+            return Ok(());
+        }
         self.received.reserve(SPACE);
         match self.session.stream.read_buf(&mut self.received).await {
             Ok(0) => Err(Broken::plain("the server closed the connection")),
@@ -182,12 +186,16 @@ impl Reader {
         written.await.map_err(|error| Broken::plain(error.to_string()))
     }
 
+    /// How long the next frame is, in bytes without its kind, once its head is there.
+    fn length(&self) -> Option<usize> {
+        let length = self.received.get(1..5)?.try_into().ok()?;
+        Some(usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX))
+    }
+
     /// The next whole frame; one that reports an error is returned as that error.
     fn frame(&mut self) -> Result<Option<(u8, Bytes)>, Broken> {
-        let Some(head) = self.received.get(..5) else { return Ok(None) };
-        let kind = head[0];
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let Some(length) = self.length() else { return Ok(None) };
+        let kind = self.received[0];
         if !(4..=MESSAGE_MAX).contains(&length) {
             return Err(Broken::plain("the server sent a message of impossible length"));
         }
@@ -211,7 +219,16 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
     use super::Lsn;
+    use super::Reader;
+    use crate::sink::postgres::address::Address;
 
     #[test]
     fn places_are_written_as_the_server_does() {
@@ -219,5 +236,31 @@ mod tests {
             assert_eq!(Lsn::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Lsn::parse("16"), None);
+    }
+
+    /// A server that has nothing to say behind its error must not be waited for.
+    #[tokio::test]
+    async fn an_error_that_comes_with_the_answer_is_heard() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://it@{}/it?sslmode=disable", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = [0; 1024];
+            assert!(stream.read(&mut heard).await.unwrap() > 0);
+            stream.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
+            assert!(stream.read(&mut heard).await.unwrap() > 0);
+            let error = b"SERROR\0C42704\0Mgone\0\0";
+            let length = u8::try_from(error.len() + 4).unwrap();
+            let mut out = b"W\0\0\0\x07\0\0\0E\0\0\0".to_vec();
+            out.push(length);
+            out.extend_from_slice(error);
+            stream.write_all(&out).await.unwrap();
+            stream
+        });
+        let address = Address::parse(&url, &|_| None).unwrap();
+        let mut reader = Reader::start(&address, "it", ("slot", "publication")).await.unwrap();
+        let _stream = server.await.unwrap();
+        timeout(Duration::from_secs(10), reader.receive()).await.expect("it has come").unwrap();
+        assert_eq!(reader.take().unwrap_err().code, "42704");
     }
 }
