@@ -65,7 +65,7 @@ pub(super) async fn open(
     if !meant.topics.messages.is_empty() {
         intake.name(&options.world.catalog);
     }
-    let reading = contents::start(meant.topics.clone(), options)?;
+    let reading = contents::start(meant.topics.clone(), (options, meant.within))?;
     Ok(TopicReader { reading, intake, within: meant.within })
 }
 

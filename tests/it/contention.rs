@@ -17,6 +17,8 @@ const ROWS: &str =
 /// Enough of them that few actions meet.
 const MANY: &str =
     "domains.stock.rows={ products: 40, accounts: 400, orders: 640, carts: 640, jobs: 320 }";
+/// Runs until each kind of conflict was seen.
+const TRIES: usize = 5;
 const BRISK: &str = "load.streams.shop.profile=[{ hold: 300/s, for: 5s }]";
 
 /// Longer than any of these runs may take.
@@ -54,14 +56,21 @@ fn retries(ended: &Ended, after: &str) -> u64 {
 #[test]
 fn deadlocks_and_serialization_failures_are_sent_again_and_the_sums_are_exact() {
     let set = [ROWS, BRISK];
-    let server = quick_to_see_deadlocks();
-    let ended = Loadgen::start("run", FILE, &server.url(), &set).finish(PATIENCE);
-    exact(&server, &set, &ended);
-    assert!(retries(&ended, "deadlock") > 0, "{}", ended.summary);
-    assert!(retries(&ended, "serialization") > 0, "{}", ended.summary);
-    assert_eq!(retries(&ended, "connection"), 0);
-    let all = retries(&ended, "deadlock") + retries(&ended, "serialization");
-    assert_eq!(ended.count("retries"), all);
+    let (mut deadlocks, mut failures) = (0, 0);
+    // Whether two sessions meet is up to the machine: on a busy one a run may see no deadlock at all.
+    for _ in 0..TRIES {
+        let server = quick_to_see_deadlocks();
+        let ended = Loadgen::start("run", FILE, &server.url(), &set).finish(PATIENCE);
+        exact(&server, &set, &ended);
+        let of_run = ["deadlock", "serialization"].map(|reason| retries(&ended, reason));
+        assert_eq!(retries(&ended, "connection"), 0);
+        assert_eq!(ended.count("retries"), of_run.iter().sum::<u64>(), "{}", ended.summary);
+        (deadlocks, failures) = (deadlocks + of_run[0], failures + of_run[1]);
+        if deadlocks > 0 && failures > 0 {
+            return;
+        }
+    }
+    panic!("{deadlocks} deadlocks and {failures} serialization failures in {TRIES} runs");
 }
 
 #[test]

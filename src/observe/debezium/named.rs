@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
-use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::action::Mark;
 use crate::action::TableId;
@@ -60,7 +62,8 @@ pub(in crate::observe) struct Named {
     /// By partition: what waits, and the number of the last transaction that had its message.
     queues: Vec<VecDeque<Waiting>>,
     passed: Vec<u64>,
-    waiting: HashSet<Transaction>,
+    /// The partitions in which changes of a transaction wait.
+    waiting: HashMap<Transaction, SmallVec<[usize; 2]>>,
     held: usize,
     /// Changes of other runs, and changes of which it is not known whether they have a message.
     pub(in crate::observe) foreign: u64,
@@ -80,7 +83,7 @@ impl Named {
             asked: BTreeSet::new(),
             queues: Vec::new(),
             passed: Vec::new(),
-            waiting: HashSet::new(),
+            waiting: HashMap::new(),
             held: 0,
             foreign: 0,
             untold: 0,
@@ -124,11 +127,8 @@ impl Named {
             let oldest = self.order.pop_front();
             oldest.map(|oldest| self.told.remove(&oldest));
         }
-        if !self.waiting.remove(&transaction) {
-            return Vec::new();
-        }
         let mut free = Vec::new();
-        for partition in 0..self.queues.len() {
+        for partition in self.waiting.remove(&transaction).unwrap_or_default() {
             let is_its = |it: &Waiting| self.transaction(it) == Some(transaction);
             let queue = &self.queues[partition];
             let Some(first) = queue.iter().position(is_its) else { continue };
@@ -160,7 +160,10 @@ impl Named {
         self.queues[partition].push_back(waiting);
         self.held += 1;
         if !is_known {
-            self.waiting.insert(transaction);
+            let partitions = self.waiting.entry(transaction).or_default();
+            if !partitions.contains(&partition) {
+                partitions.push(partition);
+            }
         }
         if is_known || self.held > WAITING_MAX {
             // What nobody could wait for is told by its values alone.
@@ -185,9 +188,19 @@ impl Named {
     fn free(&mut self, partition: usize, count: usize, are_cut: bool, free: &mut Vec<Waiting>) {
         self.held -= count;
         for mut one in self.queues[partition].drain(..count).collect::<Vec<_>>() {
-            let told = self.transaction(&one).and_then(|it| self.told.get(&it));
-            if let Some((number, _)) = told {
-                self.passed[partition] = *number;
+            let transaction = self.transaction(&one);
+            let told = transaction.and_then(|it| self.told.get(&it));
+            match (told, transaction) {
+                (Some((number, _)), _) => self.passed[partition] = *number,
+                (None, Some(transaction)) => {
+                    if let Entry::Occupied(mut waiting) = self.waiting.entry(transaction) {
+                        waiting.get_mut().retain(|it| *it != partition);
+                        if waiting.get().is_empty() {
+                            waiting.remove();
+                        }
+                    }
+                }
+                (None, None) => {}
             }
             one.change.whose = match told {
                 Some((_, Told::Foreign)) => {
@@ -253,7 +266,19 @@ mod tests {
         assert!(named.came(change(1, 9)).is_empty());
         assert!(named.said((0, 2), said(7, 20, false)).is_empty());
         assert_eq!(shown(&named.came(change(0, 2))), [(1, false), (2, true)]);
+        assert!(!named.waiting.contains_key(&(0, 1)), "it is kept for nothing");
         assert_eq!(shown(&named.end().0), [(9, false)]);
+    }
+
+    #[test]
+    fn a_transaction_that_waits_in_two_partitions_goes_on_in_both() {
+        let mut named = named();
+        for (partition, transaction) in [(1, 1), (0, 1), (0, 2), (1, 2)] {
+            assert!(named.came(change(partition, transaction)).is_empty());
+        }
+        assert_eq!(shown(&named.said((0, 1), said(7, 10, false))), [(1, true), (1, true)]);
+        assert_eq!(shown(&named.said((0, 2), said(7, 20, false))), [(2, true), (2, true)]);
+        assert!(named.waiting.is_empty());
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub(in crate::observe) fn open(
     options: &Options,
 ) -> Result<EventReader, SetupError> {
     let events = Events { topics: meant.numbers(), run: meant.run.clone() };
-    let reading = consumer::start(&meant.cluster, events, options)?;
+    let reading = consumer::start(&meant.cluster, events, (options, meant.within))?;
     let (surface, within) = (surface.to_owned(), meant.within);
     let quiet = meant.is_copied.then(Quiet::default);
     Ok(EventReader { surface, reading, within, quiet, foreign: 0 })

@@ -36,11 +36,12 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// beside others.
 const SOON: Duration = Duration::from_millis(200);
 const SELDOM: Duration = Duration::from_secs(5);
-/// So long must polls find nothing before what the client says of places without records is taken.
+/// So long must polls find nothing before topics count as quiet: a connector may say that it has read what it is still
+/// writing, and the client may say that it has passed places without records a while before it has.
 const QUIET: Duration = Duration::from_secs(1);
-/// A connector may say that it has read what it is still writing, so one waits for a poll that finds nothing before
-/// topics are asked where they end; so long at most, as others may write without an end.
-const STREAMING: Duration = Duration::from_mins(1);
+/// So long one waits at most until topics are quiet before they are asked where they end, as others may write without
+/// an end; or for half of the time after which whoever waits for us gives up.
+const STREAMING: Duration = Duration::from_secs(20);
 /// So long may records wait for us on end.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
@@ -120,7 +121,7 @@ impl ConsumerContext for Fetched {}
 pub(in crate::observe) fn start<C: Contents>(
     cluster: &Cluster,
     contents: C,
-    options: &Options,
+    (options, within): (&Options, Duration),
 ) -> Result<Reading<Heard<C>>, SetupError> {
     let brokers = &cluster.brokers;
     let failed = |error: KafkaError| {
@@ -132,6 +133,7 @@ pub(in crate::observe) fn start<C: Contents>(
         contents,
         clock: options.clock,
         busy_max: options.late_p99.map(|_| BUSY_MAX),
+        streaming: STREAMING.min(within / 2),
         consumer,
         partitions: BTreeMap::new(),
         looked: Instant::now(),
@@ -178,6 +180,8 @@ struct Work<C> {
     idle: Instant,
     busy: Duration,
     busy_max: Option<Duration>,
+    /// How long others may write before topics are asked where they end nevertheless.
+    streaming: Duration,
     /// Since when polls find nothing at all.
     empty: Option<Instant>,
 }
@@ -227,7 +231,6 @@ impl<C: Contents> Work<C> {
                 Err(reason) => Some(Told::Broken(reason)),
             };
             let is_broken = matches!(told, Some(Told::Broken(_)));
-            let is_quiet = told.is_none();
             let is_heard = told.is_none_or(|told| tell.blocking_send(told).is_ok());
             if is_broken || !is_heard {
                 return;
@@ -240,7 +243,7 @@ impl<C: Contents> Work<C> {
             }
             if !has_ends && asked.to_end() {
                 let asked_at = asked_at.get_or_insert_with(Instant::now);
-                if is_quiet || asked_at.elapsed() > STREAMING {
+                if self.is_quiet() || asked_at.elapsed() > self.streaming {
                     has_ends = self.ask_for_ends();
                 }
             }
@@ -292,11 +295,16 @@ impl<C: Contents> Work<C> {
         true
     }
 
+    /// Whether nothing comes any more, as far as one can see.
+    fn is_quiet(&self) -> bool {
+        self.empty.is_some_and(|since| since.elapsed() >= QUIET)
+    }
+
     /// Whether all was read up to there. Behind the last record may stand what ends a transaction, which
     /// nobody is given; the client has passed it, and has had nothing left for us since. What it says of itself
     /// is from a while ago, and what it has fetched since comes first.
     fn is_at_end(&self) -> bool {
-        let is_quiet = self.empty.is_some_and(|since| since.elapsed() >= QUIET);
+        let is_quiet = self.is_quiet();
         let fetched = self.consumer.client().context();
         let fetched = fetched.next.lock().unwrap_or_else(PoisonError::into_inner);
         self.partitions.iter().all(|(key, partition)| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
@@ -48,11 +49,14 @@ pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
 pub(super) type Changed = Told<Captured, Unknown>;
 
 /// Begins behind all that is there now, to read the changes that come.
-pub(super) fn start(topics: Topics, options: &Options) -> Result<Reading<Changed>, SetupError> {
+pub(super) fn start(
+    topics: Topics,
+    (options, within): (&Options, Duration),
+) -> Result<Reading<Changed>, SetupError> {
     let Topics { cluster, tables, format, messages, transactions } = topics;
     let (reader, world) = (Reader::new(format), Arc::clone(&options.world));
     let captures = Captures { tables, messages, transactions, reader, world };
-    consumer::start(&cluster, captures, options)
+    consumer::start(&cluster, captures, (options, within))
 }
 
 /// What connectors write.

@@ -18,12 +18,14 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use rdkafka::message::Header;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::producer::Producer;
 use rdkafka::producer::ThreadedProducer;
+use rdkafka::types::RDKafkaErrorCode;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -378,6 +380,8 @@ impl Topics {
     fn of(brokers: &str) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("linger.ms", "0");
+        // What waits here counts as read at the server, so it must be little.
+        config.set("queue.buffering.max.messages", "1000");
         Self(config.create().unwrap())
     }
 
@@ -440,7 +444,12 @@ impl Topics {
             OwnedHeaders::new().insert(Header { key: name, value: Some(value) })
         });
         // Of tables that nobody observes there is no topic.
-        let _ = self.0.send(record);
+        while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) =
+            self.0.send(record)
+        {
+            std::thread::sleep(Duration::from_millis(1));
+            record = again;
+        }
     }
 }
 
