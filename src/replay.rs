@@ -68,6 +68,8 @@ pub struct Replay {
     pub past: Past,
     /// By table: whether its rows can be judged.
     pub is_judged: Vec<bool>,
+    /// By table: whether others had rows there before the run, which cannot be told from rows that were made up.
+    pub has_others: Vec<bool>,
     /// By table: database, PostgreSQL schema and name.
     pub names: Vec<String>,
     /// How many threads go through it.

@@ -7,6 +7,7 @@
 //! ```
 
 pub(super) mod beside;
+mod end;
 pub(super) mod named;
 pub(super) mod record;
 pub(super) mod repeats;
@@ -23,6 +24,7 @@ use crate::action::Catalog;
 use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::Options;
+use crate::observe::RowChange;
 use crate::observe::Source;
 use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
@@ -30,11 +32,11 @@ use crate::observe::debezium::named::Named;
 use crate::observe::debezium::named::Waiting;
 use crate::observe::debezium::record::Origin;
 use crate::observe::debezium::record::Record;
+use crate::observe::debezium::repeats::Again;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
-use crate::observe::reasons::unfinished;
 use crate::observe::transactions::End;
 use crate::observe::whose::has_versions;
 use crate::observe::whose::is_told;
@@ -53,6 +55,8 @@ pub(super) struct Intake {
     repeats: Repeats,
     /// Who joins changes with messages, where those come.
     named: Option<Named>,
+    /// By table: the number of its source.
+    sources: BTreeMap<TableId, usize>,
     /// Tables whose rows in snapshots are judged by the versions that they have had.
     versioned: BTreeSet<TableId>,
     /// By table of the domains: the number of its database; and each by that and its name.
@@ -76,17 +80,22 @@ impl Intake {
         options: &Options,
         (surface, form): (&str, &'static str),
         (sources, tables): (impl Iterator<Item = &Source>, impl Iterator<Item = TableId>),
-        repeats: Repeats,
+        mut repeats: Repeats,
     ) -> Result<Self, SetupError> {
         let mut captured = Vec::new();
         for source in sources {
             captured.push(Captured::open(source.clone(), options.application.clone()).await?);
         }
         let (mut opening, mut names) = (BTreeMap::new(), BTreeMap::new());
+        let mut places = BTreeMap::new();
         for table in tables {
             let info = options.world.catalog.table(table);
-            let of = captured.iter().find(|it| it.source.domains.contains(&info.domain));
-            opening.insert(table, of.map(|it| it.opening).unwrap_or_default());
+            let of = captured.iter().position(|it| it.source.domains.contains(&info.domain));
+            opening.insert(table, of.map(|at| captured[at].opening).unwrap_or_default());
+            places.extend(of.map(|at| (table, at)));
+            if info.key.is_empty() {
+                repeats.has_no_key(table);
+            }
             for (at, (column, _)) in info.columns.iter().enumerate() {
                 names.insert((table, at), format!("{}.{column}", info.name));
             }
@@ -98,6 +107,7 @@ impl Intake {
             opening,
             repeats,
             named: None,
+            sources: places,
             versioned: BTreeSet::new(),
             databases: BTreeMap::new(),
             collections: BTreeMap::new(),
@@ -120,6 +130,11 @@ impl Intake {
         let mut judge = judge.borrow_mut();
         match record {
             Record::Nothing => {}
+            Record::Change(change, _) | Record::Snapshot(change, _)
+                if judge.is_foreign(&change) =>
+            {
+                self.foreign += 1;
+            }
             Record::Snapshot(change, origin) => {
                 self.snapshot += 1;
                 if self.versioned.contains(&table) {
@@ -136,7 +151,6 @@ impl Intake {
             {
                 self.earlier += 1;
             }
-            Record::Change(change, _) if judge.is_foreign(&change) => self.foreign += 1,
             Record::Truncated(origin) => {
                 self.has_news = true;
                 judge.notes.truncated(table, arrival(origin, at));
@@ -213,31 +227,18 @@ impl Intake {
     fn see(&mut self, waiting: Waiting, judge: &mut Judge) {
         let Waiting { partition, change, origin, at } = waiting;
         if let Some(change) = self.repeats.came(partition, (change, origin), at) {
-            let database = self.databases.get(&change.table);
-            if let Some((transactions, database)) = judge.transactions.as_mut().zip(database) {
-                transactions.came((*database, origin.transaction), at);
-            }
-            judge.notes.change(&change, arrival(origin, at), None);
-            judge.see(change, at, origin.lsn);
+            self.take_new(change, (origin, at), judge);
         }
     }
 
-    /// What has waited for messages until the end.
-    fn end_names(&mut self, judge: &mut Judge) {
-        let Some(named) = &mut self.named else { return };
-        let (left, silent) = named.end();
-        for database in silent {
-            let (database, surface) =
-                (self.captured[database].source.address.database(), &self.surface);
-            judge.spoil(format!(
-                "no message of a transaction in `{database}` came to the observer `{surface}`, so nobody can tell \
-                 which change is of which action; does the connector leave messages out \
-                 (`message.prefix.include.list`), or do they come by another topic than its `messages`?"
-            ));
+    /// A change has not come before.
+    fn take_new(&self, change: RowChange, (origin, at): (Origin, u64), judge: &mut Judge) {
+        let database = self.databases.get(&change.table);
+        if let Some((transactions, database)) = judge.transactions.as_mut().zip(database) {
+            transactions.came((*database, origin.transaction), at);
         }
-        for waiting in left {
-            self.see(waiting, judge);
-        }
+        judge.notes.change(&change, arrival(origin, at), None);
+        judge.see(change, at, origin.lsn);
     }
 
     /// A record that came is not there any more.
@@ -281,8 +282,12 @@ impl Intake {
                 self.surface
             ));
         }
-        for (repeat, is_replay) in self.repeats.decided(looked) {
-            let change = repeat.change;
+        for (repeat, what) in self.repeats.decided(looked) {
+            let (change, is_replay) = (repeat.change, what == Again::Replayed);
+            if what == Again::New {
+                self.take_new(change, (repeat.origin, repeat.at), judge);
+                continue;
+            }
             judge.notes.change(&change, arrival(repeat.origin, repeat.at), Some(is_replay));
             judge.repeated(std::slice::from_ref(&change), is_replay, repeat.origin.lsn);
         }
@@ -317,68 +322,19 @@ impl Intake {
         behind.map(Captured::progress).fold(0, u64::wrapping_add)
     }
 
+    /// Whether the connector of a source has to go on still.
+    pub(super) fn awaits(&self, source: usize) -> bool {
+        self.captured.get(source).is_some_and(|it| !it.is_past_fence())
+    }
+
+    /// Whether the connector has to go on that captures a table.
+    pub(super) fn awaits_table(&self, table: TableId) -> bool {
+        self.sources.get(&table).is_some_and(|source| self.awaits(*source))
+    }
+
     /// Whether the connectors have handed over all that is before the fence.
     pub(super) fn is_past_fence(&self) -> bool {
         self.captured.iter().all(Captured::is_past_fence)
-    }
-
-    /// Everything was read: what came again is decided now. What people should know, and what of that is that
-    /// values were `unknown`.
-    pub(super) async fn end(
-        &mut self,
-        unknown: &BTreeMap<(TableId, usize), u64>,
-        (clock, judge): (Clock, &RefCell<Judge>),
-    ) -> Vec<String> {
-        self.end_names(&mut judge.borrow_mut());
-        self.look(clock, judge).await;
-        self.decide(u64::MAX, &mut judge.borrow_mut());
-        let mut notes = self.notes();
-        let told = judge.borrow().transactions.as_ref().map(|it| it.note(&self.surface));
-        notes.extend(told);
-        if !unknown.is_empty() {
-            let count: u64 = unknown.values().sum();
-            let columns: Vec<_> =
-                unknown.keys().filter_map(|at| self.names.get(at).map(String::as_str)).collect();
-            notes.push(format!(
-                "the observer `{}` could not compare {count} values, as what came leaves open what they are: {}",
-                self.surface,
-                columns.join(", ")
-            ));
-        }
-        notes
-    }
-
-    /// What came and was not judged.
-    pub(super) fn notes(&self) -> Vec<String> {
-        let surface = &self.surface;
-        let (foreign, untold) = self.named.as_ref().map_or((0, 0), |it| (it.foreign, it.untold));
-        let counted = [
-            (self.snapshot, "rows of a snapshot came, which are no changes"),
-            (self.earlier, "changes came that had been made before the run"),
-            (self.foreign + foreign, "changes came that another run has made"),
-            (untold, "changes came whose messages were forgotten or not waited for"),
-        ];
-        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-        counted
-            .map(|(count, what)| format!("at the observer `{surface}`, {count} {what}"))
-            .collect()
-    }
-
-    /// The end is not waited for any more.
-    pub(super) fn give_up(&self, judge: &RefCell<Judge>, reason: &str) {
-        judge.borrow_mut().spoil(unfinished(&self.surface, reason));
-    }
-
-    /// Who has not handed over what is before the fence, and why nobody knows how far it is.
-    pub(super) fn behind(&self) -> Option<String> {
-        let behind = self.captured.iter().filter(|it| !it.is_past_fence());
-        let mut behind: Vec<_> = behind.map(Captured::shown).collect();
-        if behind.is_empty() {
-            return None;
-        }
-        let trouble = self.trouble.iter().map(|why| format!("they could not be looked at: {why}"));
-        behind.extend(trouble);
-        Some(behind.join("; "))
     }
 }
 

@@ -96,7 +96,9 @@ impl TopicReader {
             tokio::select! {
                 told = self.reading.told.recv() => match told {
                     Some(Told::Record { partition, record, at }) => {
-                        course.has_moved();
+                        if course.ending == Ending::Reading || self.awaits(&record) {
+                            course.has_moved();
+                        }
                         self.take((partition, at), record, &judge);
                         if let Some(last) = self.take_more(&judge) {
                             return self.last(last, (clock, &judge)).await;
@@ -121,6 +123,16 @@ impl TopicReader {
                     }
                 }
                 _ = orders.changed() => {}
+            }
+        }
+    }
+
+    /// Whether a record is from a connector that has to go on still: what others hand over brings no end nearer.
+    fn awaits(&self, record: &Captured) -> bool {
+        match record {
+            Captured::Change(table, _) => self.intake.awaits_table(*table),
+            Captured::Message(source, _) | Captured::Ended(source, _) => {
+                self.intake.awaits(*source)
             }
         }
     }

@@ -108,7 +108,11 @@ impl SlotReader {
         loop {
             let (began, last) = (Instant::now(), self.stream.last());
             let stopped = match self.begin().await {
-                Ok(mut reader) => self.read(&mut reader).await,
+                Ok(mut reader) => {
+                    // Who was away is given the whole time again.
+                    self.heard = Instant::now();
+                    self.read(&mut reader).await
+                }
                 Err(stopped) => stopped,
             };
             // One that breaks as soon as it is there, or at the same place each time, is not there again.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::action::Mark;
@@ -15,6 +17,8 @@ use crate::observe::table::Lags;
 
 /// Transactions of which not everything is known yet, at most.
 const OPEN_MAX: usize = 1 << 18;
+/// Transactions that are remembered once they are judged: a connector that begins again tells of them again.
+const SETTLED_MAX: usize = 1 << 19;
 
 /// A transaction: the number of its database, and its own there.
 pub(super) type Transaction = (usize, u32);
@@ -65,6 +69,8 @@ pub(super) struct Transactions {
     open: HashMap<Transaction, Known>,
     /// How many were held against what was acknowledged.
     pub(super) judged: u64,
+    settled: HashSet<Transaction>,
+    settled_order: VecDeque<Transaction>,
     /// There were more at once than are kept.
     is_beyond: bool,
     odd: Vec<Odd>,
@@ -100,7 +106,7 @@ impl Transactions {
 
     /// Which actions a transaction is.
     pub(super) fn told(&mut self, transaction: Transaction, marks: Arc<[Mark]>) {
-        if self.is_full(self.open.len()) {
+        if self.is_over(transaction) {
             return;
         }
         self.of.extend(marks.iter().map(|mark| (*mark, transaction)));
@@ -110,7 +116,7 @@ impl Transactions {
 
     /// A change of a transaction came.
     pub(super) fn came(&mut self, transaction: Transaction, at: u64) {
-        if self.is_full(self.open.len()) {
+        if self.is_over(transaction) {
             return;
         }
         let known = self.open.entry(transaction).or_default();
@@ -130,11 +136,16 @@ impl Transactions {
             }
             return;
         }
-        if self.is_full(self.open.len()) {
+        if self.is_over(transaction) {
             return;
         }
         self.open.entry(transaction).or_default().end = Some(end);
         self.settle(transaction, false);
+    }
+
+    /// Whether nothing more is to be known of a transaction, or kept of any.
+    fn is_over(&mut self, transaction: Transaction) -> bool {
+        self.settled.contains(&transaction) || self.is_full(self.open.len())
     }
 
     fn is_full(&mut self, open: usize) -> bool {
@@ -178,6 +189,13 @@ impl Transactions {
             self.made.remove(mark);
             self.of.remove(mark);
         }
+        self.settled.insert(transaction);
+        self.settled_order.push_back(transaction);
+        if self.settled_order.len() > SETTLED_MAX
+            && let Some(oldest) = self.settled_order.pop_front()
+        {
+            self.settled.remove(&oldest);
+        }
     }
 
     /// Nothing more comes. What is left is judged, and all that was not as it should be is handed over; of what was not
@@ -195,15 +213,20 @@ impl Transactions {
 
     /// For people.
     pub(super) fn note(&self, surface: &str) -> String {
-        let beyond = if self.is_beyond {
-            "; then more of them were open at once than are kept, and the rest was not"
-        } else {
-            ""
-        };
         format!(
-            "at the observer `{surface}`, the ends of {} transactions were held against what was acknowledged{beyond}",
+            "at the observer `{surface}`, the ends of {} transactions were held against what was acknowledged",
             self.judged
         )
+    }
+
+    /// Why ends may be wrong of which nobody heard.
+    pub(super) fn doubt(&self, surface: &str) -> Option<String> {
+        self.is_beyond.then(|| {
+            format!(
+                "more than {OPEN_MAX} transactions were open at once at the observer `{surface}`; no more are kept, so \
+                 the ends of the others were not judged"
+            )
+        })
     }
 
     /// How late first and last rows came.
@@ -319,7 +342,9 @@ mod tests {
         (0..3).for_each(|at| all.came((0, 10), at));
         // Somebody else's, one that was replayed, and one of which nothing came.
         all.ended((0, 11), end(&[(0, 7)], 7));
+        all.told(IT, marks(&[1, 2]));
         all.ended(IT, end(&[(0, 2), (1, 4)], 6));
+        assert!(!all.open.contains_key(&IT), "what was judged is opened again");
         made(&mut all, 4);
         all.told((0, 12), marks(&[4]));
         let odd = all.end(true);

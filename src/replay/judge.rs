@@ -30,6 +30,7 @@ use crate::sink::postgres::provision::SetupError;
 const HELD_MAX: u64 = 4_000_000;
 
 /// A row that is not as it should be.
+#[derive(Debug)]
 struct Fault {
     class: Deviation,
     table: TableId,
@@ -38,13 +39,38 @@ struct Fault {
     seen: Option<Box<[u8]>>,
 }
 
+/// The first of the faults, in the order of tables and keys: a hash map decides no order, and there may be as many as rows.
+#[derive(Debug, Default)]
+struct Faults {
+    some: Vec<Fault>,
+}
+
+impl Faults {
+    fn add(&mut self, fault: Fault) {
+        self.some.push(fault);
+        if self.some.len() >= 8 * EXAMPLES_MAX {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.some.sort_by(|one, other| (one.table, &one.key).cmp(&(other.table, &other.key)));
+        self.some.truncate(EXAMPLES_MAX);
+    }
+
+    fn first(mut self) -> Vec<Fault> {
+        self.cut();
+        self.some
+    }
+}
+
 /// What is found, table by table.
 pub(super) struct Judge<'a> {
     replay: &'a Replay,
     /// Sessions that see one snapshot, by domain.
     sessions: &'a BTreeMap<usize, Client>,
     verdicts: Vec<TableVerdict>,
-    faults: Vec<Fault>,
+    faults: Faults,
     /// Doubtful rows that were found.
     seen: HashSet<Identity>,
 }
@@ -53,7 +79,7 @@ impl<'a> Judge<'a> {
     pub(super) fn new(replay: &'a Replay, sessions: &'a BTreeMap<usize, Client>) -> Self {
         let tables = replay.world.table_count();
         let verdicts = vec![TableVerdict::default(); tables];
-        Self { replay, sessions, verdicts, faults: Vec::new(), seen: HashSet::new() }
+        Self { replay, sessions, verdicts, faults: Faults::default(), seen: HashSet::new() }
     }
 
     fn catalog(&self) -> &'a Catalog {
@@ -126,7 +152,7 @@ impl<'a> Judge<'a> {
                 let state = doubtful.states.iter().flatten().last().cloned();
                 let class = if state.is_some() { Deviation::Wrong } else { Deviation::Phantom };
                 let seen = Some(row.into());
-                faults.push(Fault { class, table, key, expected: state, seen });
+                faults.add(Fault { class, table, key, expected: state, seen });
             }
         })
         .await?;
@@ -152,7 +178,7 @@ impl<'a> Judge<'a> {
                     expected: state,
                     seen: None,
                 };
-                self.faults.push(fault);
+                self.faults.add(fault);
             }
         }
     }
@@ -190,7 +216,7 @@ impl<'a> Judge<'a> {
                     (Deviation::Phantom, None)
                 };
                 let seen = Some(row.into());
-                faults.push(Fault { class, table, key, expected: must, seen });
+                faults.add(Fault { class, table, key, expected: must, seen });
             })
             .await?;
         }
@@ -201,16 +227,15 @@ impl<'a> Judge<'a> {
             let expected = Some(held.row);
             let fault =
                 Fault { class: Deviation::Lost, table: held.table, key, expected, seen: None };
-            self.faults.push(fault);
+            self.faults.add(fault);
         }
         Ok(())
     }
 
     fn standing(mut self, expected: &Expected) -> Standing {
-        // A hash map decides no order.
-        self.faults.sort_by(|one, other| (one.table, &one.key).cmp(&(other.table, &other.key)));
+        let faults = std::mem::take(&mut self.faults).first();
         let catalog = self.catalog();
-        let examples = self.faults.iter().take(EXAMPLES_MAX).map(|fault| {
+        let examples = faults.iter().map(|fault| {
             let info = catalog.table(fault.table);
             let keys: Vec<_> = info.key.iter().map(|at| info.columns[*at].clone()).collect();
             let keys = if keys.is_empty() { info.columns.as_slice() } else { keys.as_slice() };

@@ -134,13 +134,19 @@ pub(super) fn judge(
     }
     let snapshots = walk(replay, is_observed, Snapshots::of(seen, followed));
     let held = snapshots.rows.values().map(|it| it.held.len() as u64);
-    let judged = held.sum();
-    let mut verdict = SnapshotVerdict { judged, left: all - judged, ..SnapshotVerdict::default() };
+    let mut left = all - held.sum::<u64>();
+    let has_others =
+        |it: &Held| replay.has_others.get(usize::from(it.seen.table)).copied().unwrap_or(false);
     let mut odd: Vec<(&Held, &Versions)> = Vec::new();
     for versions in snapshots.rows.values() {
-        odd.extend(versions.held.iter().filter(|it| !it.is_right).map(|it| (it, versions)));
+        let wrong = versions.held.iter().filter(|it| !it.is_right);
+        let is_ours = |it: &&Held| versions.last.is_some() || !has_others(it);
+        let (ours, others): (Vec<_>, Vec<_>) = wrong.partition(is_ours);
+        odd.extend(ours.into_iter().map(|it| (it, versions)));
+        left += others.len() as u64;
     }
     odd.sort_by_key(|(held, _)| (held.seen.at, held.seen.row));
+    let mut verdict = SnapshotVerdict { judged: all - left, left, ..SnapshotVerdict::default() };
     for (held, versions) in odd {
         let found = &mut verdict.verification;
         found.observed += 1;

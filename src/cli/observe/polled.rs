@@ -115,6 +115,7 @@ async fn stand(
 pub(super) fn replay(prepared: &Prepared, past: Past, is_meant: impl Fn(usize) -> bool) -> Replay {
     let world = &prepared.world;
     let tables = world.catalog.tables.iter().take(world.table_count());
+    let has_others = prepared.before.iter().map(|rows| *rows > 0).collect();
     let judged = tables.map(|info| {
         let is_judged = info.is_sent && info.event.is_none() && is_meant(info.domain);
         let database = prepared.database_of(info);
@@ -122,7 +123,7 @@ pub(super) fn replay(prepared: &Prepared, past: Past, is_meant: impl Fn(usize) -
     });
     let (is_judged, names) = judged.unzip();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    Replay { world: Arc::clone(world), past, is_judged, names, workers }
+    Replay { world: Arc::clone(world), past, is_judged, has_others, names, workers }
 }
 
 /// What had not been found by then is judged now by how its row stands.

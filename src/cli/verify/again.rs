@@ -12,6 +12,7 @@ use clap::Parser;
 use serde::Deserialize;
 use tokio_postgres::Client;
 
+use crate::action::TableInfo;
 use crate::cli::Arguments;
 use crate::cli::Command;
 use crate::cli::Refusal;
@@ -111,9 +112,14 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let replay = |sessions: &BTreeMap<usize, Client>| {
         let is_there = |domain: usize| sessions.contains_key(&domain);
         let from = (&place, &counted, &manifest);
-        let (is_judged, names) = judged(&world, &scenario, from, is_there);
+        let (names, has_others) = tables(&world, &scenario, from);
+        let infos = world.catalog.tables.iter().zip(&has_others);
+        let is_ours = |(info, has_others): (&TableInfo, &bool)| {
+            info.is_sent && info.event.is_none() && !has_others && is_there(info.domain)
+        };
+        let is_judged = infos.map(is_ours).collect();
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        Replay { world: Arc::clone(&world), past, is_judged, names, workers }
+        Replay { world: Arc::clone(&world), past, is_judged, has_others, names, workers }
     };
     let looked = on_runtime(async {
         let Standings { sessions, absent } = if has_gone {
@@ -281,16 +287,15 @@ fn scenario(
     }
 }
 
-/// Of which tables rows are judged, and what they are called. Among rows of others ours cannot be told from
-/// what was made up.
-fn judged(
+/// What the tables are called, and in which of them others had rows: among those ours cannot be told from what was
+/// made up.
+fn tables(
     world: &World,
     scenario: &Scenario,
     (place, counted, manifest): (&Place, &Counted, &Manifest),
-    is_there: impl Fn(usize) -> bool,
-) -> (Vec<bool>, Vec<String>) {
+) -> (Vec<String>, Vec<bool>) {
     let tables = world.catalog.tables.iter().take(world.table_count()).enumerate();
-    let judged = tables.map(|(number, info)| {
+    let table = |(number, info): (usize, &TableInfo)| {
         let domain = &scenario.domains[info.domain];
         let (database, table) =
             (place.database(scenario, domain), format!("{}.{}", info.namespace, info.name));
@@ -300,10 +305,9 @@ fn judged(
         };
         let before = counted.tables.iter().find(is_it).map_or(0, |it| it.before);
         let taken = manifest.taken.get(number).copied().unwrap_or(0);
-        let is_stored = info.is_sent && info.event.is_none();
-        (is_stored && is_there(info.domain) && before + taken == 0, format!("{database}.{table}"))
-    });
-    judged.unzip()
+        (format!("{database}.{table}"), before + taken > 0)
+    };
+    tables.map(table).unzip()
 }
 
 /// The databases that hold what the run has left.

@@ -1,9 +1,11 @@
 //! What came a second time, told by its place in the log; and whether a restart of the connector explains it.
 
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::collections::VecDeque;
 
 use crate::action::Change;
+use crate::action::TableId;
 use crate::ledger::hash::half;
 use crate::ledger::hash::hash;
 use crate::ledger::hash::identity;
@@ -28,6 +30,8 @@ pub(in crate::observe) struct Repeats {
     restarts: VecDeque<Restart>,
     /// What came again, and is not decided yet.
     undecided: Vec<Repeat>,
+    /// Tables without a key: equal rows of one statement share their place in the log.
+    keyless: BTreeSet<TableId>,
     /// Whether there was more of that than is kept.
     pub(super) is_beyond: bool,
     /// What is there at once says nothing of when it was written: what came again and what was new before.
@@ -51,7 +55,23 @@ pub(in crate::observe) struct Repeat {
     new_at: u64,
 }
 
+/// What a change is that looks as if it came again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::observe) enum Again {
+    /// A restart explains it.
+    Replayed,
+    /// Nothing does.
+    Doubled,
+    /// It is another one that looks the same.
+    New,
+}
+
 impl Repeats {
+    /// Rows of a table have no key.
+    pub(in crate::observe) fn has_no_key(&mut self, table: TableId) {
+        self.keyless.insert(table);
+    }
+
     /// Of files, which are there as a whole: any restart before one explains what came again in it.
     pub(in crate::observe) fn of_files() -> Self {
         Self { is_batched: true, ..Self::default() }
@@ -100,25 +120,24 @@ impl Repeats {
         }
     }
 
-    /// What came again before a look at the connector, and whether a restart explains it: one that lies
-    /// between what was new in the partition and what came again.
-    pub(in crate::observe) fn decided(&mut self, looked: u64) -> Vec<(Repeat, bool)> {
-        let restarts = &self.restarts;
-        let is_replay = |it: &Repeat| {
+    /// What came again before a look at the connector, and what it is: a restart explains it that lies between what
+    /// was new in the partition and what came again.
+    pub(in crate::observe) fn decided(&mut self, looked: u64) -> Vec<(Repeat, Again)> {
+        let (restarts, keyless) = (&self.restarts, &self.keyless);
+        let what = |it: &Repeat| {
             let between =
                 |restart: &Restart| restart.after.max(it.new_at) <= restart.before.min(it.at);
-            restarts.iter().any(between)
+            match restarts.iter().any(between) {
+                true => Again::Replayed,
+                false if keyless.contains(&it.change.table) => Again::New,
+                false => Again::Doubled,
+            }
         };
         let (decided, open) = self.undecided.drain(..).partition(|repeat| repeat.at <= looked);
         self.undecided = open;
         let decided: Vec<Repeat> = decided;
-        decided
-            .into_iter()
-            .map(|repeat| {
-                let is_replay = is_replay(&repeat);
-                (repeat, is_replay)
-            })
-            .collect()
+        let what: Vec<Again> = decided.iter().map(what).collect();
+        decided.into_iter().zip(what).collect()
     }
 }
 
@@ -137,7 +156,6 @@ fn number(change: &RowChange, origin: Origin) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::TableId;
     use crate::observe::whose::Whose;
 
     fn change(key: u8) -> RowChange {
@@ -159,7 +177,7 @@ mod tests {
         // Nothing is said before somebody has looked.
         assert!(repeats.decided(11).is_empty());
         let decided = repeats.decided(20);
-        assert_eq!(decided.iter().map(|it| it.1).collect::<Vec<_>>(), [false]);
+        assert_eq!(decided.iter().map(|it| it.1).collect::<Vec<_>>(), [Again::Doubled]);
 
         repeats.restarted(Restart { after: 20, before: 30 });
         assert!(repeats.came(0, (change(1), at(1)), 28).is_none());
@@ -169,7 +187,21 @@ mod tests {
         assert!(repeats.came(0, (change(3), at(2)), 32).is_none());
         // Another partition is still at its beginning.
         assert!(repeats.came(1, (change(1), at(1)), 33).is_none());
-        let decided: Vec<bool> = repeats.decided(40).iter().map(|it| it.1).collect();
-        assert_eq!(decided, [true, true, false, true]);
+        let decided: Vec<Again> = repeats.decided(40).iter().map(|it| it.1).collect();
+        let replayed = Again::Replayed;
+        assert_eq!(decided, [replayed, replayed, Again::Doubled, replayed]);
+    }
+
+    /// A COPY writes many rows to one place in the log, and two of them may be equal.
+    #[test]
+    fn equal_rows_without_a_key_are_two() {
+        let mut repeats = Repeats::default();
+        repeats.has_no_key(TableId(0));
+        assert!(repeats.came(0, (change(1), at(1)), 10).is_some());
+        assert!(repeats.came(0, (change(1), at(1)), 11).is_none());
+        repeats.restarted(Restart { after: 20, before: 30 });
+        assert!(repeats.came(0, (change(1), at(1)), 28).is_none());
+        let decided: Vec<Again> = repeats.decided(40).iter().map(|it| it.1).collect();
+        assert_eq!(decided, [Again::New, Again::Replayed]);
     }
 }

@@ -61,10 +61,16 @@ impl Judge {
         });
         let Some(come) = come else { return };
         let last = come.len() - 1;
+        // A row that is not there may be one that has gone, or one that has not come yet.
+        let was_never_seen = row.is_none() && come.iter().any(|it| it.change == Change::Insert);
         for (number, expected) in come.into_iter().enumerate() {
             let Expected { change, row, times, certainty, .. } = expected;
             self.forget(key.len() + row.len());
             let sums = self.sums(table);
+            if certainty == Certainty::Certain && was_never_seen {
+                sums.passed_over += 1;
+                continue;
+            }
             if certainty == Certainty::Certain && number < last {
                 sums.passed_over += 1;
             } else {
@@ -83,5 +89,46 @@ impl Judge {
             table.rows.clear();
         }
         self.counts.of(false).pending += left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::action::Catalog;
+    use crate::action::Change;
+    use crate::action::TableId;
+    use crate::action::TableInfo;
+    use crate::observe::RowChange;
+    use crate::observe::cells;
+    use crate::observe::judge::Certainty;
+    use crate::observe::judge::Judge;
+    use crate::observe::judge::Times;
+    use crate::observe::table::Origin;
+    use crate::observe::whose::Whose;
+    use crate::schema::ColumnType;
+
+    /// A copy that is behind shows no row that has come and gone, and none that has not come yet: nobody can tell when
+    /// it went.
+    #[test]
+    fn a_row_that_was_never_seen_has_no_time_at_which_it_went() {
+        let columns = [("id", ColumnType::Integer)];
+        let table = TableInfo { key: vec![0], ..TableInfo::with_columns("t", &columns) };
+        let catalog = Catalog { tables: vec![table], ..Catalog::default() };
+        let origin = |_| Some(Origin { database: "shop".to_owned(), slot: String::new() });
+        let mut judge = Judge::new(&catalog, "copy", origin);
+        judge.is_polled(&catalog);
+        let mut key = Vec::new();
+        cells::push(ColumnType::Integer, &7_i32.to_be_bytes(), &mut key);
+        for change in [Change::Insert, Change::Delete] {
+            let (table, whose) = (TableId(0), Whose::Untold);
+            let row = if change == Change::Insert { key.as_slice().into() } else { Box::default() };
+            let change = RowChange { table, change, key: key.as_slice().into(), row, whose };
+            let times = Times { due: 1, sent: 2, settled: 3, is_measured: true };
+            judge.expect(change, times, Certainty::Certain);
+        }
+        judge.looked((TableId(0), &key), None, (10, 20));
+        let found = judge.finish(&catalog, true).0;
+        assert_eq!(found.lags.len(), 0, "{:?}", found.lags);
+        assert_eq!((found.verification.observed, found.verification.passed_over), (0, 2));
     }
 }

@@ -276,6 +276,15 @@ impl<C: Contents> Work<C> {
         let key = (message.topic().to_owned(), message.partition());
         let Some(partition) = self.partitions.get_mut(&key) else { return Ok(None) };
         partition.next = message.offset() + 1;
+        if let Some(end) = partition.end.filter(|end| partition.next >= *end) {
+            // What others go on to write must not hide that the other partitions are quiet.
+            let mut read = TopicPartitionList::new();
+            read.add_partition(&key.0, key.1);
+            let _ = self.consumer.pause(&read);
+            if message.offset() >= end {
+                return Ok(None);
+            }
+        }
         let partition = partition.number;
         let record = self.contents.read(&message)?;
         Ok(record.map(|record| Told::Record { partition, record, at }))
