@@ -1,5 +1,7 @@
 //! `verify RUN`: a run judged again, from its folder.
 
+mod replayed;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
@@ -12,7 +14,6 @@ use clap::Parser;
 use serde::Deserialize;
 use tokio_postgres::Client;
 
-use crate::action::TableInfo;
 use crate::cli::Arguments;
 use crate::cli::Command;
 use crate::cli::Refusal;
@@ -23,6 +24,8 @@ use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::books;
 use crate::cli::verify::VerifyArguments;
+use crate::cli::verify::again::replayed::replay;
+use crate::cli::verify::again::replayed::tables;
 use crate::cli::verify::found::Absent;
 use crate::cli::verify::found::Copied;
 use crate::cli::verify::found::Found;
@@ -109,25 +112,14 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         Err(refusal) if seen.is_none() => return Err(refusal),
         looked => looked.is_err(),
     };
-    let replay = |sessions: &BTreeMap<usize, Client>| {
-        let is_there = |domain: usize| sessions.contains_key(&domain);
-        let from = (&place, &counted, &manifest);
-        let (names, has_others) = tables(&world, &scenario, from);
-        let infos = world.catalog.tables.iter().zip(&has_others);
-        let is_ours = |(info, has_others): (&TableInfo, &bool)| {
-            info.is_sent && info.event.is_none() && !has_others && is_there(info.domain)
-        };
-        let is_judged = infos.map(is_ours).collect();
-        let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        Replay { world: Arc::clone(&world), past, is_judged, has_others, names, workers }
-    };
     let looked = on_runtime(async {
         let Standings { sessions, absent } = if has_gone {
             Standings::gone(&scenario, "the databases are gone")
         } else {
             standings(&scenario, &place, &manifest.run).await?
         };
-        let mut replay = replay(&sessions);
+        let tables = tables(&world, &scenario, (&place, &counted, &manifest));
+        let mut replay = replay(&world, past, tables, &sessions);
         let standing =
             if sessions.is_empty() { Standing::default() } else { replay.judge(&sessions).await? };
         let copies = copies((&scenario, &place), &sessions, &mut replay).await;
@@ -285,29 +277,6 @@ fn scenario(
              has changed, or `--set` changes what is sent",
         )),
     }
-}
-
-/// What the tables are called, and in which of them others had rows: among those ours cannot be told from what was
-/// made up.
-fn tables(
-    world: &World,
-    scenario: &Scenario,
-    (place, counted, manifest): (&Place, &Counted, &Manifest),
-) -> (Vec<String>, Vec<bool>) {
-    let tables = world.catalog.tables.iter().take(world.table_count()).enumerate();
-    let table = |(number, info): (usize, &TableInfo)| {
-        let domain = &scenario.domains[info.domain];
-        let (database, table) =
-            (place.database(scenario, domain), format!("{}.{}", info.namespace, info.name));
-        let target = &scenario.targets[domain.target].name;
-        let is_it = |it: &&CountedTable| {
-            (&it.target, &it.database, &it.table) == (target, &database, &table)
-        };
-        let before = counted.tables.iter().find(is_it).map_or(0, |it| it.before);
-        let taken = manifest.taken.get(number).copied().unwrap_or(0);
-        (format!("{database}.{table}"), before + taken > 0)
-    };
-    tables.map(table).unzip()
 }
 
 /// The databases that hold what the run has left.
