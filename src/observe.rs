@@ -16,6 +16,7 @@
 //! in the order in which they were acknowledged; and whatever came is held against the first of them.
 //! Nothing but what is outstanding is kept.
 
+mod avro;
 pub(crate) mod cells;
 mod change;
 mod counts;

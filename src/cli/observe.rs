@@ -138,8 +138,17 @@ fn surface(
                 None => SurfaceKind::Slots(sources),
             }
         }
-        ObserverKind::Kafka { target, topics, format, messages, transactions, within } => {
+        ObserverKind::Kafka {
+            target,
+            topics,
+            format,
+            registry,
+            messages,
+            transactions,
+            within,
+        } => {
             let mut topics = self::topics(prepared, observer, (*target, topics, *format))?;
+            topics.registry.clone_from(registry);
             let sources = sources(at, observer, Confirms::All);
             if prepared.scenario.cdc.trace == TraceBy::Message {
                 topics.messages = beside(prepared, observer, &sources, ("messages", messages))?;
@@ -178,8 +187,8 @@ fn topics(
     })?;
     let named = Named { prepared, observer, template };
     let tables = named.tables("topic", "topics", topic_of)?;
-    let (messages, transactions) = Default::default();
-    Ok(Topics { cluster: cluster.clone(), tables, format, messages, transactions })
+    let (registry, messages, transactions) = Default::default();
+    Ok(Topics { cluster: cluster.clone(), tables, format, registry, messages, transactions })
 }
 
 /// A topic of each database, beside those of its tables.

@@ -7,7 +7,9 @@
 //! ```
 
 pub(super) mod beside;
+pub(super) mod coded;
 mod end;
+mod form;
 pub(super) mod named;
 pub(super) mod record;
 pub(super) mod repeats;

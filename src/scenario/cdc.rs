@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::PostgresTarget;
 use super::Scenario;
+use super::SchemaRegistry;
 
 pub use connect::Connect;
 pub use connect::Snapshot;
@@ -174,6 +175,8 @@ pub enum ObserverKind {
         topics: String,
         /// How a record is written.
         format: TopicFormat,
+        /// Where the schemas of records in Avro are, if somebody has said so.
+        registry: Option<SchemaRegistry>,
         /// The topic of messages that were written into the log; `{database}` and `{domain}` stand for names.
         messages: String,
         /// The topic of what is told of transactions, if it is read; likewise.

@@ -1,5 +1,7 @@
 //! Events in Avro: the names and types that their columns have there, and the schema that says so.
 
+use std::fmt::Write as _;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
@@ -146,10 +148,26 @@ fn is_name(text: &str) -> bool {
 }
 
 /// A name as Avro takes it: letters, digits and `_`, not beginning with a digit.
-fn name_of(text: &str) -> String {
+pub(crate) fn name_of(text: &str) -> String {
     let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let name: String = text.chars().map(letter).collect();
     if is_name(&name) { name } else { format!("_{name}") }
+}
+
+/// The same as Debezium has it for those who want no two names to become one (`avro_unicode`): all but letters and digits,
+/// and a digit at the beginning, as `_u` with the letter's number in four hexadecimal digits.
+pub(crate) fn unicode_name_of(text: &str) -> String {
+    let mut name = String::new();
+    for unit in text.encode_utf16() {
+        let letter = u8::try_from(unit).ok().map(char::from);
+        let is_first = name.is_empty();
+        match letter.filter(|it| it.is_ascii_alphabetic() || !is_first && it.is_ascii_digit()) {
+            Some(letter) => name.push(letter),
+            // Writing to a String cannot fail.
+            None => drop(write!(name, "_u{unit:04x}")),
+        }
+    }
+    name
 }
 
 /// The fields of an event, in the order of its columns.

@@ -28,6 +28,7 @@ use crate::support::broker::PARTITIONS;
 use crate::support::command::Done;
 use crate::support::command::loadgen;
 use crate::support::command::surface;
+use crate::support::registry::Registry;
 
 /// Faults, as summaries count them.
 const CLASSES: [&str; 7] =
@@ -172,10 +173,10 @@ impl Copier {
                             continue;
                         }
                         Spoil::Alter => {
-                            let text = String::from_utf8(payload).unwrap();
-                            let altered = text.replacen("\"page", "\"Page", 1);
-                            assert_ne!(altered, text);
-                            copy(&producer, &record, altered.as_bytes());
+                            let at = payload.windows(4).position(|four| four == b"page").unwrap();
+                            let mut altered = payload;
+                            altered[at] = b'P';
+                            copy(&producer, &record, &altered);
                             continue;
                         }
                         Spoil::Double => copy(&producer, &record, &payload),
@@ -218,19 +219,25 @@ fn copy(producer: &BaseProducer, record: &OwnedMessage, payload: &[u8]) {
     producer.send(copied).map_err(|(error, _)| error).unwrap();
 }
 
-/// What is seen of the copies that are spoilt so, and the key of what was.
-fn copied(spoil: Spoil) -> (Done, Value, Option<String>) {
+/// What is seen of the copies that are spoilt so, and the key of what was. Events are JSON unless somebody has their
+/// schemas.
+fn copied(spoil: Spoil, registry: Option<&Registry>) -> (Done, Value, Option<String>) {
     let broker = Broker::new(&["web_events", "copied"]);
     let copier = Copier::start(&broker.address(), spoil);
     let observe = "observe={ sent: { kafka: { on: clicks, format: events } }, \
                    copies: { kafka: { on: clicks, topics: copied, format: events, within: 3s } } }";
-    let sets = [&[observe], &CLOSE[..]].concat();
+    let avro = registry.map(|it| {
+        ["format=avro".to_owned(), format!("registry={}", it.url())]
+            .map(|word| format!("targets.clicks.kafka.{word}"))
+    });
+    let avro: Vec<_> = avro.iter().flatten().map(String::as_str).collect();
+    let sets = [&[observe], &CLOSE[..], &avro].concat();
     let (done, summary, _folder) = run("@web-events-kafka", Some(&broker.address()), &sets);
     (done, summary, copier.end())
 }
 
-#[test]
-fn each_event_that_is_spoilt_on_its_way_is_named() {
+/// Each fault is found at the copies, and nothing else.
+fn each_is_named(registry: Option<&Registry>) {
     let classes = BTreeMap::from([
         ("lost", Spoil::Lose),
         ("doubled", Spoil::Double),
@@ -239,7 +246,7 @@ fn each_event_that_is_spoilt_on_its_way_is_named() {
         ("reordered", Spoil::Exchange),
     ]);
     for (class, spoil) in classes {
-        let (done, summary, key) = copied(spoil);
+        let (done, summary, key) = copied(spoil, registry);
         assert_eq!(done.code, 99, "{class}: {}{}", done.out, done.err);
         let key = key.unwrap_or_else(|| panic!("{spoil:?} found none"));
         assert_eq!(faults(&summary, "sent"), [], "{class}: {summary}");
@@ -252,11 +259,31 @@ fn each_event_that_is_spoilt_on_its_way_is_named() {
     }
 }
 
-#[test]
-fn nothing_is_named_where_events_are_copied_as_they_are() {
-    let (done, summary, _) = copied(Spoil::Nothing);
+/// Nothing is found at copies that are as they were sent.
+fn nothing_is_named(registry: Option<&Registry>) {
+    let (done, summary, _) = copied(Spoil::Nothing, registry);
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     let copies = surface(&summary, "copies");
     assert!(copies["expected"].as_u64() > Some(300), "{copies}");
     assert_eq!((&copies["observed"], faults(&summary, "copies")), (&copies["expected"], vec![]));
+}
+
+#[test]
+fn each_event_that_is_spoilt_on_its_way_is_named() {
+    each_is_named(None);
+}
+
+#[test]
+fn nothing_is_named_where_events_are_copied_as_they_are() {
+    nothing_is_named(None);
+}
+
+#[test]
+fn each_event_in_avro_that_is_spoilt_on_its_way_is_named() {
+    each_is_named(Some(&Registry::start()));
+}
+
+#[test]
+fn nothing_is_named_where_events_in_avro_are_copied_as_they_are() {
+    nothing_is_named(Some(&Registry::start()));
 }

@@ -162,7 +162,8 @@ impl Flat {
     fn run(&self, spoil: &[Spoil]) -> (i32, String, Value) {
         self.place.must(&["seed", "@cdc-lag"]);
         let (place, database) = (&self.place, self.place.database("orders"));
-        let connector = Connector::flat(place.server, &database, &self.broker.address(), spoil);
+        let connector =
+            Connector::flat(place.server, &database, (&self.broker.address(), None), spoil);
         connector.run(place)
     }
 }

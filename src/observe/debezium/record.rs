@@ -1,5 +1,6 @@
 //! One record of Debezium: from its bytes to the change of a row.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Map;
@@ -11,12 +12,18 @@ use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::observe::RowChange;
 use crate::observe::cells;
+use crate::observe::debezium::coded::Coded;
+use crate::observe::debezium::coded::Decoder;
+use crate::observe::debezium::coded::Unread;
+use crate::observe::debezium::coded::parts;
+use crate::observe::debezium::form::Described;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
-use crate::observe::debezium::values::Meaning;
+use crate::observe::reading::Asked;
 use crate::observe::reading::Weighs;
 use crate::observe::whose::Whose;
 use crate::scenario::TopicFormat;
+use crate::schema::avro;
 use crate::sink::postgres::replication::Lsn;
 
 /// In the headers of what a changed key becomes: where the row went, and where it came from.
@@ -32,6 +39,16 @@ pub(in crate::observe) struct Raw<'a> {
     pub(in crate::observe) old_key: Option<&'a [u8]>,
     /// Whether the row goes on under another key.
     pub(in crate::observe) has_new_key: bool,
+}
+
+/// What a record says of keys that it does not have itself.
+#[derive(Clone, Copy, Default)]
+struct Keys<'a> {
+    /// That which the row has had, if it can be read.
+    old: Option<&'a Coded>,
+    has_old: bool,
+    /// Whether the row goes on under another one.
+    has_new: bool,
 }
 
 /// Where in the log a change is from; at 0 where that is not told, and the row tells which change it is.
@@ -79,6 +96,7 @@ pub(in crate::observe) fn is_key_header(name: &str) -> Option<bool> {
 #[derive(Debug)]
 pub(in crate::observe) struct Reader {
     format: TopicFormat,
+    pub(in crate::observe) decoder: Decoder,
     learned: Learned,
     /// A delete is told by a row that says so: then nothing new is said behind it.
     rewrites: bool,
@@ -86,92 +104,95 @@ pub(in crate::observe) struct Reader {
     pub(in crate::observe) unknown: BTreeMap<(TableId, usize), u64>,
 }
 
-/// What is read of a record's own description, if it has one.
-#[derive(Clone, Copy)]
-struct Described<'a> {
-    fields: Option<&'a [Json]>,
-}
-
-impl<'a> Described<'a> {
-    fn of(schema: Option<&'a Json>) -> Self {
-        let fields = schema.and_then(|it| it.get("fields")).and_then(Json::as_array);
-        Self { fields: fields.map(Vec::as_slice) }
-    }
-
-    fn field(self, name: &str) -> Option<&'a Json> {
-        let is_it = |field: &&Json| field.get("field").and_then(Json::as_str) == Some(name);
-        self.fields?.iter().find(is_it)
-    }
-
-    fn meaning(self, name: &str) -> Meaning<'a> {
-        let field = self.field(name);
-        let scale = field.and_then(|it| it.get("parameters")?.get("scale")?.as_str()?.parse().ok());
-        Meaning { name: field.and_then(|it| it.get("name")?.as_str()), scale }
-    }
-}
-
 impl Reader {
-    pub(in crate::observe) fn new(format: TopicFormat) -> Self {
-        Self { format, learned: Learned::default(), rewrites: false, unknown: BTreeMap::new() }
+    pub(in crate::observe) fn new(format: TopicFormat, decoder: Decoder) -> Self {
+        let (learned, unknown) = (Learned::default(), BTreeMap::new());
+        Self { format, decoder, learned, rewrites: false, unknown }
     }
 
-    /// What a record of a table is.
+    /// What a record of a table is. An error says why nobody can tell, nor of those behind it.
     pub(in crate::observe) fn read(
         &mut self,
         catalog: &Catalog,
         table: TableId,
-        raw: Raw<'_>,
-    ) -> Record {
-        let Some(value) = raw.value else { return self.tombstone(catalog, table, raw) };
-        let Ok(whole) = serde_json::from_slice::<Json>(value) else {
-            return Record::Strange("its value is no JSON".to_owned());
+        (raw, asked): (Raw<'_>, &Asked),
+    ) -> Result<Record, String> {
+        let old = self.key(raw.old_key, asked)?;
+        let keys =
+            Keys { old: old.as_ref(), has_old: raw.old_key.is_some(), has_new: raw.has_new_key };
+        let Some(value) = raw.value else {
+            return self.tombstone((catalog, table), (raw.key, keys), asked);
         };
-        self.read_value(catalog, table, (&whole, raw))
+        match self.decoder.read(value, asked) {
+            Ok(whole) => Ok(self.read_parts((catalog, table), whole.parts(), keys)),
+            Err(Unread::Strange(why)) => Ok(Record::Strange(format!("its value is {why}"))),
+            Err(Unread::Unknown(why)) => Err(why),
+        }
+    }
+
+    /// A key; `None` if there is none that can be read.
+    fn key(&mut self, key: Option<&[u8]>, asked: &Asked) -> Result<Option<Coded>, String> {
+        match key.map(|key| self.decoder.read(key, asked)) {
+            Some(Ok(key)) => Ok(Some(key)),
+            Some(Err(Unread::Unknown(why))) => Err(why),
+            Some(Err(Unread::Strange(_))) | None => Ok(None),
+        }
     }
 
     /// Behind a delete, for those who keep the last record of each key; of flattened rows it may be all that is left of
     /// one, and nothing else tells of it.
-    fn tombstone(&mut self, catalog: &Catalog, table: TableId, raw: Raw<'_>) -> Record {
+    fn tombstone(
+        &mut self,
+        (catalog, table): (&Catalog, TableId),
+        (key, keys): (Option<&[u8]>, Keys<'_>),
+        asked: &Asked,
+    ) -> Result<Record, String> {
         let info = catalog.table(table);
         let is_all = self.format == TopicFormat::Flattened && !self.rewrites;
-        let key = raw.key.filter(|_| is_all && info.markers().is_some() && !info.key.is_empty());
-        let key = key.and_then(|key| serde_json::from_slice::<Json>(key).ok());
-        let key = key.as_ref().map(|key| key.get("payload").unwrap_or(key));
-        let Some(key) = key.and_then(Json::as_object) else { return Record::Nothing };
-        let side = Some((key, Described::of(None)));
-        self.change((table, info), "d", (side, None), (Origin::default(), raw))
+        let key = key.filter(|_| is_all && info.markers().is_some() && !info.key.is_empty());
+        let key = self.key(key, asked)?;
+        let Some((described, Json::Object(row))) = key.as_ref().map(Coded::parts) else {
+            return Ok(Record::Nothing);
+        };
+        let side = Some((row, described));
+        Ok(self.change((table, info), "d", (side, None), (Origin::default(), keys)))
     }
 
-    /// What a value of a table is, wherever it was found.
+    /// What a value of a table is that was found elsewhere.
     pub(in crate::observe) fn read_value(
         &mut self,
         catalog: &Catalog,
         table: TableId,
-        (whole, raw): (&Json, Raw<'_>),
+        whole: &Json,
     ) -> Record {
-        let (schema, body) = match (whole.get("schema"), whole.get("payload")) {
-            (Some(schema), Some(payload)) => (Some(schema), payload),
-            _ => (None, whole),
-        };
+        self.read_parts((catalog, table), parts(whole), Keys::default())
+    }
+
+    fn read_parts(
+        &mut self,
+        (catalog, table): (&Catalog, TableId),
+        (described, body): (Described<'_>, &Json),
+        keys: Keys<'_>,
+    ) -> Record {
         let Some(body) = body.as_object() else { return Record::Nothing };
         let info = catalog.table(table);
         match self.format {
-            TopicFormat::Debezium => self.enveloped((table, info), (schema, body), raw),
+            TopicFormat::Debezium => self.enveloped((table, info), (described, body), keys),
             // Tables of our own have no columns that tell of changes.
             TopicFormat::Flattened
                 if catalog.is_marked() && catalog.is_own(table) && !body.contains_key("__op") =>
             {
                 Record::Nothing
             }
-            TopicFormat::Flattened => self.flattened((table, info), (schema, body), raw),
+            TopicFormat::Flattened => self.flattened((table, info), (described, body), keys),
         }
     }
 
     fn enveloped(
         &mut self,
         table: (TableId, &TableInfo),
-        (schema, body): (Option<&Json>, &Map<String, Json>),
-        raw: Raw<'_>,
+        (described, body): (Described<'_>, &Map<String, Json>),
+        keys: Keys<'_>,
     ) -> Record {
         let Some(op) = body.get("op").and_then(Json::as_str) else {
             return strange("it has no `op`: is it `format: flattened`?");
@@ -191,17 +212,17 @@ impl Reader {
         }
         let side = |name: &'static str| {
             let row = body.get(name).and_then(Json::as_object)?;
-            Some((row, Described::of(Described::of(schema).field(name))))
+            Some((row, described.field(name)))
         };
-        self.change(table, op, (side("before"), side("after")), (origin, raw))
+        self.change(table, op, (side("before"), side("after")), (origin, keys))
     }
 
     /// As `ExtractNewRecordState` leaves it, with `add.fields=op,lsn,txId` at least.
     fn flattened(
         &mut self,
         table: (TableId, &TableInfo),
-        (schema, body): (Option<&Json>, &Map<String, Json>),
-        raw: Raw<'_>,
+        (described, body): (Described<'_>, &Map<String, Json>),
+        keys: Keys<'_>,
     ) -> Record {
         let first = |names: &[&str]| names.iter().find_map(|name| body.get(*name));
         let is_deleted = match body.get("__deleted") {
@@ -231,10 +252,10 @@ impl Reader {
             );
         };
         let transaction = first(&["__txId", "__source_txId"]).and_then(Json::as_u64).unwrap_or(0);
-        let side = Some((body, Described::of(schema)));
+        let side = Some((body, described));
         let op = if is_deleted { "d" } else { op };
         let sides = if op == "d" { (side, None) } else { (None, side) };
-        self.change(table, op, sides, (origin(lsn, transaction), raw))
+        self.change(table, op, sides, (origin(lsn, transaction), keys))
     }
 
     fn change(
@@ -242,12 +263,12 @@ impl Reader {
         (table, info): (TableId, &TableInfo),
         op: &str,
         (before, after): (Option<Side<'_>>, Option<Side<'_>>),
-        (origin, raw): (Origin, Raw<'_>),
+        (origin, keys): (Origin, Keys<'_>),
     ) -> Record {
         let (change, row) = match (op, before, after) {
             // The row goes on, as the record behind this one says.
-            ("d", ..) if raw.has_new_key => return Record::Nothing,
-            ("c", _, Some(after)) if raw.old_key.is_some() => (Change::Update, after),
+            ("d", ..) if keys.has_new => return Record::Nothing,
+            ("c", _, Some(after)) if keys.has_old => (Change::Update, after),
             ("c" | "r", _, Some(after)) => (Change::Insert, after),
             ("u", _, Some(after)) => (Change::Update, after),
             ("d", Some(before), _) => (Change::Delete, before),
@@ -259,9 +280,8 @@ impl Reader {
         for column in 0..info.columns.len() {
             self.push((table, info, column), row, change != Change::Delete, &mut all);
         }
-        let old = raw.old_key.and_then(|key| serde_json::from_slice::<Json>(key).ok());
-        let old = old.as_ref().map(|key| key.get("payload").unwrap_or(key));
-        let old = old.and_then(Json::as_object).map(|key| (key, Described::of(None)));
+        let old = keys.old.map(Coded::parts);
+        let old = old.and_then(|(described, key)| Some((key.as_object()?, described)));
         // Where an update says what the row was, that tells which row it is.
         let had = match change {
             Change::Update => old.or(before.filter(|_| info.key.is_empty())),
@@ -296,8 +316,8 @@ impl Reader {
         out: &mut Vec<u8>,
     ) {
         let (name, kind) = &info.columns[column];
-        let Some(value) = row.get(name) else { return cells::push_open(out) };
-        let known = self.learned.push(*kind, value, described.meaning(name), out);
+        let Some((name, value)) = field((row, info), name) else { return cells::push_open(out) };
+        let known = self.learned.push(*kind, value, described.field(&name).meaning(), out);
         if known == Known::No && is_counted {
             *self.unknown.entry((table, column)).or_default() += 1;
         }
@@ -310,8 +330,23 @@ type Side<'a> = (&'a Map<String, Json>, Described<'a>);
 /// What a row tells of the change that wrote it, if it does: whose it is, and which version of the row.
 fn told(info: &TableInfo, body: &Map<String, Json>) -> Option<(i64, i64)> {
     let first = info.markers()?;
-    let number = |column: usize| body.get(&info.columns[column].0).and_then(Json::as_i64);
+    let number = |column: usize| field((body, info), &info.columns[column].0)?.1.as_i64();
     Some((number(first)?, number(first + 2)?))
+}
+
+/// The field of a column. Connectors may change names that are none in Avro, in one of two ways
+/// (`field.name.adjustment.mode`).
+fn field<'a>(
+    (row, info): (&'a Map<String, Json>, &TableInfo),
+    column: &'a str,
+) -> Option<(Cow<'a, str>, &'a Json)> {
+    if let Some(value) = row.get(column) {
+        return Some((Cow::Borrowed(column), value));
+    }
+    let is_another = |name: &String| info.columns.iter().any(|it| it.0 == *name);
+    let adjusted = [avro::name_of(column), avro::unicode_name_of(column)].into_iter();
+    let mut found = adjusted.filter(|name| !is_another(name));
+    found.find_map(|name| row.get(&name).map(|value| (Cow::Owned(name), value)))
 }
 
 fn origin(lsn: u64, transaction: u64) -> Origin {

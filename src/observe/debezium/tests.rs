@@ -1,5 +1,7 @@
 //! Records as Debezium's documentation shapes them, and the cells that they become.
 
+mod avro;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
@@ -11,13 +13,17 @@ use crate::action::TableInfo;
 use crate::action::Value;
 use crate::observe::RowChange;
 use crate::observe::cells;
+use crate::observe::debezium::coded::Decoder;
+use crate::observe::debezium::form::DECIMAL;
+use crate::observe::debezium::form::Meaning;
+use crate::observe::debezium::form::Written;
 use crate::observe::debezium::record::Origin;
 use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
-use crate::observe::debezium::values::Meaning;
+use crate::observe::reading::Asked;
 use crate::observe::whose::Whose;
 use crate::scenario::TopicFormat;
 use crate::schema::ColumnType;
@@ -183,12 +189,15 @@ fn what_leaves_a_doubt_is_not_compared() {
 
 #[test]
 fn a_record_that_says_what_it_means_leaves_none() {
-    let meaning = |name, scale| Meaning { name: Some(name), scale };
-    let of = |name| meaning(name, None);
-    let decimals = meaning("org.apache.kafka.connect.data.Decimal", Some(2));
+    let of = |name| Meaning { name: Some(name), ..Meaning::default() };
+    let decimals = Meaning { scale: Some(2), ..of(DECIMAL) };
+    let text = Meaning { is: Some(Written::Text), ..Meaning::default() };
+    let whole = ColumnType::Numeric { precision: 8, scale: 0, is_bare: false };
     let cases = [
         (NUMERIC, json!("BOI="), decimals, decimal(1_250, 2)),
         (NUMERIC, json!("/s8="), decimals, decimal(-305, 2)),
+        // Bytes in base 64 look like this as well.
+        (whole, json!("1234"), text, decimal(1_234, 0)),
         (
             ColumnType::Timestamp,
             json!(5),
@@ -232,7 +241,8 @@ fn catalog() -> Catalog {
 fn record(format: TopicFormat, value: Option<&Json>, raw: Raw<'_>) -> Record {
     let text = value.map(Json::to_string);
     let raw = Raw { value: text.as_deref().map(str::as_bytes), ..raw };
-    Reader::new(format).read(&catalog(), TableId(0), raw)
+    let mut reader = Reader::new(format, Decoder::default());
+    reader.read(&catalog(), TableId(0), (raw, &Asked::default())).unwrap()
 }
 
 fn change(change: Change, key: i64, row: Option<&str>) -> Record {

@@ -12,6 +12,9 @@ use serde_json::Value as Json;
 use crate::action::Action;
 use crate::action::Value;
 use crate::observe::cells;
+use crate::observe::debezium::form::DECIMAL;
+use crate::observe::debezium::form::Meaning;
+use crate::observe::debezium::form::Written;
 use crate::schema::ColumnType;
 use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::types::oid;
@@ -33,27 +36,11 @@ const DAYS: RangeInclusive<i32> = -2_440_588..=2_145_042_905;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// What a record's own schema says of a column, if it has one.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Meaning<'a> {
-    /// `io.debezium.time.MicroTimestamp` and the like.
-    pub(super) name: Option<&'a str>,
-    /// Of a decimal number in bytes.
-    pub(super) scale: Option<u8>,
-}
-
 /// What was learned of a connector's settings from values that leave no doubt.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     decimals: Option<Written>,
     bytes: Option<Written>,
-}
-
-/// How something is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Text,
-    Base64,
 }
 
 /// What became of a value.
@@ -116,7 +103,7 @@ impl Learned {
             | ColumnType::Json
             | ColumnType::Enum(_) => return Some(with_length(text()?.as_bytes())),
             ColumnType::Jsonb => return Some(with_length(&[b"\x01", text()?.as_bytes()].concat())),
-            ColumnType::Bytea => return Some(with_length(&self.bytes(text()?)?)),
+            ColumnType::Bytea => return Some(with_length(&self.bytes(text()?, meaning)?)),
             ColumnType::Uuid => Value::Uuid(*uuid::Uuid::parse_str(text()?).ok()?.as_bytes()),
             ColumnType::Date => {
                 let days = i32::try_from(value.as_i64()?).ok()?;
@@ -137,7 +124,7 @@ impl Learned {
             ColumnType::Inet | ColumnType::Cidr => Value::Network(text()?.parse().ok()?),
             ColumnType::Macaddr | ColumnType::Macaddr8 => Value::Hardware(text()?.parse().ok()?),
             ColumnType::Bit(width) => return bits(width, value),
-            ColumnType::Array(of) => return self.array(*of, value.as_array()?),
+            ColumnType::Array(of) => return self.array(*of, (value.as_array()?, meaning)),
             // Their zone is lost; a text of bits has lost its length.
             ColumnType::Timetz(_)
             | ColumnType::Varbit(_)
@@ -165,9 +152,10 @@ impl Learned {
         let is_number = text.parse::<Decimal>().is_ok();
         let may_be_bytes = STANDARD.decode(text).is_ok();
         let written = match (is_number, may_be_bytes) {
-            _ if meaning.name == Some("org.apache.kafka.connect.data.Decimal") => Written::Base64,
+            _ if meaning.name == Some(DECIMAL) => Written::Bytes,
+            _ if meaning.is.is_some() => meaning.is?,
             (true, false) => *self.decimals.insert(Written::Text),
-            (false, true) => *self.decimals.insert(Written::Base64),
+            (false, true) => *self.decimals.insert(Written::Bytes),
             (true, true) => self.decimals?,
             (false, false) => return None,
         };
@@ -182,25 +170,30 @@ impl Learned {
     }
 
     /// As `binary.handling.mode` has it: in base 64, of either alphabet, or in hexadecimal digits.
-    fn bytes(&mut self, text: &str) -> Option<Vec<u8>> {
+    fn bytes(&mut self, text: &str, meaning: Meaning<'_>) -> Option<Vec<u8>> {
         let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok();
         let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let may_be_hex = text.len().is_multiple_of(2) && text.bytes().all(is_hex);
         let written = match (may_be_hex, &decoded) {
             _ if text.is_empty() => return Some(Vec::new()),
-            (false, Some(_)) => *self.bytes.insert(Written::Base64),
+            _ if meaning.is == Some(Written::Bytes) => Written::Bytes,
+            (false, Some(_)) => *self.bytes.insert(Written::Bytes),
             (true, None) => *self.bytes.insert(Written::Text),
             (true, Some(_)) => self.bytes?,
             (false, None) => return None,
         };
-        if written == Written::Base64 {
+        if written == Written::Bytes {
             return decoded;
         }
         digits(text)
     }
 
     /// As the server sends one: its form, its element's type, its length and first index, its elements.
-    fn array(&mut self, of: ColumnType, elements: &[Json]) -> Option<Vec<u8>> {
+    fn array(
+        &mut self,
+        of: ColumnType,
+        (elements, meaning): (&[Json], Meaning<'_>),
+    ) -> Option<Vec<u8>> {
         let mut array = Vec::new();
         let has_null = elements.iter().any(Json::is_null);
         array.extend_from_slice(&i32::from(!elements.is_empty()).to_be_bytes());
@@ -213,7 +206,7 @@ impl Learned {
         for element in elements {
             match element {
                 Json::Null => array.extend_from_slice(&(-1_i32).to_be_bytes()),
-                element => array.extend(self.field(of, element, Meaning::default())?),
+                element => array.extend(self.field(of, element, meaning.items.meaning())?),
             }
         }
         Some(with_length(&array))

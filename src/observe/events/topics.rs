@@ -26,6 +26,7 @@ use crate::observe::events::quiet::Quiet;
 use crate::observe::kafka::consumer;
 use crate::observe::kafka::consumer::Contents;
 use crate::observe::kafka::consumer::Told;
+use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
 use crate::observe::reasons::unfinished;
@@ -72,7 +73,7 @@ impl Contents for Events {
         self.topics.contains_key(topic)
     }
 
-    fn read(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Record>, String> {
+    fn read(&mut self, message: &BorrowedMessage<'_>, _: &Asked) -> Result<Option<Record>, String> {
         let Some(place) = self.topics.get(message.topic()).copied() else { return Ok(None) };
         let mut headers = message.headers().into_iter().flat_map(|all| all.iter());
         let whose = headers.find(|header| header.key == RUN).and_then(|header| header.value);

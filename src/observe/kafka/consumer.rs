@@ -86,8 +86,13 @@ pub(in crate::observe) trait Contents: Send + 'static {
     fn topics(&self) -> impl Iterator<Item = &str>;
     /// Whether a topic is one of them.
     fn has(&self, topic: &str) -> bool;
-    /// What a record says; `None`: it is none of ours. After an error nothing more can be read.
-    fn read(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Self::Record>, String>;
+    /// What a record says; `None`: it is none of ours. After an error nothing more can be read. Whoever waits for something
+    /// is `asked` to stop.
+    fn read(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        asked: &Asked,
+    ) -> Result<Option<Self::Record>, String>;
     /// What is to be known when all was read.
     fn end(&mut self) -> Self::End;
 }
@@ -226,7 +231,7 @@ impl<C: Contents> Work<C> {
     fn work(mut self, tell: &Tell<Heard<C>>, asked: &Asked) {
         let (mut has_ends, mut asked_at) = (false, None);
         while !asked.to_stop() {
-            let told = match self.turn(has_ends) {
+            let told = match self.turn(has_ends, asked) {
                 Ok(told) => told,
                 Err(reason) => Some(Told::Broken(reason)),
             };
@@ -251,7 +256,7 @@ impl<C: Contents> Work<C> {
     }
 
     /// One poll. What is made once it is known where all topics end has no part in the run.
-    fn turn(&mut self, has_ends: bool) -> Result<Option<Heard<C>>, String> {
+    fn turn(&mut self, has_ends: bool, asked: &Asked) -> Result<Option<Heard<C>>, String> {
         let pause = if self.lacks_topics() { SOON } else { SELDOM };
         if !has_ends && self.looked.elapsed() > pause {
             // A cluster that does not answer now may do so later; what is missed then is said at the end.
@@ -286,7 +291,7 @@ impl<C: Contents> Work<C> {
             }
         }
         let partition = partition.number;
-        let record = self.contents.read(&message)?;
+        let record = self.contents.read(&message, asked)?;
         Ok(record.map(|record| Told::Record { partition, record, at }))
     }
 

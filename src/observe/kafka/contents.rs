@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::message::Headers as _;
+use serde_json::Value as Json;
 
 use crate::action::TableId;
 use crate::generate::World;
@@ -14,6 +15,8 @@ use crate::observe::Options;
 use crate::observe::debezium::beside;
 use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
+use crate::observe::debezium::coded::Decoder;
+use crate::observe::debezium::coded::Unread;
 use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
@@ -21,10 +24,14 @@ use crate::observe::debezium::record::is_key_header;
 use crate::observe::kafka::consumer;
 use crate::observe::kafka::consumer::Contents;
 use crate::observe::kafka::consumer::Told;
+use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
+use crate::scenario::SchemaRegistry;
 use crate::scenario::TopicFormat;
 use crate::sink::kafka::Cluster;
+use crate::sink::kafka::registry::Registry;
+use crate::sink::kafka::topics::ClusterError;
 use crate::sink::postgres::provision::SetupError;
 
 /// Which topics, and how they are read.
@@ -36,6 +43,8 @@ pub struct Topics {
     pub(crate) tables: BTreeMap<String, TableId>,
     /// How a record is written.
     pub(crate) format: TopicFormat,
+    /// Where the schemas of records in Avro are, if somebody has said so.
+    pub(crate) registry: Option<SchemaRegistry>,
     /// The databases whose messages come by other topics, by their numbers among those that are observed.
     pub(crate) messages: BTreeMap<String, usize>,
     /// The same of what is told of transactions.
@@ -53,10 +62,22 @@ pub(super) fn start(
     topics: Topics,
     (options, within): (&Options, Duration),
 ) -> Result<Reading<Changed>, SetupError> {
-    let Topics { cluster, tables, format, messages, transactions } = topics;
-    let (reader, world) = (Reader::new(format), Arc::clone(&options.world));
+    let Topics { cluster, tables, format, registry, messages, transactions } = topics;
+    let registry = registry.as_ref().map(|at| found(at, tables.keys().next())).transpose()?;
+    let reader = Reader::new(format, Decoder::new(registry));
+    let world = Arc::clone(&options.world);
     let captures = Captures { tables, messages, transactions, reader, world };
     consumer::start(&cluster, captures, (options, within))
+}
+
+/// A registry that is there and lets us in.
+fn found(at: &SchemaRegistry, topic: Option<&String>) -> Result<Registry, SetupError> {
+    let failed = |error: ClusterError| SetupError::Local(error.to_string());
+    let registry = Registry::new(at).map_err(failed)?;
+    if let Some(topic) = topic {
+        registry.look(&format!("{topic}-value")).map_err(failed)?;
+    }
+    Ok(registry)
 }
 
 /// What connectors write.
@@ -102,26 +123,52 @@ impl Contents for Captures {
         self.tables.contains_key(topic) || beside.iter().any(|it| it.contains_key(topic))
     }
 
-    fn read(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Captured>, String> {
+    fn read(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        asked: &Asked,
+    ) -> Result<Option<Captured>, String> {
         let topic = message.topic();
         if let Some(database) = self.messages.get(topic).copied() {
-            let said = message.payload().map_or(Ok(None), beside::message);
-            let said = said.map_err(|why| strange(topic, "message", &why))?;
+            let said = self.beside(message, "message", asked, beside::message)?;
             return Ok(said.map(|message| Captured::Message(database, message)));
         }
         if let Some(database) = self.transactions.get(topic).copied() {
-            let ended = message.payload().map_or(Ok(None), beside::ended);
-            let ended = ended.map_err(|why| strange(topic, "transaction", &why))?;
+            let ended = self.beside(message, "transaction", asked, beside::ended)?;
             return Ok(ended.map(|ended| Captured::Ended(database, ended)));
         }
         let Some(table) = self.tables.get(topic).copied() else { return Ok(None) };
-        let record = self.reader.read(&self.world.catalog, table, raw(message));
-        Ok(Some(Captured::Change(table, record)))
+        let record = self.reader.read(&self.world.catalog, table, (raw(message), asked));
+        Ok(Some(Captured::Change(table, record.map_err(|why| broken(topic, &why))?)))
     }
 
     fn end(&mut self) -> Unknown {
         std::mem::take(&mut self.reader.unknown)
     }
+}
+
+impl Captures {
+    /// Reads what comes beside the changes, by `of`.
+    fn beside<T>(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        what: &str,
+        asked: &Asked,
+        of: impl Fn(&Json) -> Result<Option<T>, String>,
+    ) -> Result<Option<T>, String> {
+        let Some(value) = message.payload() else { return Ok(None) };
+        let said = match self.reader.decoder.read(value, asked) {
+            Ok(whole) => of(whole.parts().1),
+            Err(Unread::Strange(why)) => Err(format!("it is {why}")),
+            Err(Unread::Unknown(why)) => return Err(broken(message.topic(), &why)),
+        };
+        said.map_err(|why| strange(message.topic(), what, &why))
+    }
+}
+
+/// Nothing more of a topic can be read.
+fn broken(topic: &str, why: &str) -> String {
+    format!("`{topic}` cannot be read: {why}")
 }
 
 /// What comes beside the changes is not what it should be.

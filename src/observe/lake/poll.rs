@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
-use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
@@ -170,7 +170,7 @@ impl Work {
             runtime,
             catalog,
             tables: tables.collect(),
-            reader: Reader::new(lake.format),
+            reader: Reader::new(lake.format, Decoder::default()),
             world,
             format: lake.format,
             every: lake.every,
@@ -262,7 +262,7 @@ impl Work {
             // It could be read before.
             let _ = rows(bytes, |mut row| {
                 fill(&mut row, columns);
-                let record = reader.read_value(catalog, table, (&row, Raw::default()));
+                let record = reader.read_value(catalog, table, &row);
                 tell.blocking_send(Told::Gone { table, record, at }).is_ok()
             });
         }
@@ -370,7 +370,7 @@ impl Work {
             let told = match table.kind {
                 Kind::Rows(id) => {
                     fill(&mut row, &table.state.columns);
-                    let record = reader.read_value(catalog, id, (&row, Raw::default()));
+                    let record = reader.read_value(catalog, id, &row);
                     Told::Row { table: id, record, at }
                 }
                 Kind::Beats(source) => match place(&row, format) {

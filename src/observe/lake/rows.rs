@@ -14,6 +14,7 @@ use parquet::record::Row;
 use serde_json::Map;
 use serde_json::Value as Json;
 
+use crate::observe::avro::float;
 use crate::scenario::TopicFormat;
 
 /// Stands for a value that a converter would have written in one of several ways: it is no number, no time and
@@ -86,18 +87,6 @@ fn unclear() -> Json {
 
 fn moment(at: Option<chrono::DateTime<chrono::Utc>>) -> Json {
     at.map_or_else(unclear, |at| Json::String(at.to_rfc3339()))
-}
-
-/// By its shortest digits, which for a number of 32 bits are not those of 64.
-fn float(number: &impl std::fmt::Display, is_finite: bool) -> Json {
-    let text = number.to_string();
-    let number = text.parse::<f64>().ok().filter(|_| is_finite);
-    match number.and_then(serde_json::Number::from_f64) {
-        Some(number) => Json::Number(number),
-        None if text == "inf" => Json::String("Infinity".to_owned()),
-        None if text == "-inf" => Json::String("-Infinity".to_owned()),
-        None => Json::String(text),
-    }
 }
 
 /// `-12.34`; `None` where it has more digits than 128 bits.

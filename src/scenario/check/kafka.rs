@@ -1,6 +1,6 @@
 //! Kafka clusters.
 
-mod format;
+pub(super) mod format;
 mod together;
 mod transactions;
 

@@ -62,11 +62,8 @@ pub(super) fn observers(
             Some(ObserverFile::Slot(slot)) => &slot.on,
             Some(ObserverFile::Postgres(replica)) => &replica.on,
             Some(ObserverFile::Kafka(written)) => {
-                let has_messages = has_messages(file);
-                let about = (targets, domains);
-                if let Some((kind, domains)) =
-                    topics::topics(written, about, has_messages, problems)
-                {
+                let (about, may) = ((targets, domains), (has_messages(file), is_allowed));
+                if let Some((kind, domains)) = topics::topics(written, about, may, problems) {
                     observers.push(Observer { name: name.value.clone(), domains, kind });
                 }
                 continue;

@@ -5,6 +5,8 @@ use serde::Deserialize;
 
 use crate::scenario::TopicFormat;
 use crate::scenario::file::LakeFile;
+use crate::scenario::file::RegistryFile;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// A far end to read, in order to see how late changes arrive there, and whether all of them do.
@@ -37,6 +39,9 @@ pub(in crate::scenario) struct TopicsFile {
     /// How a record is written; `debezium` unless set.
     #[serde(default)]
     pub(in crate::scenario) format: TopicFormatFile,
+    /// Where the schemas of changes in Avro are registered: its address, or its address and a login; that of the target
+    /// unless set. Without one, records are JSON.
+    pub(in crate::scenario) registry: Option<Spanned<ScalarOr<RegistryFile>>>,
     /// The topic of the messages that transactions write into the log (`cdc: { trace: message }`): `{database}` and
     /// `{domain}` stand for names; unless set, `message` in the place of `{schema}.{table}`.
     pub(in crate::scenario) messages: Option<Spanned<String>>,
@@ -51,7 +56,8 @@ pub(in crate::scenario) struct TopicsFile {
     pub(in crate::scenario) within: Option<Spanned<String>>,
 }
 
-/// How a record is written. Changes are JSON, with their schema beside it or without.
+/// How a record is written. Changes are JSON, with their schema beside it or without, or Avro, behind the number of a schema
+/// in a `registry`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum TopicFormatFile {

@@ -1,6 +1,9 @@
 //! The far end of a test: reads a slot by `pg_recvlogical`, and writes what it says into topics (or hands it to
 //! whoever writes it elsewhere), as Debezium shapes it. Some of it, it spoils.
 
+#[path = "connector/avro.rs"]
+mod avro;
+
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -30,8 +33,10 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use self::avro::Coder;
 use super::command::Place;
 use super::machine::binaries;
+use super::registry::Registry;
 use super::server::TestServer;
 
 /// Behind all places of a real log.
@@ -96,7 +101,7 @@ impl Connector {
         spoil: &[Spoil],
         left_out: &'static [&'static str],
     ) -> Self {
-        let topics = Topics::of(brokers);
+        let topics = Topics::of(brokers, None);
         Self::into(server, database, spoil, move |change, envelope| {
             if !left_out.contains(&change.table.as_str()) {
                 topics.write(change, envelope);
@@ -104,20 +109,31 @@ impl Connector {
         })
     }
 
+    /// The same in Avro, keys as well, by schemas that it gives to a registry.
+    pub(crate) fn coded(
+        server: &'static TestServer,
+        database: &str,
+        (brokers, registry): (&str, &Registry),
+        spoil: &[Spoil],
+    ) -> Self {
+        let topics = Topics::of(brokers, Some(registry));
+        Self::into(server, database, spoil, move |change, envelope| topics.write(change, envelope))
+    }
+
     /// The same as `ExtractNewRecordState` does with nothing set: rows without more, and tombstones.
     pub(crate) fn flat(
         server: &'static TestServer,
         database: &str,
-        brokers: &str,
+        (brokers, registry): (&str, Option<&Registry>),
         spoil: &[Spoil],
     ) -> Self {
-        let topics = Topics::of(brokers);
+        let topics = Topics::of(brokers, registry);
         Self::into(server, database, spoil, move |change, envelope| {
             if change.op == "t" {
                 return;
             }
             let row = (change.op != "d").then_some(&envelope["after"]);
-            topics.put(&change.table, Some(&change.key()), row, None);
+            topics.put(change, Some(&change.key()), row, None);
         })
     }
 
@@ -273,6 +289,8 @@ pub(crate) struct Change {
     row: Map<String, Value>,
     /// What the server says of the row before.
     old: Map<String, Value>,
+    /// The types of the columns, as the server calls them.
+    kinds: BTreeMap<String, String>,
 }
 
 impl Change {
@@ -289,8 +307,10 @@ impl Change {
         };
         let (old, new) = rest.split_once("new-tuple: ").unwrap_or(("", rest));
         let old = old.strip_prefix("old-key: ").unwrap_or_default();
-        let row = if op == "t" { Map::new() } else { columns(new)? };
-        Some(Self { table: name.to_owned(), op, row, old: columns(old)? })
+        let mut kinds = BTreeMap::new();
+        let row = if op == "t" { Map::new() } else { columns(new, &mut kinds)? };
+        let old = columns(old, &mut kinds)?;
+        Some(Self { table: name.to_owned(), op, row, old, kinds })
     }
 
     /// `message: transactional: 1 prefix: loadgen, sz: 21 content:action 3f 100000007`
@@ -299,11 +319,12 @@ impl Change {
         let (_, content) = content.split_once(" content:")?;
         let row = Map::from_iter([("content".to_owned(), json!(STANDARD.encode(content)))]);
         let is_of_an_action = content.starts_with("action ");
-        is_of_an_action.then_some(Self { table: String::new(), op: "m", row, old: Map::new() })
+        let (old, kinds) = Default::default();
+        is_of_an_action.then_some(Self { table: String::new(), op: "m", row, old, kinds })
     }
 
     /// The key that the row has had, if that is another one.
-    fn old_key(&self) -> Option<String> {
+    fn old_key(&self) -> Option<Value> {
         let names = self.key_columns();
         let has_changed = names.iter().any(|name| self.old.get(*name) != self.row.get(*name));
         (self.op == "u" && !self.old.is_empty() && has_changed).then(|| key(names, &self.old))
@@ -313,23 +334,24 @@ impl Change {
         if self.table == "order_items" { &["order_id", "line"] } else { &["id"] }
     }
 
-    pub(crate) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> Value {
         key(self.key_columns(), &self.row)
     }
 }
 
-fn key(columns: &[&str], row: &Map<String, Value>) -> String {
+fn key(columns: &[&str], row: &Map<String, Value>) -> Value {
     let key: Map<_, _> =
         columns.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect();
-    Value::Object(key).to_string()
+    Value::Object(key)
 }
 
-fn columns(mut text: &str) -> Option<Map<String, Value>> {
+fn columns(mut text: &str, kinds: &mut BTreeMap<String, String>) -> Option<Map<String, Value>> {
     let mut row = Map::new();
     while let Some((column, behind)) = text.split_once('[') {
         let (kind, behind) = behind.split_once("]:")?;
         let (value, behind) = value(behind);
         row.insert(column.trim().to_owned(), shaped(kind, value.as_deref()));
+        kinds.insert(column.trim().to_owned(), kind.to_owned());
         text = behind;
     }
     Some(row)
@@ -373,30 +395,39 @@ fn shaped(kind: &str, text: Option<&str>) -> Value {
     }
 }
 
-/// Topics of a cluster.
-struct Topics(ThreadedProducer<DefaultProducerContext>);
+/// Topics of a cluster, in JSON unless somebody codes them.
+struct Topics {
+    producer: ThreadedProducer<DefaultProducerContext>,
+    coder: Option<Coder>,
+}
 
 impl Topics {
-    fn of(brokers: &str) -> Self {
+    fn of(brokers: &str, registry: Option<&Registry>) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("linger.ms", "0");
         // What waits here counts as read at the server, so it must be little.
         config.set("queue.buffering.max.messages", "1000");
-        Self(config.create().unwrap())
+        Self { producer: config.create().unwrap(), coder: registry.map(Coder::new) }
     }
 
     fn write(&self, change: &Change, envelope: &Value) {
-        let table = &change.table;
         if change.op == "end" {
-            return self.put_into("domain_orders.transaction", None, Some(envelope), None);
+            return self.put_into(
+                "domain_orders.transaction",
+                change,
+                (None, Some(envelope)),
+                None,
+            );
         }
         if change.op == "m" {
             let message = json!({ "prefix": "loadgen", "content": change.row["content"] });
             let record = json!({ "op": "m", "source": envelope["source"], "message": message });
-            return self.put_into("domain_orders.message", Some("loadgen"), Some(&record), None);
+            // One partition has all of them, in their order.
+            let both = (Some(&json!({ "prefix": "loadgen" })), Some(&record));
+            return self.put_into("domain_orders.message", change, both, None);
         }
         if change.op == "t" {
-            return self.put(table, None, Some(envelope), None);
+            return self.put(change, None, Some(envelope), None);
         }
         let key = change.key();
         if let Some(old) = change.old_key() {
@@ -405,47 +436,51 @@ impl Topics {
             half["op"] = json!("d");
             half["after"] = Value::Null;
             half["before"] = Value::Object(change.old.clone());
-            let new = Some(("__debezium.newkey", key.as_str()));
-            self.put(table, Some(&old), Some(&half), new);
-            self.put(table, Some(&old), None, None);
+            let new = Some(("__debezium.newkey", &key));
+            self.put(change, Some(&old), Some(&half), new);
+            self.put(change, Some(&old), None, None);
             let mut half = envelope.clone();
             half["op"] = json!("c");
-            let was = Some(("__debezium.oldkey", old.as_str()));
-            return self.put(table, Some(&key), Some(&half), was);
+            let was = Some(("__debezium.oldkey", &old));
+            return self.put(change, Some(&key), Some(&half), was);
         }
-        self.put(table, Some(&key), Some(envelope), None);
+        self.put(change, Some(&key), Some(envelope), None);
         if change.op == "d" {
-            self.put(table, Some(&key), None, None);
+            self.put(change, Some(&key), None, None);
         }
     }
 
     fn put(
         &self,
-        table: &str,
-        key: Option<&str>,
+        change: &Change,
+        key: Option<&Value>,
         value: Option<&Value>,
-        header: Option<(&str, &str)>,
+        header: Option<(&str, &Value)>,
     ) {
-        self.put_into(&format!("domain_orders.public.{table}"), key, value, header);
+        let topic = format!("domain_orders.public.{}", change.table);
+        self.put_into(&topic, change, (key, value), header);
     }
 
     fn put_into(
         &self,
         topic: &str,
-        key: Option<&str>,
-        value: Option<&Value>,
-        header: Option<(&str, &str)>,
+        change: &Change,
+        (key, value): (Option<&Value>, Option<&Value>),
+        header: Option<(&str, &Value)>,
     ) {
-        let value = value.map(Value::to_string);
-        let mut record: BaseRecord<'_, str, String> = BaseRecord::to(topic);
-        record.key = key;
-        record.payload = value.as_ref();
+        let bytes = |value: &Value| match &self.coder {
+            Some(coder) => coder.bytes(change, value),
+            None => value.to_string().into_bytes(),
+        };
+        let (key, value) = (key.map(bytes), value.map(bytes));
+        let mut record: BaseRecord<'_, Vec<u8>, Vec<u8>> = BaseRecord::to(topic);
+        (record.key, record.payload) = (key.as_ref(), value.as_ref());
         record.headers = header.map(|(name, value)| {
-            OwnedHeaders::new().insert(Header { key: name, value: Some(value) })
+            OwnedHeaders::new().insert(Header { key: name, value: Some(&bytes(value)) })
         });
         // Of tables that nobody observes there is no topic.
         while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) =
-            self.0.send(record)
+            self.producer.send(record)
         {
             std::thread::sleep(Duration::from_millis(1));
             record = again;
@@ -455,7 +490,7 @@ impl Topics {
 
 impl Drop for Topics {
     fn drop(&mut self) {
-        self.0.flush(Duration::from_secs(5)).unwrap();
+        self.producer.flush(Duration::from_secs(5)).unwrap();
     }
 }
 
@@ -504,8 +539,8 @@ impl Writer {
             "status": "END", "id": format!("{transaction}:{}", self.place), "event_count": sum,
             "data_collections": all.collect::<Vec<_>>(),
         });
-        let (table, row, old) = (String::new(), Map::new(), Map::new());
-        (self.out)(&Change { table, op: "end", row, old }, &end);
+        let (table, row, old, kinds) = Default::default();
+        (self.out)(&Change { table, op: "end", row, old, kinds }, &end);
     }
 
     fn write(&mut self, change: Change, transaction: u64) {
@@ -567,7 +602,7 @@ impl Writer {
 
     /// Hands a change of an order on, and behind it a row of a snapshot, if one is to come. Returns whether it did.
     fn read(&mut self, change: &Change, transaction: u64) -> bool {
-        let before = self.known.insert(change.key(), change.row.clone());
+        let before = self.known.insert(change.key().to_string(), change.row.clone());
         let spoil = self.next().filter(|it| *it >= Spoil::Read);
         let (Some(spoil), Some(before), "u") = (spoil, before, change.op) else { return false };
         let mut row = change.row.clone();
@@ -583,7 +618,7 @@ impl Writer {
         self.left.lock().unwrap().remove(0);
         self.send(change, self.place, transaction);
         self.place += 8;
-        let read = Change { table: change.table.clone(), op: "r", row, old: Map::new() };
+        let read = Change { op: "r", row, old: Map::new(), ..change.clone() };
         self.send(&read, self.place, transaction);
         true
     }

@@ -77,7 +77,8 @@ impl Lake {
     pub(crate) fn out(&self) -> impl FnMut(&Change, &Value) + Send + 'static {
         let waiting = Arc::clone(&self.waiting);
         move |change, envelope| {
-            let key = if change.table == "orders" { change.key() } else { String::new() };
+            let key =
+                if change.table == "orders" { change.key().to_string() } else { String::new() };
             waiting.lock().unwrap().push((change.table.clone(), key, envelope.clone()));
         }
     }

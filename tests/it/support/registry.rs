@@ -27,6 +27,8 @@ struct State {
     login: Option<String>,
     /// What is said to whoever registers, instead of a number.
     refusal: Option<(u16, String)>,
+    /// With which status, and how often, nobody is told a schema.
+    silence: (u16, usize),
     /// Schemas by their numbers, which begin at 7.
     schemas: Vec<Value>,
     /// The number of each subject's schema.
@@ -62,6 +64,16 @@ impl Registry {
     /// From now on nothing is registered, for that reason.
     pub(crate) fn refuse(&self, status: u16, message: &str) {
         self.state.lock().unwrap().refusal = Some((status, message.to_owned()));
+    }
+
+    /// The next so many who ask for a schema by its number are told that status.
+    pub(crate) fn be_silent(&self, status: u16, count: usize) {
+        self.state.lock().unwrap().silence = (status, count);
+    }
+
+    /// The number of a schema, which it has from now on.
+    pub(crate) fn number(&self, schema: &Value) -> u32 {
+        u32::try_from(self.state.lock().unwrap().number(schema)).unwrap()
     }
 
     /// What was asked so far: method and path.
@@ -129,6 +141,9 @@ impl State {
         if self.login.is_some() && self.login.as_ref() != login {
             return (401, json!({ "error_code": 40101, "message": "Unauthorized" }));
         }
+        if let Some(number) = path.strip_prefix("/schemas/ids/") {
+            return self.told(number.parse().unwrap());
+        }
         let subject = path.strip_prefix("/subjects/").and_then(|it| it.strip_suffix("/versions"));
         let Some(subject) = subject else {
             return (404, json!({ "error_code": 404, "message": "HTTP 404 Not Found" }));
@@ -144,13 +159,34 @@ impl State {
         }
         let body: Value = serde_json::from_slice(body).unwrap();
         let schema: Value = serde_json::from_str(body["schema"].as_str().unwrap()).unwrap();
-        let known = self.schemas.iter().position(|known| *known == schema);
-        let number = known.unwrap_or_else(|| {
-            self.schemas.push(schema);
-            self.schemas.len() - 1
-        });
-        self.subjects.insert(subject.to_owned(), number + FIRST);
-        (200, json!({ "id": number + FIRST }))
+        let number = self.number(&schema);
+        self.subjects.insert(subject.to_owned(), number);
+        (200, json!({ "id": number }))
+    }
+
+    fn number(&mut self, schema: &Value) -> usize {
+        let known = self.schemas.iter().position(|known| known == schema);
+        FIRST
+            + known.unwrap_or_else(|| {
+                self.schemas.push(schema.clone());
+                self.schemas.len() - 1
+            })
+    }
+
+    /// What is said to whoever asks for a schema.
+    fn told(&mut self, number: usize) -> (u16, Value) {
+        if self.silence.1 > 0 {
+            self.silence.1 -= 1;
+            let status = self.silence.0;
+            return (status, json!({ "error_code": status, "message": "Not now" }));
+        }
+        match number.checked_sub(FIRST).and_then(|at| self.schemas.get(at)) {
+            Some(schema) => (200, json!({ "schema": schema.to_string() })),
+            None => (
+                404,
+                json!({ "error_code": 40403, "message": format!("Schema {number} not found") }),
+            ),
+        }
     }
 }
 

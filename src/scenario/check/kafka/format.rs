@@ -17,7 +17,9 @@ use crate::yaml::Spanned;
 /// How events are written; mistakes go to `problems`.
 pub(super) fn format(file: &KafkaFile, is_allowed: bool, problems: &mut Problems) -> EventFormat {
     let format = file.format.as_ref().map_or(FormatFile::Json, |format| format.value);
-    let registry = file.registry.as_ref().map(|written| registry(written, is_allowed, problems));
+    let registry = file.registry.as_ref().map(|written| {
+        registry(written, (is_allowed, "schemas may be registered there"), problems)
+    });
     match (format, registry) {
         (FormatFile::Json, None) => EventFormat::Json,
         (FormatFile::Json, Some(_)) => {
@@ -40,9 +42,10 @@ pub(super) fn format(file: &KafkaFile, is_allowed: bool, problems: &mut Problems
     }
 }
 
-fn registry(
+/// A registry; mistakes go to `problems`. If it is elsewhere, it must be allowed that this `may_be`.
+pub(in crate::scenario::check) fn registry(
     written: &Spanned<ScalarOr<RegistryFile>>,
-    is_allowed: bool,
+    (is_allowed, may_be): (bool, &str),
     problems: &mut Problems,
 ) -> SchemaRegistry {
     let file = match &written.value {
@@ -52,7 +55,7 @@ fn registry(
             RegistryFile { url, user: None, password: None, ca: None }
         }
     };
-    let is_here = address(&file.url, is_allowed, problems);
+    let is_here = address(&file.url, (is_allowed, may_be), problems);
     if let (None, Some(password)) = (&file.user, &file.password) {
         let problem = Problem::new("a password without a user logs nobody in").at(password.place);
         problems.add(problem.help("write `user` beside it"));
@@ -68,7 +71,11 @@ fn registry(
 }
 
 /// Looks at an address. Returns whether it is on this machine.
-fn address(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> bool {
+fn address(
+    url: &Spanned<String>,
+    (is_allowed, may_be): (bool, &str),
+    problems: &mut Problems,
+) -> bool {
     let text = url.value.trim();
     let bare = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let host = bare.map(|bare| bare.split(['/', '?', '#']).next().unwrap_or(bare));
@@ -89,8 +96,7 @@ fn address(url: &Spanned<String>, is_allowed: bool, problems: &mut Problems) -> 
     let is_here = is_local(name);
     if !is_here && !is_allowed {
         let problem = Problem::new("this schema registry is not on this machine").at(url.place);
-        let help = "if schemas may be registered there, write `allow_remote: true` or pass \
-                    `--allow-remote`";
+        let help = format!("if {may_be}, write `allow_remote: true` or pass `--allow-remote`");
         problems.add(problem.help(help));
     }
     is_here

@@ -12,6 +12,7 @@ use crate::scenario::Events;
 use crate::scenario::ObserverKind;
 use crate::scenario::Target;
 use crate::scenario::TargetKind;
+use crate::scenario::check::kafka::format;
 use crate::scenario::check::observe::events;
 use crate::scenario::check::positive;
 use crate::scenario::file::TopicsFile;
@@ -68,11 +69,12 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Topics, and the domains whose changes come there. `has_messages` says whether transactions write messages.
+/// Topics, and the domains whose changes come there. `has_messages` says whether transactions write messages, and
+/// `is_allowed` whether servers may be elsewhere.
 pub(super) fn topics(
     file: &TopicsFile,
     (targets, domains): (&[Target], &[Domain]),
-    has_messages: bool,
+    (has_messages, is_allowed): (bool, bool),
     problems: &mut Problems,
 ) -> Option<(ObserverKind, Vec<usize>)> {
     let known = Known { targets, domains };
@@ -90,7 +92,16 @@ pub(super) fn topics(
         problems.add(Problem::new(message).at(file.on.place).help(help));
     }
     let within = file.within.as_ref().and_then(|text| positive(text, problems)).unwrap_or(WITHIN);
+    let registry = file.registry.as_ref().map(|written| {
+        format::registry(written, (is_allowed, "it may be asked for schemas"), problems)
+    });
     let Some(format) = file.format.meant() else {
+        if let Some(written) = &file.registry {
+            let message = "`registry` does nothing here: events are compared byte by byte";
+            let help =
+                "leave it out; `format: avro` and the `registry` of their target make them Avro";
+            problems.add(Problem::new(message).at(written.place).help(help));
+        }
         // What is wrong with the target is said.
         is_cluster.then_some(())?;
         let (ways, topics) = events::topics(file, (known, target), problems)?;
@@ -110,8 +121,11 @@ pub(super) fn topics(
         is_named(named, "transactions", problems);
         named.value.clone()
     });
-    let kind = ObserverKind::Kafka { target, topics, format, messages, transactions, within };
-    is_cluster.then_some((kind, domains))
+    let TargetKind::Kafka(cluster) = &targets[target].kind else { return None };
+    let registry = registry.or_else(|| cluster.registry().cloned());
+    let kind =
+        ObserverKind::Kafka { target, topics, format, registry, messages, transactions, within };
+    Some((kind, domains))
 }
 
 /// The topic of messages, which a connector has beside those of the tables.

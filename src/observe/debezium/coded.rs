@@ -1,0 +1,179 @@
+//! The bytes of a record, and what they say: JSON, with its schema beside it or without; or Avro behind the number of a
+//! schema, which a registry has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value as Json;
+
+use crate::observe::avro::Cursor;
+use crate::observe::avro::Shape;
+use crate::observe::debezium::form::Described;
+use crate::observe::debezium::form::Form;
+use crate::observe::reading::Asked;
+use crate::sink::kafka::registry::NoSchema;
+use crate::sink::kafka::registry::Registry;
+use crate::units::format_duration;
+
+/// What stands before Avro, and is nothing that JSON could begin with.
+const MAGIC: u8 = 0;
+/// How long a registry that does not answer is asked, and how long one waits between questions at first and at most.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How soon one who waits sees that nobody listens any more.
+const SOON: Duration = Duration::from_millis(20);
+/// Schemas that are kept, and types of one.
+const SCHEMAS_MAX: usize = 1_000;
+const TYPES_MAX: usize = 1 << 16;
+
+/// Reads what records hold.
+#[derive(Debug, Default)]
+pub(in crate::observe) struct Decoder {
+    registry: Option<Registry>,
+    /// By number; an error says why nothing can be read by it.
+    schemas: BTreeMap<u32, Result<Arc<Schema>, String>>,
+}
+
+/// What is read by one schema.
+#[derive(Debug)]
+pub(in crate::observe) struct Schema {
+    shape: Shape,
+    form: Form,
+}
+
+/// What a record holds.
+#[derive(Debug)]
+pub(in crate::observe) enum Coded {
+    Json(Json),
+    Avro(Json, Arc<Schema>),
+}
+
+/// Why it cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::observe) enum Unread {
+    /// It is not what it should be: `no JSON`.
+    Strange(String),
+    /// Nobody can tell what it is, nor those behind it.
+    Unknown(String),
+}
+
+impl Coded {
+    /// What is said of its form, and the value itself.
+    pub(in crate::observe) fn parts(&self) -> (Described<'_>, &Json) {
+        match self {
+            Self::Json(whole) => parts(whole),
+            Self::Avro(value, schema) => (Described::By(&schema.form), value),
+        }
+    }
+}
+
+/// The same of JSON.
+pub(in crate::observe) fn parts(whole: &Json) -> (Described<'_>, &Json) {
+    match (whole.get("schema"), whole.get("payload")) {
+        (Some(schema), Some(payload)) => (Described::Beside(schema), payload),
+        _ => (Described::Nothing, whole),
+    }
+}
+
+impl Schema {
+    fn read(text: &str) -> Result<Self, String> {
+        let schema: Json = serde_json::from_str(text).map_err(|_| "its schema is no JSON")?;
+        let shape = Shape::read(&schema)?;
+        let form = Form::of(&shape, &mut TYPES_MAX.clone())?;
+        Ok(Self { shape, form })
+    }
+}
+
+impl Decoder {
+    /// One that asks a registry for schemas.
+    pub(in crate::observe) fn new(registry: Option<Registry>) -> Self {
+        Self { registry, schemas: BTreeMap::new() }
+    }
+
+    /// One that knows these schemas, and can ask nobody.
+    #[cfg(test)]
+    pub(super) fn knowing(schemas: &[(u32, &str)]) -> Self {
+        let read = |text: &str| Schema::read(text).map(Arc::new);
+        let schemas = schemas.iter().map(|(number, text)| (*number, read(text))).collect();
+        Self { registry: None, schemas }
+    }
+
+    /// Reads a value or a key. Whoever asks for the end of the reading ends a wait for the registry.
+    pub(in crate::observe) fn read(
+        &mut self,
+        bytes: &[u8],
+        asked: &Asked,
+    ) -> Result<Coded, Unread> {
+        let Some((number, body)) = headed(bytes) else {
+            let json = serde_json::from_slice(bytes).map(Coded::Json);
+            return json.map_err(|_| Unread::Strange("no JSON".to_owned()));
+        };
+        let schema = self.schema(number, asked)?;
+        let schema = schema.map_err(|why| unreadable(number, &why))?;
+        let mut at = Cursor::new(body);
+        let value = at.value(&schema.shape).map_err(|why| unreadable(number, &why))?;
+        if !at.is_at_end() {
+            return Err(unreadable(number, "there is more behind it"));
+        }
+        Ok(Coded::Avro(value, schema))
+    }
+
+    fn schema(
+        &mut self,
+        number: u32,
+        asked: &Asked,
+    ) -> Result<Result<Arc<Schema>, String>, Unread> {
+        if let Some(known) = self.schemas.get(&number) {
+            return Ok(known.clone());
+        }
+        let Some(registry) = &self.registry else {
+            return Err(Unread::Unknown(format!(
+                "it holds Avro by the schema {number} of a registry; name that by `registry`"
+            )));
+        };
+        let schema = ask(registry, number, asked).map_err(Unread::Unknown)?;
+        let schema = schema.and_then(|text| Schema::read(&text).map(Arc::new));
+        // Who changes schemas so often begins anew.
+        if self.schemas.len() >= SCHEMAS_MAX {
+            self.schemas.clear();
+        }
+        self.schemas.insert(number, schema.clone());
+        Ok(schema)
+    }
+}
+
+/// The number of a schema, and what is written by it.
+fn headed(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (head, body) = bytes.split_first_chunk::<5>()?;
+    let [MAGIC, number @ ..] = *head else { return None };
+    Some((u32::from_be_bytes(number), body))
+}
+
+fn unreadable(number: u32, why: &str) -> Unread {
+    Unread::Strange(format!("not what the schema {number} of the registry says: {why}"))
+}
+
+/// Asks until there is an answer, or nobody waits for one any more. What there is, or why there is none.
+fn ask(registry: &Registry, number: u32, asked: &Asked) -> Result<Result<String, String>, String> {
+    let (begun, mut pause) = (Instant::now(), PAUSE);
+    loop {
+        let error = match registry.schema(number) {
+            Ok(text) => return Ok(Ok(text)),
+            Err(NoSchema::Unknown(why)) => return Ok(Err(why)),
+            Err(NoSchema::Refused(error)) => return Err(error.to_string()),
+            Err(NoSchema::Away(error)) => error,
+        };
+        let until = Instant::now() + pause;
+        if asked.to_stop() || begun.elapsed() + pause > PATIENCE {
+            let patience = format_duration(PATIENCE);
+            return Err(format!("the schema {number} was not to be had for {patience}: {error}"));
+        }
+        while Instant::now() < until && !asked.to_stop() {
+            std::thread::sleep(SOON);
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
