@@ -30,6 +30,8 @@ use crate::scenario::file::ScenarioFile;
 use crate::scenario::file::TargetFile;
 use crate::scenario::file::TraceByFile;
 use crate::yaml::Entries;
+use crate::yaml::Scalar;
+use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
 /// Most observers: what they saw is noted with their number in six bits.
@@ -64,6 +66,7 @@ pub(super) fn observers(
             Some(ObserverFile::Kafka(written)) => {
                 let (about, may) = ((targets, domains), (has_messages(file), is_allowed));
                 if let Some((kind, domains)) = topics::topics(written, about, may, problems) {
+                    topics::is_readable(&kind, converter(file), problems);
                     observers.push(Observer { name: name.value.clone(), domains, kind });
                 }
                 continue;
@@ -152,6 +155,14 @@ fn observed(
 fn has_messages(file: &ScenarioFile) -> bool {
     let trace = file.cdc.0.as_ref().and_then(|cdc| cdc.trace.as_ref());
     trace.is_some_and(|trace| trace.value == TraceByFile::Message)
+}
+
+/// How our connectors write what they capture, if the scenario says so.
+fn converter(file: &ScenarioFile) -> Option<&Spanned<Scalar>> {
+    let connect = &file.cdc.0.as_ref()?.connect.as_ref()?.value;
+    let ScalarOr::Other(connect) = connect else { return None };
+    let mut properties = connect.properties.0.iter();
+    properties.find(|it| it.0.value == "value.converter")?.1.as_ref()
 }
 
 /// Whether there is a table of heartbeats.

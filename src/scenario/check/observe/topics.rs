@@ -16,6 +16,7 @@ use crate::scenario::check::kafka::format;
 use crate::scenario::check::observe::events;
 use crate::scenario::check::positive;
 use crate::scenario::file::TopicsFile;
+use crate::yaml::Scalar;
 use crate::yaml::Spanned;
 
 /// The topic of a table, as our own connectors call it.
@@ -126,6 +127,21 @@ pub(super) fn topics(
     let kind =
         ObserverKind::Kafka { target, topics, format, registry, messages, transactions, within };
     Some((kind, domains))
+}
+
+/// Refuses what nobody could read of what connectors write by a converter.
+pub(super) fn is_readable(
+    kind: &ObserverKind,
+    converter: Option<&Spanned<Scalar>>,
+    problems: &mut Problems,
+) {
+    let ObserverKind::Kafka { registry: None, .. } = kind else { return };
+    if let Some(written) = converter.filter(|it| it.value.1.ends_with("AvroConverter")) {
+        let message = "connectors write Avro, and an observer of their topics knows no `registry`";
+        let help =
+            "write where the schemas are: `kafka: { on: …, registry: \"http://localhost:8081\" }`";
+        problems.add(Problem::new(message).at(written.place).help(help));
+    }
 }
 
 /// The topic of messages, which a connector has beside those of the tables.
