@@ -6,7 +6,8 @@
 //!                                                                      ├── judge: by row, in order
 //!   slot ── pgoutput ──> stream ──> what each row was seen to become ──┤       └──> Findings
 //!   topics ── kafka ──> record ──> what each row was seen to become ───┤
-//!   files ─── lake ───> record ──> what each row was seen to become ───┘
+//!   files ─── lake ───> record ──> what each row was seen to become ───┤
+//!   objects ─ records ─> record ──> what each row was seen to become ──┘
 //! ```
 //!
 //! Events have judges of their own, as nobody keeps them as rows: see `events`.
@@ -28,6 +29,7 @@ mod judge;
 mod kafka;
 mod lake;
 mod notes;
+mod objects;
 mod own;
 mod poll;
 mod postgres;
@@ -35,6 +37,7 @@ mod reader;
 mod reading;
 mod reasons;
 mod recent;
+mod records;
 mod render;
 mod rows;
 mod seconds;
@@ -42,6 +45,7 @@ mod slots;
 pub(crate) mod settle;
 mod stream;
 mod table;
+mod tails;
 mod taker;
 mod transactions;
 mod truncations;
@@ -61,6 +65,8 @@ pub use kafka::Captures;
 pub use kafka::Topics;
 pub(crate) use lake::Catalog as LakeCatalog;
 pub use lake::Lake;
+pub use records::RecordObjects;
+pub(crate) use records::Stored;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -262,6 +268,8 @@ pub enum SurfaceKind {
     Kafka(Box<Captures>),
     /// Tables of a lake into which a sink writes.
     Lake(Box<Lake>),
+    /// Objects into which a sink writes records of changes.
+    Records(Box<RecordObjects>),
     /// Topics with events.
     Events(Box<EventTopics>),
     /// Objects with events.
@@ -277,6 +285,7 @@ impl Surface {
             SurfaceKind::Polled(polled) => polled.sources.iter().find(is_it),
             SurfaceKind::Kafka(captures) => captures.sources.iter().find(is_it),
             SurfaceKind::Lake(lake) => lake.sources.iter().map(|it| &it.0).find(is_it),
+            SurfaceKind::Records(records) => records.sources.iter().find(is_it),
             SurfaceKind::Events(_) | SurfaceKind::EventFiles(_) => None,
         };
         Some(source?.address.database())

@@ -46,6 +46,7 @@ pub use cdc::ObserverKind;
 pub use cdc::Replica;
 pub use cdc::TopicFormat;
 pub use cdc::TraceBy;
+pub use cdc::RecordFiles;
 pub use cdc::Warehouse;
 pub use copy::Copy;
 pub use faults::Faults;

@@ -4,6 +4,7 @@ mod events;
 mod lake;
 mod named;
 mod polled;
+mod records;
 mod snapshots;
 
 pub(super) use polled::judge as judge_polled;
@@ -161,6 +162,9 @@ fn surface(
         }
         ObserverKind::Lake(warehouse) => {
             SurfaceKind::Lake(Box::new(lake::lake(prepared, observer, warehouse)?))
+        }
+        ObserverKind::Records(meant) => {
+            SurfaceKind::Records(Box::new(records::records(prepared, observer, meant)?))
         }
         ObserverKind::Events(meant) => events::surface(prepared, publishers, (observer, meant))?,
     };

@@ -1,7 +1,7 @@
 //! What is noted of one change that was observed: 48 bytes.
 //!
 //! ```text
-//!   table 2 | what 1 | flags, and surface × 4 1 | transaction 4 | which row 8 | what it holds 8 | what of it is open 8
+//!   table 2 | what 1 | flags, surface × 4 1 | transaction 4 | which row 8 | what it holds 8 | what of it is open 8
 //!   place in the log 8 | when it came, ns on the run's clock 8
 //! ```
 
@@ -25,9 +25,11 @@ pub enum What {
     Gone,
     /// A row of a snapshot: no change.
     Snapshot,
+    /// A change of this row did not come, and may be held back by a sink.
+    Held,
 }
 
-const ALL: [What; 7] = [
+const ALL: [What; 8] = [
     What::Insert,
     What::Update,
     What::Delete,
@@ -35,16 +37,18 @@ const ALL: [What; 7] = [
     What::End,
     What::Gone,
     What::Snapshot,
+    What::Held,
 ];
 const IS_AGAIN: u8 = 1;
 const IS_REPLAY: u8 = 2;
-/// The surface's number stands above the flags.
+/// The surface's number stands above these flags, and below the last.
 const SURFACE_SHIFT: u8 = 2;
+const IS_LOOSE: u8 = 0x80;
 
 /// A change that was observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// The number of the surface where it came, 0 to 63.
+    /// The number of the surface where it came, 0 to 31.
     pub surface: u8,
     /// Its table's number.
     pub table: u16,
@@ -56,6 +60,8 @@ pub struct Seen {
     pub is_replay: bool,
     /// Whether its transaction had to tell of itself by a message, and did not; then neither of the others is said.
     pub is_nameless: bool,
+    /// Whether nobody can tell what of its row came before it.
+    pub is_loose: bool,
     /// The number of its transaction, which comes around again.
     pub transaction: u32,
     /// Which row it is of: a hash of its table and key.
@@ -84,7 +90,8 @@ impl Seen {
             _ if self.is_nameless => IS_REPLAY,
             _ => 0,
         };
-        bytes[3] |= self.surface << SURFACE_SHIFT;
+        bytes[3] |= (self.surface << SURFACE_SHIFT) & !IS_LOOSE;
+        bytes[3] |= if self.is_loose { IS_LOOSE } else { 0 };
         bytes[4..8].copy_from_slice(&self.transaction.to_le_bytes());
         let longs = [self.row, self.content, self.open, self.lsn, self.at];
         for (place, long) in bytes[8..].chunks_exact_mut(8).zip(longs) {
@@ -103,12 +110,13 @@ impl Seen {
         let [row, content, open, lsn, at] = longs;
         let flags = bytes[3] & (IS_AGAIN | IS_REPLAY);
         Some(Self {
-            surface: bytes[3] >> SURFACE_SHIFT,
+            surface: (bytes[3] & !IS_LOOSE) >> SURFACE_SHIFT,
             table: u16::from_le_bytes([bytes[0], bytes[1]]),
             what: *ALL.get(usize::from(bytes[2]))?,
             is_again: bytes[3] & IS_AGAIN != 0,
             is_replay: flags == IS_AGAIN | IS_REPLAY,
             is_nameless: flags == IS_REPLAY,
+            is_loose: bytes[3] & IS_LOOSE != 0,
             transaction: u32::from_le_bytes(bytes[4..8].try_into().ok()?),
             row,
             content,
@@ -127,12 +135,13 @@ mod tests {
     fn what_is_written_is_read_again() {
         for (number, what) in ALL.into_iter().enumerate() {
             let seen = Seen {
-                surface: 9 * u8::try_from(number).unwrap(),
+                surface: 4 * u8::try_from(number).unwrap(),
                 table: 700,
                 what,
                 is_again: number % 2 == 0,
                 is_replay: number % 4 == 0,
                 is_nameless: number % 3 == 1 && number % 2 == 1,
+                is_loose: number % 3 == 0,
                 transaction: u32::MAX,
                 row: 1,
                 content: u64::MAX,

@@ -229,18 +229,25 @@ impl Intake {
     fn see(&mut self, waiting: Waiting, judge: &mut Judge) {
         let Waiting { partition, change, origin, at } = waiting;
         if let Some(change) = self.repeats.came(partition, (change, origin), at) {
-            self.take_new(change, (origin, at), judge);
+            self.take_new(partition, (change, origin), at, judge);
         }
     }
 
     /// A change has not come before.
-    fn take_new(&self, change: RowChange, (origin, at): (Origin, u64), judge: &mut Judge) {
+    fn take_new(
+        &self,
+        partition: usize,
+        (change, origin): (RowChange, Origin),
+        at: u64,
+        judge: &mut Judge,
+    ) {
         let database = self.databases.get(&change.table);
         if let Some((transactions, database)) = judge.transactions.as_mut().zip(database) {
             transactions.came((*database, origin.transaction), at);
         }
-        judge.notes.change(&change, arrival(origin, at), None);
-        judge.see(change, at, origin.lsn);
+        let is_loose = judge.is_loose(partition);
+        judge.notes.change(&change, Arrival { is_loose, ..arrival(origin, at) }, None);
+        judge.see_in(partition, change, (at, origin.lsn));
     }
 
     /// A record that came is not there any more.
@@ -287,7 +294,8 @@ impl Intake {
         for (repeat, what) in self.repeats.decided(looked) {
             let (change, is_replay) = (repeat.change, what == Again::Replayed);
             if what == Again::New {
-                self.take_new(change, (repeat.origin, repeat.at), judge);
+                // Meanwhile others have come.
+                self.take_new(LATE, (change, repeat.origin), repeat.at, judge);
                 continue;
             }
             judge.notes.change(&change, arrival(repeat.origin, repeat.at), Some(is_replay));
@@ -341,5 +349,5 @@ impl Intake {
 }
 
 fn arrival(origin: Origin, at: u64) -> Arrival {
-    Arrival { transaction: origin.transaction, lsn: origin.lsn, at }
+    Arrival { transaction: origin.transaction, lsn: origin.lsn, at, is_loose: false }
 }

@@ -24,6 +24,8 @@ use crate::observe::rows::Which;
 use crate::observe::seconds::Places;
 use crate::observe::table::Origin;
 use crate::observe::table::Table;
+use crate::observe::tails::Tails;
+use crate::observe::tails::UNTOLD;
 use crate::observe::transactions::Transactions;
 use crate::observe::truncations::Truncations;
 use crate::observe::verdict::Faults;
@@ -75,6 +77,8 @@ pub(super) struct Seen {
     pub(super) row: Box<[u8]>,
     pub(super) at: u64,
     pub(super) lsn: Lsn,
+    /// By which partition: see [`Tails`].
+    pub(super) partition: usize,
     /// The same came not long before.
     pub(super) is_again: bool,
     pub(super) whose: Whose,
@@ -114,6 +118,8 @@ pub(super) struct Judge {
     truncations: Truncations,
     counts: Counts,
     pub(super) faults: Faults,
+    /// What a sink may hold back of what comes here, if one writes that.
+    pub(super) tails: Option<Tails>,
     /// Transactions as the connectors tell of them, if they do.
     pub(super) transactions: Option<Transactions>,
     /// Rows of snapshots that were noted.
@@ -155,6 +161,7 @@ impl Judge {
             truncations: Truncations::default(),
             counts: Counts::default(),
             faults: Faults::default(),
+            tails: None,
             transactions: None,
             snapshot_rows: 0,
             notes: Notes::beside(catalog),
@@ -230,11 +237,17 @@ impl Judge {
         });
         let Some(seen) = come else { return self.keep(bytes) };
         self.forget(key.len() + seen.row.len());
+        self.reached((table, seen.partition), &times);
         self.matched((table, change), &times, certainty, (seen.at, seen.at));
     }
 
     /// A change has come.
     pub(super) fn see(&mut self, change: RowChange, at: u64, lsn: Lsn) {
+        self.see_in(UNTOLD, change, (at, lsn));
+    }
+
+    /// The same in a partition.
+    pub(super) fn see_in(&mut self, partition: usize, change: RowChange, (at, lsn): (u64, Lsn)) {
         if !self.sees(change.table) {
             return;
         }
@@ -256,12 +269,27 @@ impl Judge {
             {
                 return Some(expected);
             }
-            place.seen.push_back(Seen { change, row, at, lsn, is_again, whose });
+            place.seen.push_back(Seen { change, row, at, lsn, partition, is_again, whose });
             None
         });
         let Some(expected) = expected else { return self.keep(bytes) };
         self.forget(key.len() + expected.row.len());
+        self.reached((table, partition), &expected.times);
         self.matched((table, change), &expected.times, expected.certainty, (at, at));
+    }
+
+    /// Topics have so many partitions at least.
+    pub(super) fn has_partitions(&mut self, count: usize) {
+        self.tails.iter_mut().for_each(|tails| tails.has(count));
+    }
+
+    /// Whether what comes by a partition is in no order.
+    pub(super) fn is_loose(&self, partition: usize) -> bool {
+        self.tails.is_some() && Tails::is_loose(partition)
+    }
+
+    fn reached(&mut self, place: (TableId, usize), times: &Times) {
+        self.tails.iter_mut().for_each(|tails| tails.came(place, times.sent));
     }
 
     fn keep(&mut self, bytes: usize) {

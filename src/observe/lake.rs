@@ -10,9 +10,8 @@ mod avro;
 mod catalog;
 mod kept;
 mod poll;
-mod rows;
-mod said;
-pub(super) mod store;
+pub(super) mod rows;
+pub(super) mod said;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -49,6 +48,8 @@ use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
 
+/// What comes there, for people.
+pub(super) const SUNK: &str = "a sink writes of a connector's records";
 /// So many commits in a row with nothing but a heartbeat of ours say that no more comes.
 const QUIET: u32 = 3;
 
@@ -96,8 +97,7 @@ pub(super) async fn open(
     (surface, lake): (&str, &Lake),
 ) -> Result<LakeReader, SetupError> {
     let of = (lake.sources.iter().map(|it| &it.0), lake.tables.values().copied());
-    let form = "a sink writes of a connector's records";
-    let intake = Intake::open(options, (surface, form), of, Repeats::of_files()).await?;
+    let intake = Intake::open(options, (surface, SUNK), of, Repeats::of_files()).await?;
     let about = (options.application.as_str(), options.clock);
     Ok(LakeReader {
         polling: poll::start(lake, &options.world, about).await?,

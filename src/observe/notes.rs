@@ -19,6 +19,13 @@ pub(super) struct Arrival {
     pub(super) transaction: u32,
     pub(super) lsn: Lsn,
     pub(super) at: u64,
+    /// Whether it came in no order.
+    pub(super) is_loose: bool,
+}
+
+impl Arrival {
+    /// Of what says nothing of it.
+    const NONE: Self = Self { transaction: 0, lsn: Lsn(0), at: 0, is_loose: false };
 }
 
 /// Who notes what came.
@@ -71,6 +78,13 @@ impl Notes {
         }
     }
 
+    /// A change of a row did not come, and may be held back.
+    pub(super) fn held(&mut self, table: TableId, key: &[u8]) {
+        let row = half(identity(table, key));
+        let plain = self.plain(table, What::Held, Arrival::NONE);
+        self.add(&Seen { row, ..plain });
+    }
+
     /// A row of a snapshot came. Those that lanes share, or that are told by all they have, have no versions.
     pub(super) fn snapshot(&mut self, change: &RowChange, arrival: Arrival) {
         let (content, open) = cells::content(&change.row, 0);
@@ -92,8 +106,7 @@ impl Notes {
         if self.out.as_ref().is_some_and(|out| !out.is_whole()) {
             return;
         }
-        let arrival = Arrival { transaction: 0, lsn: Lsn::default(), at: 0 };
-        self.add(&self.plain(TableId(0), What::End, arrival));
+        self.add(&self.plain(TableId(0), What::End, Arrival::NONE));
     }
 
     /// Behind what was left out nothing is noted: what is missing before something that is there did not come.
@@ -109,7 +122,7 @@ impl Notes {
     }
 
     fn plain(&self, table: TableId, what: What, arrival: Arrival) -> Seen {
-        let Arrival { transaction, lsn, at } = arrival;
+        let Arrival { transaction, lsn, at, is_loose } = arrival;
         let (is_again, is_replay, is_nameless) = (false, false, false);
         let (surface, table, lsn, row, content, open) = (self.surface, table.0, lsn.0, 0, 0, 0);
         Seen {
@@ -119,6 +132,7 @@ impl Notes {
             is_again,
             is_replay,
             is_nameless,
+            is_loose,
             transaction,
             row,
             content,

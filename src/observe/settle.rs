@@ -21,6 +21,16 @@ pub(crate) enum Found {
     Phantom(usize),
 }
 
+impl Found {
+    /// The place of what was expected and came, in whatever form.
+    pub(crate) fn came(&self) -> Option<usize> {
+        match self {
+            Self::Same(one, _) | Self::Reordered(one, _) | Self::Wrong(one, _) => Some(*one),
+            Self::Missing(_) | Self::Phantom(_) => None,
+        }
+    }
+}
+
 /// Says of each change what it is. `agree` compares an expected one with one that came, `is_like`
 /// whether one may be a mistaken form of the other.
 pub(crate) fn settle(

@@ -173,7 +173,7 @@ impl Stream {
         self.is_open = false;
         self.end = self.end.max(end);
         self.tell();
-        let arrival = Arrival { transaction: self.transaction, lsn: end, at };
+        let arrival = Arrival { transaction: self.transaction, lsn: end, at, is_loose: false };
         if commit <= self.last {
             for change in &self.changes {
                 judge.notes.change(change, arrival, Some(self.was_restarted));

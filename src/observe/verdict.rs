@@ -15,11 +15,13 @@ use crate::observe::cells::agree;
 use crate::observe::cells::show;
 use crate::observe::first::First;
 use crate::observe::judge::Certainty;
+use crate::observe::judge::Expected;
 use crate::observe::judge::Place;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::observe::table::operation;
+use crate::observe::tails::Tails;
 use crate::observe::transactions::Odd;
 use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
@@ -28,6 +30,25 @@ use crate::sink::postgres::replication::Lsn;
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     first: First<Fault>,
+}
+
+/// Which row is judged, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) table: TableId,
+    pub(super) key: &'a [u8],
+    pub(super) is_complete: bool,
+    pub(super) is_apart: bool,
+    pub(super) tails: Option<&'a Tails>,
+}
+
+/// What of a row is no fault, or not yet.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Those that belong together after all.
+    pub(super) matched: Vec<(usize, usize)>,
+    /// What did not come, and may be held back.
+    pub(super) held: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -124,15 +145,34 @@ impl Faults {
         self.first.add(class, || fault(class));
     }
 
-    /// Judges what is left of a row. Those that belong together after all are added to `matched`. Of a table
-    /// that is told apart from the load only faults are counted, each with what was expected and came there.
+    /// A change did not come.
+    pub(super) fn missing(
+        &mut self,
+        class: Deviation,
+        (table, key): (TableId, Box<[u8]>),
+        expected: Expected,
+    ) {
+        self.add(class, |class| Fault {
+            class,
+            table,
+            key,
+            operation: operation(expected.change),
+            expected: Some(expected.row),
+            seen: None,
+            lsn: None,
+            remark: None,
+        });
+    }
+
+    /// Judges what is left of a row. Returns what is no fault, or not yet. Of a table that is told apart from the load
+    /// only faults are counted, each with what was expected and came there.
     pub(super) fn judge(
         &mut self,
-        (table, key, is_complete, is_apart): (TableId, &[u8], bool, bool),
+        Scope { table, key, is_complete, is_apart, tails }: Scope<'_>,
         place: &mut Place,
         verification: &mut Verification,
-        matched: &mut Vec<(usize, usize)>,
-    ) {
+    ) -> Left {
+        let mut left = Left::default();
         let (expected, seen) = (place.expected.make_contiguous(), place.seen.make_contiguous());
         let is_same_kind = |one: usize, other: usize| expected[one].change == seen[other].change;
         let found = settle(
@@ -146,10 +186,17 @@ impl Faults {
             },
             |one, other| is_same_kind(one, other) && expected[one].certainty == Certainty::Certain,
         );
+        let is_loose = tails.is_some() && seen.iter().any(|it| Tails::is_loose(it.partition));
+        let newest = found.iter().filter_map(Found::came).max();
         for found in found {
             let (class, one, other) = match found {
                 Found::Same(one, other) => {
-                    matched.push((one, other));
+                    left.matched.push((one, other));
+                    continue;
+                }
+                // Nobody knows which of them came first.
+                Found::Reordered(one, other) if is_loose => {
+                    left.matched.push((one, other));
                     continue;
                 }
                 Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
@@ -160,6 +207,14 @@ impl Faults {
                 Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
                 Found::Missing(one) => match expected[one].certainty {
                     Certainty::Short => continue,
+                    Certainty::Certain
+                        if is_complete
+                            && newest < Some(one)
+                            && tails.is_some_and(|it| it.may_hold(table, expected[one].times.settled)) =>
+                    {
+                        left.held.push(one);
+                        continue;
+                    }
                     Certainty::Certain if is_complete => (Deviation::Lost, Some(one), None),
                     // Nobody asked for it, so nobody waits for it.
                     Certainty::Certain | Certainty::Unknown if is_apart => continue,
@@ -186,6 +241,7 @@ impl Faults {
                 remark: other.and_then(|at| whose(one).remark(&seen[at].whose).map(Cow::Borrowed)),
             });
         }
+        left
     }
 
     /// For people. `names` are those of the tables, by number.

@@ -36,9 +36,12 @@ use crate::observe::poll;
 use crate::observe::poll::PollReader;
 use crate::observe::reader::SlotReader;
 use crate::observe::reasons::Reasons;
+use crate::observe::records;
+use crate::observe::records::RecordReader;
 use crate::observe::slots;
 use crate::observe::stream::Stream;
 use crate::observe::table::Origin;
+use crate::observe::tails::Tails;
 use crate::observe::taker::Judging;
 use crate::observe::taker::Taker;
 use crate::observe::transactions::Transactions;
@@ -128,6 +131,9 @@ async fn make(
             SurfaceKind::Lake(lake) => {
                 Reader::Lake(Box::new(lake::open(options, (&surface.name, lake)).await?))
             }
+            SurfaceKind::Records(meant) => {
+                Reader::Records(Box::new(records::open(options, (&surface.name, meant)).await?))
+            }
             SurfaceKind::Events(meant) => {
                 Reader::Events(topics::open(&surface.name, meant, options)?)
             }
@@ -146,6 +152,7 @@ enum Reader {
     Poll(Box<PollReader>),
     Topics(Box<TopicReader>),
     Lake(Box<LakeReader>),
+    Records(Box<RecordReader>),
     Events(EventReader),
     Files(FileReader),
 }
@@ -162,6 +169,9 @@ impl Reader {
             (Self::Poll(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
             (Self::Topics(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
             (Self::Lake(reader), Judging::Rows(judge)) => reader.work(clock, judge, orders).await,
+            (Self::Records(reader), Judging::Rows(judge)) => {
+                reader.work(clock, judge, orders).await
+            }
             (Self::Events(reader), Judging::Events(judge)) => reader.work(judge, orders).await,
             (Self::Files(reader), Judging::Events(judge)) => reader.work(judge, orders).await,
             // Both follow from the kind of the surface.
@@ -212,8 +222,14 @@ fn judge(options: &Options, number: usize) -> Judge {
             true
         }
         SurfaceKind::Kafka(captures) => !tells_by_rows(captures),
-        SurfaceKind::Lake(_) | SurfaceKind::Events(_) | SurfaceKind::EventFiles(_) => false,
+        SurfaceKind::Lake(_)
+        | SurfaceKind::Records(_)
+        | SurfaceKind::Events(_)
+        | SurfaceKind::EventFiles(_) => false,
     };
+    if let SurfaceKind::Records(meant) = &surface.kind {
+        judge.tails = Some(Tails::new(meant.flush));
+    }
     if let SurfaceKind::Kafka(captures) = &surface.kind
         && !captures.topics.transactions.is_empty()
     {

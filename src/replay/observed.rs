@@ -40,6 +40,8 @@ pub struct Observations {
     pub(super) truncated: u64,
     /// Rows of snapshots.
     snapshots: Vec<Seen>,
+    /// By row: how many of its changes may be held back.
+    held: HashMap<u64, u64>,
 }
 
 impl Observations {
@@ -77,6 +79,7 @@ impl Observations {
             What::End => self.is_complete = true,
             What::Truncate => self.truncated += 1,
             What::Snapshot => self.snapshots.push(seen),
+            What::Held => *self.held.entry(seen.row).or_default() += 1,
             What::Gone => *self.gone.entry((seen.row, seen.lsn, seen.content)).or_default() += 1,
             _ if seen.is_replay => self.replayed += 1,
             _ if seen.is_again => self.doubled += 1,
@@ -122,6 +125,11 @@ impl Observations {
         let from = first + self.all[first..end].partition_point(|seen| seen.row < row);
         let count = self.all[from..].iter().take_while(|seen| seen.row == row).count();
         (from, &self.all[from..from + count])
+    }
+
+    /// How many of a row's changes may be held back.
+    pub(super) fn held(&self, row: u64) -> u64 {
+        self.held.get(&row).copied().unwrap_or(0)
     }
 
     /// The rows of snapshots, in the order in which they came.
@@ -179,6 +187,7 @@ mod tests {
             is_again: false,
             is_replay: false,
             is_nameless: false,
+            is_loose: false,
             transaction: 0,
             row,
             content: 0,

@@ -20,6 +20,7 @@ pub use events::EventSurface;
 pub use events::Events;
 pub use lake::Bucket;
 pub use lake::LakeSite;
+pub use lake::RecordFiles;
 pub use lake::Warehouse;
 
 /// What change data capture needs on the source.
@@ -186,6 +187,8 @@ pub enum ObserverKind {
     },
     /// A lake into which a sink writes.
     Lake(Box<Warehouse>),
+    /// Objects into which a sink writes.
+    Records(Box<RecordFiles>),
     /// Events, as they were sent.
     Events(Box<EventSurface>),
 }

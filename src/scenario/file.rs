@@ -48,6 +48,7 @@ pub(super) use kafka::MechanismFile;
 pub(super) use kafka::RegistryFile;
 pub(super) use kafka::SaslFile;
 pub(super) use lake::LakeFile;
+pub(super) use lake::LayoutFile;
 pub(super) use ledger::LedgerFile;
 pub(super) use lines::CompressFile;
 pub(super) use lines::LinesFile;

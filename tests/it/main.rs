@@ -53,6 +53,7 @@ mod platform;
 mod provisioning;
 mod readme;
 mod reach;
+mod records;
 mod reference;
 mod replica;
 mod reporting;

@@ -31,6 +31,8 @@ pub(crate) mod replay;
 pub(crate) mod server;
 #[path = "support/shop.rs"]
 pub(crate) mod shop;
+#[path = "support/sink.rs"]
+pub(crate) mod sink;
 #[path = "support/slot_proxy.rs"]
 pub(crate) mod slot_proxy;
 #[path = "support/told.rs"]

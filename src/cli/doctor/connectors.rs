@@ -141,6 +141,9 @@ fn readers(scenario: &Scenario) -> Vec<Reader> {
         ObserverKind::Lake(warehouse) => {
             Some(Reader { observer: observer.name.clone(), every: warehouse.every })
         }
+        ObserverKind::Records(files) => {
+            Some(Reader { observer: observer.name.clone(), every: files.every })
+        }
         _ => None,
     };
     scenario.observers.iter().filter_map(lake).collect()

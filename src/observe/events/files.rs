@@ -1,7 +1,6 @@
 //! What Firehose, or a sink, wrote of events to a bucket or a folder: objects with an event on each line, plain or
 //! by gzip. Nothing but a list says which there are; each is read once.
 
-mod look;
 #[cfg(test)]
 mod tests;
 
@@ -24,20 +23,25 @@ use crate::observe::course::Next;
 use crate::observe::course::TURN;
 use crate::observe::course::each;
 use crate::observe::events::Came;
-use crate::observe::events::files::look::Work;
 use crate::observe::events::judge::EventJudge;
 use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
+use crate::observe::objects;
+use crate::observe::objects::Contents;
+use crate::observe::objects::Gone;
+use crate::observe::objects::Object;
+use crate::observe::objects::Teller;
+use crate::observe::objects::Told;
+use crate::observe::objects::lines;
+use crate::observe::objects::lines::checked;
+use crate::observe::objects::looks::Looks;
+use crate::observe::objects::store::Listed;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
 use crate::observe::reasons::unfinished;
 use crate::scenario::LakeSite;
 use crate::sink::event::Publisher;
 use crate::sink::postgres::provision::SetupError;
-use crate::units::format_duration;
-
-/// How long the first look may take.
-const FIRST_WITHIN: Duration = Duration::from_mins(2);
 
 /// Objects with events that are observed.
 #[derive(Debug, Clone)]
@@ -74,38 +78,79 @@ impl EventFiles {
     }
 }
 
-/// What the thread tells.
+/// The time in the name of an object.
+const TIME: &str = "0000-00-00-00-00-00-";
+
+/// A line of an object, which was there some time between two looks.
 #[derive(Debug)]
-enum Told {
-    /// A line of an object, which was there some time between two looks.
-    Line { file: Arc<str>, line: Box<[u8]>, between: (u64, u64) },
-    /// A look that began at a moment has ended: all that was there then was read, or could not be, for a reason.
-    Looked { trouble: Option<String>, begun: Instant, took: Duration },
+struct Line {
+    file: Arc<str>,
+    line: Box<[u8]>,
+    between: (u64, u64),
 }
 
-impl Weighs for Told {
+impl Weighs for Line {
     fn bytes(&self) -> usize {
-        match self {
-            Self::Line { line, .. } => line.len(),
-            Self::Looked { .. } => 0,
-        }
+        self.line.len()
     }
+}
+
+/// Which objects have events. Each is read once.
+#[derive(Debug)]
+struct Lines {
+    names: Vec<String>,
+}
+
+impl Contents for Lines {
+    type Told = Line;
+    type End = ();
+
+    const READS_AGAIN: bool = false;
+
+    fn is_meant(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|begins| is_called(name, begins))
+    }
+
+    fn read(&mut self, object: Object<'_>, tell: &Teller<Self>) -> Result<Result<(), String>, Gone> {
+        let Object { name, bytes, between } = object;
+        if let Err(why) = checked(name, &bytes) {
+            return Ok(Err(why));
+        }
+        let file: Arc<str> = Arc::from(name);
+        let told = lines::each(&bytes, |line| {
+            let line = Line { file: Arc::clone(&file), line: line.into(), between };
+            tell.blocking_send(Told::Of(line)).map_err(|_| Gone)
+        });
+        told.map_or(Ok(Ok(())), |told| told.map(Ok))
+    }
+
+    fn end(&mut self, _there: &Listed, _tell: &Teller<Self>) -> Result<(), Gone> {
+        Ok(())
+    }
+}
+
+/// Whether an object is called as Firehose does: how it begins, the time, and what tells it from others. The name of
+/// another stream may begin in the same way.
+fn is_called(name: &str, begins: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let Some(rest) = last.strip_prefix(begins) else { return false };
+    let time = rest.get(..TIME.len()).unwrap_or_default();
+    let is_as_said = |(letter, pattern): (u8, u8)| match pattern {
+        b'0' => letter.is_ascii_digit(),
+        other => letter == other,
+    };
+    time.len() == TIME.len() && time.bytes().zip(TIME.bytes()).all(is_as_said)
 }
 
 /// Objects that are being read.
 pub(in crate::observe) struct FileReader {
     surface: String,
-    reading: Reading<Told>,
+    reading: Reading<Told<Line, ()>>,
     quiet: Quiet,
-    every: Duration,
-    within: Duration,
-    trouble: Option<String>,
-    /// When the last look began that read all that was there.
-    seen: Option<Instant>,
-    /// Nothing comes any more: such a look must begin after this moment, and show so. Once it has: how much had
+    looks: Looks,
+    /// Nothing comes any more: a look must begin after this moment, and show so. Once it has: how much had
     /// come by then, and must be judged.
     last: Option<(Instant, Option<u64>)>,
-    slowest: Duration,
 }
 
 /// Begins to read: all objects that are new from now on are.
@@ -114,34 +159,14 @@ pub(in crate::observe) async fn open(
     meant: &EventFiles,
     clock: Clock,
 ) -> Result<FileReader, SetupError> {
-    let (files, (ready, is_ready)) = (meant.clone(), tokio::sync::oneshot::channel());
-    let reading = Reading::start("event file observer", move |tell, asked| {
-        let mut work = match Work::begin(files, (clock, asked)) {
-            Ok(work) => work,
-            Err(why) => return drop(ready.send(Err(why))),
-        };
-        if ready.send(Ok(())).is_ok() {
-            work.work(tell);
-        }
-    })?;
-    let failed = |why: &str| {
-        SetupError::Local(format!("the observer `{surface}` cannot look for objects: {why}"))
-    };
-    match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(why))) => return Err(failed(&why)),
-        Ok(Err(_)) | Err(_) => return Err(failed("the first look did not come to its end")),
-    }
+    let lines = Lines { names: meant.names.clone() };
+    let at = (surface, &meant.site, meant.every);
     Ok(FileReader {
         surface: surface.to_owned(),
-        reading,
+        reading: objects::start(at, lines, clock).await?,
         quiet: Quiet::default(),
-        every: meant.every,
-        within: meant.within,
-        trouble: None,
-        seen: None,
+        looks: Looks::new(meant.every, meant.within),
         last: None,
-        slowest: Duration::ZERO,
     })
 }
 
@@ -153,7 +178,7 @@ impl FileReader {
         judge: Rc<RefCell<EventJudge>>,
         mut orders: watch::Receiver<Order>,
     ) -> (bool, Vec<String>) {
-        let (mut course, mut look) = (Course::new(self.within), each(LOOK));
+        let (mut course, mut look) = (Course::new(self.looks.within), each(LOOK));
         loop {
             match course.next(*orders.borrow_and_update()) {
                 Next::Wait => {}
@@ -165,7 +190,7 @@ impl FileReader {
                 }
                 Next::GiveUp if self.is_over(&judge.borrow()) => return (true, self.notes()),
                 Next::GiveUp => {
-                    let reason = self.stuck();
+                    let reason = self.looks.stuck();
                     return self.give_up(&judge, &reason);
                 }
             }
@@ -202,29 +227,29 @@ impl FileReader {
         {
             return true;
         }
-        let since = self.quiet.over(judge, (self.every * 2, self.within));
-        since.is_some_and(|since| self.seen.is_some_and(|seen| seen >= since))
+        let since = self.quiet.over(judge, (self.looks.every * 2, self.looks.within));
+        since.is_some_and(|since| self.looks.have_seen(since))
     }
 
     /// Takes what waits, as much as one turn allows.
-    fn take(&mut self, first: Told, judge: &Rc<RefCell<EventJudge>>) {
+    fn take(&mut self, first: Told<Line, ()>, judge: &Rc<RefCell<EventJudge>>) {
         let mut told = first;
         for left in (0..TURN).rev() {
             match told {
-                Told::Line { file, line, between: (since, at) } => {
+                Told::Of(Line { file, line, between: (since, at) }) => {
                     let (place, file, payload) = (0, Some(file), line);
                     judge.borrow_mut().come(Came { place, file, key: None, payload, since, at });
                 }
                 Told::Looked { trouble, begun, took } => {
-                    if trouble.is_none() {
-                        self.seen = Some(begun);
-                        if let Some((_, shown)) = self.last.as_mut().filter(|it| begun >= it.0) {
-                            // Those that come later must not put it off.
-                            shown.get_or_insert_with(|| judge.borrow().taken().0);
-                        }
+                    if self.looks.took(trouble, (begun, took))
+                        && let Some((_, shown)) = self.last.as_mut().filter(|it| begun >= it.0)
+                    {
+                        // Those that come later must not put it off.
+                        shown.get_or_insert_with(|| judge.borrow().taken().0);
                     }
-                    (self.trouble, self.slowest) = (trouble, self.slowest.max(took));
                 }
+                // Nobody asks for that.
+                Told::Ended(()) => {}
             }
             if left == 0 {
                 break;
@@ -234,29 +259,12 @@ impl FileReader {
         }
     }
 
-    /// Why nobody knows what is there.
-    fn stuck(&self) -> String {
-        if let Some(trouble) = &self.trouble {
-            return format!("what is there could not be read: {trouble}");
-        }
-        let (within, slowest) = (format_duration(self.within), self.slowest.as_secs());
-        format!(
-            "no look for objects came to its end within {within} (the slowest before took {slowest} s); let `within` \
-             be longer, or name a prefix with fewer objects"
-        )
-    }
-
     fn give_up(&self, judge: &Rc<RefCell<EventJudge>>, reason: &str) -> (bool, Vec<String>) {
         judge.borrow_mut().spoil(unfinished(&self.surface, reason));
         (false, self.notes())
     }
 
     fn notes(&self) -> Vec<String> {
-        let Self { surface, every, slowest, .. } = self;
-        let every = format_duration((*every).max(Duration::from_secs(slowest.as_secs())));
-        vec![format!(
-            "the observer `{surface}` looked for objects every {every}, so what it saw may have been there so much \
-             sooner: lags say at least and at most"
-        )]
+        vec![self.looks.note(&self.surface)]
     }
 }

@@ -3,10 +3,13 @@
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
+use crate::measure::Deviation;
 use crate::measure::SurfaceFindings;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Judge;
 use crate::observe::table::Table;
+use crate::observe::tails::Tails;
+use crate::observe::verdict::Scope;
 
 impl Judge {
     /// Leaves out the tables that need not come, and did not. Returns what they are called.
@@ -19,6 +22,20 @@ impl Judge {
         std::mem::take(&mut self.absent)
     }
 
+    /// Of what is missing of a table and may be held back, only so much is as can be: the rest, which is older, is lost.
+    fn hold(&mut self, (table, is_own): (TableId, bool), mut held: Vec<(Box<[u8]>, Expected)>) {
+        let most = self.tails.as_ref().map_or(0, Tails::most);
+        held.sort_by(|one, other| other.1.times.settled.cmp(&one.1.times.settled));
+        for (newer, (key, expected)) in held.into_iter().enumerate() {
+            let class = if newer < most { Deviation::Pending } else { Deviation::Lost };
+            if class == Deviation::Pending {
+                self.notes.held(table, &key);
+            }
+            *self.counts.of(is_own).of(class) += 1;
+            self.faults.missing(class, (table, key), expected);
+        }
+    }
+
     /// Judges what is left, and says why that means nothing, if it does not. `is_complete` says that the
     /// surface was read to its end; otherwise what did not come is pending.
     pub(in crate::observe) fn finish(
@@ -26,9 +43,6 @@ impl Judge {
         catalog: &Catalog,
         is_complete: bool,
     ) -> (SurfaceFindings, Vec<String>) {
-        if is_complete {
-            self.notes.end();
-        }
         if self.keys.is_some() {
             self.leave_to_the_end();
         }
@@ -36,16 +50,24 @@ impl Judge {
             let id = TableId::of(number);
             let Some(Some(table)) = self.tables.get_mut(number) else { continue };
             let (is_apart, is_own) = (table.is_apart, table.is_own);
+            let mut held = Vec::new();
             for (key, mut place) in table.rows.take() {
-                let mut matched = Vec::new();
-                let scope = (id, &*key, is_complete, is_apart);
-                self.faults.judge(scope, &mut place, self.counts.of(is_own), &mut matched);
-                for (expected, seen) in matched {
+                let tails = self.tails.as_ref();
+                let scope = Scope { table: id, key: &key, is_complete, is_apart, tails };
+                let left = self.faults.judge(scope, &mut place, self.counts.of(is_own));
+                for (expected, seen) in left.matched {
                     let Expected { change, times, certainty, .. } = &place.expected[expected];
                     let at = place.seen[seen].at;
                     self.matched((id, *change), times, *certainty, (at, at));
                 }
+                let expected = std::mem::take(&mut place.expected).into_iter().enumerate();
+                let is_held = expected.filter(|(at, _)| left.held.contains(at));
+                held.extend(is_held.map(|(_, expected)| (key.clone(), expected)));
             }
+            self.hold((id, is_own), held);
+        }
+        if is_complete {
+            self.notes.end();
         }
         let truncations = std::mem::take(&mut self.truncations);
         for (table, unsure, missing, phantoms) in truncations.odd() {

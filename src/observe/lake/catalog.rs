@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::observe::lake::store::Store;
+use crate::observe::objects::store::Store;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::control::control;
 

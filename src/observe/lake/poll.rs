@@ -16,11 +16,14 @@ use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
 use crate::observe::lake::catalog::Asking;
-use crate::observe::lake::kept::Kept;
+use crate::observe::lake::kept;
+use crate::observe::lake::kept::Of;
 use crate::observe::lake::rows::fill;
 use crate::observe::lake::rows::place;
 use crate::observe::lake::rows::rows;
-use crate::observe::lake::store::Store;
+use crate::observe::objects::kept::Kept;
+use crate::observe::objects::kept::KeptFile;
+use crate::observe::objects::store::Store;
 use crate::observe::lake::table::DataFile;
 use crate::observe::lake::table::LakeTable;
 use crate::observe::lake::table::Trouble;
@@ -148,7 +151,7 @@ struct Work {
     format: TopicFormat,
     every: Duration,
     clock: Clock,
-    kept: Kept,
+    kept: Kept<Of>,
     asked: Arc<Asked>,
 }
 
@@ -246,18 +249,18 @@ impl Work {
             drop(tell.try_send(Told::Busy { files }));
             !self.asked.to_stop()
         };
-        let looked = self.kept.gone(&mut self.store, (&removed, &moved), goes_on);
+        let looked = kept::gone(&mut self.kept, &mut self.store, (&removed, &moved), goes_on);
         let mut gone = Gone::default();
-        for kept in self.runtime.block_on(looked)? {
-            let Some(table) = self.tables.get(&kept.table) else { continue };
+        for KeptFile { file: (name, file), bytes } in self.runtime.block_on(looked)? {
+            let Some(table) = self.tables.get(&name) else { continue };
             let Kind::Rows(table) = table.kind else { continue };
-            let (at, rows_of) = (self.clock.now(), kept.file.rows);
-            gone.files.push(kept.file);
-            let Some(bytes) = kept.bytes else {
+            let (at, rows_of) = (self.clock.now(), file.rows);
+            gone.files.push(file);
+            let Some(bytes) = bytes else {
                 gone.forgotten += rows_of;
                 continue;
             };
-            let columns = &self.tables[&kept.table].state.columns;
+            let columns = &self.tables[&name].state.columns;
             let (reader, catalog) = (&mut self.reader, &self.world.catalog);
             // It could be read before.
             let _ = rows(bytes, |mut row| {
@@ -362,7 +365,7 @@ impl Work {
         let found = self.runtime.block_on(self.store.get(&file.path)).map_err(Wrong::Passing)?;
         let Some(bytes) = found else { return Ok(false) };
         if matches!(table.kind, Kind::Rows(_)) {
-            self.kept.add(name, file, bytes.clone());
+            self.kept.add((name.to_owned(), file.clone()), bytes.clone());
         }
         let (mut is_heard, format) = (true, self.format);
         let (reader, catalog) = (&mut self.reader, &self.world.catalog);

@@ -33,17 +33,9 @@ impl LakeReader {
             (missing, "named by the lake's metadata and not there"),
             (gone.files.as_slice(), "not in the lake any more, which they were"),
         ];
-        for (files, what) in odd.into_iter().filter(|(files, _)| !files.is_empty()) {
-            let rows: u64 = files.iter().map(|file| file.rows).sum();
-            let named = files.iter().take(NAMED_MAX).map(|file| format!("`{}`", file.path));
-            let named: Vec<_> = named.collect();
-            let more = if files.len() > NAMED_MAX { ", …" } else { "" };
-            let count = files.len();
-            let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-            notes.push(format!(
-                "at the observer `{surface}`, {files} with {rows} rows: {what}: {}{more}",
-                named.join(", ")
-            ));
+        for (files, what) in odd {
+            let files: Vec<_> = files.iter().map(|it| (it.path.as_str(), it.rows)).collect();
+            notes.extend(named(surface, &files, ("file", "rows"), what));
         }
         if gone.forgotten > 0 {
             judge.borrow_mut().spoil(format!(
@@ -96,4 +88,24 @@ impl LakeReader {
             mute.join("`, `")
         )
     }
+}
+
+/// That something befell files, or what else they are called, that have so many rows each; nothing if there are none.
+pub(in crate::observe) fn named(
+    surface: &str,
+    files: &[(&str, u64)],
+    (file, row): (&str, &str),
+    what: &str,
+) -> Option<String> {
+    let rows: u64 = files.iter().map(|it| it.1).sum();
+    let named: Vec<_> = files.iter().take(NAMED_MAX).map(|it| format!("`{}`", it.0)).collect();
+    let more = if files.len() > NAMED_MAX { ", …" } else { "" };
+    let count = files.len();
+    let plural = if count == 1 { "" } else { "s" };
+    (count > 0).then(|| {
+        format!(
+            "at the observer `{surface}`, {count} {file}{plural} with {rows} {row}: {what}: {}{more}",
+            named.join(", ")
+        )
+    })
 }

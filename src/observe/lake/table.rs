@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value as Json;
 
 use crate::observe::lake::avro;
-use crate::observe::lake::store::Store;
+use crate::observe::objects::store::Store;
 
 /// A data file that a snapshot has added.
 #[derive(Debug, Clone, PartialEq, Eq)]

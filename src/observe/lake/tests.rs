@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use crate::observe::lake::avro;
 use crate::observe::lake::rows::rows;
-use crate::observe::lake::store::Store;
+use crate::observe::objects::store::Store;
 use crate::observe::lake::table::LakeTable;
 use crate::observe::lake::table::Trouble;
 use crate::scenario::Bucket;

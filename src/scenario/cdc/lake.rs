@@ -25,6 +25,23 @@ pub struct Warehouse {
     pub within: Duration,
 }
 
+/// Objects into which a sink writes what connectors capture.
+#[derive(Debug, Clone)]
+pub struct RecordFiles {
+    /// Where they are.
+    pub site: LakeSite,
+    /// The topic of a table; `{database}`, `{schema}`, `{table}` and `{domain}` stand for names.
+    pub topics: String,
+    /// How a record is written.
+    pub format: TopicFormat,
+    /// So many records of a topic's partition the sink writes together.
+    pub flush: u64,
+    /// How often it is looked for news.
+    pub every: Duration,
+    /// For how long nothing may come at the end.
+    pub within: Duration,
+}
+
 /// Where a lake is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LakeSite {

@@ -2,6 +2,7 @@
 
 mod events;
 mod lake;
+mod records;
 mod topics;
 
 use std::time::Duration;
@@ -34,7 +35,7 @@ use crate::yaml::Scalar;
 use crate::yaml::ScalarOr;
 use crate::yaml::Spanned;
 
-/// Most observers: what they saw is noted with their number in six bits.
+/// Most observers: what they saw is noted with their number in five bits.
 const OBSERVERS_MAX: usize = 16;
 /// What is meant where a replica says nothing.
 const CATCH_UP: Duration = Duration::from_mins(2);

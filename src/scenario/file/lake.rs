@@ -6,8 +6,19 @@ use serde::Deserialize;
 use crate::scenario::file::TopicFormatFile;
 use crate::yaml::Spanned;
 
-/// A lake into which a sink writes what connectors capture: an Iceberg table of changes for each table, to which
-/// rows are appended, in Parquet files. Or objects into which Firehose, or a sink, writes events, a line each.
+/// How changes lie in a lake.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum LayoutFile {
+    /// An Iceberg table of changes for each table, to which rows are appended, in Parquet files.
+    #[default]
+    Iceberg,
+    /// Objects of records, and nothing beside them, as sinks to S3 write: lines of JSON, plain or by gzip, or Parquet.
+    Objects,
+}
+
+/// A lake into which a sink writes what connectors capture: Iceberg tables of changes, or objects with a record on each
+/// line. Or objects into which Firehose, or a sink, writes events, a line each.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct LakeFile {
@@ -27,6 +38,14 @@ pub(in crate::scenario) struct LakeFile {
     /// The Iceberg table of a table, with its namespace: `{database}`, `{schema}` and `{table}` stand for names,
     /// `{domain}` for that of the first domain in the database; `domain_{domain}.{schema}.{table}` unless set.
     pub(in crate::scenario) tables: Option<Spanned<String>>,
+    /// How changes lie there; `iceberg` unless set.
+    pub(in crate::scenario) layout: Option<Spanned<LayoutFile>>,
+    /// With `layout: objects` the topic of a table, by which sinks call objects: `{database}`, `{schema}`, `{table}` and
+    /// `{domain}` stand for names; `domain_{domain}.{schema}.{table}` unless set.
+    pub(in crate::scenario) topics: Option<Spanned<String>>,
+    /// With `layout: objects`: so many records of a topic's partition make an object (`flush.size` of Confluent's sink), and
+    /// nothing else does. What is missing of the last ones at the end is `pending` then; 1 unless set.
+    pub(in crate::scenario) flush: Option<Spanned<String>>,
     /// How a row is written; `debezium` unless set.
     #[serde(default)]
     pub(in crate::scenario) format: TopicFormatFile,

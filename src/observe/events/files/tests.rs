@@ -8,10 +8,12 @@ use crate::observe::events::judge::tests::taken;
 
 /// Reads to the end what a thread tells of a place into which somebody else writes without end. Returns whether that
 /// came to its end, and why the verdict says nothing.
-async fn read(within: Duration, looks: fn(Instant) -> Option<Told>) -> (bool, Vec<String>) {
+async fn read(within: Duration, looks: fn(Instant) -> Option<Told<Line, ()>>) -> (bool, Vec<String>) {
     let every = Duration::from_millis(20);
     let reading = Reading::start("test", move |tell, asked| {
-        let other = || Told::Line { file: "o".into(), line: (*b"x").into(), between: (1, 2) };
+        let other = || {
+            Told::Of(Line { file: "o".into(), line: (*b"x").into(), between: (1, 2) })
+        };
         let begun = Instant::now();
         while !asked.to_stop() && tell.blocking_send(other()).is_ok() {
             if looks(begun).is_some_and(|told| tell.blocking_send(told).is_err()) {
@@ -24,12 +26,8 @@ async fn read(within: Duration, looks: fn(Instant) -> Option<Told>) -> (bool, Ve
         surface: "seen".to_owned(),
         reading: reading.unwrap(),
         quiet: Quiet::default(),
-        every,
-        within,
-        trouble: None,
-        seen: None,
+        looks: Looks::new(every, within),
         last: None,
-        slowest: Duration::ZERO,
     };
     let judge = Rc::new(RefCell::new(judge_of(&[Step::Sent(0, "a"), Step::Stored(0)])));
     let (_order, orders) = watch::channel(Order::Finish);
@@ -64,4 +62,20 @@ async fn nothing_is_lost_before_a_look_has_shown_so() {
     };
     let (is_complete, why) = read(Duration::from_millis(600), failed).await;
     assert!(!is_complete && why[0].contains("`web-1.gz` cannot be read"), "{why:?}");
+}
+
+#[test]
+fn an_object_of_another_stream_is_told_apart() {
+    let rows = [
+        ("/f/2026/11/22/17/web-1-2026-11-22-17-40-01-0af3.gz", true),
+        ("web-1-2026-11-22-17-40-01-0af3", true),
+        ("web-1-x-1-2026-11-22-17-40-01-0af3", false),
+        ("web-1-2026-1-2026-11-22-17-40-01-0af3", false),
+        ("web-2026-11-22-17-40-01-0af3", false),
+        ("web-1-é026-11-22-17-40-01-0af3", false),
+        ("web-1-", false),
+    ];
+    for (name, expected) in rows {
+        assert_eq!(is_called(name, "web-1-"), expected, "{name}");
+    }
 }

@@ -14,12 +14,14 @@ use crate::scenario::Way;
 use crate::scenario::check::observe::lake::EVERY;
 use crate::scenario::check::observe::lake::NONE;
 use crate::scenario::check::observe::lake::site;
+use crate::scenario::check::observe::records::looks_twice;
+use crate::scenario::check::observe::records::refuse;
 use crate::scenario::check::observe::topics::Known;
 use crate::scenario::check::observe::topics::WITHIN;
 use crate::scenario::check::positive;
 use crate::scenario::file::LakeFile;
+use crate::scenario::file::LayoutFile;
 use crate::scenario::file::TopicsFile;
-use crate::units::format_duration;
 use crate::yaml::Spanned;
 
 impl Known<'_> {
@@ -132,12 +134,13 @@ pub(super) fn files(
         ("catalog", &file.catalog),
         ("catalog_name", &file.catalog_name),
         ("tables", &file.tables),
+        ("topics", &file.topics),
+        ("flush", &file.flush),
     ];
-    for (word, written) in words {
-        if let Some(written) = written.as_ref().filter(|written| !written.value.is_empty()) {
-            let message = format!("`{word}` does nothing here: events are in no tables");
-            problems.add(Problem::new(message).at(written.place).help("leave it out"));
-        }
+    refuse(&words, "events are in no tables", "leave it out", problems);
+    if let Some(layout) = file.layout.as_ref().filter(|it| it.value == LayoutFile::Iceberg) {
+        let problem = Problem::new("no events are read from Iceberg tables").at(layout.place);
+        problems.add(problem.help("leave it out: they are lines of objects"));
     }
     let is_firehose = |target: usize| {
         known.targets.get(target).is_some_and(|it| matches!(it.kind, TargetKind::Firehose(_)))
@@ -159,15 +162,7 @@ pub(super) fn files(
         text.as_ref().and_then(|text| positive(text, problems)).unwrap_or(otherwise)
     };
     let (every, within) = (time(&file.every, EVERY), time(&file.within, WITHIN));
-    if within < every * 2 {
-        let place = file.within.as_ref().or(file.every.as_ref()).map_or(at.place, |it| it.place);
-        let (every, within) = (format_duration(every), format_duration(within));
-        let message = format!(
-            "what has not come within {within} is lost, and it is looked for objects every {every} only"
-        );
-        let help = "let `within` be at least twice as long as `every`, and longer than those who write gather";
-        problems.add(Problem::new(message).at(place).help(help));
-    }
+    looks_twice(file, (every, within), problems);
     if at.value == NONE {
         return None;
     }

@@ -15,6 +15,7 @@ use crate::scenario::Warehouse;
 use crate::scenario::check::firehose::host;
 use crate::scenario::check::firehose::region;
 use crate::scenario::check::observe::events;
+use crate::scenario::check::observe::records;
 use crate::scenario::check::observe::topics::Known;
 use crate::scenario::check::observe::topics::WITHIN;
 use crate::scenario::check::observe::topics::template;
@@ -22,6 +23,7 @@ use crate::scenario::check::positive;
 use crate::scenario::check::target::is_local;
 use crate::scenario::check::target::server;
 use crate::scenario::file::LakeFile;
+use crate::scenario::file::LayoutFile;
 use crate::yaml::Spanned;
 
 /// What is meant where the file says nothing.
@@ -39,6 +41,10 @@ pub(super) fn surface(
     let Some(format) = file.format.meant() else {
         return Some((events::files(file, (known, is_allowed), problems)?, Vec::new()));
     };
+    if records::layout(file) == LayoutFile::Objects {
+        let (files, domains) = records::records((file, format), (known, is_allowed), problems)?;
+        return Some((ObserverKind::Records(Box::new(files)), domains));
+    }
     let about = (known, is_allowed, has_beats);
     let (warehouse, domains) = lake((file, format), about, problems)?;
     Some((ObserverKind::Lake(Box::new(warehouse)), domains))
@@ -51,6 +57,9 @@ fn lake(
     problems: &mut Problems,
 ) -> Option<(Warehouse, Vec<usize>)> {
     let before = problems.len();
+    let words = [("topics", &file.topics), ("flush", &file.flush)];
+    let help = "write `layout: objects`, or leave it out; `tables` says how Iceberg tables are called";
+    records::refuse(&words, "Iceberg tables are found by their names", help, problems);
     let domains = known.chosen(file.domains.as_deref(), file.at.place, problems);
     let tables = template(file.tables.as_ref(), "Iceberg table", problems);
     if !has_beats {

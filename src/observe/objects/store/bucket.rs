@@ -1,6 +1,5 @@
 //! A bucket of an S3 server: objects are read, by requests that are signed as the service wants them.
 
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -20,7 +19,10 @@ use aws_sigv4::http_request::sign;
 use aws_sigv4::sign::v4::SigningParams;
 use ureq::Agent;
 
-use crate::observe::lake::store::is_listed;
+use crate::ledger::hash::half;
+use crate::ledger::hash::hash;
+use crate::observe::objects::store::Listed;
+use crate::observe::objects::store::is_listed;
 use crate::scenario::Bucket as Address;
 use crate::sink::http::agent;
 use crate::sink::http::escaped;
@@ -122,13 +124,14 @@ impl Bucket {
     }
 
     /// The addresses of all objects whose names begin as is said.
-    pub(super) async fn list(&mut self, found: &mut BTreeSet<String>) -> Result<(), String> {
+    pub(super) async fn list(&mut self, found: &mut Listed) -> Result<(), String> {
         let mut more = None;
         loop {
             let page = self.page(more.as_deref()).await?;
-            let names = parts(&page, "Key").map(|key| format!("s3://{}/{key}", self.address.name));
+            let all = contents(&page)
+                .map(|(key, version)| (format!("s3://{}/{key}", self.address.name), version));
             // A name that ends so stands for a folder.
-            found.extend(names.filter(|name| !name.ends_with('/')));
+            found.extend(all.filter(|(name, _)| !name.ends_with('/')));
             is_listed(found)?;
             if parts(&page, "IsTruncated").next().as_deref() != Some("true") {
                 return Ok(());
@@ -250,6 +253,16 @@ impl Bucket {
     }
 }
 
+/// The name of each object in a list of S3, and a number that is another one once what it holds is.
+fn contents(page: &str) -> impl Iterator<Item = (String, u64)> + '_ {
+    page.split("<Contents>").skip(1).filter_map(|of| {
+        let of = of.split("</Contents>").next()?;
+        let said = ["ETag", "Size", "LastModified"].map(|name| parts(of, name).next());
+        let version = half(hash(0, said.map(Option::unwrap_or_default).join("\n").as_bytes()));
+        Some((parts(of, "Key").next()?, version))
+    })
+}
+
 /// What stands in each element of this name, in a list of S3.
 fn parts<'a>(page: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
     let begins = page.split('<').filter_map(move |it| it.strip_prefix(name)?.strip_prefix('>'));
@@ -272,14 +285,20 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::contents;
     use super::parts;
 
     #[test]
     fn a_list_is_taken_apart() {
         let page = "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><IsTruncated>true</IsTruncated>\
-                    <Contents><Key>a/1 &amp;amp; 2</Key><Size>7</Size></Contents><Contents><Key>a/b</Key></Contents>\
+                    <Contents><Key>a/1 &amp;amp; 2</Key><Size>7</Size></Contents><Contents><Key>a/b</Key><ETag>&quot;1&quot;</ETag></Contents>\
                     <NextContinuationToken>x+/=</NextContinuationToken></ListBucketResult>";
         assert_eq!(parts(page, "Key").collect::<Vec<_>>(), ["a/1 &amp; 2", "a/b"]);
+        let other = page.replace("&quot;1&quot;", "&quot;2&quot;");
+        let (known, changed): (Vec<_>, Vec<_>) = (contents(page).collect(), contents(&other).collect());
+        assert_eq!((known.len(), &known[0]), (2, &changed[0]));
+        assert_eq!(known[1].0, changed[1].0);
+        assert_ne!(known[1].1, changed[1].1);
         assert_eq!(parts(page, "IsTruncated").collect::<Vec<_>>(), ["true"]);
         assert_eq!(parts(page, "NextContinuationToken").collect::<Vec<_>>(), ["x+/="]);
         assert_eq!(parts(page, "Prefix").count(), 0);

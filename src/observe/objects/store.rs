@@ -2,22 +2,29 @@
 
 mod bucket;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
+use std::fs::DirEntry;
 use std::fs::File;
 use std::io;
 use std::io::ErrorKind;
 use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
-use crate::observe::lake::store::bucket::Bucket;
+use crate::ledger::hash::half;
+use crate::ledger::hash::hash;
+use crate::observe::objects::store::bucket::Bucket;
 use crate::scenario::LakeSite;
 
 /// The largest file that is read.
 const BYTES_MAX: u64 = 1 << 30;
 /// Objects that are listed, at most.
 const LISTED_MAX: usize = 200_000;
+
+/// What is there: addresses, and by each a number that is another one once what it holds is.
+pub(in crate::observe) type Listed = BTreeMap<String, u64>;
 
 /// What is read of it.
 #[derive(Debug)]
@@ -35,7 +42,7 @@ impl Store {
     }
 
     /// The address of a file by its path in the lake.
-    pub(super) fn address(&self, path: &str) -> String {
+    pub(in crate::observe) fn address(&self, path: &str) -> String {
         match self {
             Self::Folder(folder) => format!("{}/{path}", folder.display()),
             Self::Bucket(bucket) => bucket.uri(path),
@@ -43,8 +50,8 @@ impl Store {
     }
 
     /// The addresses of all that is there; of what is being written into a folder, none.
-    pub(in crate::observe) async fn list(&mut self) -> Result<BTreeSet<String>, String> {
-        let mut found = BTreeSet::new();
+    pub(in crate::observe) async fn list(&mut self) -> Result<Listed, String> {
+        let mut found = Listed::new();
         match self {
             Self::Folder(folder) => below(folder, &mut found)?,
             Self::Bucket(bucket) => bucket.list(&mut found).await?,
@@ -53,7 +60,7 @@ impl Store {
     }
 
     /// Whether a file is there that was.
-    pub(super) async fn has(&mut self, address: &str) -> Result<bool, String> {
+    pub(in crate::observe) async fn has(&mut self, address: &str) -> Result<bool, String> {
         match self {
             Self::Folder(_) => Path::new(plain(address))
                 .try_exists()
@@ -99,7 +106,7 @@ impl Store {
 }
 
 /// Finds what is in a folder, and in those below it, that has a name: one that begins with a dot is not whole.
-fn below(folder: &Path, found: &mut BTreeSet<String>) -> Result<(), String> {
+fn below(folder: &Path, found: &mut Listed) -> Result<(), String> {
     let failed = |error: io::Error| format!("`{}` cannot be read: {error}", folder.display());
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -114,16 +121,27 @@ fn below(folder: &Path, found: &mut BTreeSet<String>) -> Result<(), String> {
         let path = entry.path();
         if entry.file_type().map_err(failed)?.is_dir() {
             below(&path, found)?;
-        } else {
-            found.insert(path.display().to_string());
+        } else if let Some(version) = version(&entry).map_err(failed)? {
+            found.insert(path.display().to_string(), version);
         }
         is_listed(found)?;
     }
     Ok(())
 }
 
+/// Of a file that may have gone meanwhile.
+fn version(entry: &DirEntry) -> io::Result<Option<u64>> {
+    let known = match entry.metadata() {
+        Ok(known) => known,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let written = known.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Some(half(hash(known.len(), &written.as_nanos().to_be_bytes()))))
+}
+
 /// Whether so many objects can be looked for.
-fn is_listed(found: &BTreeSet<String>) -> Result<(), String> {
+fn is_listed(found: &Listed) -> Result<(), String> {
     if found.len() <= LISTED_MAX {
         return Ok(());
     }

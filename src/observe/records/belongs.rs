@@ -1,0 +1,196 @@
+//! To which table a record belongs: it says so itself, or the name of the object does by its topic.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use serde_json::Map;
+use serde_json::Value as Json;
+
+use crate::action::TableId;
+
+/// What a sink may put beside a record, if it puts the record itself into `value`.
+const BESIDE: [&str; 7] = ["key", "value", "offset", "partition", "timestamp", "topic", "headers"];
+
+/// A table in its database.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) database: String,
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    pub(crate) id: TableId,
+}
+
+/// The tables whose changes come.
+#[derive(Debug)]
+pub(super) struct Tables {
+    by_topic: BTreeMap<String, TableId>,
+    by_name: HashMap<String, Vec<Stored>>,
+}
+
+/// Whose a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Table(TableId),
+    /// Of a table that is not observed, or of none.
+    Other,
+    /// It is a change, and nobody can tell of which table.
+    Untold,
+}
+
+impl Tables {
+    pub(super) fn new(by_topic: BTreeMap<String, TableId>, all: &[Stored]) -> Self {
+        let mut by_name: HashMap<String, Vec<Stored>> = HashMap::new();
+        for stored in all {
+            by_name.entry(stored.table.clone()).or_default().push(stored.clone());
+        }
+        Self { by_topic, by_name }
+    }
+
+    /// Whether it is the topic of a table.
+    pub(super) fn has(&self, topic: &str) -> bool {
+        self.by_topic.contains_key(topic)
+    }
+
+    /// The table of a record in an object that names a topic, if it does.
+    pub(super) fn of(&self, record: &Json, topic: Option<&str>) -> Whose {
+        let by_topic = topic.and_then(|topic| self.by_topic.get(topic)).copied();
+        let body = body(record);
+        let Some(table) = told(body, "table") else {
+            return match (by_topic, topic) {
+                (Some(table), _) => Whose::Table(table),
+                (None, None) if is_change(body) => Whose::Untold,
+                (None, _) => Whose::Other,
+            };
+        };
+        let (database, schema) = (told(body, "db"), told(body, "schema"));
+        let all = self.by_name.get(table).map_or(&[][..], Vec::as_slice);
+        let mut meant = all.iter().filter(|it| {
+            database.is_none_or(|name| name == it.database)
+                && schema.is_none_or(|name| name == it.schema)
+        });
+        match (meant.next(), meant.next()) {
+            (None, _) => Whose::Other,
+            (Some(one), None) => Whose::Table(one.id),
+            // Two servers may have databases of one name.
+            (Some(_), Some(_)) => by_topic.map_or(Whose::Untold, Whose::Table),
+        }
+    }
+}
+
+/// A record without what a sink has put around it, and its key, if that stands beside it.
+pub(super) fn unwrapped(mut record: Json) -> (Option<Json>, Option<Json>) {
+    let is_around = |of: &Map<String, Json>| {
+        of.contains_key("value") && of.keys().all(|name| BESIDE.contains(&name.as_str()))
+    };
+    let Some(around) = record.as_object_mut().filter(|of| is_around(of)) else {
+        return (Some(record).filter(|it| !it.is_null()), None);
+    };
+    let key = around.remove("key").map(parsed);
+    let value = around.remove("value").map(parsed);
+    (value.filter(|it| !it.is_null()), key)
+}
+
+/// What was written as text.
+fn parsed(of: Json) -> Json {
+    match of.as_str().map(serde_json::from_str) {
+        Some(Ok(parsed)) => parsed,
+        Some(Err(_)) | None => of,
+    }
+}
+
+/// A record without what is said of its form.
+fn body(record: &Json) -> &Json {
+    match (record.get("schema"), record.get("payload")) {
+        (Some(_), Some(payload)) => payload,
+        _ => record,
+    }
+}
+
+/// What a record tells of where it comes from.
+fn told<'a>(body: &'a Json, what: &str) -> Option<&'a str> {
+    let source = body.get("source").and_then(|source| source.get(what));
+    let flat = || body.get(format!("__{what}")).or_else(|| body.get(format!("__source_{what}")));
+    source.or_else(flat)?.as_str()
+}
+
+/// Whether it looks like the change of a row.
+fn is_change(body: &Json) -> bool {
+    ["op", "__op", "__deleted"].iter().any(|name| body.get(*name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn tables() -> Tables {
+        let stored = |database: &str, table: &str, id| Stored {
+            database: database.to_owned(),
+            schema: "public".to_owned(),
+            table: table.to_owned(),
+            id: TableId(id),
+        };
+        let all = [stored("shop", "orders", 1), stored("shop", "users", 2), stored("two", "users", 3)];
+        let topics = [("shop.orders", 1), ("shop.users", 2), ("two.users", 3)];
+        let topics = topics.map(|(topic, id)| (topic.to_owned(), TableId(id)));
+        Tables::new(BTreeMap::from(topics), &all)
+    }
+
+    #[test]
+    fn a_record_says_whose_it_is_or_its_topic_does() {
+        let of = |id| Whose::Table(TableId(id));
+        let source = |db: &str, schema: &str, table: &str| {
+            json!({ "op": "c", "source": { "db": db, "schema": schema, "table": table } })
+        };
+        let orders = Some("shop.orders");
+        let rows = [
+            (source("shop", "public", "orders"), None, of(1)),
+            (json!({ "schema": {}, "payload": source("two", "public", "users") }), None, of(3)),
+            // What it says of itself goes before its topic.
+            (source("shop", "public", "users"), orders, of(2)),
+            (source("shop", "other", "orders"), orders, Whose::Other),
+            (source("three", "public", "orders"), None, Whose::Other),
+            (json!({ "id": 1, "__op": "c", "__table": "orders" }), None, of(1)),
+            (json!({ "id": 1, "__op": "c", "__source_table": "orders" }), None, of(1)),
+            (json!({ "id": 1, "__op": "c", "__table": "users" }), None, Whose::Untold),
+            (json!({ "id": 1, "__op": "c", "__table": "users" }), Some("two.users"), of(3)),
+            (json!({ "id": 1, "__op": "c", "__table": "users", "__db": "two" }), None, of(3)),
+            (json!({ "id": 1, "__op": "c" }), orders, of(1)),
+            (json!({ "id": 1, "__op": "c" }), Some("foreign"), Whose::Other),
+            (json!({ "id": 1, "__op": "c" }), None, Whose::Untold),
+            (json!({ "ts_ms": 1 }), None, Whose::Other),
+        ];
+        let tables = tables();
+        for (record, topic, expected) in rows {
+            assert_eq!(tables.of(&record, topic), expected, "{record} in {topic:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_sink_puts_around_a_record_is_taken_off() {
+        let row = json!({ "id": 1, "__op": "c" });
+        let rows = [
+            (row.clone(), (Some(row.clone()), None)),
+            (json!({ "value": row }), (Some(row.clone()), None)),
+            (
+                json!({ "key": { "id": 1 }, "value": row, "offset": 7 }),
+                (Some(row.clone()), Some(json!({ "id": 1 }))),
+            ),
+            (
+                json!({ "key": "{\"id\":1}", "value": row.to_string() }),
+                (Some(row.clone()), Some(json!({ "id": 1 }))),
+            ),
+            (json!({ "key": { "id": 1 }, "value": null }), (None, Some(json!({ "id": 1 })))),
+            (Json::Null, (None, None)),
+            // A row with such columns is a row.
+            (
+                json!({ "key": 1, "value": 2, "__op": "c" }),
+                (Some(json!({ "key": 1, "value": 2, "__op": "c" })), None),
+            ),
+        ];
+        for (record, expected) in rows {
+            assert_eq!(unwrapped(record.clone()), expected, "{record}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What objects hold into which a sink writes records of changes.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::action::TableId;
+use crate::generate::World;
+use crate::measure::Clock;
+use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::Record;
+use crate::observe::objects::Contents;
+use crate::observe::objects::Gone;
+use crate::observe::objects::Object;
+use crate::observe::objects::Teller;
+use crate::observe::objects::Told;
+use crate::observe::objects::kept::Kept;
+use crate::observe::objects::kept::KeptFile;
+use crate::observe::objects::store::Listed;
+use crate::observe::reading::Weighs;
+use crate::observe::records::RecordObjects;
+use crate::observe::records::belongs::Tables;
+use crate::observe::records::belongs::Whose;
+use crate::observe::records::belongs::unwrapped;
+use crate::observe::records::name::Start;
+use crate::observe::records::name::is_beside;
+use crate::observe::records::name::start;
+use crate::observe::records::whole;
+use crate::observe::tails::FIRST;
+use crate::observe::tails::LATE;
+use crate::observe::tails::UNTOLD;
+
+/// What is told of an object.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A record was there at a time.
+    Row { table: TableId, partition: usize, record: Record, at: u64 },
+    /// What had been there is not any more.
+    Gone { table: TableId, record: Record, at: u64 },
+    /// Topics have so many partitions at least.
+    Partitions(usize),
+    /// In an object is a change of which nobody can tell whose it is.
+    Untold(String),
+}
+
+impl Weighs for Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Row { record, .. } | Self::Gone { record, .. } => record.bytes(),
+            Self::Partitions(_) => 0,
+            Self::Untold(name) => name.len(),
+        }
+    }
+}
+
+/// What is to be known in the end.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) unknown: BTreeMap<(TableId, usize), u64>,
+    /// Objects that were read and are gone, with how many records each.
+    pub(super) gone: Vec<(String, u64)>,
+    /// Records that were replaced or are gone, and of which nobody knows any more what they were.
+    pub(super) forgotten: u64,
+}
+
+/// An object that was read.
+#[derive(Debug)]
+struct Of {
+    name: String,
+    records: u64,
+}
+
+/// The objects of a sink.
+#[derive(Debug)]
+pub(super) struct Records {
+    tables: Tables,
+    reader: Reader,
+    world: Arc<World>,
+    clock: Clock,
+    kept: Kept<Of>,
+    /// The names of those.
+    read: HashSet<String>,
+    /// By topic and partition: where the last object began that was read.
+    newest: HashMap<(String, usize), u64>,
+    /// Those of which an object could not be read in this look.
+    stuck: HashSet<(String, usize)>,
+    /// The most partitions that are known, and that were told.
+    partitions: (usize, usize),
+    forgotten: u64,
+}
+
+impl Records {
+    pub(super) fn new(meant: &RecordObjects, world: Arc<World>, clock: Clock) -> Self {
+        Self {
+            tables: Tables::new(meant.topics.clone(), &meant.stored),
+            reader: Reader::new(meant.format),
+            world,
+            clock,
+            kept: Kept::default(),
+            read: HashSet::new(),
+            newest: HashMap::new(),
+            stuck: HashSet::new(),
+            partitions: (0, 0),
+            forgotten: 0,
+        }
+    }
+
+    fn start<'a>(&self, name: &'a str) -> Option<Start<'a>> {
+        start(name, |topic| self.tables.has(topic))
+    }
+
+    /// The topic's partition of an object, if its name tells it.
+    fn way(&self, name: &str) -> Option<(String, usize)> {
+        self.start(name).map(|it| (it.topic.to_owned(), it.partition))
+    }
+
+    /// Where in its partition an object is, that is read now.
+    fn partition(&mut self, name: &str) -> usize {
+        let Some((way, offset)) = self.way(name).zip(self.start(name).map(|it| it.offset)) else {
+            return UNTOLD;
+        };
+        let partition = way.1;
+        let newest = self.newest.entry(way).or_insert(offset);
+        if *newest > offset {
+            return LATE;
+        }
+        *newest = offset;
+        FIRST + partition
+    }
+
+    /// What a record is, and of which table; `None`: it is none of ours.
+    fn record(&mut self, record: Json, topic: Option<&str>) -> Option<Result<(TableId, Record), ()>> {
+        let (value, key) = unwrapped(record);
+        let whose = match (&value, &key) {
+            (Some(value), _) => self.tables.of(value, topic),
+            // What follows a delete has nothing but its key.
+            (None, Some(key)) => self.tables.of(key, topic),
+            (None, None) => return None,
+        };
+        let table = match whose {
+            Whose::Table(table) => table,
+            Whose::Untold => return Some(Err(())),
+            Whose::Other => return None,
+        };
+        let catalog = &self.world.catalog;
+        let record = match value {
+            Some(value) => self.reader.read_value(catalog, table, (&value, Raw::default())),
+            None => {
+                let key = key.map(|key| key.to_string());
+                let key = key.as_deref().map(str::as_bytes);
+                self.reader.read(catalog, table, Raw { key, ..Raw::default() })
+            }
+        };
+        (record != Record::Nothing).then_some(Ok((table, record)))
+    }
+
+    /// Tells the records of an object that was checked, but for those that are in `known`, so often each; those are
+    /// taken out of it.
+    fn tell(
+        &mut self,
+        (name, bytes): (&str, &[u8]),
+        known: &mut HashMap<u64, u32>,
+        told: impl Fn(TableId, Record) -> Item,
+        tell: &Teller<Self>,
+    ) -> Result<(), Gone> {
+        let topic = self.start(name).map(|it| it.topic.to_owned());
+        let (mut is_heard, mut untold) = (true, false);
+        let read = whole::each(bytes, |record, number| {
+            if let Some(left) = known.get_mut(&number).filter(|left| **left > 0) {
+                *left -= 1;
+                return ControlFlow::Continue(());
+            }
+            match self.record(record, topic.as_deref()) {
+                Some(Ok((table, record))) => {
+                    is_heard = tell.blocking_send(Told::Of(told(table, record))).is_ok();
+                }
+                Some(Err(())) => untold = true,
+                None => {}
+            }
+            if is_heard { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        if untold {
+            is_heard &= tell.blocking_send(Told::Of(Item::Untold(name.to_owned()))).is_ok();
+        }
+        // It was read before, so it can be.
+        drop(read);
+        if is_heard { Ok(()) } else { Err(Gone) }
+    }
+
+    /// What was in an object is not there any more, but for `still`.
+    fn lose(
+        &mut self,
+        old: KeptFile<Of>,
+        mut still: HashMap<u64, u32>,
+        tell: &Teller<Self>,
+    ) -> Result<(), Gone> {
+        let Some(bytes) = old.bytes else {
+            self.forgotten += old.file.records;
+            return Ok(());
+        };
+        let at = self.clock.now();
+        let gone = |table, record| Item::Gone { table, record, at };
+        self.tell((&old.file.name, &bytes), &mut still, gone, tell)
+    }
+}
+
+/// How often each record is in an object that can be read.
+fn counts(bytes: &[u8]) -> HashMap<u64, u32> {
+    let mut counts = HashMap::new();
+    let read = whole::each(bytes, |_, number| {
+        *counts.entry(number).or_default() += 1;
+        ControlFlow::Continue(())
+    });
+    drop(read);
+    counts
+}
+
+impl Contents for Records {
+    type Told = Item;
+    type End = End;
+
+    const READS_AGAIN: bool = true;
+
+    fn is_meant(&self, name: &str) -> bool {
+        !is_beside(name)
+    }
+
+    fn were_there(&mut self, names: &[String]) {
+        for name in names {
+            self.partition(name);
+            self.partitions.0 = self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
+        }
+    }
+
+    fn begin(&mut self, new: &mut Vec<String>) {
+        self.stuck.clear();
+        let order = |name: &String| {
+            let start = self.start(name);
+            start.map(|it| (it.topic.to_owned(), it.partition, it.offset))
+        };
+        new.sort_by_cached_key(order);
+    }
+
+    fn waits(&self, name: &str) -> bool {
+        // Behind one that is missing, what follows would look reordered.
+        self.way(name).is_some_and(|way| self.stuck.contains(&way))
+    }
+
+    fn failed(&mut self, name: &str) {
+        self.stuck.extend(self.way(name));
+    }
+
+    fn read(&mut self, object: Object<'_>, tell: &Teller<Self>) -> Result<Result<(), String>, Gone> {
+        let Object { name, bytes, between: (_, at) } = object;
+        let records = match whole::count(&bytes) {
+            Ok(records) => records,
+            Err(why) => return Ok(Err(format!("`{name}` cannot be read: {why}"))),
+        };
+        self.partitions.0 = self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
+        if self.partitions.0 > self.partitions.1 {
+            self.partitions.1 = self.partitions.0;
+            let told = Told::Of(Item::Partitions(self.partitions.0));
+            tell.blocking_send(told).map_err(|_| Gone)?;
+        }
+        let partition = self.partition(name);
+        let row = |table, record| Item::Row { table, partition, record, at };
+        let is_other = !self.read.insert(name.to_owned());
+        let before = if is_other { self.kept.take(|of| of.name == name).pop() } else { None };
+        match before {
+            None => self.tell((name, &bytes), &mut HashMap::new(), row, tell)?,
+            Some(old) => {
+                // What is in both was told. Of what is forgotten nobody knows what that is.
+                if let Some(before) = &old.bytes {
+                    self.tell((name, &bytes), &mut counts(before), row, tell)?;
+                }
+                self.lose(old, counts(&bytes), tell)?;
+            }
+        }
+        self.kept.add(Of { name: name.to_owned(), records }, bytes);
+        Ok(Ok(()))
+    }
+
+    fn end(&mut self, there: &Listed, tell: &Teller<Self>) -> Result<End, Gone> {
+        let mut gone = Vec::new();
+        for old in self.kept.take(|of| !there.contains_key(&of.name)) {
+            gone.push((old.file.name.clone(), old.file.records));
+            self.lose(old, HashMap::new(), tell)?;
+        }
+        let unknown = std::mem::take(&mut self.reader.unknown);
+        Ok(End { unknown, gone, forgotten: self.forgotten })
+    }
+}

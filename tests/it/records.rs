@@ -1,0 +1,192 @@
+//! Objects as a sink to S3 writes them, observed: records of changes, a line each, in a folder that a sink of the test's
+//! own fills. What is missing, doubled or not as it was is named, what it holds back is pending, and nothing else is said.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::command::Place;
+use crate::support::command::surface;
+use crate::support::connector::Connector;
+use crate::support::connector::Spoil;
+use crate::support::server::TestServer;
+use crate::support::sink::Harm;
+use crate::support::sink::Manner;
+use crate::support::sink::Names;
+use crate::support::sink::Sink;
+
+/// The tables of the load.
+const TABLES: [&str; 4] = ["products", "customers", "orders", "order_items"];
+const CLASSES: [&str; 6] = ["lost", "doubled", "reordered", "wrong", "phantom", "pending"];
+
+/// A run of a few seconds whose changes a sink writes. Exit code, what was said, the summary, the keys of what it did
+/// something to, and how many records it held back.
+struct Done {
+    code: i32,
+    said: String,
+    summary: Value,
+    harmed: Vec<String>,
+    left: usize,
+}
+
+impl Done {
+    /// How many of each class there are at the objects, of those that there are.
+    fn found(&self) -> Vec<(&'static str, u64)> {
+        let objects = surface(&self.summary, "objects");
+        let count = |class: &&'static str| (*class, objects[*class].as_u64().unwrap());
+        CLASSES.iter().map(count).filter(|it| it.1 > 0).collect()
+    }
+
+    fn assert_as_at_the_slot(&self) {
+        assert_eq!(self.code, 0, "{}", self.said);
+        let [tap, objects] = ["tap", "objects"].map(|name| surface(&self.summary, name));
+        assert!(objects["expected"].as_u64() > Some(700), "{objects}");
+        for count in ["expected", "observed"] {
+            assert_eq!(tap[count], objects[count], "{count}: {}", self.said);
+        }
+        assert_eq!(self.found(), [], "{}", self.said);
+    }
+}
+
+fn run(seconds: u32, manner: Manner, settings: &str, spoil: &[Spoil]) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::on(TestServer::shared(), &["orders"]);
+    place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
+    place.set("load.warmup=1s");
+    place.set("thresholds=[]");
+    place.set(&format!("load.streams.shop.profile=[ {{ hold: 200/s, for: {seconds}s }} ]"));
+    let format = if manner.flat { "flattened" } else { "debezium" };
+    place.set(&format!(
+        "observe={{ tap: {{ slot: {{ on: operational }} }}, objects: {{ lake: {{ at: \"file://{}\", layout: objects, \
+         format: {format}, every: 200ms, within: 4s{settings} }} }} }}",
+        folder.path().display()
+    ));
+    place.must(&["seed", "@cdc-lag"]);
+    let sink = Sink::start(folder.path(), manner);
+    let connector = Connector::into(place.server, &place.database("orders"), spoil, sink.out());
+    let (code, said, summary) = connector.run(&place);
+    if code != 6 {
+        let judged = place.run(&["verify", "run", "--format", "json"]);
+        let judged: Value = serde_json::from_str(&judged.out).unwrap();
+        assert_eq!(judged["surfaces"], summary["surfaces"], "{said}");
+    }
+    Done { code, said, summary, harmed: sink.harmed(), left: sink.left(&TABLES) }
+}
+
+#[test]
+fn all_that_a_sink_writes_is_held_against_what_was_acknowledged() {
+    let done = run(4, Manner::default(), "", &[]);
+    done.assert_as_at_the_slot();
+    assert!(!done.said.contains("could not compare"), "{}", done.said);
+    assert!(done.said.contains("`objects` looked for objects every 200ms"), "{}", done.said);
+    let lags = done.summary["lag"].as_array().unwrap().iter();
+    let mut deletes =
+        lags.filter(|lag| lag["surface"] == "objects" && lag["operation"] == "delete");
+    // The sink writes three times a second.
+    assert!(deletes.any(|lag| lag["high"]["p99"].as_u64() > Some(200_000_000)), "{}", done.said);
+}
+
+/// Packed and flattened, with keys beside records, of several partitions, under other names.
+#[test]
+fn rows_are_read_in_whatever_they_are_wrapped() {
+    let manner = Manner {
+        names: Names::Aiven,
+        gzip: true,
+        flat: true,
+        partitions: 3,
+        flush: 20,
+        ..Manner::default()
+    };
+    run(4, manner, "", &[]).assert_as_at_the_slot();
+}
+
+#[test]
+fn what_is_spoilt_on_its_way_to_objects_is_named() {
+    let spoil = Spoil::ALL.map(|it| it.0);
+    let done = run(8, Manner { gzip: true, ..Manner::default() }, "", &spoil);
+    assert_eq!(done.code, 99, "{}", done.said);
+    let mut classes = Spoil::ALL.map(|it| (it.1, 1));
+    classes.sort_unstable();
+    let mut found = done.found();
+    found.sort_unstable();
+    assert_eq!(found, classes, "{} {}", done.said, done.summary["verification"]["examples"]);
+    let tap = surface(&done.summary, "tap");
+    assert!(CLASSES.iter().all(|class| tap[*class] == 0), "{tap}");
+}
+
+/// Where nobody tells in which order objects were filled, what came first is not judged; what is missing is.
+#[test]
+fn objects_in_no_order_make_nothing_reordered() {
+    let manner = Manner { names: Names::Firehose, flush: 30, ..Manner::default() };
+    let done = run(8, manner, "", &[Spoil::Exchange, Spoil::Lose]);
+    assert_eq!(done.code, 99, "{}", done.said);
+    assert_eq!(done.found(), [("lost", 1)], "{}", done.said);
+}
+
+#[test]
+fn the_records_of_an_object_that_is_gone_are_lost_and_no_others() {
+    for harm in [Harm::Remove, Harm::RemoveLater] {
+        let done = run(5, Manner { harm, ..Manner::default() }, "", &[]);
+        assert_eq!(done.code, 99, "{harm:?}: {}", done.said);
+        let harmed = done.harmed.len() as u64;
+        assert!(harmed > 10, "{:?}", done.harmed);
+        assert_eq!(done.found(), [("lost", harmed)], "{harm:?}: {}", done.said);
+        let is_named = done.said.contains(&format!("1 object with {harmed} records: not there any more"));
+        assert_eq!(is_named, harm == Harm::RemoveLater, "{}", done.said);
+        let id = |key: &String| {
+            serde_json::from_str::<Value>(key).unwrap()["id"].as_str().unwrap().to_owned()
+        };
+        let keys: BTreeSet<String> = done.harmed.iter().map(id).collect();
+        for example in done.summary["verification"]["examples"].as_array().unwrap() {
+            assert_eq!((&example["class"], &example["surface"]), (&"lost".into(), &"objects".into()));
+            assert!(keys.contains(example["key"].as_str().unwrap()), "{example} is in {keys:?}");
+        }
+    }
+}
+
+/// A sink that writes when it has so many records keeps the last ones for itself: nobody knows yet what becomes of them.
+/// What is missing before something newer is lost all the same.
+#[test]
+fn what_a_sink_holds_back_is_pending_and_a_hole_is_not() {
+    let held = Manner { flush: 60, rotates: false, partitions: 2, ..Manner::default() };
+    let done = run(6, held, ", flush: 60", &[]);
+    assert_eq!(done.code, 0, "{}", done.said);
+    assert!(done.left > 20, "{}", done.left);
+    assert_eq!(done.found(), [("pending", done.left as u64)], "{}", done.said);
+
+    let done = run(6, Manner { harm: Harm::Remove, ..held }, ", flush: 60", &[]);
+    assert_eq!(done.code, 99, "{}", done.said);
+    let expected = [("lost", 60), ("pending", done.left as u64)];
+    assert_eq!(done.found(), expected, "{}", done.said);
+
+    // Nobody has said that so many are written together, so they should have been there.
+    let done = run(3, held, "", &[]);
+    assert_eq!(done.code, 99, "{}", done.said);
+    assert_eq!(done.found(), [("lost", done.left as u64)], "{}", done.said);
+}
+
+#[test]
+fn an_object_that_is_there_twice_is_doubled() {
+    let done = run(5, Manner { harm: Harm::Twice, ..Manner::default() }, "", &[]);
+    assert_eq!(done.code, 99, "{}", done.said);
+    assert_eq!(done.found(), [("doubled", done.harmed.len() as u64)], "{}", done.said);
+}
+
+/// A sink that begins again may write an object anew, with more in it.
+#[test]
+fn an_object_that_was_not_whole_is_read_again() {
+    let done = run(5, Manner { harm: Harm::Grow, gzip: true, ..Manner::default() }, "", &[]);
+    assert!(done.harmed.len() > 10, "{:?}", done.harmed);
+    done.assert_as_at_the_slot();
+}
+
+#[test]
+fn an_object_that_cannot_be_read_makes_the_run_invalid() {
+    for gzip in [false, true] {
+        let done = run(3, Manner { harm: Harm::Cut, gzip, ..Manner::default() }, "", &[]);
+        assert_eq!(done.code, 6, "{}", done.said);
+        let why = if gzip { "0.json.gz` cannot be read: " } else { " is no record of JSON: " };
+        assert!(done.said.contains("what is there could not be read: `"), "{}", done.said);
+        assert!(done.said.contains(why), "{}", done.said);
+    }
+}

@@ -1,0 +1,298 @@
+//! A sink to S3 as a test has one: it writes what a connector hands over into a folder, as objects with a record on each
+//! line. To one object of orders it does what it is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use serde_json::json;
+
+use super::connector::Change;
+
+/// From one time to the next that all is written which has come.
+const ROTATE: Duration = Duration::from_millis(300);
+/// Objects of orders before the one to which something is done.
+const BEFORE: u64 = 4;
+/// The observer looks five times a second.
+const LATER: Duration = Duration::from_millis(900);
+
+/// How objects are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// As Confluent's sink does.
+    Confluent,
+    /// As Aiven's does, which also puts keys and offsets beside records.
+    Aiven,
+    /// As nobody can tell what is in them; and they come in another order than they were filled in.
+    Firehose,
+}
+
+/// What is done to one object of orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Harm {
+    Nothing,
+    /// It is not there.
+    Remove,
+    /// It goes once it was read.
+    RemoveLater,
+    /// It is there a second time, elsewhere.
+    Twice,
+    /// It has its first lines, and all of them later.
+    Grow,
+    /// It ends too early, and stays so.
+    Cut,
+}
+
+/// How a sink writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) names: Names,
+    pub(crate) gzip: bool,
+    /// So many records of a partition make an object.
+    pub(crate) flush: usize,
+    /// Whether the clock makes one, too.
+    pub(crate) rotates: bool,
+    pub(crate) partitions: u64,
+    /// Whether records are rows with a few fields more.
+    pub(crate) flat: bool,
+    pub(crate) harm: Harm,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        let (names, harm) = (Names::Confluent, Harm::Nothing);
+        let (gzip, rotates, flat) = (false, true, false);
+        Self { names, gzip, flush: 1_000, rotates, partitions: 1, flat, harm }
+    }
+}
+
+/// At work until it is dropped.
+pub(crate) struct Sink {
+    state: Arc<Mutex<State>>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sink {
+    pub(crate) fn start(folder: &Path, manner: Manner) -> Self {
+        let folder = folder.to_owned();
+        let state = State { folder, manner, ..State::default() };
+        let state = Arc::new(Mutex::new(state));
+        let is_over = Arc::<AtomicBool>::default();
+        let (its, flag) = (Arc::clone(&state), Arc::clone(&is_over));
+        let thread = std::thread::spawn(move || {
+            while !flag.load(Ordering::Relaxed) {
+                std::thread::sleep(ROTATE);
+                its.lock().unwrap().rotate();
+            }
+        });
+        Self { state, is_over, thread: Some(thread) }
+    }
+
+    /// For a connector.
+    pub(crate) fn out(&self) -> impl FnMut(&Change, &Value) + Send + 'static {
+        let state = Arc::clone(&self.state);
+        move |change, envelope| state.lock().unwrap().take(change, envelope)
+    }
+
+    /// The keys of what something was done to.
+    pub(crate) fn harmed(&self) -> Vec<String> {
+        self.state.lock().unwrap().harmed.clone()
+    }
+
+    /// How many records of these tables were never written.
+    pub(crate) fn left(&self, tables: &[&str]) -> usize {
+        let state = self.state.lock().unwrap();
+        let is_one = |it: &&((String, u64), Partition)| tables.contains(&it.0.0.as_str());
+        let all: Vec<_> = state.partitions.clone().into_iter().collect();
+        all.iter().filter(is_one).map(|it| it.1.waiting.len()).sum()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A partition of a topic.
+#[derive(Debug, Clone, Default)]
+struct Partition {
+    /// Where the next record is.
+    next: u64,
+    /// Lines that are not written, with their keys, and where the first of them is.
+    waiting: Vec<(String, String)>,
+    start: u64,
+    /// A whole object that waits for the one behind it.
+    held: Option<(u64, Vec<u8>)>,
+}
+
+#[derive(Default)]
+struct State {
+    folder: PathBuf,
+    manner: Manner,
+    partitions: BTreeMap<(String, u64), Partition>,
+    objects: u64,
+    orders: u64,
+    harmed: Vec<String>,
+}
+
+impl State {
+    fn take(&mut self, change: &Change, envelope: &Value) {
+        let key = change.key();
+        let number = key.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte));
+        let way = (change.table.clone(), number % self.manner.partitions);
+        let partition = self.partitions.entry(way.clone()).or_default();
+        let offset = partition.next;
+        // What follows a delete has a place, and is left out.
+        partition.next += if envelope["op"] == "d" { 2 } else { 1 };
+        if partition.waiting.is_empty() {
+            partition.start = offset;
+        }
+        let value = if self.manner.flat { flat(envelope) } else { envelope.clone() };
+        let line = match self.manner.names {
+            Names::Aiven => {
+                let key: Value = serde_json::from_str(&key).unwrap();
+                json!({ "key": key, "value": value, "offset": offset }).to_string()
+            }
+            Names::Confluent | Names::Firehose => value.to_string(),
+        };
+        partition.waiting.push((line, key));
+        if partition.waiting.len() >= self.manner.flush {
+            self.write(&way);
+        }
+    }
+
+    /// Writes all that has come.
+    fn rotate(&mut self) {
+        if !self.manner.rotates {
+            return;
+        }
+        let ways: Vec<_> = self.partitions.keys().cloned().collect();
+        for way in ways {
+            let is_idle = self.partitions[&way].waiting.is_empty();
+            if is_idle && let Some((start, bytes)) = self.partitions.get_mut(&way).unwrap().held.take() {
+                self.put(&way, start, &bytes);
+            }
+            self.write(&way);
+        }
+    }
+
+    fn write(&mut self, way: &(String, u64)) {
+        let partition = self.partitions.get_mut(way).unwrap();
+        let waiting = std::mem::take(&mut partition.waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let start = partition.start;
+        let lines: Vec<&str> = waiting.iter().map(|it| it.0.as_str()).collect();
+        let bytes = self.packed(&lines);
+        if self.manner.names == Names::Firehose {
+            // Each second object comes before the first.
+            let partition = self.partitions.get_mut(way).unwrap();
+            let Some((before, held)) = partition.held.take() else {
+                partition.held = Some((start, bytes));
+                return;
+            };
+            self.put(way, start, &bytes);
+            return self.put(way, before, &held);
+        }
+        self.orders += u64::from(way.0 == "orders");
+        let is_it = way.0 == "orders" && self.orders > BEFORE && self.harmed.is_empty();
+        let harm = if is_it { self.manner.harm } else { Harm::Nothing };
+        if harm != Harm::Nothing {
+            self.harmed = waiting.iter().map(|it| it.1.clone()).collect();
+        }
+        match harm {
+            Harm::Nothing => self.put(way, start, &bytes),
+            Harm::Remove => {}
+            Harm::RemoveLater => {
+                self.put(way, start, &bytes);
+                let path = self.path(way, start);
+                std::thread::spawn(move || {
+                    std::thread::sleep(LATER);
+                    fs::remove_file(path).unwrap();
+                });
+            }
+            Harm::Twice => {
+                self.put(way, start, &bytes);
+                let name = self.path(way, start).file_name().unwrap().to_owned();
+                put(&self.folder.join("again").join(name), &bytes);
+            }
+            Harm::Grow => {
+                let some = self.packed(&lines[..lines.len() / 2]);
+                self.put(way, start, &some);
+                let path = self.path(way, start);
+                std::thread::spawn(move || {
+                    std::thread::sleep(LATER);
+                    put(&path, &bytes);
+                });
+            }
+            Harm::Cut => self.put(way, start, &bytes[..bytes.len() - 9]),
+        }
+    }
+
+    fn packed(&self, lines: &[&str]) -> Vec<u8> {
+        let text = lines.join("\n");
+        // Not everybody ends the last line.
+        let end = if self.manner.names == Names::Aiven { "" } else { "\n" };
+        if !self.manner.gzip {
+            return (text + end).into_bytes();
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.write_all(end.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn put(&mut self, way: &(String, u64), start: u64, bytes: &[u8]) {
+        self.objects += 1;
+        put(&self.path(way, start), bytes);
+    }
+
+    fn path(&self, (table, partition): &(String, u64), start: u64) -> PathBuf {
+        let topic = format!("domain_orders.public.{table}");
+        let gzip = if self.manner.gzip { ".gz" } else { "" };
+        let name = match self.manner.names {
+            Names::Confluent => {
+                format!("topics/{topic}/partition={partition}/{topic}+{partition}+{start:010}.json{gzip}")
+            }
+            Names::Aiven => format!("{topic}-{partition}-{start}{gzip}"),
+            Names::Firehose => format!("2026/11/22/{:05}-{start}{gzip}", self.objects),
+        };
+        self.folder.join(name)
+    }
+}
+
+/// As `ExtractNewRecordState` has it, with `add.fields=op,lsn,txId,table` and `delete.tombstone.handling.mode=rewrite`.
+fn flat(envelope: &Value) -> Value {
+    let is_gone = envelope["op"] == "d";
+    let mut row = envelope[if is_gone { "before" } else { "after" }].clone();
+    row["__deleted"] = json!(is_gone.to_string());
+    row["__op"] = envelope["op"].clone();
+    for name in ["lsn", "txId", "table"] {
+        row[format!("__{name}")] = envelope["source"][name].clone();
+    }
+    row
+}
+
+/// As objects are: whole, or not there.
+fn put(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let part = path.with_file_name(format!(".{name}"));
+    fs::write(&part, bytes).unwrap();
+    fs::rename(part, path).unwrap();
+}
