@@ -46,6 +46,7 @@ const SURFACE_SHIFT: u8 = 2;
 const IS_LOOSE: u8 = 0x80;
 
 /// A change that was observed.
+#[expect(clippy::struct_excessive_bools, reason = "these are the flags of the record")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     /// The number of the surface where it came, 0 to 31.

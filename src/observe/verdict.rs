@@ -210,7 +210,9 @@ impl Faults {
                     Certainty::Certain
                         if is_complete
                             && newest < Some(one)
-                            && tails.is_some_and(|it| it.may_hold(table, expected[one].times.settled)) =>
+                            && tails.is_some_and(|it| {
+                                it.may_hold(table, expected[one].times.settled)
+                            }) =>
                     {
                         left.held.push(one);
                         continue;

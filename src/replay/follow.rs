@@ -250,7 +250,8 @@ pub(super) fn judge(
         |made: &Made| seen.is_complete || horizons.is_past(catalog, made.table, made.when);
     for (row, whole) in odd.iter().zip(std::iter::repeat(&whole)) {
         let made = whole.as_ref().and_then(|it| it.made.get(row)).map_or(&[][..], Vec::as_slice);
-        let came = Came { seen: seen.of(*row).1, has_own_log: seen.has_own_log, held: seen.held(*row) };
+        let came =
+            Came { seen: seen.of(*row).1, has_own_log: seen.has_own_log, held: seen.held(*row) };
         row_by_row(made, came, is_lost, &mut verification, &mut faults);
     }
     verification.examples = examples(replay, surface, faults);

@@ -85,13 +85,13 @@ const TIME: &str = "0000-00-00-00-00-00-";
 #[derive(Debug)]
 struct Line {
     file: Arc<str>,
-    line: Box<[u8]>,
+    text: Box<[u8]>,
     between: (u64, u64),
 }
 
 impl Weighs for Line {
     fn bytes(&self) -> usize {
-        self.line.len()
+        self.text.len()
     }
 }
 
@@ -111,14 +111,18 @@ impl Contents for Lines {
         self.names.is_empty() || self.names.iter().any(|begins| is_called(name, begins))
     }
 
-    fn read(&mut self, object: Object<'_>, tell: &Teller<Self>) -> Result<Result<(), String>, Gone> {
+    fn read(
+        &mut self,
+        object: Object<'_>,
+        tell: &Teller<Self>,
+    ) -> Result<Result<(), String>, Gone> {
         let Object { name, bytes, between } = object;
         if let Err(why) = checked(name, &bytes) {
             return Ok(Err(why));
         }
         let file: Arc<str> = Arc::from(name);
         let told = lines::each(&bytes, |line| {
-            let line = Line { file: Arc::clone(&file), line: line.into(), between };
+            let line = Line { file: Arc::clone(&file), text: line.into(), between };
             tell.blocking_send(Told::Of(line)).map_err(|_| Gone)
         });
         told.map_or(Ok(Ok(())), |told| told.map(Ok))
@@ -236,8 +240,8 @@ impl FileReader {
         let mut told = first;
         for left in (0..TURN).rev() {
             match told {
-                Told::Of(Line { file, line, between: (since, at) }) => {
-                    let (place, file, payload) = (0, Some(file), line);
+                Told::Of(Line { file, text, between: (since, at) }) => {
+                    let (place, file, payload) = (0, Some(file), text);
                     judge.borrow_mut().come(Came { place, file, key: None, payload, since, at });
                 }
                 Told::Looked { trouble, begun, took } => {

@@ -1,5 +1,7 @@
 //! The end: what is left of each row is judged.
 
+use std::cmp::Reverse;
+
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
@@ -25,7 +27,7 @@ impl Judge {
     /// Of what is missing of a table and may be held back, only so much is as can be: the rest, which is older, is lost.
     fn hold(&mut self, (table, is_own): (TableId, bool), mut held: Vec<(Box<[u8]>, Expected)>) {
         let most = self.tails.as_ref().map_or(0, Tails::most);
-        held.sort_by(|one, other| other.1.times.settled.cmp(&one.1.times.settled));
+        held.sort_by_key(|(_, expected)| Reverse(expected.times.settled));
         for (newer, (key, expected)) in held.into_iter().enumerate() {
             let class = if newer < most { Deviation::Pending } else { Deviation::Lost };
             if class == Deviation::Pending {

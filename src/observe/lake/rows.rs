@@ -22,7 +22,10 @@ use crate::scenario::TopicFormat;
 const UNCLEAR: &str = "\u{fffd}";
 
 /// Hands each row to `take`, until that says that it wants no more. Returns how many there were.
-pub(in crate::observe) fn rows(file: Vec<u8>, mut take: impl FnMut(Json) -> bool) -> Result<u64, String> {
+pub(in crate::observe) fn rows(
+    file: Vec<u8>,
+    mut take: impl FnMut(Json) -> bool,
+) -> Result<u64, String> {
     // The crate relies on what a file says of itself, and panics where that is wrong.
     let read = catch_unwind(AssertUnwindSafe(|| read(file, &mut take)));
     read.unwrap_or_else(|_| Err("it contradicts itself".to_owned()))

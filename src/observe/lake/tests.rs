@@ -13,9 +13,9 @@ use serde_json::Value as Json;
 
 use crate::observe::lake::avro;
 use crate::observe::lake::rows::rows;
-use crate::observe::objects::store::Store;
 use crate::observe::lake::table::LakeTable;
 use crate::observe::lake::table::Trouble;
+use crate::observe::objects::store::Store;
 use crate::scenario::Bucket;
 use crate::scenario::LakeSite;
 

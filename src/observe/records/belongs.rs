@@ -131,7 +131,8 @@ mod tests {
             table: table.to_owned(),
             id: TableId(id),
         };
-        let all = [stored("shop", "orders", 1), stored("shop", "users", 2), stored("two", "users", 3)];
+        let all =
+            [stored("shop", "orders", 1), stored("shop", "users", 2), stored("two", "users", 3)];
         let topics = [("shop.orders", 1), ("shop.users", 2), ("two.users", 3)];
         let topics = topics.map(|(topic, id)| (topic.to_owned(), TableId(id)));
         Tables::new(BTreeMap::from(topics), &all)
@@ -140,9 +141,7 @@ mod tests {
     #[test]
     fn a_record_says_whose_it_is_or_its_topic_does() {
         let of = |id| Whose::Table(TableId(id));
-        let source = |db: &str, schema: &str, table: &str| {
-            json!({ "op": "c", "source": { "db": db, "schema": schema, "table": table } })
-        };
+        let source = |db: &str, schema: &str, table: &str| json!({ "op": "c", "source": { "db": db, "schema": schema, "table": table } });
         let orders = Some("shop.orders");
         let rows = [
             (source("shop", "public", "orders"), None, of(1)),

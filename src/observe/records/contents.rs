@@ -134,7 +134,11 @@ impl Records {
     }
 
     /// What a record is, and of which table; `None`: it is none of ours.
-    fn record(&mut self, record: Json, topic: Option<&str>) -> Option<Result<(TableId, Record), ()>> {
+    fn record(
+        &mut self,
+        record: Json,
+        topic: Option<&str>,
+    ) -> Option<Result<(TableId, Record), ()>> {
         let (value, key) = unwrapped(record);
         let whose = match (&value, &key) {
             (Some(value), _) => self.tables.of(value, topic),
@@ -148,13 +152,12 @@ impl Records {
             Whose::Other => return None,
         };
         let catalog = &self.world.catalog;
-        let record = match value {
-            Some(value) => self.reader.read_value(catalog, table, (&value, Raw::default())),
-            None => {
-                let key = key.map(|key| key.to_string());
-                let key = key.as_deref().map(str::as_bytes);
-                self.reader.read(catalog, table, Raw { key, ..Raw::default() })
-            }
+        let record = if let Some(value) = value {
+            self.reader.read_value(catalog, table, (&value, Raw::default()))
+        } else {
+            let key = key.map(|key| key.to_string());
+            let key = key.as_deref().map(str::as_bytes);
+            self.reader.read(catalog, table, Raw { key, ..Raw::default() })
         };
         (record != Record::Nothing).then_some(Ok((table, record)))
     }
@@ -233,7 +236,8 @@ impl Contents for Records {
     fn were_there(&mut self, names: &[String]) {
         for name in names {
             self.partition(name);
-            self.partitions.0 = self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
+            self.partitions.0 =
+                self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
         }
     }
 
@@ -255,13 +259,18 @@ impl Contents for Records {
         self.stuck.extend(self.way(name));
     }
 
-    fn read(&mut self, object: Object<'_>, tell: &Teller<Self>) -> Result<Result<(), String>, Gone> {
+    fn read(
+        &mut self,
+        object: Object<'_>,
+        tell: &Teller<Self>,
+    ) -> Result<Result<(), String>, Gone> {
         let Object { name, bytes, between: (_, at) } = object;
         let records = match whole::count(&bytes) {
             Ok(records) => records,
             Err(why) => return Ok(Err(format!("`{name}` cannot be read: {why}"))),
         };
-        self.partitions.0 = self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
+        self.partitions.0 =
+            self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
         if self.partitions.0 > self.partitions.1 {
             self.partitions.1 = self.partitions.0;
             let told = Told::Of(Item::Partitions(self.partitions.0));

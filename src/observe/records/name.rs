@@ -13,7 +13,7 @@ pub(super) struct Start<'a> {
 
 /// As sinks call objects: `TOPIC+PARTITION+OFFSET.json.gz` is Confluent's way, `TOPIC-PARTITION-OFFSET.gz` Aiven's, which
 /// many other names may look like: so `is_known` says whether it is a topic.
-pub(super) fn start<'a>(name: &'a str, is_known: impl Fn(&str) -> bool) -> Option<Start<'a>> {
+pub(super) fn start(name: &str, is_known: impl Fn(&str) -> bool) -> Option<Start<'_>> {
     let last = last(name);
     taken_apart(last, '+').or_else(|| taken_apart(last, '-').filter(|it| is_known(it.topic)))
 }

@@ -8,12 +8,13 @@ use crate::observe::events::judge::tests::taken;
 
 /// Reads to the end what a thread tells of a place into which somebody else writes without end. Returns whether that
 /// came to its end, and why the verdict says nothing.
-async fn read(within: Duration, looks: fn(Instant) -> Option<Told<Line, ()>>) -> (bool, Vec<String>) {
+async fn read(
+    within: Duration,
+    looks: fn(Instant) -> Option<Told<Line, ()>>,
+) -> (bool, Vec<String>) {
     let every = Duration::from_millis(20);
     let reading = Reading::start("test", move |tell, asked| {
-        let other = || {
-            Told::Of(Line { file: "o".into(), line: (*b"x").into(), between: (1, 2) })
-        };
+        let other = || Told::Of(Line { file: "o".into(), text: (*b"x").into(), between: (1, 2) });
         let begun = Instant::now();
         while !asked.to_stop() && tell.blocking_send(other()).is_ok() {
             if looks(begun).is_some_and(|told| tell.blocking_send(told).is_err()) {

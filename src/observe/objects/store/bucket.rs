@@ -295,7 +295,8 @@ mod tests {
                     <NextContinuationToken>x+/=</NextContinuationToken></ListBucketResult>";
         assert_eq!(parts(page, "Key").collect::<Vec<_>>(), ["a/1 &amp; 2", "a/b"]);
         let other = page.replace("&quot;1&quot;", "&quot;2&quot;");
-        let (known, changed): (Vec<_>, Vec<_>) = (contents(page).collect(), contents(&other).collect());
+        let (known, changed): (Vec<_>, Vec<_>) =
+            (contents(page).collect(), contents(&other).collect());
         assert_eq!((known.len(), &known[0]), (2, &changed[0]));
         assert_eq!(known[1].0, changed[1].0);
         assert_ne!(known[1].1, changed[1].1);

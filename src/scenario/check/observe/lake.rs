@@ -58,7 +58,8 @@ fn lake(
 ) -> Option<(Warehouse, Vec<usize>)> {
     let before = problems.len();
     let words = [("topics", &file.topics), ("flush", &file.flush)];
-    let help = "write `layout: objects`, or leave it out; `tables` says how Iceberg tables are called";
+    let help =
+        "write `layout: objects`, or leave it out; `tables` says how Iceberg tables are called";
     records::refuse(&words, "Iceberg tables are found by their names", help, problems);
     let domains = known.chosen(file.domains.as_deref(), file.at.place, problems);
     let tables = template(file.tables.as_ref(), "Iceberg table", problems);

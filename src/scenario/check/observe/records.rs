@@ -88,7 +88,8 @@ pub(super) fn looks_twice(
     let message = format!(
         "what has not come within {within} is lost, and it is looked for objects every {every} only"
     );
-    let help = "let `within` be at least twice as long as `every`, and longer than those who write gather";
+    let help =
+        "let `within` be at least twice as long as `every`, and longer than those who write gather";
     problems.add(Problem::new(message).at(place).help(help));
 }
 
