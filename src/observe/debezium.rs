@@ -39,6 +39,7 @@ use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::Captured;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
+use crate::observe::tails::LATE;
 use crate::observe::transactions::End;
 use crate::observe::whose::has_versions;
 use crate::observe::whose::is_told;

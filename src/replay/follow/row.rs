@@ -1,0 +1,98 @@
+//! One row as a whole: what was made of it held against what came.
+
+use crate::action::Change;
+use crate::ledger::Seen;
+use crate::measure::Deviation;
+use crate::measure::Verification;
+use crate::observe::Certainty;
+use crate::observe::settle::Found;
+use crate::observe::settle::settle;
+use crate::observe::settle::sums;
+use crate::replay::follow::Fault;
+use crate::replay::follow::Made;
+use crate::replay::observed::agrees;
+use crate::replay::observed::difference;
+use crate::replay::observed::what;
+
+/// What came of a row.
+pub(super) struct Came<'a> {
+    pub(super) seen: &'a [Seen],
+    pub(super) has_own_log: bool,
+    /// How many of its last changes may be held back.
+    pub(super) held: u64,
+}
+
+pub(super) fn row_by_row<'a>(
+    made: &'a [Made],
+    Came { seen, has_own_log, held }: Came<'a>,
+    is_lost: impl Fn(&Made) -> bool,
+    verification: &mut Verification,
+    faults: &mut Vec<Fault<'a>>,
+) {
+    let is_same = |one: usize, other: usize| what(made[one].change) == seen[other].what;
+    // An update is not to blame for a wrong value that it only carries along.
+    let differences: Vec<_> =
+        made.iter().zip(seen).map(|(made, seen)| difference(made.row.as_deref(), seen)).collect();
+    let is_carried = |at: usize| {
+        let before =
+            at.checked_sub(1).and_then(|before| differences.get(before).copied().flatten());
+        made[at].change == Change::Update
+            && before.is_some()
+            && differences.get(at).copied().flatten() == before
+    };
+    let may_be = |one: usize, other: usize| {
+        agrees(made[one].row.as_deref(), &seen[other]) || one == other && is_carried(one)
+    };
+    let found = settle(
+        made.len(),
+        seen.len(),
+        |one, other| is_same(one, other) && may_be(one, other),
+        |one, other| is_same(one, other) && made[one].certainty == Certainty::Certain,
+    );
+    let is_loose = seen.iter().any(|seen| seen.is_loose);
+    let is_missing = |found: &&Found| match found {
+        Found::Missing(one) => made[*one].certainty == Certainty::Certain,
+        _ => false,
+    };
+    let mut due = (found.iter().filter(is_missing).count() as u64).saturating_sub(held);
+    for found in found {
+        let (class, one, other) = match found {
+            // Of what comes in no order nobody knows what came first.
+            Found::Reordered(one, _) if is_loose => {
+                verification.expected += u64::from(made[one].certainty != Certainty::Certain);
+                continue;
+            }
+            Found::Same(one, _) => {
+                verification.expected += u64::from(made[one].certainty != Certainty::Certain);
+                continue;
+            }
+            Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
+            Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
+            Found::Phantom(other) if came_before(seen, other, has_own_log) => {
+                (Deviation::Doubled, None, Some(other))
+            }
+            Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
+            Found::Missing(one) => match made[one].certainty {
+                Certainty::Short => continue,
+                Certainty::Certain if due > 0 && is_lost(&made[one]) => {
+                    due -= 1;
+                    (Deviation::Lost, Some(one), None)
+                }
+                Certainty::Certain | Certainty::Unknown => (Deviation::Pending, Some(one), None),
+            },
+        };
+        let is_certain = one.map(|at| made[at].certainty == Certainty::Certain);
+        let (more, came) = sums(class, (is_certain, other.is_some()), false);
+        verification.expected += more;
+        verification.observed = verification.observed.saturating_add_signed(came);
+        *verification.of(class) += 1;
+        faults.push((class, one.map(|at| &made[at]), other.map(|at| &seen[at])));
+    }
+}
+
+/// Whether the same change of a row came before: from the same place in the log, unless the surface has one of its own.
+fn came_before(seen: &[Seen], at: usize, has_own_log: bool) -> bool {
+    let place = |seen: &Seen| if has_own_log { 0 } else { seen.lsn };
+    let of = |seen: &Seen| (place(seen), seen.what, seen.content, seen.open);
+    seen[..at].iter().any(|before| of(before) == of(&seen[at]))
+}
