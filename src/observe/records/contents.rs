@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
+use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
@@ -22,6 +23,7 @@ use crate::observe::objects::Told;
 use crate::observe::objects::kept::Kept;
 use crate::observe::objects::kept::KeptFile;
 use crate::observe::objects::store::Listed;
+use crate::observe::reading::Asked;
 use crate::observe::reading::Weighs;
 use crate::observe::records::RecordObjects;
 use crate::observe::records::belongs::Tables;
@@ -98,7 +100,7 @@ impl Records {
     pub(super) fn new(meant: &RecordObjects, world: Arc<World>, clock: Clock) -> Self {
         Self {
             tables: Tables::new(meant.topics.clone(), &meant.stored),
-            reader: Reader::new(meant.format),
+            reader: Reader::new(meant.format, Decoder::default()),
             world,
             clock,
             kept: Kept::default(),
@@ -153,11 +155,13 @@ impl Records {
         };
         let catalog = &self.world.catalog;
         let record = if let Some(value) = value {
-            self.reader.read_value(catalog, table, (&value, Raw::default()))
+            self.reader.read_value(catalog, table, &value)
         } else {
             let key = key.map(|key| key.to_string());
-            let key = key.as_deref().map(str::as_bytes);
-            self.reader.read(catalog, table, Raw { key, ..Raw::default() })
+            let raw = Raw { key: key.as_deref().map(str::as_bytes), ..Raw::default() };
+            // JSON is read without anybody to ask.
+            let read = self.reader.read(catalog, table, (raw, &Asked::default()));
+            read.unwrap_or_else(Record::Strange)
         };
         (record != Record::Nothing).then_some(Ok((table, record)))
     }

@@ -154,7 +154,7 @@ impl State {
     fn take(&mut self, change: &Change, envelope: &Value) {
         // Other tables have keys of their own.
         let is_known = TABLES.contains(&change.table.as_str());
-        let key = if is_known { change.key() } else { "{}".to_owned() };
+        let key = if is_known { change.key().to_string() } else { "{}".to_owned() };
         let number = key.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte));
         let way = (change.table.clone(), number % self.manner.partitions);
         let partition = self.partitions.entry(way.clone()).or_default();
