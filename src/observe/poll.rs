@@ -40,7 +40,7 @@ use crate::sink::postgres::statement::table_name;
 const ROWS_MAX: usize = 10_000;
 /// Questions under way on a connection.
 const IN_FLIGHT: usize = 64;
-/// How long a connection, or a look at a table, may take.
+/// How long a connection, or an answer, may take.
 const STEP: Duration = Duration::from_secs(15);
 
 /// Tables that are looked at again and again.
@@ -68,8 +68,8 @@ struct Place {
     source: Source,
     tables: Vec<TableId>,
     session: Option<Session>,
-    /// When it was looked at without trouble the last time.
-    looked: u64,
+    /// By table: when all that was outstanding of it was looked at the last time.
+    looked: Vec<u64>,
     lost: Option<Instant>,
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn open(options: &Options, meant: &Polled) -> Result<PollReader
         let all = catalog.all().filter(is_here);
         let tables: Vec<TableId> =
             all.filter(|(_, info)| !info.key.is_empty()).map(|it| it.0).collect();
-        let (lost, looked) = (None, options.clock.now());
+        let (lost, looked) = (None, vec![options.clock.now(); tables.len()]);
         let session = connect((catalog, &tables), source, &options.application).await?;
         let (source, session) = (source.clone(), Some(session));
         places.push(Place { source, tables, session, looked, lost });
@@ -184,11 +184,8 @@ impl PollReader {
     async fn look(&mut self, clock: Clock, judge: &RefCell<Judge>) -> Result<(), String> {
         let (catalog, application) = (&self.catalog, &self.application);
         for place in &mut self.places {
-            let now = clock.now();
-            let looked = timeout(STEP, place.look((catalog, application), clock, judge)).await;
-            let late = || Err(SetupError::Local("the server did not answer".to_owned()));
-            match looked.unwrap_or_else(|_| late()) {
-                Ok(()) => (place.looked, place.lost) = (now, None),
+            match place.look((catalog, application), clock, judge).await {
+                Ok(()) => place.lost = None,
                 Err(error) => {
                     place.session = None;
                     let since = *place.lost.get_or_insert_with(Instant::now);
@@ -219,21 +216,27 @@ impl Place {
                 empty.insert(connect((catalog, &self.tables), &self.source, application).await?)
             }
         };
-        for (table, statement) in self.tables.iter().zip(&session.statements) {
-            let info = catalog.table(*table);
+        let tables = self.tables.iter().zip(&mut self.looked).zip(&session.statements);
+        for ((table, looked), statement) in tables {
+            let (info, now) = (catalog.table(*table), clock.now());
             let wanted = judge.borrow().wanted(*table, ROWS_MAX);
             let asked = wanted.iter().map(async |key| {
                 let found = row(&session.client, statement, (info, key)).await?;
                 Ok::<_, tokio_postgres::Error>((key, found, clock.now()))
             });
             let mut answers = stream::iter(asked).buffered(IN_FLIGHT);
-            while let Some((key, found, at)) = answers
-                .try_next()
+            let late = |_| SetupError::Local("the server did not answer".to_owned());
+            while let Some((key, found, at)) = timeout(STEP, answers.try_next())
                 .await
+                .map_err(late)?
                 .map_err(|error| SetupError::server(format!("read {}", table_name(info)), &error))?
             {
                 let place = (*table, key.as_ref());
-                judge.borrow_mut().looked(place, found.as_deref(), (self.looked, at));
+                judge.borrow_mut().looked(place, found.as_deref(), (*looked, at));
+            }
+            // Of rows that were not asked for nobody knows what they were by now.
+            if wanted.len() < ROWS_MAX {
+                *looked = now;
             }
         }
         Ok(())
