@@ -2,6 +2,7 @@
 
 mod end;
 mod odd;
+mod older;
 mod polled;
 
 use std::collections::VecDeque;
@@ -15,8 +16,8 @@ use crate::measure::LagPlace;
 use crate::measure::LiveLag;
 use crate::measure::Verification;
 use crate::observe::RowChange;
-use crate::observe::cells::agree;
 use crate::observe::counts::Counts;
+use crate::observe::judge::older::Older;
 use crate::observe::notes::Notes;
 use crate::observe::reasons::Reasons;
 use crate::observe::recent::Recent;
@@ -224,18 +225,19 @@ impl Judge {
         let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let come = of.rows.with(Which::new(table, &key), |place| {
-            let is_there = |seen: &mut Seen| {
-                seen.change == change && agree(&row, &seen.row) && whose.fits(&seen.whose)
-            };
+            let expected = Expected { change, row, times, certainty, whose };
             if place.expected.is_empty()
-                && let Some(seen) = place.seen.pop_front_if(is_there)
+                && let Some(seen) = place.seen.pop_front_if(|seen| expected.is(seen))
             {
-                return Some(seen);
+                return Ok(seen);
             }
-            place.expected.push_back(Expected { change, row, times, certainty, whose });
-            None
+            place.expected.push_back(expected);
+            Err(place.older((place.expected.len(), place.seen.len())))
         });
-        let Some(seen) = come else { return self.keep(bytes) };
+        let seen = match come {
+            Ok(seen) => seen,
+            Err(older) => return self.keep((table, &key), bytes, older),
+        };
         self.forget(key.len() + seen.row.len());
         self.reached((table, seen.partition), &times);
         self.matched((table, change), &times, certainty, (seen.at, seen.at));
@@ -261,18 +263,19 @@ impl Judge {
         let is_again = self.came.came(which.number(), (change, place), &row);
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let expected = of.rows.with(which, |place| {
-            let is_it = |it: &mut Expected| {
-                it.change == change && agree(&it.row, &row) && it.whose.fits(&whose)
-            };
+            let seen = Seen { change, row, at, lsn, partition, is_again, whose };
             if place.seen.is_empty()
-                && let Some(expected) = place.expected.pop_front_if(is_it)
+                && let Some(expected) = place.expected.pop_front_if(|it| it.is(&seen))
             {
-                return Some(expected);
+                return Ok(expected);
             }
-            place.seen.push_back(Seen { change, row, at, lsn, partition, is_again, whose });
-            None
+            place.seen.push_back(seen);
+            Err(place.older((place.seen.len(), place.expected.len())))
         });
-        let Some(expected) = expected else { return self.keep(bytes) };
+        let expected = match expected {
+            Ok(expected) => expected,
+            Err(older) => return self.keep((table, &key), bytes, older),
+        };
         self.forget(key.len() + expected.row.len());
         self.reached((table, partition), &expected.times);
         self.matched((table, change), &expected.times, expected.certainty, (at, at));
@@ -292,9 +295,13 @@ impl Judge {
         self.tails.iter_mut().for_each(|tails| tails.came(place, times.sent));
     }
 
-    fn keep(&mut self, bytes: usize) {
+    /// A change of a row is outstanding, and takes so many bytes; what lies before it may be judged by now.
+    fn keep(&mut self, of: (TableId, &[u8]), bytes: usize, older: Option<Older>) {
         self.outstanding += 1;
         self.bytes += bytes;
+        if let Some(older) = older {
+            self.settle_older(of, older);
+        }
         if self.outstanding > CHANGES_MAX || self.bytes > BYTES_MAX {
             self.spoil(format!(
                 "more than {CHANGES_MAX} changes, or {} MB, were outstanding between what was \
