@@ -54,7 +54,7 @@ impl Intake {
             let columns: Vec<_> =
                 unknown.keys().filter_map(|at| self.names.get(at).map(String::as_str)).collect();
             notes.push(format!(
-                "the observer `{}` could not compare {count} values, as what came leaves open what they are: {}",
+                "the observer `{}` could not compare {count} values, as what came leaves them out, or leaves open what they are: {}",
                 self.surface,
                 columns.join(", ")
             ));

@@ -278,7 +278,7 @@ impl Reader {
         };
         let mut all = Vec::new();
         for column in 0..info.columns.len() {
-            self.push((table, info, column), row, change != Change::Delete, &mut all);
+            self.push((table, info, column), row, Some(change), &mut all);
         }
         let old = keys.old.map(Coded::parts);
         let old = old.and_then(|(described, key)| Some((key.as_object()?, described)));
@@ -291,12 +291,12 @@ impl Reader {
         if info.key.is_empty() {
             let columns = 0..info.columns.len();
             columns.for_each(|at| {
-                self.push((table, info, at), had.unwrap_or(row), false, &mut key);
+                self.push((table, info, at), had.unwrap_or(row), None, &mut key);
             });
         } else {
             let columns = info.key.iter();
             columns.for_each(|at| {
-                self.push((table, info, *at), had.unwrap_or(row), false, &mut key);
+                self.push((table, info, *at), had.unwrap_or(row), None, &mut key);
             });
         }
         if change == Change::Delete {
@@ -307,18 +307,31 @@ impl Reader {
         if op == "r" { Record::Snapshot(change, origin) } else { Record::Change(change, origin) }
     }
 
-    /// Appends a column's cell, and counts it if it cannot be compared.
+    /// Appends a column's cell, and counts it if it cannot be compared: of a row that is there all values are told, but for
+    /// those that an update leaves as they were.
     fn push(
         &mut self,
         (table, info, column): (TableId, &TableInfo, usize),
         (row, described): Side<'_>,
-        is_counted: bool,
+        change: Option<Change>,
         out: &mut Vec<u8>,
     ) {
         let (name, kind) = &info.columns[column];
-        let Some((name, value)) = field((row, info), name) else { return cells::push_open(out) };
-        let known = self.learned.push(*kind, value, described.field(&name).meaning(), out);
-        if known == Known::No && is_counted {
+        let known = match field((row, info), name) {
+            Some((name, value)) => {
+                self.learned.push(*kind, value, described.field(&name).meaning(), out)
+            }
+            None => {
+                cells::push_open(out);
+                Known::No
+            }
+        };
+        let is_missed = match change {
+            Some(Change::Insert) => known != Known::Yes,
+            Some(Change::Update) => known == Known::No,
+            Some(Change::Delete) | None => false,
+        };
+        if is_missed {
             *self.unknown.entry((table, column)).or_default() += 1;
         }
     }

@@ -283,6 +283,26 @@ fn an_envelope_says_what_became_of_a_row() {
     assert_eq!(moved, change(Change::Update, 5, Some("a")));
 }
 
+/// A connector may leave columns out; an insert has all of its values.
+#[test]
+fn what_is_left_out_is_counted() {
+    let value = |op: &str, row: &Json| {
+        json!({ "op": op, "source": { "lsn": 34 }, "after": row }).to_string()
+    };
+    let (less, unavailable) =
+        (json!({ "id": 1 }), json!({ "id": 1, "x": "__debezium_unavailable_value" }));
+    for (op, row, expected) in
+        [("c", &less, 1), ("u", &less, 1), ("c", &unavailable, 1), ("u", &unavailable, 0)]
+    {
+        let text = value(op, row);
+        let raw = Raw { value: Some(text.as_bytes()), ..Raw::default() };
+        let mut reader = Reader::new(TopicFormat::Debezium);
+        let record = reader.read(&catalog(), TableId(0), raw);
+        assert!(matches!(record, Record::Change(..)), "{record:?}");
+        assert_eq!(reader.unknown.values().sum::<u64>(), expected, "{op} {row}");
+    }
+}
+
 #[test]
 fn a_flattened_record_must_say_what_it_is() {
     let read = |value: &Json| record(TopicFormat::Flattened, Some(value), Raw::default());
