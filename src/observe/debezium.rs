@@ -179,6 +179,20 @@ impl Intake {
         }
     }
 
+    /// The same. Returns whether something came that was waited for, or may lie before that: what others write without an
+    /// end brings no end nearer.
+    pub(super) fn take_awaited(
+        &mut self,
+        of: (usize, TableId),
+        (record, at): (Record, u64),
+        judge: &RefCell<Judge>,
+    ) -> bool {
+        let is_snapshot = matches!(record, Record::Snapshot(..));
+        let before = judge.borrow().outstanding();
+        self.take(of, (record, at), judge);
+        is_snapshot || judge.borrow().outstanding() < before
+    }
+
     /// Rows of snapshots come in the order of the changes, so they are noted, and judged in the end.
     pub(super) fn note_snapshots(&mut self, catalog: &Catalog) {
         let all = self.opening.keys().copied();
@@ -338,9 +352,14 @@ impl Intake {
         self.captured.get(source).is_some_and(|it| !it.is_past_fence())
     }
 
+    /// The number of a table's source.
+    pub(super) fn source_of(&self, table: TableId) -> Option<usize> {
+        self.sources.get(&table).copied()
+    }
+
     /// Whether the connector has to go on that captures a table.
     pub(super) fn awaits_table(&self, table: TableId) -> bool {
-        self.sources.get(&table).is_some_and(|source| self.awaits(*source))
+        self.source_of(table).is_some_and(|source| self.awaits(source))
     }
 
     /// Whether the connectors have handed over all that is before the fence.

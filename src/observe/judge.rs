@@ -182,6 +182,11 @@ impl Judge {
         self.invalid_because.add(reason);
     }
 
+    /// How many changes have come or were acknowledged, and not both.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
     /// Whether all that was acknowledged has come, and nothing else.
     pub(super) fn is_settled(&self) -> bool {
         self.outstanding == 0

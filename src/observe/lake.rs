@@ -197,8 +197,8 @@ impl LakeReader {
         for left in (0..TURN).rev() {
             match told {
                 Told::Row { table, record, at } => {
-                    has_moved = true;
-                    self.intake.take((0, table), (record, at), judge);
+                    let has_come = self.intake.take_awaited((0, table), (record, at), judge);
+                    has_moved |= has_come || self.awaits(table);
                 }
                 Told::Beat { source, lsn } => {
                     // Behind the fence they come for ever.
@@ -231,6 +231,13 @@ impl LakeReader {
             told = next;
         }
         (Taken::Rows, has_moved)
+    }
+
+    /// Whether the heartbeat behind all that was sent is still to come from the source of a table: then all that comes
+    /// from there is on the way to it. Others may write without an end.
+    fn awaits(&self, table: TableId) -> bool {
+        let Some(source) = self.intake.source_of(table) else { return false };
+        self.beats[source].is_some_and(|beat| !self.intake.captured[source].is_fenced_before(beat))
     }
 
     /// Behind all that was sent, a heartbeat. Returns whether there is one in each database.

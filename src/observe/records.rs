@@ -154,8 +154,8 @@ impl RecordReader {
         self.reading.end();
     }
 
-    /// Takes what the thread tells, as much as one turn allows. Returns whether a change came, and the end, if it is
-    /// there.
+    /// Takes what the thread tells, as much as one turn allows. Returns whether that brings the end nearer, and the
+    /// end, if it is there.
     fn take_all(
         &mut self,
         first: Told<Item, End>,
@@ -165,8 +165,9 @@ impl RecordReader {
         for left in (0..TURN).rev() {
             match told {
                 Told::Of(Item::Row { table, partition, record, at }) => {
-                    has_moved = true;
-                    self.intake.take((partition, table), (record, at), judge);
+                    let of = (partition, table);
+                    let has_come = self.intake.take_awaited(of, (record, at), judge);
+                    has_moved |= has_come || self.intake.awaits_table(table);
                 }
                 Told::Of(Item::Gone { table, record, at }) => {
                     has_moved = true;

@@ -317,14 +317,11 @@ impl Reader {
         out: &mut Vec<u8>,
     ) {
         let (name, kind) = &info.columns[column];
-        let known = match field((row, info), name) {
-            Some((name, value)) => {
-                self.learned.push(*kind, value, described.field(&name).meaning(), out)
-            }
-            None => {
-                cells::push_open(out);
-                Known::No
-            }
+        let known = if let Some((name, value)) = field((row, info), name) {
+            self.learned.push(*kind, value, described.field(&name).meaning(), out)
+        } else {
+            cells::push_open(out);
+            Known::No
         };
         let is_missed = match change {
             Some(Change::Insert) => known != Known::Yes,

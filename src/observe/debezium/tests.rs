@@ -296,8 +296,8 @@ fn what_is_left_out_is_counted() {
     {
         let text = value(op, row);
         let raw = Raw { value: Some(text.as_bytes()), ..Raw::default() };
-        let mut reader = Reader::new(TopicFormat::Debezium);
-        let record = reader.read(&catalog(), TableId(0), raw);
+        let mut reader = Reader::new(TopicFormat::Debezium, Decoder::default());
+        let record = reader.read(&catalog(), TableId(0), (raw, &Asked::default())).unwrap();
         assert!(matches!(record, Record::Change(..)), "{record:?}");
         assert_eq!(reader.unknown.values().sum::<u64>(), expected, "{op} {row}");
     }

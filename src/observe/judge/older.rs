@@ -46,11 +46,11 @@ impl Place {
             |one, other| expected[one].is(&seen[other]),
             |_, _| false,
         );
-        let same = found.iter().filter_map(|found| match found {
+        let mut same = found.iter().filter_map(|found| match found {
             Found::Same(one, other) if *one < one_max && *other < other_max => Some((*one, *other)),
             _ => None,
         });
-        let (one, other) = same.last()?;
+        let (one, other) = same.next_back()?;
         let place = Place {
             expected: self.expected.drain(..=one).collect(),
             seen: self.seen.drain(..=other).collect(),
@@ -144,13 +144,13 @@ mod tests {
         let lags: u64 = found.lags.iter().map(|lag| lag.high.count).sum();
         let found = Verification { examples: Vec::new(), ..found.verification };
         let expected = u64::try_from(all).unwrap();
-        let must = Verification {
+        let right = Verification {
             expected,
             observed: expected - 2,
             lost: 2,
             wrong: 1,
             ..Verification::default()
         };
-        assert_eq!((found, lags), (must, expected - 3));
+        assert_eq!((found, lags), (right, expected - 3));
     }
 }
