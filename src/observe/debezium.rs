@@ -99,7 +99,9 @@ impl Intake {
             if info.key.is_empty() {
                 repeats.has_no_key(table);
             }
-            for (at, (column, _)) in info.columns.iter().enumerate() {
+            // Steps give tables of our own columns, and take them.
+            let columns = info.columns.iter().filter(|_| !options.world.catalog.is_own(table));
+            for (at, (column, _)) in columns.enumerate() {
                 names.insert((table, at), format!("{}.{column}", info.name));
             }
         }
@@ -188,9 +190,10 @@ impl Intake {
         judge: &RefCell<Judge>,
     ) -> bool {
         let is_snapshot = matches!(record, Record::Snapshot(..));
-        let before = judge.borrow().outstanding();
+        let before = (judge.borrow().outstanding(), self.repeats.count());
         self.take(of, (record, at), judge);
-        is_snapshot || judge.borrow().outstanding() < before
+        // What comes again has an end.
+        is_snapshot || judge.borrow().outstanding() < before.0 || self.repeats.count() > before.1
     }
 
     /// Rows of snapshots come in the order of the changes, so they are noted, and judged in the end.
@@ -269,6 +272,7 @@ impl Intake {
     pub(super) fn lose(&self, table: TableId, (record, at): (Record, u64), judge: &RefCell<Judge>) {
         if let Record::Change(change, origin) = record
             && !self.is_earlier(table, origin)
+            && !judge.borrow().is_foreign(&change)
         {
             let mut judge = judge.borrow_mut();
             judge.notes.gone(&change, arrival(origin, at));
@@ -308,7 +312,10 @@ impl Intake {
         }
         for (repeat, what) in self.repeats.decided(looked) {
             let (change, is_replay) = (repeat.change, what == Again::Replayed);
-            if what == Again::New {
+            // Of equal rows without a key, each that is waited for is one of its own.
+            let is_another =
+                is_replay && self.repeats.is_keyless(change.table) && judge.awaits(&change);
+            if what == Again::New || is_another {
                 // Meanwhile others have come.
                 self.take_new(LATE, (change, repeat.origin), repeat.at, judge);
                 continue;

@@ -229,6 +229,8 @@ impl Judge {
         let RowChange { table, change, key, row, whose } = change;
         let Some(Some(of)) = self.tables.get_mut(usize::from(table.0)) else { return };
         let bytes = key.len() + row.len() + CHANGE_BYTES;
+        // Of what a sink hands over it may be that nobody knows what came first.
+        let is_ordered = self.tails.is_none();
         let come = of.rows.with(Which::new(table, &key), |place| {
             let expected = Expected { change, row, times, certainty, whose };
             if place.expected.is_empty()
@@ -237,7 +239,8 @@ impl Judge {
                 return Ok(seen);
             }
             place.expected.push_back(expected);
-            Err(place.older((place.expected.len(), place.seen.len())))
+            let both = (place.expected.len(), place.seen.len());
+            Err(is_ordered.then(|| place.older(both)).flatten())
         });
         let seen = match come {
             Ok(seen) => seen,
@@ -267,6 +270,7 @@ impl Judge {
         let place = if self.has_own_log { Lsn::default() } else { lsn };
         let is_again = self.came.came(which.number(), (change, place), &row);
         let bytes = key.len() + row.len() + CHANGE_BYTES;
+        let is_ordered = self.tails.is_none();
         let expected = of.rows.with(which, |place| {
             let seen = Seen { change, row, at, lsn, partition, is_again, whose };
             if place.seen.is_empty()
@@ -275,7 +279,8 @@ impl Judge {
                 return Ok(expected);
             }
             place.seen.push_back(seen);
-            Err(place.older((place.seen.len(), place.expected.len())))
+            let both = (place.seen.len(), place.expected.len());
+            Err(is_ordered.then(|| place.older(both)).flatten())
         });
         let expected = match expected {
             Ok(expected) => expected,
@@ -284,20 +289,6 @@ impl Judge {
         self.forget(key.len() + expected.row.len());
         self.reached((table, partition), &expected.times);
         self.matched((table, change), &expected.times, expected.certainty, (at, at));
-    }
-
-    /// Topics have so many partitions at least.
-    pub(super) fn has_partitions(&mut self, count: usize) {
-        self.tails.iter_mut().for_each(|tails| tails.has(count));
-    }
-
-    /// Whether what comes by a partition is in no order.
-    pub(super) fn is_loose(&self, partition: usize) -> bool {
-        self.tails.is_some() && Tails::is_loose(partition)
-    }
-
-    fn reached(&mut self, place: (TableId, usize), times: &Times) {
-        self.tails.iter_mut().for_each(|tails| tails.came(place, times.sent));
     }
 
     /// A change of a row is outstanding, and takes so many bytes; what lies before it may be judged by now.

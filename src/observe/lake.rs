@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub(crate) use catalog::Catalog;
 
@@ -83,6 +84,8 @@ pub(super) struct LakeReader {
     every: Duration,
     /// By source: the last heartbeat that came.
     beats: Vec<Option<Lsn>>,
+    /// Since when the heartbeats have passed the fence.
+    past: Option<Instant>,
     /// Commits in a row that brought a heartbeat of each source and nothing else.
     quiet: u32,
     trouble: Option<String>,
@@ -106,6 +109,7 @@ pub(super) async fn open(
         namespaces: lake.sources.iter().map(|it| it.1.clone()).collect(),
         within: lake.within,
         every: lake.every,
+        past: None,
         quiet: 0,
         trouble: None,
         slowest: Duration::ZERO,
@@ -259,7 +263,9 @@ impl LakeReader {
         if !are_past || (!has_beats && !is_settled) {
             return Over::No;
         }
-        if is_settled {
+        // Others may write without an end.
+        let since = *self.past.get_or_insert_with(Instant::now);
+        if is_settled || since.elapsed() > self.within {
             return Over::Yes;
         }
         self.quiet = if self.intake.has_news { 0 } else { self.quiet + 1 };

@@ -173,7 +173,9 @@ impl RecordReader {
                     has_moved = true;
                     self.intake.lose(table, (record, at), judge);
                 }
-                Told::Of(Item::Partitions(count)) => judge.borrow_mut().has_partitions(count),
+                Told::Of(Item::Partitions { table, count }) => {
+                    judge.borrow_mut().has_partitions(table, count);
+                }
                 Told::Of(Item::Untold(name)) => judge.borrow_mut().spoil(format!(
                     "nobody can tell of which tables the changes in `{name}` are, as neither they nor its name say \
                      so: let `ExtractNewRecordState` have `add.fields=op,lsn,txId,table,schema,db`, or say by `topics` \

@@ -18,26 +18,34 @@ pub(super) const FIRST: usize = 2;
 pub(super) struct Tails {
     /// So many records of a partition are written together.
     flush: u64,
-    /// As many as a topic has, as far as that is known.
-    partitions: usize,
+    /// As many as the topic of a table has, as far as that is known; else one.
+    partitions: HashMap<TableId, usize>,
     /// When the newest was sent of what came.
     newest: HashMap<(TableId, usize), u64>,
 }
 
 impl Tails {
     pub(super) fn new(flush: u64) -> Self {
-        Self { flush, partitions: 1, newest: HashMap::new() }
+        Self { flush, partitions: HashMap::new(), newest: HashMap::new() }
     }
 
-    /// A topic has so many partitions.
-    pub(super) fn has(&mut self, partitions: usize) {
-        self.partitions = self.partitions.max(partitions);
+    /// The topic of a table has so many partitions.
+    pub(super) fn has(&mut self, table: TableId, partitions: usize) {
+        let known = self.partitions.entry(table).or_default();
+        *known = partitions.max(*known);
+    }
+
+    fn partitions(&self, table: TableId) -> usize {
+        self.partitions.get(&table).copied().unwrap_or(1)
     }
 
     /// A change came that was sent at a time.
     pub(super) fn came(&mut self, (table, partition): (TableId, usize), sent: u64) {
         let newest = self.newest.entry((table, partition)).or_default();
         *newest = (*newest).max(sent);
+        if partition >= FIRST {
+            self.has(table, partition - FIRST + 1);
+        }
     }
 
     /// Whether what comes by a partition tells nothing of what came before it.
@@ -49,14 +57,14 @@ impl Tails {
     pub(super) fn may_hold(&self, table: TableId, settled: u64) -> bool {
         let newest = |partition| self.newest.get(&(table, partition)).copied();
         newest(UNTOLD).is_none()
-            && (FIRST..FIRST + self.partitions)
+            && (FIRST..FIRST + self.partitions(table))
                 .any(|partition| newest(partition).is_none_or(|sent| sent <= settled))
     }
 
     /// So many changes of a table may be held back.
-    pub(super) fn most(&self) -> usize {
+    pub(super) fn most(&self, table: TableId) -> usize {
         let each = usize::try_from(self.flush.saturating_sub(1)).unwrap_or(usize::MAX);
-        each.saturating_mul(self.partitions)
+        each.saturating_mul(self.partitions(table))
     }
 }
 
@@ -75,20 +83,21 @@ mod tests {
             assert_eq!(tails.may_hold(table, settled), expected, "{settled}");
         }
         assert!(tails.may_hold(other, 5));
-        assert_eq!(tails.most(), 9);
+        assert_eq!(tails.most(table), 9);
 
         // It may be in the other partition, of which nothing has come.
-        tails.has(2);
+        tails.has(table, 2);
+        assert_eq!(tails.most(other), 9, "another topic has its own");
         assert!(tails.may_hold(table, 5));
         tails.came((table, FIRST + 1), 6);
         assert!(!tails.may_hold(table, 5) && tails.may_hold(table, 6));
-        assert_eq!(tails.most(), 18);
+        assert_eq!(tails.most(table), 18);
 
         // What comes late says nothing, and what tells no partition is not held back.
         tails.came((table, LATE), 100);
         assert!(tails.may_hold(table, 8));
         tails.came((table, UNTOLD), 1);
         assert!(!tails.may_hold(table, 8));
-        assert_eq!(Tails::new(1).most(), 0);
+        assert_eq!(Tails::new(1).most(table), 0);
     }
 }

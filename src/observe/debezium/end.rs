@@ -49,10 +49,12 @@ impl Intake {
                 judge.borrow_mut().spoil(doubt);
             }
         }
-        if !unknown.is_empty() {
-            let count: u64 = unknown.values().sum();
-            let columns: Vec<_> =
-                unknown.keys().filter_map(|at| self.names.get(at).map(String::as_str)).collect();
+        let of_domains =
+            unknown.iter().filter_map(|(at, count)| Some((self.names.get(at)?, count)));
+        let (columns, counts): (Vec<_>, Vec<_>) =
+            of_domains.map(|(name, count)| (name.as_str(), *count)).unzip();
+        if !columns.is_empty() {
+            let count: u64 = counts.iter().sum();
             notes.push(format!(
                 "the observer `{}` could not compare {count} values, as what came leaves them out, or leaves open what they are: {}",
                 self.surface,

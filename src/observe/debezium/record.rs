@@ -100,6 +100,8 @@ pub(in crate::observe) struct Reader {
     learned: Learned,
     /// A delete is told by a row that says so: then nothing new is said behind it.
     rewrites: bool,
+    /// Columns may be absent where they have no value.
+    is_sparse: bool,
     /// Values that were not compared, by table and column.
     pub(in crate::observe) unknown: BTreeMap<(TableId, usize), u64>,
 }
@@ -107,7 +109,12 @@ pub(in crate::observe) struct Reader {
 impl Reader {
     pub(in crate::observe) fn new(format: TopicFormat, decoder: Decoder) -> Self {
         let (learned, unknown) = (Learned::default(), BTreeMap::new());
-        Self { format, decoder, learned, rewrites: false, unknown }
+        Self { format, decoder, learned, rewrites: false, is_sparse: false, unknown }
+    }
+
+    /// Columns may be absent where they have no value.
+    pub(in crate::observe) fn sparse(self) -> Self {
+        Self { is_sparse: true, ..self }
     }
 
     /// What a record of a table is. An error says why nobody can tell, nor of those behind it.
@@ -321,11 +328,11 @@ impl Reader {
             self.learned.push(*kind, value, described.field(&name).meaning(), out)
         } else {
             cells::push_open(out);
-            Known::No
+            if self.is_sparse { Known::Unsent } else { Known::No }
         };
         let is_missed = match change {
-            Some(Change::Insert) => known != Known::Yes,
-            Some(Change::Update) => known == Known::No,
+            Some(Change::Insert) if !self.is_sparse => known != Known::Yes,
+            Some(Change::Insert | Change::Update) => known == Known::No,
             Some(Change::Delete) | None => false,
         };
         if is_missed {

@@ -32,6 +32,8 @@ pub(in crate::observe) struct Repeats {
     undecided: Vec<Repeat>,
     /// Tables without a key: equal rows of one statement share their place in the log.
     keyless: BTreeSet<TableId>,
+    /// How much has come again.
+    count: u64,
     /// Whether there was more of that than is kept.
     pub(super) is_beyond: bool,
     /// What is there at once says nothing of when it was written: what came again and what was new before.
@@ -72,6 +74,16 @@ impl Repeats {
         self.keyless.insert(table);
     }
 
+    /// Whether that was said of a table.
+    pub(in crate::observe) fn is_keyless(&self, table: TableId) -> bool {
+        self.keyless.contains(&table)
+    }
+
+    /// How much has come again.
+    pub(in crate::observe) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Of files, which are there as a whole: any restart before one explains what came again in it.
     pub(in crate::observe) fn of_files() -> Self {
         Self { is_batched: true, ..Self::default() }
@@ -94,6 +106,7 @@ impl Repeats {
             self.known.remove(&number(&gone, origin));
         }
         if !self.known.insert(number_of) {
+            self.count += 1;
             let new_at = if self.is_batched { 0 } else { self.new_at[partition] };
             if self.undecided.len() < UNDECIDED_MAX {
                 self.undecided.push(Repeat { change, origin, at, new_at });

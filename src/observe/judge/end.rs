@@ -9,11 +9,26 @@ use crate::measure::Deviation;
 use crate::measure::SurfaceFindings;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Judge;
+use crate::observe::judge::Times;
 use crate::observe::table::Table;
 use crate::observe::tails::Tails;
 use crate::observe::verdict::Scope;
 
 impl Judge {
+    /// A table's topic has so many partitions at least.
+    pub(in crate::observe) fn has_partitions(&mut self, table: TableId, count: usize) {
+        self.tails.iter_mut().for_each(|tails| tails.has(table, count));
+    }
+
+    /// Whether what comes by a partition is in no order.
+    pub(in crate::observe) fn is_loose(&self, partition: usize) -> bool {
+        self.tails.is_some() && Tails::is_loose(partition)
+    }
+
+    pub(super) fn reached(&mut self, place: (TableId, usize), times: &Times) {
+        self.tails.iter_mut().for_each(|tails| tails.came(place, times.sent));
+    }
+
     /// Leaves out the tables that need not come, and did not. Returns what they are called.
     pub(in crate::observe) fn leave_out_absent(&mut self) -> Vec<String> {
         for place in &mut self.tables {
@@ -26,7 +41,7 @@ impl Judge {
 
     /// Of what is missing of a table and may be held back, only so much is as can be: the rest, which is older, is lost.
     fn hold(&mut self, (table, is_own): (TableId, bool), mut held: Vec<(Box<[u8]>, Expected)>) {
-        let most = self.tails.as_ref().map_or(0, Tails::most);
+        let most = self.tails.as_ref().map_or(0, |tails| tails.most(table));
         held.sort_by_key(|(_, expected)| Reverse(expected.times.settled));
         for (newer, (key, expected)) in held.into_iter().enumerate() {
             let class = if newer < most { Deviation::Pending } else { Deviation::Lost };

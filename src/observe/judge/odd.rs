@@ -26,6 +26,12 @@ impl Judge {
         self.sums(change.table).expected -= weight;
     }
 
+    /// Whether a change of a row is waited for.
+    pub(in crate::observe) fn awaits(&mut self, change: &RowChange) -> bool {
+        let Some(Some(of)) = self.tables.get_mut(usize::from(change.table.0)) else { return false };
+        of.rows.with(Which::new(change.table, &change.key), |place| !place.expected.is_empty())
+    }
+
     /// A transaction came again.
     pub(in crate::observe) fn repeated(
         &mut self,

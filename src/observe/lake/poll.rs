@@ -173,7 +173,8 @@ impl Work {
             runtime,
             catalog,
             tables: tables.collect(),
-            reader: Reader::new(lake.format, Decoder::default()),
+            // A file may be older than a column, or have nothing for it.
+            reader: Reader::new(lake.format, Decoder::default()).sparse(),
             world,
             format: lake.format,
             every: lake.every,

@@ -48,12 +48,17 @@ impl Tables {
 
     /// Whether it is the topic of a table.
     pub(super) fn has(&self, topic: &str) -> bool {
-        self.by_topic.contains_key(topic)
+        self.by_topic(topic).is_some()
+    }
+
+    /// The table of a topic.
+    pub(super) fn by_topic(&self, topic: &str) -> Option<TableId> {
+        self.by_topic.get(topic).copied()
     }
 
     /// The table of a record in an object that names a topic, if it does.
     pub(super) fn of(&self, record: &Json, topic: Option<&str>) -> Whose {
-        let by_topic = topic.and_then(|topic| self.by_topic.get(topic)).copied();
+        let by_topic = topic.and_then(|topic| self.by_topic(topic));
         let body = body(record);
         let Some(table) = told(body, "table") else {
             return match (by_topic, topic) {

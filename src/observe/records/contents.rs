@@ -44,9 +44,9 @@ pub(super) enum Item {
     Row { table: TableId, partition: usize, record: Record, at: u64 },
     /// What had been there is not any more.
     Gone { table: TableId, record: Record, at: u64 },
-    /// Topics have so many partitions at least.
-    Partitions(usize),
-    /// In an object is a change of which nobody can tell whose it is.
+    /// A table's topic has so many partitions at least.
+    Partitions { table: TableId, count: usize },
+    /// In an object is a change of which nobody can tell whose it is: the first of them.
     Untold(String),
 }
 
@@ -54,7 +54,7 @@ impl Weighs for Item {
     fn bytes(&self) -> usize {
         match self {
             Self::Row { record, .. } | Self::Gone { record, .. } => record.bytes(),
-            Self::Partitions(_) => 0,
+            Self::Partitions { .. } => 0,
             Self::Untold(name) => name.len(),
         }
     }
@@ -91,8 +91,10 @@ pub(super) struct Records {
     newest: HashMap<(String, usize), u64>,
     /// Those of which an object could not be read in this look.
     stuck: HashSet<(String, usize)>,
-    /// The most partitions that are known, and that were told.
-    partitions: (usize, usize),
+    /// By table: the partitions that are known of its topic, and that were told.
+    partitions: HashMap<TableId, (usize, usize)>,
+    /// Whether it was told that nobody can tell whose a change is.
+    is_untold: bool,
     forgotten: u64,
 }
 
@@ -107,7 +109,8 @@ impl Records {
             read: HashSet::new(),
             newest: HashMap::new(),
             stuck: HashSet::new(),
-            partitions: (0, 0),
+            partitions: HashMap::new(),
+            is_untold: false,
             forgotten: 0,
         }
     }
@@ -133,6 +136,16 @@ impl Records {
         }
         *newest = offset;
         FIRST + partition
+    }
+
+    /// The table of an object, and how many partitions its topic has, as its name and others tell it.
+    fn count(&mut self, name: &str) -> Option<(TableId, &mut (usize, usize))> {
+        let (table, partition) = self
+            .start(name)
+            .and_then(|it| Some((self.tables.by_topic(it.topic)?, it.partition)))?;
+        let counts = self.partitions.entry(table).or_default();
+        counts.0 = counts.0.max(partition + 1);
+        Some((table, counts))
     }
 
     /// What a record is, and of which table; `None`: it is none of ours.
@@ -191,7 +204,7 @@ impl Records {
             }
             if is_heard { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        if untold {
+        if untold && !std::mem::replace(&mut self.is_untold, true) {
             is_heard &= tell.blocking_send(Told::Of(Item::Untold(name.to_owned()))).is_ok();
         }
         // It was read before, so it can be.
@@ -240,8 +253,7 @@ impl Contents for Records {
     fn were_there(&mut self, names: &[String]) {
         for name in names {
             self.partition(name);
-            self.partitions.0 =
-                self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
+            self.count(name);
         }
     }
 
@@ -273,11 +285,11 @@ impl Contents for Records {
             Ok(records) => records,
             Err(why) => return Ok(Err(format!("`{name}` cannot be read: {why}"))),
         };
-        self.partitions.0 =
-            self.partitions.0.max(self.start(name).map_or(0, |it| it.partition + 1));
-        if self.partitions.0 > self.partitions.1 {
-            self.partitions.1 = self.partitions.0;
-            let told = Told::Of(Item::Partitions(self.partitions.0));
+        if let Some((table, (known, told))) = self.count(name)
+            && *known > *told
+        {
+            *told = *known;
+            let told = Told::Of(Item::Partitions { table, count: *known });
             tell.blocking_send(told).map_err(|_| Gone)?;
         }
         let partition = self.partition(name);

@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use serde::de::DeserializeOwned;
-use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::ledger::hash::half;
@@ -28,7 +26,7 @@ pub(super) fn each(
         });
         return read.map(drop);
     }
-    each_line(bytes, |record: Json, text| take(record, half(hash(0, text))))
+    each_line(bytes, |record, text| take(record, half(hash(0, text))))
 }
 
 /// How many records there are, if the object can be read to its end: what it holds is told only then.
@@ -37,16 +35,17 @@ pub(super) fn count(bytes: &[u8]) -> Result<u64, String> {
         return rows(bytes.to_vec(), |_| true);
     }
     let mut count = 0;
-    each_line(bytes, |_: IgnoredAny, _| {
+    // As it is read later: what one reader passes over another one may refuse.
+    each_line(bytes, |_, _| {
         count += 1;
         ControlFlow::Continue(())
     })?;
     Ok(count)
 }
 
-fn each_line<T: DeserializeOwned>(
+fn each_line(
     bytes: &[u8],
-    mut take: impl FnMut(T, &[u8]) -> ControlFlow<()>,
+    mut take: impl FnMut(Json, &[u8]) -> ControlFlow<()>,
 ) -> Result<(), String> {
     if bytes.starts_with(AVRO) {
         return Err("it is Avro; lines of JSON are read, plain or by gzip, and Parquet".to_owned());
@@ -55,7 +54,7 @@ fn each_line<T: DeserializeOwned>(
     let read = lines::each(bytes, |line| {
         number += 1;
         // Who puts no end behind a record puts the next one there.
-        let mut records = serde_json::Deserializer::from_slice(line).into_iter::<T>();
+        let mut records = serde_json::Deserializer::from_slice(line).into_iter::<Json>();
         let mut begin = 0;
         while let Some(record) = records.next() {
             let record = record.map_err(|error| {
@@ -129,5 +128,9 @@ mod tests {
         assert!(why.ends_with(", at column 5"), "{why}");
         assert!(all(b"Obj\x01rest").unwrap_err().starts_with("it is Avro; "));
         assert!(all(b"PAR1rest").is_err());
+        // What may be skipped and cannot be read.
+        for strange in [&b"{\"a\":\"\\ud800\"}"[..], b"{\"a\":1e999}", b"{\"a\":\"\xff\"}"] {
+            assert!(count(strange).is_err() && all(strange).is_err(), "{strange:?}");
+        }
     }
 }

@@ -49,7 +49,10 @@ pub(super) fn row_by_row<'a>(
         |one, other| is_same(one, other) && may_be(one, other),
         |one, other| is_same(one, other) && made[one].certainty == Certainty::Certain,
     );
-    let is_loose = seen.iter().any(|seen| seen.is_loose);
+    // Those that came one after the other as they were made are matched before anybody asks for their order.
+    let both = made.len().min(seen.len());
+    let even = (0..both).take_while(|at| is_same(*at, *at) && may_be(*at, *at)).count();
+    let is_loose = seen[even..].iter().any(|seen| seen.is_loose);
     let is_missing = |found: &&Found| match found {
         Found::Missing(one) => made[*one].certainty == Certainty::Certain,
         _ => false,
