@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
@@ -17,7 +18,7 @@ use crate::sink::postgres::provision::SetupError;
 const WAITING_MAX: usize = 1 << 15;
 /// What that takes, at most, beside one of it.
 const BYTES_MAX: usize = 64 << 20;
-/// How soon one who waits for room sees that nobody listens any more.
+/// How soon one who waits sees that nobody listens any more.
 const SOON: Duration = Duration::from_millis(50);
 
 /// What is told.
@@ -118,6 +119,17 @@ impl Asked {
     /// Whether what is there now is the end.
     pub(super) fn to_end(&self) -> bool {
         self.to_end.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so long after a moment. Returns whether somebody listens still.
+    pub(super) fn pause(&self, since: Instant, every: Duration) -> bool {
+        while since.elapsed() < every {
+            if self.to_stop() {
+                return false;
+            }
+            std::thread::sleep(SOON.min(every));
+        }
+        true
     }
 
     /// Whether nobody listens any more.

@@ -35,8 +35,6 @@ use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
 
-/// How soon the thread sees that it is to end.
-const SOON: Duration = Duration::from_millis(50);
 /// How long the first look may take.
 const FIRST_WITHIN: Duration = Duration::from_mins(2);
 
@@ -223,11 +221,8 @@ impl Work {
             if tell.blocking_send(said).is_err() || is_end {
                 return;
             }
-            while begun.elapsed() < self.every {
-                if self.asked.to_stop() {
-                    return;
-                }
-                std::thread::sleep(SOON.min(self.every));
+            if !self.asked.pause(begun, self.every) {
+                return;
             }
         }
     }

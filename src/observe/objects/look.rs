@@ -17,9 +17,6 @@ use crate::observe::objects::store::Store;
 use crate::observe::reading::Asked;
 use crate::scenario::LakeSite;
 
-/// How soon the thread sees that it is to end.
-const SOON: Duration = Duration::from_millis(50);
-
 /// The thread that looks.
 pub(super) struct Work<C> {
     runtime: Runtime,
@@ -70,11 +67,8 @@ impl<C: Contents> Work<C> {
             if tell.blocking_send(said).is_err() || is_end {
                 return;
             }
-            while begun.elapsed() < self.every {
-                if self.asked.to_stop() {
-                    return;
-                }
-                std::thread::sleep(SOON.min(self.every));
+            if !self.asked.pause(begun, self.every) {
+                return;
             }
         }
     }
