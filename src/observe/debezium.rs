@@ -206,8 +206,7 @@ impl Intake {
     pub(super) fn name(&mut self, catalog: &Catalog) {
         for table in self.opening.keys().filter(|table| !catalog.is_own(**table)) {
             let info = catalog.table(*table);
-            let is_its = |it: &Captured| it.source.domains.contains(&info.domain);
-            let Some(at) = self.captured.iter().position(is_its) else { continue };
+            let Some(at) = self.sources.get(table).copied() else { continue };
             self.databases.insert(*table, at);
             self.collections.insert((at, format!("{}.{}", info.namespace, info.name)), *table);
         }
