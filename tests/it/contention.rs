@@ -41,12 +41,9 @@ fn exact(server: &TestServer, set: &[&str], ended: &Ended) {
     }
 }
 
-/// A second for each deadlock would be most of a test.
+/// A tenth of a second for each deadlock would be most of a test.
 fn quick_to_see_deadlocks() -> TestServer {
-    let server = TestServer::start();
-    server.query("postgres", "ALTER SYSTEM SET deadlock_timeout = '10ms'");
-    server.query("postgres", "SELECT pg_reload_conf()");
-    server
+    TestServer::set(&[("deadlock_timeout", "10ms")])
 }
 
 fn retries(ended: &Ended, after: &str) -> u64 {

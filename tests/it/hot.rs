@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::support::loadgen::Loadgen;
 use crate::support::replay::assert_exact;
-use crate::support::server::Options;
 use crate::support::server::TestServer;
 
 const FILE: &str = "hot-rows.yaml";
@@ -15,16 +14,13 @@ const PATIENCE: Duration = Duration::from_mins(2);
 #[test]
 fn votes_wait_for_each_other_and_do_not_touch_the_texts() {
     // A commit takes as long as on a disk, and whoever waits for a lock for longer is noted in the log.
-    let settings = [
+    let server = TestServer::set(&[
         ("fsync", "on"),
         ("commit_delay", "4000"),
         ("commit_siblings", "0"),
         ("deadlock_timeout", "2ms"),
         ("log_lock_waits", "on"),
-    ];
-    let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
-    let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
-    let server = TestServer::with(&Options { hba, settings, ..Options::default() });
+    ]);
     let set = ["load.streams.crowd.profile=[{ hold: 400/s, for: 4s }]"];
     let seeded = Loadgen::start("seed", FILE, &server.url(), &set).finish(PATIENCE);
     assert_eq!(seeded.code, Some(0), "{}", seeded.said);

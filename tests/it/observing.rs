@@ -7,7 +7,6 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::command::Place;
-use crate::support::server::Options;
 use crate::support::server::TestServer;
 
 /// Few enough rows that seeding takes no time.
@@ -335,9 +334,7 @@ fn a_signal_ends_the_wait_for_a_slot_and_leaves_none() {
 
 #[test]
 fn a_server_without_logical_slots_is_refused_with_the_remedy() {
-    let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
-    let settings = vec![("wal_level", "replica".to_owned())];
-    let server = TestServer::with(&Options { hba, settings, ..Options::default() });
+    let server = TestServer::set(&[("wal_level", "replica")]);
     let place = place(&server, "[ { hold: 100/s, for: 1s } ]");
     let done = place.run(&["run", "@cdc-lag"]);
     assert_eq!(done.code, 4, "{}{}", done.out, done.err);

@@ -8,7 +8,6 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::command::Place;
-use crate::support::server::Options;
 use crate::support::server::TestServer;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
@@ -209,9 +208,7 @@ fn a_stop_ends_what_is_held_open() {
 #[test]
 fn a_commit_that_is_cut_off_may_be_seen_and_what_was_done_before_is_counted() {
     let settings = [("synchronous_standby_names", "nobody"), ("synchronous_commit", "local")];
-    let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
-    let hba = vec!["host all all 127.0.0.1/32 trust".to_owned()];
-    let server = TestServer::with(&Options { hba, settings, ..Options::default() });
+    let server = TestServer::set(&settings);
     let mut place = place(&server, "[ { at: 100ms, transactions: { rows: 5, count: 3 } } ]");
     place.set("load.drain=2s");
     place.set("load.streams.shop.profile=[ { hold: 20/s, for: 2s } ]");

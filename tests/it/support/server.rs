@@ -90,9 +90,15 @@ impl Drop for Held {
 impl TestServer {
     /// An ordinary server: no TLS, everybody is trusted, `wal_level=logical`.
     pub(crate) fn start() -> TestServer {
+        TestServer::set(&[])
+    }
+
+    /// An ordinary server with further settings.
+    pub(crate) fn set(settings: &[(&'static str, &str)]) -> TestServer {
         let everybody = ["host all all 127.0.0.1/32 trust", "local all all trust"];
         let hba = everybody.iter().map(ToString::to_string).collect();
-        TestServer::with(&Options { hba, ..Options::default() })
+        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        TestServer::with(&Options { hba, settings, ..Options::default() })
     }
 
     /// The ordinary server that all tests of this process share. Do not stop it.
@@ -370,6 +376,8 @@ fn settings(options: &Options, folder: &Path, port: u16) -> Vec<String> {
         "shared_buffers=64MB".to_owned(),
         // The system keeps what a killed server has written; only a dying machine would not.
         "fsync=off".to_owned(),
+        // Whole sessions of a test stand still until a deadlock is found: a second each is PostgreSQL's own.
+        "deadlock_timeout=100ms".to_owned(),
         "lc_messages=C".to_owned(),
     ];
     if options.ssl.is_some() {
