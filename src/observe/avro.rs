@@ -1,6 +1,7 @@
 //! Avro's binary form: what a schema says, and values that are read by it as JSON. Whatever is wrong in either becomes an
 //! error, and nothing in them asks for more than there are bytes, or than limits allow.
 
+pub(super) mod container;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +15,8 @@ use serde_json::Value as Json;
 
 /// Types in types, also where they are meant by their names.
 const DEPTH_MAX: usize = 32;
-/// Elements of a list.
-pub(super) const ELEMENTS_MAX: u64 = 1 << 22;
+/// Elements of a list, and records of a block.
+const ELEMENTS_MAX: u64 = 1 << 22;
 /// Values in one value: those of types without bytes cost nothing to write.
 const VALUES_MAX: usize = 1 << 22;
 /// What a schema says of a type that its shape has already, or that means nothing to a reader.
@@ -182,7 +183,7 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, left: 0 }
+        Self { rest: bytes, left: VALUES_MAX }
     }
 
     /// Whether nothing is left.
@@ -190,7 +191,7 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or("it ends too early")?;
         self.rest = rest;
         Ok(taken)
@@ -216,17 +217,17 @@ impl<'a> Cursor<'a> {
         Err("it has a number that does not end".to_owned())
     }
 
-    pub(super) fn whole(&mut self) -> Result<u64, String> {
+    fn whole(&mut self) -> Result<u64, String> {
         u64::try_from(self.signed()?).map_err(|_| "it has a count below zero".to_owned())
     }
 
-    pub(super) fn length(&mut self) -> Result<usize, String> {
+    fn length(&mut self) -> Result<usize, String> {
         let length = usize::try_from(self.whole()?).ok().filter(|it| *it <= self.rest.len());
         length.ok_or("it ends too early".to_owned())
     }
 
     /// How many elements follow; a count below zero is followed by their bytes.
-    pub(super) fn count(&mut self) -> Result<u64, String> {
+    fn count(&mut self) -> Result<u64, String> {
         let count = self.signed()?;
         if count < 0 {
             self.whole()?;
@@ -236,12 +237,12 @@ impl<'a> Cursor<'a> {
             .ok_or("it has a list that is too long".to_owned())
     }
 
-    pub(super) fn blob(&mut self) -> Result<&'a [u8], String> {
+    fn blob(&mut self) -> Result<&'a [u8], String> {
         let length = self.length()?;
         self.take(length)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, String> {
+    fn text(&mut self) -> Result<&'a str, String> {
         let text = self.blob()?;
         std::str::from_utf8(text).map_err(|_| "it has a text that is no UTF-8".to_owned())
     }
@@ -250,6 +251,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn value(&mut self, shape: &Shape) -> Result<Json, String> {
         self.left = VALUES_MAX;
         self.part(shape)
+    }
+
+    /// Of how many values the last one was made.
+    fn values_made(&self) -> usize {
+        VALUES_MAX - self.left
     }
 
     fn part(&mut self, shape: &Shape) -> Result<Json, String> {

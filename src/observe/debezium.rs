@@ -9,13 +9,13 @@
 pub(super) mod beside;
 pub(super) mod coded;
 mod end;
-mod form;
+pub(super) mod form;
 pub(super) mod named;
 pub(super) mod record;
 pub(super) mod repeats;
 pub(super) mod source;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod values;
 
 use std::cell::RefCell;

@@ -6,7 +6,6 @@
 //!   slots of the connectors, heartbeats ── where they are, and where the lake is ──┘
 //! ```
 
-mod avro;
 mod catalog;
 mod kept;
 mod poll;

@@ -1,15 +1,17 @@
-//! Objects as a sink to S3 writes them, observed: records of changes, a line each, in a folder that a sink of the test's
-//! own fills. What is missing, doubled or not as it was is named, what it holds back is pending, and nothing else is said.
+//! Objects as a sink to S3 writes them, observed: records of changes, as lines, in Avro and in Parquet, in a folder that a sink of
+//! the test's own fills. What is missing, doubled or not as it was is named, what it holds back is pending, and nothing else is said.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::avro::Codec;
 use crate::support::command::Place;
 use crate::support::command::surface;
 use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
 use crate::support::server::TestServer;
+use crate::support::sink::Form;
 use crate::support::sink::Harm;
 use crate::support::sink::Manner;
 use crate::support::sink::Names;
@@ -87,21 +89,35 @@ fn all_that_a_sink_writes_is_held_against_what_was_acknowledged() {
 /// Packed and flattened, with keys beside records, of several partitions, under other names.
 #[test]
 fn rows_are_read_in_whatever_they_are_wrapped() {
-    let manner = Manner {
-        names: Names::Aiven,
-        gzip: true,
-        flat: true,
-        partitions: 3,
-        flush: 20,
-        ..Manner::default()
-    };
-    run(4, manner, "", &[]).assert_as_at_the_slot();
+    for form in [Form::Gzip, Form::Avro(Codec::Zstandard)] {
+        let manner = Manner {
+            names: Names::Aiven,
+            form,
+            flat: true,
+            partitions: 3,
+            flush: 20,
+            ..Manner::default()
+        };
+        run(4, manner, "", &[]).assert_as_at_the_slot();
+    }
 }
 
 #[test]
-fn what_is_spoilt_on_its_way_to_objects_is_named() {
+fn files_of_avro_and_parquet_are_read_as_lines_are() {
+    let (avro, parquet) = (Form::Avro(Codec::Deflate), Form::Parquet);
+    for (form, flat) in [(avro, false), (parquet, false), (parquet, true)] {
+        let done = run(4, Manner { form, flat, flush: 50, ..Manner::default() }, "", &[]);
+        done.assert_as_at_the_slot();
+        // The test's files of Parquet leave out columns without any value.
+        let is_all = form == parquet || !done.said.contains("could not compare");
+        assert!(is_all, "{form:?}: {}", done.said);
+    }
+}
+
+/// All that may happen to a change, to one of each.
+fn spoil_all(form: Form) {
     let spoil = Spoil::ALL.map(|it| it.0);
-    let done = run(8, Manner { gzip: true, ..Manner::default() }, "", &spoil);
+    let done = run(8, Manner { form, ..Manner::default() }, "", &spoil);
     assert_eq!(done.code, 99, "{}", done.said);
     let mut classes = Spoil::ALL.map(|it| (it.1, 1));
     classes.sort_unstable();
@@ -110,6 +126,21 @@ fn what_is_spoilt_on_its_way_to_objects_is_named() {
     assert_eq!(found, classes, "{} {}", done.said, done.summary["verification"]["examples"]);
     let tap = surface(&done.summary, "tap");
     assert!(CLASSES.iter().all(|class| tap[*class] == 0), "{tap}");
+}
+
+#[test]
+fn what_is_spoilt_on_its_way_to_objects_is_named() {
+    spoil_all(Form::Gzip);
+}
+
+#[test]
+fn what_is_spoilt_on_its_way_to_files_of_avro_is_named() {
+    spoil_all(Form::Avro(Codec::Snappy));
+}
+
+#[test]
+fn what_is_spoilt_on_its_way_to_files_of_parquet_is_named() {
+    spoil_all(Form::Parquet);
 }
 
 /// Where nobody tells in which order objects were filled, what came first is not judged; what is missing is.
@@ -177,18 +208,24 @@ fn an_object_that_is_there_twice_is_doubled() {
 /// A sink that begins again may write an object anew, with more in it.
 #[test]
 fn an_object_that_was_not_whole_is_read_again() {
-    let done = run(5, Manner { harm: Harm::Grow, gzip: true, ..Manner::default() }, "", &[]);
-    assert!(done.harmed.len() > 10, "{:?}", done.harmed);
-    done.assert_as_at_the_slot();
+    for form in [Form::Gzip, Form::Avro(Codec::Null)] {
+        let done = run(5, Manner { harm: Harm::Grow, form, ..Manner::default() }, "", &[]);
+        assert!(done.harmed.len() > 10, "{:?}", done.harmed);
+        done.assert_as_at_the_slot();
+    }
 }
 
 #[test]
 fn an_object_that_cannot_be_read_makes_the_run_invalid() {
-    for gzip in [false, true] {
-        let done = run(3, Manner { harm: Harm::Cut, gzip, ..Manner::default() }, "", &[]);
+    for (form, why) in [
+        (Form::Lines, " is no record of JSON: "),
+        (Form::Gzip, ".json.gz` cannot be read: "),
+        (Form::Avro(Codec::Snappy), ".avro` cannot be read: it ends too early"),
+        (Form::Parquet, ".parquet` cannot be read: "),
+    ] {
+        let done = run(3, Manner { harm: Harm::Cut, form, ..Manner::default() }, "", &[]);
         assert_eq!(done.code, 6, "{}", done.said);
         let reasons = done.summary["invalid_because"].to_string();
-        let why = if gzip { ".json.gz` cannot be read: " } else { " is no record of JSON: " };
         assert!(reasons.contains("what is there could not be read: `"), "{reasons}");
         assert!(reasons.contains(why), "{reasons}");
     }

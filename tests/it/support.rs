@@ -1,6 +1,8 @@
 //! What several tests need: real servers, bad weather in front of them, the program itself, and
 //! what it must have done. The drills include these files too; hence the paths.
 
+#[path = "support/avro.rs"]
+pub(crate) mod avro;
 #[path = "support/broker.rs"]
 pub(crate) mod broker;
 #[path = "support/cluster.rs"]

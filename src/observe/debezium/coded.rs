@@ -65,7 +65,7 @@ impl Coded {
     pub(in crate::observe) fn parts(&self) -> (Described<'_>, &Json) {
         match self {
             Self::Json(whole) => parts(whole),
-            Self::Avro(value, schema) => (Described::By(&schema.form), value),
+            Self::Avro(value, schema) => (schema.described(), value),
         }
     }
 }
@@ -79,11 +79,24 @@ pub(in crate::observe) fn parts(whole: &Json) -> (Described<'_>, &Json) {
 }
 
 impl Schema {
-    fn read(text: &str) -> Result<Self, String> {
-        let schema: Json = serde_json::from_str(text).map_err(|_| "its schema is no JSON")?;
-        let shape = Shape::read(&schema)?;
+    /// Makes of a schema what its values are read by.
+    pub(in crate::observe) fn of(schema: &Json) -> Result<Self, String> {
+        let shape = Shape::read(schema)?;
         let form = Form::of(&shape, &mut TYPES_MAX.clone())?;
         Ok(Self { shape, form })
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        Self::of(&serde_json::from_str(text).map_err(|_| "its schema is no JSON")?)
+    }
+
+    pub(in crate::observe) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// What it says of a value.
+    pub(in crate::observe) fn described(&self) -> Described<'_> {
+        Described::By(&self.form)
     }
 }
 

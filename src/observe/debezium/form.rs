@@ -108,7 +108,7 @@ pub(super) struct Meaning<'a> {
 
 impl<'a> Described<'a> {
     /// What is said of a field.
-    pub(super) fn field(self, name: &str) -> Self {
+    pub(in crate::observe) fn field(self, name: &str) -> Self {
         match self {
             Self::Nothing => Self::Nothing,
             Self::By(form) => form.fields.get(name).map_or(Self::Nothing, Self::By),

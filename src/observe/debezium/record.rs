@@ -15,7 +15,6 @@ use crate::observe::cells;
 use crate::observe::debezium::coded::Coded;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
-use crate::observe::debezium::coded::parts;
 use crate::observe::debezium::form::Described;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
@@ -128,7 +127,9 @@ impl Reader {
         let keys =
             Keys { old: old.as_ref(), has_old: raw.old_key.is_some(), has_new: raw.has_new_key };
         let Some(value) = raw.value else {
-            return self.tombstone((catalog, table), (raw.key, keys), asked);
+            let key = raw.key.filter(|_| self.is_told_by_key(catalog, table));
+            let key = self.key(key, asked)?;
+            return Ok(self.tombstone((catalog, table), key.as_ref().map(Coded::parts), keys));
         };
         match self.decoder.read(value, asked) {
             Ok(whole) => Ok(self.read_parts((catalog, table), whole.parts(), keys)),
@@ -146,23 +147,24 @@ impl Reader {
         }
     }
 
-    /// Behind a delete, for those who keep the last record of each key; of flattened rows it may be all that is left of
-    /// one, and nothing else tells of it.
+    /// Whether what follows a delete may be all that is left of one, and nothing else tells of it: so it is of rows that
+    /// are flattened.
+    fn is_told_by_key(&self, catalog: &Catalog, table: TableId) -> bool {
+        let info = catalog.table(table);
+        let is_all = self.format == TopicFormat::Flattened && !self.rewrites;
+        is_all && info.markers().is_some() && !info.key.is_empty()
+    }
+
+    /// Behind a delete, for those who keep the last record of each key.
     fn tombstone(
         &mut self,
         (catalog, table): (&Catalog, TableId),
-        (key, keys): (Option<&[u8]>, Keys<'_>),
-        asked: &Asked,
-    ) -> Result<Record, String> {
-        let info = catalog.table(table);
-        let is_all = self.format == TopicFormat::Flattened && !self.rewrites;
-        let key = key.filter(|_| is_all && info.markers().is_some() && !info.key.is_empty());
-        let key = self.key(key, asked)?;
-        let Some((described, Json::Object(row))) = key.as_ref().map(Coded::parts) else {
-            return Ok(Record::Nothing);
-        };
-        let side = Some((row, described));
-        Ok(self.change((table, info), "d", (side, None), (Origin::default(), keys)))
+        key: Option<(Described<'_>, &Json)>,
+        keys: Keys<'_>,
+    ) -> Record {
+        let Some((described, Json::Object(row))) = key else { return Record::Nothing };
+        let (info, side) = (catalog.table(table), Some((row, described)));
+        self.change((table, info), "d", (side, None), (Origin::default(), keys))
     }
 
     /// What a value of a table is that was found elsewhere.
@@ -170,9 +172,20 @@ impl Reader {
         &mut self,
         catalog: &Catalog,
         table: TableId,
-        whole: &Json,
+        value: (Described<'_>, &Json),
     ) -> Record {
-        self.read_parts((catalog, table), parts(whole), Keys::default())
+        self.read_parts((catalog, table), value, Keys::default())
+    }
+
+    /// What a key of a table is that was found elsewhere, and no value beside it.
+    pub(in crate::observe) fn read_key(
+        &mut self,
+        catalog: &Catalog,
+        table: TableId,
+        key: (Described<'_>, &Json),
+    ) -> Record {
+        let key = Some(key).filter(|_| self.is_told_by_key(catalog, table));
+        self.tombstone((catalog, table), key, Keys::default())
     }
 
     fn read_parts(

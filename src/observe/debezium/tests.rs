@@ -1,6 +1,6 @@
 //! Records as Debezium's documentation shapes them, and the cells that they become.
 
-mod avro;
+pub(in crate::observe) mod avro;
 
 use serde_json::Value as Json;
 use serde_json::json;

@@ -12,6 +12,7 @@ use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::coded::Decoder;
+use crate::observe::debezium::coded::parts;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
@@ -261,7 +262,7 @@ impl Work {
             // It could be read before.
             let _ = rows(bytes, |mut row| {
                 fill(&mut row, columns);
-                let record = reader.read_value(catalog, table, &row);
+                let record = reader.read_value(catalog, table, parts(&row));
                 tell.blocking_send(Told::Gone { table, record, at }).is_ok()
             });
         }
@@ -369,7 +370,7 @@ impl Work {
             let told = match table.kind {
                 Kind::Rows(id) => {
                     fill(&mut row, &table.state.columns);
-                    let record = reader.read_value(catalog, id, &row);
+                    let record = reader.read_value(catalog, id, parts(&row));
                     Told::Row { table: id, record, at }
                 }
                 Kind::Beats(source) => match place(&row, format) {

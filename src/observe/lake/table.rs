@@ -2,11 +2,16 @@
 //! listed: after a crash there may be some that no snapshot names.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use serde_json::Value as Json;
 
-use crate::observe::lake::avro;
+use crate::observe::avro::Shape;
+use crate::observe::avro::container::Container;
 use crate::observe::objects::store::Store;
+
+/// What a list or a manifest may have once it is unpacked: all of it is held at once.
+const BYTES_MAX: u64 = 256 << 20;
 
 /// A data file that a snapshot has added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +194,19 @@ async fn metadata(store: &mut Store, at: &str) -> Result<Json, Trouble> {
 async fn avro_file(store: &mut Store, at: &str) -> Result<Vec<Json>, Trouble> {
     let bytes = file(store, at).await?;
     let broken = |why| Trouble::Lasting(format!("`{at}` cannot be read: {why}"));
-    avro::records(&bytes).map_err(broken)
+    records(&bytes).map_err(broken)
+}
+
+/// All records of a list or of a manifest.
+pub(super) fn records(file: &[u8]) -> Result<Vec<Json>, String> {
+    let file = Container::open(file)?;
+    let shape = Shape::read(&file.schema)?;
+    let mut all = Vec::new();
+    file.each((&shape, BYTES_MAX), |record| {
+        all.push(record);
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
 }
 
 /// What metadata names is there, or will be.

@@ -11,10 +11,10 @@ use std::thread;
 
 use serde_json::Value as Json;
 
-use crate::observe::lake::avro;
 use crate::observe::lake::rows::rows;
 use crate::observe::lake::table::LakeTable;
 use crate::observe::lake::table::Trouble;
+use crate::observe::lake::table::records;
 use crate::observe::objects::store::Store;
 use crate::scenario::Bucket;
 use crate::scenario::LakeSite;
@@ -145,14 +145,14 @@ fn rows_of_a_real_file_are_what_the_connector_had_written() {
 #[test]
 fn broken_files_are_refused_and_nothing_panics() {
     for manifest in files("metadata", ".avro") {
-        assert!(!avro::records(&manifest).unwrap().is_empty());
+        assert!(!records(&manifest).unwrap().is_empty());
         for length in (0..manifest.len()).step_by(97) {
-            assert!(avro::records(&manifest[..length]).is_err(), "{length}");
+            assert!(records(&manifest[..length]).is_err(), "{length}");
         }
         for at in (0..manifest.len()).step_by(13) {
             let mut altered = manifest.clone();
             altered[at] ^= 0x55;
-            let _ = avro::records(&altered);
+            let _ = records(&altered);
         }
     }
     // What it says of itself where it panics is of no use to anybody.

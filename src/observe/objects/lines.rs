@@ -7,7 +7,7 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 
 /// What an object may have once it is unpacked, and what a line of it may have.
-const BYTES_MAX: u64 = 1 << 30;
+pub(in crate::observe) const BYTES_MAX: u64 = 1 << 30;
 const LINE_MAX: u64 = 16 << 20;
 /// What a file begins with that is packed by gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];

@@ -7,6 +7,8 @@ use serde_json::Map;
 use serde_json::Value as Json;
 
 use crate::action::TableId;
+use crate::observe::debezium::coded::parts;
+use crate::observe::debezium::form::Described;
 
 /// What a sink may put beside a record, if it puts the record itself into `value`.
 const BESIDE: [&str; 7] = ["key", "value", "offset", "partition", "timestamp", "topic", "headers"];
@@ -56,10 +58,9 @@ impl Tables {
         self.by_topic.get(topic).copied()
     }
 
-    /// The table of a record in an object that names a topic, if it does.
-    pub(super) fn of(&self, record: &Json, topic: Option<&str>) -> Whose {
+    /// The table of a record, without what is said of its form, in an object that names a topic, if it does.
+    pub(super) fn of(&self, body: &Json, topic: Option<&str>) -> Whose {
         let by_topic = topic.and_then(|topic| self.by_topic(topic));
-        let body = body(record);
         let Some(table) = told(body, "table") else {
             return match (by_topic, topic) {
                 (Some(table), _) => Whose::Table(table),
@@ -82,33 +83,47 @@ impl Tables {
     }
 }
 
+/// A value or a key, and what is said of it elsewhere than beside it.
+#[derive(Debug)]
+pub(super) struct Bare<'a> {
+    whole: Json,
+    described: Described<'a>,
+}
+
+impl Bare<'_> {
+    /// What is said of its form, and what it is.
+    pub(super) fn parts(&self) -> (Described<'_>, &Json) {
+        match self.described {
+            Described::Nothing => parts(&self.whole),
+            described => (described, &self.whole),
+        }
+    }
+
+    /// What was written as text.
+    fn parsed(self) -> Self {
+        match self.whole.as_str().map(serde_json::from_str) {
+            Some(Ok(whole)) => Self { whole, described: Described::Nothing },
+            Some(Err(_)) | None => self,
+        }
+    }
+}
+
 /// A record without what a sink has put around it, and its key, if that stands beside it.
-pub(super) fn unwrapped(mut record: Json) -> (Option<Json>, Option<Json>) {
+pub(super) fn unwrapped<'a>(
+    mut record: Json,
+    described: Described<'a>,
+) -> (Option<Bare<'a>>, Option<Bare<'a>>) {
     let is_around = |of: &Map<String, Json>| {
         of.contains_key("value") && of.keys().all(|name| BESIDE.contains(&name.as_str()))
     };
-    let Some(around) = record.as_object_mut().filter(|of| is_around(of)) else {
-        return (Some(record).filter(|it| !it.is_null()), None);
+    let of = |whole: Json, described: Described<'a>| {
+        Some(Bare { whole, described }.parsed()).filter(|it| !it.whole.is_null())
     };
-    let key = around.remove("key").map(parsed);
-    let value = around.remove("value").map(parsed);
-    (value.filter(|it| !it.is_null()), key)
-}
-
-/// What was written as text.
-fn parsed(of: Json) -> Json {
-    match of.as_str().map(serde_json::from_str) {
-        Some(Ok(parsed)) => parsed,
-        Some(Err(_)) | None => of,
-    }
-}
-
-/// A record without what is said of its form.
-fn body(record: &Json) -> &Json {
-    match (record.get("schema"), record.get("payload")) {
-        (Some(_), Some(payload)) => payload,
-        _ => record,
-    }
+    let Some(around) = record.as_object_mut().filter(|of| is_around(of)) else {
+        return (of(record, described), None);
+    };
+    let mut part = |name: &str| of(around.remove(name)?, described.field(name));
+    (part("value"), part("key"))
 }
 
 /// What a record tells of where it comes from.
@@ -150,7 +165,6 @@ mod tests {
         let orders = Some("shop.orders");
         let rows = [
             (source("shop", "public", "orders"), None, of(1)),
-            (json!({ "schema": {}, "payload": source("two", "public", "users") }), None, of(3)),
             // What it says of itself goes before its topic.
             (source("shop", "public", "users"), orders, of(2)),
             (source("shop", "other", "orders"), orders, Whose::Other),
@@ -187,6 +201,7 @@ mod tests {
             ),
             (json!({ "key": { "id": 1 }, "value": null }), (None, Some(json!({ "id": 1 })))),
             (Json::Null, (None, None)),
+            (json!({ "key": null, "value": null }), (None, None)),
             // A row with such columns is a row.
             (
                 json!({ "key": 1, "value": 2, "__op": "c" }),
@@ -194,7 +209,8 @@ mod tests {
             ),
         ];
         for (record, expected) in rows {
-            assert_eq!(unwrapped(record.clone()), expected, "{record}");
+            let (value, key) = unwrapped(record.clone(), Described::Nothing);
+            assert_eq!((value.map(|it| it.whole), key.map(|it| it.whole)), expected, "{record}");
         }
     }
 }

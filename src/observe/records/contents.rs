@@ -6,13 +6,10 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-
 use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::coded::Decoder;
-use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::objects::Contents;
@@ -23,7 +20,6 @@ use crate::observe::objects::Told;
 use crate::observe::objects::kept::Kept;
 use crate::observe::objects::kept::KeptFile;
 use crate::observe::objects::store::Listed;
-use crate::observe::reading::Asked;
 use crate::observe::reading::Weighs;
 use crate::observe::records::RecordObjects;
 use crate::observe::records::belongs::Tables;
@@ -33,6 +29,7 @@ use crate::observe::records::name::Start;
 use crate::observe::records::name::is_beside;
 use crate::observe::records::name::start;
 use crate::observe::records::whole;
+use crate::observe::records::whole::Found;
 use crate::observe::tails::FIRST;
 use crate::observe::tails::LATE;
 use crate::observe::tails::UNTOLD;
@@ -151,30 +148,22 @@ impl Records {
     /// What a record is, and of which table; `None`: it is none of ours.
     fn record(
         &mut self,
-        record: Json,
+        Found { record, described, .. }: Found<'_>,
         topic: Option<&str>,
     ) -> Option<Result<(TableId, Record), ()>> {
-        let (value, key) = unwrapped(record);
-        let whose = match (&value, &key) {
-            (Some(value), _) => self.tables.of(value, topic),
-            // What follows a delete has nothing but its key.
-            (None, Some(key)) => self.tables.of(key, topic),
-            (None, None) => return None,
-        };
-        let table = match whose {
+        let (value, key) = unwrapped(record, described);
+        // What follows a delete has nothing but its key.
+        let told = value.as_ref().or(key.as_ref())?.parts();
+        let table = match self.tables.of(told.1, topic) {
             Whose::Table(table) => table,
             Whose::Untold => return Some(Err(())),
             Whose::Other => return None,
         };
         let catalog = &self.world.catalog;
-        let record = if let Some(value) = value {
-            self.reader.read_value(catalog, table, &value)
+        let record = if value.is_some() {
+            self.reader.read_value(catalog, table, told)
         } else {
-            let key = key.map(|key| key.to_string());
-            let raw = Raw { key: key.as_deref().map(str::as_bytes), ..Raw::default() };
-            // JSON is read without anybody to ask.
-            let read = self.reader.read(catalog, table, (raw, &Asked::default()));
-            read.unwrap_or_else(Record::Strange)
+            self.reader.read_key(catalog, table, told)
         };
         (record != Record::Nothing).then_some(Ok((table, record)))
     }
@@ -190,12 +179,13 @@ impl Records {
     ) -> Result<(), Gone> {
         let topic = self.start(name).map(|it| it.topic.to_owned());
         let (mut is_heard, mut untold) = (true, false);
-        let read = whole::each(bytes, |record, number| {
-            if let Some(left) = known.get_mut(&number).filter(|left| **left > 0) {
+        let read = whole::each(bytes, |found| {
+            let left = (!known.is_empty()).then(|| known.get_mut(&found.number())).flatten();
+            if let Some(left) = left.filter(|left| **left > 0) {
                 *left -= 1;
                 return ControlFlow::Continue(());
             }
-            match self.record(record, topic.as_deref()) {
+            match self.record(found, topic.as_deref()) {
                 Some(Ok((table, record))) => {
                     is_heard = tell.blocking_send(Told::Of(told(table, record))).is_ok();
                 }
@@ -232,8 +222,8 @@ impl Records {
 /// How often each record is in an object that can be read.
 fn counts(bytes: &[u8]) -> HashMap<u64, u32> {
     let mut counts = HashMap::new();
-    let read = whole::each(bytes, |_, number| {
-        *counts.entry(number).or_default() += 1;
+    let read = whole::each(bytes, |found| {
+        *counts.entry(found.number()).or_default() += 1;
         ControlFlow::Continue(())
     });
     drop(read);

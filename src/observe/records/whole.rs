@@ -6,37 +6,62 @@ use serde_json::Value as Json;
 
 use crate::ledger::hash::half;
 use crate::ledger::hash::hash;
+use crate::observe::avro::container::Container;
+use crate::observe::debezium::coded::Schema;
+use crate::observe::debezium::form::Described;
 use crate::observe::lake::rows::rows;
 use crate::observe::objects::lines;
+use crate::observe::objects::lines::BYTES_MAX;
 
-/// What a Parquet file begins with, and what a container of Avro does.
+/// What a Parquet file begins with.
 const PARQUET: &[u8] = b"PAR1";
-const AVRO: &[u8] = b"Obj\x01";
 
-/// Hands each record to `take`, with a number that tells it from others, until that has had enough. The error says why
-/// the object cannot be read to its end.
+/// A record of an object.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    pub(super) record: Json,
+    /// What the object says of its form.
+    pub(super) described: Described<'a>,
+    /// As it was written, where that is text.
+    text: Option<&'a [u8]>,
+}
+
+impl Found<'_> {
+    /// Tells it from others.
+    pub(super) fn number(&self) -> u64 {
+        let of = |text: &[u8]| half(hash(0, text));
+        self.text.map_or_else(|| of(self.record.to_string().as_bytes()), of)
+    }
+}
+
+/// Hands each record to `take`, until that has had enough. The error says why the object cannot be read to its end.
 pub(super) fn each(
     bytes: &[u8],
-    mut take: impl FnMut(Json, u64) -> ControlFlow<()>,
+    mut take: impl FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> Result<(), String> {
     if bytes.starts_with(PARQUET) {
-        let read = rows(bytes.to_vec(), |row| {
-            let number = half(hash(0, row.to_string().as_bytes()));
-            take(row, number).is_continue()
+        let read = rows(bytes.to_vec(), |record| {
+            take(Found { record, described: Described::Nothing, text: None }).is_continue()
         });
         return read.map(drop);
     }
-    each_line(bytes, |record, text| take(record, half(hash(0, text))))
+    if Container::is_begun_by(bytes) {
+        let file = Container::open(bytes)?;
+        let schema = Schema::of(&file.schema)?;
+        return file.each((schema.shape(), BYTES_MAX), |record| {
+            take(Found { record, described: schema.described(), text: None })
+        });
+    }
+    each_line(bytes, |record, text| {
+        take(Found { record, described: Described::Nothing, text: Some(text) })
+    })
 }
 
-/// How many records there are, if the object can be read to its end: what it holds is told only then.
+/// How many records there are, if the object can be read to its end: what it holds is told only then. They are read as
+/// they are later: what one reader passes over another one may refuse.
 pub(super) fn count(bytes: &[u8]) -> Result<u64, String> {
-    if bytes.starts_with(PARQUET) {
-        return rows(bytes.to_vec(), |_| true);
-    }
     let mut count = 0;
-    // As it is read later: what one reader passes over another one may refuse.
-    each_line(bytes, |_, _| {
+    each(bytes, |_| {
         count += 1;
         ControlFlow::Continue(())
     })?;
@@ -47,9 +72,6 @@ fn each_line(
     bytes: &[u8],
     mut take: impl FnMut(Json, &[u8]) -> ControlFlow<()>,
 ) -> Result<(), String> {
-    if bytes.starts_with(AVRO) {
-        return Err("it is Avro; lines of JSON are read, plain or by gzip, and Parquet".to_owned());
-    }
     let mut number = 0_u64;
     let read = lines::each(bytes, |line| {
         number += 1;
@@ -89,8 +111,8 @@ mod tests {
 
     fn all(bytes: &[u8]) -> Result<Vec<Json>, String> {
         let mut all = Vec::new();
-        let read = each(bytes, |record, _| {
-            all.push(record);
+        let read = each(bytes, |found| {
+            all.push(found.record);
             ControlFlow::Continue(())
         });
         assert_eq!(read.clone().map(|()| all.len() as u64), count(bytes));
@@ -110,8 +132,8 @@ mod tests {
     fn the_same_record_has_the_same_number() {
         let numbers = |text: &str| {
             let mut numbers = Vec::new();
-            let read = each(text.as_bytes(), |_, number| {
-                numbers.push(number);
+            let read = each(text.as_bytes(), |found| {
+                numbers.push(found.number());
                 ControlFlow::Continue(())
             });
             read.map(|()| numbers).unwrap()
@@ -126,7 +148,7 @@ mod tests {
         let why = all(b"{\"a\":1}\n{\"a\":").unwrap_err();
         assert!(why.starts_with("line 2 is no record of JSON: EOF"), "{why}");
         assert!(why.ends_with(", at column 5"), "{why}");
-        assert!(all(b"Obj\x01rest").unwrap_err().starts_with("it is Avro; "));
+        assert!(all(b"Obj\x01").is_err());
         assert!(all(b"PAR1rest").is_err());
         // What may be skipped and cannot be read.
         for strange in [&b"{\"a\":\"\\ud800\"}"[..], b"{\"a\":1e999}", b"{\"a\":\"\xff\"}"] {

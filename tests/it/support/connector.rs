@@ -1,9 +1,6 @@
 //! The far end of a test: reads a slot by `pg_recvlogical`, and writes what it says into topics (or hands it to
 //! whoever writes it elsewhere), as Debezium shapes it. Some of it, it spoils.
 
-#[path = "connector/avro.rs"]
-mod avro;
-
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -33,7 +30,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use self::avro::Coder;
+use super::avro::Coder;
 use super::command::Place;
 use super::machine::binaries;
 use super::registry::Registry;
@@ -285,12 +282,12 @@ impl Drop for Reader {
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub(crate) table: String,
-    op: &'static str,
+    pub(crate) op: &'static str,
     row: Map<String, Value>,
     /// What the server says of the row before.
     old: Map<String, Value>,
     /// The types of the columns, as the server calls them.
-    kinds: BTreeMap<String, String>,
+    pub(crate) kinds: BTreeMap<String, String>,
 }
 
 impl Change {

@@ -21,6 +21,8 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use serde_json::json;
 
+use super::avro::Codec;
+use super::avro::container;
 use super::connector::Change;
 
 /// From one commit to the next.
@@ -168,7 +170,7 @@ impl Writer {
             "content": 0, "file_path": path, "file_format": "PARQUET", "record_count": rows.len(),
             "file_size_in_bytes": length } });
         let manifest = folder.join(format!("metadata/{commit:05}-m0.avro"));
-        let bytes = avro(MANIFEST, &[entry]);
+        let bytes = container(&schema(MANIFEST), &[entry], Codec::Null);
         fs::write(&manifest, &bytes).unwrap();
         table.manifests.insert(0, (manifest.display().to_string(), bytes.len(), commit));
         let list: Vec<Value> = table
@@ -180,7 +182,7 @@ impl Writer {
             })
             .collect();
         let list_path = folder.join(format!("metadata/snap-{commit}.avro"));
-        fs::write(&list_path, avro(LIST, &list)).unwrap();
+        fs::write(&list_path, container(&schema(LIST), &list, Codec::Null)).unwrap();
         table.snapshots.push(json!({ "snapshot-id": commit, "sequence-number": commit,
             "manifest-list": format!("file://{}", list_path.display()), "summary": { "operation": "append" } }));
         let metadata = json!({ "format-version": 2, "table-uuid": name, "location": folder,
@@ -195,22 +197,19 @@ impl Writer {
     }
 }
 
-/// A file of envelopes, and the columns that are in it, as a schema of Iceberg names them.
-fn parquet_of(rows: &[Value]) -> (Vec<u8>, Value) {
-    let parts = ["before", "after", "source"];
-    let mut schema = vec!["message row { optional binary op (STRING);".to_owned()];
-    let mut leaves = vec![(String::new(), "op".to_owned(), "binary")];
-    let mut columns = vec![json!({ "name": "op", "type": "string" })];
-    for part in parts {
-        let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
-        for (name, value) in rows.iter().filter_map(|row| row[part].as_object()).flatten() {
-            match value {
-                Value::Null => {}
-                Value::Number(_) => drop(kinds.insert(name, "int64")),
-                Value::Bool(_) => drop(kinds.insert(name, "boolean")),
-                _ => drop(kinds.insert(name, "binary")),
-            }
-        }
+/// A file of envelopes, or of rows, and the columns that are in it, as a schema of Iceberg names them.
+pub(super) fn parquet_of(rows: &[Value]) -> (Vec<u8>, Value) {
+    let mut schema = vec!["message row {".to_owned()];
+    let mut leaves = Vec::new();
+    let mut columns = Vec::new();
+    for (name, kind) in kinds(rows.iter()) {
+        let text = if kind == "binary" { " (STRING)" } else { "" };
+        schema.push(format!(" optional {kind} {name}{text};"));
+        leaves.push((String::new(), name.to_owned(), kind));
+        columns.push(json!({ "name": name, "type": "string" }));
+    }
+    for part in ["before", "after", "source"] {
+        let kinds = kinds(rows.iter().map(|row| &row[part]));
         if kinds.is_empty() {
             continue;
         }
@@ -268,6 +267,21 @@ fn parquet_of(rows: &[Value]) -> (Vec<u8>, Value) {
     (writer.into_inner().unwrap(), Value::Array(columns))
 }
 
+/// The type of each field that has a value, but for what has fields of its own.
+fn kinds<'a>(objects: impl Iterator<Item = &'a Value>) -> BTreeMap<&'a str, &'static str> {
+    let mut kinds = BTreeMap::new();
+    for (name, value) in objects.filter_map(Value::as_object).flatten() {
+        let kind = match value {
+            Value::Null | Value::Object(_) => continue,
+            Value::Number(_) => "int64",
+            Value::Bool(_) => "boolean",
+            _ => "binary",
+        };
+        kinds.insert(name.as_str(), kind);
+    }
+    kinds
+}
+
 const MANIFEST: &str = r#"{"type":"record","name":"manifest_entry","fields":[
     {"name":"status","type":"int"},
     {"name":"snapshot_id","type":["null","long"]},
@@ -285,61 +299,6 @@ const LIST: &str = r#"{"type":"record","name":"manifest_file","fields":[
     {"name":"sequence_number","type":"long"},
     {"name":"added_snapshot_id","type":"long"}]}"#;
 
-/// An object container file of one block, not compressed.
-fn avro(schema: &str, records: &[Value]) -> Vec<u8> {
-    let shape: Value = serde_json::from_str(schema).unwrap();
-    let mut block = Vec::new();
-    for record in records {
-        put(&shape, record, &mut block);
-    }
-    let mut file = b"Obj\x01".to_vec();
-    long(2, &mut file);
-    for (name, value) in [("avro.schema", schema), ("avro.codec", "null")] {
-        text(name, &mut file);
-        text(value, &mut file);
-    }
-    long(0, &mut file);
-    file.extend([7; 16]);
-    long(whole(records.len()), &mut file);
-    long(whole(block.len()), &mut file);
-    file.extend(block);
-    file.extend([7; 16]);
-    file
-}
-
-fn put(shape: &Value, value: &Value, out: &mut Vec<u8>) {
-    match shape {
-        Value::Array(_) if value.is_null() => long(0, out),
-        Value::Array(shapes) => {
-            long(1, out);
-            put(&shapes[1], value, out);
-        }
-        Value::Object(record) => {
-            for field in record["fields"].as_array().unwrap() {
-                put(&field["type"], &value[field["name"].as_str().unwrap()], out);
-            }
-        }
-        _ => match value {
-            Value::String(value) => text(value, out),
-            value => long(value.as_i64().unwrap(), out),
-        },
-    }
-}
-
-fn text(value: &str, out: &mut Vec<u8>) {
-    long(whole(value.len()), out);
-    out.extend(value.as_bytes());
-}
-
-fn long(value: i64, out: &mut Vec<u8>) {
-    let mut bits = (value << 1 ^ value >> 63).cast_unsigned();
-    while bits >= 0x80 {
-        out.push(bits.to_le_bytes()[0] | 0x80);
-        bits >>= 7;
-    }
-    out.push(bits.to_le_bytes()[0]);
-}
-
-fn whole(count: usize) -> i64 {
-    i64::try_from(count).unwrap()
+fn schema(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
 }

@@ -1,5 +1,5 @@
-//! A sink to S3 as a test has one: it writes what a connector hands over into a folder, as objects with a record on each
-//! line. To one object of orders it does what it is told.
+//! A sink to S3 as a test has one: it writes what a connector hands over into a folder, as objects of records. To one object of
+//! orders it does what it is told.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,10 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 use serde_json::json;
 
+use super::avro;
+use super::avro::Codec;
 use super::connector::Change;
+use super::lake::parquet_of;
 
 /// The tables of the load.
 const TABLES: [&str; 4] = ["products", "customers", "orders", "order_items"];
@@ -38,6 +41,27 @@ pub(crate) enum Names {
     Aiven,
     /// As nobody can tell what is in them; and they come in another order than they were filled in.
     Firehose,
+}
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Lines of JSON, as they are or by gzip.
+    Lines,
+    Gzip,
+    Avro(Codec),
+    Parquet,
+}
+
+impl Form {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Lines => ".json",
+            Self::Gzip => ".json.gz",
+            Self::Avro(_) => ".avro",
+            Self::Parquet => ".snappy.parquet",
+        }
+    }
 }
 
 /// What is done to one object of orders.
@@ -60,7 +84,7 @@ pub(crate) enum Harm {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
     pub(crate) names: Names,
-    pub(crate) gzip: bool,
+    pub(crate) form: Form,
     /// So many records of a partition make an object.
     pub(crate) flush: usize,
     /// Whether the clock makes one, too.
@@ -74,8 +98,8 @@ pub(crate) struct Manner {
 impl Default for Manner {
     fn default() -> Self {
         let (names, harm) = (Names::Confluent, Harm::Nothing);
-        let (gzip, rotates, flat) = (false, true, false);
-        Self { names, gzip, flush: 1_000, rotates, partitions: 1, flat, harm }
+        let (form, rotates, flat) = (Form::Lines, true, false);
+        Self { names, form, flush: 1_000, rotates, partitions: 1, flat, harm }
     }
 }
 
@@ -133,11 +157,19 @@ impl Drop for Sink {
 struct Partition {
     /// Where the next record is.
     next: u64,
-    /// Lines that are not written, with their keys, and where the first of them is.
-    waiting: Vec<(String, String)>,
+    /// Records that are not written, and where the first of them is.
+    waiting: Vec<Waiting>,
     start: u64,
     /// A whole object that waits for the one behind it.
     held: Option<(u64, Vec<u8>)>,
+}
+
+/// A record that is not written.
+#[derive(Debug)]
+struct Waiting {
+    change: Change,
+    key: String,
+    value: Value,
 }
 
 #[derive(Default)]
@@ -164,15 +196,12 @@ impl State {
         if partition.waiting.is_empty() {
             partition.start = offset;
         }
-        let value = if self.manner.flat { flat(envelope) } else { envelope.clone() };
-        let line = match self.manner.names {
-            Names::Aiven => {
-                let key: Value = serde_json::from_str(&key).unwrap();
-                json!({ "key": key, "value": value, "offset": offset }).to_string()
-            }
-            Names::Confluent | Names::Firehose => value.to_string(),
-        };
-        partition.waiting.push((line, key));
+        let mut value = if self.manner.flat { flat(envelope) } else { envelope.clone() };
+        if self.manner.names == Names::Aiven {
+            let key: Value = serde_json::from_str(&key).unwrap();
+            value = json!({ "key": key, "value": value, "offset": offset });
+        }
+        partition.waiting.push(Waiting { change: change.clone(), key, value });
         if partition.waiting.len() >= self.manner.flush {
             self.write(&way);
         }
@@ -202,8 +231,7 @@ impl State {
             return;
         }
         let start = partition.start;
-        let lines: Vec<&str> = waiting.iter().map(|it| it.0.as_str()).collect();
-        let bytes = self.packed(&lines);
+        let bytes = self.packed(&waiting);
         if self.manner.names == Names::Firehose {
             // Each second object comes before the first.
             let partition = self.partitions.get_mut(way).unwrap();
@@ -218,7 +246,7 @@ impl State {
         let is_it = way.0 == "orders" && self.orders > BEFORE && self.harmed.is_empty();
         let harm = if is_it { self.manner.harm } else { Harm::Nothing };
         if harm != Harm::Nothing {
-            self.harmed = waiting.iter().map(|it| it.1.clone()).collect();
+            self.harmed = waiting.iter().map(|it| it.key.clone()).collect();
         }
         match harm {
             Harm::Nothing => self.put(way, start, &bytes),
@@ -237,7 +265,7 @@ impl State {
                 put(&self.folder.join("again").join(name), &bytes);
             }
             Harm::Grow => {
-                let some = self.packed(&lines[..lines.len() / 2]);
+                let some = self.packed(&waiting[..waiting.len() / 2]);
                 self.put(way, start, &some);
                 let path = self.path(way, start);
                 std::thread::spawn(move || {
@@ -249,17 +277,29 @@ impl State {
         }
     }
 
-    fn packed(&self, lines: &[&str]) -> Vec<u8> {
-        let text = lines.join("\n");
-        // Not everybody ends the last line.
-        let end = if self.manner.names == Names::Aiven { "" } else { "\n" };
-        if !self.manner.gzip {
-            return (text + end).into_bytes();
+    fn packed(&self, records: &[Waiting]) -> Vec<u8> {
+        let values = || records.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
+        let lines = || {
+            let lines: Vec<_> = records.iter().map(|it| it.value.to_string()).collect();
+            // Not everybody ends the last line.
+            let end = if self.manner.names == Names::Aiven { "" } else { "\n" };
+            lines.join("\n") + end
+        };
+        match self.manner.form {
+            Form::Lines => lines().into_bytes(),
+            Form::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(lines().as_bytes()).unwrap();
+                encoder.finish().unwrap()
+            }
+            Form::Avro(codec) => {
+                // The server tells little of a row that went: the schema is that of one of which it tells all.
+                let widest = records.iter().max_by_key(|it| it.change.kinds.len()).unwrap();
+                let schema = avro::schema(&widest.change, &widest.value);
+                avro::container(&schema, &values(), codec)
+            }
+            Form::Parquet => parquet_of(&values()).0,
         }
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.write_all(end.as_bytes()).unwrap();
-        encoder.finish().unwrap()
     }
 
     fn put(&mut self, way: &(String, u64), start: u64, bytes: &[u8]) {
@@ -269,15 +309,15 @@ impl State {
 
     fn path(&self, (table, partition): &(String, u64), start: u64) -> PathBuf {
         let topic = format!("domain_orders.public.{table}");
-        let gzip = if self.manner.gzip { ".gz" } else { "" };
+        let ending = self.manner.form.ending();
         let name = match self.manner.names {
             Names::Confluent => {
                 format!(
-                    "topics/{topic}/partition={partition}/{topic}+{partition}+{start:010}.json{gzip}"
+                    "topics/{topic}/partition={partition}/{topic}+{partition}+{start:010}{ending}"
                 )
             }
-            Names::Aiven => format!("{topic}-{partition}-{start}{gzip}"),
-            Names::Firehose => format!("2026/11/22/{:05}-{start}{gzip}", self.objects),
+            Names::Aiven => format!("{topic}-{partition}-{start}{ending}"),
+            Names::Firehose => format!("2026/11/22/{:05}-{start}{ending}", self.objects),
         };
         self.folder.join(name)
     }

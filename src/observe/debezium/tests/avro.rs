@@ -32,14 +32,14 @@ use crate::units::TimeOfDay;
 const UUID: &str = "018f0000-0000-7000-8000-000000000001";
 const BARE: ColumnType = ColumnType::Numeric { precision: 0, scale: 0, is_bare: true };
 
-/// A record, the schema that it was written by, and what it would be in JSON.
-struct Sample {
+/// A record, or a file of several; the schema that it was written by, and what it would be in JSON.
+pub(in crate::observe) struct Sample {
     schema: String,
-    bytes: Vec<u8>,
-    json: Json,
+    pub(in crate::observe) bytes: Vec<u8>,
+    pub(in crate::observe) json: Json,
 }
 
-fn sample(name: &str) -> Sample {
+pub(in crate::observe) fn sample(name: &str) -> Sample {
     let all: Vec<Json> = serde_json::from_str(include_str!("samples.json")).unwrap();
     let one = all.into_iter().find(|it| it["name"] == name).unwrap();
     let hex = one["hex"].as_str().unwrap();

@@ -1,7 +1,8 @@
 """Writes samples.json: records as Confluent's AvroConverter has them, written by an encoder that is not ours (fastavro), each
-beside what JsonConverter makes of the same record. Schemas are shaped as AvroData.java shapes them.
+beside what JsonConverter makes of the same record; and files of several, packed in each of the ways that are read. Schemas are
+shaped as AvroData.java shapes them.
 
-    pip install fastavro && python samples.py > samples.json
+    pip install fastavro cramjam backports.zstd && python samples.py > samples.json
 """
 
 import base64
@@ -127,6 +128,13 @@ def sample(name, schema, value, same):
     return {"name": name, "schema": schema, "hex": out.getvalue().hex(), "json": same}
 
 
+def container(codec, schema, values, same):
+    out = io.BytesIO()
+    # A block is full behind so many bytes.
+    fastavro.writer(out, fastavro.parse_schema(schema), values, codec=codec, sync_interval=200, sync_marker=bytes(range(16)))
+    return {"name": codec + " file", "schema": schema, "hex": out.getvalue().hex(), "json": same}
+
+
 def flattened(columns, at):
     return {**row(columns, at), "__op": "u", "__lsn": 34, "__txId": 9, "__deleted": "false"}
 
@@ -181,6 +189,9 @@ def samples():
         for content in (text, base64.b64encode(text).decode())
     ]
     yield sample("message", message, *both)
+    for codec in ("null", "deflate", "snappy", "zstandard", "bzip2"):
+        both = [[changed("c", None, {**row(BARE, at), "id": number}) for number in range(9)] for at in (0, 1)]
+        yield container(codec, envelope(BARE), *both)
 
 
 print("[")

@@ -1,18 +1,85 @@
-//! What the test's connector writes, in Avro as Confluent's converter has it: the number of a schema, and fields one behind
-//! the other. Knows nothing of how loadgen reads it.
+//! What tests write in Avro: records as Confluent's converter has them, behind the number of a schema, and files of many, as sinks
+//! do. Knows nothing of how loadgen reads it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use serde_json::Value;
 use serde_json::json;
 
-use super::Change;
-use super::Registry;
+use super::connector::Change;
+use super::registry::Registry;
 
 /// The digits behind the point of each number of the scenario's tables.
 const SCALE: usize = 2;
+
+/// What a block ends with.
+const SYNC: [u8; 16] = *b"an end of blocks";
+/// Records of a block.
+const BLOCK: usize = 7;
+
+/// How the blocks of a file are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Null,
+    Deflate,
+    Snappy,
+    Zstandard,
+}
+
+impl Codec {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Deflate => "deflate",
+            Self::Snappy => "snappy",
+            Self::Zstandard => "zstandard",
+        }
+    }
+
+    fn packed(self, block: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Null => block,
+            Self::Deflate => {
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(&block).unwrap();
+                encoder.finish().unwrap()
+            }
+            Self::Snappy => {
+                let mut packed = snap::raw::Encoder::new().compress_vec(&block).unwrap();
+                packed.extend(crc32fast::hash(&block).to_be_bytes());
+                packed
+            }
+            Self::Zstandard => zstd::encode_all(block.as_slice(), 1).unwrap(),
+        }
+    }
+}
+
+/// An object container file.
+pub(crate) fn container(schema: &Value, records: &[Value], codec: Codec) -> Vec<u8> {
+    let mut file = b"Obj\x01".to_vec();
+    long(2, &mut file);
+    for (name, value) in [("avro.schema", &*schema.to_string()), ("avro.codec", codec.name())] {
+        blob(name.as_bytes(), &mut file);
+        blob(value.as_bytes(), &mut file);
+    }
+    long(0, &mut file);
+    file.extend(SYNC);
+    for records in records.chunks(BLOCK) {
+        let mut block = Vec::new();
+        for record in records {
+            encode(schema, &mut BTreeMap::new(), record, &mut block);
+        }
+        long(i64::try_from(records.len()).unwrap(), &mut file);
+        blob(&codec.packed(block), &mut file);
+        file.extend(SYNC);
+    }
+    file
+}
 
 /// Gives schemas to a registry.
 pub(super) struct Coder(Registry);
@@ -32,7 +99,9 @@ impl Coder {
     }
 }
 
-fn schema(change: &Change, value: &Value) -> Value {
+/// The schema of a key, a row, an envelope of rows, or of what is told beside them; by a sink, also of what it puts around
+/// one.
+pub(super) fn schema(change: &Change, value: &Value) -> Value {
     let namespace = format!("domain_orders.public.{}", change.table);
     let text = |name: &str| json!({ "name": name, "type": "string" });
     let long = |name: &str| json!({ "name": name, "type": ["null", "long"], "default": null });
@@ -58,6 +127,14 @@ fn schema(change: &Change, value: &Value) -> Value {
             record("Message", "io.debezium.connector.postgresql", &[text("prefix"), content]);
         let message = json!({ "name": "message", "type": message });
         return record("MessageValue", "io.debezium", &[text("op"), source, message]);
+    }
+    if value.get("offset").is_some() {
+        let part = |name: &str, of: Value| json!({ "name": name, "type": of });
+        let mut key = schema(change, &value["key"]);
+        key["name"] = json!("Key");
+        let row = schema(change, &value["value"]);
+        let fields = [part("key", key), long("offset"), part("value", row)];
+        return record("connector_records", "io.aiven", &fields);
     }
     let row = |name: &str, of: &Value| {
         let columns = of.as_object().unwrap().keys();
@@ -86,10 +163,10 @@ fn record(name: &str, namespace: &str, fields: &[Value]) -> Value {
 fn field(change: &Change, column: &str) -> Value {
     let named =
         |name: &str| json!({ "type": "string", "connect.version": 1, "connect.name": name });
-    let kind = match change.kinds[column].as_str() {
+    let kind = match change.kinds.get(column).map_or(column, String::as_str) {
         "smallint" => json!({ "type": "int", "connect.type": "int16" }),
         "integer" => json!("int"),
-        "bigint" => json!("long"),
+        "bigint" | "__lsn" | "__txId" => json!("long"),
         "boolean" => json!("boolean"),
         "uuid" => named("io.debezium.data.Uuid"),
         "timestamp with time zone" => named("io.debezium.time.ZonedTimestamp"),
