@@ -33,6 +33,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use crate::engine::stop::Halt;
 use crate::generate::World;
 use crate::measure::Example;
 use crate::measure::Verification;
@@ -54,9 +55,18 @@ pub enum ReplayError {
     /// Its process lives.
     #[error("the run in `{0}` is still going on")]
     GoesOn(String),
+    /// A signal came.
+    #[error("a signal ended it before it was done")]
+    Halted,
     /// It cannot be read.
     #[error("cannot read the ledger in `{0}`: {1}")]
     Unreadable(String, String),
+}
+
+impl From<ReplayError> for SetupError {
+    fn from(error: ReplayError) -> Self {
+        Self::Local(error.to_string())
+    }
 }
 
 /// A run that is to be judged again.
@@ -74,6 +84,8 @@ pub struct Replay {
     pub names: Vec<String>,
     /// How many threads go through it.
     pub workers: usize,
+    /// Ends it early.
+    pub halt: Halt,
 }
 
 /// How the rows of databases stand.
@@ -141,12 +153,17 @@ impl Replay {
     }
 
     /// Holds what observers saw against what was sent. `is_observed` says of which tables they see changes.
-    pub fn follow(&self, surface: &str, seen: &Observations, is_observed: &[bool]) -> Followed {
-        let mut followed = follow::judge(self, surface, (seen, is_observed));
-        let of_snapshots = snapshots::judge(self, surface, (seen, is_observed), &followed);
+    pub fn follow(
+        &self,
+        surface: &str,
+        seen: &Observations,
+        is_observed: &[bool],
+    ) -> Result<Followed, ReplayError> {
+        let mut followed = follow::judge(self, surface, (seen, is_observed))?;
+        let of_snapshots = snapshots::judge(self, surface, (seen, is_observed), &followed)?;
         let found = [&followed.verification, &of_snapshots.verification];
         followed.verification = Verification::sum(&found);
-        followed
+        Ok(followed)
     }
 
     /// What is to be said of the rows of snapshots alone.
@@ -155,12 +172,13 @@ impl Replay {
         surface: &str,
         seen: &Observations,
         is_observed: &[bool],
-    ) -> SnapshotVerdict {
-        let followed = follow::judge(self, surface, (seen, is_observed));
+    ) -> Result<SnapshotVerdict, ReplayError> {
+        let followed = follow::judge(self, surface, (seen, is_observed))?;
         snapshots::judge(self, surface, (seen, is_observed), &followed)
     }
 
-    fn fold(&self, selected: Option<&fold::Selected>) -> fold::Expected {
-        fold::fold(&self.world, &self.past, &self.is_judged, (self.workers, selected))
+    /// What was found by going through lanes, if all were gone through.
+    fn unless_halted<T>(&self, found: T) -> Result<T, ReplayError> {
+        if self.halt.is_told() { Err(ReplayError::Halted) } else { Ok(found) }
     }
 }

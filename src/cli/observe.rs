@@ -7,9 +7,7 @@ mod polled;
 mod records;
 mod snapshots;
 
-pub(super) use polled::judge as judge_polled;
 pub(super) use polled::sessions as polled_sessions;
-pub(super) use snapshots::judge as judge_snapshots;
 
 pub(super) use named::name_of;
 pub(super) use named::topic_of;
@@ -289,4 +287,25 @@ pub(super) fn findings(
     };
     done.notes.iter().for_each(|note| feed.message(note));
     (Some(done.findings), unwritten)
+}
+
+/// Judges what lanes must be gone through again for, once what became of each transaction is on disk. Returns whether
+/// a signal ended that early: then what is not judged is told, and makes nothing invalid.
+pub(super) fn judge(
+    prepared: &Prepared,
+    findings: &mut Option<Findings>,
+    (feed, stop): (&Feed, &Stop),
+) -> bool {
+    let Some(findings) = findings else { return false };
+    let halt = stop.next_signal();
+    let mut reasons = polled::judge(prepared, findings, &halt);
+    reasons.extend(snapshots::judge(prepared, findings, (feed, &halt)));
+    if halt.is_told() {
+        let folder = prepared.folder.path().display();
+        let told = |it: &String| feed.message(format!("{it}; `loadgen verify {folder}` judges it"));
+        reasons.iter().for_each(told);
+        return !reasons.is_empty();
+    }
+    findings.invalid_because.extend(reasons);
+    false
 }

@@ -16,8 +16,7 @@ use crate::cli::destination::destination;
 use crate::cli::ledger;
 use crate::cli::observe::Observed;
 use crate::cli::observe::findings;
-use crate::cli::observe::judge_polled;
-use crate::cli::observe::judge_snapshots;
+use crate::cli::observe::judge;
 use crate::cli::observe::observe;
 use crate::cli::output::Output;
 use crate::cli::prepare::Prepared;
@@ -132,8 +131,7 @@ fn whole(
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
-    judge_polled(&prepared, &mut findings, stop);
-    judge_snapshots(&prepared, &mut findings, feed);
+    let is_halted = judge(&prepared, &mut findings, (feed, stop));
     let facts = RunFacts {
         scenario: prepared.scenario.name.clone(),
         seed: prepared.scenario.seed,
@@ -143,7 +141,7 @@ fn whole(
         elapsed: began.elapsed(),
         workers: u32::try_from(finished.workers).unwrap_or(u32::MAX),
         fingerprint,
-        end: finished.end.clone(),
+        end: if is_halted { stop.end() } else { finished.end.clone() },
         invalid_because: unread(&finished, after.as_ref().err()),
         tables: tables(&prepared, &finished),
         events: events(&prepared, &finished, &traffic),

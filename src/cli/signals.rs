@@ -6,7 +6,6 @@ use tokio::signal::unix::signal;
 
 use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
-use crate::measure::End;
 use crate::measure::Feed;
 
 /// Listens for SIGINT and SIGTERM from now on, on a thread of its own.
@@ -27,7 +26,7 @@ pub(super) fn listen(stop: Stop, feed: Feed) -> std::io::Result<()> {
                     Level::Drain => "stopping: what is in flight comes to its end (again: at once)",
                     _ => "stopping at once",
                 });
-                stop.tell(level, End::Interrupted);
+                stop.signal(level);
             }
             tokio::select! {
                 _ = interrupts.recv() => {}

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::engine::seed::unless_cancelled;
+use crate::engine::stop::Halt;
 use crate::engine::stop::Stop;
+use crate::replay::ReplayError;
 use crate::sink::postgres::provision::SetupError;
 
 /// As [`on_runtime`], but no longer than `limit`, and until the run is cancelled.
@@ -11,12 +13,30 @@ pub(super) fn on_runtime_within<T>(
     (stop, limit): (&Stop, Duration),
     future: impl Future<Output = Result<T, SetupError>>,
 ) -> Result<T, SetupError> {
-    on_runtime(unless_cancelled(stop, async {
-        tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
-            let limit = limit.as_secs();
-            Err(SetupError::Local(format!("the server did not answer within {limit} s")))
-        })
-    }))
+    on_runtime(unless_cancelled(stop, within(limit, future)))
+}
+
+/// As [`on_runtime`], but no longer than `limit`, and until a signal comes.
+pub(super) fn on_runtime_until<T>(
+    (mut halt, limit): (Halt, Duration),
+    future: impl Future<Output = Result<T, SetupError>>,
+) -> Result<T, SetupError> {
+    on_runtime(async {
+        tokio::select! {
+            done = within(limit, future) => done,
+            () = halt.told() => Err(ReplayError::Halted.into()),
+        }
+    })
+}
+
+async fn within<T>(
+    limit: Duration,
+    future: impl Future<Output = Result<T, SetupError>>,
+) -> Result<T, SetupError> {
+    tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+        let limit = limit.as_secs();
+        Err(SetupError::Local(format!("the server did not answer within {limit} s")))
+    })
 }
 
 /// How often work that lost a deadlock is done again, and after which pause.

@@ -26,6 +26,9 @@ pub enum Level {
     Cancel,
 }
 
+/// The second signal lets nothing come to its end any more.
+const SIGNALS_AT_ONCE: u8 = 2;
+
 /// Told once, seen by all. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Stop {
@@ -33,6 +36,16 @@ pub struct Stop {
     /// The same as a number: it is read with each action, and a read of the channel takes a lock.
     current: Arc<AtomicU8>,
     told: Arc<Mutex<Told>>,
+    /// How many signals came.
+    signals: watch::Sender<u8>,
+}
+
+/// Hears of signals that come from some moment on. Clones hear the same.
+#[derive(Debug, Clone)]
+pub struct Halt {
+    signals: watch::Receiver<u8>,
+    /// With so many of them it is told.
+    enough: u8,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +85,29 @@ impl Debug for Listener {
 impl Default for Stop {
     fn default() -> Self {
         let current = Arc::new(AtomicU8::new(Level::Run as u8));
-        Self { level: watch::channel(Level::Run).0, current, told: Arc::default() }
+        let (level, signals) = (watch::channel(Level::Run).0, watch::channel(0).0);
+        Self { level, current, told: Arc::default(), signals }
+    }
+}
+
+impl Halt {
+    /// One that nobody tells: where a signal ends the process.
+    pub fn never() -> Self {
+        Self { signals: watch::channel(0).1, enough: u8::MAX }
+    }
+
+    /// Whether it was told.
+    pub fn is_told(&self) -> bool {
+        *self.signals.borrow() >= self.enough
+    }
+
+    /// Waits until it is told.
+    pub async fn told(&mut self) {
+        let enough = self.enough;
+        if self.signals.wait_for(|count| *count >= enough).await.is_err() {
+            // Nobody is left who could tell.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -86,6 +121,19 @@ impl Stop {
             *current = level.max(*current);
             rises
         });
+    }
+
+    /// As [`Stop::tell`], by a signal.
+    pub fn signal(&self, level: Level) {
+        self.tell(level, End::Interrupted);
+        self.signals.send_modify(|count| *count = count.saturating_add(1));
+    }
+
+    /// For work that the next signal ends: at once, if there were two already.
+    pub fn next_signal(&self) -> Halt {
+        let signals = self.signals.subscribe();
+        let enough = signals.borrow().saturating_add(1).min(SIGNALS_AT_ONCE);
+        Halt { signals, enough }
     }
 
     /// Notes when the first worker saw it, on the run's clock.

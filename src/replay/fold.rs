@@ -2,7 +2,6 @@
 //! that are known, and those themselves that may be one thing or another.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,12 +9,12 @@ use std::thread;
 use crate::action::Catalog;
 use crate::action::TableId;
 use crate::action::TableInfo;
-use crate::generate::World;
 use crate::observe::cells;
+use crate::replay::Replay;
+use crate::replay::ReplayError;
 use crate::replay::digest::Digest;
 use crate::replay::digest::Identity;
 use crate::replay::lane::Walker;
-use crate::replay::past::Past;
 use crate::replay::rows::ByIdentity;
 use crate::replay::rows::Row;
 use crate::replay::shared::Additions;
@@ -108,21 +107,16 @@ fn is_known(info: &TableInfo, row: &[u8]) -> bool {
     open.all(|(_, (_, kind))| !cells::is_compared(*kind))
 }
 
-/// Goes through a run again, on so many threads. `is_judged` says of which tables rows are wanted, by
-/// number. With parts that are selected, only their rows are kept.
-pub(super) fn fold(
-    world: &Arc<World>,
-    past: &Past,
-    is_judged: &[bool],
-    (workers, selected): (usize, Option<&Selected>),
-) -> Expected {
+/// Goes through a run again, on all its threads. With parts that are selected, only their rows are kept.
+pub(super) fn fold(replay: &Replay, selected: Option<&Selected>) -> Result<Expected, ReplayError> {
+    let world = &replay.world;
     let (mut still, mut shared) = (vec![true; world.table_count()], Vec::new());
     for table in (0..world.groups.len()).flat_map(|group| world.tables_of(group)) {
         still[usize::from(table.0)] = false;
     }
     let mut tasks: Vec<Task> =
         world.all_lanes().map(|(group, lane)| Task::Lane(group, lane)).collect();
-    for number in (0..world.table_count()).filter(|number| is_judged[*number]) {
+    for number in (0..world.table_count()).filter(|number| replay.is_judged[*number]) {
         let table = TableId::of(number);
         let chunks = (0..world.seeded_rows(table)).step_by(usize::try_from(CHUNK).unwrap_or(1));
         let chunks = chunks.map(|from| Task::Seeded(table, from, from + CHUNK));
@@ -132,23 +126,22 @@ pub(super) fn fold(
             tasks.extend(chunks);
         }
     }
-    let scope = (world, past, is_judged);
-    let (mut expected, additions) = all(scope, (&tasks, workers), selected, &Additions::default());
+    let (mut expected, additions) = all(replay, &tasks, selected, &Additions::default());
     // What was added to them is known when all lanes are.
-    let (rest, _) = all(scope, (&shared, workers), selected, &additions);
+    let (rest, _) = all(replay, &shared, selected, &additions);
     expected.merge(rest);
-    expected
+    replay.unless_halted(expected)
 }
 
 fn all(
-    (world, past, is_judged): (&Arc<World>, &Past, &[bool]),
-    (tasks, workers): (&[Task], usize),
+    replay: &Replay,
+    tasks: &[Task],
     selected: Option<&Selected>,
     added: &Additions,
 ) -> (Expected, Additions) {
-    let next = AtomicUsize::new(0);
+    let (next, world) = (AtomicUsize::new(0), &replay.world);
     let work = || {
-        let mut walker = Walker::new(world, past, is_judged);
+        let mut walker = Walker::new(replay, &replay.is_judged);
         let mut expected = Expected::new(world.table_count());
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             match *task {
@@ -160,6 +153,9 @@ fn all(
                 Task::Seeded(table, from, end) => {
                     let info = world.catalog.table(table);
                     for number in from..end.min(world.seeded_rows(table)) {
+                        if !walker.goes_on() {
+                            break;
+                        }
                         walker.seeded(table, number, |identity, row| {
                             let row = if info.shared {
                                 added.applied((table, identity), info, row)
@@ -178,7 +174,7 @@ fn all(
         (expected, walker.additions)
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..replay.workers.max(1)).map(|_| scope.spawn(work)).collect();
         let mut whole = (Expected::new(world.table_count()), Additions::default());
         for thread in threads {
             // What one that panicked had not looked at must not pass for judged.

@@ -23,6 +23,7 @@ use crate::observe::Certainty;
 use crate::observe::cells::show;
 use crate::replay::Followed;
 use crate::replay::Replay;
+use crate::replay::ReplayError;
 use crate::replay::follow::row::Came;
 use crate::replay::follow::row::row_by_row;
 use crate::replay::horizon::Horizons;
@@ -196,8 +197,8 @@ pub(super) fn judge(
     replay: &Replay,
     surface: &str,
     (seen, is_observed): (&Observations, &[bool]),
-) -> Followed {
-    let found = walk(replay, (seen, is_observed), None);
+) -> Result<Followed, ReplayError> {
+    let found = walk(replay, (seen, is_observed), None)?;
     let mut verification = Verification {
         expected: found.expected,
         observed: seen.count(),
@@ -226,6 +227,7 @@ pub(super) fn judge(
     let horizons = if is_cut { found.horizons } else { Horizons::none(catalog) };
     let whole =
         (!wanted.is_empty()).then(|| walk(replay, (seen, is_observed), Some((&wanted, &horizons))));
+    let whole = whole.transpose()?;
     for (row, (made, certain, perhaps)) in &found.counted {
         let came = seen.of(*row).1.len() as u64;
         verification.expected += came.clamp(*certain, certain + perhaps) - certain;
@@ -255,7 +257,7 @@ pub(super) fn judge(
         row_by_row(made, came, is_lost, &mut verification, &mut faults);
     }
     verification.examples = examples(replay, surface, faults);
-    Followed { verification, untold: found.untold, odd }
+    Ok(Followed { verification, untold: found.untold, odd })
 }
 
 /// What is not as it should be: class, what was made, what came.
@@ -310,12 +312,12 @@ fn walk<'a>(
     replay: &'a Replay,
     (seen, is_observed): (&'a Observations, &'a [bool]),
     wanted: Wanted<'a>,
-) -> Follower<'a> {
+) -> Result<Follower<'a>, ReplayError> {
     let lanes: Vec<_> = replay.world.all_lanes().collect();
     let next = AtomicUsize::new(0);
     let catalog = &replay.world.catalog;
     let work = || {
-        let mut walker = Walker::new(&replay.world, &replay.past, is_observed);
+        let mut walker = Walker::new(replay, is_observed);
         walker.follower = Some(Follower::new(seen, catalog, wanted));
         while let Some((group, lane)) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _ = walker.walk(*group, *lane);
@@ -324,7 +326,7 @@ fn walk<'a>(
         let untold = walker.untold;
         walker.follower.map(|follower| Follower { untold, ..follower })
     };
-    thread::scope(|scope| {
+    let whole = thread::scope(|scope| {
         let threads: Vec<_> = (0..replay.workers.max(1)).map(|_| scope.spawn(work)).collect();
         let mut whole = Follower::new(seen, catalog, wanted);
         // What one that panicked had not looked at must not pass for seen.
@@ -333,5 +335,6 @@ fn walk<'a>(
         let done = done.flatten();
         done.for_each(|follower| whole.merge(follower));
         whole
-    })
+    });
+    replay.unless_halted(whole)
 }

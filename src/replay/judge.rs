@@ -21,6 +21,7 @@ use crate::replay::digest::Identity;
 use crate::replay::digest::identity;
 use crate::replay::fold::Expected;
 use crate::replay::fold::Selected;
+use crate::replay::fold::fold;
 use crate::replay::lane::key_of;
 use crate::replay::rows::Row;
 use crate::replay::source;
@@ -98,7 +99,7 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) async fn judge(mut self) -> Result<Standing, SetupError> {
-        let expected = self.replay.fold(None);
+        let expected = fold(self.replay, None)?;
         let mut selected: Selected = vec![Vec::new(); self.replay.world.table_count()];
         let (mut held, mut is_any) = (0, false);
         for (table, info, client) in self.tables() {
@@ -120,7 +121,7 @@ impl<'a> Judge<'a> {
         }
         self.missing(&expected);
         if is_any {
-            let rows = self.replay.fold(Some(&selected));
+            let rows = fold(self.replay, Some(&selected))?;
             self.second_look(rows, &expected, &selected).await?;
         }
         Ok(self.standing(&expected))

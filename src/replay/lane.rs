@@ -9,6 +9,7 @@ use crate::action::StatementKind;
 use crate::action::TableId;
 use crate::action::TableInfo;
 use crate::action::Value;
+use crate::engine::stop::Halt;
 use crate::generate::Decision;
 use crate::generate::Lane;
 use crate::generate::Turn;
@@ -17,6 +18,7 @@ use crate::ledger::Fate;
 use crate::ledger::hash::half;
 use crate::observe::Certainty;
 use crate::observe::cells;
+use crate::replay::Replay;
 use crate::replay::digest::Identity;
 use crate::replay::digest::identity;
 use crate::replay::evaluate::advance;
@@ -28,6 +30,9 @@ use crate::replay::rows::Rows;
 use crate::replay::shared::Additions;
 use crate::replay::snapshots::Snapshots;
 use crate::sink::postgres::encode::encode;
+
+/// After so many rows or decisions one looks whether to go on: some milliseconds.
+const STEPS: u32 = 1024;
 
 /// Who goes through lanes: with what is used again for each row.
 #[derive(Debug)]
@@ -49,6 +54,10 @@ pub(super) struct Walker<'a> {
     pub(super) follower: Option<Follower<'a>>,
     /// Who wants to know of each version of some rows.
     pub(super) snapshots: Option<Snapshots>,
+    halt: &'a Halt,
+    /// What was gone through, to look now and then whether to go on.
+    steps: u32,
+    is_halted: bool,
 }
 
 /// Whether a change was made.
@@ -62,7 +71,9 @@ enum Effect {
 }
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(world: &'a Arc<World>, past: &'a Past, is_judged: &'a [bool]) -> Self {
+    /// One who goes through the lanes of a run; `is_judged` says of which tables, by number.
+    pub(super) fn new(replay: &'a Replay, is_judged: &'a [bool]) -> Self {
+        let Replay { world, past, halt, .. } = replay;
         let (rows, statements, field) = (Action::default(), Action::default(), Vec::new());
         let additions = Additions::default();
         let (when, untold, follower, snapshots) = (When::default(), 0, None, None);
@@ -78,20 +89,35 @@ impl<'a> Walker<'a> {
             untold,
             follower,
             snapshots,
+            halt,
+            steps: 0,
+            is_halted: false,
         }
+    }
+
+    /// Whether to take another step. Who has heard no takes none in the lanes behind, either.
+    pub(super) fn goes_on(&mut self) -> bool {
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(STEPS) {
+            self.is_halted |= self.halt.is_told();
+        }
+        !self.is_halted
     }
 
     fn is_judged(&self, table: TableId) -> bool {
         self.is_judged.get(usize::from(table.0)).copied().unwrap_or(false)
     }
 
-    /// The rows that a lane leaves.
+    /// The rows that a lane leaves; not all of them if it does not go on.
     pub(super) fn walk(&mut self, group: usize, index: u32) -> Rows {
         let mut rows = Rows::default();
         let mut snapshots = self.snapshots.take();
         for table in self.world.tables_of(group) {
             if self.is_judged(table) && !self.world.catalog.table(table).shared {
                 for number in self.world.seeded_of(table, index) {
+                    if !self.goes_on() {
+                        break;
+                    }
                     let info = self.world.catalog.table(table);
                     self.seeded(table, number, |identity, row| {
                         if let Some(snapshots) = &mut snapshots {
@@ -106,7 +132,7 @@ impl<'a> Walker<'a> {
         let overall = self.world.lane_number(group, index);
         let mut notes = self.past.notes(overall);
         let mut lane = Lane::new(self.world, group, index);
-        while lane.decided() < self.past.decided(overall) {
+        while lane.decided() < self.past.decided(overall) && self.goes_on() {
             let Some(decision) = lane.decide() else { break };
             let notes = notes.of(decision.number);
             if decision.turn != Turn::Skip {

@@ -17,6 +17,7 @@ use crate::measure::Verification;
 use crate::observe::cells::show;
 use crate::replay::Followed;
 use crate::replay::Replay;
+use crate::replay::ReplayError;
 use crate::replay::digest::Identity;
 use crate::replay::horizon::When;
 use crate::replay::lane::Walker;
@@ -126,13 +127,13 @@ pub(super) fn judge(
     surface: &str,
     (seen, is_observed): (&Observations, &[bool]),
     followed: &Followed,
-) -> SnapshotVerdict {
+) -> Result<SnapshotVerdict, ReplayError> {
     let all = seen.snapshots().len() as u64;
     let is_unsure = replay.past.gaps.lost > 0 || followed.untold > 0 || seen.gaps.lost > 0;
     if all == 0 || is_unsure {
-        return SnapshotVerdict { left: all, ..SnapshotVerdict::default() };
+        return Ok(SnapshotVerdict { left: all, ..SnapshotVerdict::default() });
     }
-    let snapshots = walk(replay, is_observed, Snapshots::of(seen, followed));
+    let snapshots = walk(replay, is_observed, Snapshots::of(seen, followed))?;
     let held = snapshots.rows.values().map(|it| it.held.len() as u64);
     let mut left = all - held.sum::<u64>();
     let has_others =
@@ -157,13 +158,17 @@ pub(super) fn judge(
             found.examples.push(example(replay, surface, (held, versions)));
         }
     }
-    verdict
+    Ok(verdict)
 }
 
 /// Goes through all versions of all rows.
-fn walk(replay: &Replay, is_observed: &[bool], snapshots: Snapshots) -> Snapshots {
+fn walk(
+    replay: &Replay,
+    is_observed: &[bool],
+    snapshots: Snapshots,
+) -> Result<Snapshots, ReplayError> {
     let world = &replay.world;
-    let mut walker = Walker::new(world, &replay.past, is_observed);
+    let mut walker = Walker::new(replay, is_observed);
     walker.snapshots = Some(snapshots);
     let mut changing = vec![false; world.table_count()];
     for group in 0..world.groups.len() {
@@ -179,12 +184,15 @@ fn walk(replay: &Replay, is_observed: &[bool], snapshots: Snapshots) -> Snapshot
         let table = TableId::of(number);
         let info = world.catalog.table(table);
         for row in 0..world.seeded_rows(table) {
+            if !walker.goes_on() {
+                break;
+            }
             walker.seeded(table, row, |identity, row| {
                 snapshots.seeded(identity, &super::lane::key_of(info, row), row);
             });
         }
     }
-    snapshots
+    replay.unless_halted(snapshots)
 }
 
 fn example(replay: &Replay, surface: &str, (held, versions): (&Held, &Versions)) -> Example {

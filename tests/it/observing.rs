@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::command::interrupt;
 use crate::support::server::TestServer;
 
 /// Few enough rows that seeding takes no time.
@@ -321,8 +322,7 @@ fn a_signal_ends_the_wait_for_a_slot_and_leaves_none() {
                AND query LIKE 'SELECT pg_create_logical%'";
     wait_until("the slot to be asked for", || server.query("postgres", sql)[0][0] == "1");
     let begun = Instant::now();
-    let id = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}: {said}", begun.elapsed());

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::support::command::Done;
 use crate::support::command::Place;
+use crate::support::command::interrupt;
+use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
 
 /// Two servers with the same databases, and a subscription from the one to the other.
@@ -244,4 +247,28 @@ fn what_is_done_to_rows_of_a_replica_is_named_by_how_they_stand() {
     let again = pair.place.run(&["verify", "run"]);
     assert_eq!(again.code, 6, "{}{}", again.out, again.err);
     assert!(again.out.contains("how rows stand at `copy` could not be judged: "), "{}", again.out);
+}
+
+/// Nobody changes products, so nobody asks for them before all rows are compared.
+#[test]
+fn a_signal_ends_the_comparing_of_all_rows_and_that_can_be_done_later() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let pair = looked_at((&source, &replica), "xid");
+    let child = pair.place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    let came = "SELECT count(*) FROM orders WHERE id IN (SELECT order_id FROM order_items)";
+    wait_for("rows to come to the replica", || pair.at_replica(came) != [["0"]]);
+    let database = pair.place.database("orders");
+    let lock = replica.hold(&database, "LOCK TABLE products IN ACCESS EXCLUSIVE MODE");
+    replica.wait_for_waiting(&database);
+    let begun = Instant::now();
+    interrupt(&child);
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {}", begun.elapsed(), done.err);
+    assert_eq!(done.code, 105, "{}{}", done.out, done.err);
+    let told = "how rows stand at `copy` could not be judged: a signal ended it before it was done";
+    assert!(done.err.contains(told) && done.err.contains("`loadgen verify "), "{}", done.err);
+    let summary = pair.place.summary("run");
+    assert_eq!((&summary["verdict"], &summary["exit_code"]), (&"interrupted".into(), &105.into()));
+    drop(lock);
+    pair.place.must(&["verify", "run"]);
 }

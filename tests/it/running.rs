@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::command::interrupt;
 
 /// Few enough rows that seeding takes no time.
 const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
@@ -311,10 +312,9 @@ fn a_signal_ends_a_run_in_order() {
     let mut place = place("[ { hold: 300/s, for: 1h } ]");
     place.set("thresholds=[]");
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
-    let id = rustix::process::Pid::from_child(&child);
     wait_for_workers(&place);
     thread::sleep(Duration::from_millis(500));
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(105), "{}", String::from_utf8_lossy(&output.stderr));
     let summary = place.summary("run");

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::command::interrupt;
 use crate::support::server::TestServer;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
@@ -194,8 +195,7 @@ fn a_stop_ends_what_is_held_open() {
         assert!(begun.elapsed().as_secs() < 60 && child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(20));
     }
-    let id = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(105), "{}", String::from_utf8_lossy(&output.stdout));
     let summary = place.summary("run");

@@ -10,8 +10,8 @@ use crate::cli::observe::replicas;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::Prepared;
-use crate::cli::wait::on_runtime_within;
-use crate::engine::stop::Stop;
+use crate::cli::wait::on_runtime_until;
+use crate::engine::stop::Halt;
 use crate::measure::Findings;
 use crate::measure::SurfaceFindings;
 use crate::measure::Verification;
@@ -50,12 +50,13 @@ pub(super) fn refuse(prepared: &Prepared) -> Result<(), SetupError> {
     )))
 }
 
-/// Judges how the rows stand, once what became of each transaction is on disk.
-pub(in crate::cli) fn judge(prepared: &Prepared, findings: &mut Option<Findings>, stop: &Stop) {
-    let Some(findings) = findings else { return };
+/// Judges how the rows stand. Returns why that could not be done.
+pub(super) fn judge(prepared: &Prepared, findings: &mut Findings, halt: &Halt) -> Vec<String> {
+    let mut reasons = Vec::new();
     for (number, replica) in polled(prepared) {
         let Some(found) = findings.surfaces.get_mut(number) else { continue };
-        let judged = on_runtime_within((stop, WITHIN), stand(prepared, (number, replica)));
+        let standing = stand(prepared, (number, replica), halt);
+        let judged = on_runtime_until((halt.clone(), WITHIN), standing);
         let reason = match judged {
             Ok((standing, doubt)) => {
                 take(found, &standing);
@@ -63,10 +64,11 @@ pub(in crate::cli) fn judge(prepared: &Prepared, findings: &mut Option<Findings>
             }
             Err(error) => Some(error.to_string()),
         };
-        findings.invalid_because.extend(reason.map(|reason| {
+        reasons.extend(reason.map(|reason| {
             format!("how rows stand at `{}` could not be judged: {reason}", found.surface)
         }));
     }
+    reasons
 }
 
 /// Sessions with the databases of a replica, by domain; in each, all that is read stands still.
@@ -90,6 +92,7 @@ pub(in crate::cli) async fn sessions(
 async fn stand(
     prepared: &Prepared,
     (number, replica): (usize, &Replica),
+    halt: &Halt,
 ) -> Result<(Standing, Option<String>), SetupError> {
     let local = |error: String| SetupError::Local(error);
     let world = &prepared.world;
@@ -98,7 +101,7 @@ async fn stand(
     let (at, observer) =
         ((&*prepared.scenario, &prepared.place), &prepared.scenario.observers[number]);
     let sessions = sessions(at, (observer, replica), &prepared.application_name()).await?;
-    let replay = replay(prepared, past, |domain| sessions.contains_key(&domain));
+    let replay = replay(prepared, (past, halt), |domain| sessions.contains_key(&domain));
     let standing = replay.judge(&sessions).await?;
     let untold = standing.untold;
     let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
@@ -112,8 +115,12 @@ async fn stand(
 }
 
 /// The run, to be gone through again; what is judged are the rows of the domains that are meant.
-pub(super) fn replay(prepared: &Prepared, past: Past, is_meant: impl Fn(usize) -> bool) -> Replay {
-    let world = &prepared.world;
+pub(super) fn replay(
+    prepared: &Prepared,
+    (past, halt): (Past, &Halt),
+    is_meant: impl Fn(usize) -> bool,
+) -> Replay {
+    let (world, halt) = (&prepared.world, halt.clone());
     let tables = world.catalog.tables.iter().take(world.table_count());
     let has_others = prepared.before.iter().map(|rows| *rows > 0).collect();
     let judged = tables.map(|info| {
@@ -123,7 +130,7 @@ pub(super) fn replay(prepared: &Prepared, past: Past, is_meant: impl Fn(usize) -
     });
     let (is_judged, names) = judged.unzip();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    Replay { world: Arc::clone(world), past, is_judged, has_others, names, workers }
+    Replay { world: Arc::clone(world), past, is_judged, has_others, names, workers, halt }
 }
 
 /// What had not been found by then is judged now by how its row stands.

@@ -2,24 +2,31 @@
 
 use crate::cli::observe::polled::replay;
 use crate::cli::prepare::Prepared;
+use crate::engine::stop::Halt;
 use crate::measure::Feed;
 use crate::measure::Findings;
 use crate::measure::Verification;
 use crate::replay::Observations;
 use crate::replay::Past;
 
-/// Judges them, once what became of each transaction is on disk.
-pub(in crate::cli) fn judge(prepared: &Prepared, findings: &mut Option<Findings>, feed: &Feed) {
-    let Some(findings) = findings else { return };
+/// Judges them. Returns why that could not be done.
+pub(super) fn judge(
+    prepared: &Prepared,
+    findings: &mut Findings,
+    told: (&Feed, &Halt),
+) -> Option<String> {
     if findings.surfaces.iter().all(|found| found.snapshot_rows == 0) {
-        return;
+        return None;
     }
-    if let Err(why) = hold(prepared, findings, feed) {
-        findings.invalid_because.push(format!("rows of snapshots could not be judged: {why}"));
-    }
+    let held = hold(prepared, findings, told);
+    held.err().map(|why| format!("rows of snapshots could not be judged: {why}"))
 }
 
-fn hold(prepared: &Prepared, findings: &mut Findings, feed: &Feed) -> Result<(), String> {
+fn hold(
+    prepared: &Prepared,
+    findings: &mut Findings,
+    (feed, halt): (&Feed, &Halt),
+) -> Result<(), String> {
     let (world, folder) = (&prepared.world, prepared.folder.path());
     if prepared.stopped.is_some() {
         return Err(
@@ -34,8 +41,9 @@ fn hold(prepared: &Prepared, findings: &mut Findings, feed: &Feed) -> Result<(),
             continue;
         }
         let past = Past::read(folder, world).map_err(|error| error.to_string())?;
-        let replay = replay(prepared, past, |domain| observer.domains.contains(&domain));
+        let replay = replay(prepared, (past, halt), |domain| observer.domains.contains(&domain));
         let verdict = replay.snapshots(&observer.name, seen, &replay.is_judged);
+        let verdict = verdict.map_err(|error| error.to_string())?;
         let all = &mut found.verification;
         *all = Verification::sum(&[all, &verdict.verification]);
         let (judged, left) = (verdict.judged, verdict.left);

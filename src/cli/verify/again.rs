@@ -42,6 +42,7 @@ use crate::replay::Followed;
 use crate::replay::Observations;
 use crate::replay::Past;
 use crate::replay::Replay;
+use crate::replay::ReplayError;
 use crate::replay::Standing;
 use crate::report::Colour;
 use crate::scenario::Checked;
@@ -136,7 +137,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         seen.has_own_log = observer.has_own_log();
         let is_observed = observed(&replay.world, observer);
         let Followed { verification, untold, .. } =
-            replay.follow(&observer.name, &seen, &is_observed);
+            replay.follow(&observer.name, &seen, &is_observed)?;
         let (lost, is_complete) = (seen.gaps.lost, seen.is_complete);
         // No lane makes what steps and canaries do, so it cannot be gone through again.
         let counted = counted.surfaces.iter().find(|it| it.surface == observer.name);
@@ -147,11 +148,13 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         let is_named = scenario.cdc.trace == TraceBy::Message;
         let unfound = if is_named { wrong.saturating_sub(verification.wrong) } else { 0 };
         let name = observer.name.clone();
-        Surface { name, verification, own, untold, unfound, lost, is_complete }
+        Ok(Surface { name, verification, own, untold, unfound, lost, is_complete })
     };
     let all = seen.into_iter().flatten().zip(&scenario.observers);
     // Of tables that were looked at nothing is noted: what counts is how they stand.
-    let seen = all.filter(|(_, observer)| observer.is_noted()).map(follow).collect();
+    let seen: Result<Vec<Surface>, ReplayError> =
+        all.filter(|(_, observer)| observer.is_noted()).map(follow).collect();
+    let seen = seen.map_err(|error| Refusal::setup(&error))?;
     let invalid_because = counted.invalid_because;
     let (past, of_events) = (&replay.past, of_events(&scenario, &counted.surfaces));
     let found =

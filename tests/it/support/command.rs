@@ -11,6 +11,9 @@ use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -197,6 +200,11 @@ pub(crate) fn loadgen(folder: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Sends the signal that Ctrl-C sends.
+pub(crate) fn interrupt(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }
 
 /// A scenario of the tests' own.

@@ -98,7 +98,7 @@ pub(super) fn is_alive(id: Pid) -> bool {
     !(state.is_empty() || state.starts_with('Z'))
 }
 
-pub(super) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");

@@ -216,6 +216,13 @@ impl TestServer {
         Held { release: Some(release), holder: Some(holder) }
     }
 
+    /// Waits until a session of loadgen waits for the lock of a table.
+    pub(crate) fn wait_for_waiting(&self, database: &str) {
+        let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'relation' \
+                       AND application_name LIKE 'loadgen/%'";
+        wait_for("a session to wait for a lock", || !self.query(database, waiting).is_empty());
+    }
+
     /// Stops it, sessions and all (`fast`), and starts it again.
     pub(crate) fn restart(&self) {
         self.stop();

@@ -26,17 +26,6 @@ fn the_first_signal_drains() {
     assert_exact(&server, KILL, &set, &ended);
 }
 
-/// Until a session of a run waits for a table's lock.
-fn wait_for_waiting(server: &TestServer) {
-    let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
-                   AND wait_event = 'relation' AND application_name LIKE 'loadgen/%'";
-    let begun = Instant::now();
-    while server.query("orders", waiting).is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "nothing came to wait for the lock");
-        sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn the_second_signal_gives_up_what_waits_and_still_knows_what_became_of_it() {
     let server = TestServer::start();
@@ -45,7 +34,7 @@ fn the_second_signal_gives_up_what_waits_and_still_knows_what_became_of_it() {
     run.wait_for_load();
     // Readers pass, writers wait.
     let lock = server.hold("orders", "LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE");
-    wait_for_waiting(&server);
+    server.wait_for_waiting("orders");
     run.signal(Signal::INT);
     sleep(Duration::from_millis(500));
     assert!(!run.is_over(), "what is in flight is waited for: {}", run.said());
@@ -109,7 +98,7 @@ fn two_signals_end_a_seeding_that_waits() {
     assert_eq!(made.code, Some(0), "{}", made.said);
     let lock = server.hold("orders", "LOCK TABLE customers");
     let mut run = Loadgen::start("run", KILL, &server.url(), &[SMALL]);
-    wait_for_waiting(&server);
+    server.wait_for_waiting("orders");
     run.signal(Signal::INT);
     sleep(Duration::from_millis(300));
     assert!(!run.is_over(), "it waits for the chunk: {}", run.said());

@@ -10,6 +10,7 @@ use crate::cli::place::Place;
 use crate::cli::verify::again::Counted;
 use crate::cli::verify::again::CountedTable;
 use crate::cli::verify::again::Manifest;
+use crate::engine::stop::Halt;
 use crate::generate::World;
 use crate::replay::Past;
 use crate::replay::Replay;
@@ -29,7 +30,9 @@ pub(super) fn replay(
     };
     let is_judged = infos.map(is_ours).collect();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    Replay { world: Arc::clone(world), past, is_judged, has_others, names, workers }
+    // Here a signal ends the process, which leaves nothing behind.
+    let (world, halt) = (Arc::clone(world), Halt::never());
+    Replay { world, past, is_judged, has_others, names, workers, halt }
 }
 
 /// What the tables are called, and in which of them others had rows: among those ours cannot be told from what was
