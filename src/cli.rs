@@ -324,7 +324,7 @@ impl Refusal {
     /// As `report`, but what a signal cut short has not failed.
     fn report_unless_cancelled(&self, stop: &Stop) -> u8 {
         let code = self.report();
-        if stop.level() == Level::Cancel { 105 } else { code }
+        if stop.level() == Level::Cancel || stop.is_signalled() { 105 } else { code }
     }
 }
 

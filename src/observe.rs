@@ -24,7 +24,6 @@ mod counts;
 mod course;
 mod debezium;
 mod events;
-mod first;
 mod judge;
 mod kafka;
 mod lake;
@@ -277,7 +276,7 @@ pub enum SurfaceKind {
 }
 
 impl Surface {
-    /// The database of a domain, if its changes come here.
+    /// The database of a domain, as people are told it, if its changes come here.
     fn database(&self, domain: usize) -> Option<&str> {
         let is_it = |source: &&Source| source.domains.contains(&domain);
         let source = match &self.kind {
@@ -288,7 +287,7 @@ impl Surface {
             SurfaceKind::Records(records) => records.sources.iter().find(is_it),
             SurfaceKind::Events(_) | SurfaceKind::EventFiles(_) => None,
         };
-        Some(source?.address.database())
+        Some(&source?.name)
     }
 }
 
@@ -297,6 +296,8 @@ impl Surface {
 pub struct Source {
     /// The observer's name in the scenario.
     pub surface: String,
+    /// The database, as people are told it: two servers may have databases of one name.
+    pub name: String,
     /// Where.
     pub address: Address,
     /// Its domains, by their numbers in the scenario.

@@ -93,7 +93,7 @@ pub struct Replay {
 pub struct Standing {
     /// All that were judged.
     pub tables: Vec<TableVerdict>,
-    /// The first hundred rows that are not as they should be.
+    /// The first hundred rows that are not as they should be, of each kind some.
     pub examples: Vec<Example>,
     /// Transactions of which the trace does not tell: their rows may be as if they had been made, or not.
     pub untold: u64,

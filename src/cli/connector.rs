@@ -219,7 +219,9 @@ pub(super) fn connectors(
     let mut all = Vec::new();
     for ((_, database), domains) in databases {
         let source = source(scenario, place, (&database, &domains), (password, needs))?;
-        all.extend(connect::connector(scenario, &source, domains));
+        let Some(mut connector) = connect::connector(scenario, &source, domains) else { continue };
+        connector.database = place.shown(scenario, source.domains[0]);
+        all.push(connector);
     }
     Ok(all)
 }

@@ -42,7 +42,6 @@ use crate::observe::Upstream;
 use crate::observe::Witness;
 use crate::report::FolderError;
 use crate::report::LagKeeper;
-use crate::scenario::Brokers;
 use crate::scenario::Confirms;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
@@ -176,14 +175,10 @@ fn topics(
     (target, template, format): (usize, &str, TopicFormat),
 ) -> Result<Topics, SetupError> {
     let scenario = &prepared.scenario;
-    let (name, kind) = (&scenario.targets[target].name, &scenario.targets[target].kind);
-    let is_embedded =
-        matches!(kind, TargetKind::Kafka(kafka) if kafka.brokers == Brokers::Embedded);
-    let cluster = prepared.place.cluster(target).filter(|_| !is_embedded).ok_or_else(|| {
+    let name = &scenario.targets[target].name;
+    let cluster = prepared.place.cluster(target).ok_or_else(|| {
         SetupError::Local(format!(
-            "the observer `{}` reads what connectors write, and none writes to the embedded broker of \
-             `{name}`; give `{name}` the brokers of a cluster (`scripts/pipeline up` starts one, and prints \
-             LOADGEN_KAFKA)",
+            "internal error: nobody knows the cluster `{name}` of the observer `{}`",
             observer.name
         ))
     })?;
@@ -236,6 +231,7 @@ pub(super) fn sources(
             Some(source) => source.domains.push(*number),
             None => sources.push(Source {
                 surface: observer.name.clone(),
+                name: place.shown(scenario, domain),
                 address,
                 domains: vec![*number],
                 reconnect: target.reconnect,
@@ -265,7 +261,7 @@ pub(super) fn replicas(
         });
         let database = replica.database.replace("{database}", source.address.database());
         let address = server.with_database(&database);
-        Source { address, reconnect: replica.reconnect, upstream, ..source }
+        Source { name: database, address, reconnect: replica.reconnect, upstream, ..source }
     };
     Ok(sources((scenario, place), observer, Confirms::All).into_iter().map(at).collect())
 }

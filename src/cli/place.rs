@@ -212,6 +212,18 @@ impl Place {
         address.map_or_else(|| domain.database.clone(), |at| at.database().to_owned())
     }
 
+    /// The same as people are told it: behind its target's name, where another target has a database of that name.
+    pub(super) fn shown(&self, scenario: &Scenario, domain: &Domain) -> String {
+        let name = self.database(scenario, domain);
+        let is_stored =
+            |target: usize| matches!(scenario.targets[target].kind, TargetKind::Postgres(_));
+        let mut others = scenario.domains.iter().filter(|it| it.target != domain.target);
+        if others.any(|it| is_stored(it.target) && self.database(scenario, it) == name) {
+            return format!("{}/{name}", scenario.targets[domain.target].name);
+        }
+        name
+    }
+
     /// Whether a server is embedded.
     pub(super) fn is_embedded(&self) -> bool {
         !self.embedded.is_empty()

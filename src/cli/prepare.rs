@@ -44,6 +44,7 @@ use crate::engine::Guarding;
 use crate::engine::OnGuard;
 use crate::engine::Steps;
 use crate::engine::journal::LANES;
+use crate::engine::stop::Level;
 use crate::engine::stop::Stop;
 use crate::generate::World;
 use crate::measure::Feed;
@@ -260,6 +261,9 @@ impl Prepared {
 
     /// Sets a target up, dropping what is there if `fresh` says so; without it, only looks.
     fn make_on(&mut self, target: usize, fresh: Option<bool>, feed: &Feed) -> Result<(), Refusal> {
+        if self.stop.level() > Level::Run {
+            return Err(Refusal::interrupted(&"stopped before all was set up"));
+        }
         if let Some(cluster) = self.place.cluster(target).cloned() {
             return self.make_topics((target, &cluster), fresh, feed);
         }

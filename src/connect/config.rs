@@ -78,7 +78,7 @@ pub struct Connector {
     pub name: String,
     /// The replication slot that it reads.
     pub slot: String,
-    /// The database that the slot is of.
+    /// The database that the slot is of, as people are told it.
     pub database: String,
     /// Its domains, by their numbers.
     pub domains: Vec<usize>,

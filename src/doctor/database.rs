@@ -201,7 +201,9 @@ async fn relations(client: &Client, domain: &Domain) -> Result<Vec<Relation>, Se
                 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '' ORDER BY a.attnum), \
             ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = l.oid \
                 AND a.attnum = ANY (i.indkey) JOIN pg_type t ON t.oid = a.atttypid \
-                WHERE i.indrelid = l.oid AND i.indisprimary AND t.typtype = 'e') \
+                WHERE i.indrelid = l.oid AND i.indisprimary AND t.typtype = 'e'), \
+            ARRAY(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+                WHERE a.attrelid = l.oid AND a.attnum > 0 AND t.typcategory = 'A' ORDER BY a.attnum) \
         FROM pg_class root JOIN pg_namespace n ON n.oid = root.relnamespace \
         JOIN pg_class l ON root.relkind = 'r' AND l.oid = root.oid \
             OR root.relkind = 'p' AND l.oid IN \
@@ -227,6 +229,7 @@ async fn relations(client: &Client, domain: &Domain) -> Result<Vec<Relation>, Se
                 wide: row.get(6),
                 generated: row.get(7),
                 enums: row.get(8),
+                arrays: row.get(9),
             }
         })
         .collect())

@@ -22,6 +22,8 @@ pub(super) struct Relation {
     pub(super) generated: Vec<String>,
     /// Columns of the key that are enums.
     pub(super) enums: Vec<String>,
+    /// Columns that are arrays.
+    pub(super) arrays: Vec<String>,
 }
 
 /// What is to be said of a relation to which this happens; `changed` are the columns that updates set.
@@ -42,6 +44,13 @@ pub(super) fn judge(relation: &Relation, needs: &Needs, changed: &[&str]) -> Vec
     if !relation.enums.is_empty() {
         let found =
             format!("an enum in the key: {}; some consumers fail on it", relation.enums.join(", "));
+        all.push(Check::warning("table", found));
+    }
+    if !relation.has_key && !relation.arrays.is_empty() {
+        let found = format!(
+            "arrays in a table without a primary key: {}; AWS DMS does not take such a table",
+            relation.arrays.join(", ")
+        );
         all.push(Check::warning("table", found));
     }
     all.into_iter().map(|check| check.at(relation.name.clone())).collect()

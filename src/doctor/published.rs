@@ -20,6 +20,8 @@ pub(super) struct Publication {
     name: String,
     /// What it tells of: `insert`, `update`, `delete`, `truncate`.
     told: Vec<&'static str>,
+    /// Whether changes of partitions are told as those of their table.
+    is_by_root: bool,
     /// By schema and name.
     tables: BTreeMap<(String, String), Member>,
 }
@@ -35,8 +37,10 @@ struct Member {
 impl Publication {
     /// The publication of this name, if there is one.
     pub(super) async fn read(client: &Client, name: &str) -> Result<Option<Self>, SetupError> {
-        let sql = "SELECT pubinsert, pubupdate, pubdelete, pubtruncate \
-                   FROM pg_publication WHERE pubname = $1";
+        // PostgreSQL 13 and later have the last.
+        let sql = "SELECT pubinsert, pubupdate, pubdelete, pubtruncate, \
+                       coalesce((to_jsonb(p) ->> 'pubviaroot')::boolean, false) \
+                   FROM pg_publication p WHERE pubname = $1";
         let row = client.query_opt(sql, &[&name]).await.map_err(|error| failed(&error))?;
         let Some(row) = row else { return Ok(None) };
         // PostgreSQL 15 and later have the last two.
@@ -51,7 +55,8 @@ impl Publication {
         });
         let told = ["insert", "update", "delete", "truncate"].into_iter().enumerate();
         let told = told.filter(|(at, _)| row.get::<_, bool>(*at)).map(|(_, change)| change);
-        Ok(Some(Self { name: name.to_owned(), told: told.collect(), tables: tables.collect() }))
+        let (told, tables) = (told.collect(), tables.collect());
+        Ok(Some(Self { name: name.to_owned(), told, is_by_root: row.get(4), tables }))
     }
 
     /// Whether it has a table.
@@ -91,9 +96,14 @@ impl Publication {
         let Some(Member { filter, columns }) = self.tables.get(&own) else {
             let has_leaves = leaves
                 .is_some_and(|leaves| leaves.iter().all(|leaf| self.has(&domain.namespace, leaf)));
-            let missing = Check::critical(NAME, format!("`{}` does not have it", self.name));
-            let remedy = format!("ALTER PUBLICATION {} ADD TABLE {whole};", identifier(&self.name));
-            return (!has_leaves).then(|| missing.remedy(remedy).at(table.name.clone()));
+            let check = if has_leaves {
+                self.by_leaves(leaves)?
+            } else {
+                let remedy =
+                    format!("ALTER PUBLICATION {} ADD TABLE {whole};", identifier(&self.name));
+                Check::critical(NAME, format!("`{}` does not have it", self.name)).remedy(remedy)
+            };
+            return Some(check.at(table.name.clone()));
         };
         // SET TABLE would leave out all the others.
         let name = identifier(&self.name);
@@ -111,6 +121,19 @@ impl Publication {
         let filter = filter.as_ref()?;
         let found = format!("only rows with {filter} are told: the others will count as lost");
         Some(Check::warning(NAME, found).remedy(again).at(table.name.clone()))
+    }
+
+    /// That changes come by the names of partitions.
+    fn by_leaves(&self, leaves: Option<&Vec<String>>) -> Option<Check> {
+        let leaf = leaves?.first().filter(|_| !self.is_by_root)?;
+        let found = format!(
+            "changes of its partitions are told by their own names, as `{leaf}`: each has a topic of its own, and \
+             observers miss them"
+        );
+        let name = identifier(&self.name);
+        Some(Check::warning(NAME, found).remedy(format!(
+            "ALTER PUBLICATION {name} SET (publish_via_partition_root = true); -- PostgreSQL 13 and later"
+        )))
     }
 
     fn changes(&self, needs: &Needs) -> Option<Check> {

@@ -22,6 +22,8 @@ pub struct Reader {
     pub observer: String,
     /// Between two looks.
     pub every: Duration,
+    /// For so many records of a partition it takes an object to be written, if it reads objects.
+    pub flush: Option<u64>,
 }
 
 /// What is to be said of a sink, but for whether it runs. `deletes`: rows are deleted, and a message without a
@@ -68,7 +70,7 @@ fn floor(every: Duration, readers: &[Reader]) -> String {
         format_duration(every),
         format_duration(every / 2)
     );
-    for Reader { observer, every } in readers {
+    for Reader { observer, every, .. } in readers {
         // Writing to a String cannot fail.
         let _ = write!(text, ", and seen by `{observer}` within {}", format_duration(*every));
     }
@@ -138,6 +140,7 @@ fn files(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec
         }
     };
     let mut all = vec![odd.unwrap_or(timed)];
+    all.extend(readers.iter().filter_map(|reader| unlike(size, reader)));
     if deletes {
         let key = "behavior.on.null.values";
         let does = settings.get(key).map_or("fail", String::as_str);
@@ -160,14 +163,34 @@ fn files(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec
     all
 }
 
+/// That an observer reckons with another number of records of a partition that are held back.
+fn unlike(size: &str, Reader { observer, flush, .. }: &Reader) -> Option<Check> {
+    let flush = (*flush)?;
+    let size: u64 = size.trim().parse().ok().filter(|size| *size != flush)?;
+    let what = if flush < size {
+        "what it holds back counts as lost"
+    } else {
+        "what is lost may count as held back"
+    };
+    let found = format!(
+        "it writes a file for every {size} messages of a partition, and `{observer}` takes {flush}: {what}"
+    );
+    Some(
+        Check::warning(NAME, found)
+            .remedy(format!("write `flush: {size}` into the observer `{observer}`")),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn found(settings: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
         let all = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let reader = Reader { observer: "lake".to_owned(), every: Duration::from_secs(1) };
-        let checks = sink(&all.collect(), true, &[reader]);
+        let lake =
+            Reader { observer: "lake".to_owned(), every: Duration::from_secs(1), flush: None };
+        let objects = Reader { observer: "objects".to_owned(), flush: Some(1000), ..lake.clone() };
+        let checks = sink(&all.collect(), true, &[lake, objects]);
         checks.into_iter().map(|check| (check.found, check.remedy)).collect()
     }
 
@@ -176,7 +199,7 @@ mod tests {
         let class = ("connector.class", "org.apache.iceberg.connect.IcebergSinkConnector");
         let usual = found(&[class]);
         assert!(usual[0].0.contains("up to 5m late there, 2m30s on average"), "{usual:?}");
-        assert!(usual[0].0.ends_with("seen by `lake` within 1s"), "{usual:?}");
+        assert!(usual[0].0.contains("seen by `lake` within 1s"), "{usual:?}");
         assert!(usual[1].0.contains("without `DebeziumTransform`"), "{usual:?}");
         let transform =
             ("transforms.d.type", "org.apache.iceberg.connect.transforms.DebeziumTransform");
@@ -190,6 +213,14 @@ mod tests {
         assert!(never[0].0.contains("never by time"), "{never:?}");
         assert!(never[1].0.starts_with("it fails at the first"), "{never:?}");
         assert_eq!(never[1].1.as_deref(), Some("\"behavior.on.null.values\": \"ignore\""));
+        let few = found(&[class, ("flush.size", "10")]);
+        assert!(
+            few[1].0.ends_with("`objects` takes 1000: what is lost may count as held back"),
+            "{few:?}"
+        );
+        let many = found(&[class, ("flush.size", "5000")]);
+        assert!(many[1].0.ends_with("what it holds back counts as lost"), "{many:?}");
+        assert_eq!(many[1].1.as_deref(), Some("write `flush: 5000` into the observer `objects`"));
         let rotated = found(&[class, size, ("rotate.interval.ms", "10000")]);
         assert!(rotated[0].0.contains("not before another comes"), "{rotated:?}");
         let timed = [

@@ -76,7 +76,39 @@ pub(super) async fn fare(client: &Client) -> Result<Vec<Check>, SetupError> {
         status: row.get(3),
         retained: row.get(4),
     });
-    Ok(slots.map(|slot| judge(&slot).at(place(&slot))).collect())
+    let mut all: Vec<Check> = slots.map(|slot| judge(&slot).at(place(&slot))).collect();
+    all.extend(spilt(client).await?);
+    Ok(all)
+}
+
+/// Transactions that did not fit into the memory in which they are decoded, which the server counts for each slot from
+/// PostgreSQL 14 on.
+async fn spilt(client: &Client) -> Result<Vec<Check>, SetupError> {
+    let sql = "SELECT to_regclass('pg_catalog.pg_stat_replication_slots') IS NOT NULL";
+    let row = client.query_one(sql, &[]).await.map_err(|error| failed(&error))?;
+    if !row.get::<_, bool>(0) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT slot_name::text, spill_txns, spill_bytes, current_setting('logical_decoding_work_mem'), \
+                      pg_size_bytes(current_setting('logical_decoding_work_mem')) / 1024 \
+               FROM pg_stat_replication_slots WHERE spill_txns > 0 ORDER BY 1";
+    let rows = client.query(sql, &[]).await.map_err(|error| failed(&error))?;
+    let check = |row: &tokio_postgres::Row| {
+        let (slot, count, bytes): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let (memory, kilobytes): (String, i64) = (row.get(3), row.get(4));
+        let found = format!(
+            "{count} transactions were larger than `logical_decoding_work_mem` ({memory}), and {} of them went \
+             to disk, which makes them come later",
+            format_bytes(bytes.unsigned_abs())
+        );
+        let more = kilobytes.saturating_mul(4);
+        let remedy = format!(
+            "ALTER SYSTEM SET logical_decoding_work_mem = '{more}kB'; SELECT pg_reload_conf(); -- of memory for \
+             each slot that is read"
+        );
+        Check::info("slot", found).remedy(remedy).at(slot)
+    };
+    Ok(rows.iter().map(check).collect())
 }
 
 fn place(slot: &Slot) -> String {

@@ -303,18 +303,25 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long what waits for a server may still wait when the run is cancelled.
+/// How long what waits for a server may still wait when the run is cancelled, and after a signal.
 const CANCELLED: Duration = Duration::from_secs(1);
+const SIGNALLED: Duration = Duration::from_secs(5);
 
-/// Gives a future up some time after the run is cancelled.
+/// Gives a future up some time after the run is cancelled, or after the next signal.
 pub async fn unless_cancelled<T>(
     stop: &Stop,
     future: impl Future<Output = Result<T, SetupError>>,
 ) -> Result<T, SetupError> {
-    let mut stop = stop.watch();
+    let (mut halt, mut stop) = (stop.next_signal(), stop.watch());
+    let signalled = async {
+        halt.told().await;
+        tokio::time::sleep(SIGNALLED).await;
+    };
     let cancelled = async {
-        let _ = stop.wait_for(|level| *level == Level::Cancel).await;
-        tokio::time::sleep(CANCELLED).await;
+        tokio::select! {
+            _ = stop.wait_for(|level| *level == Level::Cancel) => tokio::time::sleep(CANCELLED).await,
+            () = signalled => {}
+        }
     };
     tokio::select! {
         done = future => done,

@@ -30,6 +30,8 @@ use session::Session;
 
 /// How often one looks whether the measured part has begun.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long a step may still take when the run is stopped.
+const STOPPED: Duration = Duration::from_secs(3);
 
 /// What is to be done, and what became of it.
 #[derive(Debug, Default)]
@@ -212,10 +214,9 @@ async fn one(
         steps.began(step.kind.name(), &place.domain);
         perform(shared, (number, step), (place, due), &mut counts).await
     };
-    let mut level = shared.job.stop.watch();
     let done = tokio::select! {
         done = whole => done,
-        _ = level.wait_for(|level| *level == Level::Cancel) => Err(StepError::Stopped),
+        () = cut_off(shared) => Err(StepError::Stopped),
     };
     let failed_because = match done {
         Ok(()) => None,
@@ -241,6 +242,16 @@ async fn one(
         output: counts.output,
         failed_because,
     });
+}
+
+/// Waits until a step is to be cut off: it may wait for a lock that nobody gives up.
+async fn cut_off(shared: &Shared) {
+    let (mut level, mut cancelled) = (shared.job.stop.watch(), shared.job.stop.watch());
+    let _ = level.wait_for(|level| *level != Level::Run).await;
+    tokio::select! {
+        () = tokio::time::sleep(STOPPED) => {}
+        _ = cancelled.wait_for(|level| *level == Level::Cancel) => {}
+    }
 }
 
 async fn perform(

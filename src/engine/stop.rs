@@ -129,6 +129,11 @@ impl Stop {
         self.signals.send_modify(|count| *count = count.saturating_add(1));
     }
 
+    /// Whether a signal came.
+    pub fn is_signalled(&self) -> bool {
+        *self.signals.borrow() > 0
+    }
+
     /// For work that the next signal ends: at once, if there were two already.
     pub fn next_signal(&self) -> Halt {
         let signals = self.signals.subscribe();

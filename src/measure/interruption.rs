@@ -10,7 +10,7 @@ pub struct Interruption {
     pub at_ns: u64,
     /// The connector.
     pub connector: String,
-    /// The database that it captures.
+    /// The database that it captures, as tables are told with it.
     pub database: String,
     /// Whether it, or its task, had failed.
     pub is_failure: bool,

@@ -11,13 +11,11 @@ use crate::scenario::Threshold;
 
 use super::Deviation;
 use super::Digest;
+use super::First;
 use super::Histogram;
 use super::Observed;
 use super::threshold::holds;
 use super::threshold::of_durations;
-
-/// Examples that are kept of what is not as it should be.
-pub const EXAMPLES_MAX: usize = 100;
 
 /// All that observers found.
 #[derive(Debug, Clone, Default)]
@@ -241,7 +239,7 @@ pub struct Verification {
     /// Were overwritten before their row was looked at, or cannot be told by looking at it, where rows are looked at
     /// now and then.
     pub passed_over: u64,
-    /// The first hundred of those that are not as they should be.
+    /// The first hundred of those that are not as they should be, of each kind some.
     pub examples: Vec<Example>,
 }
 
@@ -284,10 +282,7 @@ impl Verification {
         }
         let longest = all.iter().map(|each| each.examples.len()).max().unwrap_or(0);
         let turn = |at: usize| all.iter().filter_map(move |each| each.examples.get(at)).cloned();
-        sum.examples = (0..longest).flat_map(turn).collect();
-        // What is wrong before what is not known.
-        sum.examples.sort_by_key(|example| example.class == Deviation::Pending);
-        sum.examples.truncate(EXAMPLES_MAX);
+        sum.examples = First::of((0..longest).flat_map(turn), |it| it.class).all().collect();
         sum
     }
 

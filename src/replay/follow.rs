@@ -16,8 +16,8 @@ use crate::action::TableId;
 use crate::ledger::Seen;
 use crate::ledger::What;
 use crate::measure::Deviation;
-use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
+use crate::measure::First;
 use crate::measure::Verification;
 use crate::observe::Certainty;
 use crate::observe::cells::show;
@@ -266,12 +266,7 @@ type Fault<'a> = (Deviation, Option<&'a Made>, Option<&'a Seen>);
 fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
     let order = |it: &Fault<'_>| {
         let table = it.1.map(|made| made.table.0).or(it.2.map(|seen| seen.table));
-        (
-            it.0 == Deviation::Pending,
-            table,
-            it.1.map(|made| made.key.clone()),
-            it.2.map(|seen| seen.lsn),
-        )
+        (table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
     };
     faults.sort_by_cached_key(order);
     let catalog = &replay.world.catalog;
@@ -304,7 +299,7 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
             lsn: seen.map(|seen| crate::sink::postgres::replication::Lsn(seen.lsn).to_string()),
         }
     };
-    faults.into_iter().take(EXAMPLES_MAX).map(example).collect()
+    First::of(faults, |it| it.0).all().map(example).collect()
 }
 
 /// Goes through all lanes, on all threads.

@@ -11,6 +11,7 @@ use crate::action::TableInfo;
 use crate::measure::Deviation;
 use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
+use crate::measure::First;
 use crate::observe::cells::agree;
 use crate::observe::cells::show;
 use crate::replay::Replay;
@@ -40,7 +41,7 @@ struct Fault {
     seen: Option<Box<[u8]>>,
 }
 
-/// The first of the faults, in the order of tables and keys: a hash map decides no order, and there may be as many as rows.
+/// The first of the faults of each class, in the order of tables and keys: a hash map decides no order, and there may be as many as rows.
 #[derive(Debug, Default)]
 struct Faults {
     some: Vec<Fault>,
@@ -56,7 +57,7 @@ impl Faults {
 
     fn cut(&mut self) {
         self.some.sort_by(|one, other| (one.table, &one.key).cmp(&(other.table, &other.key)));
-        self.some.truncate(EXAMPLES_MAX);
+        self.some = First::of(std::mem::take(&mut self.some), |it| it.class).all().collect();
     }
 
     fn first(mut self) -> Vec<Fault> {
@@ -259,5 +260,26 @@ impl<'a> Judge<'a> {
             .map(|((name, verdict), _)| TableVerdict { table: name.clone(), ..verdict })
             .collect();
         Standing { tables, examples, untold: expected.untold }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_table_full_of_rows_that_nobody_made_the_first_are_kept_and_no_more() {
+        let mut faults = Faults::default();
+        for number in (0..20_000_u32).rev() {
+            let class = if number == 19_999 { Deviation::Lost } else { Deviation::Phantom };
+            let key = number.to_be_bytes().to_vec();
+            faults.add(Fault { class, table: TableId(0), key, expected: None, seen: None });
+            assert!(faults.some.len() < 8 * EXAMPLES_MAX, "as many as there are rows");
+        }
+        let first = faults.first();
+        let keys: Vec<_> = first.iter().map(|it| it.key.clone()).collect();
+        // The one that is lost has its turn.
+        let expected = [19_999_u32].into_iter().chain(0..99).map(|it| it.to_be_bytes().to_vec());
+        assert_eq!(keys, expected.collect::<Vec<_>>());
     }
 }

@@ -11,8 +11,8 @@ use crate::action::TableId;
 use crate::ledger::Seen;
 use crate::ledger::hash::half;
 use crate::measure::Deviation;
-use crate::measure::EXAMPLES_MAX;
 use crate::measure::Example;
+use crate::measure::First;
 use crate::measure::Verification;
 use crate::observe::cells::show;
 use crate::replay::Followed;
@@ -148,16 +148,17 @@ pub(super) fn judge(
     }
     odd.sort_by_key(|(held, _)| (held.seen.at, held.seen.row));
     let mut verdict = SnapshotVerdict { judged: all - left, left, ..SnapshotVerdict::default() };
+    let mut first = First::default();
     for (held, versions) in odd {
         let found = &mut verdict.verification;
         found.observed += 1;
         let has_lived = versions.last.is_some();
         found.expected += u64::from(has_lived);
-        *(if has_lived { &mut found.wrong } else { &mut found.phantom }) += 1;
-        if found.examples.len() < EXAMPLES_MAX {
-            found.examples.push(example(replay, surface, (held, versions)));
-        }
+        let class = if has_lived { Deviation::Wrong } else { Deviation::Phantom };
+        *found.of(class) += 1;
+        first.add(class, || example(replay, surface, class, (held, versions)));
     }
+    verdict.verification.examples = first.all().collect();
     Ok(verdict)
 }
 
@@ -195,13 +196,18 @@ fn walk(
     replay.unless_halted(snapshots)
 }
 
-fn example(replay: &Replay, surface: &str, (held, versions): (&Held, &Versions)) -> Example {
+fn example(
+    replay: &Replay,
+    surface: &str,
+    class: Deviation,
+    (held, versions): (&Held, &Versions),
+) -> Example {
     let catalog: &Catalog = &replay.world.catalog;
     let info = catalog.table(TableId(held.seen.table));
     let keys: Vec<_> = info.key.iter().map(|at| info.columns[*at].clone()).collect();
     let last = versions.last.as_ref();
     Example {
-        class: if last.is_some() { Deviation::Wrong } else { Deviation::Phantom },
+        class,
         surface: surface.to_owned(),
         table: replay.names[usize::from(held.seen.table)].clone(),
         // Of what nobody has made, only a hash of the key was noted.

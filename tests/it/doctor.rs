@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::command::Place;
 use crate::support::connect::Connect;
+use crate::support::machine::wait_for;
 use crate::support::server::Options;
 use crate::support::server::TestServer;
 
@@ -337,4 +338,53 @@ fn slots_that_connectors_have_are_not_needed_again() {
     let refused = place.run(&["run", "@quickstart", "--fresh"]);
     assert_eq!(refused.code, 4, "{}", refused.err);
     assert!(refused.err.contains("0 of 1 in use, 2 more needed"), "{}", refused.err);
+}
+
+/// Partitions, arrays and transactions that are larger than what they are decoded in.
+#[test]
+fn what_comes_by_other_names_or_from_disk_is_found() {
+    let server = server(&[("wal_level", "logical"), ("logical_decoding_work_mem", "64kB")]);
+    let place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    for sql in [
+        "DROP TABLE products CASCADE; \
+         CREATE TABLE products (id integer PRIMARY KEY) PARTITION BY RANGE (id); \
+         CREATE TABLE products_a PARTITION OF products DEFAULT; ALTER PUBLICATION debezium ADD TABLE products",
+        "ALTER TABLE order_items DROP CONSTRAINT order_items_pkey; \
+         ALTER TABLE order_items REPLICA IDENTITY FULL; ALTER TABLE order_items ADD COLUMN tags text[]",
+        "SELECT pg_create_logical_replication_slot('small', 'pgoutput')",
+        "INSERT INTO debezium_signal SELECT n, 'none', repeat('x', 1000) FROM generate_series(1, 2000) n",
+        "SELECT count(*) FROM pg_logical_slot_get_binary_changes('small', NULL, NULL, \
+         'proto_version', '1', 'publication_names', 'debezium')",
+    ] {
+        let done = place.psql("orders", sql);
+        assert_eq!(done.code, 0, "{sql}: {}", done.err);
+    }
+    let found = examined(&place, 0);
+    let of = |check: &str, severity: &str, words: &str| {
+        let named = of(&found, check, severity).into_iter().find(|it| it.found.contains(words));
+        named.map(|it| (it.place.clone(), it.remedy.clone().unwrap_or_default()))
+    };
+    let (table, by_root) = of("publication", "warning", "as `products_a`").unwrap();
+    assert_eq!(table, "products");
+    assert!(
+        of("table", "warning", "without a primary key: tags").unwrap().0.contains("order_items")
+    );
+    let (slot, more) =
+        of("slot", "info", "larger than `logical_decoding_work_mem` (64kB)").unwrap();
+    assert_eq!(slot, "small");
+    for remedy in [by_root, more] {
+        // Settings of the system are changed outside of transactions.
+        for statement in remedy.split(" -- ").next().unwrap().split("; ") {
+            let done = place.psql("orders", statement);
+            assert_eq!(done.code, 0, "{statement}: {}", done.err);
+        }
+    }
+    let again = examined(&place, 0);
+    assert!(again.iter().all(|it| !it.found.contains("as `products_a`")), "the remedy mends it");
+    // A server reads its settings again when it comes to it.
+    wait_for("more memory", || {
+        let again = examined(&place, 0);
+        again.iter().any(|it| it.found.contains("`logical_decoding_work_mem` (256kB)"))
+    });
 }

@@ -86,3 +86,50 @@ fn lag_rises_with_spikes_and_everything_comes_all_the_same() {
     let busiest = rows(&place).iter().map(|row| number(row, "observed")).max();
     assert!(busiest > Some(500), "{busiest:?}");
 }
+
+/// Objects that nobody writes: what is outstanding of each database is told by itself.
+#[test]
+fn databases_of_one_name_on_two_servers_are_told_apart() {
+    let (here, there) = (TestServer::start(), TestServer::start());
+    let place = Place::on(&here, &["orders"]);
+    let database = place.database("orders");
+    let file = format!(
+        "scenario: twins\n\
+         targets:\n  here: {{ postgres: {{ url: \"{}\" }} }}\n  there: {{ postgres: {{ url: \"{}\" }} }}\n\
+         domains:\n  orders: {{ on: here, rows: {{ products: 50, customers: 100, orders: 100 }} }}\n  \
+         library: {{ schema: library.yaml, on: there, database: {database} }}\n\
+         cdc: {{ canary: off }}\n\
+         observe: {{ objects: {{ lake: {{ at: \"file://{}\", layout: objects, within: 3s }} }} }}\n\
+         load:\n  streams:\n    shop: {{ mix: {{ orders.new_customer: 1, library.add: 1 }}, profile: [ {{ hold: 20/s, for: 3s }} ] }}\n",
+        here.url(),
+        there.url(),
+        place.folder.path().join("objects").display(),
+    );
+    let library = "schema: library\ntables:\n  books:\n    columns:\n      id: { type: bigint, key: true, fill: sequence }\n\
+                   actions:\n  add: [ { insert: books } ]\n";
+    fs::create_dir(place.folder.path().join("objects")).unwrap();
+    fs::write(place.folder.path().join("library.yaml"), library).unwrap();
+    fs::write(place.folder.path().join("twins.yaml"), file).unwrap();
+    place.must(&["setup", "twins.yaml"]);
+    for server in [&here, &there] {
+        server
+            .query(&database, "SELECT pg_create_logical_replication_slot('connector', 'pgoutput')");
+    }
+    let done = place.run(&["run", "twins.yaml", "--out", "run"]);
+    let rows = rows(&place);
+    for target in ["here", "there"] {
+        let name = format!("{target}/{database}");
+        let its = rows.iter().filter(|row| of(row, "database") == name);
+        let most = its.map(|row| number(row, "outstanding")).max();
+        assert!(
+            (20..=40).contains(&most.unwrap_or(0)),
+            "{name}: {rows:?} {}{}",
+            done.out,
+            done.err
+        );
+    }
+    let again = place.run(&["verify", "run"]);
+    let both =
+        [format!("here/{database}.public.customers: "), format!("there/{database}.public.books: ")];
+    assert!(both.iter().all(|table| again.out.contains(table)), "{}{}", again.out, again.err);
+}

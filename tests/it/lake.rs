@@ -2,6 +2,11 @@
 //! it is named, and nothing else is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -23,15 +28,15 @@ struct Done {
 }
 
 fn run(seconds: u32, harm: Harm, spoil: &[Spoil]) -> Done {
-    run_within("30s", seconds, harm, (spoil, |_| ()))
+    run_within("30s", seconds, harm, (spoil, |_: &_, _: &_| ()))
 }
 
-/// The same, with something done to the connector before it.
+/// The same, with something done to the connector, or in its database, before it.
 fn run_within(
     within: &str,
     seconds: u32,
     harm: Harm,
-    (spoil, before): (&[Spoil], impl FnOnce(&Connector)),
+    (spoil, before): (&[Spoil], impl FnOnce(&Connector, &str)),
 ) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let mut place = Place::on(TestServer::shared(), &["orders"]);
@@ -47,7 +52,7 @@ fn run_within(
     place.must(&["seed", "@cdc-lag"]);
     let lake = Lake::start(folder.path(), harm);
     let connector = Connector::into(place.server, &place.database("orders"), spoil, lake.out());
-    before(&connector);
+    before(&connector, &place.database("orders"));
     let (code, said, summary) = connector.run(&place);
     if code != 6 {
         let judged = place.run(&["verify", "run", "--format", "json"]);
@@ -127,10 +132,33 @@ fn a_broken_data_file_makes_the_run_invalid() {
 /// Nothing is waited for without an end, and whoever does not go on is named.
 #[test]
 fn a_connector_that_stands_still_ends_the_wait() {
-    let nothing = (&[][..], Connector::stand_still as fn(&Connector));
+    let nothing = (&[][..], |connector: &Connector, _: &str| connector.stand_still());
     let Done { code, said, summary, .. } = run_within("3s", 1, Harm::Nothing, nothing);
     assert_eq!(code, 6, "{said}");
     let reasons = summary["invalid_because"].to_string();
     let expected = "`lake` did not come to its end: for 3s no connector went on: `";
     assert!(reasons.contains(expected), "{reasons}");
+}
+
+/// What others write is not what is waited for: one row is lost, and the lake never comes to rest.
+#[test]
+fn others_that_go_on_writing_do_not_put_the_end_off() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&is_over);
+    let others = move |_: &Connector, database: &str| {
+        let database = database.to_owned();
+        std::thread::spawn(move || {
+            let other = "UPDATE products SET name = name WHERE id = (SELECT min(id) FROM products)";
+            while !ended.load(Ordering::Relaxed) {
+                TestServer::shared().query(&database, other);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+    };
+    let begun = Instant::now();
+    let Done { said, summary, .. } = run_within("4s", 2, Harm::Nothing, (&[Spoil::Lose], others));
+    is_over.store(true, Ordering::Relaxed);
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}: {said}", begun.elapsed());
+    let lake = surface(&summary, "lake");
+    assert_eq!((&lake["lost"], &lake["pending"]), (&1.into(), &0.into()), "{lake} {said}");
 }

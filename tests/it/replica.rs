@@ -249,14 +249,19 @@ fn what_is_done_to_rows_of_a_replica_is_named_by_how_they_stand() {
     assert!(again.out.contains("how rows stand at `copy` could not be judged: "), "{}", again.out);
 }
 
+/// Waits until more orders came than are seeded.
+fn wait_for_load(pair: &Pair<'_>) {
+    let came = "SELECT count(*) > 520 FROM orders";
+    wait_for("the load to come to the replica", || pair.at_replica(came) == [["t"]]);
+}
+
 /// Nobody changes products, so nobody asks for them before all rows are compared.
 #[test]
 fn a_signal_ends_the_comparing_of_all_rows_and_that_can_be_done_later() {
     let (source, replica) = (TestServer::start(), TestServer::start());
     let pair = looked_at((&source, &replica), "xid");
     let child = pair.place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    let came = "SELECT count(*) FROM orders WHERE id IN (SELECT order_id FROM order_items)";
-    wait_for("rows to come to the replica", || pair.at_replica(came) != [["0"]]);
+    wait_for_load(&pair);
     let database = pair.place.database("orders");
     let lock = replica.hold(&database, "LOCK TABLE products IN ACCESS EXCLUSIVE MODE");
     replica.wait_for_waiting(&database);
@@ -271,4 +276,26 @@ fn a_signal_ends_the_comparing_of_all_rows_and_that_can_be_done_later() {
     assert_eq!((&summary["verdict"], &summary["exit_code"]), (&"interrupted".into(), &105.into()));
     drop(lock);
     pair.place.must(&["verify", "run"]);
+}
+
+/// Nobody can look at a table that is locked: that is said, and the run does not hang.
+#[test]
+fn a_copy_whose_answers_never_come_makes_the_run_invalid() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let mut pair = looked_at((&source, &replica), "xid");
+    pair.place.set("observe.copy.postgres.reconnect=1s");
+    replica.query("postgres", "ALTER ROLE postgres SET statement_timeout = '500ms'");
+    let child = pair.place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    wait_for_load(&pair);
+    let lock =
+        replica.hold(&pair.place.database("orders"), "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE");
+    // Whoever compares all rows waits for as long as that takes.
+    let compares = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%' AND wait_event_type = 'Lock'";
+    wait_for("all rows to be compared", || !pair.at_replica(compares).is_empty());
+    drop(lock);
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, 6, "{}{}", done.out, done.err);
+    let reasons = pair.place.summary("run")["invalid_because"].to_string();
+    let told = ["the observer `copy` could not look at", "statement timeout"];
+    assert!(told.iter().all(|it| reasons.contains(it)), "{reasons}");
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::support::command::Place;
 use crate::support::command::interrupt;
+use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
@@ -201,6 +202,31 @@ fn a_stop_ends_what_is_held_open() {
     let summary = place.summary("run");
     assert_clean(&summary);
     assert_eq!(of(&summary, "hold_open")["rolled_back"], 1, "{summary}");
+}
+
+/// A lock that nobody gives up holds a step up, and not the end of a run.
+#[test]
+fn a_step_that_waits_for_a_lock_is_cut_off_by_the_first_signal() {
+    let mut place = place(TestServer::shared(), "[ { at: 6s, truncate: {} } ]");
+    place.set("load.streams.shop.profile=[ { hold: 150/s, for: 1h } ]");
+    let child = place.spawn(&["run", "@cdc-stress", "--out", "run"]);
+    let database = place.database("orders");
+    let loads = format!(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = '{database}' AND query LIKE '%loadgen_canary%'"
+    );
+    wait_for("the load", || !place.server.query("postgres", &loads).is_empty());
+    let held = place.server.hold(&database, "LOCK TABLE loadgen_stress IN SHARE MODE");
+    place.server.wait_for_waiting(&database);
+    let begun = Instant::now();
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}: {said}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(105), "{said}");
+    drop(held);
+    let summary = place.summary("run");
+    assert_clean(&summary);
+    assert_eq!(of(&summary, "truncate")["failed_because"], "the run was stopped", "{summary}");
 }
 
 /// A commit that the run does not wait for any more may be done all the same: what comes of it is made up by

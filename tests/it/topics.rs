@@ -275,3 +275,22 @@ fn a_row_of_a_snapshot_that_is_stale_altered_or_made_up_is_named() {
     let judged: Value = serde_json::from_str(&judged.out).unwrap();
     assert_eq!(judged["surfaces"], summary["surfaces"]);
 }
+
+/// What others have in the tables cannot be told from what was made up.
+#[test]
+fn a_row_of_others_in_a_snapshot_is_left_out() {
+    let mut far = Far::new();
+    far.place.set("cdc.canary=off");
+    far.place.must(&["setup", "@cdc-lag"]);
+    let theirs = "DROP SCHEMA loadgen_public CASCADE; \
+                  INSERT INTO customers VALUES (900000001, 'x', 'x', NULL, now()); \
+                  INSERT INTO orders VALUES ('00000000-0000-0000-0000-000000000002', 900000001, 'placed', \
+                      'web', 1, now(), now())";
+    let done = far.place.psql("orders", theirs);
+    assert_eq!(done.code, 0, "{}", done.err);
+    far.place.set("targets.operational.postgres.provision=nothing");
+    let (code, said, summary) = far.run(&[Spoil::ReadInvented]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(surface(&summary, "topics")["phantom"], 0, "{said}");
+    assert!(said.contains("and 1 of which nobody can tell what they must be were not"), "{said}");
+}

@@ -139,10 +139,11 @@ fn signals(scenario: &Scenario, domains: &[usize]) -> Option<String> {
 fn readers(scenario: &Scenario) -> Vec<Reader> {
     let lake = |observer: &Observer| match &observer.kind {
         ObserverKind::Lake(warehouse) => {
-            Some(Reader { observer: observer.name.clone(), every: warehouse.every })
+            Some(Reader { observer: observer.name.clone(), every: warehouse.every, flush: None })
         }
         ObserverKind::Records(files) => {
-            Some(Reader { observer: observer.name.clone(), every: files.every })
+            let (observer, flush) = (observer.name.clone(), Some(files.flush));
+            Some(Reader { observer, every: files.every, flush })
         }
         _ => None,
     };

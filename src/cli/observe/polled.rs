@@ -125,7 +125,8 @@ pub(super) fn replay(
     let has_others = prepared.before.iter().map(|rows| *rows > 0).collect();
     let judged = tables.map(|info| {
         let is_judged = info.is_sent && info.event.is_none() && is_meant(info.domain);
-        let database = prepared.database_of(info);
+        let database =
+            prepared.place.shown(&prepared.scenario, &prepared.scenario.domains[info.domain]);
         (is_judged, format!("{database}.{}.{}", info.namespace, info.name))
     });
     let (is_judged, names) = judged.unzip();

@@ -9,6 +9,7 @@ use crate::cli::verify::As;
 use crate::cli::verify::WRONG;
 use crate::cli::verify::again::refused;
 use crate::measure::Example;
+use crate::measure::First;
 use crate::measure::SurfaceCounts;
 use crate::measure::Verification;
 use crate::replay::ACCOUNT;
@@ -265,6 +266,7 @@ pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
     surfaces(&counts, of_events(), &mut output);
     let copied: Vec<Example> = found.copies.iter().flat_map(Copied::examples).collect();
     let examples = standing.examples.iter().chain(&copied).chain(&sum.examples);
+    let examples = First::of(examples, |it| it.class).all();
     let has_several = counts.len() > 1 || !copied.is_empty();
     for example in examples.take(EXAMPLES_SHOWN) {
         output.say(&shown(example, has_several));

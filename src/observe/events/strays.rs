@@ -1,9 +1,9 @@
 //! Events that are not as they should be: kept until the end, when it is known which belong together.
 
 use crate::measure::Deviation;
+use crate::measure::First;
 use crate::observe::events::Came;
 use crate::observe::events::judge::Outstanding;
-use crate::observe::first::First;
 
 /// What has come and nobody is known to have sent, at most; and the bytes that it takes.
 const STRAYS_MAX: usize = 1 << 17;

@@ -219,7 +219,7 @@ impl TestServer {
     /// Waits until a session of loadgen waits for the lock of a table.
     pub(crate) fn wait_for_waiting(&self, database: &str) {
         let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'relation' \
-                       AND application_name LIKE 'loadgen/%'";
+                       AND application_name LIKE 'loadgen/%' AND datname = current_database()";
         wait_for("a session to wait for a lock", || !self.query(database, waiting).is_empty());
     }
 

@@ -92,6 +92,24 @@ fn a_signal_while_the_server_is_away_is_heeded() {
 }
 
 #[test]
+fn one_signal_gives_up_a_seeding_that_waits_and_it_can_be_done_later() {
+    let server = TestServer::start();
+    let made = Loadgen::start("setup", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
+    assert_eq!(made.code, Some(0), "{}", made.said);
+    let lock = server.hold("orders", "LOCK TABLE customers");
+    let run = Loadgen::start("run", KILL, &server.url(), &[SMALL]);
+    server.wait_for_waiting("orders");
+    let begun = Instant::now();
+    run.signal(Signal::INT);
+    let ended = run.finish(Duration::from_secs(30));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}: {}", begun.elapsed(), ended.said);
+    assert_eq!(ended.code, Some(105), "{}", ended.said);
+    drop(lock);
+    let ended = Loadgen::start("seed", KILL, &server.url(), &[SMALL]).finish(PATIENCE);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+}
+
+#[test]
 fn two_signals_end_a_seeding_that_waits() {
     let server = TestServer::start();
     let made = Loadgen::start("setup", KILL, &server.url(), &[SMALL]).finish(PATIENCE);

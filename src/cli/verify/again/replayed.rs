@@ -53,7 +53,7 @@ pub(super) fn tables(
         };
         let before = counted.tables.iter().find(is_it).map_or(0, |it| it.before);
         let taken = manifest.taken.get(number).copied().unwrap_or(0);
-        (format!("{database}.{table}"), before + taken > 0)
+        (format!("{}.{table}", place.shown(scenario, domain)), before + taken > 0)
     };
     tables.map(table).unzip()
 }

@@ -6,6 +6,7 @@ use crate::diagnostic::Place;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::diagnostic::suggest;
+use crate::scenario::Brokers;
 use crate::scenario::Domain;
 use crate::scenario::EventSurface;
 use crate::scenario::Events;
@@ -123,6 +124,12 @@ pub(super) fn topics(
         named.value.clone()
     });
     let TargetKind::Kafka(cluster) = &targets[target].kind else { return None };
+    if cluster.brokers == Brokers::Embedded {
+        let message = format!("no connector writes to the embedded broker of `{}`", file.on.value);
+        let help = "give the target the `brokers` of a cluster: `scripts/pipeline up` starts one, and prints \
+                    LOADGEN_KAFKA; events alone are seen there: `format: events`";
+        problems.add(Problem::new(message).at(file.on.place).help(help));
+    }
     let registry = registry.or_else(|| cluster.registry().cloned());
     let kind =
         ObserverKind::Kafka { target, topics, format, registry, messages, transactions, within };
