@@ -10,10 +10,8 @@
 //!   objects ─ records ─> record ──> what each row was seen to become ──┘
 //! ```
 //!
-//! Events have judges of their own, as nobody keeps them as rows: see `events`.
-//!
-//! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each.
-//! A row lives in one lane, and a lane has one action under way, so the changes of a row are expected
+//! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each. Events have
+//! judges of their own, as nobody keeps them as rows: see `events`. A row lives in one lane, and a lane has one action under way, so the changes of a row are expected
 //! in the order in which they were acknowledged; and whatever came is held against the first of them.
 //! Nothing but what is outstanding is kept.
 
@@ -278,7 +276,7 @@ pub enum SurfaceKind {
 impl Surface {
     /// The database of a domain, as people are told it, if its changes come here.
     fn database(&self, domain: usize) -> Option<&str> {
-        let is_it = |source: &&Source| source.domains.contains(&domain);
+        let is_it = |it: &&Source| it.domains.contains(&domain);
         let source = match &self.kind {
             SurfaceKind::Slots(sources) => sources.iter().find(is_it),
             SurfaceKind::Polled(polled) => polled.sources.iter().find(is_it),
@@ -287,7 +285,7 @@ impl Surface {
             SurfaceKind::Records(records) => records.sources.iter().find(is_it),
             SurfaceKind::Events(_) | SurfaceKind::EventFiles(_) => None,
         };
-        Some(&source?.name)
+        source.map(|it| it.name.as_str())
     }
 }
 

@@ -343,7 +343,12 @@ fn slots_that_connectors_have_are_not_needed_again() {
 /// Partitions, arrays and transactions that are larger than what they are decoded in.
 #[test]
 fn what_comes_by_other_names_or_from_disk_is_found() {
-    let server = server(&[("wal_level", "logical"), ("logical_decoding_work_mem", "64kB")]);
+    let server = server(&[("wal_level", "logical")]);
+    // What is given on the command line no remedy could change.
+    server.query("postgres", "ALTER SYSTEM SET logical_decoding_work_mem = '64kB'");
+    server.query("postgres", "SELECT pg_reload_conf()");
+    let memory = || server.query("postgres", "SHOW logical_decoding_work_mem");
+    wait_for("little memory", || memory() == [["64kB"]]);
     let place = Place::on(&server, &["orders"]);
     place.must(&["setup", "@quickstart"]);
     for sql in [
