@@ -2,10 +2,13 @@
 //! the test's own fills. What is missing, doubled or not as it was is named, what it holds back is pending, and nothing else is said.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::avro::Codec;
+use crate::support::bucket;
+use crate::support::bucket::Bucket;
 use crate::support::command::Place;
 use crate::support::command::surface;
 use crate::support::connector::Connector;
@@ -50,6 +53,12 @@ impl Done {
 
 fn run(seconds: u32, manner: Manner, settings: &str, spoil: &[Spoil]) -> Done {
     let folder = tempfile::tempdir().unwrap();
+    let at = format!("at: \"file://{}\"{settings}", folder.path().display());
+    run_at((folder.path(), &at), seconds, manner, spoil)
+}
+
+/// The same where the sink's folder is seen by its address, with settings.
+fn run_at((folder, at): (&Path, &str), seconds: u32, manner: Manner, spoil: &[Spoil]) -> Done {
     let mut place = Place::on(TestServer::shared(), &["orders"]);
     place.set("domains.orders.rows={ products: 50, customers: 500, orders: 2k }");
     place.set("load.warmup=1s");
@@ -57,12 +66,11 @@ fn run(seconds: u32, manner: Manner, settings: &str, spoil: &[Spoil]) -> Done {
     place.set(&format!("load.streams.shop.profile=[ {{ hold: 200/s, for: {seconds}s }} ]"));
     let format = if manner.flat { "flattened" } else { "debezium" };
     place.set(&format!(
-        "observe={{ tap: {{ slot: {{ on: operational }} }}, objects: {{ lake: {{ at: \"file://{}\", layout: objects, \
-         format: {format}, every: 200ms, within: 4s{settings} }} }} }}",
-        folder.path().display()
+        "observe={{ tap: {{ slot: {{ on: operational }} }}, objects: {{ lake: {{ {at}, layout: objects, format: {format}, \
+         every: 200ms, within: 4s }} }} }}"
     ));
     place.must(&["seed", "@cdc-lag"]);
-    let sink = Sink::start(folder.path(), manner);
+    let sink = Sink::start(folder, manner);
     let connector = Connector::into(place.server, &place.database("orders"), spoil, sink.out());
     let (code, said, summary) = connector.run(&place);
     if code != 6 {
@@ -141,6 +149,41 @@ fn what_is_spoilt_on_its_way_to_files_of_avro_is_named() {
 #[test]
 fn what_is_spoilt_on_its_way_to_files_of_parquet_is_named() {
     spoil_all(Form::Parquet);
+}
+
+/// What a bucket of an S3 server has, behind lists of several parts, and though it is too busy now and then.
+fn run_in_bucket(seconds: u32, manner: Manner, spoil: &[Spoil]) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = Bucket::start(folder.path());
+    let (url, name) = (bucket.url(), bucket::NAME);
+    let at = format!("at: \"s3://{name}/topics\", endpoint: \"{url}\", region: us-east-1");
+    bucket.be_busy(29);
+    let done = run_at((folder.path(), &at), seconds, manner, spoil);
+    bucket.assert_was_asked_well();
+    assert!(bucket.refused() > 3, "{}", bucket.refused());
+    done
+}
+
+#[test]
+fn a_bucket_that_is_busy_now_and_then_loses_nothing() {
+    let form = Form::Avro(Codec::Null);
+    run_in_bucket(4, Manner { form, ..Manner::default() }, &[]).assert_as_at_the_slot();
+}
+
+#[test]
+fn what_is_spoilt_on_its_way_to_a_bucket_is_named() {
+    let harm = Harm::RemoveLater;
+    let done = run_in_bucket(8, Manner { harm, ..Manner::default() }, &[Spoil::Alter]);
+    assert_eq!(done.code, 99, "{}", done.said);
+    let harmed = done.harmed.len() as u64;
+    assert_eq!(done.found(), [("lost", harmed), ("wrong", 1)], "{}", done.said);
+    let named = format!("1 object with {harmed} records: not there any more");
+    assert!(done.said.contains(&named), "{}", done.said);
+    assert!(
+        done.said.contains("s3://archive/topics/domain_orders.public.orders/"),
+        "{}",
+        done.said
+    );
 }
 
 /// Where nobody tells in which order objects were filled, what came first is not judged; what is missing is.

@@ -5,6 +5,8 @@
 pub(crate) mod avro;
 #[path = "support/broker.rs"]
 pub(crate) mod broker;
+#[path = "support/bucket.rs"]
+pub(crate) mod bucket;
 #[path = "support/cluster.rs"]
 pub(crate) mod cluster;
 #[path = "support/command.rs"]
