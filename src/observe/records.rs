@@ -75,6 +75,8 @@ pub(super) struct RecordReader {
     reading: Reading<Told<Item, End>>,
     intake: Intake,
     looks: Looks,
+    /// So many records are not where they were, and nowhere else yet.
+    absent: u64,
 }
 
 /// Begins to read: all that comes from now on is seen.
@@ -87,7 +89,7 @@ pub(super) async fn open(
     let records = Records::new(meant, Arc::clone(&options.world), options.clock);
     let at = (surface, &meant.site, meant.every);
     let reading = objects::start(at, records, options.clock).await?;
-    Ok(RecordReader { reading, intake, looks: Looks::new(meant.every, meant.within) })
+    Ok(RecordReader { reading, intake, looks: Looks::new(meant.every, meant.within), absent: 0 })
 }
 
 impl RecordReader {
@@ -132,7 +134,7 @@ impl RecordReader {
                 _ = look.tick() => {
                     self.intake.look(clock, &judge).await;
                     course.is_at(self.intake.progress());
-                    let is_settled = judge.borrow().is_settled();
+                    let is_settled = self.absent == 0 && judge.borrow().is_settled();
                     if is_settled && self.is_handed_over(&course) {
                         self.end(&mut course);
                     }
@@ -173,6 +175,7 @@ impl RecordReader {
                     has_moved = true;
                     self.intake.lose(table, (record, at), judge);
                 }
+                Told::Of(Item::Absent(count)) => (self.absent, has_moved) = (count, true),
                 Told::Of(Item::Partitions { table, count }) => {
                     judge.borrow_mut().has_partitions(table, count);
                 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub(super) enum Item {
     Row { table: TableId, partition: usize, record: Record, at: u64 },
     /// What had been there is not any more.
     Gone { table: TableId, record: Record, at: u64 },
+    /// So many records were there, are not where they were, and have come nowhere else yet.
+    Absent(u64),
     /// A table's topic has so many partitions at least.
     Partitions { table: TableId, count: usize },
     /// In an object is a change of which nobody can tell whose it is: the first of them.
@@ -51,7 +54,7 @@ impl Weighs for Item {
     fn bytes(&self) -> usize {
         match self {
             Self::Row { record, .. } | Self::Gone { record, .. } => record.bytes(),
-            Self::Partitions { .. } => 0,
+            Self::Partitions { .. } | Self::Absent(_) => 0,
             Self::Untold(name) => name.len(),
         }
     }
@@ -72,7 +75,12 @@ pub(super) struct End {
 struct Of {
     name: String,
     records: u64,
+    /// Another one has its name, without so many of its records.
+    is_replaced: bool,
 }
+
+/// The numbers of records, and how often each is there.
+type Numbers = HashMap<u64, u32>;
 
 /// The objects of a sink.
 #[derive(Debug)]
@@ -92,6 +100,8 @@ pub(super) struct Records {
     partitions: HashMap<TableId, (usize, usize)>,
     /// Whether it was told that nobody can tell whose a change is.
     is_untold: bool,
+    /// What was in objects that were replaced, is not in those that have their names, and has come in no other one.
+    absent: Numbers,
     forgotten: u64,
 }
 
@@ -108,6 +118,7 @@ impl Records {
             stuck: HashSet::new(),
             partitions: HashMap::new(),
             is_untold: false,
+            absent: Numbers::new(),
             forgotten: 0,
         }
     }
@@ -168,21 +179,18 @@ impl Records {
         (record != Record::Nothing).then_some(Ok((table, record)))
     }
 
-    /// Tells the records of an object that was checked, but for those that are in `known`, so often each; those are
-    /// taken out of it.
+    /// Tells those records of an object that was checked which `is_told` picks.
     fn tell(
         &mut self,
         (name, bytes): (&str, &[u8]),
-        known: &mut HashMap<u64, u32>,
+        mut is_told: impl FnMut(&Found<'_>) -> bool,
         told: impl Fn(TableId, Record) -> Item,
         tell: &Teller<Self>,
     ) -> Result<(), Gone> {
         let topic = self.start(name).map(|it| it.topic.to_owned());
         let (mut is_heard, mut untold) = (true, false);
         let read = whole::each(bytes, |found| {
-            let left = (!known.is_empty()).then(|| known.get_mut(&found.number())).flatten();
-            if let Some(left) = left.filter(|left| **left > 0) {
-                *left -= 1;
+            if !is_told(&found) {
                 return ControlFlow::Continue(());
             }
             match self.record(found, topic.as_deref()) {
@@ -202,11 +210,11 @@ impl Records {
         if is_heard { Ok(()) } else { Err(Gone) }
     }
 
-    /// What was in an object is not there any more, but for `still`.
+    /// What was in an object, and is picked, is not there any more.
     fn lose(
         &mut self,
         old: KeptFile<Of>,
-        mut still: HashMap<u64, u32>,
+        is_gone: impl FnMut(&Found<'_>) -> bool,
         tell: &Teller<Self>,
     ) -> Result<(), Gone> {
         let Some(bytes) = old.bytes else {
@@ -215,13 +223,31 @@ impl Records {
         };
         let at = self.clock.now();
         let gone = |table, record| Item::Gone { table, record, at };
-        self.tell((&old.file.name, &bytes), &mut still, gone, tell)
+        self.tell((&old.file.name, &bytes), is_gone, gone, tell)
     }
 }
 
+/// Takes a record out, if it is there.
+fn take(numbers: &mut Numbers, found: &Found<'_>) -> bool {
+    // Mostly there is none, and then nobody asks for its number.
+    if numbers.is_empty() {
+        return false;
+    }
+    let Entry::Occupied(mut left) = numbers.entry(found.number()) else { return false };
+    *left.get_mut() -= 1;
+    if *left.get() == 0 {
+        left.remove();
+    }
+    true
+}
+
+fn sum(numbers: &Numbers) -> u64 {
+    numbers.values().map(|count| u64::from(*count)).sum()
+}
+
 /// How often each record is in an object that can be read.
-fn counts(bytes: &[u8]) -> HashMap<u64, u32> {
-    let mut counts = HashMap::new();
+fn counts(bytes: &[u8]) -> Numbers {
+    let mut counts = Numbers::new();
     let read = whole::each(bytes, |found| {
         *counts.entry(found.number()).or_default() += 1;
         ControlFlow::Continue(())
@@ -285,26 +311,49 @@ impl Contents for Records {
         let partition = self.partition(name);
         let row = |table, record| Item::Row { table, partition, record, at };
         let is_other = !self.read.insert(name.to_owned());
-        let before = if is_other { self.kept.take(|of| of.name == name).pop() } else { None };
+        let is_it = |of: &Of| of.name == name && !of.is_replaced;
+        let before = if is_other { self.kept.take(is_it).pop() } else { None };
+        let mut absent = std::mem::take(&mut self.absent);
+        let were_absent = sum(&absent);
         match before {
-            None => self.tell((name, &bytes), &mut HashMap::new(), row, tell)?,
-            Some(old) => {
-                // What is in both was told. Of what is forgotten nobody knows what that is.
-                if let Some(before) = &old.bytes {
-                    self.tell((name, &bytes), &mut counts(before), row, tell)?;
+            // What was in another object before has moved, and was told.
+            None => self.tell((name, &bytes), |found| !take(&mut absent, found), row, tell)?,
+            // What is in both was told as well.
+            Some(KeptFile { bytes: Some(before), file }) => {
+                let mut known = counts(&before);
+                let is_new =
+                    |found: &Found<'_>| !take(&mut known, found) && !take(&mut absent, found);
+                self.tell((name, &bytes), is_new, row, tell)?;
+                let records = sum(&known);
+                for (number, count) in known {
+                    *absent.entry(number).or_default() += count;
                 }
-                self.lose(old, counts(&bytes), tell)?;
+                if records > 0 {
+                    self.kept.add(Of { records, is_replaced: true, ..file }, before);
+                }
             }
+            // Of what is forgotten nobody knows what it was.
+            Some(KeptFile { bytes: None, file }) => self.forgotten += file.records,
         }
-        self.kept.add(Of { name: name.to_owned(), records }, bytes);
+        let are_absent = sum(&absent);
+        self.absent = absent;
+        if are_absent != were_absent {
+            tell.blocking_send(Told::Of(Item::Absent(are_absent))).map_err(|_| Gone)?;
+        }
+        self.kept.add(Of { name: name.to_owned(), records, is_replaced: false }, bytes);
         Ok(Ok(()))
     }
 
     fn end(&mut self, there: &Listed, tell: &Teller<Self>) -> Result<End, Gone> {
         let mut gone = Vec::new();
-        for old in self.kept.take(|of| !there.contains_key(&of.name)) {
-            gone.push((old.file.name.clone(), old.file.records));
-            self.lose(old, HashMap::new(), tell)?;
+        let mut absent = std::mem::take(&mut self.absent);
+        for old in self.kept.take(|of| of.is_replaced || !there.contains_key(&of.name)) {
+            if !old.file.is_replaced {
+                gone.push((old.file.name.clone(), old.file.records));
+                self.lose(old, |_| true, tell)?;
+            } else if !absent.is_empty() {
+                self.lose(old, |found| take(&mut absent, found), tell)?;
+            }
         }
         let unknown = std::mem::take(&mut self.reader.unknown);
         Ok(End { unknown, gone, forgotten: self.forgotten })

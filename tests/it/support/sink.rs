@@ -76,6 +76,9 @@ pub(crate) enum Harm {
     Twice,
     /// It has its first lines, and all of them later.
     Grow,
+    /// It has all of its records, and fewer later; the others are nowhere, or go on under a name of their own.
+    Shrink,
+    Split,
     /// It ends too early, and stays so.
     Cut,
 }
@@ -271,6 +274,25 @@ impl State {
                 std::thread::spawn(move || {
                     std::thread::sleep(LATER);
                     put(&path, &bytes);
+                });
+            }
+            Harm::Shrink | Harm::Split => {
+                self.put(way, start, &bytes);
+                let (some, rest) = waiting.split_at(waiting.len() / 2);
+                let later = start + u64::try_from(some.len()).unwrap();
+                let (path, beside) = (self.path(way, start), self.path(way, later));
+                let beside = (harm == Harm::Split).then(|| (beside, self.packed(rest)));
+                if harm == Harm::Shrink {
+                    self.harmed = rest.iter().map(|it| it.key.clone()).collect();
+                }
+                let some = self.packed(some);
+                std::thread::spawn(move || {
+                    std::thread::sleep(LATER);
+                    put(&path, &some);
+                    if let Some((path, rest)) = beside {
+                        std::thread::sleep(LATER);
+                        put(&path, &rest);
+                    }
                 });
             }
             Harm::Cut => self.put(way, start, &bytes[..bytes.len() - 9]),
