@@ -11,6 +11,7 @@ pub(super) mod coded;
 mod end;
 pub(super) mod form;
 pub(super) mod named;
+mod node;
 pub(super) mod record;
 pub(super) mod repeats;
 pub(super) mod source;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::sink::postgres::provision::SetupError;
 
@@ -76,7 +77,11 @@ impl<T: Weighs> Tell<T> {
         if !self.room.take(bytes, &self.asked) {
             return Err(Nothing);
         }
-        self.to.blocking_send(told).map_err(|_| Nothing)
+        match self.to.try_send(told) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(told)) => self.to.blocking_send(told).map_err(|_| Nothing),
+            Err(TrySendError::Closed(_)) => Err(Nothing),
+        }
     }
 
     /// Tells what takes nothing, if there is room.

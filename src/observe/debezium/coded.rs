@@ -1,6 +1,7 @@
 //! The bytes of a record, and what they say: JSON, with its schema beside it or without; or Avro behind the number of a
 //! schema, which a registry has.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,14 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 
+use crate::ledger::hash::half;
+use crate::ledger::hash::hash;
 use crate::observe::avro::Cursor;
 use crate::observe::avro::Shape;
 use crate::observe::debezium::form::Described;
 use crate::observe::debezium::form::Form;
+use crate::observe::debezium::node::Fields;
+use crate::observe::debezium::node::Node;
 use crate::observe::reading::Asked;
 use crate::sink::kafka::registry::NoSchema;
 use crate::sink::kafka::registry::Registry;
@@ -35,20 +40,22 @@ pub(in crate::observe) struct Decoder {
     registry: Option<Registry>,
     /// By number; an error says why nothing can be read by it.
     schemas: BTreeMap<u32, Result<Arc<Schema>, String>>,
+    /// Those that stand beside records, by a number of each.
+    beside: BTreeMap<u64, (Box<str>, Arc<Form>)>,
 }
 
 /// What is read by one schema.
 #[derive(Debug)]
 pub(in crate::observe) struct Schema {
     shape: Shape,
-    form: Form,
+    form: Arc<Form>,
 }
 
-/// What a record holds.
-#[derive(Debug)]
-pub(in crate::observe) enum Coded {
-    Json(Json),
-    Avro(Json, Arc<Schema>),
+/// What a record holds: its fields, if it is an object, and what is said of them.
+#[derive(Debug, Default)]
+pub(in crate::observe) struct Coded<'a> {
+    pub(super) form: Option<Arc<Form>>,
+    pub(super) fields: Option<Fields<'a>>,
 }
 
 /// Why it cannot be read.
@@ -60,29 +67,29 @@ pub(in crate::observe) enum Unread {
     Unknown(String),
 }
 
-impl Coded {
-    /// What is said of its form, and the value itself.
-    pub(in crate::observe) fn parts(&self) -> (Described<'_>, &Json) {
-        match self {
-            Self::Json(whole) => parts(whole),
-            Self::Avro(value, schema) => (schema.described(), value),
-        }
+impl Coded<'_> {
+    /// What is said of its form.
+    pub(super) fn described(&self) -> Described<'_> {
+        Described::of(self.form.as_deref())
+    }
+
+    /// All of it; null if it is no object.
+    pub(in crate::observe) fn whole(self) -> Json {
+        self.fields.map_or(Json::Null, Fields::whole)
     }
 }
 
-/// The same of JSON.
-pub(in crate::observe) fn parts(whole: &Json) -> (Described<'_>, &Json) {
-    match (whole.get("schema"), whole.get("payload")) {
-        (Some(schema), Some(payload)) => (Described::Beside(schema), payload),
-        _ => (Described::Nothing, whole),
-    }
+/// What a record in JSON is itself, if its schema stands beside it or not.
+pub(in crate::observe) fn payload(whole: &Json) -> &Json {
+    let is_wrapped = whole.get("schema").is_some_and(Json::is_object);
+    whole.get("payload").filter(|_| is_wrapped).unwrap_or(whole)
 }
 
 impl Schema {
     /// Makes of a schema what its values are read by.
     pub(in crate::observe) fn of(schema: &Json) -> Result<Self, String> {
         let shape = Shape::read(schema)?;
-        let form = Form::of(&shape, &mut TYPES_MAX.clone())?;
+        let form = Form::of(&shape, &mut TYPES_MAX.clone())?.into();
         Ok(Self { shape, form })
     }
 
@@ -103,7 +110,7 @@ impl Schema {
 impl Decoder {
     /// One that asks a registry for schemas.
     pub(in crate::observe) fn new(registry: Option<Registry>) -> Self {
-        Self { registry, schemas: BTreeMap::new() }
+        Self { registry, ..Self::default() }
     }
 
     /// One that knows these schemas, and can ask nobody.
@@ -111,18 +118,18 @@ impl Decoder {
     pub(super) fn knowing(schemas: &[(u32, &str)]) -> Self {
         let read = |text: &str| Schema::read(text).map(Arc::new);
         let schemas = schemas.iter().map(|(number, text)| (*number, read(text))).collect();
-        Self { registry: None, schemas }
+        Self { schemas, ..Self::default() }
     }
 
     /// Reads a value or a key. Whoever asks for the end of the reading ends a wait for the registry.
-    pub(in crate::observe) fn read(
+    pub(in crate::observe) fn read<'a>(
         &mut self,
-        bytes: &[u8],
+        bytes: &'a [u8],
         asked: &Asked,
-    ) -> Result<Coded, Unread> {
+    ) -> Result<Coded<'a>, Unread> {
         let Some((number, body)) = headed(bytes) else {
-            let json = serde_json::from_slice(bytes).map(Coded::Json);
-            return json.map_err(|_| Unread::Strange("no JSON".to_owned()));
+            let fields = Fields::read(bytes);
+            return Ok(self.json(fields.map_err(|()| Unread::Strange("no JSON".to_owned()))?));
         };
         let schema = self.schema(number, asked)?;
         let schema = schema.map_err(|why| unreadable(number, &why))?;
@@ -131,7 +138,41 @@ impl Decoder {
         if !at.is_at_end() {
             return Err(unreadable(number, "there is more behind it"));
         }
-        Ok(Coded::Avro(value, schema))
+        let fields = match value {
+            Json::Object(fields) => Some(Fields::Tree(Cow::Owned(fields))),
+            _ => None,
+        };
+        Ok(Coded { form: Some(Arc::clone(&schema.form)), fields })
+    }
+
+    /// What is in JSON, with its schema beside it or without.
+    pub(super) fn json<'a>(&mut self, fields: Option<Fields<'a>>) -> Coded<'a> {
+        // A row may have columns of these names.
+        let is_schema = |it: &Fields<'_>| it.get("schema").is_some_and(Node::is_object);
+        let is_wrapped =
+            |it: &Fields<'_>| it.len() == 2 && it.get("payload").is_some() && is_schema(it);
+        let Some(whole) = fields.as_ref().filter(|it| is_wrapped(it)) else {
+            return Coded { form: None, fields };
+        };
+        let schema = whole.get("schema");
+        let form = schema.and_then(|schema| self.form(schema));
+        Coded { form, fields: fields.and_then(|it| it.into_object("payload")) }
+    }
+
+    /// What a schema says that stands beside a record: it is the same beside the next one.
+    fn form(&mut self, schema: Node<'_>) -> Option<Arc<Form>> {
+        let text = schema.source();
+        let number = half(hash(0, text.as_bytes()));
+        let known = self.beside.get(&number).filter(|it| *it.0 == *text);
+        if let Some((_, form)) = known {
+            return Some(Arc::clone(form));
+        }
+        let form = Arc::new(Form::beside(&*schema.whole()?));
+        if self.beside.len() >= SCHEMAS_MAX {
+            self.beside.clear();
+        }
+        self.beside.insert(number, (text.into(), Arc::clone(&form)));
+        Some(form)
     }
 
     fn schema(

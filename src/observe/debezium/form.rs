@@ -1,5 +1,5 @@
 //! What is said of a record's fields, beside it in JSON or by its schema in Avro: which type of Kafka Connect each has, and
-//! what it means.
+//! what it means. It is made once for all records of which the same is said.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const LOGICAL: [(&str, &str); 9] = [
     ("time-micros", "io.debezium.time.MicroTime"),
 ];
 
-/// What a schema in Avro says of a value, made once for all records that have it.
+/// What a schema says of a value.
 #[derive(Debug, Default)]
 pub(in crate::observe) struct Form {
     name: Option<String>,
@@ -41,6 +41,25 @@ pub(super) enum Written {
 }
 
 impl Form {
+    /// What stands beside a record in JSON, as Kafka Connect writes it.
+    pub(super) fn beside(schema: &Json) -> Self {
+        let text = |word: &str| schema.get(word).and_then(Json::as_str);
+        let fields = schema.get("fields").and_then(Json::as_array).into_iter().flatten();
+        let field = |it: &Json| Some((it.get("field")?.as_str()?.to_owned(), Self::beside(it)));
+        let scale = schema.get("parameters").and_then(|it| it.get("scale")?.as_str()?.parse().ok());
+        Self {
+            name: text("name").map(str::to_owned),
+            scale,
+            is: match text("type") {
+                Some("bytes") => Some(Written::Bytes),
+                Some("string") => Some(Written::Text),
+                _ => None,
+            },
+            items: schema.get("items").map(Self::beside).map(Box::new),
+            fields: fields.filter_map(field).collect(),
+        }
+    }
+
     /// Takes one from `left` for each type: those that are meant by their names come again.
     pub(super) fn of(shape: &Shape, left: &mut usize) -> Result<Self, String> {
         *left = left.checked_sub(1).ok_or("its schema has too many fields")?;
@@ -89,7 +108,6 @@ impl Form {
 pub(in crate::observe) enum Described<'a> {
     #[default]
     Nothing,
-    Beside(&'a Json),
     By(&'a Form),
 }
 
@@ -107,17 +125,23 @@ pub(super) struct Meaning<'a> {
 }
 
 impl<'a> Described<'a> {
+    pub(super) fn of(form: Option<&'a Form>) -> Self {
+        form.map_or(Self::Nothing, Self::By)
+    }
+
+    /// What is said elsewhere, where this says nothing.
+    pub(super) fn or(self, other: Self) -> Self {
+        match self {
+            Self::Nothing => other,
+            Self::By(_) => self,
+        }
+    }
+
     /// What is said of a field.
     pub(in crate::observe) fn field(self, name: &str) -> Self {
         match self {
             Self::Nothing => Self::Nothing,
-            Self::By(form) => form.fields.get(name).map_or(Self::Nothing, Self::By),
-            Self::Beside(schema) => {
-                let is_it = |field: &&Json| field.get("field").and_then(Json::as_str) == Some(name);
-                let mut fields =
-                    schema.get("fields").and_then(Json::as_array).into_iter().flatten();
-                fields.find(is_it).map_or(Self::Nothing, Self::Beside)
-            }
+            Self::By(form) => Self::of(form.fields.get(name)),
         }
     }
 
@@ -129,22 +153,8 @@ impl<'a> Described<'a> {
                 name: form.name.as_deref(),
                 scale: form.scale,
                 is: form.is,
-                items: form.items.as_deref().map_or(Self::Nothing, Self::By),
-            },
-            Self::Beside(field) => Meaning {
-                name: field.get("name").and_then(Json::as_str),
-                scale: scale_of(field),
-                is: match field.get("type").and_then(Json::as_str) {
-                    Some("bytes") => Some(Written::Bytes),
-                    Some("string") => Some(Written::Text),
-                    _ => None,
-                },
-                items: field.get("items").map_or(Self::Nothing, Self::Beside),
+                items: Self::of(form.items.as_deref()),
             },
         }
     }
-}
-
-fn scale_of(field: &Json) -> Option<u8> {
-    field.get("parameters")?.get("scale")?.as_str()?.parse().ok()
 }

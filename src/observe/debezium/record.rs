@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::Map;
 use serde_json::Value as Json;
 
 use crate::action::Catalog;
@@ -16,6 +15,8 @@ use crate::observe::debezium::coded::Coded;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
 use crate::observe::debezium::form::Described;
+use crate::observe::debezium::node::Fields;
+use crate::observe::debezium::node::Node;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
 use crate::observe::reading::Asked;
@@ -44,7 +45,7 @@ pub(in crate::observe) struct Raw<'a> {
 #[derive(Clone, Copy, Default)]
 struct Keys<'a> {
     /// That which the row has had, if it can be read.
-    old: Option<&'a Coded>,
+    old: Option<&'a Coded<'a>>,
     has_old: bool,
     /// Whether the row goes on under another one.
     has_new: bool,
@@ -129,17 +130,21 @@ impl Reader {
         let Some(value) = raw.value else {
             let key = raw.key.filter(|_| self.is_told_by_key(catalog, table));
             let key = self.key(key, asked)?;
-            return Ok(self.tombstone((catalog, table), key.as_ref().map(Coded::parts), keys));
+            return Ok(self.tombstone((catalog, table), key.as_ref().and_then(side), keys));
         };
         match self.decoder.read(value, asked) {
-            Ok(whole) => Ok(self.read_parts((catalog, table), whole.parts(), keys)),
+            Ok(coded) => Ok(self.read_side((catalog, table), side(&coded), keys)),
             Err(Unread::Strange(why)) => Ok(Record::Strange(format!("its value is {why}"))),
             Err(Unread::Unknown(why)) => Err(why),
         }
     }
 
     /// A key; `None` if there is none that can be read.
-    fn key(&mut self, key: Option<&[u8]>, asked: &Asked) -> Result<Option<Coded>, String> {
+    fn key<'a>(
+        &mut self,
+        key: Option<&'a [u8]>,
+        asked: &Asked,
+    ) -> Result<Option<Coded<'a>>, String> {
         match key.map(|key| self.decoder.read(key, asked)) {
             Some(Ok(key)) => Ok(Some(key)),
             Some(Err(Unread::Unknown(why))) => Err(why),
@@ -159,12 +164,14 @@ impl Reader {
     fn tombstone(
         &mut self,
         (catalog, table): (&Catalog, TableId),
-        key: Option<(Described<'_>, &Json)>,
+        key: Option<Side<'_>>,
         keys: Keys<'_>,
     ) -> Record {
-        let Some((described, Json::Object(row))) = key else { return Record::Nothing };
-        let (info, side) = (catalog.table(table), Some((row, described)));
-        self.change((table, info), "d", (side, None), (Origin::default(), keys))
+        if key.is_none() {
+            return Record::Nothing;
+        }
+        let info = catalog.table(table);
+        self.change((table, info), "d", (key, None), (Origin::default(), keys))
     }
 
     /// What a value of a table is that was found elsewhere.
@@ -172,9 +179,11 @@ impl Reader {
         &mut self,
         catalog: &Catalog,
         table: TableId,
-        value: (Described<'_>, &Json),
+        (described, value): (Described<'_>, &Json),
     ) -> Record {
-        self.read_parts((catalog, table), value, Keys::default())
+        let coded = self.decoder.json(Node::Tree(value).fields());
+        let side = side(&coded).map(|(fields, beside)| (fields, described.or(beside)));
+        self.read_side((catalog, table), side, Keys::default())
     }
 
     /// What a key of a table is that was found elsewhere, and no value beside it.
@@ -182,46 +191,50 @@ impl Reader {
         &mut self,
         catalog: &Catalog,
         table: TableId,
-        key: (Described<'_>, &Json),
+        (described, key): (Described<'_>, &Json),
     ) -> Record {
-        let key = Some(key).filter(|_| self.is_told_by_key(catalog, table));
-        self.tombstone((catalog, table), key, Keys::default())
+        if !self.is_told_by_key(catalog, table) {
+            return Record::Nothing;
+        }
+        let coded = self.decoder.json(Node::Tree(key).fields());
+        let side = side(&coded).map(|(fields, beside)| (fields, described.or(beside)));
+        self.tombstone((catalog, table), side, Keys::default())
     }
 
-    fn read_parts(
+    fn read_side(
         &mut self,
         (catalog, table): (&Catalog, TableId),
-        (described, body): (Described<'_>, &Json),
+        side: Option<Side<'_>>,
         keys: Keys<'_>,
     ) -> Record {
-        let Some(body) = body.as_object() else { return Record::Nothing };
+        let Some((body, described)) = side else { return Record::Nothing };
         let info = catalog.table(table);
         match self.format {
-            TopicFormat::Debezium => self.enveloped((table, info), (described, body), keys),
+            TopicFormat::Debezium => self.enveloped((table, info), (body, described), keys),
             // Tables of our own have no columns that tell of changes.
             TopicFormat::Flattened
-                if catalog.is_marked() && catalog.is_own(table) && !body.contains_key("__op") =>
+                if catalog.is_marked() && catalog.is_own(table) && body.get("__op").is_none() =>
             {
                 Record::Nothing
             }
-            TopicFormat::Flattened => self.flattened((table, info), (described, body), keys),
+            TopicFormat::Flattened => self.flattened((table, info), (body, described), keys),
         }
     }
 
     fn enveloped(
         &mut self,
         table: (TableId, &TableInfo),
-        (described, body): (Described<'_>, &Map<String, Json>),
+        (body, described): Side<'_>,
         keys: Keys<'_>,
     ) -> Record {
-        let Some(op) = body.get("op").and_then(Json::as_str) else {
+        let Some(op) = body.get("op").and_then(Node::as_str) else {
             return strange("it has no `op`: is it `format: flattened`?");
         };
         if op == "m" {
             return Record::Nothing;
         }
-        let source = body.get("source");
-        let number = |name: &str| source.and_then(|source| source.get(name)?.as_u64());
+        let source = body.object("source");
+        let number = |name: &str| source.as_ref().and_then(|source| source.get(name)?.as_u64());
         // What is there before the log is read is from no place in it.
         let lsn = number("lsn").or((op == "r").then_some(0));
         let Some(lsn) = lsn else { return strange("it has no `source.lsn`") };
@@ -230,37 +243,37 @@ impl Reader {
         if op == "t" {
             return Record::Truncated(origin);
         }
-        let side = |name: &'static str| {
-            let row = body.get(name).and_then(Json::as_object)?;
-            Some((row, described.field(name)))
-        };
-        self.change(table, op, (side("before"), side("after")), (origin, keys))
+        // Of what was before, little is asked for.
+        let is_asked = op == "d" || table.1.key.is_empty();
+        let rows = (body.object("before").filter(|_| is_asked), body.object("after"));
+        let before = rows.0.as_ref().map(|row| (row, described.field("before")));
+        let after = rows.1.as_ref().map(|row| (row, described.field("after")));
+        self.change(table, &op, (before, after), (origin, keys))
     }
 
     /// As `ExtractNewRecordState` leaves it, with `add.fields=op,lsn,txId` at least.
     fn flattened(
         &mut self,
         table: (TableId, &TableInfo),
-        (described, body): (Described<'_>, &Map<String, Json>),
+        (body, described): Side<'_>,
         keys: Keys<'_>,
     ) -> Record {
         let first = |names: &[&str]| names.iter().find_map(|name| body.get(*name));
-        let is_deleted = match body.get("__deleted") {
-            Some(Json::Bool(deleted)) => *deleted,
-            Some(Json::String(text)) => text == "true",
-            _ => false,
-        };
-        let op = first(&["__op"]).and_then(Json::as_str);
-        self.rewrites |= body.contains_key("__deleted");
+        let deleted = body.get("__deleted");
+        let is_text = |it: Node<'_>| it.as_str().map(|text| text == "true");
+        let is_deleted = deleted.and_then(|it| it.as_bool().or_else(|| is_text(it)));
+        let is_deleted = is_deleted.unwrap_or(false);
+        let op = body.get("__op").and_then(Node::as_str);
+        self.rewrites |= deleted.is_some();
         let told = told(table.1, body);
         let by_row = told.map(|(_, version)| if version == 1 { "c" } else { "u" });
-        let Some(op) = op.or(is_deleted.then_some("d")).or(by_row) else {
+        let Some(op) = op.as_deref().or(is_deleted.then_some("d")).or(by_row) else {
             return strange(
                 "it has no `__op`, so nobody can tell an insert from an update; let \
                  `ExtractNewRecordState` have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
             );
         };
-        let lsn = first(&["__lsn", "__source_lsn"]).and_then(Json::as_u64);
+        let lsn = first(&["__lsn", "__source_lsn"]).and_then(Node::as_u64);
         // A row that was seeded, and nobody has changed.
         let is_seeded = lsn.is_none() && told.is_some_and(|(run, _)| run == 0);
         let op = if is_seeded { "r" } else { op };
@@ -271,7 +284,7 @@ impl Reader {
                  have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
             );
         };
-        let transaction = first(&["__txId", "__source_txId"]).and_then(Json::as_u64).unwrap_or(0);
+        let transaction = first(&["__txId", "__source_txId"]).and_then(Node::as_u64).unwrap_or(0);
         let side = Some((body, described));
         let op = if is_deleted { "d" } else { op };
         let sides = if op == "d" { (side, None) } else { (None, side) };
@@ -300,8 +313,7 @@ impl Reader {
         for column in 0..info.columns.len() {
             self.push((table, info, column), row, Some(change), &mut all);
         }
-        let old = keys.old.map(Coded::parts);
-        let old = old.and_then(|(described, key)| Some((key.as_object()?, described)));
+        let old = keys.old.and_then(side);
         // Where an update says what the row was, that tells which row it is.
         let had = match change {
             Change::Update => old.or(before.filter(|_| info.key.is_empty())),
@@ -355,10 +367,15 @@ impl Reader {
 }
 
 /// A row, and what is said of its columns.
-type Side<'a> = (&'a Map<String, Json>, Described<'a>);
+type Side<'a> = (&'a Fields<'a>, Described<'a>);
+
+/// Those of a record or of a key.
+fn side<'a>(coded: &'a Coded<'_>) -> Option<Side<'a>> {
+    Some((coded.fields.as_ref()?, coded.described()))
+}
 
 /// What a row tells of the change that wrote it, if it does: whose it is, and which version of the row.
-fn told(info: &TableInfo, body: &Map<String, Json>) -> Option<(i64, i64)> {
+fn told(info: &TableInfo, body: &Fields<'_>) -> Option<(i64, i64)> {
     let first = info.markers()?;
     let number = |column: usize| field((body, info), &info.columns[column].0)?.1.as_i64();
     Some((number(first)?, number(first + 2)?))
@@ -367,9 +384,9 @@ fn told(info: &TableInfo, body: &Map<String, Json>) -> Option<(i64, i64)> {
 /// The field of a column. Connectors may change names that are none in Avro, in one of two ways
 /// (`field.name.adjustment.mode`).
 fn field<'a>(
-    (row, info): (&'a Map<String, Json>, &TableInfo),
+    (row, info): (&'a Fields<'_>, &TableInfo),
     column: &'a str,
-) -> Option<(Cow<'a, str>, &'a Json)> {
+) -> Option<(Cow<'a, str>, Node<'a>)> {
     if let Some(value) = row.get(column) {
         return Some((Cow::Borrowed(column), value));
     }

@@ -17,6 +17,7 @@ use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::form::DECIMAL;
 use crate::observe::debezium::form::Meaning;
 use crate::observe::debezium::form::Written;
+use crate::observe::debezium::node::Node;
 use crate::observe::debezium::record::Origin;
 use crate::observe::debezium::record::Raw;
 use crate::observe::debezium::record::Reader;
@@ -51,7 +52,7 @@ fn bytes(kind: ColumnType, bytes: &[u8]) -> Vec<u8> {
 
 fn read(kind: ColumnType, json: &Json, meaning: Meaning<'_>) -> (Vec<u8>, Known) {
     let mut out = Vec::new();
-    let known = Learned::default().push(kind, json, meaning, &mut out);
+    let known = Learned::default().push(kind, Node::Tree(json), meaning, &mut out);
     (out, known)
 }
 
@@ -225,7 +226,7 @@ fn settings_are_learned_from_values_that_leave_no_doubt() {
     let kind = ColumnType::Numeric { precision: 8, scale: 0, is_bare: false };
     let mut push = |json: &Json| {
         let mut out = Vec::new();
-        (learned.push(kind, json, Meaning::default(), &mut out), out)
+        (learned.push(kind, Node::Tree(json), Meaning::default(), &mut out), out)
     };
     assert_eq!(push(&json!("1234")).0, Known::No);
     assert_eq!(push(&json!("-12")).0, Known::Yes);
@@ -313,6 +314,11 @@ fn a_flattened_record_must_say_what_it_is() {
         json!({ "id": 1, "x": null, "__op": "d", "__lsn": 34, "__txId": 9, "__deleted": "true" });
     assert_eq!(read(&gone), change(Change::Delete, 1, None));
     assert_eq!(record(TopicFormat::Flattened, None, Raw::default()), Record::Nothing);
+    // Columns of these names are no schema beside a record.
+    let mut named = row.clone();
+    named["schema"] = json!({ "a": 1 });
+    named["payload"] = json!("b");
+    assert_eq!(read(&named), change(Change::Update, 1, Some("a")));
     for (missing, word) in [("__op", "`__op`"), ("__lsn", "`__lsn`")] {
         let mut less = row.clone();
         less.as_object_mut().unwrap().remove(missing);

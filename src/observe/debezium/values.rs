@@ -15,6 +15,7 @@ use crate::observe::cells;
 use crate::observe::debezium::form::DECIMAL;
 use crate::observe::debezium::form::Meaning;
 use crate::observe::debezium::form::Written;
+use crate::observe::debezium::node::Node;
 use crate::schema::ColumnType;
 use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::types::oid;
@@ -59,10 +60,15 @@ impl Learned {
     pub(super) fn push(
         &mut self,
         kind: ColumnType,
-        value: &Json,
+        value: Node<'_>,
         meaning: Meaning<'_>,
         out: &mut Vec<u8>,
     ) -> Known {
+        let Some(value) = value.whole() else {
+            cells::push_open(out);
+            return Known::No;
+        };
+        let value = value.as_ref();
         if value.is_null() {
             cells::push_null(out);
             return Known::Yes;

@@ -62,6 +62,7 @@ struct Events {
 }
 
 impl Contents for Events {
+    type Of = usize;
     type Record = Record;
     type End = ();
 
@@ -69,12 +70,16 @@ impl Contents for Events {
         self.topics.keys().map(String::as_str)
     }
 
-    fn has(&self, topic: &str) -> bool {
-        self.topics.contains_key(topic)
+    fn of(&self, topic: &str) -> Option<usize> {
+        self.topics.get(topic).copied()
     }
 
-    fn read(&mut self, message: &BorrowedMessage<'_>, _: &Asked) -> Result<Option<Record>, String> {
-        let Some(place) = self.topics.get(message.topic()).copied() else { return Ok(None) };
+    fn read(
+        &mut self,
+        place: usize,
+        message: &BorrowedMessage<'_>,
+        _: &Asked,
+    ) -> Result<Option<Record>, String> {
         let mut headers = message.headers().into_iter().flat_map(|all| all.iter());
         let whose = headers.find(|header| header.key == RUN).and_then(|header| header.value);
         let is_foreign = |run: &String| whose.is_some_and(|whose| whose != run.as_bytes());

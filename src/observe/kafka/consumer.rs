@@ -1,7 +1,7 @@
 //! Reads topics on a thread of its own: each record is stamped when it is there, and becomes what it says.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::MetadataPartition;
 
 use crate::measure::Clock;
 use crate::observe::Options;
@@ -77,19 +78,22 @@ impl<T: Weighs, E> Weighs for Told<T, E> {
 
 /// What topics hold, and what is made of it.
 pub(in crate::observe) trait Contents: Send + 'static {
+    /// What a topic holds.
+    type Of: Copy + Send + 'static;
     /// What a record is.
     type Record: Weighs + Send + 'static;
     /// What is to be known at the end.
     type End: Send + 'static;
 
-    /// The topics.
+    /// The topics that must come.
     fn topics(&self) -> impl Iterator<Item = &str>;
-    /// Whether a topic is one of them.
-    fn has(&self, topic: &str) -> bool;
+    /// What a topic holds; `None`: it is none of them.
+    fn of(&self, topic: &str) -> Option<Self::Of>;
     /// What a record says; `None`: it is none of ours. After an error nothing more can be read. Whoever waits for something
     /// is `asked` to stop.
     fn read(
         &mut self,
+        of: Self::Of,
         message: &BorrowedMessage<'_>,
         asked: &Asked,
     ) -> Result<Option<Self::Record>, String>;
@@ -100,23 +104,33 @@ pub(in crate::observe) trait Contents: Send + 'static {
 /// What the thread tells of them.
 type Heard<C> = Told<<C as Contents>::Record, <C as Contents>::End>;
 
-/// What librdkafka says of its partitions: the next place to be fetched, once all before it was handed to us.
+/// What librdkafka has said of itself last. It says so often, and is seldom asked.
 #[derive(Default)]
 struct Fetched {
-    next: Mutex<BTreeMap<(String, i32), i64>>,
+    said: Mutex<Vec<u8>>,
 }
 
 impl ClientContext for Fetched {
-    fn stats(&self, statistics: Statistics) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, topic) in statistics.topics {
-            for (number, partition) in topic.partitions {
-                // What is fetched and waits for a poll is not passed.
-                if partition.fetchq_cnt == 0 {
-                    next.insert((name.clone(), number), partition.next_offset);
-                }
-            }
-        }
+    fn stats_raw(&self, statistics: &[u8]) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clear();
+        said.extend_from_slice(statistics);
+    }
+}
+
+impl Fetched {
+    /// By topic and partition: the next place to be fetched, once all before it was handed to us.
+    fn next(&self) -> BTreeMap<(String, i32), i64> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(statistics) = serde_json::from_slice::<Statistics>(&said) else {
+            return BTreeMap::new();
+        };
+        let topics = statistics.topics.into_iter();
+        let all = topics.flat_map(|(name, topic)| {
+            topic.partitions.into_iter().map(move |(number, it)| ((name.clone(), number), it))
+        });
+        // What is fetched and waits for a poll is not passed.
+        all.filter(|it| it.1.fetchq_cnt == 0).map(|(key, it)| (key, it.next_offset)).collect()
     }
 }
 
@@ -140,7 +154,8 @@ pub(in crate::observe) fn start<C: Contents>(
         busy_max: options.late_p99.map(|_| BUSY_MAX),
         streaming: STREAMING.min(within / 2),
         consumer,
-        partitions: BTreeMap::new(),
+        topics: BTreeMap::new(),
+        partitions: 0,
         looked: Instant::now(),
         idle: Instant::now(),
         busy: Duration::ZERO,
@@ -155,6 +170,13 @@ pub(in crate::observe) fn start<C: Contents>(
 enum Begin {
     AtEnd,
     AtBeginning,
+}
+
+/// A topic that is read.
+#[derive(Debug)]
+struct Topic<O> {
+    of: O,
+    partitions: BTreeMap<i32, Partition>,
 }
 
 /// A partition that is read.
@@ -175,11 +197,13 @@ impl Partition {
     }
 }
 
-struct Work<C> {
+struct Work<C: Contents> {
     contents: C,
     clock: Clock,
     consumer: BaseConsumer<Fetched>,
-    partitions: BTreeMap<(String, i32), Partition>,
+    topics: BTreeMap<String, Topic<C::Of>>,
+    /// How many partitions are read.
+    partitions: usize,
     looked: Instant,
     /// When nothing waited for us, and how long something did at most; and how long it may, if that is judged.
     idle: Instant,
@@ -197,26 +221,24 @@ impl<C: Contents> Work<C> {
         self.looked = Instant::now();
         let metadata = self.consumer.fetch_metadata(None, ANSWER)?;
         let mut new = TopicPartitionList::new();
-        for topic in metadata.topics() {
-            if !self.contents.has(topic.name()) {
-                continue;
-            }
-            for partition in topic.partitions() {
-                let key = (topic.name().to_owned(), partition.id());
-                if self.partitions.contains_key(&key) {
-                    continue;
-                }
-                let next = match begin {
-                    Begin::AtEnd => self.consumer.fetch_watermarks(&key.0, key.1, ANSWER)?.1,
-                    Begin::AtBeginning => 0,
+        for found in metadata.topics() {
+            let Some(of) = self.contents.of(found.name()) else { continue };
+            let name = found.name().to_owned();
+            let new_topic = || Topic { of, partitions: BTreeMap::new() };
+            let topic = self.topics.entry(name).or_insert_with(new_topic);
+            for partition in found.partitions().iter().map(MetadataPartition::id) {
+                let Entry::Vacant(place) = topic.partitions.entry(partition) else { continue };
+                let (next, offset) = match begin {
+                    Begin::AtEnd => {
+                        let ends = self.consumer.fetch_watermarks(found.name(), partition, ANSWER);
+                        let end = ends?.1;
+                        (end, Offset::Offset(end))
+                    }
+                    Begin::AtBeginning => (0, Offset::Beginning),
                 };
-                let offset = match begin {
-                    Begin::AtEnd => Offset::Offset(next),
-                    Begin::AtBeginning => Offset::Beginning,
-                };
-                new.add_partition_offset(&key.0, key.1, offset)?;
-                let number = self.partitions.len();
-                self.partitions.insert(key, Partition { number, next, end: None });
+                new.add_partition_offset(found.name(), partition, offset)?;
+                place.insert(Partition { number: self.partitions, next, end: None });
+                self.partitions += 1;
             }
         }
         if new.count() > 0 { self.consumer.incremental_assign(&new) } else { Ok(()) }
@@ -224,8 +246,13 @@ impl<C: Contents> Work<C> {
 
     /// Whether topics are not there yet.
     fn lacks_topics(&self) -> bool {
-        let known: BTreeSet<&str> = self.partitions.keys().map(|it| it.0.as_str()).collect();
-        self.contents.topics().any(|topic| !known.contains(topic))
+        self.contents.topics().any(|topic| !self.topics.contains_key(topic))
+    }
+
+    /// Whether it is time to look for those that are not there yet, and for new partitions.
+    fn is_to_look(&self) -> bool {
+        let since = self.looked.elapsed();
+        since > SELDOM || since > SOON && self.lacks_topics()
     }
 
     fn work(mut self, tell: &Tell<Heard<C>>, asked: &Asked) {
@@ -257,8 +284,7 @@ impl<C: Contents> Work<C> {
 
     /// One poll. What is made once it is known where all topics end has no part in the run.
     fn turn(&mut self, has_ends: bool, asked: &Asked) -> Result<Option<Heard<C>>, String> {
-        let pause = if self.lacks_topics() { SOON } else { SELDOM };
-        if !has_ends && self.looked.elapsed() > pause {
+        if !has_ends && self.is_to_look() {
             // A cluster that does not answer now may do so later; what is missed then is said at the end.
             let _ = self.assign(Begin::AtBeginning);
         }
@@ -278,20 +304,22 @@ impl<C: Contents> Work<C> {
             Err(error) => return Err(format!("the topics cannot be read any more: {error}")),
         };
         self.busy = self.busy.max(self.idle.elapsed());
-        let key = (message.topic().to_owned(), message.partition());
-        let Some(partition) = self.partitions.get_mut(&key) else { return Ok(None) };
+        let Some(topic) = self.topics.get_mut(message.topic()) else { return Ok(None) };
+        let Some(partition) = topic.partitions.get_mut(&message.partition()) else {
+            return Ok(None);
+        };
         partition.next = message.offset() + 1;
         if let Some(end) = partition.end.filter(|end| partition.next >= *end) {
             // What others go on to write must not hide that the other partitions are quiet.
             let mut read = TopicPartitionList::new();
-            read.add_partition(&key.0, key.1);
+            read.add_partition(message.topic(), message.partition());
             let _ = self.consumer.pause(&read);
             if message.offset() >= end {
                 return Ok(None);
             }
         }
-        let partition = partition.number;
-        let record = self.contents.read(&message, asked)?;
+        let (of, partition) = (topic.of, partition.number);
+        let record = self.contents.read(of, &message, asked)?;
         Ok(record.map(|record| Told::Record { partition, record, at }))
     }
 
@@ -300,11 +328,13 @@ impl<C: Contents> Work<C> {
         if self.assign(Begin::AtBeginning).is_err() {
             return false;
         }
-        for ((topic, number), partition) in &mut self.partitions {
-            let Ok((_, end)) = self.consumer.fetch_watermarks(topic, *number, ANSWER) else {
-                return false;
-            };
-            partition.end = Some(end);
+        for (name, topic) in &mut self.topics {
+            for (number, partition) in &mut topic.partitions {
+                let Ok((_, end)) = self.consumer.fetch_watermarks(name, *number, ANSWER) else {
+                    return false;
+                };
+                partition.end = Some(end);
+            }
         }
         true
     }
@@ -318,11 +348,18 @@ impl<C: Contents> Work<C> {
     /// nobody is given; the client has passed it, and has had nothing left for us since. What it says of itself
     /// is from a while ago, and what it has fetched since comes first.
     fn is_at_end(&self) -> bool {
-        let is_quiet = self.is_quiet();
-        let fetched = self.consumer.client().context();
-        let fetched = fetched.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.partitions.iter().all(|(key, partition)| {
-            partition.is_read(fetched.get(key).copied().filter(|_| is_quiet))
+        let is_left = |it: &Partition| !it.is_read(None);
+        if !self.topics.values().flat_map(|it| it.partitions.values()).any(is_left) {
+            return true;
+        }
+        if !self.is_quiet() {
+            return false;
+        }
+        let next = self.consumer.client().context().next();
+        let passed = |name: &String, number: i32| next.get(&(name.clone(), number)).copied();
+        self.topics.iter().all(|(name, topic)| {
+            let mut all = topic.partitions.iter();
+            all.all(|(number, it)| it.is_read(passed(name, *number)))
         })
     }
 }
@@ -361,15 +398,16 @@ mod tests {
     #[test]
     fn what_waits_for_a_poll_is_not_passed() {
         let fetched = Fetched::default();
-        for (waiting, next, expected) in [(3, 9, None), (0, 9, Some(9)), (2, 12, Some(9))] {
+        assert!(fetched.next().is_empty());
+        for (waiting, next, expected) in [(3, 9, None), (0, 9, Some(9)), (2, 12, None)] {
             let mut statistics = Statistics::default();
             let mut topic = rdkafka::statistics::Topic::default();
             let mut partition = rdkafka::statistics::Partition::default();
             (partition.fetchq_cnt, partition.next_offset) = (waiting, next);
             topic.partitions.insert(0, partition);
             statistics.topics.insert("t".to_owned(), topic);
-            fetched.stats(statistics);
-            let known = fetched.next.lock().unwrap().get(&("t".to_owned(), 0)).copied();
+            fetched.stats_raw(&serde_json::to_vec(&statistics).unwrap());
+            let known = fetched.next().get(&("t".to_owned(), 0)).copied();
             assert_eq!(known, expected, "{waiting} {next}");
         }
     }

@@ -66,7 +66,10 @@ pub(super) fn start(
     let registry = registry.as_ref().map(|at| found(at, tables.keys().next())).transpose()?;
     let reader = Reader::new(format, Decoder::new(registry));
     let world = Arc::clone(&options.world);
-    let captures = Captures { tables, messages, transactions, reader, world };
+    let tables = tables.into_iter().map(|(name, table)| (name, Topic::Table(table)));
+    let messages = messages.into_iter().map(|(name, database)| (name, Topic::Messages(database)));
+    let ends = transactions.into_iter().map(|(name, database)| (name, Topic::Ends(database)));
+    let captures = Captures { topics: ends.chain(tables).chain(messages).collect(), reader, world };
     consumer::start(&cluster, captures, (options, within))
 }
 
@@ -83,11 +86,20 @@ fn found(at: &SchemaRegistry, topic: Option<&String>) -> Result<Registry, SetupE
 /// What connectors write.
 #[derive(Debug)]
 struct Captures {
-    tables: BTreeMap<String, TableId>,
-    messages: BTreeMap<String, usize>,
-    transactions: BTreeMap<String, usize>,
+    topics: BTreeMap<String, Topic>,
     reader: Reader,
     world: Arc<World>,
+}
+
+/// What a topic of theirs holds.
+#[derive(Debug, Clone, Copy)]
+enum Topic {
+    /// The changes of a table.
+    Table(TableId),
+    /// What the transactions of a database say of themselves.
+    Messages(usize),
+    /// What is told of the ends of those.
+    Ends(usize),
 }
 
 /// A record of theirs.
@@ -111,35 +123,41 @@ impl Weighs for Captured {
 }
 
 impl Contents for Captures {
+    type Of = Topic;
     type Record = Captured;
     type End = Unknown;
 
     fn topics(&self) -> impl Iterator<Item = &str> {
-        self.tables.keys().map(String::as_str)
+        let tables = self.topics.iter().filter(|it| matches!(it.1, Topic::Table(_)));
+        tables.map(|it| it.0.as_str())
     }
 
-    fn has(&self, topic: &str) -> bool {
-        let beside = [&self.messages, &self.transactions];
-        self.tables.contains_key(topic) || beside.iter().any(|it| it.contains_key(topic))
+    fn of(&self, topic: &str) -> Option<Topic> {
+        self.topics.get(topic).copied()
     }
 
     fn read(
         &mut self,
+        of: Topic,
         message: &BorrowedMessage<'_>,
         asked: &Asked,
     ) -> Result<Option<Captured>, String> {
-        let topic = message.topic();
-        if let Some(database) = self.messages.get(topic).copied() {
-            let said = self.beside(message, "message", asked, beside::message)?;
-            return Ok(said.map(|message| Captured::Message(database, message)));
+        match of {
+            Topic::Table(table) => {
+                let raw = (raw(message), asked);
+                let record = self.reader.read(&self.world.catalog, table, raw);
+                let record = record.map_err(|why| broken(message.topic(), &why))?;
+                Ok(Some(Captured::Change(table, record)))
+            }
+            Topic::Messages(database) => {
+                let said = self.beside(message, "message", asked, beside::message)?;
+                Ok(said.map(|message| Captured::Message(database, message)))
+            }
+            Topic::Ends(database) => {
+                let ended = self.beside(message, "transaction", asked, beside::ended)?;
+                Ok(ended.map(|ended| Captured::Ended(database, ended)))
+            }
         }
-        if let Some(database) = self.transactions.get(topic).copied() {
-            let ended = self.beside(message, "transaction", asked, beside::ended)?;
-            return Ok(ended.map(|ended| Captured::Ended(database, ended)));
-        }
-        let Some(table) = self.tables.get(topic).copied() else { return Ok(None) };
-        let record = self.reader.read(&self.world.catalog, table, (raw(message), asked));
-        Ok(Some(Captured::Change(table, record.map_err(|why| broken(topic, &why))?)))
     }
 
     fn end(&mut self) -> Unknown {
@@ -158,7 +176,7 @@ impl Captures {
     ) -> Result<Option<T>, String> {
         let Some(value) = message.payload() else { return Ok(None) };
         let said = match self.reader.decoder.read(value, asked) {
-            Ok(whole) => of(whole.parts().1),
+            Ok(coded) => of(&coded.whole()),
             Err(Unread::Strange(why)) => Err(format!("it is {why}")),
             Err(Unread::Unknown(why)) => return Err(broken(message.topic(), &why)),
         };

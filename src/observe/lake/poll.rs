@@ -12,7 +12,7 @@ use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::coded::Decoder;
-use crate::observe::debezium::coded::parts;
+use crate::observe::debezium::form::Described;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
@@ -262,7 +262,7 @@ impl Work {
             // It could be read before.
             let _ = rows(bytes, |mut row| {
                 fill(&mut row, columns);
-                let record = reader.read_value(catalog, table, parts(&row));
+                let record = reader.read_value(catalog, table, (Described::Nothing, &row));
                 tell.blocking_send(Told::Gone { table, record, at }).is_ok()
             });
         }
@@ -370,7 +370,7 @@ impl Work {
             let told = match table.kind {
                 Kind::Rows(id) => {
                     fill(&mut row, &table.state.columns);
-                    let record = reader.read_value(catalog, id, parts(&row));
+                    let record = reader.read_value(catalog, id, (Described::Nothing, &row));
                     Told::Row { table: id, record, at }
                 }
                 Kind::Beats(source) => match place(&row, format) {

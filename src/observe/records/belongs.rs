@@ -7,7 +7,7 @@ use serde_json::Map;
 use serde_json::Value as Json;
 
 use crate::action::TableId;
-use crate::observe::debezium::coded::parts;
+use crate::observe::debezium::coded::payload;
 use crate::observe::debezium::form::Described;
 
 /// What a sink may put beside a record, if it puts the record itself into `value`.
@@ -91,12 +91,14 @@ pub(super) struct Bare<'a> {
 }
 
 impl Bare<'_> {
-    /// What is said of its form, and what it is.
+    /// What is said of its form, and all of it.
     pub(super) fn parts(&self) -> (Described<'_>, &Json) {
-        match self.described {
-            Described::Nothing => parts(&self.whole),
-            described => (described, &self.whole),
-        }
+        (self.described, &self.whole)
+    }
+
+    /// What it is itself, if its schema stands beside it or not.
+    pub(super) fn body(&self) -> &Json {
+        payload(&self.whole)
     }
 
     /// What was written as text.

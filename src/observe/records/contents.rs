@@ -164,17 +164,17 @@ impl Records {
     ) -> Option<Result<(TableId, Record), ()>> {
         let (value, key) = unwrapped(record, described);
         // What follows a delete has nothing but its key.
-        let told = value.as_ref().or(key.as_ref())?.parts();
-        let table = match self.tables.of(told.1, topic) {
+        let told = value.as_ref().or(key.as_ref())?;
+        let table = match self.tables.of(told.body(), topic) {
             Whose::Table(table) => table,
             Whose::Untold => return Some(Err(())),
             Whose::Other => return None,
         };
         let catalog = &self.world.catalog;
         let record = if value.is_some() {
-            self.reader.read_value(catalog, table, told)
+            self.reader.read_value(catalog, table, told.parts())
         } else {
-            self.reader.read_key(catalog, table, told)
+            self.reader.read_key(catalog, table, told.parts())
         };
         (record != Record::Nothing).then_some(Ok((table, record)))
     }

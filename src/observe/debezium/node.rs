@@ -1,0 +1,248 @@
+//! A part of a record: of a tree that was read whole, or of a text of which only that is read for which somebody asks.
+//! Half of what Debezium writes for a change tells nothing that is looked at.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::Deserializer;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::Visitor;
+use serde_json::Map;
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+/// Fields of an object for which there is room at first.
+const FIELDS: usize = 16;
+
+/// A value.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::observe) enum Node<'a> {
+    Tree(&'a Json),
+    /// It is known to be JSON.
+    Text(&'a str),
+}
+
+/// The fields of an object.
+#[derive(Debug)]
+pub(in crate::observe) enum Fields<'a> {
+    Tree(Cow<'a, Map<String, Json>>),
+    Text(Vec<(Name<'a>, &'a RawValue)>),
+}
+
+/// The name of a field, which seldom has to be copied.
+#[derive(Debug)]
+pub(in crate::observe) struct Name<'a>(Cow<'a, str>);
+
+impl<'a> Node<'a> {
+    pub(super) fn is_object(self) -> bool {
+        match self {
+            Self::Tree(tree) => tree.is_object(),
+            Self::Text(text) => text.starts_with('{'),
+        }
+    }
+
+    /// The fields, if it is an object.
+    pub(super) fn fields(self) -> Option<Fields<'a>> {
+        match self {
+            Self::Tree(tree) => tree.as_object().map(Cow::Borrowed).map(Fields::Tree),
+            Self::Text(text) => serde_json::from_str(text).ok(),
+        }
+    }
+
+    /// The whole of it; `None` if it is something that a tree cannot hold: half a character, a number beyond all.
+    pub(super) fn whole(self) -> Option<Cow<'a, Json>> {
+        match self {
+            Self::Tree(tree) => Some(Cow::Borrowed(tree)),
+            Self::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+        }
+    }
+
+    /// How it is written.
+    pub(super) fn source(self) -> Cow<'a, str> {
+        match self {
+            Self::Tree(tree) => Cow::Owned(tree.to_string()),
+            Self::Text(text) => Cow::Borrowed(text),
+        }
+    }
+
+    /// The text, if it is one.
+    pub(super) fn as_str(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Tree(tree) => tree.as_str().map(Cow::Borrowed),
+            Self::Text(text) => serde_json::from_str::<Name<'a>>(text).ok().map(|name| name.0),
+        }
+    }
+
+    /// The number, if it is a whole one and not below 0.
+    pub(super) fn as_u64(self) -> Option<u64> {
+        match self {
+            Self::Tree(tree) => tree.as_u64(),
+            Self::Text(text) => serde_json::from_str(text).ok(),
+        }
+    }
+
+    /// The same of one that may be below 0.
+    pub(super) fn as_i64(self) -> Option<i64> {
+        match self {
+            Self::Tree(tree) => tree.as_i64(),
+            Self::Text(text) => serde_json::from_str(text).ok(),
+        }
+    }
+
+    /// Whether it is true, if it is one of both.
+    pub(super) fn as_bool(self) -> Option<bool> {
+        match self {
+            Self::Tree(tree) => tree.as_bool(),
+            Self::Text(text) => serde_json::from_str(text).ok(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Those of a text, if it is an object; an error if it is no JSON.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Option<Self>, ()> {
+        let text = std::str::from_utf8(bytes).map_err(drop)?;
+        if let Ok(fields) = serde_json::from_str(text) {
+            return Ok(Some(fields));
+        }
+        let other = serde_json::from_str::<IgnoredAny>(text);
+        other.map(|_| None).map_err(drop)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Tree(tree) => tree.len(),
+            Self::Text(all) => all.len(),
+        }
+    }
+
+    /// A field; the last one of those that are named alike.
+    pub(super) fn get(&self, name: &str) -> Option<Node<'_>> {
+        match self {
+            Self::Tree(tree) => tree.get(name).map(Node::Tree),
+            Self::Text(all) => {
+                let found = all.iter().rev().find(|it| it.0.0 == name);
+                found.map(|it| Node::Text(it.1.get()))
+            }
+        }
+    }
+
+    /// The fields of a field, if that is an object.
+    pub(super) fn object(&self, name: &str) -> Option<Fields<'_>> {
+        self.get(name).and_then(Node::fields)
+    }
+
+    /// The same, kept longer than these.
+    pub(super) fn into_object(self, name: &str) -> Option<Fields<'a>> {
+        match self {
+            Self::Tree(Cow::Borrowed(tree)) => Node::Tree(tree.get(name)?).fields(),
+            Self::Tree(Cow::Owned(mut tree)) => match tree.remove(name)? {
+                Json::Object(fields) => Some(Self::Tree(Cow::Owned(fields))),
+                _ => None,
+            },
+            Self::Text(all) => {
+                let found = all.iter().rev().find(|it| it.0.0 == name);
+                found.and_then(|it| Node::Text(it.1.get()).fields())
+            }
+        }
+    }
+
+    /// All of them, but for what a tree cannot hold.
+    pub(super) fn whole(self) -> Json {
+        let all = match self {
+            Self::Tree(tree) => return Json::Object(tree.into_owned()),
+            Self::Text(all) => all.into_iter(),
+        };
+        let field = |(name, raw): (Name<'_>, &'a RawValue)| {
+            Some((name.0.into_owned(), Node::Text(raw.get()).whole()?.into_owned()))
+        };
+        Json::Object(all.filter_map(field).collect())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Vec<(Name<'de>, &'de RawValue)>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::with_capacity(FIELDS);
+                while let Some(field) = map.next_entry()? {
+                    all.push(field);
+                }
+                Ok(all)
+            }
+        }
+        from.deserialize_map(Object).map(Self::Text)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        from.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#" {"a": {"x": 1, "x": -2}, "gr\u00f6\u00dfe": "\"z\"", "n": null,
+        "deep": [{"b": [true]}], "half": "\ud800", "far": 1e999, "flag": false, "seven": 7} "#;
+
+    #[test]
+    fn a_text_has_the_fields_of_its_tree() {
+        let text = Fields::read(RECORD.as_bytes()).unwrap().unwrap();
+        let tree = RECORD.replace(r#""half": "\ud800", "far": 1e999,"#, "");
+        let tree: Json = serde_json::from_str(&tree).unwrap();
+        for fields in [&text, &Node::Tree(&tree).fields().unwrap()] {
+            let of = |name: &str| fields.get(name).unwrap();
+            assert_eq!(fields.object("a").unwrap().get("x").unwrap().as_i64(), Some(-2));
+            assert_eq!(fields.object("a").unwrap().get("x").unwrap().as_u64(), None);
+            assert_eq!(of("größe").as_str().as_deref(), Some("\"z\""));
+            assert_eq!(of("flag").as_bool(), Some(false));
+            assert_eq!((of("seven").as_u64(), of("seven").as_i64()), (Some(7), Some(7)));
+            assert_eq!(of("seven").as_str(), None);
+            assert!(of("n").fields().is_none() && of("deep").fields().is_none());
+            assert_eq!(*of("deep").whole().unwrap(), tree["deep"]);
+            assert!(fields.get("b").is_none() && fields.object("n").is_none());
+        }
+        // What a tree cannot hold is no value, and the others are there all the same.
+        assert!(["half", "far"].iter().all(|name| text.get(name).unwrap().whole().is_none()));
+        assert_eq!(text.whole(), tree);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_from_what_is_no_object() {
+        for strange in [&b"{\"a\":"[..], b"", b"{\"a\":1} x", b"{\"a\":\"\xff\"}", b"\x00"] {
+            assert!(Fields::read(strange).is_err(), "{strange:?}");
+        }
+        for plain in ["7", "null", "\"a\"", "[1]"] {
+            assert!(matches!(Fields::read(plain.as_bytes()), Ok(None)), "{plain}");
+        }
+    }
+}
