@@ -28,6 +28,7 @@ use crate::observe::judge::Judge;
 use crate::observe::kafka::consumer::Told;
 use crate::observe::kafka::contents::Captured;
 use crate::observe::kafka::contents::Changed;
+use crate::observe::kafka::contents::Left;
 use crate::observe::reading::Reading;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
@@ -177,10 +178,11 @@ impl TopicReader {
     /// Everything was read.
     async fn end(
         mut self,
-        (unknown, busy): (contents::Unknown, Option<Duration>),
+        (left, busy): (Left, Option<Duration>),
         (clock, judge): (Clock, &Rc<RefCell<Judge>>),
     ) -> (bool, Vec<String>) {
-        let notes = self.intake.end(&unknown, (clock, judge)).await;
+        let mut notes = self.intake.end(&left.unknown, (clock, judge)).await;
+        notes.extend(self.intake.absent(&left.topics));
         if let Some(late) = consumer::late(&self.intake.surface, busy) {
             judge.borrow_mut().spoil(late);
         }

@@ -134,6 +134,21 @@ fn a_connector_that_captures_no_canary_is_none_the_worse() {
     assert_eq!(surface(&summary, "topics")["expected"], surface(&summary, "tap")["expected"]);
 }
 
+/// Who looks in the wrong place is told so, beside what is missed there.
+#[test]
+fn topics_that_are_not_there_are_named() {
+    let mut far = Far::new();
+    far.place
+        .set("observe.topics={ kafka: { on: events, topics: \"{domain}.{schema}.{table}\" } }");
+    let (code, said, summary) = far.run(&[]);
+    assert_eq!(code, 99, "{said}");
+    let topics = surface(&summary, "topics");
+    assert_eq!((&topics["observed"], &topics["lost"]), (&0.into(), &topics["expected"]), "{said}");
+    let database = far.place.database("orders");
+    let named = format!("no topic of `{database}` was there, not `orders.public.");
+    assert!(said.contains(&named) && said.contains("topic.prefix"), "{said}");
+}
+
 #[test]
 fn what_a_connector_spoils_is_named_and_nothing_else() {
     let all = [Spoil::Lose, Spoil::Double, Spoil::Alter, Spoil::Invent, Spoil::Exchange];

@@ -64,6 +64,25 @@ impl Intake {
         notes
     }
 
+    /// Databases of which no topic was there: `topics` are those of all tables, and whether each is there. One of a table
+    /// whose rows nobody changed may never be made, but each database has canaries, or heartbeats.
+    pub(in crate::observe) fn absent(&self, topics: &[(String, TableId, bool)]) -> Vec<String> {
+        let of =
+            |source: usize| topics.iter().filter(move |it| self.source_of(it.1) == Some(source));
+        let sources = self.captured.iter().enumerate();
+        let absent = sources.filter(|it| of(it.0).next().is_some() && !of(it.0).any(|it| it.2));
+        let said = absent.filter_map(|(source, captured)| {
+            let (topic, ..) = of(source).next()?;
+            Some(format!(
+                "at the observer `{}`, no topic of `{}` was there, not `{topic}` either; if its connector calls them otherwise \
+                 (`topic.prefix`), write so as `topics`",
+                self.surface,
+                captured.source.address.database(),
+            ))
+        });
+        said.collect()
+    }
+
     /// What came and was not judged.
     pub(in crate::observe) fn notes(&self) -> Vec<String> {
         let surface = &self.surface;

@@ -91,7 +91,7 @@ impl Contents for Events {
         Ok(Some(Some(Came { place, file, key, payload, since: 0, at: 0 })))
     }
 
-    fn end(&mut self) {}
+    fn end(&mut self, _: impl Fn(&str) -> bool) {}
 }
 
 impl EventTopics {

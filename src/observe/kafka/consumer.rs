@@ -97,8 +97,8 @@ pub(in crate::observe) trait Contents: Send + 'static {
         message: &BorrowedMessage<'_>,
         asked: &Asked,
     ) -> Result<Option<Self::Record>, String>;
-    /// What is to be known when all was read.
-    fn end(&mut self) -> Self::End;
+    /// What is to be known when all was read, and which topics are there.
+    fn end(&mut self, is_there: impl Fn(&str) -> bool) -> Self::End;
 }
 
 /// What the thread tells of them.
@@ -268,7 +268,7 @@ impl<C: Contents> Work<C> {
                 return;
             }
             if has_ends && self.is_at_end() {
-                let of = self.contents.end();
+                let of = self.contents.end(|topic| self.topics.contains_key(topic));
                 let busy = self.busy_max.filter(|max| self.busy > *max).map(|_| self.busy);
                 let _ = tell.blocking_send(Told::AtEnd { of, busy });
                 return;

@@ -51,11 +51,17 @@ pub struct Topics {
     pub(crate) transactions: BTreeMap<String, usize>,
 }
 
-/// How many values of each column could not be compared.
-pub(super) type Unknown = BTreeMap<(TableId, usize), u64>;
+/// What is to be known at the end.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// How many values of each column could not be compared.
+    pub(super) unknown: BTreeMap<(TableId, usize), u64>,
+    /// Of each topic of a table: its name, and whether it is there.
+    pub(super) topics: Vec<(String, TableId, bool)>,
+}
 
 /// What is told of them.
-pub(super) type Changed = Told<Captured, Unknown>;
+pub(super) type Changed = Told<Captured, Left>;
 
 /// Begins behind all that is there now, to read the changes that come.
 pub(super) fn start(
@@ -125,7 +131,7 @@ impl Weighs for Captured {
 impl Contents for Captures {
     type Of = Topic;
     type Record = Captured;
-    type End = Unknown;
+    type End = Left;
 
     fn topics(&self) -> impl Iterator<Item = &str> {
         let tables = self.topics.iter().filter(|it| matches!(it.1, Topic::Table(_)));
@@ -160,8 +166,12 @@ impl Contents for Captures {
         }
     }
 
-    fn end(&mut self) -> Unknown {
-        std::mem::take(&mut self.reader.unknown)
+    fn end(&mut self, is_there: impl Fn(&str) -> bool) -> Left {
+        let topics = self.topics.iter().filter_map(|(name, of)| match of {
+            Topic::Table(table) => Some((name.clone(), *table, is_there(name))),
+            Topic::Messages(_) | Topic::Ends(_) => None,
+        });
+        Left { topics: topics.collect(), unknown: std::mem::take(&mut self.reader.unknown) }
     }
 }
 
