@@ -14,6 +14,7 @@ pub(super) mod named;
 mod node;
 pub(super) mod record;
 pub(super) mod repeats;
+mod side;
 pub(super) mod source;
 #[cfg(test)]
 pub(super) mod tests;

@@ -2,6 +2,7 @@
 
 pub(super) mod consumer;
 mod contents;
+mod fetched;
 
 use std::cell::RefCell;
 use std::rc::Rc;

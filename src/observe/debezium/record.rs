@@ -1,6 +1,5 @@
 //! One record of Debezium: from its bytes to the change of a row.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -15,15 +14,17 @@ use crate::observe::debezium::coded::Coded;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
 use crate::observe::debezium::form::Described;
-use crate::observe::debezium::node::Fields;
 use crate::observe::debezium::node::Node;
+use crate::observe::debezium::side::Side;
+use crate::observe::debezium::side::field;
+use crate::observe::debezium::side::side;
+use crate::observe::debezium::side::told;
 use crate::observe::debezium::values::Known;
 use crate::observe::debezium::values::Learned;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Weighs;
 use crate::observe::whose::Whose;
 use crate::scenario::TopicFormat;
-use crate::schema::avro;
 use crate::sink::postgres::replication::Lsn;
 
 /// In the headers of what a changed key becomes: where the row went, and where it came from.
@@ -364,36 +365,6 @@ impl Reader {
             *self.unknown.entry((table, column)).or_default() += 1;
         }
     }
-}
-
-/// A row, and what is said of its columns.
-type Side<'a> = (&'a Fields<'a>, Described<'a>);
-
-/// Those of a record or of a key.
-fn side<'a>(coded: &'a Coded<'_>) -> Option<Side<'a>> {
-    Some((coded.fields.as_ref()?, coded.described()))
-}
-
-/// What a row tells of the change that wrote it, if it does: whose it is, and which version of the row.
-fn told(info: &TableInfo, body: &Fields<'_>) -> Option<(i64, i64)> {
-    let first = info.markers()?;
-    let number = |column: usize| field((body, info), &info.columns[column].0)?.1.as_i64();
-    Some((number(first)?, number(first + 2)?))
-}
-
-/// The field of a column. Connectors may change names that are none in Avro, in one of two ways
-/// (`field.name.adjustment.mode`).
-fn field<'a>(
-    (row, info): (&'a Fields<'_>, &TableInfo),
-    column: &'a str,
-) -> Option<(Cow<'a, str>, Node<'a>)> {
-    if let Some(value) = row.get(column) {
-        return Some((Cow::Borrowed(column), value));
-    }
-    let is_another = |name: &String| info.columns.iter().any(|it| it.0 == *name);
-    let adjusted = [avro::name_of(column), avro::unicode_name_of(column)].into_iter();
-    let mut found = adjusted.filter(|name| !is_another(name));
-    found.find_map(|name| row.get(&name).map(|value| (Cow::Owned(name), value)))
 }
 
 fn origin(lsn: u64, transaction: u64) -> Origin {

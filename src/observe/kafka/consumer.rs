@@ -2,25 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
-use rdkafka::ClientContext;
 use rdkafka::Message as _;
 use rdkafka::Offset;
-use rdkafka::Statistics;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
-use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::metadata::MetadataPartition;
 
 use crate::measure::Clock;
 use crate::observe::Options;
+use crate::observe::kafka::fetched::Fetched;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Tell;
@@ -103,38 +99,6 @@ pub(in crate::observe) trait Contents: Send + 'static {
 
 /// What the thread tells of them.
 type Heard<C> = Told<<C as Contents>::Record, <C as Contents>::End>;
-
-/// What librdkafka has said of itself last. It says so often, and is seldom asked.
-#[derive(Default)]
-struct Fetched {
-    said: Mutex<Vec<u8>>,
-}
-
-impl ClientContext for Fetched {
-    fn stats_raw(&self, statistics: &[u8]) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.clear();
-        said.extend_from_slice(statistics);
-    }
-}
-
-impl Fetched {
-    /// By topic and partition: the next place to be fetched, once all before it was handed to us.
-    fn next(&self) -> BTreeMap<(String, i32), i64> {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(statistics) = serde_json::from_slice::<Statistics>(&said) else {
-            return BTreeMap::new();
-        };
-        let topics = statistics.topics.into_iter();
-        let all = topics.flat_map(|(name, topic)| {
-            topic.partitions.into_iter().map(move |(number, it)| ((name.clone(), number), it))
-        });
-        // What is fetched and waits for a poll is not passed.
-        all.filter(|it| it.1.fetchq_cnt == 0).map(|(key, it)| (key, it.next_offset)).collect()
-    }
-}
-
-impl ConsumerContext for Fetched {}
 
 /// Begins behind all that is there now.
 pub(in crate::observe) fn start<C: Contents>(
@@ -393,22 +357,5 @@ mod tests {
         // Behind the last record stands what ends a transaction.
         assert!(at(8, Some(9)).is_read(Some(9)));
         assert!(!at(5, Some(9)).is_read(Some(8)));
-    }
-
-    #[test]
-    fn what_waits_for_a_poll_is_not_passed() {
-        let fetched = Fetched::default();
-        assert!(fetched.next().is_empty());
-        for (waiting, next, expected) in [(3, 9, None), (0, 9, Some(9)), (2, 12, None)] {
-            let mut statistics = Statistics::default();
-            let mut topic = rdkafka::statistics::Topic::default();
-            let mut partition = rdkafka::statistics::Partition::default();
-            (partition.fetchq_cnt, partition.next_offset) = (waiting, next);
-            topic.partitions.insert(0, partition);
-            statistics.topics.insert("t".to_owned(), topic);
-            fetched.stats_raw(&serde_json::to_vec(&statistics).unwrap());
-            let known = fetched.next().get(&("t".to_owned(), 0)).copied();
-            assert_eq!(known, expected, "{waiting} {next}");
-        }
     }
 }
