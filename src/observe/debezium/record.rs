@@ -259,7 +259,7 @@ impl Reader {
         (body, described): Side<'_>,
         keys: Keys<'_>,
     ) -> Record {
-        let first = |names: &[&str]| names.iter().find_map(|name| body.get(*name));
+        let first = |names: &[&str]| names.iter().find_map(|name| body.get(name));
         let deleted = body.get("__deleted");
         let is_text = |it: Node<'_>| it.as_str().map(|text| text == "true");
         let is_deleted = deleted.and_then(|it| it.as_bool().or_else(|| is_text(it)));
