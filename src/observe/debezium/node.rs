@@ -36,6 +36,13 @@ pub(in crate::observe) enum Fields<'a> {
 pub(in crate::observe) struct Name<'a>(Cow<'a, str>);
 
 impl<'a> Node<'a> {
+    pub(super) fn is_null(self) -> bool {
+        match self {
+            Self::Tree(tree) => tree.is_null(),
+            Self::Text(text) => text == "null",
+        }
+    }
+
     pub(super) fn is_object(self) -> bool {
         match self {
             Self::Tree(tree) => tree.is_object(),

@@ -42,9 +42,11 @@ pub(in crate::observe) struct Raw<'a> {
     pub(in crate::observe) has_new_key: bool,
 }
 
-/// What a record says of keys that it does not have itself.
+/// What a record says of keys, beside its value.
 #[derive(Clone, Copy, Default)]
 struct Keys<'a> {
+    /// Its own, if it can be read.
+    own: Option<&'a Coded<'a>>,
     /// That which the row has had, if it can be read.
     old: Option<&'a Coded<'a>>,
     has_old: bool,
@@ -126,12 +128,12 @@ impl Reader {
         (raw, asked): (Raw<'_>, &Asked),
     ) -> Result<Record, String> {
         let old = self.key(raw.old_key, asked)?;
-        let keys =
-            Keys { old: old.as_ref(), has_old: raw.old_key.is_some(), has_new: raw.has_new_key };
+        let own = self.key(raw.key, asked)?;
+        let (has_old, has_new) = (raw.old_key.is_some(), raw.has_new_key);
+        let keys = Keys { own: own.as_ref(), old: old.as_ref(), has_old, has_new };
         let Some(value) = raw.value else {
-            let key = raw.key.filter(|_| self.is_told_by_key(catalog, table));
-            let key = self.key(key, asked)?;
-            return Ok(self.tombstone((catalog, table), key.as_ref().and_then(side), keys));
+            let key = own.as_ref().filter(|_| self.is_told_by_key(catalog, table));
+            return Ok(self.tombstone((catalog, table), key.and_then(side), keys));
         };
         match self.decoder.read(value, asked) {
             Ok(coded) => Ok(self.read_side((catalog, table), side(&coded), keys)),
@@ -320,17 +322,15 @@ impl Reader {
             Change::Update => old.or(before.filter(|_| info.key.is_empty())),
             Change::Insert | Change::Delete => None,
         };
+        // Without a key, all that it has tells a row.
+        let without = if info.key.is_empty() { info.columns.len() } else { 0 };
+        // Whoever keeps rows by the records' keys has it under that one, whatever its values say.
+        let own = keys.own.and_then(side).filter(|_| had.is_none() && without == 0);
         let mut key = Vec::new();
-        if info.key.is_empty() {
-            let columns = 0..info.columns.len();
-            columns.for_each(|at| {
+        for at in (0..without).chain(info.key.iter().copied()) {
+            if !own.is_some_and(|own| self.push_key((info, at), own, &mut key)) {
                 self.push((table, info, at), had.unwrap_or(row), None, &mut key);
-            });
-        } else {
-            let columns = info.key.iter();
-            columns.for_each(|at| {
-                self.push((table, info, *at), had.unwrap_or(row), None, &mut key);
-            });
+            }
         }
         if change == Change::Delete {
             all.clear();
@@ -338,6 +338,24 @@ impl Reader {
         let (key, row, whose) = (key.into(), all.into(), Whose::Untold);
         let change = RowChange { table, change, key, row, whose };
         if op == "r" { Record::Snapshot(change, origin) } else { Record::Change(change, origin) }
+    }
+
+    /// Appends a column's cell as a record's key has it. Returns whether it is there and leaves no doubt.
+    fn push_key(
+        &mut self,
+        (info, column): (&TableInfo, usize),
+        (key, described): Side<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let (name, kind) = &info.columns[column];
+        let Some((name, value)) = field((key, info), name) else { return false };
+        let begin = out.len();
+        let known = self.learned.push(*kind, value, described.field(&name).meaning(), out);
+        let is_told = known == Known::Yes && !value.is_null();
+        if !is_told {
+            out.truncate(begin);
+        }
+        is_told
     }
 
     /// Appends a column's cell, and counts it if it cannot be compared: of a row that is there all values are told, but for

@@ -284,6 +284,37 @@ fn an_envelope_says_what_became_of_a_row() {
     assert_eq!(moved, change(Change::Update, 5, Some("a")));
 }
 
+/// Whoever keeps rows by the keys of records has it under that key.
+#[test]
+fn a_change_is_of_the_row_that_its_key_names() {
+    let value = |op: &str| {
+        let row = json!({ "id": 1, "x": "a" });
+        json!({ "op": op, "source": { "lsn": 34, "txId": 9 }, "before": row, "after": row })
+    };
+    let read = |op: &str, key: &str| {
+        let raw = Raw { key: Some(key.as_bytes()), ..Raw::default() };
+        record(TopicFormat::Debezium, Some(&value(op)), raw)
+    };
+    for (op, expected, row) in [
+        ("c", Change::Insert, Some("a")),
+        ("u", Change::Update, Some("a")),
+        ("d", Change::Delete, None),
+    ] {
+        assert_eq!(read(op, r#"{"id":1}"#), change(expected, 1, row));
+        assert_eq!(read(op, r#"{"id":7}"#), change(expected, 7, row));
+        let wrapped = r#"{"schema":{"type":"struct"},"payload":{"id":7}}"#;
+        assert_eq!(read(op, wrapped), change(expected, 7, row));
+        // Of a key that is made otherwise, or that nobody can read, nothing can be told.
+        for other in [r#"{"x":"a"}"#, r#"{"id":null}"#, r#"{"id":"7"}"#, "Struct{id=7}", "7", ""] {
+            assert_eq!(read(op, other), change(expected, 1, row), "{op} {other}");
+        }
+    }
+    // What a row had before, as a header tells, comes before its new key.
+    let raw = Raw { key: Some(b"{\"id\":1}"), old_key: Some(b"{\"id\":5}"), ..Raw::default() };
+    let moved = record(TopicFormat::Debezium, Some(&value("c")), raw);
+    assert_eq!(moved, change(Change::Update, 5, Some("a")));
+}
+
 /// A connector may leave columns out; an insert has all of its values.
 #[test]
 fn what_is_left_out_is_counted() {
