@@ -33,6 +33,8 @@ const SOON: Duration = Duration::from_millis(20);
 /// Schemas that are kept, and types of one.
 const SCHEMAS_MAX: usize = 1_000;
 const TYPES_MAX: usize = 1 << 16;
+/// Bytes of schemas that stand beside records and are kept.
+const BESIDE_MAX: usize = 8 << 20;
 
 /// Reads what records hold.
 #[derive(Debug, Default)]
@@ -40,8 +42,7 @@ pub(in crate::observe) struct Decoder {
     registry: Option<Registry>,
     /// By number; an error says why nothing can be read by it.
     schemas: BTreeMap<u32, Result<Arc<Schema>, String>>,
-    /// Those that stand beside records, by a number of each.
-    beside: BTreeMap<u64, (Box<str>, Arc<Form>)>,
+    beside: Beside,
 }
 
 /// What is read by one schema.
@@ -81,8 +82,45 @@ impl Coded<'_> {
 
 /// What a record in JSON is itself, if its schema stands beside it or not.
 pub(in crate::observe) fn payload(whole: &Json) -> &Json {
-    let is_wrapped = whole.get("schema").is_some_and(Json::is_object);
+    let is_wrapped = Node::Tree(whole).fields().is_some_and(|it| is_wrapped(&it));
     whole.get("payload").filter(|_| is_wrapped).unwrap_or(whole)
+}
+
+/// Whether there is a schema beside it, or room for one. A row may have columns of these names.
+fn is_wrapped(fields: &Fields<'_>) -> bool {
+    let is_schema = |it: Node<'_>| it.is_object() || it.is_null();
+    let has_schema = || fields.get("schema").is_some_and(is_schema);
+    fields.len() == 2 && fields.get("payload").is_some() && has_schema()
+}
+
+/// What schemas say that stand beside records: mostly it is the same beside the next one.
+#[derive(Debug, Default)]
+struct Beside {
+    /// By a number of each; `None` where it cannot be read.
+    forms: BTreeMap<u64, (Box<str>, Option<Arc<Form>>)>,
+    /// What they take.
+    bytes: usize,
+}
+
+impl Beside {
+    fn form(&mut self, schema: Node<'_>) -> Option<Arc<Form>> {
+        if schema.is_null() {
+            return None;
+        }
+        let text = schema.source();
+        let number = half(hash(0, text.as_bytes()));
+        if let Some((_, form)) = self.forms.get(&number).filter(|it| *it.0 == *text) {
+            return form.clone();
+        }
+        let form = schema.whole().map(|schema| Arc::new(Form::beside(&schema)));
+        // Who changes schemas so often begins anew.
+        if self.bytes + text.len() > BESIDE_MAX {
+            *self = Self::default();
+        }
+        self.bytes += text.len();
+        self.forms.insert(number, (text.into(), form.clone()));
+        form
+    }
 }
 
 impl Schema {
@@ -129,7 +167,7 @@ impl Decoder {
     ) -> Result<Coded<'a>, Unread> {
         let Some((number, body)) = headed(bytes) else {
             let fields = Fields::read(bytes);
-            return Ok(self.json(fields.map_err(|()| Unread::Strange("no JSON".to_owned()))?));
+            return Ok(self.json(fields.map_err(|why| Unread::Strange(why.to_owned()))?));
         };
         let schema = self.schema(number, asked)?;
         let schema = schema.map_err(|why| unreadable(number, &why))?;
@@ -140,39 +178,20 @@ impl Decoder {
         }
         let fields = match value {
             Json::Object(fields) => Some(Fields::Tree(Cow::Owned(fields))),
-            _ => None,
+            Json::Null => None,
+            _ => return Err(Unread::Strange("no record of Avro".to_owned())),
         };
         Ok(Coded { form: Some(Arc::clone(&schema.form)), fields })
     }
 
     /// What is in JSON, with its schema beside it or without.
     pub(super) fn json<'a>(&mut self, fields: Option<Fields<'a>>) -> Coded<'a> {
-        // A row may have columns of these names.
-        let is_schema = |it: &Fields<'_>| it.get("schema").is_some_and(Node::is_object);
-        let is_wrapped =
-            |it: &Fields<'_>| it.len() == 2 && it.get("payload").is_some() && is_schema(it);
         let Some(whole) = fields.as_ref().filter(|it| is_wrapped(it)) else {
             return Coded { form: None, fields };
         };
         let schema = whole.get("schema");
-        let form = schema.and_then(|schema| self.form(schema));
+        let form = schema.and_then(|schema| self.beside.form(schema));
         Coded { form, fields: fields.and_then(|it| it.into_object("payload")) }
-    }
-
-    /// What a schema says that stands beside a record: it is the same beside the next one.
-    fn form(&mut self, schema: Node<'_>) -> Option<Arc<Form>> {
-        let text = schema.source();
-        let number = half(hash(0, text.as_bytes()));
-        let known = self.beside.get(&number).filter(|it| *it.0 == *text);
-        if let Some((_, form)) = known {
-            return Some(Arc::clone(form));
-        }
-        let form = Arc::new(Form::beside(&*schema.whole()?));
-        if self.beside.len() >= SCHEMAS_MAX {
-            self.beside.clear();
-        }
-        self.beside.insert(number, (text.into(), Arc::clone(&form)));
-        Some(form)
     }
 
     fn schema(

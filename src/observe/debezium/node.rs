@@ -1,5 +1,5 @@
 //! A part of a record: of a tree that was read whole, or of a text of which only that is read for which somebody asks.
-//! Half of what Debezium writes for a change tells nothing that is looked at.
+//! Most of what Debezium writes for a change tells nothing that is looked at.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +13,9 @@ use serde_json::Map;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-/// Fields of an object for which there is room at first.
+/// Fields of an object for which there is room at first, and so many of them that one looks for each.
 const FIELDS: usize = 16;
+const SORTED_FROM: usize = 64;
 
 /// A value.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +81,10 @@ impl<'a> Node<'a> {
     pub(super) fn as_str(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Tree(tree) => tree.as_str().map(Cow::Borrowed),
-            Self::Text(text) => serde_json::from_str::<Name<'a>>(text).ok().map(|name| name.0),
+            Self::Text(text) if text.starts_with('"') => {
+                serde_json::from_str::<Name<'a>>(text).ok().map(|name| name.0)
+            }
+            Self::Text(_) => None,
         }
     }
 
@@ -88,7 +92,7 @@ impl<'a> Node<'a> {
     pub(super) fn as_u64(self) -> Option<u64> {
         match self {
             Self::Tree(tree) => tree.as_u64(),
-            Self::Text(text) => serde_json::from_str(text).ok(),
+            Self::Text(text) => text.parse().ok(),
         }
     }
 
@@ -96,7 +100,7 @@ impl<'a> Node<'a> {
     pub(super) fn as_i64(self) -> Option<i64> {
         match self {
             Self::Tree(tree) => tree.as_i64(),
-            Self::Text(text) => serde_json::from_str(text).ok(),
+            Self::Text(text) => text.parse().ok(),
         }
     }
 
@@ -104,20 +108,20 @@ impl<'a> Node<'a> {
     pub(super) fn as_bool(self) -> Option<bool> {
         match self {
             Self::Tree(tree) => tree.as_bool(),
-            Self::Text(text) => serde_json::from_str(text).ok(),
+            Self::Text(text) => text.parse().ok(),
         }
     }
 }
 
 impl<'a> Fields<'a> {
-    /// Those of a text, if it is an object; an error if it is no JSON.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Option<Self>, ()> {
-        let text = std::str::from_utf8(bytes).map_err(drop)?;
+    /// Those of a text, unless it is null. The error says what it is instead.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Option<Self>, &'static str> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "no JSON")?;
         if let Ok(fields) = serde_json::from_str(text) {
-            return Ok(Some(fields));
+            return Ok(fields);
         }
         let other = serde_json::from_str::<IgnoredAny>(text);
-        other.map(|_| None).map_err(drop)
+        Err(if other.is_ok() { "no object of JSON" } else { "no JSON" })
     }
 
     /// How many there are.
@@ -132,10 +136,7 @@ impl<'a> Fields<'a> {
     pub(super) fn get(&self, name: &str) -> Option<Node<'_>> {
         match self {
             Self::Tree(tree) => tree.get(name).map(Node::Tree),
-            Self::Text(all) => {
-                let found = all.iter().rev().find(|it| it.0.0 == name);
-                found.map(|it| Node::Text(it.1.get()))
-            }
+            Self::Text(all) => find(all, name).map(Node::Text),
         }
     }
 
@@ -152,10 +153,7 @@ impl<'a> Fields<'a> {
                 Json::Object(fields) => Some(Self::Tree(Cow::Owned(fields))),
                 _ => None,
             },
-            Self::Text(all) => {
-                let found = all.iter().rev().find(|it| it.0.0 == name);
-                found.and_then(|it| Node::Text(it.1.get()).fields())
-            }
+            Self::Text(all) => Node::Text(find(&all, name)?).fields(),
         }
     }
 
@@ -172,6 +170,17 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The last field of a name.
+fn find<'a>(all: &[(Name<'_>, &'a RawValue)], name: &str) -> Option<&'a str> {
+    let found = if all.len() < SORTED_FROM {
+        all.iter().rfind(|it| it.0.0 == name)
+    } else {
+        let end = all.partition_point(|it| *it.0.0 <= *name);
+        all[..end].last().filter(|it| it.0.0 == name)
+    };
+    found.map(|it| it.1.get())
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Object;
@@ -186,6 +195,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 let mut all = Vec::with_capacity(FIELDS);
                 while let Some(field) = map.next_entry()? {
                     all.push(field);
+                }
+                if all.len() >= SORTED_FROM {
+                    // Those that are named alike stay in their order.
+                    all.sort_by(|one: &(Name<'_>, _), other| one.0.0.cmp(&other.0.0));
                 }
                 Ok(all)
             }
@@ -246,12 +259,29 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_many_is_found() {
+        for count in [SORTED_FROM - 2, SORTED_FROM - 1, SORTED_FROM, 500] {
+            let field = |at: usize| format!("\"c{at}\": {at}, ");
+            let all: String = (0..count).map(field).collect();
+            let text = format!("{{ \"c7\": -1, {all} \"c9\": -9 }}");
+            let fields = Fields::read(text.as_bytes()).unwrap().unwrap();
+            for at in 0..count {
+                let expected = if at == 9 { -9 } else { i64::try_from(at).unwrap() };
+                assert_eq!(fields.get(&format!("c{at}")).unwrap().as_i64(), Some(expected));
+            }
+            assert!(["", "c", "c1000", "d"].iter().all(|name| fields.get(name).is_none()));
+        }
+    }
+
+    #[test]
     fn what_is_no_json_is_told_from_what_is_no_object() {
         for strange in [&b"{\"a\":"[..], b"", b"{\"a\":1} x", b"{\"a\":\"\xff\"}", b"\x00"] {
-            assert!(Fields::read(strange).is_err(), "{strange:?}");
+            assert_eq!(Fields::read(strange).err(), Some("no JSON"), "{strange:?}");
         }
-        for plain in ["7", "null", "\"a\"", "[1]"] {
-            assert!(matches!(Fields::read(plain.as_bytes()), Ok(None)), "{plain}");
+        for other in ["7", "\"{}\"", "[1]", "{\"\\ud800\":1}"] {
+            let read = Fields::read(other.as_bytes());
+            assert_eq!(read.err(), Some("no object of JSON"), "{other}");
         }
+        assert!(matches!(Fields::read(b" null"), Ok(None)));
     }
 }

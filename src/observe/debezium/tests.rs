@@ -14,6 +14,7 @@ use crate::action::Value;
 use crate::observe::RowChange;
 use crate::observe::cells;
 use crate::observe::debezium::coded::Decoder;
+use crate::observe::debezium::coded::payload;
 use crate::observe::debezium::form::DECIMAL;
 use crate::observe::debezium::form::Meaning;
 use crate::observe::debezium::form::Written;
@@ -275,6 +276,11 @@ fn an_envelope_says_what_became_of_a_row() {
     assert_eq!(snapshot, Record::Snapshot(insert_of, origin));
     assert!(matches!(read(&of("t", Json::Null, Json::Null)), Record::Truncated(_)));
     assert!(matches!(read(&row), Record::Strange(_)));
+    // What is written twice over is no record; what has no schema may leave room for one.
+    assert!(matches!(read(&json!(insert.to_string())), Record::Strange(_)));
+    let bare = |payload: &Json| json!({ "schema": null, "payload": payload });
+    assert_eq!(read(&bare(&insert)), change(Change::Insert, 1, Some("a")));
+    assert_eq!((read(&bare(&Json::Null)), read(&Json::Null)), (Record::Nothing, Record::Nothing));
     assert_eq!(record(TopicFormat::Debezium, None, Raw::default()), Record::Nothing);
     // A row that gets another key goes away under the old one, and comes under the new one.
     let half = Raw { has_new_key: true, ..Raw::default() };
@@ -350,6 +356,9 @@ fn a_flattened_record_must_say_what_it_is() {
     named["schema"] = json!({ "a": 1 });
     named["payload"] = json!("b");
     assert_eq!(read(&named), change(Change::Update, 1, Some("a")));
+    assert_eq!(*payload(&named), named);
+    let wrapped = json!({ "schema": null, "payload": row });
+    assert_eq!(*payload(&wrapped), row);
     for (missing, word) in [("__op", "`__op`"), ("__lsn", "`__lsn`")] {
         let mut less = row.clone();
         less.as_object_mut().unwrap().remove(missing);

@@ -1,7 +1,6 @@
 //! Reads topics on a thread of its own: each record is stamped when it is there, and becomes what it says.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -81,7 +80,7 @@ pub(in crate::observe) trait Contents: Send + 'static {
     /// What is to be known at the end.
     type End: Send + 'static;
 
-    /// The topics that must come.
+    /// The topics that are looked for until they are there.
     fn topics(&self) -> impl Iterator<Item = &str>;
     /// What a topic holds; `None`: it is none of them.
     fn of(&self, topic: &str) -> Option<Self::Of>;
@@ -184,28 +183,35 @@ impl<C: Contents> Work<C> {
     fn assign(&mut self, begin: Begin) -> Result<(), KafkaError> {
         self.looked = Instant::now();
         let metadata = self.consumer.fetch_metadata(None, ANSWER)?;
-        let mut new = TopicPartitionList::new();
-        for found in metadata.topics() {
-            let Some(of) = self.contents.of(found.name()) else { continue };
-            let name = found.name().to_owned();
-            let new_topic = || Topic { of, partitions: BTreeMap::new() };
-            let topic = self.topics.entry(name).or_insert_with(new_topic);
-            for partition in found.partitions().iter().map(MetadataPartition::id) {
-                let Entry::Vacant(place) = topic.partitions.entry(partition) else { continue };
+        let (mut new, mut found) = (TopicPartitionList::new(), Vec::new());
+        for topic in metadata.topics() {
+            let (name, known) = (topic.name(), self.topics.get(topic.name()));
+            let Some(of) = self.contents.of(name) else { continue };
+            for id in topic.partitions().iter().map(MetadataPartition::id) {
+                if known.is_some_and(|topic| topic.partitions.contains_key(&id)) {
+                    continue;
+                }
                 let (next, offset) = match begin {
                     Begin::AtEnd => {
-                        let ends = self.consumer.fetch_watermarks(found.name(), partition, ANSWER);
-                        let end = ends?.1;
+                        let end = self.consumer.fetch_watermarks(name, id, ANSWER)?.1;
                         (end, Offset::Offset(end))
                     }
                     Begin::AtBeginning => (0, Offset::Beginning),
                 };
-                new.add_partition_offset(found.name(), partition, offset)?;
-                place.insert(Partition { number: self.partitions, next, end: None });
-                self.partitions += 1;
+                new.add_partition_offset(name, id, offset)?;
+                found.push((name, of, id, next));
             }
         }
-        if new.count() > 0 { self.consumer.incremental_assign(&new) } else { Ok(()) }
+        if !found.is_empty() {
+            self.consumer.incremental_assign(&new)?;
+        }
+        for (name, of, id, next) in found {
+            let new_topic = || Topic { of, partitions: BTreeMap::new() };
+            let topic = self.topics.entry(name.to_owned()).or_insert_with(new_topic);
+            topic.partitions.insert(id, Partition { number: self.partitions, next, end: None });
+            self.partitions += 1;
+        }
+        Ok(())
     }
 
     /// Whether topics are not there yet.
@@ -222,16 +228,15 @@ impl<C: Contents> Work<C> {
     fn work(mut self, tell: &Tell<Heard<C>>, asked: &Asked) {
         let (mut has_ends, mut asked_at) = (false, None);
         while !asked.to_stop() {
-            let told = match self.turn(has_ends, asked) {
-                Ok(told) => told,
-                Err(reason) => Some(Told::Broken(reason)),
-            };
+            let told = self.turn(has_ends, asked);
+            let told = told.and_then(|told| Ok((told, has_ends && self.is_at_end()?)));
+            let (told, is_at_end) = told.unwrap_or_else(|why| (Some(Told::Broken(why)), false));
             let is_broken = matches!(told, Some(Told::Broken(_)));
             let is_heard = told.is_none_or(|told| tell.blocking_send(told).is_ok());
             if is_broken || !is_heard {
                 return;
             }
-            if has_ends && self.is_at_end() {
+            if is_at_end {
                 let of = self.contents.end(|topic| self.topics.contains_key(topic));
                 let busy = self.busy_max.filter(|max| self.busy > *max).map(|_| self.busy);
                 let _ = tell.blocking_send(Told::AtEnd { of, busy });
@@ -287,19 +292,22 @@ impl<C: Contents> Work<C> {
         Ok(record.map(|record| Told::Record { partition, record, at }))
     }
 
-    /// Where each partition ends now. Returns whether all have said so.
+    /// Where each partition ends now. Returns whether all have said so; until then none counts as ended.
     fn ask_for_ends(&mut self) -> bool {
         if self.assign(Begin::AtBeginning).is_err() {
             return false;
         }
-        for (name, topic) in &mut self.topics {
-            for (number, partition) in &mut topic.partitions {
+        let mut ends = Vec::new();
+        for (name, topic) in &self.topics {
+            for number in topic.partitions.keys() {
                 let Ok((_, end)) = self.consumer.fetch_watermarks(name, *number, ANSWER) else {
                     return false;
                 };
-                partition.end = Some(end);
+                ends.push(end);
             }
         }
+        let partitions = self.topics.values_mut().flat_map(|it| it.partitions.values_mut());
+        partitions.zip(ends).for_each(|(partition, end)| partition.end = Some(end));
         true
     }
 
@@ -311,20 +319,20 @@ impl<C: Contents> Work<C> {
     /// Whether all was read up to there. Behind the last record may stand what ends a transaction, which
     /// nobody is given; the client has passed it, and has had nothing left for us since. What it says of itself
     /// is from a while ago, and what it has fetched since comes first.
-    fn is_at_end(&self) -> bool {
-        let is_left = |it: &Partition| !it.is_read(None);
-        if !self.topics.values().flat_map(|it| it.partitions.values()).any(is_left) {
-            return true;
+    fn is_at_end(&self) -> Result<bool, String> {
+        let mut all = self.topics.values().flat_map(|it| it.partitions.values());
+        if all.all(|it| it.is_read(None)) {
+            return Ok(true);
         }
         if !self.is_quiet() {
-            return false;
+            return Ok(false);
         }
-        let next = self.consumer.client().context().next();
+        let next = self.consumer.client().context().next()?;
         let passed = |name: &String, number: i32| next.get(&(name.clone(), number)).copied();
-        self.topics.iter().all(|(name, topic)| {
+        Ok(self.topics.iter().all(|(name, topic)| {
             let mut all = topic.partitions.iter();
             all.all(|(number, it)| it.is_read(passed(name, *number)))
-        })
+        }))
     }
 }
 
