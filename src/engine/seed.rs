@@ -307,12 +307,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 const CANCELLED: Duration = Duration::from_secs(1);
 const SIGNALLED: Duration = Duration::from_secs(5);
 
-/// Gives a future up some time after the run is cancelled, or after the next signal.
+/// Gives a future up some time after the run is cancelled, or after a signal: no later than that from now on, if there
+/// was one already.
 pub async fn unless_cancelled<T>(
     stop: &Stop,
     future: impl Future<Output = Result<T, SetupError>>,
 ) -> Result<T, SetupError> {
-    let (mut halt, mut stop) = (stop.next_signal(), stop.watch());
+    let (mut halt, mut stop) = (stop.any_signal(), stop.watch());
     let signalled = async {
         halt.told().await;
         tokio::time::sleep(SIGNALLED).await;
@@ -326,5 +327,22 @@ pub async fn unless_cancelled<T>(
     tokio::select! {
         done = future => done,
         () = cancelled => Err(SetupError::Local("cancelled before it was done".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::stop::Level;
+
+    #[test]
+    fn what_begins_to_wait_behind_a_signal_is_given_up_as_well() {
+        let stop = Stop::default();
+        stop.signal(Level::Drain);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let waits = std::future::pending::<Result<(), SetupError>>();
+        let done =
+            async { tokio::time::timeout(2 * SIGNALLED, unless_cancelled(&stop, waits)).await };
+        assert!(runtime.block_on(done).unwrap().is_err());
     }
 }

@@ -40,7 +40,7 @@ pub struct Stop {
     signals: watch::Sender<u8>,
 }
 
-/// Hears of signals that come from some moment on. Clones hear the same.
+/// Hears of signals. Clones hear the same.
 #[derive(Debug, Clone)]
 pub struct Halt {
     signals: watch::Receiver<u8>,
@@ -139,6 +139,11 @@ impl Stop {
         let signals = self.signals.subscribe();
         let enough = signals.borrow().saturating_add(1).min(SIGNALS_AT_ONCE);
         Halt { signals, enough }
+    }
+
+    /// For work that any signal ends, also one that came before.
+    pub fn any_signal(&self) -> Halt {
+        Halt { signals: self.signals.subscribe(), enough: 1 }
     }
 
     /// Notes when the first worker saw it, on the run's clock.

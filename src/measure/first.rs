@@ -37,6 +37,15 @@ impl<T> First<T> {
         }
     }
 
+    /// Takes back one that turned out to be none.
+    pub fn take(&mut self, class: Deviation, is_it: impl FnMut(&T) -> bool) {
+        if let Some(kept) = self.by_class.get_mut(&class)
+            && let Some(at) = kept.iter().position(is_it)
+        {
+            kept.remove(at);
+        }
+    }
+
     /// So many as are kept, in their turns.
     pub fn all(mut self) -> impl Iterator<Item = T> {
         let pending = self.by_class.remove(&Deviation::Pending).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Holds what came against what was acknowledged, row by row, and keeps what is outstanding only.
 
+mod copies;
 mod end;
 mod odd;
 mod older;
@@ -17,6 +18,7 @@ use crate::measure::LiveLag;
 use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::counts::Counts;
+use crate::observe::judge::copies::Copies;
 use crate::observe::judge::older::Older;
 use crate::observe::notes::Notes;
 use crate::observe::reasons::Reasons;
@@ -118,6 +120,9 @@ pub(super) struct Judge {
     came: Recent,
     truncations: Truncations,
     counts: Counts,
+    /// What came again, and what is not there any more.
+    copies: Copies,
+    gone: Vec<(RowChange, Lsn)>,
     pub(super) faults: Faults,
     /// What a sink may hold back of what comes here, if one writes that.
     pub(super) tails: Option<Tails>,
@@ -161,6 +166,8 @@ impl Judge {
             came: Recent::default(),
             truncations: Truncations::default(),
             counts: Counts::default(),
+            copies: Copies::default(),
+            gone: Vec::new(),
             faults: Faults::default(),
             tails: None,
             transactions: None,

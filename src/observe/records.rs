@@ -9,6 +9,7 @@
 mod belongs;
 mod contents;
 mod name;
+mod numbers;
 mod whole;
 
 use std::cell::RefCell;
@@ -175,7 +176,11 @@ impl RecordReader {
                     has_moved = true;
                     self.intake.lose(table, (record, at), judge);
                 }
-                Told::Of(Item::Absent(count)) => (self.absent, has_moved) = (count, true),
+                // What goes away brings the end no nearer.
+                Told::Of(Item::Absent(count)) => {
+                    has_moved |= count < self.absent;
+                    self.absent = count;
+                }
                 Told::Of(Item::Partitions { table, count }) => {
                     judge.borrow_mut().has_partitions(table, count);
                 }

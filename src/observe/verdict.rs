@@ -78,6 +78,13 @@ impl Faults {
         });
     }
 
+    /// A copy of a change is not there any more.
+    pub(super) fn not_doubled(&mut self, change: &RowChange, lsn: Lsn) {
+        self.first.take(Deviation::Doubled, |fault| {
+            fault.table == change.table && fault.key == change.key && fault.lsn == Some(lsn)
+        });
+    }
+
     pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
         self.add(Deviation::Lost, |class| Fault {
             class,

@@ -16,13 +16,16 @@ use crate::replay::ReplayError;
 /// Of so many changes the beginnings of their rows' numbers are told apart, or of up to twice as many.
 const STARTS_EVERY: usize = 4;
 
+/// By row, place and values: how often.
+type Numbers = HashMap<(u64, u64, u64), u32>;
+
 /// All that came at one surface.
 #[derive(Debug, Default)]
 pub struct Observations {
     /// Sorted by row; those of a row in the order in which they came.
     all: Vec<Seen>,
-    /// What had come and was taken away, by row, place and values; how often.
-    gone: HashMap<(u64, u64, u64), u32>,
+    /// What had come and was taken away.
+    gone: Numbers,
     /// Where the rows begin whose numbers have the same highest bits; of how many bits they are without those.
     starts: Vec<usize>,
     shift: u32,
@@ -34,7 +37,9 @@ pub struct Observations {
     pub has_own_log: bool,
     /// What of the notes cannot be read.
     pub gaps: Gaps,
-    /// Changes that came a second time: for no reason, and after a restart.
+    /// Changes that came a second time: for no reason, and after a restart; which, and how many.
+    doubles: Numbers,
+    replays: Numbers,
     pub(super) doubled: u64,
     pub(super) replayed: u64,
     pub(super) truncated: u64,
@@ -80,9 +85,9 @@ impl Observations {
             What::Truncate => self.truncated += 1,
             What::Snapshot => self.snapshots.push(seen),
             What::Held => *self.held.entry(seen.row).or_default() += 1,
-            What::Gone => *self.gone.entry((seen.row, seen.lsn, seen.content)).or_default() += 1,
-            _ if seen.is_replay => self.replayed += 1,
-            _ if seen.is_again => self.doubled += 1,
+            What::Gone => count(&mut self.gone, &seen),
+            _ if seen.is_replay => count(&mut self.replays, &seen),
+            _ if seen.is_again => count(&mut self.doubles, &seen),
             _ => self.all.push(seen),
         }
     }
@@ -91,6 +96,17 @@ impl Observations {
     /// that there are few of each beginning.
     fn sort(&mut self) {
         let gone = &mut self.gone;
+        // Copies go first.
+        for copies in [&mut self.doubles, &mut self.replays] {
+            for (number, gone) in gone.iter_mut() {
+                let Some(copies) = copies.get_mut(number) else { continue };
+                let taken = (*copies).min(*gone);
+                (*copies, *gone) = (*copies - taken, *gone - taken);
+            }
+        }
+        let sum = |copies: Numbers| copies.into_values().map(u64::from).sum();
+        self.doubled = sum(std::mem::take(&mut self.doubles));
+        self.replayed = sum(std::mem::take(&mut self.replays));
         self.all.retain(|seen| match gone.get_mut(&(seen.row, seen.lsn, seen.content)) {
             Some(count) if *count > 0 => {
                 *count -= 1;
@@ -140,6 +156,10 @@ impl Observations {
     pub(super) fn all(&self) -> &[Seen] {
         &self.all
     }
+}
+
+fn count(numbers: &mut Numbers, seen: &Seen) {
+    *numbers.entry((seen.row, seen.lsn, seen.content)).or_default() += 1;
 }
 
 /// What a change is, as it is noted.
@@ -194,6 +214,28 @@ mod tests {
             open: 0,
             lsn: 0,
             at,
+        }
+    }
+
+    /// In whatever order they were noted.
+    #[test]
+    fn copies_go_before_what_they_are_of() {
+        let of = |what, is_again| Seen { what, is_again, ..seen(1, 0) };
+        let (came, again, gone) =
+            (of(What::Update, false), of(What::Update, true), of(What::Gone, false));
+        for (all, expected) in [
+            (vec![came, again, gone], (1, 0)),
+            (vec![came, gone, again], (1, 0)),
+            (vec![came, again, gone, gone], (0, 0)),
+            (vec![came, again, again, gone], (1, 1)),
+            (vec![came, gone], (0, 0)),
+        ] {
+            let mut found = Observations::default();
+            for seen in all {
+                found.take(seen);
+            }
+            found.sort();
+            assert_eq!((found.count(), found.doubled), expected);
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -266,6 +268,31 @@ fn records_that_move_to_another_object_are_neither_lost_nor_doubled() {
         assert!(done.harmed.len() > 10, "{:?}", done.harmed);
         done.assert_as_at_the_slot();
     }
+}
+
+/// One that is careful writes them elsewhere first, and then cuts what it had.
+#[test]
+fn records_that_are_in_two_objects_for_a_while_are_neither_lost_nor_doubled() {
+    for harm in [Harm::Move, Harm::MoveLater, Harm::Copy] {
+        let done = run(5, Manner { harm, ..Manner::default() }, "", &[]);
+        assert!(done.harmed.len() > 10, "{harm:?}: {:?}", done.harmed);
+        done.assert_as_at_the_slot();
+        let examples = done.summary["verification"]["examples"].as_array().map_or(0, Vec::len);
+        assert_eq!(examples, 0, "{harm:?}: {}", done.summary["verification"]);
+    }
+}
+
+/// Whoever else writes below the prefix, and however often, neither puts the end off nor is held against the run.
+#[test]
+fn what_others_write_again_and_again_puts_no_end_off() {
+    let took = |meddled: bool| {
+        let begun = Instant::now();
+        run(3, Manner { meddled, ..Manner::default() }, "", &[]).assert_as_at_the_slot();
+        begun.elapsed()
+    };
+    let (clean, meddled) = (took(false), took(true));
+    // Otherwise it would wait until nothing had come for four seconds, which is never.
+    assert!(meddled < clean + Duration::from_secs(3), "{clean:?} and {meddled:?}");
 }
 
 #[test]

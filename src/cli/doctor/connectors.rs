@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::cli::Refusal;
 use crate::cli::connector::server;
+use crate::cli::observe::name_of;
+use crate::cli::observe::topic_of;
 use crate::cli::place::Place;
 use crate::cli::place::destinations_of;
 use crate::connect;
@@ -16,6 +18,7 @@ use crate::doctor::Check;
 use crate::doctor::Reader;
 use crate::doctor::Wanted;
 use crate::scenario::Domain;
+use crate::scenario::LakeSite;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::OwnTable;
@@ -59,10 +62,10 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             reports.extend(own.into_iter().map(|found| report(found, &wanted)));
         }
     }
-    let readers = readers(scenario);
     let deletes = doctor::needs(scenario).iter().flatten().any(|needs| needs.deletes);
     for sink in sinks.iter().filter(|sink| reads_ours(scenario, sink)) {
         let mut checks = vec![Check::standing(standing(sink.standing.as_ref()), &sink.name)];
+        let readers = readers((scenario, place), sink);
         checks.extend(doctor::sink(&sink.settings, deletes, &readers));
         reports.push(Report { subject: format!("sink {}", sink.name), checks });
     }
@@ -135,19 +138,54 @@ fn signals(scenario: &Scenario, domains: &[usize]) -> Option<String> {
     Some(format!("{}.debezium_signal", scenario.domains[*first].namespace))
 }
 
-/// Who reads what sinks write.
-fn readers(scenario: &Scenario) -> Vec<Reader> {
+/// Who reads what sinks write, and who may read what this one does.
+fn readers((scenario, place): (&Scenario, &Place), sink: &FoundSink) -> Vec<Reader> {
     let lake = |observer: &Observer| match &observer.kind {
         ObserverKind::Lake(warehouse) => {
             Some(Reader { observer: observer.name.clone(), every: warehouse.every, flush: None })
         }
         ObserverKind::Records(files) => {
-            let (observer, flush) = (observer.name.clone(), Some(files.flush));
+            let is_of = is_there(&files.site, sink)
+                && is_read_by(&topics_of((scenario, place), observer, &files.topics), sink);
+            let (observer, flush) = (observer.name.clone(), is_of.then_some(files.flush));
             Some(Reader { observer, every: files.every, flush })
         }
         _ => None,
     };
     scenario.observers.iter().filter_map(lake).collect()
+}
+
+/// The topics whose records an observer of objects looks for.
+fn topics_of(at: (&Scenario, &Place), observer: &Observer, template: &str) -> Vec<String> {
+    let domains = observer.domains.iter().map(|number| &at.0.domains[*number]);
+    let of = |domain: &Domain| {
+        let tables = at.0.captured_tables(domain).into_iter();
+        let name = |table: String| name_of(at, template, (domain, (&domain.namespace, &table)));
+        tables.map(|table| topic_of(&name(table))).collect::<Vec<_>>()
+    };
+    domains.flat_map(of).collect()
+}
+
+/// Whether a sink reads, or may read, one of these topics.
+fn is_read_by(topics: &[String], sink: &FoundSink) -> bool {
+    let told = sink.settings.get("topics").filter(|it| !it.is_empty());
+    told.is_none_or(|told| {
+        told.split(',').map(str::trim).any(|one| topics.iter().any(|topic| topic == one))
+    })
+}
+
+/// Whether a sink writes, or may write, to where an observer looks: the bucket and its folder tell, as far as it says them.
+fn is_there(site: &LakeSite, sink: &FoundSink) -> bool {
+    let LakeSite::Bucket(bucket) = site else { return true };
+    let told =
+        |key: &str| sink.settings.get(key).map(|it| it.trim()).filter(|it| !it.contains("${"));
+    let name = told("s3.bucket.name").or_else(|| told("gcs.bucket.name"));
+    let within = |one: &str, other: &str| {
+        let mut both = one.split('/').zip(other.split('/'));
+        both.all(|(one, other)| one == other || one.is_empty() || other.is_empty())
+    };
+    name.is_none_or(|name| name == bucket.name)
+        && told("topics.dir").is_none_or(|folder| within(folder, &bucket.prefix))
 }
 
 /// Whether a sink reads, or may read, topics that connectors of the scenario fill, or its events go to. What a

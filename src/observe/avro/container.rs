@@ -24,6 +24,11 @@ const BLOCK_MAX: u64 = 64 << 20;
 /// The same as a power of two: nobody needs to look back further than that.
 const BLOCK_MAX_LOG: u32 = BLOCK_MAX.ilog2();
 
+/// Values that a file may be made of beside so many for each of its bytes: some take none, and have to be made all the
+/// same, which costs who writes a file nothing.
+const FREE_MAX: u64 = 1 << 20;
+const PER_BYTE: u64 = 8;
+
 /// A file whose head was read.
 #[derive(Debug)]
 pub(in crate::observe) struct Container<'a> {
@@ -62,15 +67,14 @@ impl<'a> Container<'a> {
         Ok(Self { schema, codec, sync, blocks: at })
     }
 
-    /// Hands each record to `take`, until that has had enough. All together they may have so many bytes, unpacked, and
-    /// so many values. The error says why the file cannot be read to its end.
+    /// Hands each record to `take`, until that has had enough. All together they may have so many bytes, unpacked. The error says why the file cannot be read to its end.
     pub(in crate::observe) fn each(
         self,
         (shape, most): (&Shape, u64),
         mut take: impl FnMut(Json) -> ControlFlow<()>,
     ) -> Result<(), String> {
         let Self { codec, sync, blocks: mut at, .. } = self;
-        let (mut bytes_left, mut values_left) = (most, most);
+        let (mut bytes_left, mut values_left) = (most, FREE_MAX);
         while !at.is_at_end() {
             let (count, length) = (at.whole()?, at.length()?);
             if count > ELEMENTS_MAX {
@@ -84,10 +88,10 @@ impl<'a> Container<'a> {
             bytes_left = bytes_left
                 .checked_sub(block.len() as u64)
                 .ok_or_else(|| format!("it has more than {} MB", most >> 20))?;
+            values_left += PER_BYTE * block.len() as u64;
             let mut records = Cursor::new(&block);
             for _ in 0..count {
                 let record = records.value(shape)?;
-                // Some take no bytes, and have to be made all the same.
                 values_left = values_left
                     .checked_sub(records.values_made() as u64)
                     .ok_or("it has too many values")?;

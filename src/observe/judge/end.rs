@@ -60,6 +60,7 @@ impl Judge {
         catalog: &Catalog,
         is_complete: bool,
     ) -> (SurfaceFindings, Vec<String>) {
+        self.lose();
         if self.keys.is_some() {
             self.leave_to_the_end();
         }
@@ -112,7 +113,6 @@ impl Judge {
         lags.extend(transactions.iter().flat_map(|it| it.lags(&surface)));
         let (mut verification, own) = counts.end();
         verification.examples = faults.examples(&surface, catalog, &names);
-        let is_of_events = false;
         let found = SurfaceFindings {
             surface,
             lags,
@@ -121,7 +121,7 @@ impl Judge {
             verification,
             own,
             snapshot_rows,
-            is_of_events,
+            is_of_events: false,
         };
         (found, invalid_because.all())
     }

@@ -4,6 +4,7 @@ use crate::action::TableId;
 use crate::observe::RowChange;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Judge;
+use crate::observe::judge::copies::Copy;
 use crate::observe::rows::Which;
 use crate::sink::postgres::replication::Lsn;
 
@@ -40,6 +41,7 @@ impl Judge {
         lsn: Lsn,
     ) {
         for change in changes {
+            self.copies.came(change, lsn, was_restarted);
             let sums = self.sums(change.table);
             if was_restarted {
                 sums.replayed += 1;
@@ -50,13 +52,36 @@ impl Judge {
         }
     }
 
-    /// A change that had come is not there any more.
+    /// A change that had come is not there any more: at the end it is known whether a copy of it is.
     pub(in crate::observe) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
-        let weight = self.weight(change.table);
-        let sums = self.sums(change.table);
-        sums.observed = sums.observed.saturating_sub(weight);
-        sums.lost += weight;
-        self.faults.gone(change, lsn);
+        self.gone.push((change.clone(), lsn));
+    }
+
+    /// Of what came more than once and went, the copies go first: the last of them is lost.
+    pub(super) fn lose(&mut self) {
+        for (change, lsn) in std::mem::take(&mut self.gone) {
+            let copy = self.copies.take(&change, lsn);
+            let weight = self.weight(change.table);
+            let sums = self.sums(change.table);
+            match copy {
+                Some(Copy::Replayed) => sums.replayed = sums.replayed.saturating_sub(1),
+                Some(Copy::Doubled) => {
+                    sums.doubled = sums.doubled.saturating_sub(1);
+                    self.faults.not_doubled(&change, lsn);
+                }
+                None => {
+                    sums.observed = sums.observed.saturating_sub(weight);
+                    sums.lost += weight;
+                    self.faults.gone(&change, lsn);
+                    if self.copies.are_beyond {
+                        self.spoil(
+                            "more came again than is kept, and some of what came is not there any more: nobody can tell \
+                             whether a copy of it is",
+                        );
+                    }
+                }
+            }
+        }
     }
 
     /// All rows of a table went, or may have.

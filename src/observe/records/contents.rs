@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -29,11 +28,18 @@ use crate::observe::records::belongs::unwrapped;
 use crate::observe::records::name::Start;
 use crate::observe::records::name::is_beside;
 use crate::observe::records::name::start;
+use crate::observe::records::numbers::Numbers;
+use crate::observe::records::numbers::counts;
+use crate::observe::records::numbers::sum;
+use crate::observe::records::numbers::take;
 use crate::observe::records::whole;
 use crate::observe::records::whole::Found;
 use crate::observe::tails::FIRST;
 use crate::observe::tails::LATE;
 use crate::observe::tails::UNTOLD;
+
+/// Records that are nowhere now, at most: with each a number, and how often.
+const ABSENT_MAX: usize = 1 << 20;
 
 /// What is told of an object.
 #[derive(Debug)]
@@ -74,13 +80,11 @@ pub(super) struct End {
 #[derive(Debug)]
 struct Of {
     name: String,
+    /// Those of our tables.
     records: u64,
     /// Another one has its name, without so many of its records.
     is_replaced: bool,
 }
-
-/// The numbers of records, and how often each is there.
-type Numbers = HashMap<u64, u32>;
 
 /// The objects of a sink.
 #[derive(Debug)]
@@ -179,22 +183,23 @@ impl Records {
         (record != Record::Nothing).then_some(Ok((table, record)))
     }
 
-    /// Tells those records of an object that was checked which `is_told` picks.
+    /// Tells those records of an object that was checked which `is_told` picks. Returns how many are of our tables.
     fn tell(
         &mut self,
         (name, bytes): (&str, &[u8]),
         mut is_told: impl FnMut(&Found<'_>) -> bool,
         told: impl Fn(TableId, Record) -> Item,
         tell: &Teller<Self>,
-    ) -> Result<(), Gone> {
+    ) -> Result<u64, Gone> {
         let topic = self.start(name).map(|it| it.topic.to_owned());
-        let (mut is_heard, mut untold) = (true, false);
+        let (mut is_heard, mut untold, mut ours) = (true, false, 0);
         let read = whole::each(bytes, |found| {
             if !is_told(&found) {
                 return ControlFlow::Continue(());
             }
             match self.record(found, topic.as_deref()) {
                 Some(Ok((table, record))) => {
+                    ours += 1;
                     is_heard = tell.blocking_send(Told::Of(told(table, record))).is_ok();
                 }
                 Some(Err(())) => untold = true,
@@ -207,7 +212,30 @@ impl Records {
         }
         // It was read before, so it can be.
         drop(read);
-        if is_heard { Ok(()) } else { Err(Gone) }
+        if is_heard { Ok(ours) } else { Err(Gone) }
+    }
+
+    /// Those of these records of an object that are of our tables.
+    fn ours(&mut self, (name, bytes): (&str, &[u8]), mut numbers: Numbers) -> Numbers {
+        let mut ours = Numbers::new();
+        if numbers.is_empty() {
+            return ours;
+        }
+        let topic = self.start(name).map(|it| it.topic.to_owned());
+        // What nobody knows of their columns was counted when they came.
+        let unknown = std::mem::take(&mut self.reader.unknown);
+        let read = whole::each(bytes, |found| {
+            if take(&mut numbers, &found) {
+                let number = found.number();
+                if let Some(Ok(_)) = self.record(found, topic.as_deref()) {
+                    *ours.entry(number).or_default() += 1;
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        drop(read);
+        self.reader.unknown = unknown;
+        ours
     }
 
     /// What was in an object, and is picked, is not there any more.
@@ -223,37 +251,8 @@ impl Records {
         };
         let at = self.clock.now();
         let gone = |table, record| Item::Gone { table, record, at };
-        self.tell((&old.file.name, &bytes), is_gone, gone, tell)
+        self.tell((&old.file.name, &bytes), is_gone, gone, tell).map(drop)
     }
-}
-
-/// Takes a record out, if it is there.
-fn take(numbers: &mut Numbers, found: &Found<'_>) -> bool {
-    // Mostly there is none, and then nobody asks for its number.
-    if numbers.is_empty() {
-        return false;
-    }
-    let Entry::Occupied(mut left) = numbers.entry(found.number()) else { return false };
-    *left.get_mut() -= 1;
-    if *left.get() == 0 {
-        left.remove();
-    }
-    true
-}
-
-fn sum(numbers: &Numbers) -> u64 {
-    numbers.values().map(|count| u64::from(*count)).sum()
-}
-
-/// How often each record is in an object that can be read.
-fn counts(bytes: &[u8]) -> Numbers {
-    let mut counts = Numbers::new();
-    let read = whole::each(bytes, |found| {
-        *counts.entry(found.number()).or_default() += 1;
-        ControlFlow::Continue(())
-    });
-    drop(read);
-    counts
 }
 
 impl Contents for Records {
@@ -313,34 +312,50 @@ impl Contents for Records {
         let is_other = !self.read.insert(name.to_owned());
         let is_it = |of: &Of| of.name == name && !of.is_replaced;
         let before = if is_other { self.kept.take(is_it).pop() } else { None };
+        // What has nothing of ours is not kept, and nobody misses it.
+        let before = before.filter(|it| it.file.records > 0);
         let mut absent = std::mem::take(&mut self.absent);
         let were_absent = sum(&absent);
-        match before {
+        let ours = match before {
             // What was in another object before has moved, and was told.
-            None => self.tell((name, &bytes), |found| !take(&mut absent, found), row, tell)?,
+            None => {
+                let told =
+                    self.tell((name, &bytes), |found| !take(&mut absent, found), row, tell)?;
+                told + were_absent - sum(&absent)
+            }
             // What is in both was told as well.
             Some(KeptFile { bytes: Some(before), file }) => {
                 let mut known = counts(&before);
                 let is_new =
                     |found: &Found<'_>| !take(&mut known, found) && !take(&mut absent, found);
-                self.tell((name, &bytes), is_new, row, tell)?;
-                let records = sum(&known);
-                for (number, count) in known {
-                    *absent.entry(number).or_default() += count;
-                }
-                if records > 0 {
+                let told = self.tell((name, &bytes), is_new, row, tell)?;
+                let moved = were_absent - sum(&absent);
+                let left = self.ours((name, &before), known);
+                let records = sum(&left);
+                let stayed = file.records.saturating_sub(records);
+                if absent.len() + left.len() > ABSENT_MAX {
+                    self.forgotten += records;
+                } else if records > 0 {
+                    for (number, count) in left {
+                        *absent.entry(number).or_default() += count;
+                    }
                     self.kept.add(Of { records, is_replaced: true, ..file }, before);
                 }
+                told + moved + stayed
             }
             // Of what is forgotten nobody knows what it was.
-            Some(KeptFile { bytes: None, file }) => self.forgotten += file.records,
-        }
+            Some(KeptFile { bytes: None, file }) => {
+                self.forgotten += file.records;
+                records
+            }
+        };
         let are_absent = sum(&absent);
         self.absent = absent;
         if are_absent != were_absent {
             tell.blocking_send(Told::Of(Item::Absent(are_absent))).map_err(|_| Gone)?;
         }
-        self.kept.add(Of { name: name.to_owned(), records, is_replaced: false }, bytes);
+        let bytes = if ours > 0 { bytes } else { Vec::new() };
+        self.kept.add(Of { name: name.to_owned(), records: ours, is_replaced: false }, bytes);
         Ok(Ok(()))
     }
 
@@ -349,8 +364,10 @@ impl Contents for Records {
         let mut absent = std::mem::take(&mut self.absent);
         for old in self.kept.take(|of| of.is_replaced || !there.contains_key(&of.name)) {
             if !old.file.is_replaced {
-                gone.push((old.file.name.clone(), old.file.records));
-                self.lose(old, |_| true, tell)?;
+                if old.file.records > 0 {
+                    gone.push((old.file.name.clone(), old.file.records));
+                    self.lose(old, |_| true, tell)?;
+                }
             } else if !absent.is_empty() {
                 self.lose(old, |found| take(&mut absent, found), tell)?;
             }

@@ -221,6 +221,32 @@ fn what_came_again_was_replayed_only_after_a_restart() {
     assert_eq!((found.replayed, found.doubled, found.examples.len()), (1, 1, 1));
 }
 
+/// Whether a change is gone before it is known that it came again, or after: copies go first.
+#[test]
+fn what_goes_is_lost_only_once_no_copy_is_left() {
+    let insert = change(Change::Insert, 1, 1);
+    for (copies, went, expected) in
+        [(1, 0, (1, 0)), (1, 1, (0, 0)), (1, 2, (0, 1)), (2, 1, (1, 0)), (0, 1, (0, 1))]
+    {
+        for is_told_first in [false, true] {
+            let mut judge = judge();
+            judge.expect(insert.clone(), times(0), Certainty::Certain);
+            judge.see(insert.clone(), 50, Lsn(1));
+            if is_told_first {
+                (0..went).for_each(|_| judge.gone(&insert, Lsn(1)));
+            }
+            (0..copies).for_each(|_| judge.repeated(std::slice::from_ref(&insert), false, Lsn(1)));
+            if !is_told_first {
+                (0..went).for_each(|_| judge.gone(&insert, Lsn(1)));
+            }
+            let found = judge.finish(&catalog(), true).0.verification;
+            assert_eq!((found.doubled, found.lost), expected, "{copies} copies, {went} went");
+            assert_eq!(found.observed, 1 - found.lost);
+            assert_eq!(found.examples.len() as u64, found.doubled + found.lost);
+        }
+    }
+}
+
 #[test]
 fn a_canary_that_need_not_come_is_lost_once_it_has_come() {
     let catalog = with_table(crate::scenario::OwnTable::Canary.name());

@@ -137,6 +137,29 @@ fn how_late_sinks_are_is_told_and_which_fail_at_deletes() {
     let failing = of(&found, "sink", "warning");
     assert_eq!(failing.len(), 1, "{said:?}");
     assert_eq!(failing[0].remedy.as_deref(), Some("\"behavior.on.null.values\": \"ignore\""));
+
+    // Only what may write what an observer reads is held against it.
+    place.set(
+        "observe={ objects: { lake: { at: \"s3://lake/topics\", endpoint: \"http://127.0.0.1:1\", layout: objects, flush: 10 } } }",
+    );
+    for (name, topics, bucket) in [
+        ("files", "domain_orders.public.orders", "lake"),
+        ("elsewhere", "domain_orders.public.orders", "archive"),
+        ("others", "domain_orders.public.none", "lake"),
+    ] {
+        connect.put(
+            name,
+            json!({
+                "connector.class": "io.confluent.connect.s3.S3SinkConnector", "flush.size": "1000",
+                "topics": topics, "s3.bucket.name": bucket, "behavior.on.null.values": "ignore",
+            }),
+        );
+    }
+    let found = examined_of(&place, "@quickstart", 0);
+    let unlike = of(&found, "sink", "warning");
+    let said: Vec<&str> = unlike.iter().map(|it| it.found.as_str()).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("`objects` takes 10: what it holds back counts as lost"), "{said:?}");
 }
 
 /// A real one, that follows a real primary.

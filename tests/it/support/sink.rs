@@ -79,6 +79,11 @@ pub(crate) enum Harm {
     /// It has all of its records, and fewer later; the others are nowhere, or go on under a name of their own.
     Shrink,
     Split,
+    /// The same, but what goes on is there before it goes: in one look, or in two.
+    Move,
+    MoveLater,
+    /// It is there a second time for a while.
+    Copy,
     /// It ends too early, and stays so.
     Cut,
 }
@@ -96,13 +101,15 @@ pub(crate) struct Manner {
     /// Whether records are rows with a few fields more.
     pub(crate) flat: bool,
     pub(crate) harm: Harm,
+    /// Whether somebody else writes objects beside, again and again the same.
+    pub(crate) meddled: bool,
 }
 
 impl Default for Manner {
     fn default() -> Self {
         let (names, harm) = (Names::Confluent, Harm::Nothing);
         let (form, rotates, flat) = (Form::Lines, true, false);
-        Self { names, form, flush: 1_000, rotates, partitions: 1, flat, harm }
+        Self { names, form, flush: 1_000, rotates, partitions: 1, flat, harm, meddled: false }
     }
 }
 
@@ -123,7 +130,11 @@ impl Sink {
         let thread = std::thread::spawn(move || {
             while !flag.load(Ordering::Relaxed) {
                 std::thread::sleep(ROTATE);
-                its.lock().unwrap().rotate();
+                let mut state = its.lock().unwrap();
+                state.rotate();
+                if manner.meddled {
+                    state.meddle();
+                }
             }
         });
         Self { state, is_over, thread: Some(thread) }
@@ -182,6 +193,7 @@ struct State {
     partitions: BTreeMap<(String, u64), Partition>,
     objects: u64,
     orders: u64,
+    meddled: u64,
     harmed: Vec<String>,
 }
 
@@ -268,9 +280,8 @@ impl State {
                 put(&self.folder.join("again").join(name), &bytes);
             }
             Harm::Grow => {
-                let some = self.packed(&waiting[..waiting.len() / 2]);
+                let (some, path) = (self.half(&waiting), self.path(way, start));
                 self.put(way, start, &some);
-                let path = self.path(way, start);
                 std::thread::spawn(move || {
                     std::thread::sleep(LATER);
                     put(&path, &bytes);
@@ -280,8 +291,8 @@ impl State {
                 self.put(way, start, &bytes);
                 let (some, rest) = waiting.split_at(waiting.len() / 2);
                 let later = start + u64::try_from(some.len()).unwrap();
-                let (path, beside) = (self.path(way, start), self.path(way, later));
-                let beside = (harm == Harm::Split).then(|| (beside, self.packed(rest)));
+                let beside = || (self.path(way, later), self.packed(rest));
+                let (path, beside) = (self.path(way, start), (harm == Harm::Split).then(beside));
                 if harm == Harm::Shrink {
                     self.harmed = rest.iter().map(|it| it.key.clone()).collect();
                 }
@@ -295,8 +306,51 @@ impl State {
                     }
                 });
             }
+            Harm::Move | Harm::MoveLater | Harm::Copy => {
+                self.go_on_elsewhere((way, start), &bytes, &waiting);
+            }
             Harm::Cut => self.put(way, start, &bytes[..bytes.len() - 9]),
         }
+    }
+
+    /// The first half of an object.
+    fn half(&self, waiting: &[Waiting]) -> Vec<u8> {
+        self.packed(&waiting[..waiting.len() / 2])
+    }
+
+    /// The second half of an object comes elsewhere, and goes from one of both places.
+    fn go_on_elsewhere(
+        &mut self,
+        (way, start): (&(String, u64), u64),
+        bytes: &[u8],
+        waiting: &[Waiting],
+    ) {
+        self.put(way, start, bytes);
+        let (path, harm) = (self.path(way, start), self.manner.harm);
+        let (some, rest) = (self.half(waiting), self.packed(&waiting[waiting.len() / 2..]));
+        // It is read before those whose names tell where they begin.
+        let beside = self.folder.join("moved.json");
+        std::thread::spawn(move || {
+            std::thread::sleep(LATER);
+            put(&beside, &rest);
+            if harm != Harm::Move {
+                std::thread::sleep(LATER);
+            }
+            if harm == Harm::Copy {
+                fs::remove_file(beside).unwrap();
+            } else {
+                put(&path, &some);
+            }
+        });
+    }
+
+    /// Writes how it goes, and the change of a table that nobody observes.
+    fn meddle(&mut self) {
+        self.meddled += 1;
+        let status = json!({ "state": "running", "ticks": self.meddled });
+        let other = json!({ "op": "c", "source": { "db": "other", "schema": "public", "table": "ticks" }, "after": status });
+        put(&self.folder.join("status.json"), status.to_string().as_bytes());
+        put(&self.folder.join("other/ticks.json"), other.to_string().as_bytes());
     }
 
     fn packed(&self, records: &[Waiting]) -> Vec<u8> {

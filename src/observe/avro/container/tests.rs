@@ -155,6 +155,11 @@ fn records_of_no_bytes_have_a_limit() {
     let blocks = vec![(1_u64 << 20, &[][..]); 1_000];
     let found = read(&whole(None, &json!("null"), &blocks));
     assert_eq!(found, Err("it has too many values".to_owned()));
+    // A few kilobytes are not to cost minutes.
+    let found = read(&whole(None, &json!("null"), &[(1 << 20, &[]), (1, &[])]));
+    assert_eq!(found, Err("it has too many values".to_owned()));
+    let found = read(&whole(None, &json!("null"), &[(1 << 20, &[])]));
+    assert_eq!(found.map(|it| it.len()), Ok(1 << 20));
     let found = read(&whole(None, &json!("null"), &[(1 << 23, &[])]));
     assert_eq!(found, Err("it has a block of too many records".to_owned()));
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
