@@ -152,6 +152,22 @@ fn what_was_observed_outlives_the_server() {
     assert!(String::from_utf8_lossy(&done.stderr).contains("embedded"), "it has gone with its run");
 }
 
+/// A server that was embedded has gone with its run; what stands elsewhere is judged all the same.
+#[test]
+fn what_stands_is_judged_though_another_server_is_gone() {
+    let mut place = Place::on(TestServer::shared(), &["orders"]);
+    place.set("targets.beside={ postgres: { url: embedded } }");
+    place.set("domains.type_zoo={ on: beside, rows: { specimens: 10 } }");
+    place.set("thresholds=[]");
+    place.must(&["run", "@cdc-lag", "--for", "1s", "--set", ROWS, "--out", "run"]);
+    let done = place.run(&["verify", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert!(done.out.contains("the databases of `beside` are gone"), "{}", done.out);
+    place.query("orders", "UPDATE products SET price = price + 1 WHERE id = 7");
+    let (code, said) = judged(&place);
+    assert_eq!((code, sum(&said, "wrong")), (99, 1), "{said:#}");
+}
+
 /// Values of every type, updates that depend on what stood there, rows that all lanes add to, actions over
 /// several databases, rows that are inserted many at a time, and sessions.
 #[test]

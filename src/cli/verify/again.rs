@@ -109,16 +109,11 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let seen = Observations::read(folder, scenario.observers.len());
     let seen = seen.map_err(|error| Refusal::setup(&error))?;
     // What was seen outlives the server.
-    let has_gone = match refuse_embedded(&scenario, &place) {
-        Err(refusal) if seen.is_none() => return Err(refusal),
-        looked => looked.is_err(),
-    };
+    if seen.is_none() {
+        refuse_embedded(&scenario, &place)?;
+    }
     let looked = on_runtime(async {
-        let Standings { sessions, absent } = if has_gone {
-            Standings::gone(&scenario, "the databases are gone")
-        } else {
-            standings(&scenario, &place, &manifest.run).await?
-        };
+        let Standings { sessions, absent } = standings(&scenario, &place, &manifest.run).await?;
         let tables = tables(&world, &scenario, (&place, &counted, &manifest));
         let mut replay = replay(&world, past, tables, &sessions);
         let standing =
@@ -290,16 +285,16 @@ struct Standings {
     absent: Vec<(usize, String)>,
 }
 
-impl Standings {
-    /// All of them.
-    fn gone(scenario: &Scenario, why: &str) -> Self {
-        let is_stored = |(_, domain): &(usize, &Domain)| {
-            matches!(scenario.targets[domain.target].kind, TargetKind::Postgres(_))
-        };
-        let all = scenario.domains.iter().enumerate().filter(is_stored);
-        let absent = all.map(|(number, _)| (number, why.to_owned())).collect();
-        Self { sessions: BTreeMap::new(), absent }
+/// Why a domain's database is not to be judged, if its server was embedded and has gone with the run.
+fn gone_with_its_run(scenario: &Scenario, place: &Place, domain: &Domain) -> Option<String> {
+    let target = &scenario.targets[domain.target];
+    if !matches!(target.kind, TargetKind::Postgres(_)) {
+        return None;
     }
+    let is_there = |domain: &Domain| place.address(domain.target).is_some();
+    let other = scenario.domains.iter().find(|it| is_there(it));
+    let which = other.map_or_else(String::new, |_| format!(" of `{}`", target.name));
+    Some(format!("the databases{which} are gone"))
 }
 
 /// What is not judged, each reason once for those that were observed and once for those that were not.
@@ -328,6 +323,8 @@ async fn standings(scenario: &Scenario, place: &Place, run: &str) -> Result<Stan
         let (Some(address), Some(server)) =
             (place.domain(scenario, domain), place.address(domain.target))
         else {
+            let gone = gone_with_its_run(scenario, place, domain);
+            found.absent.extend(gone.map(|why| (number, why)));
             continue;
         };
         if let Entry::Vacant(unknown) = known.entry(domain.target) {

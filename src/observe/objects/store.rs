@@ -4,7 +4,6 @@ mod bucket;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::fs::DirEntry;
 use std::fs::File;
 use std::io;
 use std::io::ErrorKind;
@@ -85,16 +84,8 @@ impl Store {
                         folder.display()
                     ));
                 }
-                match File::open(&path) {
-                    Ok(file) => {
-                        let mut bytes = Vec::new();
-                        let read = file.take(BYTES_MAX + 1).read_to_end(&mut bytes);
-                        read.map_err(|error| format!("`{address}` cannot be read: {error}"))?;
-                        Some(bytes)
-                    }
-                    Err(error) if error.kind() == ErrorKind::NotFound => None,
-                    Err(error) => return Err(format!("`{address}` cannot be read: {error}")),
-                }
+                let read = whole(&path);
+                read.map_err(|error| format!("`{address}` cannot be read: {error}"))?
             }
             Self::Bucket(bucket) => bucket.get(address, BYTES_MAX).await?,
         };
@@ -103,6 +94,26 @@ impl Store {
         }
         Ok(read)
     }
+}
+
+/// What is in a file, and one byte more than may be at most; `None`: there is none. Whoever opens a pipe waits for somebody
+/// to write.
+fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let known = match fs::metadata(path) {
+        Ok(known) => known,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !known.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    // What is too large is not read to find that out.
+    if known.len() > BYTES_MAX {
+        return Err(io::Error::other(format!("it is larger than {} MB", BYTES_MAX >> 20)));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Finds what is in a folder, and in those below it, that has a name: one that begins with a dot is not whole.
@@ -121,7 +132,7 @@ fn below(folder: &Path, found: &mut Listed) -> Result<(), String> {
         let path = entry.path();
         if entry.file_type().map_err(failed)?.is_dir() {
             below(&path, found)?;
-        } else if let Some(version) = version(&entry).map_err(failed)? {
+        } else if let Some(version) = version(&path).map_err(failed)? {
             found.insert(path.display().to_string(), version);
         }
         is_listed(found)?;
@@ -129,10 +140,11 @@ fn below(folder: &Path, found: &mut Listed) -> Result<(), String> {
     Ok(())
 }
 
-/// Of a file that may have gone meanwhile.
-fn version(entry: &DirEntry) -> io::Result<Option<u64>> {
-    let known = match entry.metadata() {
-        Ok(known) => known,
+/// Of a file that may have gone meanwhile; what is no file is no object, whatever it is called.
+fn version(path: &Path) -> io::Result<Option<u64>> {
+    let known = match fs::metadata(path) {
+        Ok(known) if known.is_file() => known,
+        Ok(_) => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -156,6 +168,7 @@ fn plain(address: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::BYTES_MAX;
     use super::LakeSite;
     use super::Store;
     use super::fs;
@@ -180,5 +193,19 @@ mod tests {
         }
         let outside = folder.path().join("out").display().to_string();
         assert!(store.get(&outside).await.is_err());
+        // Whoever opens a pipe waits for a writer, and a device may have no end.
+        let made = std::process::Command::new("mkfifo").arg(lake.join("pipe")).status().unwrap();
+        assert!(made.success());
+        std::os::unix::fs::symlink("/dev/zero", lake.join("zero")).unwrap();
+        for other in ["pipe", "zero"] {
+            let other = store.address(other);
+            assert!(store.get(&other).await.unwrap_err().contains("it is no file"));
+        }
+        let large = fs::File::create(lake.join("large")).unwrap();
+        large.set_len(BYTES_MAX + 1).unwrap();
+        let large = store.address("large");
+        assert!(store.get(&large).await.unwrap_err().contains("it is larger than 1024 MB"));
+        let listed: Vec<String> = store.list().await.unwrap().into_keys().collect();
+        assert_eq!(listed, [address, large]);
     }
 }

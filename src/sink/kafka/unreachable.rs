@@ -35,7 +35,8 @@ pub(super) fn unreachable(
             format!("`{brokers}` has no address: {reason}; look at `brokers`")
         }
         _ => format!(
-            "no Kafka broker answers at `{brokers}`: {reason}; is it running, and is the address right?"
+            "no Kafka broker answers at `{brokers}`: {reason}; is it running, and is the address right? \
+             `scripts/pipeline up` starts one to try with"
         ),
     })
 }
