@@ -155,14 +155,24 @@ fn what_was_observed_outlives_the_server() {
 /// A server that was embedded has gone with its run; what stands elsewhere is judged all the same.
 #[test]
 fn what_stands_is_judged_though_another_server_is_gone() {
-    let mut place = Place::on(TestServer::shared(), &["orders"]);
-    place.set("targets.beside={ postgres: { url: embedded } }");
-    place.set("domains.type_zoo={ on: beside, rows: { specimens: 10 } }");
-    place.set("thresholds=[]");
-    place.must(&["run", "@cdc-lag", "--for", "1s", "--set", ROWS, "--out", "run"]);
+    let place = Place::on(TestServer::shared(), &["orders"]);
+    let lag = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/cdc-lag.yaml"));
+    let lag = lag.unwrap();
+    let beside = lag
+        .replace("targets:\n", "targets:\n  beside: { postgres: { url: embedded } }\n")
+        .replace("domains:\n", "domains:\n  type_zoo: { on: beside, rows: { specimens: 10 } }\n");
+    let file = place.folder.path().join("beside.yaml").display().to_string();
+    fs::write(&file, beside).unwrap();
+    let rows = ["--set", ROWS, "--set", "thresholds=[]"];
+    place.must(&[&["run", &file, "--for", "1s", "--out", "run"], &rows[..]].concat());
     let done = place.run(&["verify", "run"]);
-    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
-    assert!(done.out.contains("the databases of `beside` are gone"), "{}", done.out);
+    assert_eq!(done.code, 6, "{}{}", done.out, done.err);
+    let why = "the databases of `beside` are gone, and nothing was observed there";
+    assert!(
+        done.out.contains(why) && done.out.contains("rows, as the ledger says"),
+        "{}",
+        done.out
+    );
     place.query("orders", "UPDATE products SET price = price + 1 WHERE id = 7");
     let (code, said) = judged(&place);
     assert_eq!((code, sum(&said, "wrong")), (99, 1), "{said:#}");
