@@ -297,7 +297,7 @@ fn a_row_of_others_in_a_snapshot_is_left_out() {
     let mut far = Far::new();
     far.place.set("cdc.canary=off");
     // Who has lost the books seeds again in the run: few rows, which the connector has told before the observer begins.
-    far.place.set("domains.orders.rows={ products: 20, customers: 100, orders: 100 }");
+    far.place.set("domains.orders.rows={ products: 10, customers: 64, orders: 64 }");
     far.place.must(&["setup", "@cdc-lag"]);
     let theirs = "DROP SCHEMA loadgen_public CASCADE; \
                   INSERT INTO customers VALUES (900000001, 'x', 'x', NULL, now()); \
