@@ -27,6 +27,7 @@ pub use found::found;
 pub use register::Reading;
 pub use register::Removed;
 pub use register::Slots;
+pub use register::look_ahead;
 pub use register::register;
 pub use register::remove;
 pub use watch::Watch;

@@ -10,6 +10,7 @@ mod database;
 mod identity;
 mod needs;
 mod published;
+mod rivals;
 mod server;
 mod settings;
 mod signal;
@@ -104,6 +105,18 @@ impl Check {
     /// Of a database that is not there.
     pub fn absent() -> Self {
         Self::info("database", "it is not there yet: `loadgen setup` makes it")
+    }
+
+    /// Of a replica that an observer of this name reads: in how many databases, or why not.
+    pub fn replica(observer: &str, answer: Result<usize, String>) -> Self {
+        let name = "replica";
+        match answer {
+            Ok(1) => Self::ok(name, "it answers, and has the database that is observed"),
+            Ok(count) => Self::ok(name, format!("it answers, and has the {count} databases that are observed")),
+            Err(why) => Self::critical(name, format!("it cannot be observed: {why}")).remedy(format!(
+                "start it and make its databases, or mend `url` and `database` of `observe: {{ {observer}: {{ postgres: … }} }}`"
+            )),
+        }
     }
 
     /// Of a replication connection that was tried with this login, and why it did not come about.

@@ -78,6 +78,7 @@ pub use lag::LagPlace;
 pub use lag::LagSecond;
 pub use lag::LagSummary;
 pub use lag::LiveLag;
+pub use lag::NotCompared;
 pub use lag::SurfaceCounts;
 pub use lag::SurfaceFindings;
 pub use lag::Verification;

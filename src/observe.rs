@@ -16,6 +16,7 @@
 //! Nothing but what is outstanding is kept.
 
 mod avro;
+pub(crate) mod before;
 pub(crate) mod cells;
 mod change;
 mod counts;
@@ -134,7 +135,7 @@ pub enum FactFate {
 
 /// What the engine tells.
 #[derive(Debug)]
-enum Told {
+enum FromEngine {
     /// Of a transaction of the load.
     Fact(Fact),
     /// Of a transaction on a table of our own.
@@ -150,7 +151,7 @@ enum Told {
 /// The engine's way to tell observers what became of what it sent. Never waits for them.
 #[derive(Debug, Clone)]
 pub struct Witness {
-    facts: mpsc::SyncSender<Told>,
+    facts: mpsc::SyncSender<FromEngine>,
     /// By domain.
     is_observed: Arc<[bool]>,
     forms: Arc<Forms>,
@@ -173,12 +174,12 @@ impl Witness {
 
     /// Tells what became of a transaction.
     pub fn tell(&self, fact: Fact) {
-        self.send(Told::Fact(fact));
+        self.send(FromEngine::Fact(fact));
     }
 
     /// Tells what became of a transaction on a table of our own.
     pub fn tell_own(&self, fact: OwnFact) {
-        self.send(Told::Own(Box::new(fact)));
+        self.send(FromEngine::Own(Box::new(fact)));
     }
 
     /// Whether somebody wants to know of the events that go a way.
@@ -193,20 +194,20 @@ impl Witness {
 
     /// Tells that events go out, before they do.
     pub fn tell_departure(&self, departure: Departure) {
-        self.send(Told::Departure(departure));
+        self.send(FromEngine::Departure(departure));
     }
 
     /// Tells what became of events that have gone out.
     pub fn tell_end(&self, ended: Ended) {
-        self.send(Told::Ended(ended));
+        self.send(FromEngine::Ended(ended));
     }
 
     /// Tells that nobody knows what became of all that a connection has under way.
     pub fn tell_none_known(&self, connection: u32, now: u64) {
-        self.send(Told::NoneKnown(connection, now));
+        self.send(FromEngine::NoneKnown(connection, now));
     }
 
-    fn send(&self, told: Told) {
+    fn send(&self, told: FromEngine) {
         if self.facts.try_send(told).is_err() {
             self.shared.has_overflowed.store(true, Ordering::Relaxed);
         }
@@ -379,7 +380,7 @@ impl Observing {
     /// Reads to the end of what was sent, and judges. `None` if the observer is gone. Waits no longer
     /// once `is_cancelled` says so.
     pub fn finish(mut self, is_cancelled: impl Fn() -> bool) -> Option<Done> {
-        let _ = self.orders.send(Order::Finish);
+        let _ = self.orders.send(if is_cancelled() { Order::Abandon } else { Order::Finish });
         let thread = self.thread.take()?;
         while !thread.is_finished() {
             if is_cancelled() {

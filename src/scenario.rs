@@ -19,6 +19,7 @@ mod lines;
 mod load;
 mod numbers;
 mod overrides;
+mod pattern;
 mod read;
 mod schemas;
 mod steps;
@@ -34,6 +35,7 @@ use crate::pace::Pacing;
 use crate::schema::Schema;
 use crate::yaml;
 
+pub use cdc::Arrivals;
 pub use cdc::Bucket;
 pub use cdc::Canary;
 pub use cdc::Cdc;
@@ -81,13 +83,15 @@ pub use lines::LinesTo;
 pub use load::Load;
 pub use load::Precision;
 pub use overrides::Overrides;
+pub(crate) use pattern::listed;
+pub(crate) use pattern::literal;
+pub(crate) use pattern::pattern;
 pub use read::Checked;
 pub use read::check_file;
 pub use read::check_text;
 pub use steps::OwnTable;
 pub use steps::StressKind;
 pub use steps::StressStep;
-pub(crate) use steps::pattern;
 pub use way::Way;
 
 /// The JSON Schema of a scenario file.

@@ -39,6 +39,7 @@ use crate::units::parse_duration;
 
 pub(super) use opened::Removal;
 pub(super) use opened::Servers;
+pub(super) use opened::look_ahead;
 pub(super) use opened::open;
 pub(super) use opened::remove;
 pub(super) use opened::remove_if;

@@ -2,6 +2,7 @@
 
 mod connectors;
 pub(super) mod fit;
+mod replicas;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -117,6 +118,7 @@ fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
             reports.push(Report { subject: format!("database {database}"), checks });
         }
     }
+    reports.extend(replicas::reports(scenario, place)?);
     reports.extend(topics::reports(scenario, place, &reckoned)?);
     reports.extend(connectors::reports(scenario, place)?);
     Ok(reports)

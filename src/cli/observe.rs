@@ -1,5 +1,6 @@
 //! From a scenario's observers to the databases that they read.
 
+mod before;
 mod events;
 mod lake;
 mod named;
@@ -7,6 +8,7 @@ mod polled;
 mod records;
 mod snapshots;
 
+pub(super) use before::look_ahead;
 pub(super) use polled::sessions as polled_sessions;
 
 pub(super) use named::name_of;

@@ -278,6 +278,10 @@ fn load(
     let marks = marks(prepared, &finished);
     let mut is_noted = true;
     for domain in domains {
+        // Who has given up waits in vain for one server, not for each of its databases.
+        if !is_noted && stop.level() == Level::Cancel {
+            continue;
+        }
         let (is_closed, is_last) = close_books(prepared, domain, &marks, feed);
         turns.is_last[domain] = is_last;
         is_noted &= is_closed;

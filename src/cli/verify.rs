@@ -46,8 +46,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long)]
     source: bool,
     /// With `--source`: also hold the number of rows against this run's summary
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "source")]
     run: Option<PathBuf>,
+    /// Ask no server: of a run, judge only what its observers have noted
+    #[arg(long, conflicts_with = "source")]
+    offline: bool,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t = As::Text)]
     format: As,
@@ -84,15 +87,25 @@ struct CountedTable {
 /// `loadgen verify`.
 pub(super) fn verify(arguments: &VerifyArguments) -> u8 {
     if !arguments.source {
-        return match again::judge(arguments) {
-            Ok(code) => code,
-            Err(refusal) => refusal.report(),
-        };
+        let judged = refuse_factors(arguments).and_then(|()| again::judge(arguments));
+        return judged.unwrap_or_else(|refusal| refusal.report());
     }
     match findings(arguments) {
         Ok(findings) => tell(&findings, arguments.format),
         Err(refusal) => refusal.report(),
     }
+}
+
+/// A run was what it was: nothing that makes another load of a scenario can be said of it.
+fn refuse_factors(VerifyArguments { subject, .. }: &VerifyArguments) -> Result<(), Refusal> {
+    let given = [
+        ("--seed", subject.seed.is_some()),
+        ("--scale-rate", subject.scale_rate.is_some()),
+        ("--time-scale", subject.time_scale.is_some()),
+    ];
+    let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) else { return Ok(()) };
+    let text = format!("error: `{option}` is for `--source`: a run is judged as it was made");
+    Err(Refusal { text, code: 2 })
 }
 
 fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
@@ -125,11 +138,13 @@ fn findings(arguments: &VerifyArguments) -> Result<Vec<Finding>, Refusal> {
     judged.map_err(|error| Refusal::setup(&error))
 }
 
-/// The domains whose rows stand in a database. Events do not, and what is discarded does not either.
+/// Whether the rows of a domain stand in a database. Events do not, and what is discarded does not either.
+fn is_stored(scenario: &Scenario, domain: &Domain) -> bool {
+    matches!(scenario.targets[domain.target].kind, TargetKind::Postgres(_))
+}
+
 fn stored(scenario: &Scenario) -> impl Iterator<Item = &Domain> {
-    let is_stored =
-        |domain: &&Domain| matches!(scenario.targets[domain.target].kind, TargetKind::Postgres(_));
-    scenario.domains.iter().filter(is_stored)
+    scenario.domains.iter().filter(|domain| is_stored(scenario, domain))
 }
 
 /// An embedded server has gone with its run, unless it was kept.

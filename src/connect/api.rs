@@ -76,6 +76,13 @@ pub enum Standing {
     Failed(String),
 }
 
+impl Standing {
+    /// Whether it has let go of all that it had, and stays so until somebody says otherwise.
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self, Self::Waiting(what) if what == "STOPPED")
+    }
+}
+
 impl Api {
     /// At an address; connects to nothing yet.
     pub fn new(url: &str, connect: &Connect) -> Result<Self, ConnectError> {

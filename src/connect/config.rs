@@ -1,5 +1,6 @@
 //! The configuration of a Debezium connector that fits a database of a scenario.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret as _;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use crate::connect::found::settings;
 use crate::diagnostic::names_secret;
 use crate::scenario::Domain;
 use crate::scenario::Provision;
@@ -18,12 +20,15 @@ use crate::scenario::cdc::Snapshot;
 use crate::scenario::pattern as pattern_of;
 use crate::sink::postgres::mark;
 use crate::sink::postgres::quote;
+use crate::sink::postgres::replication::slot::Process;
 use crate::units::format_hex;
 
 /// What the names of all our connectors begin with.
 const PREFIX: &str = "loadgen-";
 /// Where a connector says whose it is. Connect keeps what it does not know.
 pub(super) const MARK: &str = "loadgen.mark";
+/// What the sessions of loadgen call themselves, none of which is a connector.
+const OURS: &str = "loadgen/";
 /// How often a connector tells Kafka Connect, and the server, how far it is where nothing changes.
 const HEARTBEAT_MS: u128 = 5_000;
 /// The longest name of a replication slot.
@@ -123,6 +128,21 @@ impl Connector {
             config.insert(key.clone(), Value::String(secret.expose_secret().to_owned()));
         }
         Value::Object(config)
+    }
+
+    /// Its properties, but for those that are secret.
+    pub(super) fn settings(&self) -> BTreeMap<String, String> {
+        settings(&Value::Object(self.config.clone()))
+    }
+
+    /// Whether it may be this process that reads its slot, by what is to be seen of that.
+    pub(super) fn may_be(&self, process: &Process) -> bool {
+        let user = self.config.get("database.user").and_then(Value::as_str);
+        // Kafka Connect may look up what the login is.
+        let user = user.filter(|user| !user.contains("${"));
+        let is_other = |(one, other): (&str, &str)| one != other;
+        let is_ours = process.application.as_ref().is_some_and(|it| it.starts_with(OURS));
+        !is_ours && !user.zip(process.user.as_deref()).is_some_and(is_other)
     }
 
     /// By which it is known as ours.

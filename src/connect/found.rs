@@ -10,6 +10,9 @@ use crate::connect::Standing;
 use crate::connect::config::MARK;
 use crate::connect::config::is_marked;
 
+/// Properties, as Kafka Connect tells them.
+type Settings = BTreeMap<String, String>;
+
 /// A Debezium connector that captures a PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -18,7 +21,7 @@ pub struct Found {
     /// The database that it captures.
     pub database: String,
     /// Its properties, as Kafka Connect tells them.
-    pub settings: BTreeMap<String, String>,
+    pub settings: Settings,
     /// How it is; `None`: nobody knows yet.
     pub standing: Option<Standing>,
 }
@@ -35,6 +38,22 @@ impl Found {
         (of("database.hostname"), of("database.port"))
     }
 
+    /// The replication slot that it reads.
+    pub fn slot(&self) -> &str {
+        self.seat().2
+    }
+
+    /// Whether it reads the slot that the other does, so that only one of them can: a server has one slot of a name.
+    pub fn is_rival_of(&self, other: &Self) -> bool {
+        let is_stopped = |it: &Self| it.standing.as_ref().is_some_and(Standing::is_stopped);
+        let is_one = self.name == other.name;
+        !is_one && self.seat() == other.seat() && !is_stopped(self) && !is_stopped(other)
+    }
+
+    fn seat(&self) -> (String, &str, &str) {
+        seat(&self.settings)
+    }
+
     /// What its topics begin with.
     pub fn prefix(&self) -> &str {
         self.settings.get("topic.prefix").map_or("", String::as_str)
@@ -47,7 +66,7 @@ pub struct FoundSink {
     /// Its name.
     pub name: String,
     /// Its properties, as Kafka Connect tells them.
-    pub settings: BTreeMap<String, String>,
+    pub settings: Settings,
     /// How it is; `None`: nobody knows yet.
     pub standing: Option<Standing>,
 }
@@ -61,18 +80,21 @@ pub struct Connectors {
     pub sinks: Vec<FoundSink>,
 }
 
+/// Where a connector's slot is: host, port and name. What it is not told is as Debezium has it.
+fn seat(settings: &Settings) -> (String, &str, &str) {
+    let of = |key: &str, default| settings.get(key).map_or(default, String::as_str);
+    let host = of("database.hostname", "").to_ascii_lowercase();
+    (host, of("database.port", "5432"), of("slot.name", "debezium"))
+}
+
 /// All of them.
 pub fn found(api: &Api) -> Result<Connectors, ConnectError> {
     let mut all = Connectors::default();
     for (name, config) in api.all()? {
         let settings = settings(&config);
-        let is_postgres = settings
-            .get("connector.class")
-            .is_some_and(|class| class.contains("PostgresConnector") || class == "Postgres");
-        let database = settings.get("database.dbname").filter(|_| is_postgres).cloned();
         // Every sink is told what to read by one of these, and nothing else is.
         let is_sink = settings.contains_key("topics") || settings.contains_key("topics.regex");
-        if let Some(database) = database {
+        if let Some(database) = captured(&settings) {
             let standing = api.standing(&name)?;
             all.sources.push(Found { name, database, settings, standing });
         } else if is_sink {
@@ -85,7 +107,32 @@ pub fn found(api: &Api) -> Result<Connectors, ConnectError> {
     Ok(all)
 }
 
-fn settings(config: &Value) -> BTreeMap<String, String> {
+/// The connectors beside the one of that name that read, or would read, the slot that it is to read.
+pub(super) fn rivals(api: &Api, own: &Settings, name: &str) -> Result<Vec<Found>, ConnectError> {
+    let mut all = Vec::new();
+    for (other, config) in api.all()? {
+        let settings = settings(&config);
+        if other == name || seat(&settings) != seat(own) {
+            continue;
+        }
+        let Some(database) = captured(&settings) else { continue };
+        let standing = api.standing(&other)?;
+        if !standing.as_ref().is_some_and(Standing::is_stopped) {
+            all.push(Found { name: other, database, settings, standing });
+        }
+    }
+    Ok(all)
+}
+
+/// The database that a connector captures, if it captures PostgreSQL.
+fn captured(settings: &Settings) -> Option<String> {
+    let class = settings.get("connector.class")?;
+    let is_postgres = class.contains("PostgresConnector") || class == "Postgres";
+    settings.get("database.dbname").filter(|_| is_postgres).cloned()
+}
+
+/// A connector's properties.
+pub(super) fn settings(config: &Value) -> Settings {
     let pairs = config.as_object().into_iter().flatten();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     pairs.map(|(key, value)| (key.clone(), text(value))).collect()

@@ -14,6 +14,8 @@ use crate::connect::config::Connector;
 use crate::connect::config::MARK;
 use crate::connect::config::is_marked;
 use crate::connect::config::mark_of;
+use crate::connect::found::rivals;
+use crate::sink::postgres::replication::slot::Process;
 
 /// How often one looks how a connector is.
 const LOOK: Duration = Duration::from_millis(250);
@@ -21,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const LOOK_WITHIN: Duration = Duration::from_secs(1);
 /// A failure from before, that a restart has not yet cleared, is shown for no longer than that.
 const FAILED_FOR: Duration = Duration::from_secs(3);
+/// Who reads a slot may need so long to let go of it.
+const GONE_WITHIN: Duration = Duration::from_secs(8);
 /// What is answered while workers agree on who does what.
 const BUSY: u16 = 409;
 
@@ -31,10 +35,20 @@ pub enum Reading {
     Absent,
     /// Nobody reads it.
     Idle,
-    /// It is read, and what was there before is not yet sent: by which process of the server.
-    CatchingUp(i32),
+    /// It is read by this one, and what was there before is not yet sent.
+    CatchingUp(Process),
     /// It is read up to its end.
-    Streaming(i32),
+    Streaming(Process),
+}
+
+impl Reading {
+    /// Who reads it.
+    pub(super) fn process(&self) -> Option<&Process> {
+        match self {
+            Self::CatchingUp(process) | Self::Streaming(process) => Some(process),
+            Self::Absent | Self::Idle => None,
+        }
+    }
 }
 
 /// The server's side: how the slot of a connector is read.
@@ -57,6 +71,35 @@ pub fn register(
 ) -> Result<(), ConnectError> {
     // All of it has the same time.
     let api = &api.within(within);
+    let (is_known, reading) = look(api, connector, slots, is_cancelled)?;
+    if reading == Reading::Absent {
+        forget(api, connector, is_known, is_cancelled)?;
+    }
+    put(api, connector, is_cancelled)?;
+    let at = place(&connector.name);
+    // These may be refused by a worker that has yet to hear of the connector; then it runs anyhow.
+    let _ = api.call("PUT", &format!("{at}/resume"), None)?;
+    let _ = api.call("POST", &format!("{at}/restart?includeTasks=true&onlyFailed=true"), None)?;
+    wait(api, connector, slots, (within, is_cancelled))
+}
+
+/// What would be refused, before anything is changed: as [`register`], but it stops before that.
+pub fn look_ahead(
+    api: &Api,
+    connector: &Connector,
+    slots: &dyn Slots,
+    (within, is_cancelled): (Duration, Cancelled<'_>),
+) -> Result<(), ConnectError> {
+    look(&api.within(within), connector, slots, is_cancelled).map(drop)
+}
+
+/// Looks whether a connector can be put, and whether it is there and how its slot is read.
+fn look(
+    api: &Api,
+    connector: &Connector,
+    slots: &dyn Slots,
+    is_cancelled: Cancelled<'_>,
+) -> Result<(bool, Reading), ConnectError> {
     let name = &connector.name;
     let known = api.config(name)?;
     if let Some(config) = &known
@@ -68,15 +111,62 @@ pub fn register(
             api.url()
         )));
     }
-    if slots.reading(connector, api.left().max(LOOK_WITHIN))? == Reading::Absent {
-        forget(api, connector, known.is_some(), is_cancelled)?;
+    refuse_rivals(api, connector)?;
+    let reading = taken(api, connector, slots, (known.is_some(), is_cancelled))?;
+    Ok((known.is_some(), reading))
+}
+
+/// Refuses to register a connector that another one of this Kafka Connect would take the slot from.
+fn refuse_rivals(api: &Api, connector: &Connector) -> Result<(), ConnectError> {
+    let Some(rival) = rivals(api, &connector.settings(), &connector.name)?.into_iter().next()
+    else {
+        return Ok(());
+    };
+    let (Connector { name, slot, .. }, url) = (connector, api.url());
+    Err(ConnectError(format!(
+        "the Kafka Connect at `{url}` has a connector `{}` that reads the slot `{slot}` of the same server, and a slot \
+         has one reader, so `{name}` would wait for ever; remove that one (`curl -X DELETE {url}{}`), or give it \
+         another `slot.name`",
+        rival.name,
+        place(&rival.name)
+    )))
+}
+
+/// How the slot is read before the connector is put: not by anybody, unless the connector is at work already. One
+/// that was removed a moment ago is given time to go.
+fn taken(
+    api: &Api,
+    connector: &Connector,
+    slots: &dyn Slots,
+    (is_known, is_cancelled): (bool, Cancelled<'_>),
+) -> Result<Reading, ConnectError> {
+    let may_read = match is_known.then(|| api.standing(&connector.name)).transpose()?.flatten() {
+        Some(Standing::Failed(_)) => false,
+        Some(standing) => !standing.is_stopped(),
+        // Nobody knows yet how it is.
+        None => is_known,
+    };
+    let begun = Instant::now();
+    loop {
+        let reading = slots.reading(connector, api.left().max(LOOK_WITHIN))?;
+        match reading.process().filter(|_| !may_read) {
+            None => return Ok(reading),
+            Some(process) if begun.elapsed() > GONE_WITHIN || api.is_over() => {
+                return Err(held(connector, process));
+            }
+            Some(_) => pause(is_cancelled)?,
+        }
     }
-    put(api, connector, is_cancelled)?;
-    let at = place(name);
-    // These may be refused by a worker that has yet to hear of the connector; then it runs anyhow.
-    let _ = api.call("PUT", &format!("{at}/resume"), None)?;
-    let _ = api.call("POST", &format!("{at}/restart?includeTasks=true&onlyFailed=true"), None)?;
-    wait(api, connector, slots, (within, is_cancelled))
+}
+
+/// That somebody else reads the slot of a connector.
+fn held(connector: &Connector, process: &Process) -> ConnectError {
+    let (Connector { name, slot, database, .. }, pid) = (connector, process.pid);
+    ConnectError(format!(
+        "{process} reads the slot `{slot}` of `{database}`, and is not the connector `{name}`, which would wait for it \
+         in vain; stop whoever that is, or let them read another slot (`SELECT pg_terminate_backend({pid})` ends the \
+         process; whoever comes back takes the slot again)"
+    ))
 }
 
 /// Puts the configuration; while workers agree on who does what, again.
@@ -187,7 +277,7 @@ fn wait(
     (within, is_cancelled): (Duration, Cancelled<'_>),
 ) -> Result<(), ConnectError> {
     let (name, slot) = (&connector.name, &connector.slot);
-    let mut failed_since: Option<Instant> = None;
+    let (mut failed_since, mut held_since): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
         let standing = api.standing(name)?;
         let mut lacks = match &standing {
@@ -204,7 +294,18 @@ fn wait(
         };
         if lacks.is_empty() {
             failed_since = None;
-            lacks = match slots.reading(connector, api.left().max(LOOK_WITHIN))? {
+            let reading = slots.reading(connector, api.left().max(LOOK_WITHIN))?;
+            let other = reading.process().filter(|process| !connector.may_be(process));
+            if let Some(process) = other {
+                let since = *held_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > GONE_WITHIN || api.is_over() {
+                    return Err(held(connector, process));
+                }
+                pause(is_cancelled)?;
+                continue;
+            }
+            held_since = None;
+            lacks = match reading {
                 Reading::Streaming(_) => return Ok(()),
                 Reading::CatchingUp(_) => {
                     format!("the slot `{slot}` still has changes of before to send")

@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::connect::api::Api;
 use crate::connect::api::Standing;
 use crate::connect::config::Connector;
-use crate::connect::register::Reading;
 use crate::connect::register::Slots;
 use crate::measure::Clock;
 use crate::measure::Feed;
@@ -134,8 +133,8 @@ impl Watcher {
         }
         let reading = self.slots.reading(connector, ANSWER_WITHIN);
         let reads = match reading {
-            Ok(Reading::Streaming(pid) | Reading::CatchingUp(pid)) => Some(pid),
-            Ok(Reading::Idle | Reading::Absent) | Err(_) => None,
+            Ok(reading) => reading.process().map(|process| process.pid),
+            Err(_) => None,
         };
         let mut happened = Vec::new();
         if now != *standing {
@@ -175,6 +174,7 @@ mod tests {
 
     use super::*;
     use crate::connect::api::ConnectError;
+    use crate::connect::register::Reading;
     use crate::measure::Change;
     use crate::scenario::cdc::Connect;
     use crate::scenario::cdc::Snapshot;

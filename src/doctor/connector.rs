@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::doctor::Check;
+use crate::scenario::listed;
+use crate::scenario::literal;
 
-const NAME: &str = "connector";
+pub(super) const NAME: &str = "connector";
 /// The publication that Debezium reads unless told otherwise.
 const ITS_OWN: &str = "dbz_publication";
 /// Where a connector says in which table it listens.
@@ -57,25 +59,6 @@ impl Check {
         let found =
             "no connector captures it yet: a run registers one, or `loadgen connector --register`";
         Self::info(NAME, found).at(database)
-    }
-
-    /// Of a database that several connectors capture, by their names and what their topics begin with.
-    pub fn shared(database: &str, connectors: &[(&str, &str)]) -> Option<Self> {
-        let [(_, first), others @ ..] = connectors else { return None };
-        let (last, _) = others.last()?;
-        let names: Vec<&str> = connectors.iter().map(|it| it.0).collect();
-        let names = format!("`{}` capture it", names.join("` and `"));
-        Some(if others.iter().any(|(_, prefix)| prefix == first) {
-            let found = format!(
-                "{names}, into topics that begin with `{first}`: each change of a table that several of them have comes \
-                 more than once, and is `doubled`"
-            );
-            let remedy =
-                format!("curl -X DELETE 'URL/connectors/{last}' -- or whichever is not needed");
-            Self::warning(NAME, found).remedy(remedy).at(database)
-        } else {
-            Self::info(NAME, format!("{names}, each into topics of its own")).at(database)
-        })
     }
 
     /// Of a connector that runs, or does not.
@@ -139,8 +122,7 @@ fn left_out(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
     let mut untold = None;
     for (key, has_to) in [("table.include.list", true), ("table.exclude.list", false)] {
         let Some(written) = settings.get(key).filter(|it| !it.is_empty()) else { continue };
-        let patterns: Option<Vec<String>> =
-            written.split(',').map(|it| literal(it.trim())).collect();
+        let patterns: Option<Vec<String>> = listed(written).into_iter().map(literal).collect();
         match patterns {
             Some(patterns) => filters.push((patterns, has_to)),
             None => untold = Some(key),
@@ -178,13 +160,6 @@ fn left_out(settings: &Settings, wanted: &Wanted) -> Vec<Check> {
         Check::info(NAME, format!("`{key}` has patterns: whether they fit is not looked at"))
     }));
     all
-}
-
-/// The name that a pattern stands for, if it stands for one alone.
-fn literal(pattern: &str) -> Option<String> {
-    let bare = pattern.replace("\\.", ".").replace("[.]", ".");
-    let is_plain = |letter: char| letter.is_alphanumeric() || "._-$".contains(letter);
-    bare.chars().all(is_plain).then_some(bare)
 }
 
 fn operations(skipped: &str, truncations: bool) -> Option<Check> {
@@ -267,6 +242,7 @@ fn flattened(settings: &Settings) -> Option<Check> {
 mod tests {
     use super::*;
     use crate::doctor::Severity;
+    use crate::scenario::pattern;
 
     fn found(settings: &[(&str, &str)], truncations: bool) -> Vec<(Severity, String)> {
         let good = [("heartbeat.interval.ms", "5000"), ("provide.transaction.metadata", "true")];
@@ -291,6 +267,7 @@ mod tests {
             (("table.include.list", "public\\.orders"), Critical, "leave out public.items"),
             (("table.exclude.list", "public.orders"), Critical, "leave out public.orders"),
             (("table.include.list", "public\\..*"), Info, "patterns"),
+            (("table.include.list", "public\\.orders$"), Info, "patterns"),
             (("skipped.operations", "t,d"), Critical, "leaves out deletes"),
             (("errors.tolerance", "all"), Critical, "without a word"),
             (("event.processing.failure.handling.mode", "warn"), Critical, "without a word"),
@@ -365,6 +342,25 @@ mod tests {
         let unasked = found("public.orders,public.debezium_heartbeat");
         assert_eq!(unasked.len(), 1);
         assert_eq!(unasked[0].severity, Severity::Info);
+    }
+
+    #[test]
+    fn tables_are_looked_for_by_their_names_whatever_signs_those_have() {
+        let (one, other) = ("public.my-table", "public.pay$,all");
+        let found = |list: &str| {
+            let tables = vec![one.to_owned(), other.to_owned()];
+            let wanted = Wanted { tables, ..Wanted::default() };
+            let settings = [("table.include.list".to_owned(), list.to_owned())];
+            let found = left_out(&settings.into_iter().collect(), &wanted);
+            found.into_iter().map(|it| (it.severity, it.found)).collect::<Vec<_>>()
+        };
+        let (first, second) = (pattern(one), pattern(other));
+        assert_eq!(found(&format!("{first},{second}")), []);
+        let lost = format!("its filters leave out {other}");
+        assert_eq!(found(&first), [(Severity::Critical, lost)]);
+        // What ends there may be one of them.
+        let is_told = found(&format!("{first}$,{second}$"));
+        assert!(matches!(is_told.as_slice(), [(Severity::Info, _)]), "{is_told:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Does the publication say what happens?
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use tokio_postgres::Client;
 
@@ -24,6 +25,8 @@ pub(super) struct Publication {
     is_by_root: bool,
     /// By schema and name.
     tables: BTreeMap<(String, String), Member>,
+    /// Tables that have to be added no more, by schema and name; `None`: that is true of all.
+    added: Option<BTreeSet<(String, String)>>,
 }
 
 /// A table of a publication.
@@ -39,7 +42,7 @@ impl Publication {
     pub(super) async fn read(client: &Client, name: &str) -> Result<Option<Self>, SetupError> {
         // PostgreSQL 13 and later have the last.
         let sql = "SELECT pubinsert, pubupdate, pubdelete, pubtruncate, \
-                       coalesce((to_jsonb(p) ->> 'pubviaroot')::boolean, false) \
+                       coalesce((to_jsonb(p) ->> 'pubviaroot')::boolean, false), puballtables \
                    FROM pg_publication p WHERE pubname = $1";
         let row = client.query_opt(sql, &[&name]).await.map_err(|error| failed(&error))?;
         let Some(row) = row else { return Ok(None) };
@@ -53,10 +56,16 @@ impl Publication {
             let columns = Some(columns).filter(|columns| !columns.is_empty());
             ((row.get(0), row.get(1)), Member { filter: row.get(2), columns })
         });
+        let sql = "SELECT n.nspname::text, c.relname::text FROM pg_publication_rel r \
+                   JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid \
+                   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1";
+        let rows = client.query(sql, &[&name]).await.map_err(|error| failed(&error))?;
+        let added = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let added = (!row.get::<_, bool>(5)).then_some(added);
         let told = ["insert", "update", "delete", "truncate"].into_iter().enumerate();
         let told = told.filter(|(at, _)| row.get::<_, bool>(*at)).map(|(_, change)| change);
         let (told, tables) = (told.collect(), tables.collect());
-        Ok(Some(Self { name: name.to_owned(), told, is_by_root: row.get(4), tables }))
+        Ok(Some(Self { name: name.to_owned(), told, is_by_root: row.get(4), tables, added }))
     }
 
     /// Whether it has a table.
@@ -96,12 +105,12 @@ impl Publication {
         let Some(Member { filter, columns }) = self.tables.get(&own) else {
             let has_leaves = leaves
                 .is_some_and(|leaves| leaves.iter().all(|leaf| self.has(&domain.namespace, leaf)));
+            let add = format!("ALTER PUBLICATION {} ADD TABLE {whole};", identifier(&self.name));
             let check = if has_leaves {
-                self.by_leaves(leaves)?
+                let is_added = self.added.as_ref().is_none_or(|added| added.contains(&own));
+                self.by_leaves(leaves?.first()?, (!is_added).then_some(add))
             } else {
-                let remedy =
-                    format!("ALTER PUBLICATION {} ADD TABLE {whole};", identifier(&self.name));
-                Check::critical(NAME, format!("`{}` does not have it", self.name)).remedy(remedy)
+                Check::critical(NAME, format!("`{}` does not have it", self.name)).remedy(add)
             };
             return Some(check.at(table.name.clone()));
         };
@@ -123,17 +132,19 @@ impl Publication {
         Some(Check::warning(NAME, found).remedy(again).at(table.name.clone()))
     }
 
-    /// That changes come by the names of partitions.
-    fn by_leaves(&self, leaves: Option<&Vec<String>>) -> Option<Check> {
-        let leaf = leaves?.first().filter(|_| !self.is_by_root)?;
+    /// That changes come by the names of partitions, as `leaf`; `add` adds their table, where that has yet to be.
+    fn by_leaves(&self, leaf: &str, add: Option<String>) -> Check {
         let found = format!(
             "changes of its partitions are told by their own names, as `{leaf}`: each has a topic of its own, and \
              observers miss them"
         );
         let name = identifier(&self.name);
-        Some(Check::warning(NAME, found).remedy(format!(
+        let by_root = format!(
             "ALTER PUBLICATION {name} SET (publish_via_partition_root = true); -- PostgreSQL 13 and later"
-        )))
+        );
+        let remedy: Vec<String> =
+            add.into_iter().chain((!self.is_by_root).then_some(by_root)).collect();
+        Check::warning(NAME, found).remedy(remedy.join(" "))
     }
 
     fn changes(&self, needs: &Needs) -> Option<Check> {

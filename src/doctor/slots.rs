@@ -7,6 +7,7 @@ use crate::doctor::Demand;
 use crate::doctor::settings::Settings;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::literal;
+use crate::sink::postgres::replication::slot::is_left;
 use crate::units::format_bytes;
 use crate::verify::failed;
 
@@ -19,17 +20,23 @@ pub(super) async fn room(
     settings: &Settings,
     demand: &Demand,
 ) -> Result<Vec<Check>, SetupError> {
+    // Who may not see whose senders there are sees how many.
     // A database that is captured already has its slot, and its sender while somebody reads that; what observers of
     // runs read is gone with them.
-    let sql = "SELECT (SELECT count(*) FROM pg_replication_slots), \
-                      (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'), \
-                      count(DISTINCT w.database), count(DISTINCT w.database) FILTER (WHERE s.active) \
-               FROM unnest($1::text[], $2::text[]) AS w (database, slot) \
-               JOIN pg_replication_slots s ON s.database::text = w.database AND s.slot_type = 'logical' \
-                   AND (s.slot_name::text = w.slot OR s.active AND s.slot_name::text NOT LIKE 'loadgen\\_%')";
+    let left = is_left();
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM pg_replication_slots), \
+                (SELECT count(*) FROM pg_stat_replication), \
+                count(DISTINCT w.database), count(DISTINCT w.database) FILTER (WHERE s.active), \
+                (SELECT count(*) FROM pg_replication_slots s WHERE s.database::text = ANY ($1) AND {left}) \
+         FROM unnest($1::text[], $2::text[]) AS w (database, slot) \
+         JOIN pg_replication_slots s ON s.database::text = w.database AND s.slot_type = 'logical' \
+             AND (s.slot_name::text = w.slot OR s.active AND s.slot_name::text NOT LIKE 'loadgen\\_%')"
+    );
     let (databases, slots): (Vec<&str>, Vec<&str>) =
         demand.captures.iter().map(|(database, slot)| (database.as_str(), slot.as_str())).unzip();
-    let row = client.query_one(sql, &[&databases, &slots]).await.map_err(|error| failed(&error))?;
+    let row =
+        client.query_one(&sql, &[&databases, &slots]).await.map_err(|error| failed(&error))?;
     let all = demand.slots + i64::try_from(databases.len()).unwrap_or(i64::MAX);
     let room = |name: &'static str, used: i64, held: i64| {
         let most = settings.number(name).unwrap_or(0);
@@ -43,8 +50,10 @@ pub(super) async fn room(
                 .remedy(format!("ALTER SYSTEM SET {name} = {enough}; -- and restart"))
         }
     };
+    // Whoever makes slots there drops those that killed runs left before.
+    let left: i64 = if demand.slots > 0 { row.get(4) } else { 0 };
     Ok(vec![
-        room("max_replication_slots", row.get(0), row.get(2)),
+        room("max_replication_slots", row.get::<_, i64>(0) - left, row.get(2)),
         room("max_wal_senders", row.get(1), row.get(3)),
     ])
 }

@@ -18,6 +18,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::action::TableId;
 use crate::engine::Shared;
+use crate::engine::stop::Level;
 use crate::observe::OwnChange;
 use crate::observe::OwnFact;
 use crate::observe::OwnRow;
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long a connection or a change may take.
 const STEP: Duration = Duration::from_mins(1);
 /// How long an answer is awaited once it is enough.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_millis(1500);
 /// Of what a server says.
 const SAID_MAX: usize = 300;
 /// Why a row may be there and stay as it is.
@@ -90,8 +91,13 @@ impl Singing {
                 let (stop, stopped) = watch::channel(false);
                 let places = shared.job.canaries.places.iter();
                 let all = places.map(|place| sing(&shared, &witness, place, stopped.clone()));
+                let mut cancelled = shared.job.stop.watch();
                 tokio::join!(join_all(all), async {
-                    let _ = is_enough.await;
+                    // Who gives the run up does not wait for the workers first, and then for us.
+                    tokio::select! {
+                        _ = is_enough => {}
+                        _ = cancelled.wait_for(|level| *level == Level::Cancel) => {}
+                    }
                     let _ = stop.send(true);
                 });
             });

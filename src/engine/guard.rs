@@ -46,7 +46,7 @@ const HELD: Duration = Duration::from_millis(100);
 /// How long a connection, a look or a heartbeat may take.
 const STEP: Duration = Duration::from_secs(5);
 /// The same for the last look, where somebody waits for the end.
-const LAST_STEP: Duration = Duration::from_secs(1);
+const LAST_STEP: Duration = Duration::from_millis(300);
 /// Heartbeats that are written to a server at a time.
 const BEATS_AT_A_TIME: usize = 2;
 

@@ -9,7 +9,7 @@
 pub const SEEN: usize = 48;
 
 /// What came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum What {
     /// A new row.
     Insert,
@@ -27,9 +27,14 @@ pub enum What {
     Snapshot,
     /// A change of this row did not come, and may be held back by a sink.
     Held,
+    /// Of the change that is noted next, of this row, some columns were left out as if they had not changed: those in
+    /// `open`; and those in `content` were not there.
+    Owed,
+    /// Of a column, which is in `row`, so many values could not be compared: `content`.
+    Uncompared,
 }
 
-const ALL: [What; 8] = [
+const ALL: [What; 10] = [
     What::Insert,
     What::Update,
     What::Delete,
@@ -38,6 +43,8 @@ const ALL: [What; 8] = [
     What::Gone,
     What::Snapshot,
     What::Held,
+    What::Owed,
+    What::Uncompared,
 ];
 const IS_AGAIN: u8 = 1;
 const IS_REPLAY: u8 = 2;
@@ -136,7 +143,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         for (number, what) in ALL.into_iter().enumerate() {
             let seen = Seen {
-                surface: 4 * u8::try_from(number).unwrap(),
+                surface: 3 * u8::try_from(number).unwrap(),
                 table: 700,
                 what,
                 is_again: number % 2 == 0,
@@ -152,6 +159,6 @@ mod tests {
             };
             assert_eq!(Seen::read(&seen.bytes()), Some(seen));
         }
-        assert_eq!(Seen::read(&[9; SEEN]), None);
+        assert_eq!(Seen::read(&[99; SEEN]), None);
     }
 }

@@ -107,6 +107,9 @@ pub struct SurfaceCounts {
     pub pending: u64,
     #[serde(default)]
     pub passed_over: u64,
+    /// How many values could not be compared, of whatever columns.
+    #[serde(default)]
+    pub not_compared: u64,
     /// Whether these are events, and no changes of rows.
     #[serde(default)]
     pub is_of_events: bool,
@@ -130,6 +133,7 @@ impl SurfaceCounts {
             phantom: found.phantom,
             pending: found.pending,
             passed_over: found.passed_over,
+            not_compared: found.not_compared.iter().map(|it| it.values).sum(),
             is_of_events: false,
             own: None,
         }
@@ -148,6 +152,7 @@ impl SurfaceCounts {
             phantom: self.phantom,
             pending: self.pending,
             passed_over: self.passed_over,
+            not_compared: Vec::new(),
             examples: Vec::new(),
         }
     }
@@ -239,8 +244,23 @@ pub struct Verification {
     /// Were overwritten before their row was looked at, or cannot be told by looking at it, where rows are looked at
     /// now and then.
     pub passed_over: u64,
+    /// Values that came and were not compared, by column: what came leaves them out, or leaves open what they are.
+    pub not_compared: Vec<NotCompared>,
     /// The first hundred of those that are not as they should be, of each kind some.
     pub examples: Vec<Example>,
+}
+
+/// A column of which values came that could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotCompared {
+    /// The observer's name in the scenario.
+    pub surface: String,
+    /// Database, PostgreSQL schema and name.
+    pub table: String,
+    /// The column's name.
+    pub column: String,
+    /// How many.
+    pub values: u64,
 }
 
 /// A change that is not as it should be.
@@ -279,6 +299,7 @@ impl Verification {
             sum.phantom += each.phantom;
             sum.pending += each.pending;
             sum.passed_over += each.passed_over;
+            sum.not_compared.extend(each.not_compared.iter().cloned());
         }
         let longest = all.iter().map(|each| each.examples.len()).max().unwrap_or(0);
         let turn = |at: usize| all.iter().filter_map(move |each| each.examples.get(at)).cloned();

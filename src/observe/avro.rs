@@ -298,6 +298,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// What stands in blocks, one behind the other, until an empty one.
     fn elements<T>(
         &mut self,
         mut next: impl FnMut(&mut Self) -> Result<T, String>,

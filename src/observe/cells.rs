@@ -1,6 +1,10 @@
 //! Rows as bytes that can be compared: for each column its length and its bytes, in the binary form
 //! of its type, brought to the one form that all equal values share.
 
+mod owed;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -16,10 +20,19 @@ use crate::sink::postgres::encode::EPOCH_DAYS;
 use crate::sink::postgres::encode::EPOCH_US;
 use crate::units::format_hex;
 
+pub(crate) use owed::Owed;
+pub(crate) use owed::UNAVAILABLE;
+pub(crate) use owed::owed;
+pub(crate) use owed::push_absent;
+pub(crate) use owed::push_set;
+pub(crate) use owed::push_unsent;
+
 /// In the place of a length: NULL.
 const NULL: i32 = -1;
 /// In the place of a length: nothing is known of the value, or it is not compared.
 const OPEN: i32 = -2;
+/// Columns from this one on share a bit.
+const SHARED: u32 = 63;
 /// Characters of a value that are shown.
 const SHOWN_MAX: usize = 60;
 
@@ -128,8 +141,11 @@ fn plain(number: &str) -> String {
     format!("{sign}{significant}e{}", exponent + zeros - behind)
 }
 
-/// The cells of a row: all bytes of each, and its value; `None` is one that is not compared.
-pub(crate) fn pieces(mut row: &[u8]) -> impl Iterator<Item = (&[u8], Option<Option<&[u8]>>)> {
+/// A cell of a row: `None` where it is not known or not compared, `Some(None)` for NULL.
+pub(crate) type Cell<'a> = Option<Option<&'a [u8]>>;
+
+/// The cells of a row: all bytes of each, and its value.
+pub(crate) fn pieces(mut row: &[u8]) -> impl Iterator<Item = (&[u8], Cell<'_>)> {
     std::iter::from_fn(move || {
         let (length, _) = row.split_first_chunk::<4>()?;
         let length = i32::from_be_bytes(*length);
@@ -144,9 +160,9 @@ pub(crate) fn pieces(mut row: &[u8]) -> impl Iterator<Item = (&[u8], Option<Opti
     })
 }
 
-/// The cells of a row; `None` is one that is not compared.
-fn cells(row: &[u8]) -> impl Iterator<Item = Option<Option<&[u8]>>> {
-    pieces(row).map(|(_, cell)| cell)
+/// The bit of a column.
+pub(crate) fn bit(column: u32) -> u64 {
+    1 << column.min(SHARED)
 }
 
 /// What a row holds, in one number that does not depend on the columns in `but` (as bits), nor on those of
@@ -154,8 +170,7 @@ fn cells(row: &[u8]) -> impl Iterator<Item = Option<Option<&[u8]>>> {
 pub(crate) fn content(row: &[u8], but: u64) -> (u64, u64) {
     let (mut sum, mut open) = (0_u64, but);
     for (column, (piece, cell)) in (0_u32..).zip(pieces(row)) {
-        // Columns behind the 63rd share a bit.
-        let bit = 1 << column.min(63);
+        let bit = bit(column);
         if cell.is_none() {
             open |= bit;
         } else if but & bit == 0 {
@@ -168,24 +183,30 @@ pub(crate) fn content(row: &[u8], but: u64) -> (u64, u64) {
 /// Whether two rows agree in all that is known of both.
 pub(crate) fn agree(one: &[u8], other: &[u8]) -> bool {
     one == other
-        || cells(one).zip(cells(other)).all(|pair| match pair {
+        || pieces(one).zip(pieces(other)).all(|(one, other)| match (one.1, other.1) {
             (Some(one), Some(other)) => one == other,
-            _ => true,
+            _ => owed::may_be(one, other.0) && owed::may_be(other, one.0),
         })
 }
 
 /// The values of a key, or of what of a row is known, for people.
 pub(crate) fn show(row: &[u8], columns: &[(String, ColumnType)], with_names: bool) -> String {
     let mut shown = String::new();
-    for (cell, (name, kind)) in cells(row).zip(columns) {
-        let Some(value) = cell else { continue };
+    for ((piece, cell), (name, kind)) in pieces(row).zip(columns) {
+        let missing = owed::shown(piece);
+        if cell.is_none() && missing.is_none() {
+            continue;
+        }
         if !shown.is_empty() {
             shown.push_str(", ");
         }
         if with_names {
             let _ = write!(shown, "{name}=");
         }
-        let text = value.map_or_else(|| "NULL".to_owned(), |bytes| text(*kind, bytes));
+        let text = match cell.flatten() {
+            Some(bytes) => text(*kind, bytes),
+            None => missing.unwrap_or("NULL").to_owned(),
+        };
         match text.char_indices().nth(SHOWN_MAX) {
             Some((end, _)) => {
                 let _ = write!(shown, "{}…", &text[..end]);
@@ -196,8 +217,20 @@ pub(crate) fn show(row: &[u8], columns: &[(String, ColumnType)], with_names: boo
     shown
 }
 
+/// What stands for a value that a column can never hold: no type but that of bytes, which never is unfit, has one of so many.
+const UNFIT: [u8; 3] = [0; 3];
+
+/// Appends a value that is none of its type.
+pub(crate) fn push_unfit(out: &mut Vec<u8>) {
+    out.extend_from_slice(&3_i32.to_be_bytes());
+    out.extend_from_slice(&UNFIT);
+}
+
 /// A value for people; of types that one would have to explain, its bytes.
 fn text(kind: ColumnType, bytes: &[u8]) -> String {
+    if bytes == UNFIT && kind != ColumnType::Bytea {
+        return "(no value of its type)".to_owned();
+    }
     let value = match kind {
         ColumnType::Smallint => {
             bytes.try_into().ok().map(|it| Value::Int(i16::from_be_bytes(it).into()))
@@ -230,7 +263,10 @@ fn text(kind: ColumnType, bytes: &[u8]) -> String {
         | ColumnType::Citext
         | ColumnType::Json
         | ColumnType::Jsonb
-        | ColumnType::Enum(_) => return String::from_utf8_lossy(bytes).into_owned(),
+        | ColumnType::Enum(_) => {
+            // In no text of the server there is a NUL: what came with one was none.
+            return String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
+        }
         _ => None,
     };
     let Some(value) = value else { return hex(bytes) };
@@ -267,68 +303,4 @@ fn numeric(bytes: &[u8]) -> Option<String> {
         let _ = write!(text, ".{fraction}");
     }
     Some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sink::postgres::encode::encode;
-    use crate::units::Decimal;
-
-    fn row(values: &[(Value, ColumnType)]) -> Vec<u8> {
-        let (mut field, mut row) = (Vec::new(), Vec::new());
-        for (value, kind) in values {
-            field.clear();
-            encode(*value, *kind, &Action::default(), &mut field);
-            push_field(*kind, &field, &mut row);
-        }
-        row
-    }
-
-    #[test]
-    fn numbers_are_the_same_whatever_digits_are_shown() {
-        let kind = ColumnType::Numeric { precision: 10, scale: 2, is_bare: false };
-        let of = |unscaled, scale| row(&[(Value::Decimal(Decimal { unscaled, scale }), kind)]);
-        assert!(agree(&of(150, 2), &of(15, 1)));
-        assert!(!agree(&of(150, 2), &of(151, 2)));
-        let columns = [("price".to_owned(), kind)];
-        for (unscaled, shown) in [(150, "1.5"), (-12_345_678, "-123456.78"), (7, "0.07"), (0, "0")]
-        {
-            assert_eq!(show(&of(unscaled, 2), &columns, false), shown);
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_agrees_with_everything_and_null_with_null_only() {
-        let int = |value| row(&[(value, ColumnType::Integer)]);
-        let mut open = Vec::new();
-        push_open(&mut open);
-        assert!(agree(&open, &int(Value::Int(1))));
-        assert!(!agree(&int(Value::Null), &int(Value::Int(1))));
-        assert!(agree(&int(Value::Null), &int(Value::Null)));
-    }
-
-    #[test]
-    fn documents_are_compared_by_what_they_say() {
-        let of = |text: &str| {
-            let mut out = Vec::new();
-            push(ColumnType::Jsonb, format!("\u{1}{text}").as_bytes(), &mut out);
-            out
-        };
-        assert_eq!(
-            of("{\"b\":1,\"a\":[1, {\"d\":1,\"c\":2}]}"),
-            of("{\"a\": [1, {\"c\": 2, \"d\": 1}], \"b\": 1}")
-        );
-        assert_ne!(of("{\"a\":1}"), of("{\"a\":2}"));
-        for (one, other) in [
-            ("6e+16", "60000000000000000"),
-            ("10.0", "10"),
-            ("-0.0", "0"),
-            ("5e-19", "0.0000000000000000005"),
-        ] {
-            assert_eq!(of(one), of(other), "{one}");
-        }
-        assert_ne!(of("10"), of("1"));
-        assert_ne!(of("1"), of("\"1\""));
-    }
 }

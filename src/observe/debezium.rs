@@ -8,21 +8,24 @@
 
 pub(super) mod beside;
 pub(super) mod coded;
+mod columns;
 mod end;
 pub(super) mod form;
+pub(super) mod mended;
 pub(super) mod named;
 mod node;
+pub(super) mod raw;
 pub(super) mod record;
 pub(super) mod repeats;
 mod side;
 pub(super) mod source;
 #[cfg(test)]
 pub(super) mod tests;
+mod unfit;
 mod values;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use crate::action::Catalog;
 use crate::action::TableId;
@@ -38,7 +41,7 @@ use crate::observe::debezium::record::Origin;
 use crate::observe::debezium::record::Record;
 use crate::observe::debezium::repeats::Again;
 use crate::observe::debezium::repeats::Repeats;
-use crate::observe::debezium::source::Captured;
+use crate::observe::debezium::source::CapturedSource;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
 use crate::observe::tails::LATE;
@@ -54,7 +57,7 @@ pub(super) struct Intake {
     pub(super) surface: String,
     /// What comes, for people: `a connector writes`.
     form: &'static str,
-    pub(super) captured: Vec<Captured>,
+    pub(super) captured: Vec<CapturedSource>,
     /// By table: what was committed before it is none of this run.
     opening: BTreeMap<TableId, Lsn>,
     repeats: Repeats,
@@ -62,13 +65,15 @@ pub(super) struct Intake {
     named: Option<Named>,
     /// By table: the number of its source.
     sources: BTreeMap<TableId, usize>,
-    /// Tables whose rows in snapshots are judged by the versions that they have had.
-    versioned: BTreeSet<TableId>,
+    /// Tables whose rows in snapshots are judged by the versions that they have had, from a place in the log on.
+    versioned: BTreeMap<TableId, Lsn>,
     /// By table of the domains: the number of its database; and each by that and its name.
     databases: BTreeMap<TableId, usize>,
     collections: BTreeMap<(usize, String), TableId>,
     /// Rows of snapshots, and changes of before the run.
     snapshot: u64,
+    /// Of these, those that may have been read before the run.
+    undated: u64,
     earlier: u64,
     /// Changes that say that they are another run's.
     foreign: u64,
@@ -76,7 +81,6 @@ pub(super) struct Intake {
     pub(super) has_news: bool,
     /// Why connectors could not be looked at, the last time.
     trouble: Option<String>,
-    names: BTreeMap<(TableId, usize), String>,
 }
 
 impl Intake {
@@ -89,10 +93,9 @@ impl Intake {
     ) -> Result<Self, SetupError> {
         let mut captured = Vec::new();
         for source in sources {
-            captured.push(Captured::open(source.clone(), options.application.clone()).await?);
+            captured.push(CapturedSource::open(source.clone(), options.application.clone()).await?);
         }
-        let (mut opening, mut names) = (BTreeMap::new(), BTreeMap::new());
-        let mut places = BTreeMap::new();
+        let (mut opening, mut places) = (BTreeMap::new(), BTreeMap::new());
         for table in tables {
             let info = options.world.catalog.table(table);
             let of = captured.iter().position(|it| it.source.domains.contains(&info.domain));
@@ -100,11 +103,6 @@ impl Intake {
             places.extend(of.map(|at| (table, at)));
             if info.key.is_empty() {
                 repeats.has_no_key(table);
-            }
-            // Steps give tables of our own columns, and take them.
-            let columns = info.columns.iter().filter(|_| !options.world.catalog.is_own(table));
-            for (at, (column, _)) in columns.enumerate() {
-                names.insert((table, at), format!("{}.{column}", info.name));
             }
         }
         Ok(Self {
@@ -115,15 +113,15 @@ impl Intake {
             repeats,
             named: None,
             sources: places,
-            versioned: BTreeSet::new(),
+            versioned: BTreeMap::new(),
             databases: BTreeMap::new(),
             collections: BTreeMap::new(),
             snapshot: 0,
+            undated: 0,
             earlier: 0,
             foreign: 0,
             has_news: true,
             trouble: None,
-            names,
         })
     }
 
@@ -144,9 +142,13 @@ impl Intake {
             }
             Record::Snapshot(change, origin) => {
                 self.snapshot += 1;
-                if self.versioned.contains(&table) {
-                    judge.notes.snapshot(&change, arrival(origin, at));
-                    judge.snapshot_rows += 1;
+                match self.versioned.get(&table) {
+                    Some(from) if origin.lsn >= *from => {
+                        judge.notes.snapshot(&change, arrival(origin, at));
+                        judge.snapshot_rows += 1;
+                    }
+                    Some(_) => self.undated += 1,
+                    None => {}
                 }
             }
             Record::Strange(why) => judge.spoil(format!(
@@ -198,10 +200,12 @@ impl Intake {
         is_snapshot || judge.borrow().outstanding() < before.0 || self.repeats.count() > before.1
     }
 
-    /// Rows of snapshots come in the order of the changes, so they are noted, and judged in the end.
-    pub(super) fn note_snapshots(&mut self, catalog: &Catalog) {
-        let all = self.opening.keys().copied();
-        self.versioned = all.filter(|table| has_versions(catalog, *table)).collect();
+    /// Rows of snapshots are noted, and judged in the end: those that come from now on or, where older ones may still come,
+    /// those that were read since the run began.
+    pub(super) fn note_snapshots(&mut self, catalog: &Catalog, may_be_old: bool) {
+        let all = self.opening.iter().filter(|(table, _)| has_versions(catalog, **table));
+        let from = |opening: Lsn| if may_be_old { opening } else { Lsn::default() };
+        self.versioned = all.map(|(table, opening)| (*table, from(*opening))).collect();
     }
 
     /// Changes are joined with the messages of their transactions.
@@ -352,7 +356,7 @@ impl Intake {
     /// fence they go on for ever, by heartbeats, and must not be taken for those that stand still.
     pub(super) fn progress(&self) -> u64 {
         let behind = self.captured.iter().filter(|it| !it.is_past_fence());
-        behind.map(Captured::progress).fold(0, u64::wrapping_add)
+        behind.map(CapturedSource::progress).fold(0, u64::wrapping_add)
     }
 
     /// Whether the connector of a source has to go on still.
@@ -372,7 +376,7 @@ impl Intake {
 
     /// Whether the connectors have handed over all that is before the fence.
     pub(super) fn is_past_fence(&self) -> bool {
-        self.captured.iter().all(Captured::is_past_fence)
+        self.captured.iter().all(CapturedSource::is_past_fence)
     }
 }
 

@@ -6,6 +6,7 @@ mod odd;
 mod older;
 mod polled;
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use crate::action::Catalog;
@@ -89,12 +90,12 @@ pub(super) struct Seen {
 
 /// What is outstanding of one row.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct Outstanding {
     pub(super) expected: VecDeque<Expected>,
     pub(super) seen: VecDeque<Seen>,
 }
 
-impl Place {
+impl Outstanding {
     pub(super) fn is_empty(&self) -> bool {
         self.expected.is_empty() && self.seen.is_empty()
     }
@@ -130,6 +131,8 @@ pub(super) struct Judge {
     pub(super) transactions: Option<Transactions>,
     /// Rows of snapshots that were noted.
     pub(super) snapshot_rows: u64,
+    /// Values that could not be compared, by table and column.
+    unknown: BTreeMap<(TableId, usize), u64>,
     /// What came, for those who judge later.
     pub(super) notes: Notes,
     invalid_because: Reasons,
@@ -172,6 +175,7 @@ impl Judge {
             tails: None,
             transactions: None,
             snapshot_rows: 0,
+            unknown: BTreeMap::new(),
             notes: Notes::beside(catalog),
             invalid_because: Reasons::default(),
             absent: Vec::new(),
@@ -202,12 +206,6 @@ impl Judge {
     /// The places of what comes here are those of the surface's own log.
     pub(super) fn has_own_log(&mut self) {
         self.has_own_log = true;
-    }
-
-    /// Tables of our own do not come here.
-    pub(super) fn leave_out_own(&mut self, catalog: &Catalog) {
-        let own = catalog.all().map(|it| it.0).filter(|it| catalog.is_own(*it));
-        own.for_each(|own| self.tables[usize::from(own.0)] = None);
     }
 
     /// Whether changes of a table come here.
@@ -367,6 +365,10 @@ impl Judge {
         let is_enough = |it: &mut Table| it.is_awaited && outstanding(it) >= AWAITED_MAX;
         let Some(gone) = place.take_if(is_enough) else { return place.is_none() };
         self.outstanding -= outstanding(&gone);
+        let waited = |(key, it): (&[u8], &Outstanding)| {
+            it.expected.iter().map(|it| key.len() + it.row.len() + CHANGE_BYTES).sum::<usize>()
+        };
+        self.bytes = self.bytes.saturating_sub(gone.rows.iter().map(waited).sum());
         self.absent.push(gone.name);
         true
     }

@@ -26,10 +26,10 @@ use crate::observe::course::each;
 use crate::observe::debezium::Intake;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::judge::Judge;
-use crate::observe::kafka::consumer::Told;
-use crate::observe::kafka::contents::Captured;
+use crate::observe::kafka::consumer::FromTopics;
 use crate::observe::kafka::contents::Changed;
 use crate::observe::kafka::contents::Left;
+use crate::observe::kafka::contents::TopicRecord;
 use crate::observe::reading::Reading;
 use crate::sink::postgres::provision::SetupError;
 use crate::units::format_duration;
@@ -63,11 +63,11 @@ pub(super) async fn open(
     let of = (meant.sources.iter(), meant.topics.tables.values().copied());
     let mut intake =
         Intake::open(options, (surface, "a connector writes"), of, Repeats::default()).await?;
-    intake.note_snapshots(&options.world.catalog);
+    intake.note_snapshots(&options.world.catalog, false);
     if !meant.topics.messages.is_empty() {
         intake.name(&options.world.catalog);
     }
-    let reading = contents::start(meant.topics.clone(), (options, meant.within))?;
+    let reading = contents::start(meant.topics.clone(), (options, meant.within)).await?;
     Ok(TopicReader { reading, intake, within: meant.within })
 }
 
@@ -97,7 +97,7 @@ impl TopicReader {
             }
             tokio::select! {
                 told = self.reading.told.recv() => match told {
-                    Some(Told::Record { partition, record, at }) => {
+                    Some(FromTopics::Record { partition, record, at }) => {
                         if course.ending == Ending::Reading || self.awaits(&record) {
                             course.has_moved();
                         }
@@ -130,23 +130,23 @@ impl TopicReader {
     }
 
     /// Whether a record is from a connector that has to go on still: what others hand over brings no end nearer.
-    fn awaits(&self, record: &Captured) -> bool {
+    fn awaits(&self, record: &TopicRecord) -> bool {
         match record {
-            Captured::Change(table, _) => self.intake.awaits_table(*table),
-            Captured::Message(source, _) | Captured::Ended(source, _) => {
+            TopicRecord::Change(table, _) => self.intake.awaits_table(*table),
+            TopicRecord::Message(source, _) | TopicRecord::Ended(source, _) => {
                 self.intake.awaits(*source)
             }
         }
     }
 
     /// Takes a record that came in a partition at a time.
-    fn take(&mut self, (partition, at): (usize, u64), record: Captured, judge: &RefCell<Judge>) {
+    fn take(&mut self, (partition, at): (usize, u64), record: TopicRecord, judge: &RefCell<Judge>) {
         match record {
-            Captured::Change(table, record) => {
+            TopicRecord::Change(table, record) => {
                 self.intake.take((partition, table), (record, at), judge);
             }
-            Captured::Message(database, message) => self.intake.said(database, message, judge),
-            Captured::Ended(database, ended) => self.intake.ended(database, &ended, judge),
+            TopicRecord::Message(database, message) => self.intake.said(database, message, judge),
+            TopicRecord::Ended(database, ended) => self.intake.ended(database, &ended, judge),
         }
     }
 
@@ -154,7 +154,7 @@ impl TopicReader {
     fn take_more(&mut self, judge: &Rc<RefCell<Judge>>) -> Option<Changed> {
         for _ in 0..TURN {
             match self.reading.told.try_recv().ok()? {
-                Told::Record { partition, record, at } => {
+                FromTopics::Record { partition, record, at } => {
                     self.take((partition, at), record, judge);
                 }
                 last => return Some(last),
@@ -170,9 +170,9 @@ impl TopicReader {
         (clock, judge): (Clock, &Rc<RefCell<Judge>>),
     ) -> (bool, Vec<String>) {
         match told {
-            Told::AtEnd { of, busy } => self.end((of, busy), (clock, judge)).await,
-            Told::Broken(reason) => self.give_up(judge, &reason),
-            Told::Record { .. } => self.give_up(judge, "its thread ended early"),
+            FromTopics::AtEnd { of, busy } => self.end((of, busy), (clock, judge)).await,
+            FromTopics::Broken(reason) => self.give_up(judge, &reason),
+            FromTopics::Record { .. } => self.give_up(judge, "its thread ended early"),
         }
     }
 

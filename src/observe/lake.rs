@@ -7,6 +7,7 @@
 //! ```
 
 mod catalog;
+mod commit;
 mod kept;
 mod poll;
 pub(super) mod rows;
@@ -39,8 +40,8 @@ use crate::observe::course::each;
 use crate::observe::debezium::Intake;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::judge::Judge;
+use crate::observe::lake::poll::FromLake;
 use crate::observe::lake::poll::Gone;
-use crate::observe::lake::poll::Told;
 use crate::observe::lake::table::DataFile;
 use crate::observe::reading::Reading;
 use crate::scenario::LakeSite;
@@ -76,7 +77,7 @@ pub struct Lake {
 
 /// A lake that is being read.
 pub(super) struct LakeReader {
-    polling: Reading<Told>,
+    polling: Reading<FromLake>,
     intake: Intake,
     namespaces: Vec<String>,
     within: Duration,
@@ -99,7 +100,8 @@ pub(super) async fn open(
     (surface, lake): (&str, &Lake),
 ) -> Result<LakeReader, SetupError> {
     let of = (lake.sources.iter().map(|it| &it.0), lake.tables.values().copied());
-    let intake = Intake::open(options, (surface, SUNK), of, Repeats::of_files()).await?;
+    let mut intake = Intake::open(options, (surface, SUNK), of, Repeats::of_files()).await?;
+    intake.note_snapshots(&options.world.catalog, true);
     let about = (options.application.as_str(), options.clock);
     Ok(LakeReader {
         polling: poll::start(lake, &options.world, about).await?,
@@ -195,37 +197,37 @@ impl LakeReader {
 
     /// Takes what the thread tells: rows, as many as one turn allows, up to what is none. Returns also whether that
     /// brings the end nearer.
-    fn take_all(&mut self, first: Told, judge: &Rc<RefCell<Judge>>) -> (Taken, bool) {
+    fn take_all(&mut self, first: FromLake, judge: &Rc<RefCell<Judge>>) -> (Taken, bool) {
         let (mut told, mut has_moved) = (first, false);
         for left in (0..TURN).rev() {
             match told {
-                Told::Row { table, record, at } => {
+                FromLake::Row { table, record, at } => {
                     let has_come = self.intake.take_awaited((0, table), (record, at), judge);
                     has_moved |= has_come || self.awaits(table);
                 }
-                Told::Beat { source, lsn } => {
+                FromLake::Beat { source, lsn } => {
                     // Behind the fence they come for ever.
                     has_moved |= !self.intake.captured[source].is_fenced_before(lsn);
                     let beat = &mut self.beats[source];
                     *beat = (*beat).max(Some(lsn));
                 }
-                Told::Looked { trouble, took } => {
+                FromLake::Looked { trouble, took } => {
                     (self.trouble, self.slowest) = (trouble, self.slowest.max(took));
                     return (Taken::Looked, has_moved);
                 }
-                Told::Busy { files } => {
+                FromLake::Busy { files } => {
                     // A look that begins anew, since the store failed, brings nothing.
                     has_moved |= files > self.looked_for;
                     self.looked_for = self.looked_for.max(files);
                 }
-                Told::Gone { table, record, at } => {
+                FromLake::Gone { table, record, at } => {
                     has_moved = true;
                     self.intake.lose(table, (record, at), judge);
                 }
-                Told::Ended { unknown, missing, gone } => {
+                FromLake::Ended { unknown, missing, gone } => {
                     return (Taken::Ended(unknown, missing, gone), has_moved);
                 }
-                Told::Broken(reason) => return (Taken::Broken(reason), has_moved),
+                FromLake::Broken(reason) => return (Taken::Broken(reason), has_moved),
             }
             if left == 0 {
                 break;

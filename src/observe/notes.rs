@@ -10,6 +10,7 @@ use crate::ledger::hash::half;
 use crate::ledger::hash::identity;
 use crate::observe::RowChange;
 use crate::observe::cells;
+use crate::observe::cells::Owed;
 use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
@@ -65,6 +66,7 @@ impl Notes {
             open,
             ..self.plain(change.table, what, arrival)
         };
+        self.owed(&change.row, &seen);
         self.add(&seen);
     }
 
@@ -85,12 +87,30 @@ impl Notes {
         self.add(&Seen { row, ..plain });
     }
 
+    /// So many values of a column could not be compared.
+    pub(super) fn uncompared(&mut self, (table, column): (TableId, usize), count: u64) {
+        let plain = self.plain(table, What::Uncompared, Arrival::NONE);
+        self.add(&Seen { row: column as u64, content: count, ..plain });
+    }
+
+    /// Columns that did not come stand before the row to which they belong.
+    fn owed(&mut self, row: &[u8], seen: &Seen) {
+        let owed = if seen.open == 0 { Owed::default() } else { cells::owed(row) };
+        if !owed.is_none() {
+            let plain = self.plain(TableId(seen.table), What::Owed, Arrival::NONE);
+            let Owed { unsent, absent } = owed;
+            self.add(&Seen { row: seen.row, open: unsent, content: absent, ..plain });
+        }
+    }
+
     /// A row of a snapshot came. Those that lanes share, or that are told by all they have, have no versions.
     pub(super) fn snapshot(&mut self, change: &RowChange, arrival: Arrival) {
         let (content, open) = cells::content(&change.row, 0);
         let row = half(identity(change.table, &change.key));
         let plain = self.plain(change.table, What::Snapshot, arrival);
-        self.add(&Seen { row, content, open, ..plain });
+        let seen = Seen { row, content, open, ..plain };
+        self.owed(&change.row, &seen);
+        self.add(&seen);
     }
 
     /// All rows of a table went.

@@ -11,20 +11,19 @@ mod look;
 pub(super) mod looks;
 pub(super) mod store;
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::measure::Clock;
 use crate::observe::objects::look::Work;
 use crate::observe::objects::store::Listed;
+use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Tell;
 use crate::observe::reading::Weighs;
 use crate::scenario::LakeSite;
 use crate::sink::postgres::provision::SetupError;
-
-/// How long the first look may take.
-const FIRST_WITHIN: Duration = Duration::from_mins(2);
 
 /// Nobody listens any more.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(super) struct Gone;
 
 /// What the thread tells.
 #[derive(Debug)]
-pub(super) enum Told<T, E> {
+pub(super) enum FromObjects<T, E> {
     /// Something of an object.
     Of(T),
     /// A look that began at a moment has ended: all that was there then was read, or could not be, for a reason.
@@ -41,7 +40,7 @@ pub(super) enum Told<T, E> {
     Ended(E),
 }
 
-impl<T: Weighs, E> Weighs for Told<T, E> {
+impl<T: Weighs, E> Weighs for FromObjects<T, E> {
     fn bytes(&self) -> usize {
         match self {
             Self::Of(of) => of.bytes(),
@@ -51,7 +50,7 @@ impl<T: Weighs, E> Weighs for Told<T, E> {
 }
 
 /// Where what is in objects is told.
-pub(super) type Teller<C> = Tell<Told<<C as Contents>::Told, <C as Contents>::End>>;
+pub(super) type Teller<C> = Tell<FromObjects<<C as Contents>::Told, <C as Contents>::End>>;
 
 /// An object that is there.
 #[derive(Debug)]
@@ -105,23 +104,12 @@ pub(super) async fn start<C: Contents>(
     (surface, site, every): (&str, &LakeSite, Duration),
     contents: C,
     clock: Clock,
-) -> Result<Reading<Told<C::Told, C::End>>, SetupError> {
-    let (site, (ready, is_ready)) = (site.clone(), tokio::sync::oneshot::channel());
-    let reading = Reading::start("object observer", move |tell, asked| {
-        let mut work = match Work::begin(&site, (contents, every), (clock, asked)) {
-            Ok(work) => work,
-            Err(why) => return drop(ready.send(Err(why))),
-        };
-        if ready.send(Ok(())).is_ok() {
-            work.work(tell);
-        }
-    })?;
-    let failed = |why: &str| {
+) -> Result<Reading<FromObjects<C::Told, C::End>>, SetupError> {
+    let site = site.clone();
+    let begin =
+        move |asked: &Arc<Asked>| Work::begin(&site, (contents, every), (clock, Arc::clone(asked)));
+    let reading = Reading::begun("object observer", begin, |mut work, tell| work.work(tell)).await;
+    reading.map_err(|why| {
         SetupError::Local(format!("the observer `{surface}` cannot look for objects: {why}"))
-    };
-    match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
-        Ok(Ok(Ok(()))) => Ok(reading),
-        Ok(Ok(Err(why))) => Err(failed(&why)),
-        Ok(Err(_)) | Err(_) => Err(failed("the first look did not come to its end")),
-    }
+    })
 }

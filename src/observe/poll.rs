@@ -58,13 +58,13 @@ pub struct Polled {
 pub(super) struct PollReader {
     catalog: Arc<Catalog>,
     application: String,
-    places: Vec<Place>,
+    places: Vec<PolledDatabase>,
     every: Duration,
     within: Duration,
 }
 
 /// A database.
-struct Place {
+struct PolledDatabase {
     source: Source,
     tables: Vec<TableId>,
     session: Option<Session>,
@@ -74,7 +74,7 @@ struct Place {
 }
 
 /// A connection, and for each table what asks for a row.
-struct Session {
+pub(super) struct Session {
     client: Client,
     statements: Vec<Statement>,
 }
@@ -84,18 +84,10 @@ pub(super) async fn open(options: &Options, meant: &Polled) -> Result<PollReader
     let catalog = &options.world.catalog;
     let mut places = Vec::new();
     for source in &meant.sources {
-        let is_here = |it: &(TableId, &TableInfo)| {
-            let (id, info) = it;
-            let is_row = info.is_sent && info.event.is_none() && !catalog.is_own(*id);
-            is_row && source.domains.contains(&info.domain)
-        };
-        let all = catalog.all().filter(is_here);
-        let tables: Vec<TableId> =
-            all.filter(|(_, info)| !info.key.is_empty()).map(|it| it.0).collect();
+        let (session, tables) = reach(catalog, source, &options.application).await?;
         let (lost, looked) = (None, vec![options.clock.now(); tables.len()]);
-        let session = connect((catalog, &tables), source, &options.application).await?;
         let (source, session) = (source.clone(), Some(session));
-        places.push(Place { source, tables, session, looked, lost });
+        places.push(PolledDatabase { source, tables, session, looked, lost });
     }
     Ok(PollReader {
         catalog: Arc::clone(catalog),
@@ -104,6 +96,23 @@ pub(super) async fn open(options: &Options, meant: &Polled) -> Result<PollReader
         every: meant.every,
         within: meant.within,
     })
+}
+
+/// A session in one of the databases, and the tables at which one can look there.
+pub(super) async fn reach(
+    catalog: &Catalog,
+    source: &Source,
+    application: &str,
+) -> Result<(Session, Vec<TableId>), SetupError> {
+    let is_here = |it: &(TableId, &TableInfo)| {
+        let (id, info) = it;
+        let is_row = info.is_sent && info.event.is_none() && !catalog.is_own(*id);
+        is_row && source.domains.contains(&info.domain)
+    };
+    let all = catalog.all().filter(is_here);
+    let tables: Vec<TableId> =
+        all.filter(|(_, info)| !info.key.is_empty()).map(|it| it.0).collect();
+    Ok((connect((catalog, &tables), source, application).await?, tables))
 }
 
 async fn connect(
@@ -203,7 +212,7 @@ impl PollReader {
     }
 }
 
-impl Place {
+impl PolledDatabase {
     async fn look(
         &mut self,
         (catalog, application): (&Catalog, &str),

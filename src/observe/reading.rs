@@ -22,6 +22,12 @@ const BYTES_MAX: usize = 64 << 20;
 /// How soon one who waits sees that nobody listens any more.
 const SOON: Duration = Duration::from_millis(50);
 
+/// How long the first look may take.
+const FIRST_WITHIN: Duration = Duration::from_mins(2);
+
+/// For so long one waits for a thread of which nothing is wanted any more.
+const LEFT_AFTER: Duration = Duration::from_secs(1);
+
 /// What is told.
 pub(super) trait Weighs {
     /// What it takes, beside what is the same for all.
@@ -93,12 +99,12 @@ impl<T: Weighs> Tell<T> {
 
 /// Where it is heard.
 #[derive(Debug)]
-pub(super) struct Heard<T> {
+pub(super) struct Receiver<T> {
     told: mpsc::Receiver<T>,
     room: Arc<Room>,
 }
 
-impl<T: Weighs> Heard<T> {
+impl<T: Weighs> Receiver<T> {
     /// What was told; `None`: nothing more is.
     pub(super) async fn recv(&mut self) -> Option<T> {
         let told = self.told.recv().await;
@@ -121,6 +127,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Nobody listens any more.
+    fn stop(&self) {
+        self.to_stop.store(true, Ordering::Relaxed);
+    }
+
     /// Whether what is there now is the end.
     pub(super) fn to_end(&self) -> bool {
         self.to_end.load(Ordering::Relaxed)
@@ -146,7 +157,7 @@ impl Asked {
 /// A thread that reads. Dropped, it ends.
 #[derive(Debug)]
 pub(super) struct Reading<T> {
-    pub(super) told: Heard<T>,
+    pub(super) told: Receiver<T>,
     asked: Arc<Asked>,
     thread: Option<JoinHandle<()>>,
 }
@@ -165,8 +176,32 @@ impl<T: Weighs + Send + 'static> Reading<T> {
             .name(name.to_owned())
             .spawn(move || work(&tell, its))
             .map_err(|error| SetupError::Local(format!("no thread to observe with: {error}")))?;
-        let told = Heard { told, room };
+        let told = Receiver { told, room };
         Ok(Self { told, asked, thread: Some(thread) })
+    }
+
+    /// The same, once the thread has begun: `begin` looks what is there already, and may say why it cannot. Whoever
+    /// waits for it can be told to wait no longer.
+    pub(super) async fn begun<W>(
+        name: &str,
+        begin: impl FnOnce(&Arc<Asked>) -> Result<W, String> + Send + 'static,
+        work: impl FnOnce(W, &Tell<T>) + Send + 'static,
+    ) -> Result<Self, String> {
+        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        let reading = Self::start(name, move |tell, asked| {
+            let worker = match begin(&asked) {
+                Ok(worker) => worker,
+                Err(why) => return drop(ready.send(Err(why))),
+            };
+            if ready.send(Ok(())).is_ok() {
+                work(worker, tell);
+            }
+        });
+        let reading = reading.map_err(|error| error.to_string())?;
+        match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
+            Ok(Ok(answer)) => answer.map(|()| reading),
+            Ok(Err(_)) | Err(_) => Err("the first look did not come to its end".to_owned()),
+        }
     }
 
     /// All that is there now is the end.
@@ -177,10 +212,18 @@ impl<T: Weighs + Send + 'static> Reading<T> {
 
 impl<T> Drop for Reading<T> {
     fn drop(&mut self) {
-        self.asked.to_stop.store(true, Ordering::Relaxed);
+        self.asked.stop();
         // A thread that waits for room must not wait for us.
         self.told.told.close();
-        let _ = self.thread.take().map(JoinHandle::join);
+        let Some(thread) = self.thread.take() else { return };
+        let begun = Instant::now();
+        while !thread.is_finished() && begun.elapsed() < LEFT_AFTER {
+            std::thread::sleep(SOON.min(LEFT_AFTER));
+        }
+        // One that waits for somebody else's server is left behind: nobody hears it any more.
+        if thread.is_finished() {
+            let _ = thread.join();
+        }
     }
 }
 

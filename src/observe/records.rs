@@ -39,7 +39,7 @@ use crate::observe::judge::Judge;
 use crate::observe::lake::SUNK;
 use crate::observe::lake::said::named;
 use crate::observe::objects;
-use crate::observe::objects::Told;
+use crate::observe::objects::FromObjects;
 use crate::observe::objects::looks::Looks;
 use crate::observe::reading::Reading;
 use crate::observe::records::contents::End;
@@ -73,7 +73,7 @@ pub struct RecordObjects {
 
 /// Objects that are being read.
 pub(super) struct RecordReader {
-    reading: Reading<Told<Item, End>>,
+    reading: Reading<FromObjects<Item, End>>,
     intake: Intake,
     looks: Looks,
     /// So many records are not where they were, and nowhere else yet.
@@ -86,7 +86,8 @@ pub(super) async fn open(
     (surface, meant): (&str, &RecordObjects),
 ) -> Result<RecordReader, SetupError> {
     let of = (meant.sources.iter(), meant.topics.values().copied());
-    let intake = Intake::open(options, (surface, SUNK), of, Repeats::of_files()).await?;
+    let mut intake = Intake::open(options, (surface, SUNK), of, Repeats::of_files()).await?;
+    intake.note_snapshots(&options.world.catalog, true);
     let records = Records::new(meant, Arc::clone(&options.world), options.clock);
     let at = (surface, &meant.site, meant.every);
     let reading = objects::start(at, records, options.clock).await?;
@@ -161,39 +162,39 @@ impl RecordReader {
     /// end, if it is there.
     fn take_all(
         &mut self,
-        first: Told<Item, End>,
+        first: FromObjects<Item, End>,
         judge: &Rc<RefCell<Judge>>,
     ) -> (bool, Option<End>) {
         let (mut told, mut has_moved) = (first, false);
         for left in (0..TURN).rev() {
             match told {
-                Told::Of(Item::Row { table, partition, record, at }) => {
+                FromObjects::Of(Item::Row { table, partition, record, at }) => {
                     let of = (partition, table);
                     let has_come = self.intake.take_awaited(of, (record, at), judge);
                     has_moved |= has_come || self.intake.awaits_table(table);
                 }
-                Told::Of(Item::Gone { table, record, at }) => {
+                FromObjects::Of(Item::Gone { table, record, at }) => {
                     has_moved = true;
                     self.intake.lose(table, (record, at), judge);
                 }
                 // What goes away brings the end no nearer.
-                Told::Of(Item::Absent(count)) => {
+                FromObjects::Of(Item::Absent(count)) => {
                     has_moved |= count < self.absent;
                     self.absent = count;
                 }
-                Told::Of(Item::Partitions { table, count }) => {
+                FromObjects::Of(Item::Partitions { table, count }) => {
                     judge.borrow_mut().has_partitions(table, count);
                 }
-                Told::Of(Item::Untold(name)) => judge.borrow_mut().spoil(format!(
+                FromObjects::Of(Item::Untold(name)) => judge.borrow_mut().spoil(format!(
                     "nobody can tell of which tables the changes in `{name}` are, as neither they nor its name say \
                      so: let `ExtractNewRecordState` have `add.fields=op,lsn,txId,table,schema,db`, or say by `topics` \
                      of the observer `{}` how objects are called",
                     self.intake.surface
                 )),
-                Told::Looked { trouble, begun, took } => {
+                FromObjects::Looked { trouble, begun, took } => {
                     self.looks.took(trouble, (begun, took));
                 }
-                Told::Ended(end) => return (has_moved, Some(end)),
+                FromObjects::Ended(end) => return (has_moved, Some(end)),
             }
             if left == 0 {
                 break;

@@ -158,24 +158,37 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// What depends on what stood there before is not known here.
+    /// Of what depends on what stood there before it is only known here that it must come.
     fn assigned(&mut self, set: &[Assignment], values: &[crate::action::Value]) {
         let mut values = values.iter();
-        for assignment in set.iter().filter(|assignment| assignment.how.has_parameter()) {
-            let Some(value) = values.next() else { break };
-            if matches!(assignment.how, Assign::Value) {
-                self.one(assignment.column, *value);
+        for Assignment { column, how, .. } in set {
+            let value = if how.has_parameter() { values.next() } else { None };
+            match value.filter(|_| matches!(how, Assign::Value)) {
+                Some(value) => self.one(*column, *value),
+                None => self.put(*column, cells::push_set),
             }
         }
     }
 
     fn one(&mut self, column: usize, value: crate::action::Value) {
-        let kind = self.table.columns[column].1;
-        let Scratch { field, cells, places, .. } = &mut *self.row;
+        let (kind, action) = (self.table.columns[column].1, self.action);
+        let mut field = std::mem::take(&mut self.row.field);
         field.clear();
-        encode(value, kind, self.action, field);
+        encode(value, kind, action, &mut field);
+        self.put(column, |cells| {
+            if cells::is_compared(kind) {
+                cells::push_field(kind, &field, cells);
+            } else {
+                cells::push_set(cells);
+            }
+        });
+        self.row.field = field;
+    }
+
+    fn put(&mut self, column: usize, push: impl FnOnce(&mut Vec<u8>)) {
+        let Scratch { cells, places, .. } = &mut *self.row;
         let begin = cells.len();
-        cells::push_field(kind, field, cells);
+        push(cells);
         places[column] = Some(begin..cells.len());
     }
 

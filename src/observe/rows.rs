@@ -6,7 +6,7 @@ use hashbrown::hash_table::Entry;
 use crate::action::TableId;
 use crate::ledger::hash::half;
 use crate::ledger::hash::identity;
-use crate::observe::judge::Place;
+use crate::observe::judge::Outstanding;
 
 /// What is outstanding of the rows of one table. Each change of a row is looked up here, so that is done once for each.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Rows {
 struct Row {
     number: u64,
     key: Box<[u8]>,
-    place: Place,
+    place: Outstanding,
 }
 
 /// Which row it is.
@@ -41,7 +41,11 @@ impl<'a> Which<'a> {
 
 impl Rows {
     /// Lets somebody work on what is outstanding of a row, which is forgotten if nothing is left.
-    pub(super) fn with<T>(&mut self, which: Which<'_>, work: impl FnOnce(&mut Place) -> T) -> T {
+    pub(super) fn with<T>(
+        &mut self,
+        which: Which<'_>,
+        work: impl FnOnce(&mut Outstanding) -> T,
+    ) -> T {
         let is_it = |row: &Row| row.number == which.number && *row.key == *which.key;
         match self.all.entry(which.number, is_it, |row| row.number) {
             Entry::Occupied(mut row) => {
@@ -52,7 +56,7 @@ impl Rows {
                 done
             }
             Entry::Vacant(room) => {
-                let mut place = Place::default();
+                let mut place = Outstanding::default();
                 let done = work(&mut place);
                 if !place.is_empty() {
                     room.insert(Row { number: which.number, key: which.key.into(), place });
@@ -63,12 +67,12 @@ impl Rows {
     }
 
     /// What is outstanding of each row, by its key, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &Place)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &Outstanding)> {
         self.all.iter().map(|row| (&*row.key, &row.place))
     }
 
     /// All of it, in the order of the keys.
-    pub(super) fn take(&mut self) -> Vec<(Box<[u8]>, Place)> {
+    pub(super) fn take(&mut self) -> Vec<(Box<[u8]>, Outstanding)> {
         let mut all: Vec<_> = self.all.drain().map(|row| (row.key, row.place)).collect();
         all.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         all

@@ -7,12 +7,12 @@ use crate::measure::LiveLag;
 /// The databases that are observed at a surface.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    all: Vec<Place>,
+    all: Vec<SlotSeconds>,
 }
 
 /// What is known of one since it was last asked for.
 #[derive(Debug)]
-struct Place {
+struct SlotSeconds {
     surface: String,
     database: String,
     slot: String,
@@ -28,10 +28,11 @@ impl Places {
     /// The number of a database, and of the slot that is read there, at a surface.
     pub(super) fn number(&mut self, surface: &str, (database, slot): (&str, &str)) -> usize {
         // Two servers may have databases of one name; each has a slot of its own.
-        let is_it =
-            |place: &Place| (place.database.as_str(), place.slot.as_str()) == (database, slot);
+        let is_it = |place: &SlotSeconds| {
+            (place.database.as_str(), place.slot.as_str()) == (database, slot)
+        };
         self.all.iter().position(is_it).unwrap_or_else(|| {
-            self.all.push(Place {
+            self.all.push(SlotSeconds {
                 surface: surface.to_owned(),
                 database: database.to_owned(),
                 slot: slot.to_owned(),

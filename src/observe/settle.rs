@@ -1,10 +1,58 @@
 //! What is left of a row at the end: changes that were expected, changes that came, and no first of
 //! one that agrees with the first of the other. Which belong together, and what the others are.
 
+use std::collections::VecDeque;
+
 use crate::measure::Deviation;
 
-/// More pairs than this are not compared with one another: then they are taken in order.
-const PAIRS_MAX: usize = 4_000_000;
+/// How much is compared.
+const LIMITS: Limits = Limits { pairs: 4_000_000, window: 1_000, compared: 16_000_000, near: 4 };
+
+/// How much is compared, at most.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// More pairs than this are not compared with one another: then each change is only with the next ones.
+    pairs: usize,
+    /// With so many of them.
+    window: usize,
+    /// Once there were so many comparisons, with those that are `near` alone.
+    compared: usize,
+    near: usize,
+}
+
+/// Looks for changes, and knows when it has looked for long enough.
+#[derive(Debug)]
+struct Search {
+    window: usize,
+    near: usize,
+    /// So many comparisons more, before only those that are near are looked at.
+    left: usize,
+}
+
+impl Search {
+    /// Among so many, for so many.
+    fn new(limits: Limits, expected: usize, seen: usize) -> Self {
+        let Limits { pairs, window, compared, near } = limits;
+        if expected.saturating_mul(seen) <= pairs {
+            return Self { window: expected, near: expected, left: usize::MAX };
+        }
+        Self { window, near, left: compared }
+    }
+
+    /// The place of the first of them that it is.
+    fn first(
+        &mut self,
+        among: impl Iterator<Item = usize>,
+        is_it: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let most = if self.left == 0 { self.near } else { self.window };
+        let mut among = among.take(most);
+        among.position(|at| {
+            self.left = self.left.saturating_sub(1);
+            is_it(at)
+        })
+    }
+}
 
 /// What became of a change, by the places of both in their lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,42 +87,57 @@ pub(crate) fn settle(
     agree: impl Fn(usize, usize) -> bool,
     is_like: impl Fn(usize, usize) -> bool,
 ) -> Vec<Found> {
-    let same = in_order(expected, seen, &agree);
-    let mut open_expected = without(expected, same.iter().map(|pair| pair.0));
-    let open_seen = without(seen, same.iter().map(|pair| pair.1));
+    settle_within(LIMITS, (expected, seen), agree, is_like)
+}
+
+fn settle_within(
+    limits: Limits,
+    (expected, seen): (usize, usize),
+    agree: impl Fn(usize, usize) -> bool,
+    is_like: impl Fn(usize, usize) -> bool,
+) -> Vec<Found> {
+    let same = in_order(limits, (expected, seen), &agree);
+    let mut open: VecDeque<usize> = without(expected, same.iter().map(|pair| pair.0)).collect();
+    let open_seen: Vec<usize> = without(seen, same.iter().map(|pair| pair.1)).collect();
     let mut found: Vec<Found> =
         same.into_iter().map(|(one, other)| Found::Same(one, other)).collect();
     let mut left = Vec::new();
+    let mut search = Search::new(limits, open.len(), open_seen.len());
     for at in open_seen {
-        match open_expected.iter().position(|expected| agree(*expected, at)) {
-            Some(place) => found.push(Found::Reordered(open_expected.remove(place), at)),
+        let place = search.first(open.iter().copied(), |expected| agree(expected, at));
+        match place.and_then(|place| open.remove(place)) {
+            Some(one) => found.push(Found::Reordered(one, at)),
             None => left.push(at),
         }
     }
+    let mut search = Search::new(limits, open.len(), left.len());
     for at in left {
-        match open_expected.iter().position(|expected| is_like(*expected, at)) {
-            Some(place) => found.push(Found::Wrong(open_expected.remove(place), at)),
+        let place = search.first(open.iter().copied(), |expected| is_like(expected, at));
+        match place.and_then(|place| open.remove(place)) {
+            // It was too far away when it was looked for.
+            Some(one) if agree(one, at) => found.push(Found::Reordered(one, at)),
+            Some(one) => found.push(Found::Wrong(one, at)),
             None => found.push(Found::Phantom(at)),
         }
     }
-    found.extend(open_expected.into_iter().map(Found::Missing));
+    found.extend(open.into_iter().map(Found::Missing));
     found
 }
 
 /// All numbers below `count` but those that are `taken`, which rise.
-fn without(count: usize, taken: impl Iterator<Item = usize>) -> Vec<usize> {
+fn without(count: usize, taken: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
     let mut taken = taken.peekable();
-    (0..count).filter(|at| taken.next_if_eq(at).is_none()).collect()
+    (0..count).filter(move |at| taken.next_if_eq(at).is_none())
 }
 
 /// The longest list of pairs that agree and keep the order of both.
 fn in_order(
-    expected: usize,
-    seen: usize,
+    limits: Limits,
+    (expected, seen): (usize, usize),
     agree: &impl Fn(usize, usize) -> bool,
 ) -> Vec<(usize, usize)> {
-    if expected.saturating_mul(seen) > PAIRS_MAX {
-        return greedily(expected, seen, agree);
+    if expected.saturating_mul(seen) > limits.pairs {
+        return greedily(Search::new(limits, expected, seen), (expected, seen), agree);
     }
     let width = seen + 1;
     // How long the list can be from here on.
@@ -103,15 +166,15 @@ fn in_order(
 }
 
 fn greedily(
-    expected: usize,
-    seen: usize,
+    mut search: Search,
+    (expected, seen): (usize, usize),
     agree: &impl Fn(usize, usize) -> bool,
 ) -> Vec<(usize, usize)> {
     let (mut one, mut pairs) = (0, Vec::new());
     for other in 0..seen {
-        if let Some(at) = (one..expected).take(1_000).find(|at| agree(*at, other)) {
-            pairs.push((at, other));
-            one = at + 1;
+        if let Some(further) = search.first(one..expected, |at| agree(at, other)) {
+            pairs.push((one + further, other));
+            one += further + 1;
         }
     }
     pairs
@@ -138,6 +201,10 @@ pub(crate) fn sums(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
     use super::Found::Missing;
     use super::Found::Phantom;
     use super::Found::Reordered;
@@ -164,6 +231,86 @@ mod tests {
         let found = settle(many, many - 1, |one, other| one == other + 1, |_, _| true);
         assert_eq!(found.len(), many);
         assert_eq!(found.last(), Some(&Missing(0)));
+    }
+
+    /// Nothing of a row that is changed all the time is what it should be.
+    #[test]
+    fn what_does_not_belong_together_is_not_compared_without_an_end() {
+        let many = 300_000;
+        for is_like in [true, false] {
+            let compared = Cell::new(0_u64);
+            let compare = |is_so| {
+                compared.set(compared.get() + 1);
+                assert!(compared.get() < 60_000_000, "no end");
+                is_so
+            };
+            let found = settle(many, many, |_, _| compare(false), |_, _| compare(is_like));
+            let is_wrong = |it: &&Found| matches!(it, Wrong(one, other) if one == other);
+            let wrong = found.iter().filter(is_wrong).count();
+            assert_eq!(wrong, if is_like { many } else { 0 });
+            assert_eq!(found.len(), if is_like { many } else { 2 * many });
+        }
+    }
+
+    /// As it was before there were limits.
+    fn fully(expected: &[char], seen: &[char]) -> Vec<Found> {
+        let same = in_order(LIMITS, (expected.len(), seen.len()), &|one, other| {
+            expected[one] == seen[other]
+        });
+        let mut left: Vec<usize> = without(expected.len(), same.iter().map(|it| it.0)).collect();
+        let open: Vec<usize> = without(seen.len(), same.iter().map(|it| it.1)).collect();
+        let mut found: Vec<Found> = same.iter().map(|it| Same(it.0, it.1)).collect();
+        let mut others = Vec::new();
+        for at in open {
+            match left.iter().position(|one| expected[*one] == seen[at]) {
+                Some(place) => found.push(Reordered(left.remove(place), at)),
+                None => others.push(at),
+            }
+        }
+        for at in others {
+            match left.iter().position(|one| expected[*one].eq_ignore_ascii_case(&seen[at])) {
+                Some(place) => found.push(Wrong(left.remove(place), at)),
+                None => found.push(Phantom(at)),
+            }
+        }
+        found.extend(left.into_iter().map(Missing));
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn few_are_all_compared_and_of_many_each_is_found_once(
+            expected in "[a-dA-D]{0,60}", seen in "[a-dA-D]{0,60}", window in 1..8_usize,
+        ) {
+            let (expected, seen): (Vec<char>, Vec<char>) =
+                (expected.chars().collect(), seen.chars().collect());
+            let agree = |one: usize, other: usize| expected[one] == seen[other];
+            let is_like = |one: usize, other: usize| expected[one].eq_ignore_ascii_case(&seen[other]);
+            let both = (expected.len(), seen.len());
+            prop_assert_eq!(settle(both.0, both.1, agree, is_like), fully(&expected, &seen));
+            let few = Limits { pairs: 0, window, compared: 50, near: 1 };
+            let (mut ones, mut others) = (Vec::new(), Vec::new());
+            for found in settle_within(few, both, agree, is_like) {
+                let (one, other) = match found {
+                    Same(one, other) | Reordered(one, other) => {
+                        prop_assert!(agree(one, other));
+                        (Some(one), Some(other))
+                    }
+                    Wrong(one, other) => {
+                        prop_assert!(is_like(one, other) && !agree(one, other));
+                        (Some(one), Some(other))
+                    }
+                    Missing(one) => (Some(one), None),
+                    Phantom(other) => (None, Some(other)),
+                };
+                ones.extend(one);
+                others.extend(other);
+            }
+            ones.sort_unstable();
+            others.sort_unstable();
+            prop_assert_eq!(ones, (0..both.0).collect::<Vec<_>>());
+            prop_assert_eq!(others, (0..both.1).collect::<Vec<_>>());
+        }
     }
 
     #[test]

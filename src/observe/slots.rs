@@ -1,25 +1,36 @@
 //! Makes the slots that are read, and removes them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio::time::timeout;
+use tokio_postgres::Client;
 
+use crate::action::Catalog;
 use crate::action::TableInfo;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::SurfaceKind;
 use crate::observe::postgres::catch_up;
+use crate::sink::postgres::address::Address;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::slot;
 
 /// How long making or dropping the slot of one database may take.
 const STEP: Duration = Duration::from_mins(1);
+/// How often it is looked whether others still know whose a slot is.
+const PAUSE: Duration = Duration::from_millis(250);
 /// The same for all of them together, once somebody waits for the end.
-const HURRY: Duration = Duration::from_secs(3);
+const HURRY: Duration = Duration::from_secs(1);
+/// So many are dropped at a time.
+const AT_A_TIME: usize = 8;
 
 /// All slots, with the numbers of their surfaces, and their names.
 pub(super) fn all(options: &Options) -> Vec<(usize, &Source, String)> {
@@ -40,17 +51,20 @@ pub(super) fn name_of(options: &Options, surface: usize, domain: usize) -> Optio
     all(options).into_iter().find(is_it).map(|(_, _, name)| name)
 }
 
+/// Sessions that say whose the slots are, also while nobody reads them. Dropped, they end.
+pub(super) type Claims = JoinSet<()>;
+
 /// Makes a slot in each database, or none.
 pub(super) async fn make(
     options: &Options,
     orders: &watch::Receiver<Order>,
     notes: &mut Vec<String>,
-) -> Result<(), SetupError> {
-    let late = || Err(SetupError::Local("the server did not make a slot in time".to_owned()));
+) -> Result<Claims, SetupError> {
+    let late = || SetupError::Local("the server did not make a slot in time".to_owned());
     // Before any is made: what is made and not read yet looks like what was left.
     for (_, source, _) in all(options) {
         let swept = timeout(STEP, sweep(options, source, notes)).await;
-        swept.unwrap_or_else(|_| late())?;
+        swept.unwrap_or_else(|_| Err(late()))?;
     }
     for (_, source, _) in all(options) {
         // What was sent before the slot is there is not observed, so it must not come behind it.
@@ -58,14 +72,50 @@ pub(super) async fn make(
             catch_up(upstream, &source.address, &options.application).await?;
         }
     }
+    let mut claims = Claims::new();
     for (_, source, name) in all(options) {
-        let made = timeout(STEP, make_one(options, source, &name)).await;
-        if let Err(error) = made.unwrap_or_else(|_| late()) {
-            remove(options, orders, notes).await;
-            return Err(error);
-        }
+        let (address, application) = (source.address.clone(), options.application.clone());
+        let made = timeout(STEP, async {
+            let client = claim(&address, &application, &name).await?;
+            make_one(options, source, &name).await?;
+            Ok(client)
+        });
+        match made.await.unwrap_or_else(|_| Err(late())) {
+            Ok(client) => {
+                claims.spawn(async move { keep(client, (&address, &application), &name).await })
+            }
+            Err(error) => {
+                remove(options, orders, notes).await;
+                return Err(error);
+            }
+        };
     }
-    Ok(())
+    Ok(claims)
+}
+
+/// A session that says that a slot is ours.
+async fn claim(address: &Address, application: &str, name: &str) -> Result<Client, SetupError> {
+    let client = control(address, application).await?;
+    while !slot::claim(&client, name).await? {
+        sleep(PAUSE).await;
+    }
+    Ok(client)
+}
+
+/// Says it again whenever the session is lost, for as long as the slot is wanted.
+async fn keep(mut client: Client, (address, application): (&Address, &str), name: &str) {
+    loop {
+        while !client.is_closed() {
+            sleep(PAUSE).await;
+        }
+        client = loop {
+            // Who reads the slot says what is wrong with the server.
+            if let Ok(Ok(client)) = timeout(STEP, claim(address, application, name)).await {
+                break client;
+            }
+            sleep(PAUSE).await;
+        };
+    }
 }
 
 /// Drops what killed runs left.
@@ -82,14 +132,25 @@ async fn sweep(
 }
 
 async fn make_one(options: &Options, source: &Source, name: &str) -> Result<(), SetupError> {
-    let client = control(&source.address, &options.application).await?;
-    let tables = options.world.catalog.all().map(|(_, table)| table);
+    let about = (&*options.world.catalog, options.publication.as_str());
+    let client = check(about, source, &options.application).await?;
+    slot::make(&client, name).await
+}
+
+/// Looks whether a slot in a database would tell of all its tables. Returns the session that has looked.
+pub(super) async fn check(
+    (catalog, publication): (&Catalog, &str),
+    source: &Source,
+    application: &str,
+) -> Result<Client, SetupError> {
+    let client = control(&source.address, application).await?;
+    let tables = catalog.all().map(|(_, table)| table);
     let is_seen = |table: &&TableInfo| table.is_sent && table.event.is_none();
     let tables = tables.filter(|table| source.domains.contains(&table.domain)).filter(is_seen);
     let tables: Vec<_> =
         tables.map(|table| (table.namespace.clone(), table.name.clone())).collect();
-    slot::check(&client, &options.publication, &tables).await?;
-    slot::make(&client, name).await
+    slot::check(&client, publication, &tables).await?;
+    Ok(client)
 }
 
 /// Drops the slots that are being made, too: a server makes one until all older transactions have ended, and goes
@@ -132,23 +193,28 @@ pub(super) async fn remove(
             "the replication slot `{name}` was not dropped, and keeps the server's log: {error}"
         )
     };
-    let mut left = all(options);
-    left.reverse();
-    let dropping = async {
-        while let Some((_, source, name)) = left.last() {
+    let mut left: BTreeSet<String> = all(options).into_iter().map(|it| it.2).collect();
+    let drop_one = |(_, source, name): (usize, &Source, String)| {
+        let address = source.address.clone();
+        async move {
             let dropped = timeout(STEP, async {
-                let client = control(&source.address, &options.application).await?;
-                slot::drop(&client, name).await
+                let client = control(&address, &options.application).await?;
+                slot::drop(&client, &name).await
             });
-            if let Err(error) = dropped.await.unwrap_or_else(|_| Err(late())) {
-                notes.push(kept(name, &error));
-            }
-            left.pop();
+            (dropped.await.unwrap_or_else(|_| Err(late())), name)
+        }
+    };
+    // One whose server does not answer does not keep the others.
+    let mut dropping = stream::iter(all(options)).map(drop_one).buffer_unordered(AT_A_TIME);
+    let all_dropped = async {
+        while let Some((dropped, name)) = dropping.next().await {
+            notes.extend(dropped.err().map(|error| kept(&name, &error)));
+            left.remove(&name);
         }
     };
     tokio::select! {
-        () = dropping => {}
+        () = all_dropped => {}
         () = hurry => {}
     }
-    notes.extend(left.iter().rev().map(|(_, _, name)| kept(name, &late())));
+    notes.extend(left.iter().map(|name| kept(name, &late())));
 }

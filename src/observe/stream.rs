@@ -1,5 +1,6 @@
 //! What one slot sends, transaction by transaction: from the plugin's messages to changes of rows.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub(super) struct Stream {
     relations: HashMap<u32, Option<Columns>>,
     /// The changes of the transaction that is being read.
     changes: Vec<RowChange>,
+    /// Values that cannot be compared, by table and column, since the last transaction.
+    unknown: BTreeMap<(TableId, usize), u64>,
     truncated: Vec<TableId>,
     /// The run of which we are, if transactions tell theirs by messages; and what those of this one say.
     ours: Option<i64>,
@@ -73,6 +76,7 @@ impl Stream {
             run: None,
             relations: HashMap::new(),
             changes: Vec::new(),
+            unknown: BTreeMap::new(),
             truncated: Vec::new(),
             bytes: Vec::new(),
             is_open: false,
@@ -103,6 +107,7 @@ impl Stream {
     /// The connection was made again: what was not read to its end comes once more.
     pub(super) fn restart(&mut self) {
         self.changes.clear();
+        self.unknown.clear();
         self.truncated.clear();
         self.relations.clear();
         self.is_open = false;
@@ -180,10 +185,12 @@ impl Stream {
             }
             judge.repeated(&self.changes, self.was_restarted, end);
             self.changes.clear();
+            self.unknown.clear();
             self.truncated.clear();
             return;
         }
         self.last = commit;
+        judge.leaves_open(&std::mem::take(&mut self.unknown));
         let is_foreign = self.run.is_some() && self.run != self.ours;
         for change in self.changes.drain(..) {
             if is_foreign || judge.is_foreign(&change) {
@@ -220,15 +227,23 @@ impl Stream {
     ) -> Option<()> {
         let Some(columns) = self.relations.get(&relation)? else { return Some(()) };
         let table = self.catalog.table(columns.table);
+        let is_own = self.catalog.is_own(columns.table);
+        // Returns whether it is known what it is.
         let push = |column: usize, tuple: &Tuple, out: &mut Vec<u8>| {
             let kind = table.columns[column].1;
             match columns.places[column].and_then(|place| tuple.get(place)) {
                 Some(Cell::Null) => cells::push_null(out),
                 Some(Cell::Binary(bytes)) => cells::push(kind, bytes, out),
                 // A column of our own that is not there holds nothing.
-                None if self.catalog.is_own(columns.table) => cells::push_null(out),
-                Some(Cell::Text(_) | Cell::Unchanged) | None => cells::push_open(out),
+                None if is_own => cells::push_null(out),
+                // Nor is it told of a column of our own whether an update has set it.
+                Some(Cell::Unchanged) if !is_own => cells::push_unsent(out),
+                Some(Cell::Text(_) | Cell::Unchanged) | None => {
+                    cells::push_open(out);
+                    return is_own || !cells::is_compared(kind);
+                }
             }
+            true
         };
         let bytes = &mut self.bytes;
         bytes.clear();
@@ -236,7 +251,11 @@ impl Stream {
             push(*column, old.unwrap_or(new), bytes);
         }
         let key_bytes = bytes.len();
-        (0..table.columns.len()).for_each(|column| push(column, new, bytes));
+        for column in 0..table.columns.len() {
+            if !push(column, new, bytes) && change != Change::Delete {
+                *self.unknown.entry((columns.table, column)).or_default() += 1;
+            }
+        }
         let (key, row) = bytes.split_at(key_bytes);
         let key = if table.key.is_empty() { row } else { key };
         let row = if change == Change::Delete { &[] } else { row };

@@ -15,9 +15,9 @@ use crate::measure::LagSecond;
 use crate::measure::LiveLag;
 use crate::observe::Fact;
 use crate::observe::FactFate;
+use crate::observe::FromEngine;
 use crate::observe::Options;
 use crate::observe::Shared;
-use crate::observe::Told;
 use crate::observe::events::judge::EventJudge;
 use crate::observe::events::taker::EventTaker;
 use crate::observe::judge::Judge;
@@ -47,7 +47,7 @@ pub(super) enum Judging {
 /// Takes what the engine tells.
 pub(super) struct Taker<'a> {
     options: &'a Options,
-    facts: &'a Receiver<Told>,
+    facts: &'a Receiver<FromEngine>,
     renderer: Renderer,
     pub(super) events: EventTaker,
     clock: Clock,
@@ -57,7 +57,11 @@ pub(super) struct Taker<'a> {
 }
 
 impl<'a> Taker<'a> {
-    pub(super) fn new(options: &'a Options, facts: &'a Receiver<Told>, judges: &[Judging]) -> Self {
+    pub(super) fn new(
+        options: &'a Options,
+        facts: &'a Receiver<FromEngine>,
+        judges: &[Judging],
+    ) -> Self {
         let of_events = judges.iter().filter_map(|it| match it {
             Judging::Events(judge) => Some(Rc::clone(judge)),
             Judging::Rows(_) => None,
@@ -122,14 +126,16 @@ impl<'a> Taker<'a> {
         let mut judges: Vec<_> = rows.collect();
         for _ in 0..FACTS {
             match self.facts.try_recv() {
-                Ok(Told::Fact(fact)) => self.tell(&fact, &mut judges),
-                Ok(Told::Own(fact)) => {
+                Ok(FromEngine::Fact(fact)) => self.tell(&fact, &mut judges),
+                Ok(FromEngine::Own(fact)) => {
                     let sees = judges.iter_mut().filter(|judge| judge.sees(fact.table));
                     sees.for_each(|judge| own::expect(&fact, judge));
                 }
-                Ok(Told::Departure(departure)) => self.events.departs(&departure),
-                Ok(Told::Ended(ended)) => self.events.ended(&ended),
-                Ok(Told::NoneKnown(connection, now)) => self.events.none_known(connection, now),
+                Ok(FromEngine::Departure(departure)) => self.events.departs(&departure),
+                Ok(FromEngine::Ended(ended)) => self.events.ended(&ended),
+                Ok(FromEngine::NoneKnown(connection, now)) => {
+                    self.events.none_known(connection, now);
+                }
                 Err(_) => return false,
             }
         }

@@ -16,7 +16,7 @@ use crate::observe::cells::agree;
 use crate::observe::cells::show;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Expected;
-use crate::observe::judge::Place;
+use crate::observe::judge::Outstanding;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
@@ -176,7 +176,7 @@ impl Faults {
     pub(super) fn judge(
         &mut self,
         Scope { table, key, is_complete, is_apart, tails }: Scope<'_>,
-        place: &mut Place,
+        place: &mut Outstanding,
         verification: &mut Verification,
     ) -> Left {
         let mut left = Left::default();

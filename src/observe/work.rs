@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,11 +17,11 @@ use crate::measure::Clock;
 use crate::measure::Findings;
 use crate::observe::Captures;
 use crate::observe::Done;
+use crate::observe::FromEngine;
 use crate::observe::Options;
 use crate::observe::Order;
 use crate::observe::Shared;
 use crate::observe::SurfaceKind;
-use crate::observe::Told;
 use crate::observe::events::files;
 use crate::observe::events::files::FileReader;
 use crate::observe::events::judge::EventJudge;
@@ -36,9 +37,11 @@ use crate::observe::poll;
 use crate::observe::poll::PollReader;
 use crate::observe::reader::SlotReader;
 use crate::observe::reasons::Reasons;
+use crate::observe::reasons::not_compared;
 use crate::observe::records;
 use crate::observe::records::RecordReader;
 use crate::observe::slots;
+use crate::observe::slots::Claims;
 use crate::observe::stream::Stream;
 use crate::observe::table::Origin;
 use crate::observe::tails::Tails;
@@ -48,10 +51,13 @@ use crate::observe::transactions::Transactions;
 use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 
+/// How long a reader of which nothing more is wanted may take to say what it knows.
+const ABANDONED: Duration = Duration::from_millis(250);
+
 /// What the thread does, from its beginning to its end.
 pub(super) fn work(
     options: &Options,
-    (facts, orders): (&Receiver<Told>, &watch::Receiver<Order>),
+    (facts, orders): (&Receiver<FromEngine>, &watch::Receiver<Order>),
     shared: &Shared,
     ready: &SyncSender<Result<(), SetupError>>,
 ) -> Done {
@@ -61,8 +67,8 @@ pub(super) fn work(
         Ok(runtime) => runtime.block_on(make_unless_abandoned(options, orders, &mut notes)),
         Err(error) => Err(SetupError::Local(error.to_string())),
     };
-    let (runtime, opened) = match (runtime, made) {
-        (Ok(runtime), Ok(opened)) => (runtime, opened),
+    let (runtime, (opened, claims)) = match (runtime, made) {
+        (Ok(runtime), Ok(made)) => (runtime, made),
         (_, made) => {
             let _ = ready.send(made.map(drop));
             return Done { findings: Findings::default(), notes };
@@ -76,6 +82,7 @@ pub(super) fn work(
     // Readers that ended early hold on to their judges no longer.
     drop(local);
     runtime.block_on(slots::remove(options, orders, &mut notes));
+    drop(claims);
     notes.extend(observed.notes.iter().cloned());
     for ((surface, judge), is_read) in
         options.surfaces.iter().zip(&judges).zip(&observed.is_complete)
@@ -91,7 +98,9 @@ pub(super) fn work(
             )
         }));
     }
-    Done { findings: findings(options, judges, observed), notes }
+    let findings = findings(options, judges, observed);
+    notes.extend(findings.surfaces.iter().filter_map(not_compared));
+    Done { findings, notes }
 }
 
 /// As [`make`], until it is not wanted any more. Then what was made goes.
@@ -99,7 +108,7 @@ async fn make_unless_abandoned(
     options: &Options,
     orders: &watch::Receiver<Order>,
     notes: &mut Vec<String>,
-) -> Result<Opened, SetupError> {
+) -> Result<(Opened, Claims), SetupError> {
     let mut abandoned = orders.clone();
     let made = tokio::select! {
         made = make(options, orders, notes) => Some(made),
@@ -117,7 +126,7 @@ async fn make(
     options: &Options,
     orders: &watch::Receiver<Order>,
     notes: &mut Vec<String>,
-) -> Result<Opened, SetupError> {
+) -> Result<(Opened, Claims), SetupError> {
     let mut opened = Vec::new();
     for (number, surface) in options.surfaces.iter().enumerate() {
         let reader = match &surface.kind {
@@ -135,7 +144,7 @@ async fn make(
                 Reader::Records(Box::new(records::open(options, (&surface.name, meant)).await?))
             }
             SurfaceKind::Events(meant) => {
-                Reader::Events(topics::open(&surface.name, meant, options)?)
+                Reader::Events(topics::open(&surface.name, meant, options).await?)
             }
             SurfaceKind::EventFiles(meant) => {
                 Reader::Files(files::open(&surface.name, meant, options.clock).await?)
@@ -143,8 +152,8 @@ async fn make(
         };
         opened.push((number, reader));
     }
-    slots::make(options, orders, notes).await?;
-    Ok(opened)
+    let claims = slots::make(options, orders, notes).await?;
+    Ok((opened, claims))
 }
 
 /// What others make, and is being read.
@@ -279,7 +288,7 @@ fn findings(options: &Options, judges: Vec<Judging>, observed: Observed) -> Find
 /// Observes to the end.
 async fn observe(
     options: &Options,
-    ((facts, orders), shared): ((&Receiver<Told>, &watch::Receiver<Order>), &Shared),
+    ((facts, orders), shared): ((&Receiver<FromEngine>, &watch::Receiver<Order>), &Shared),
     opened: Opened,
     judges: &[Judging],
 ) -> Observed {
@@ -288,7 +297,9 @@ async fn observe(
     for (surface, reader) in opened {
         let (clock, judging, orders) = (options.clock, judges[surface].clone(), orders.clone());
         readers.spawn_local(async move {
-            let (is_complete, notes) = reader.work(clock, judging, orders).await;
+            let reading = Box::pin(reader.work(clock, judging, orders.clone()));
+            let read = unless_abandoned(orders, reading).await;
+            let (is_complete, notes) = read.unwrap_or_default();
             (surface, is_complete, notes)
         });
     }
@@ -358,6 +369,27 @@ fn read_slots(
             stream,
             orders.clone(),
         );
-        readers.spawn_local(async move { (surface, reader.work().await, Vec::new()) });
+        let orders = orders.clone();
+        readers.spawn_local(async move {
+            let is_complete = unless_abandoned(orders, reader.work()).await.unwrap_or(false);
+            (surface, is_complete, Vec::new())
+        });
+    }
+}
+
+/// Lets a reader come to its end; once nothing more is wanted of it, no longer than it takes to say so: it may wait
+/// for a server that does not answer.
+async fn unless_abandoned<T>(
+    mut orders: watch::Receiver<Order>,
+    reading: impl Future<Output = T>,
+) -> Option<T> {
+    let abandoned = async {
+        let _ = orders.wait_for(|order| *order == Order::Abandon).await;
+        tokio::time::sleep(ABANDONED).await;
+    };
+    tokio::select! {
+        biased;
+        read = reading => Some(read),
+        () = abandoned => None,
     }
 }

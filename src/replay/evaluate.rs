@@ -4,13 +4,11 @@ use crate::action::Action;
 use crate::action::Assign;
 use crate::action::Value;
 use crate::observe::cells;
+use crate::observe::cells::Cell;
 use crate::schema::ColumnType;
 use crate::schema::Literal;
 use crate::sink::postgres::encode::encode;
 use crate::units::Decimal;
-
-/// A cell of a row: see [`cells`]. `None` where it is not known, `Some(None)` for NULL.
-pub(super) type Cell<'a> = Option<Option<&'a [u8]>>;
 
 /// Appends the cell that becomes of `old`. What cannot be told becomes one that is not compared.
 pub(super) fn advance(

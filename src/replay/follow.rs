@@ -18,6 +18,7 @@ use crate::ledger::What;
 use crate::measure::Deviation;
 use crate::measure::Example;
 use crate::measure::First;
+use crate::measure::NotCompared;
 use crate::measure::Verification;
 use crate::observe::Certainty;
 use crate::observe::cells::show;
@@ -30,8 +31,10 @@ use crate::replay::horizon::Horizons;
 use crate::replay::horizon::When;
 use crate::replay::lane::Walker;
 use crate::replay::observed::Observations;
+use crate::replay::observed::Set;
 use crate::replay::observed::agrees;
 use crate::replay::observed::what;
+use crate::scenario::Arrivals;
 
 /// A change that was made, or may have been.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub(super) struct Made {
     change: Change,
     /// What the row became, if that is known.
     row: Option<Box<[u8]>>,
+    /// What of that it has set.
+    set: Set,
     certainty: Certainty,
     when: When,
 }
@@ -99,12 +104,12 @@ impl<'a> Follower<'a> {
         (table, row): (TableId, u64),
         (change, certainty, when): (Change, Certainty, When),
         key: &[u8],
-        content: Option<&[u8]>,
+        (content, set): (Option<&[u8]>, Set),
     ) {
         if let Some((wanted, _)) = self.wanted {
             if wanted.contains(&row) {
                 let (key, content) = (key.into(), content.map(Into::into));
-                let made = Made { table, key, change, row: content, certainty, when };
+                let made = Made { table, key, change, row: content, set, certainty, when };
                 self.made.entry(row).or_default().push(made);
             }
             return;
@@ -124,7 +129,9 @@ impl<'a> Follower<'a> {
             self.places.push(from);
         }
         let next = seen.get(*cursor as usize - 1);
-        if next.is_some_and(|seen| seen.what == what(change) && agrees(content, seen)) {
+        let is_it =
+            |it: &Seen| it.what == what(change) && agrees(content, it, self.seen.owed(it, set));
+        if next.is_some_and(is_it) {
             *cursor += 1;
             if certainty == Certainty::Certain {
                 self.horizons.came(self.catalog, table, when);
@@ -150,11 +157,11 @@ impl<'a> Follower<'a> {
             return;
         }
         self.expected += u64::from(certainty == Certainty::Certain);
-        let (key, content) = (key.into(), None);
-        let (_, certain, perhaps) = self
-            .counted
-            .entry(row)
-            .or_insert_with(|| (Made { table, key, change, row: content, certainty, when }, 0, 0));
+        let made = || {
+            let (key, row, set) = (key.into(), None, Set::default());
+            Made { table, key, change, row, set, certainty, when }
+        };
+        let (_, certain, perhaps) = self.counted.entry(row).or_insert_with(|| (made(), 0, 0));
         *(if certainty == Certainty::Certain { certain } else { perhaps }) += 1;
     }
 
@@ -222,7 +229,8 @@ pub(super) fn judge(
     let counted = found.counted.iter().filter(|(row, it)| it.1 > seen.of(**row).1.len() as u64);
     wanted.extend(counted.map(|(row, _)| *row));
     // Where a surface hands over what comes in no order, or its end is known, nothing follows from what came.
-    let is_cut = replay.past.was_killed && seen.is_in_order && seen.gaps.lost == 0;
+    let is_cut =
+        replay.past.was_killed && seen.arrivals == Arrivals::AsCommitted && seen.gaps.lost == 0;
     let catalog = &replay.world.catalog;
     let horizons = if is_cut { found.horizons } else { Horizons::none(catalog) };
     let whole =
@@ -252,12 +260,26 @@ pub(super) fn judge(
         |made: &Made| seen.is_complete || horizons.is_past(catalog, made.table, made.when);
     for (row, whole) in odd.iter().zip(std::iter::repeat(&whole)) {
         let made = whole.as_ref().and_then(|it| it.made.get(row)).map_or(&[][..], Vec::as_slice);
-        let came =
-            Came { seen: seen.of(*row).1, has_own_log: seen.has_own_log, held: seen.held(*row) };
+        let came = Came { all: seen, seen: seen.of(*row).1, held: seen.held(*row) };
         row_by_row(made, came, is_lost, &mut verification, &mut faults);
     }
+    verification.not_compared = not_compared(replay, surface, &seen.uncompared);
     verification.examples = examples(replay, surface, faults);
     Ok(Followed { verification, untold: found.untold, odd })
+}
+
+/// What the run could not compare, as it has noted it.
+fn not_compared(
+    replay: &Replay,
+    surface: &str,
+    uncompared: &BTreeMap<(TableId, usize), u64>,
+) -> Vec<NotCompared> {
+    let of = |((table, column), values): (&(TableId, usize), &u64)| {
+        let name = replay.names.get(usize::from(table.0))?.clone();
+        let column = replay.world.catalog.table(*table).columns.get(*column)?.0.clone();
+        Some(NotCompared { surface: surface.to_owned(), table: name, column, values: *values })
+    };
+    uncompared.iter().filter_map(of).collect()
 }
 
 /// What is not as it should be: class, what was made, what came.
@@ -279,7 +301,13 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
             What::Insert => "insert",
             What::Update => "update",
             What::Delete => "delete",
-            What::Truncate | What::End | What::Gone | What::Snapshot | What::Held => "truncate",
+            What::Truncate
+            | What::End
+            | What::Gone
+            | What::Snapshot
+            | What::Held
+            | What::Owed
+            | What::Uncompared => "truncate",
         });
         let operation = made.map(|made| match made.change {
             Change::Insert => "insert",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::action::Action;
 use crate::action::Assignment;
+use crate::action::Change;
 use crate::action::Operation;
 use crate::action::StatementKind;
 use crate::action::TableId;
@@ -24,6 +25,7 @@ use crate::replay::digest::identity;
 use crate::replay::evaluate::advance;
 use crate::replay::follow::Follower;
 use crate::replay::horizon::When;
+use crate::replay::observed::Set;
 use crate::replay::past::Note;
 use crate::replay::past::Past;
 use crate::replay::rows::Rows;
@@ -303,7 +305,7 @@ impl<'a> Walker<'a> {
             let row = half(super::digest::identity(table, key));
             follower.counts((table, row), (change, certainty, self.when), key);
         } else {
-            let row = rows.known(identity);
+            let row = (rows.known(identity), set_by(self.world, operation, info));
             follower.made((table, half(identity)), (change, certainty, self.when), key, row);
         }
     }
@@ -328,6 +330,18 @@ impl<'a> Walker<'a> {
             cells::push_field(kind, &self.field, &mut key);
         }
         key
+    }
+}
+
+/// What of its row a change sets.
+fn set_by(world: &World, operation: &Operation, info: &TableInfo) -> Set {
+    match &world.catalog.statement(operation.statement).kind {
+        StatementKind::Update { set, .. } => Set::by(set, &info.key),
+        StatementKind::Upsert { set, .. } if operation.change != Change::Insert => {
+            Set::by(set, &info.key)
+        }
+        StatementKind::Insert | StatementKind::Upsert { .. } => Set::WHOLE,
+        StatementKind::Delete | StatementKind::DeleteOwned { .. } => Set::default(),
     }
 }
 

@@ -1,9 +1,13 @@
 //! What observers saw, as they have noted it: by row, in the order in which it came.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::action::Assign;
+use crate::action::Assignment;
 use crate::action::Change;
+use crate::action::TableId;
 use crate::ledger::Blocks;
 use crate::ledger::Gaps;
 use crate::ledger::OBSERVED;
@@ -11,7 +15,9 @@ use crate::ledger::SEEN;
 use crate::ledger::Seen;
 use crate::ledger::What;
 use crate::observe::cells;
+use crate::observe::cells::Owed;
 use crate::replay::ReplayError;
+use crate::scenario::Arrivals;
 
 /// Of so many changes the beginnings of their rows' numbers are told apart, or of up to twice as many.
 const STARTS_EVERY: usize = 4;
@@ -31,8 +37,8 @@ pub struct Observations {
     shift: u32,
     /// Whether it was read to its end.
     pub is_complete: bool,
-    /// Whether what comes of a database comes in the order in which it was committed.
-    pub is_in_order: bool,
+    /// In which order it came.
+    pub arrivals: Arrivals,
     /// Whether what comes a second time comes from another place.
     pub has_own_log: bool,
     /// What of the notes cannot be read.
@@ -47,6 +53,12 @@ pub struct Observations {
     snapshots: Vec<Seen>,
     /// By row: how many of its changes may be held back.
     held: HashMap<u64, u64>,
+    /// By row, place and values: what a change has not told of its row.
+    owed: HashMap<(u64, u64, u64), Owed>,
+    /// The same of the one that comes next, which is of this row.
+    owed_next: Option<(u64, Owed)>,
+    /// By table and column: how many values could not be compared.
+    pub uncompared: BTreeMap<(TableId, usize), u64>,
 }
 
 impl Observations {
@@ -80,7 +92,17 @@ impl Observations {
     }
 
     fn take(&mut self, seen: Seen) {
+        if let Some((_, owed)) = self.owed_next.take().filter(|it| it.0 == seen.row) {
+            self.owed.insert((seen.row, seen.lsn, seen.content), owed);
+        }
         match seen.what {
+            What::Owed => {
+                self.owed_next = Some((seen.row, Owed { unsent: seen.open, absent: seen.content }));
+            }
+            What::Uncompared => {
+                let column = usize::try_from(seen.row).unwrap_or(usize::MAX);
+                *self.uncompared.entry((TableId(seen.table), column)).or_default() += seen.content;
+            }
             What::End => self.is_complete = true,
             What::Truncate => self.truncated += 1,
             What::Snapshot => self.snapshots.push(seen),
@@ -143,6 +165,13 @@ impl Observations {
         (from, &self.all[from..from + count])
     }
 
+    /// What a change that came has not told of its row, of the columns that it has set.
+    pub(super) fn owed(&self, seen: &Seen, set: Set) -> Owed {
+        let number = (seen.row, seen.lsn, seen.content);
+        let owed = if self.owed.is_empty() { None } else { self.owed.get(&number) };
+        owed.map_or_else(Owed::default, |owed| owed.of(set.all, set.told))
+    }
+
     /// How many of a row's changes may be held back.
     pub(super) fn held(&self, row: u64) -> u64 {
         self.held.get(&row).copied().unwrap_or(0)
@@ -179,9 +208,34 @@ pub(super) fn difference(row: Option<&[u8]>, seen: &Seen) -> Option<(u64, u64)> 
     (open == seen.open).then(|| (seen.content.wrapping_sub(sum), open))
 }
 
-/// Whether what came of a row may be what it had to become. `None`: that is not known. What nobody has told of is not.
-pub(super) fn agrees(row: Option<&[u8]>, seen: &Seen) -> bool {
-    if seen.is_nameless {
+/// The columns that a change has set, as bits, and of which of them it is known to what without the row as it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Set {
+    pub(super) all: u64,
+    pub(super) told: u64,
+}
+
+impl Set {
+    /// All of a new row.
+    pub(super) const WHOLE: Self = Self { all: u64::MAX, told: u64::MAX };
+
+    /// Those of an update, and its key.
+    pub(super) fn by(assignments: &[Assignment], key: &[usize]) -> Self {
+        let bit = |column: usize| cells::bit(u32::try_from(column).unwrap_or(u32::MAX));
+        let key = key.iter().fold(0, |all, column| all | bit(*column));
+        let mut set = Self { all: key, told: key };
+        for Assignment { column, how, .. } in assignments {
+            set.all |= bit(*column);
+            set.told |= if matches!(how, Assign::Value) { bit(*column) } else { 0 };
+        }
+        set
+    }
+}
+
+/// Whether what came of a row may be what it had to become. `None`: that is not known. What nobody has told of is not, nor
+/// what has not told all that it was `owed` to tell.
+pub(super) fn agrees(row: Option<&[u8]>, seen: &Seen, owed: Owed) -> bool {
+    if seen.is_nameless || row.is_some_and(|row| owed.is_amiss(row)) {
         return false;
     }
     if seen.what == What::Delete {
@@ -236,6 +290,37 @@ mod tests {
             }
             found.sort();
             assert_eq!((found.count(), found.doubled), expected);
+        }
+    }
+
+    /// What a change has not told stands before it, and counts where the change has set it.
+    #[test]
+    fn what_a_change_has_not_told_is_asked_for_where_it_has_set_it() {
+        let cell = |text: &str| {
+            let mut cell = Vec::new();
+            cells::push(crate::schema::ColumnType::Text, text.as_bytes(), &mut cell);
+            cell
+        };
+        let row = ["key", "a", "b"].map(cell).concat();
+        let (content, open) = cells::content(&row, 0b110);
+        let owed = Seen { what: What::Owed, open: 0b110, ..seen(1, 0) };
+        let (came, other) = (Seen { content, open, ..seen(1, 1) }, Seen { lsn: 7, ..seen(2, 2) });
+        let set = |bits: u64| Set { all: bits, told: bits };
+        for (all, is_owed) in [
+            (vec![owed, came], true),
+            // Of another change, or of none that can be read.
+            (vec![owed, other, came], false),
+            (vec![came], false),
+        ] {
+            let mut found = Observations::default();
+            for seen in all {
+                found.take(seen);
+            }
+            for (bits, is_set) in [(0b001, false), (0b010, true), (0b101, true), (u64::MAX, true)] {
+                let owed = found.owed(&came, set(bits));
+                assert_eq!(agrees(Some(&row), &came, owed), !(is_owed && is_set), "{bits:b}");
+            }
+            assert!(agrees(None, &came, found.owed(&came, Set::WHOLE)), "nobody knows the row");
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A connector reads a row between two marks in the log, and hands it over behind the changes that come before those. So it
 //! is the version that these have left, or a later one that was under way before it came: an older one is stale, another
-//! one wrong, and a row that never lived is made up.
+//! one wrong, and a row that never lived is made up. Where rows come in no order, as in files, none is stale: any version
+//! will do that was under way before it came.
 
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use crate::measure::Deviation;
 use crate::measure::Example;
 use crate::measure::First;
 use crate::measure::Verification;
+use crate::observe::cells::Owed;
 use crate::observe::cells::show;
 use crate::replay::Followed;
 use crate::replay::Replay;
@@ -22,13 +24,17 @@ use crate::replay::digest::Identity;
 use crate::replay::horizon::When;
 use crate::replay::lane::Walker;
 use crate::replay::observed::Observations;
+use crate::replay::observed::Set;
 use crate::replay::observed::agrees;
+use crate::scenario::Arrivals;
 use crate::sink::postgres::replication::Lsn;
 
 /// A row of a snapshot.
 #[derive(Debug)]
 struct Held {
     seen: Seen,
+    /// What it has not told of its row.
+    owed: Owed,
     /// How many changes of its row came before it.
     behind: u32,
     /// When it came, in milliseconds.
@@ -61,9 +67,11 @@ impl Snapshots {
     fn of(seen: &Observations, followed: &Followed) -> Self {
         let mut rows: HashMap<u64, Versions> = HashMap::new();
         for one in seen.snapshots().iter().filter(|it| !followed.odd.contains(&it.row)) {
-            let before = seen.of(one.row).1.iter().filter(|it| it.at < one.at).count();
+            let is_before = |it: &&Seen| seen.arrivals != Arrivals::InNoOrder && it.at < one.at;
+            let before = seen.of(one.row).1.iter().filter(is_before).count();
             let held = Held {
                 seen: *one,
+                owed: seen.owed(one, Set::WHOLE),
                 behind: u32::try_from(before).unwrap_or(u32::MAX),
                 came: u32::try_from(one.at / 1_000_000).unwrap_or(u32::MAX),
                 is_right: false,
@@ -101,7 +109,7 @@ impl Versions {
         let Some(row) = row else { return };
         for held in self.held.iter_mut().filter(|it| !it.is_right) {
             let is_in_time = held.behind <= self.count && when.sent <= held.came;
-            held.is_right = is_in_time && agrees(Some(row), &held.seen);
+            held.is_right = is_in_time && agrees(Some(row), &held.seen, held.owed);
         }
         if self.held.iter().any(|it| !it.is_right) {
             self.last = Some((key.into(), row.into()));

@@ -97,6 +97,7 @@ pub(crate) fn verdict(surface: Option<&str>, counts: &SurfaceCounts, colour: Col
         ("replayed", counts.replayed),
         ("pending", counts.pending),
         ("passed over", counts.passed_over),
+        ("values not compared", counts.not_compared),
     ];
     let is_any = |it: &(&str, u64)| it.1 > 0;
     let text = |(name, count): (&str, u64)| format!("{} {name}", exact(count));

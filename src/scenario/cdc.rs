@@ -119,10 +119,14 @@ impl Observer {
         self.polled().is_some()
     }
 
-    /// Whether the changes of each database come there in the order in which they were committed.
-    pub fn is_in_order(&self) -> bool {
-        matches!(self.kind, ObserverKind::Slot { .. } | ObserverKind::Replica(_))
-            && !self.is_polled()
+    /// In which order changes come there.
+    pub fn arrivals(&self) -> Arrivals {
+        match &self.kind {
+            _ if self.is_polled() => Arrivals::InNoOrder,
+            ObserverKind::Slot { .. } | ObserverKind::Replica(_) => Arrivals::AsCommitted,
+            ObserverKind::Kafka { .. } | ObserverKind::Events(_) => Arrivals::RowByRow,
+            ObserverKind::Lake(_) | ObserverKind::Records(_) => Arrivals::InNoOrder,
+        }
     }
 
     /// Whether messages that transactions write into the log come there: a subscription and a sink drop them.
@@ -191,6 +195,18 @@ pub enum ObserverKind {
     Records(Box<RecordFiles>),
     /// Events, as they were sent.
     Events(Box<EventSurface>),
+}
+
+/// In which order changes come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Those of each database as they were committed.
+    AsCommitted,
+    /// Those of each row as they were committed.
+    RowByRow,
+    /// In any: files are written, and looked at, as it happens.
+    #[default]
+    InNoOrder,
 }
 
 /// How a connector writes a record.

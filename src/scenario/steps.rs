@@ -7,6 +7,7 @@ use super::ObserverKind;
 use super::Provision;
 use super::Scenario;
 use super::TargetKind;
+use super::pattern;
 
 /// A step of a run: something that those who capture changes find hard.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,18 +125,6 @@ impl StressKind {
     pub fn is_alone(&self) -> bool {
         matches!(self, Self::Truncate(_) | Self::Columns(_) | Self::ReplicaIdentity(_))
     }
-}
-
-/// A name as a pattern of Debezium's that fits it alone; a comma would end it.
-pub(crate) fn pattern(name: &str) -> String {
-    let mut pattern = String::new();
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() && letter != '_' {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern
 }
 
 /// A table of our own in a domain's database, beside the domain's.

@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use rustix::process::kill_process;
 
 use crate::support::command::Done;
+use crate::support::command::LENIENT;
 use crate::support::command::Place;
 
 /// Few enough rows that seeding takes no time.
@@ -24,6 +25,7 @@ const ROWS: &str = "domains.orders.rows={ products: 20, customers: 100, orders: 
 fn small() -> Place<'static> {
     let mut place = Place::new(&["orders"]);
     place.set(ROWS);
+    place.set(LENIENT);
     place.set("load.warmup=0s");
     place.set("load.streams.shop.profile=[ { hold: 300/s, for: 1s } ]");
     place

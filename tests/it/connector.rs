@@ -10,9 +10,12 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::support::command::LENIENT;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
 use crate::support::connector::Reader;
+use crate::support::connector::forget;
+use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
 
 /// The one connector of the quickstart.
@@ -22,14 +25,13 @@ const NAME: &str = "loadgen-quickstart-orders";
 fn set_up(server: &TestServer) -> (Place<'_>, Connect) {
     let mut place = Place::on(server, &["orders"]);
     place.set("cdc.password=geheim");
+    place.set(LENIENT);
     place.must(&["setup", "@quickstart"]);
     (place, Connect::start())
 }
 
-/// Makes the slot of that connector, and reads it.
-fn reader(place: &Place<'_>) -> Reader {
-    Reader::start(place.server, &place.database("orders"), "debezium_orders")
-}
+/// The slot of that connector.
+const SLOT: &str = "debezium_orders";
 
 #[test]
 fn the_configuration_fits_the_scenario_and_has_no_password() {
@@ -123,7 +125,8 @@ fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
         "what it knew of another slot goes: {changes:?}"
     );
 
-    let reader = reader(&place);
+    connect.employ(true);
+    place.must(&with);
     let before = connect.changes().len();
     let done = place.must(&with);
     assert!(done.out.contains("`loadgen-quickstart-orders` streams"), "{}", done.out);
@@ -139,7 +142,6 @@ fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
         "loadgen-other-orders",
         json!({ "loadgen.mark": "loadgen/1 scenario=quickstart2 domain=orders" }),
     );
-    drop(reader);
     let done = place.must(&["clean", "@quickstart", "--connect", &url]);
     assert!(done.out.contains("removed the connector `loadgen-quickstart-orders`"), "{}", done.out);
     assert!(done.out.contains("removed replication slot `debezium_orders`"), "{}", done.out);
@@ -155,7 +157,6 @@ fn a_connector_is_registered_once_its_slot_is_read_and_goes_with_clean() {
 fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
     let server = TestServer::start();
     let (place, connect) = set_up(&server);
-    let _reader = reader(&place);
     let url = connect.url();
     let register = ["connector", "@quickstart", "--register", &url];
     let refused = |words: &[&str]| {
@@ -175,6 +176,7 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
         "x.ConnectException: outer (x.Root: no such slot)",
     ]);
     connect.fail(None);
+    connect.employ(true);
     place.must(&register);
 
     connect.refuse(400, "Connector configuration is invalid:\npublication.name is wrong");
@@ -190,6 +192,8 @@ fn what_kafka_connect_refuses_is_said_with_the_first_line_of_why() {
     connect.refuse(500, "<html>the word geheim");
     refused(&["did not take the connector", "the word ***"]);
     connect.accept();
+    // What has failed has let go of its slot.
+    connect.employ(false);
     connect.fail(Some("x.LoginException: geheim\n\tat x.Y\nCaused by: x.Root: as me:geheim"));
     refused(&["x.LoginException: *** (x.Root: as me:***)"]);
     connect.fail(None);
@@ -291,8 +295,8 @@ fn a_run_registers_before_it_loads_and_tells_what_befell_its_connectors() {
     place.set("load.streams.shop.profile=[{ hold: 100/s, for: 8s }]");
     place.set("cdc.password=geheim");
     place.must(&["setup", "@quickstart"]);
-    let _reader = reader(&place);
     let connect = Connect::start();
+    connect.employ(true);
     place.set(&format!("cdc.connect.url={}", connect.url()));
     let mut child = place.spawn(&["run", "@quickstart", "--out", "out"]);
     let mut until = |what: &str, holds: &dyn Fn() -> bool| {
@@ -366,4 +370,126 @@ fn what_cannot_be_captured_is_said() {
         out.contains("\"database.hostname\": \"db\"") && out.contains("\"5433\""),
         "{out}{err}"
     );
+}
+
+/// A slot has one reader, and RUNNING is also said of who waits for it.
+#[test]
+fn who_reads_the_slot_is_told_from_the_connector() {
+    let server = TestServer::start();
+    let (place, connect) = set_up(&server);
+    connect.employ(true);
+    let (url, database) = (connect.url(), place.database("orders"));
+    let register = ["connector", "@quickstart", "--register", &url, "--within", "3s"];
+    let refused = |words: &[&str]| {
+        let done = place.run(&register);
+        assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+        for word in words {
+            assert!(done.err.contains(word), "`{word}` is not in: {}", done.err);
+        }
+    };
+    let theirs = Reader::start(&server, &database, SLOT);
+    refused(&[
+        "reads the slot `debezium_orders`",
+        "`pg_recvlogical`, logged in as `postgres`",
+        "pg_terminate_backend(",
+    ]);
+    assert!(connect.config(NAME).is_none(), "nothing is put that could not read");
+    drop(theirs);
+    forget(&server, &database, SLOT);
+    place.must(&register);
+
+    // Another one of the same kind, while Kafka Connect says RUNNING of ours.
+    connect.employ(false);
+    let mut config = connect.config(NAME).unwrap();
+    config["database.user"] = json!("postgres");
+    let active = "SELECT count(*) FROM pg_replication_slots WHERE active";
+    wait_for("the slot to be free", || server.query(&database, active) == [["0"]]);
+    let theirs = Reader::of(&config);
+    wait_for("another reader", || server.query(&database, active) == [["1"]]);
+    connect.employ(true);
+    refused(&["`Debezium Streaming`, logged in as `postgres`", "is not the connector"]);
+    drop(theirs);
+    // The test's connector asks for it again after 5 s.
+    place.must(&["connector", "@quickstart", "--register", &url]);
+}
+
+#[test]
+fn two_connectors_of_one_slot_are_told_of() {
+    let server = TestServer::set(&[("max_slot_wal_keep_size", "20GB")]);
+    let (mut place, connect) = set_up(&server);
+    connect.employ(true);
+    let theirs = |slot: &str| {
+        connect.put(
+            "theirs",
+            json!({
+                "name": "theirs", "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+                "database.hostname": "127.0.0.1", "database.port": server.port().to_string(),
+                "database.dbname": "another", "slot.name": slot,
+            }),
+        );
+    };
+    theirs(SLOT);
+    let url = connect.url();
+    let register = ["connector", "@quickstart", "--register", &url];
+    let done = place.run(&register);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    assert!(
+        done.err.contains("a connector `theirs` that reads the slot `debezium_orders`"),
+        "{}",
+        done.err
+    );
+    assert!(connect.config(NAME).is_none());
+    theirs("debezium_others");
+    place.must(&register);
+
+    place.set(&format!("cdc.connect={url}"));
+    let examined = |code: i32| {
+        let done = place.run(&["doctor", "@quickstart"]);
+        assert_eq!(done.code, code, "{}{}", done.out, done.err);
+        let named = "`loadgen-quickstart-orders` and `theirs` read one slot";
+        done.out.matches(named).count()
+    };
+    let before = examined(0);
+    theirs(SLOT);
+    let beside = examined(4);
+    connect.stop("theirs");
+    assert_eq!((before, beside, examined(0)), (0, 1, 0));
+}
+
+/// What connectors cannot do is known before anything is seeded.
+#[test]
+fn a_run_whose_connectors_cannot_be_registered_does_not_seed() {
+    let server = TestServer::start();
+    let (mut place, connect) = set_up(&server);
+    let mut refused = |url: &str, word: &str| {
+        place.set(&format!("cdc.connect.url={url}"));
+        let done = place.run(&["run", "@quickstart"]);
+        assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+        assert!(done.err.contains(word), "`{word}` is not in: {}", done.err);
+        assert_eq!(place.number("orders", "SELECT count(*) FROM products"), 0, "{}", done.err);
+    };
+    refused("http://127.0.0.1:1", "no Kafka Connect answers");
+    connect.put(NAME, json!({ "name": NAME }));
+    refused(&connect.url(), "that loadgen has not registered");
+}
+
+/// Slots and senders of connectors that are yet to be registered, too.
+#[test]
+fn a_server_without_room_for_connectors_is_told_before_anything_is_made() {
+    let server = TestServer::set(&[("max_replication_slots", "1")]);
+    server.query("postgres", "SELECT pg_create_logical_replication_slot('theirs', 'pgoutput')");
+    let mut place = Place::on(&server, &["orders"]);
+    place.set("cdc.password=geheim");
+    place.set("observe={}");
+    let connect = Connect::start();
+    place.set(&format!("cdc.connect.url={}", connect.url()));
+    place.set(
+        "observe={ seen: { postgres: { url: \"URL\", on: operational, by: poll } } }"
+            .replace("URL", &server.url())
+            .as_str(),
+    );
+    let done = place.run(&["run", "@quickstart"]);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    assert!(done.err.contains("1 of 1 in use, 1 more needed"), "{}", done.err);
+    assert_eq!(server.query("postgres", "SELECT count(*) FROM pg_database"), [["3"]]);
 }

@@ -393,3 +393,54 @@ fn what_comes_by_other_names_or_from_disk_is_found() {
         again.iter().any(|it| it.found.contains("`logical_decoding_work_mem` (256kB)"))
     });
 }
+
+/// A replica that is observed and does not answer, or has no place for another slot.
+#[test]
+fn replicas_that_cannot_be_observed_are_found_in_time() {
+    let settings = [("max_slot_wal_keep_size", "20GB")];
+    let (server, replica) = (TestServer::set(&settings), TestServer::set(&settings));
+    let mut place = Place::on(&server, &["orders"]);
+    place.must(&["setup", "@quickstart"]);
+    let url = replica.url();
+    let copy = |by: &str, url: &str| {
+        format!("{by}: {{ postgres: {{ url: \"{url}\", on: operational, by: {by} }} }}")
+    };
+    let observe = |url: &str| format!("observe={{ {}, {} }}", copy("slot", url), copy("poll", url));
+    let found = |place: &Place<'_>, what: &str, code: i32| {
+        let begun = std::time::Instant::now();
+        let found = examined(place, code);
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(6),
+            "{what}: {:?}",
+            begun.elapsed()
+        );
+        found
+    };
+    place.set(&observe(&url));
+    let missing = found(&place, "without the database", 4);
+    let said = of(&missing, "replica", "critical");
+    assert_eq!(said.len(), 2);
+    assert!(said.iter().all(|it| it.found.contains("does not exist") && it.remedy.is_some()));
+    replica.query("postgres", &format!("CREATE DATABASE {}", place.database("orders")));
+    let there = found(&place, "with it", 0);
+    assert_eq!(of(&there, "replica", "ok").len(), 2);
+
+    replica.freeze();
+    let frozen = found(&place, "frozen", 4);
+    let said = of(&frozen, "replica", "critical");
+    assert!(said.len() == 2 && said[0].found.contains("no answer within 3 s"), "{}", said[0].found);
+    place.set(&observe("postgres://postgres@127.0.0.1:1/postgres"));
+    let gone = found(&place, "gone", 4);
+    assert_eq!(of(&gone, "replica", "critical").len(), 2);
+    let begun = std::time::Instant::now();
+    let done = place.run(&["run", "@quickstart"]);
+    assert!(done.code == 4 && done.err.contains("it cannot be observed"), "{}", done.err);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!(place.number("orders", "SELECT count(*) FROM products"), 0);
+
+    let full = TestServer::set(&[("max_replication_slots", "0")]);
+    full.query("postgres", &format!("CREATE DATABASE {}", place.database("orders")));
+    place.set(&observe(&full.url()));
+    let found = found(&place, "full", 4);
+    assert_eq!(of(&found, "max_replication_slots", "critical").len(), 1);
+}

@@ -152,6 +152,26 @@ fn what_was_observed_outlives_the_server() {
     assert!(String::from_utf8_lossy(&done.stderr).contains("embedded"), "it has gone with its run");
 }
 
+/// Long afterwards, elsewhere: nobody answers there any more, or nobody may be asked.
+#[test]
+fn what_was_observed_is_judged_without_asking_a_server() {
+    let server = TestServer::start();
+    let place = Place::on(&server, &["orders"]);
+    let rows = ["--set", ROWS, "--set", "thresholds=[]"];
+    place.must(&[&["run", "@cdc-lag", "--for", "2s", "--out", "run"], &rows[..]].concat());
+    server.stop();
+    let done = place.run(&["verify", "run"]);
+    assert!(done.code == 4 && done.err.contains("cannot reach"), "{} {}", done.code, done.err);
+    let done = place.run(&["verify", "run", "--offline"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let asked = "no server is asked (`--offline`): only what was observed is judged";
+    assert!(done.out.contains(asked) && done.out.contains("none lost"), "{}", done.out);
+    fs::remove_file(place.folder.path().join("run/observed-0001.bin")).unwrap();
+    let done = place.run(&["verify", "run", "--offline"]);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    assert!(done.err.contains("no server is asked"), "{}", done.err);
+}
+
 /// A server that was embedded has gone with its run; what stands elsewhere is judged all the same.
 #[test]
 fn what_stands_is_judged_though_another_server_is_gone() {
@@ -391,6 +411,22 @@ fn a_killed_run_is_judged_up_to_where_it_got() {
     );
     let (code, said) = judged(&place);
     assert_eq!((code, sum(&said, "lost")), (99, 1), "{said:#}");
+}
+
+#[test]
+fn a_run_that_was_killed_before_most_had_come_proves_nothing() {
+    let place = place(TestServer::shared());
+    let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
+    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 20_000));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // As if that had been sooner.
+    let observed = place.folder.path().join("run/observed-0001.bin");
+    let all = fs::read(&observed).unwrap();
+    fs::write(&observed, &all[..all.len() / 8]).unwrap();
+    let done = place.run(&["verify", "run", "--offline"]);
+    assert_eq!(done.code, 6, "{}{}", done.out, done.err);
+    assert!(done.out.contains("as the run was killed: most is not judged"), "{}", done.out);
 }
 
 /// A slot hands over what was committed in its order: what is missing before something that came is not under

@@ -4,6 +4,12 @@ use std::process::Child;
 use std::time::Duration;
 use std::time::Instant;
 
+use loadgen::sink::postgres::address::Address;
+use loadgen::sink::postgres::control::control;
+use loadgen::sink::postgres::replication::slot;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
 use serde_json::Value;
 
 use crate::support::command::Place;
@@ -40,6 +46,16 @@ fn slots(place: &Place<'_>) -> Vec<String> {
         place.database("orders")
     );
     place.server.query("postgres", &sql).concat()
+}
+
+/// What the next run would drop in a database, as it begins.
+fn sweep(server: &TestServer, database: &str) -> Vec<String> {
+    let address = Address::parse(&server.url_of(database), &|_| None).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = control(&address, "loadgen/another").await.unwrap();
+        slot::sweep(&client).await.unwrap()
+    })
 }
 
 /// Waits until the load of a run has made orders beyond those that were seeded.
@@ -295,16 +311,60 @@ fn a_killed_server_keeps_the_verdict_exact() {
     assert_eq!(slots(&place), Vec::<String>::new());
 }
 
+/// A run is killed under its load and leaves its slot; the next one must end well.
+fn run_after_a_killed_one(place: &Place<'_>) {
+    let mut child = place.spawn(&["run", "@cdc-lag"]);
+    wait_for_load(place);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(slots(place).len(), 1);
+    let done = place.run(&["run", "@cdc-lag", "--fresh", "--out", "run"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+}
+
 #[test]
 fn what_a_killed_run_left_is_cleared_by_the_next() {
     let place = place(TestServer::shared(), "[ { hold: 100/s, for: 2s } ]");
-    let mut child = place.spawn(&["run", "@cdc-lag"]);
+    run_after_a_killed_one(&place);
+    assert_exact(&place.summary("run"));
+    assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+/// There is no room before it is cleared.
+#[test]
+fn what_a_killed_run_left_takes_no_room_from_the_next() {
+    let server = TestServer::set(&[("max_replication_slots", "2")]);
+    let place = place(&server, "[ { hold: 100/s, for: 2s } ]");
+    run_after_a_killed_one(&place);
+}
+
+/// One run sweeps while the other, which is alive, does not read its slot, for however long.
+#[test]
+fn what_a_run_that_is_alive_has_made_is_not_swept() {
+    let server = TestServer::start();
+    let place = place(&server, "[ { hold: 200/s, for: 6s } ]");
+    let database = place.database("orders");
+    let end = |sessions: &str| {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {sessions}"
+        );
+        server.query(&database, &sql);
+    };
+    let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
     wait_for_load(&place);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(slots(&place).len(), 1);
-    let done = place.run(&["run", "@cdc-lag", "--fresh", "--out", "run"]);
-    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let left = "SELECT pg_create_logical_replication_slot('loadgen_dead_0', 'pgoutput')";
+    server.query(&database, left);
+    // It cannot come back by itself.
+    let process = Pid::from_child(&child);
+    kill_process(process, Signal::STOP).unwrap();
+    end("backend_type = 'walsender'");
+    assert_eq!(sweep(&server, &database), ["loadgen_dead_0"]);
+    kill_process(process, Signal::CONT).unwrap();
+    // As when a server was away: nothing of the run is there for a moment.
+    end("datname = current_database() AND pid <> pg_backend_pid()");
+    assert_eq!(sweep(&server, &database), Vec::<String>::new());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_exact(&place.summary("run"));
     assert_eq!(slots(&place), Vec::<String>::new());
 }
@@ -374,6 +434,7 @@ fn the_right_to_replicate_is_asked_for_and_left_slots_are_cleaned() {
     let done = place.run(&["run", "@cdc-lag"]);
     assert_eq!(done.code, 4, "{}{}", done.out, done.err);
     assert!(done.err.contains("REPLICATION"), "{}", done.err);
+    assert!(!done.err.contains("\"seeding\""), "it is said before it seeds: {}", done.err);
     server.query("postgres", &format!("ALTER ROLE \"{database}_plain\" REPLICATION"));
     let done = place.run(&["run", "@cdc-lag", "--fresh", "--out", "run"]);
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
@@ -384,4 +445,57 @@ fn the_right_to_replicate_is_asked_for_and_left_slots_are_cleaned() {
     let done = place.must(&["clean", "@cdc-lag"]);
     assert!(done.out.contains(&left) || done.err.contains(&left), "{}{}", done.out, done.err);
     assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+/// What `slot::check` says of a table, and what its remedies do.
+fn refused(server: &TestServer, database: &str, publication: &str, table: &str) -> Option<String> {
+    let address = Address::parse(&server.url_of(database), &|_| None).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = control(&address, "loadgen/test").await.unwrap();
+        let table = ("public".to_owned(), table.to_owned());
+        slot::check(&client, publication, &[table]).await.err().map(|error| error.to_string())
+    })
+}
+
+/// Whether a table with partitions is told of, or they are, is for the publication to say: what is told mends it.
+#[test]
+fn the_remedy_for_partitions_is_one() {
+    let server = TestServer::shared();
+    let database = server.fresh_database();
+    server.query(
+        &database,
+        "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); \
+         CREATE TABLE parts_a PARTITION OF parts DEFAULT; CREATE TABLE plain (id int PRIMARY KEY); \
+         CREATE UNLOGGED TABLE quick (id int PRIMARY KEY)",
+    );
+    for (publication, made, table, why) in [
+        ("one", "FOR TABLE parts", "parts", "by their names"),
+        ("every", "FOR ALL TABLES", "parts", "by their names"),
+        ("leaf", "FOR TABLE parts_a", "parts", "which has partitions"),
+        ("other", "FOR TABLE plain", "parts", "which has partitions"),
+        (
+            "root",
+            "FOR TABLE parts WITH (publish_via_partition_root = true)",
+            "parts_a",
+            "by the name of `public.parts`",
+        ),
+        (
+            "roots",
+            "FOR ALL TABLES WITH (publish_via_partition_root = true)",
+            "parts_a",
+            "by the name of `public.parts`",
+        ),
+        ("none", "", "plain", "lacks the table"),
+        ("all_but", "FOR ALL TABLES", "quick", "unlogged"),
+    ] {
+        server.query(&database, &format!("CREATE PUBLICATION {publication} {made}"));
+        let told = refused(server, &database, publication, table).unwrap();
+        assert!(told.contains(why), "{publication}: {told}");
+        let remedy = told.split("run `").nth(1).unwrap().trim_end_matches('`');
+        for statement in remedy.split("; ") {
+            server.query(&database, statement);
+        }
+        assert_eq!(refused(server, &database, publication, table), None, "{publication}: {told}");
+    }
 }

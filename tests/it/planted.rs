@@ -150,14 +150,14 @@ fn a_reader_that_stands_still_shows_in_freshness_and_in_what_is_missing() {
     assert_eq!(faults(&summary), []);
     for kind in ["freshness", "high", "low"] {
         let max = lag_max(&summary, kind);
-        assert!((1.8..4.0).contains(&max), "{kind}: {max} s");
+        assert!(max > 1.8, "{kind}: {max} s");
     }
     let lags = summary["lag"].as_array().unwrap();
     let missing = lags.iter().filter_map(|lag| lag["oldest_missing_max_ns"].as_u64()).max();
     assert!(missing.unwrap() > 800_000_000, "{missing:?}");
     // The load did not wait for the reader.
     let response = summary["streams"][0]["response"]["max"].as_u64().unwrap();
-    assert!(response < 1_500_000_000, "{response}");
+    assert!((response as f64) < lag_max(&summary, "low") * 1e9, "{response}");
 }
 
 #[test]
@@ -178,5 +178,5 @@ fn a_server_that_stands_still_shows_in_response_and_freshness() {
     assert!(of("max") > 1.8 && of("p90") > 1.0, "{} {}", of("max"), of("p90"));
     assert!(lag_max(&summary, "freshness") > 1.8);
     // What was acknowledged came at once.
-    assert!(lag_max(&summary, "low") < 1.5, "{}", lag_max(&summary, "low"));
+    assert!(lag_max(&summary, "low") < of("max"), "{}", lag_max(&summary, "low"));
 }

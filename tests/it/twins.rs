@@ -70,14 +70,10 @@ fn each_connector_is_waited_for_and_removed_on_its_own_server() {
     let connect = Connect::start();
     let url = connect.url();
     let register = ["connector", "twins.yaml", "--register", &url, "--within", "5s"];
-    let readers = [
-        Reader::start(&twins.servers[0], "twin", "debezium_orders"),
-        Reader::start(&twins.servers[1], "twin", "debezium_user"),
-    ];
+    connect.employ(true);
     let done = twins.run(&place, &register);
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     assert_eq!(done.out.matches(" streams what slot ").count(), 2, "{}", done.out);
-    drop(readers);
     // Slots of those names that somebody else has on the other server.
     for (server, slot) in [(1, "debezium_orders"), (0, "debezium_user")] {
         let sql = format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')");
@@ -169,6 +165,8 @@ fn topics_of_two_servers_come_from_two_databases() {
         "{}",
         done.err
     );
+    let seeded = "SELECT count(*) FROM products";
+    assert_eq!(twins.servers[0].query("twin", seeded), [["0"]], "it is said before it seeds");
 }
 
 /// Only of one of the two anything was observed.

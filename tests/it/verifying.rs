@@ -104,6 +104,11 @@ fn what_cannot_be_judged_is_said() {
     let done = place.run(&["verify", "@yelp-small"]);
     assert_eq!(done.code, 2);
     assert!(done.err.contains("--source"), "{}", done.err);
+    for (option, value) in [("--run", "run"), ("--seed", "7"), ("--scale-rate", "2")] {
+        let done = place.run(&["verify", "run", option, value]);
+        assert_eq!(done.code, 2, "{option}: {}", done.err);
+        assert!(done.err.contains("--source"), "{option}: {}", done.err);
+    }
     let done = place.run(&["verify", "@yelp-small", "--source", "--run", "nowhere"]);
     assert_eq!(done.code, 2);
     assert!(

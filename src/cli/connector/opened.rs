@@ -64,8 +64,8 @@ impl Slots for Servers {
         Ok(match found {
             None => Reading::Absent,
             Some((None, _)) => Reading::Idle,
-            Some((Some(pid), false)) => Reading::CatchingUp(pid),
-            Some((Some(pid), true)) => Reading::Streaming(pid),
+            Some((Some(process), false)) => Reading::CatchingUp(process),
+            Some((Some(process), true)) => Reading::Streaming(process),
         })
     }
 }
@@ -85,6 +85,36 @@ pub(in crate::cli) struct Connected {
     stop: Stop,
 }
 
+/// The connectors of a run, and their Kafka Connect, if the scenario names one.
+fn meant(prepared: &Prepared, stop: &Stop) -> Result<Option<(Api, Vec<Connector>)>, Refusal> {
+    let scenario = &prepared.scenario;
+    let Some(url) = &scenario.cdc.connect.url else { return Ok(None) };
+    let password = |domain: usize| prepared.passwords.get(domain).map(|it| it.capture.clone());
+    let connectors = connectors(scenario, &prepared.place, (&password, Needs::Password))?;
+    if connectors.is_empty() {
+        return Ok(None);
+    }
+    let api = Api::new(url, &scenario.cdc.connect).map_err(|error| refusal(&error, stop))?;
+    Ok(Some((api, connectors)))
+}
+
+fn refusal(error: &ConnectError, stop: &Stop) -> Refusal {
+    Refusal::setup(error).unless(stop.level() > Level::Run)
+}
+
+/// Looks, before anything is seeded, whether the connectors of a run can be registered.
+pub(in crate::cli) fn look_ahead(prepared: &Prepared, stop: &Stop) -> Result<(), Refusal> {
+    let Some((api, connectors)) = meant(prepared, stop)? else { return Ok(()) };
+    let is_cancelled = || stop.level() > Level::Run;
+    let servers = Servers::new(&prepared.scenario, &prepared.place, stop);
+    let within = prepared.scenario.cdc.connect.within;
+    for each in &connectors {
+        connect::look_ahead(&api, each, &servers, (within, &is_cancelled))
+            .map_err(|error| refusal(&error, stop))?;
+    }
+    Ok(())
+}
+
 /// Registers the connectors of a run, if the scenario names a Kafka Connect, and waits until they stream: from
 /// now on, every change comes by them.
 pub(in crate::cli) fn open(
@@ -93,21 +123,16 @@ pub(in crate::cli) fn open(
     (feed, stop): (&Feed, &Stop),
 ) -> Result<Option<Connected>, Refusal> {
     let scenario = &prepared.scenario;
-    let Some(url) = &scenario.cdc.connect.url else { return Ok(None) };
-    let password = |domain: usize| prepared.passwords.get(domain).map(|it| it.capture.clone());
-    let connectors = connectors(scenario, &prepared.place, (&password, Needs::Password))?;
-    if connectors.is_empty() {
-        return Ok(None);
-    }
-    let refuse = |error: ConnectError| Refusal::setup(&error).unless(stop.level() > Level::Run);
-    let api = Arc::new(Api::new(url, &scenario.cdc.connect).map_err(refuse)?);
+    let Some((api, connectors)) = meant(prepared, stop)? else { return Ok(None) };
     let is_cancelled = || stop.level() > Level::Run;
     let within = scenario.cdc.connect.within;
     for each in &connectors {
         let servers = Servers::new(scenario, &prepared.place, stop);
-        connect::register(&api, each, &servers, (within, &is_cancelled)).map_err(refuse)?;
+        connect::register(&api, each, &servers, (within, &is_cancelled))
+            .map_err(|error| refusal(&error, stop))?;
         feed.message(format!("the connector `{}` streams", each.name));
     }
+    let api = Arc::new(api);
     let servers = Box::new(Servers::new(scenario, &prepared.place, stop));
     let watch = Watch::start(Arc::clone(&api), connectors.clone(), servers, (clock, feed.clone()));
     let watch = watch.map_err(|error| Refusal::setup(&error))?;

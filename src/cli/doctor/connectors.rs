@@ -43,7 +43,7 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
     let connect::Connectors { sources: known, sinks } = known;
     let distinct: BTreeSet<_> = known.iter().map(|it| (it.server(), &it.database)).collect();
     let mut here = vec![Check::connect(Ok((known.len(), distinct.len())))];
-    let mut reports = Vec::new();
+    let (mut reports, mut ours) = (Vec::new(), BTreeSet::new());
     for target in 0..scenario.targets.len() {
         for (database, domains) in databases(scenario, place, target) {
             if place.address(target).is_none() {
@@ -56,12 +56,14 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             if own.is_empty() {
                 here.push(Check::uncaptured(&database));
             }
+            ours.extend(own.iter().map(|it| it.name.as_str()));
             let names: Vec<_> = own.iter().map(|it| (it.name.as_str(), it.prefix())).collect();
             here.extend(Check::shared(&database, &names));
             let wanted = wanted(scenario, &domains);
             reports.extend(own.into_iter().map(|found| report(found, &wanted)));
         }
     }
+    here.extend(of_one_slot(&known, &ours));
     let deletes = doctor::needs(scenario).iter().flatten().any(|needs| needs.deletes);
     for sink in sinks.iter().filter(|sink| reads_ours(scenario, sink)) {
         let mut checks = vec![Check::standing(standing(sink.standing.as_ref()), &sink.name)];
@@ -71,6 +73,20 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
     }
     reports.insert(0, Report { subject: format!("Kafka Connect {url}"), checks: here });
     Ok(reports)
+}
+
+/// Of connectors that read one slot, at least one of which is `ours`: captures a database of the scenario.
+fn of_one_slot(known: &[Found], ours: &BTreeSet<&str>) -> Vec<Check> {
+    let first = |at: usize, found: &Found| !known[..at].iter().any(|it| it.is_rival_of(found));
+    let firsts = known.iter().enumerate().filter(|(at, found)| first(*at, found));
+    let group = |(_, found): (usize, &Found)| {
+        let rivals = known.iter().filter(|it| it.is_rival_of(found));
+        let names: Vec<&str> =
+            [found.name.as_str()].into_iter().chain(rivals.map(|it| it.name.as_str())).collect();
+        let concerns_us = names.iter().any(|name| ours.contains(name));
+        concerns_us.then(|| Check::one_slot(found.slot(), &names)).flatten()
+    };
+    firsts.filter_map(group).collect()
 }
 
 /// Whether a connector captures the database of this name on this target, where others may have one of the same

@@ -3,9 +3,15 @@
 use std::fmt::Write;
 
 use crate::cli::Refusal;
+use crate::cli::connector;
+use crate::cli::doctor::Report;
 use crate::cli::doctor::databases;
 use crate::cli::doctor::demand;
 use crate::cli::doctor::look;
+use crate::cli::doctor::replicas;
+use crate::cli::doctor::topics;
+use crate::cli::observe::look_ahead;
+use crate::cli::place::connector as connector_to;
 use crate::cli::plan::reckoned;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Until;
@@ -21,12 +27,12 @@ use crate::sink::postgres::provision::SetupError;
 
 use super::APPLICATION;
 use super::UNFIT;
-use super::connector;
 
 /// How long one server, or one database, may be looked at.
 const LOOK_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 /// What the whole server must have for changes to be observed. Its other faults are for `doctor` alone to tell.
-const OF_SERVERS: [&str; 4] = ["version", "wal_level", "max_replication_slots", "max_wal_senders"];
+const OF_SERVERS: [&str; 5] =
+    ["version", "wal_level", "max_replication_slots", "max_wal_senders", "replica"];
 /// What observed tables must have. Logins of capture are for others to use.
 const OF_TABLES: [&str; 3] = ["publication", "replica identity", "table"];
 
@@ -44,9 +50,13 @@ pub(in crate::cli) fn servers(
         let databases = databases(scenario, place, target);
         let demand = demand(scenario, (target, &databases), &reckoned);
         // Others who capture have their slots already, or will see to it themselves.
-        let demand = Demand { captures: Vec::new(), ..demand };
+        let demand = if scenario.cdc.connect.url.is_some() {
+            demand
+        } else {
+            Demand { captures: Vec::new(), ..demand }
+        };
         let looked = async {
-            let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
+            let client = connector_to(address.clone(), APPLICATION.to_owned())(None).await?;
             doctor::server(&client, &demand).await
         };
         let checks = on_runtime_within((stop, LOOK_WITHIN), looked);
@@ -54,10 +64,17 @@ pub(in crate::cli) fn servers(
         let subject = format!("server {address}");
         spoilt.extend(critical(&subject, checks, &OF_SERVERS));
     }
+    if until.is_run() {
+        for Report { subject, checks } in replicas::reports(scenario, place)? {
+            spoilt.extend(critical(&subject, checks, &OF_SERVERS));
+        }
+        topics::refuse_unreachable(scenario, place)?;
+    }
     refuse(&spoilt)
 }
 
-/// Looks at the tables that are observed, once they are there; says how many things are to be looked at.
+/// Looks at the tables that are observed, once they are there, and whether observers and connectors can begin; says
+/// how many things are to be looked at.
 pub(in crate::cli) fn tables(
     prepared: &Prepared,
     until: Until<'_>,
@@ -85,7 +102,12 @@ pub(in crate::cli) fn tables(
             "{warnings} {noun} about the observed tables should be looked at: `loadgen doctor` tells"
         ));
     }
-    refuse(&spoilt)
+    refuse(&spoilt)?;
+    if until.is_run() {
+        connector::look_ahead(prepared, stop)?;
+        look_ahead(prepared, (feed, stop))?;
+    }
+    Ok(())
 }
 
 /// The targets whose changes a run observes, each once.

@@ -58,6 +58,18 @@ pub(super) fn reports(
     Ok(reports)
 }
 
+/// Refuses a run whose observers read topics of a cluster that does not answer.
+pub(super) fn refuse_unreachable(scenario: &Scenario, place: &Place) -> Result<(), Refusal> {
+    let read = scenario.observers.iter().filter_map(|observer| match observer.kind {
+        ObserverKind::Kafka { target, .. } => place.cluster(target),
+        _ => None,
+    });
+    for cluster in read {
+        topics::look(cluster).map_err(|error| Refusal::setup(&error))?;
+    }
+    Ok(())
+}
+
 /// Asks the cluster.
 async fn look(cluster: &Cluster, wanted: &[Topic]) -> Vec<Check> {
     let found = match topics::look(cluster) {

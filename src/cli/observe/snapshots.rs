@@ -36,13 +36,15 @@ fn hold(
     let observers = &prepared.scenario.observers;
     let seen = Observations::read(folder, observers.len()).map_err(|error| error.to_string())?;
     let seen = seen.ok_or("what was observed is not kept (`ledger: { observed: false }`)")?;
-    for ((seen, observer), found) in seen.iter().zip(observers).zip(&mut findings.surfaces) {
+    for ((mut seen, observer), found) in seen.into_iter().zip(observers).zip(&mut findings.surfaces)
+    {
         if found.snapshot_rows == 0 {
             continue;
         }
+        seen.arrivals = observer.arrivals();
         let past = Past::read(folder, world).map_err(|error| error.to_string())?;
         let replay = replay(prepared, (past, halt), |domain| observer.domains.contains(&domain));
-        let verdict = replay.snapshots(&observer.name, seen, &replay.is_judged);
+        let verdict = replay.snapshots(&observer.name, &seen, &replay.is_judged);
         let verdict = verdict.map_err(|error| error.to_string())?;
         let all = &mut found.verification;
         *all = Verification::sum(&[all, &verdict.verification]);

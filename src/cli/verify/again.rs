@@ -30,9 +30,11 @@ use crate::cli::verify::found::Absent;
 use crate::cli::verify::found::Copied;
 use crate::cli::verify::found::Found;
 use crate::cli::verify::found::Surface;
+use crate::cli::verify::found::UNASKED;
 use crate::cli::verify::found::of_events;
 use crate::cli::verify::found::tell;
 use crate::cli::verify::found::unread;
+use crate::cli::verify::is_stored;
 use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
 use crate::doctor;
@@ -113,12 +115,20 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         refuse_embedded(&scenario, &place)?;
     }
     let looked = on_runtime(async {
-        let Standings { sessions, absent } = standings(&scenario, &place, &manifest.run).await?;
+        let Standings { sessions, absent } = if arguments.offline {
+            Standings::unasked(&scenario)
+        } else {
+            standings(&scenario, &place, &manifest.run).await?
+        };
         let tables = tables(&world, &scenario, (&place, &counted, &manifest));
         let mut replay = replay(&world, past, tables, &sessions);
         let standing =
             if sessions.is_empty() { Standing::default() } else { replay.judge(&sessions).await? };
-        let copies = copies((&scenario, &place), &sessions, &mut replay).await;
+        let copies = if arguments.offline {
+            Copied::unasked(&scenario)
+        } else {
+            copies((&scenario, &place), &sessions, &mut replay).await
+        };
         Ok((replay, standing, absent, copies))
     });
     let (replay, standing, absent, copies) = looked.map_err(|error| Refusal::setup(&error))?;
@@ -128,7 +138,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let is_unnoted = keeps_observed(&scenario) && seen.is_none();
     let absent = absences(absent, &scenario, seen.is_some());
     let follow = |(mut seen, observer): (Observations, &Observer)| {
-        seen.is_in_order = observer.is_in_order();
+        seen.arrivals = observer.arrivals();
         seen.has_own_log = observer.has_own_log();
         let is_observed = observed(&replay.world, observer);
         let Followed { verification, untold, .. } =
@@ -285,12 +295,22 @@ struct Standings {
     absent: Vec<(usize, String)>,
 }
 
+impl Standings {
+    /// Where no server is asked.
+    fn unasked(scenario: &Scenario) -> Self {
+        let all = scenario.domains.iter().enumerate();
+        let stored = all.filter(|(_, domain)| is_stored(scenario, domain));
+        let absent = stored.map(|(number, _)| (number, UNASKED.to_owned())).collect();
+        Self { sessions: BTreeMap::new(), absent }
+    }
+}
+
 /// Why a domain's database is not to be judged, if its server was embedded and has gone with the run.
 fn gone_with_its_run(scenario: &Scenario, place: &Place, domain: &Domain) -> Option<String> {
-    let target = &scenario.targets[domain.target];
-    if !matches!(target.kind, TargetKind::Postgres(_)) {
+    if !is_stored(scenario, domain) {
         return None;
     }
+    let target = &scenario.targets[domain.target];
     let is_there = |domain: &Domain| place.address(domain.target).is_some();
     let other = scenario.domains.iter().find(|it| is_there(it));
     let which = other.map_or_else(String::new, |_| format!(" of `{}`", target.name));

@@ -24,6 +24,8 @@ use crate::scenario::Scenario;
 
 /// The ledger is not whole enough to say that all is well.
 const INVALID: u8 = 6;
+/// Why databases are not judged where that was asked for.
+pub(super) const UNASKED: &str = "no server is asked (`--offline`)";
 /// Examples that are shown; the JSON has more.
 const EXAMPLES_SHOWN: usize = 10;
 
@@ -64,6 +66,14 @@ pub(super) struct Copied {
 }
 
 impl Copied {
+    /// Where no server is asked.
+    pub(super) fn unasked(scenario: &Scenario) -> Vec<Self> {
+        let all = scenario.observers.iter().filter(|it| it.polled().is_some());
+        let unasked =
+            |name: &String| Self { name: name.clone(), standing: Err(UNASKED.to_owned()) };
+        all.map(|observer| unasked(&observer.name)).collect()
+    }
+
     /// How its rows stand, if that is known.
     fn standing(&self) -> Option<&Standing> {
         self.standing.as_ref().ok()
@@ -103,6 +113,19 @@ impl Surface {
     fn verification(&self) -> Verification {
         let own = self.own.as_ref().map(|own| own.verification()).unwrap_or_default();
         Verification::sum(&[&self.verification, &own])
+    }
+
+    /// Why what came before a run was killed proves nothing: one that was killed as it began has observed next to nothing.
+    fn barely_seen(&self) -> Option<String> {
+        let (pending, expected) = (self.verification.pending, self.verification.expected);
+        (2 * pending > expected).then(|| {
+            format!(
+                "of {} changes {} had not come at `{}` as the run was killed: most is not judged",
+                exact(expected),
+                exact(pending),
+                self.name
+            )
+        })
     }
 
     fn counts(&self, all: &Verification) -> SurfaceCounts {
@@ -176,6 +199,7 @@ fn doubts(found: &Found<'_>) -> Vec<String> {
             surface.name
         ));
     }
+    doubts.extend(seen.iter().filter(|_| past.was_killed).filter_map(Surface::barely_seen));
     for (name, _) in of_events.iter().filter(|(_, counted)| counted.is_none()) {
         doubts.push(format!(
             "what came at `{name}` is events, of which nothing is noted, and the run did not judge them"

@@ -13,8 +13,12 @@ use crate::sink::Sink;
 
 /// How long leave-taking may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same once the run is cancelled.
+const CLOSE_AT_ONCE: Duration = Duration::from_millis(250);
 /// How long is tried to find out about what was in flight on a way when the drain time was over.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// The same once the run is cancelled: a server that is there needs less.
+const LAST_GLANCE: Duration = Duration::from_millis(1500);
 
 impl Connection {
     /// Ends it, whatever state it is in.
@@ -29,7 +33,9 @@ impl Connection {
         (0..self.lanes.len()).for_each(|number| self.end_session(number, now));
         self.count_unfinished();
         for route in &mut self.routes {
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, route.sink.close()).await;
+            let is_cancelled = self.shared.job.stop.level() == Level::Cancel;
+            let within = if is_cancelled { CLOSE_AT_ONCE } else { CLOSE_TIMEOUT };
+            let _ = tokio::time::timeout(within, route.sink.close()).await;
         }
         let mut records = self.records.borrow_mut();
         for lane in &mut self.lanes {
@@ -88,7 +94,9 @@ impl Connection {
         }
         for route in 0..self.routes.len() {
             // Each has its own time: one that is away takes nothing from the others.
-            let _ = tokio::time::timeout(LAST_LOOK, self.look_once(route)).await;
+            let is_cancelled = self.shared.job.stop.level() == Level::Cancel;
+            let within = if is_cancelled { LAST_GLANCE } else { LAST_LOOK };
+            let _ = tokio::time::timeout(within, self.look_once(route)).await;
         }
         self.last_events().await;
         (0..self.routes.len()).for_each(|route| self.unknown_batches(route));

@@ -166,15 +166,6 @@ fn short(length: usize) -> Result<(), String> {
 
 /// By its names what a file says of itself.
 fn head<'a>(at: &mut Cursor<'a>) -> Result<BTreeMap<&'a str, &'a [u8]>, String> {
-    let mut head = BTreeMap::new();
-    loop {
-        let count = at.count()?;
-        if count == 0 {
-            return Ok(head);
-        }
-        for _ in 0..count {
-            let name = at.text()?;
-            head.insert(name, at.blob()?);
-        }
-    }
+    let head = at.elements(|at| Ok((at.text()?, at.blob()?)))?;
+    Ok(head.into_iter().collect())
 }

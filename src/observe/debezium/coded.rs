@@ -159,6 +159,12 @@ impl Decoder {
         Self { schemas, ..Self::default() }
     }
 
+    /// Whether somebody can tell what some bytes are.
+    pub(super) fn may_read(&self, bytes: &[u8]) -> bool {
+        let is_known = |number| self.registry.is_some() || self.schemas.contains_key(&number);
+        headed(bytes).is_none_or(|(number, _)| is_known(number))
+    }
+
     /// Reads a value or a key. Whoever asks for the end of the reading ends a wait for the registry.
     pub(in crate::observe) fn read<'a>(
         &mut self,
@@ -219,7 +225,7 @@ impl Decoder {
 }
 
 /// The number of a schema, and what is written by it.
-fn headed(bytes: &[u8]) -> Option<(u32, &[u8])> {
+pub(super) fn headed(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, body) = bytes.split_first_chunk::<5>()?;
     let [MAGIC, number @ ..] = *head else { return None };
     Some((u32::from_be_bytes(number), body))

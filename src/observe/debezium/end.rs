@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::debezium::Intake;
-use crate::observe::debezium::source::Captured;
+use crate::observe::debezium::source::CapturedSource;
 use crate::observe::judge::Judge;
 use crate::observe::reasons::unfinished;
 
@@ -29,8 +29,8 @@ impl Intake {
         }
     }
 
-    /// Everything was read: what came again is decided now. What people should know, and what of that is that
-    /// values were `unknown`.
+    /// Everything was read: what came again is decided now. Returns what people should know, but for the values that
+    /// are `unknown`, which the judge tells.
     pub(in crate::observe) async fn end(
         &mut self,
         unknown: &BTreeMap<(TableId, usize), u64>,
@@ -49,18 +49,7 @@ impl Intake {
                 judge.borrow_mut().spoil(doubt);
             }
         }
-        let of_domains =
-            unknown.iter().filter_map(|(at, count)| Some((self.names.get(at)?, count)));
-        let (columns, counts): (Vec<_>, Vec<_>) =
-            of_domains.map(|(name, count)| (name.as_str(), *count)).unzip();
-        if !columns.is_empty() {
-            let count: u64 = counts.iter().sum();
-            notes.push(format!(
-                "the observer `{}` could not compare {count} values, as what came leaves them out, or leaves open what they are: {}",
-                self.surface,
-                columns.join(", ")
-            ));
-        }
+        judge.borrow_mut().leaves_open(unknown);
         notes
     }
 
@@ -89,6 +78,10 @@ impl Intake {
         let (foreign, untold) = self.named.as_ref().map_or((0, 0), |it| (it.foreign, it.untold));
         let counted = [
             (self.snapshot, "rows of a snapshot came, which are no changes"),
+            (
+                self.undated,
+                "rows of a snapshot came that do not say that they were read in this run, and were not judged",
+            ),
             (self.earlier, "changes came that had been made before the run"),
             (self.foreign + foreign, "changes came that another run has made"),
             (untold, "changes came whose messages were forgotten or not waited for"),
@@ -107,7 +100,7 @@ impl Intake {
     /// Who has not handed over what is before the fence, and why nobody knows how far it is.
     pub(in crate::observe) fn behind(&self) -> Option<String> {
         let behind = self.captured.iter().filter(|it| !it.is_past_fence());
-        let mut behind: Vec<_> = behind.map(Captured::shown).collect();
+        let mut behind: Vec<_> = behind.map(CapturedSource::shown).collect();
         if behind.is_empty() {
             return None;
         }

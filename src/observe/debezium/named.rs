@@ -37,7 +37,7 @@ pub(in crate::observe) struct Waiting {
 
 /// What the messages of a transaction say.
 #[derive(Debug, Clone)]
-enum Told {
+enum Run {
     Ours(Arc<[Mark]>),
     /// Another run's.
     Foreign,
@@ -50,7 +50,7 @@ pub(in crate::observe) struct Named {
     /// The databases of the tables that are told.
     databases: BTreeMap<TableId, usize>,
     /// With their numbers, in the order in which they were told.
-    told: HashMap<Transaction, (u64, Told)>,
+    told: HashMap<Transaction, (u64, Run)>,
     order: VecDeque<Transaction>,
     /// How many of them are not remembered any more: those with the least numbers.
     forgotten: u64,
@@ -116,7 +116,7 @@ impl Named {
             return Vec::new();
         }
         let marks = self.parts.remove(&transaction).unwrap_or_default();
-        let told = if is_ours { Told::Ours(marks.into()) } else { Told::Foreign };
+        let told = if is_ours { Run::Ours(marks.into()) } else { Run::Foreign };
         if !self.told.contains_key(&transaction) {
             self.order.push_back(transaction);
             let number = self.forgotten + self.order.len() as u64;
@@ -142,8 +142,8 @@ impl Named {
     /// The actions that a transaction of this run is, if it has said so.
     pub(in crate::observe) fn actions(&self, transaction: Transaction) -> Option<Arc<[Mark]>> {
         match &self.told.get(&transaction)?.1 {
-            Told::Ours(marks) => Some(Arc::clone(marks)),
-            Told::Foreign => None,
+            Run::Ours(marks) => Some(Arc::clone(marks)),
+            Run::Foreign => None,
         }
     }
 
@@ -203,11 +203,11 @@ impl Named {
                 (None, None) => {}
             }
             one.change.whose = match told {
-                Some((_, Told::Foreign)) => {
+                Some((_, Run::Foreign)) => {
                     self.foreign += 1;
                     continue;
                 }
-                Some((_, Told::Ours(marks))) => Whose::Of(Arc::clone(marks)),
+                Some((_, Run::Ours(marks))) => Whose::Of(Arc::clone(marks)),
                 // Behind one that is remembered comes none that is forgotten.
                 None if are_cut || self.passed[partition] < self.forgotten => {
                     self.untold += 1;

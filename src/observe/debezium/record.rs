@@ -1,46 +1,30 @@
 //! One record of Debezium: from its bytes to the change of a row.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
-use crate::action::TableInfo;
 use crate::observe::RowChange;
-use crate::observe::cells;
 use crate::observe::debezium::coded::Coded;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
+use crate::observe::debezium::coded::headed;
+use crate::observe::debezium::columns::Columns;
+use crate::observe::debezium::columns::Of;
 use crate::observe::debezium::form::Described;
+use crate::observe::debezium::mended::mended;
 use crate::observe::debezium::node::Node;
+use crate::observe::debezium::raw::Raw;
 use crate::observe::debezium::side::Side;
-use crate::observe::debezium::side::field;
 use crate::observe::debezium::side::side;
+use crate::observe::debezium::side::side_by;
 use crate::observe::debezium::side::told;
-use crate::observe::debezium::values::Known;
-use crate::observe::debezium::values::Learned;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Weighs;
 use crate::observe::whose::Whose;
 use crate::scenario::TopicFormat;
 use crate::sink::postgres::replication::Lsn;
-
-/// In the headers of what a changed key becomes: where the row went, and where it came from.
-const NEW_KEY: &str = "__debezium.newkey";
-const OLD_KEY: &str = "__debezium.oldkey";
-
-/// What came from a partition.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::observe) struct Raw<'a> {
-    pub(in crate::observe) value: Option<&'a [u8]>,
-    pub(in crate::observe) key: Option<&'a [u8]>,
-    /// The key that the row has had, if that is told.
-    pub(in crate::observe) old_key: Option<&'a [u8]>,
-    /// Whether the row goes on under another key.
-    pub(in crate::observe) has_new_key: bool,
-}
 
 /// What a record says of keys, beside its value.
 #[derive(Clone, Copy, Default)]
@@ -86,38 +70,25 @@ impl Weighs for Record {
     }
 }
 
-/// The headers that are looked at.
-pub(in crate::observe) fn is_key_header(name: &str) -> Option<bool> {
-    match name {
-        NEW_KEY => Some(true),
-        OLD_KEY => Some(false),
-        _ => None,
-    }
-}
-
 /// Reads records of one format.
 #[derive(Debug)]
 pub(in crate::observe) struct Reader {
     format: TopicFormat,
     pub(in crate::observe) decoder: Decoder,
-    learned: Learned,
+    pub(in crate::observe) columns: Columns,
     /// A delete is told by a row that says so: then nothing new is said behind it.
     rewrites: bool,
-    /// Columns may be absent where they have no value.
-    is_sparse: bool,
-    /// Values that were not compared, by table and column.
-    pub(in crate::observe) unknown: BTreeMap<(TableId, usize), u64>,
 }
 
 impl Reader {
     pub(in crate::observe) fn new(format: TopicFormat, decoder: Decoder) -> Self {
-        let (learned, unknown) = (Learned::default(), BTreeMap::new());
-        Self { format, decoder, learned, rewrites: false, is_sparse: false, unknown }
+        Self { format, decoder, columns: Columns::default(), rewrites: false }
     }
 
     /// Columns may be absent where they have no value.
-    pub(in crate::observe) fn sparse(self) -> Self {
-        Self { is_sparse: true, ..self }
+    pub(in crate::observe) fn sparse(mut self) -> Self {
+        self.columns.are_sparse = true;
+        self
     }
 
     /// What a record of a table is. An error says why nobody can tell, nor of those behind it.
@@ -127,17 +98,22 @@ impl Reader {
         table: TableId,
         (raw, asked): (Raw<'_>, &Asked),
     ) -> Result<Record, String> {
-        let old = self.key(raw.old_key, asked)?;
-        let own = self.key(raw.key, asked)?;
+        let own = raw.key.filter(|key| self.asks_key((catalog, table), key, raw));
+        let (old, own) = (self.key(raw.old_key, asked)?, self.key(own, asked)?);
         let (has_old, has_new) = (raw.old_key.is_some(), raw.has_new_key);
         let keys = Keys { own: own.as_ref(), old: old.as_ref(), has_old, has_new };
         let Some(value) = raw.value else {
-            let key = own.as_ref().filter(|_| self.is_told_by_key(catalog, table));
-            return Ok(self.tombstone((catalog, table), key.and_then(side), keys));
+            return Ok(self.tombstone((catalog, table), own.as_ref().and_then(side), keys));
         };
         match self.decoder.read(value, asked) {
             Ok(coded) => Ok(self.read_side((catalog, table), side(&coded), keys)),
-            Err(Unread::Strange(why)) => Ok(Record::Strange(format!("its value is {why}"))),
+            Err(Unread::Strange(why)) => match text_of(value).and_then(mended) {
+                // What is no text spoils the value that has it, and no other.
+                Some(value) => {
+                    self.read(catalog, table, (Raw { value: Some(&value), ..raw }, asked))
+                }
+                None => Ok(Record::Strange(format!("its value is {why}"))),
+            },
             Err(Unread::Unknown(why)) => Err(why),
         }
     }
@@ -152,6 +128,15 @@ impl Reader {
             Some(Ok(key)) => Ok(Some(key)),
             Some(Err(Unread::Unknown(why))) => Err(why),
             Some(Err(Unread::Strange(_))) | None => Ok(None),
+        }
+    }
+
+    /// Whether the key of a record is read. Beside a value it need not be one that anybody can read: it may be written
+    /// otherwise.
+    fn asks_key(&self, (catalog, table): (&Catalog, TableId), key: &[u8], raw: Raw<'_>) -> bool {
+        match raw.value {
+            Some(_) => !catalog.table(table).key.is_empty() && self.decoder.may_read(key),
+            None => self.is_told_by_key(catalog, table),
         }
     }
 
@@ -173,8 +158,7 @@ impl Reader {
         if key.is_none() {
             return Record::Nothing;
         }
-        let info = catalog.table(table);
-        self.change((table, info), "d", (key, None), (Origin::default(), keys))
+        self.change(Of::new(catalog, table), "d", (key, None), (Origin::default(), keys))
     }
 
     /// What a value of a table is that was found elsewhere.
@@ -185,8 +169,7 @@ impl Reader {
         (described, value): (Described<'_>, &Json),
     ) -> Record {
         let coded = self.decoder.json(Node::Tree(value).fields());
-        let side = side(&coded).map(|(fields, beside)| (fields, described.or(beside)));
-        self.read_side((catalog, table), side, Keys::default())
+        self.read_side((catalog, table), side_by(&coded, described), Keys::default())
     }
 
     /// What a key of a table is that was found elsewhere, and no value beside it.
@@ -200,8 +183,7 @@ impl Reader {
             return Record::Nothing;
         }
         let coded = self.decoder.json(Node::Tree(key).fields());
-        let side = side(&coded).map(|(fields, beside)| (fields, described.or(beside)));
-        self.tombstone((catalog, table), side, Keys::default())
+        self.tombstone((catalog, table), side_by(&coded, described), Keys::default())
     }
 
     fn read_side(
@@ -211,25 +193,20 @@ impl Reader {
         keys: Keys<'_>,
     ) -> Record {
         let Some((body, described)) = side else { return Record::Nothing };
-        let info = catalog.table(table);
+        let of = Of::new(catalog, table);
         match self.format {
-            TopicFormat::Debezium => self.enveloped((table, info), (body, described), keys),
+            TopicFormat::Debezium => self.enveloped(of, (body, described), keys),
             // Tables of our own have no columns that tell of changes.
             TopicFormat::Flattened
-                if catalog.is_marked() && catalog.is_own(table) && body.get("__op").is_none() =>
+                if catalog.is_marked() && of.is_own && body.get("__op").is_none() =>
             {
                 Record::Nothing
             }
-            TopicFormat::Flattened => self.flattened((table, info), (body, described), keys),
+            TopicFormat::Flattened => self.flattened(of, (body, described), keys),
         }
     }
 
-    fn enveloped(
-        &mut self,
-        table: (TableId, &TableInfo),
-        (body, described): Side<'_>,
-        keys: Keys<'_>,
-    ) -> Record {
+    fn enveloped(&mut self, of: Of<'_>, (body, described): Side<'_>, keys: Keys<'_>) -> Record {
         let Some(op) = body.get("op").and_then(Node::as_str) else {
             return strange("it has no `op`: is it `format: flattened`?");
         };
@@ -239,7 +216,8 @@ impl Reader {
         let source = body.object("source");
         let number = |name: &str| source.as_ref().and_then(|source| source.get(name)?.as_u64());
         // What is there before the log is read is from no place in it.
-        let lsn = number("lsn").or((op == "r").then_some(0));
+        let sequence = || source.as_ref()?.get("sequence").and_then(read_up_to);
+        let lsn = number("lsn").or_else(|| (op == "r").then(|| sequence().unwrap_or(0)));
         let Some(lsn) = lsn else { return strange("it has no `source.lsn`") };
         let transaction = number("txId").unwrap_or(0);
         let origin = origin(lsn, transaction);
@@ -247,20 +225,15 @@ impl Reader {
             return Record::Truncated(origin);
         }
         // Of what was before, little is asked for.
-        let is_asked = op == "d" || table.1.key.is_empty();
+        let is_asked = op == "d" || of.info.key.is_empty();
         let rows = (body.object("before").filter(|_| is_asked), body.object("after"));
         let before = rows.0.as_ref().map(|row| (row, described.field("before")));
         let after = rows.1.as_ref().map(|row| (row, described.field("after")));
-        self.change(table, &op, (before, after), (origin, keys))
+        self.change(of, &op, (before, after), (origin, keys))
     }
 
     /// As `ExtractNewRecordState` leaves it, with `add.fields=op,lsn,txId` at least.
-    fn flattened(
-        &mut self,
-        table: (TableId, &TableInfo),
-        (body, described): Side<'_>,
-        keys: Keys<'_>,
-    ) -> Record {
+    fn flattened(&mut self, of: Of<'_>, (body, described): Side<'_>, keys: Keys<'_>) -> Record {
         let first = |names: &[&str]| names.iter().find_map(|name| body.get(name));
         let deleted = body.get("__deleted");
         let is_text = |it: Node<'_>| it.as_str().map(|text| text == "true");
@@ -268,7 +241,7 @@ impl Reader {
         let is_deleted = is_deleted.unwrap_or(false);
         let op = body.get("__op").and_then(Node::as_str);
         self.rewrites |= deleted.is_some();
-        let told = told(table.1, body);
+        let told = told(of.info, body);
         let by_row = told.map(|(_, version)| if version == 1 { "c" } else { "u" });
         let Some(op) = op.as_deref().or(is_deleted.then_some("d")).or(by_row) else {
             return strange(
@@ -280,8 +253,9 @@ impl Reader {
         // A row that was seeded, and nobody has changed.
         let is_seeded = lsn.is_none() && told.is_some_and(|(run, _)| run == 0);
         let op = if is_seeded { "r" } else { op };
-        let is_told = op == "r" || table.1.markers().is_some();
-        let Some(lsn) = lsn.or(is_told.then_some(0)) else {
+        let is_told = op == "r" || of.info.markers().is_some();
+        let sequence = || first(&["__sequence", "__source_sequence"]).and_then(read_up_to);
+        let Some(lsn) = lsn.or_else(|| is_told.then(|| sequence().unwrap_or(0))) else {
             return strange(
                 "it has no `__lsn`, so nobody can tell what came twice; let `ExtractNewRecordState` \
                  have `add.fields=op,lsn,txId`, or write `cdc: { trace: columns }`",
@@ -291,12 +265,12 @@ impl Reader {
         let side = Some((body, described));
         let op = if is_deleted { "d" } else { op };
         let sides = if op == "d" { (side, None) } else { (None, side) };
-        self.change(table, op, sides, (origin(lsn, transaction), keys))
+        self.change(of, op, sides, (origin(lsn, transaction), keys))
     }
 
     fn change(
         &mut self,
-        (table, info): (TableId, &TableInfo),
+        of: Of<'_>,
         op: &str,
         (before, after): (Option<Side<'_>>, Option<Side<'_>>),
         (origin, keys): (Origin, Keys<'_>),
@@ -312,9 +286,9 @@ impl Reader {
             ("d", ..) => return strange("it has no `before`"),
             (op, ..) => return strange(&format!("`{op}` is no operation")),
         };
-        let mut all = Vec::new();
+        let (info, mut all) = (of.info, Vec::new());
         for column in 0..info.columns.len() {
-            self.push((table, info, column), row, Some(change), &mut all);
+            self.columns.push((of, column), row, change, &mut all);
         }
         let old = keys.old.and_then(side);
         // Where an update says what the row was, that tells which row it is.
@@ -328,61 +302,29 @@ impl Reader {
         let own = keys.own.and_then(side).filter(|_| had.is_none() && without == 0);
         let mut key = Vec::new();
         for at in (0..without).chain(info.key.iter().copied()) {
-            if !own.is_some_and(|own| self.push_key((info, at), own, &mut key)) {
-                self.push((table, info, at), had.unwrap_or(row), None, &mut key);
+            if !own.is_some_and(|own| self.columns.push_told((info, at), own, &mut key)) {
+                self.columns.push_key((info, at), had.unwrap_or(row), &mut key);
             }
         }
         if change == Change::Delete {
             all.clear();
         }
         let (key, row, whose) = (key.into(), all.into(), Whose::Untold);
-        let change = RowChange { table, change, key, row, whose };
+        let change = RowChange { table: of.table, change, key, row, whose };
         if op == "r" { Record::Snapshot(change, origin) } else { Record::Change(change, origin) }
     }
+}
 
-    /// Appends a column's cell as a record's key has it. Returns whether it is there and leaves no doubt.
-    fn push_key(
-        &mut self,
-        (info, column): (&TableInfo, usize),
-        (key, described): Side<'_>,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        let (name, kind) = &info.columns[column];
-        let Some((name, value)) = field((key, info), name) else { return false };
-        let begin = out.len();
-        let known = self.learned.push(*kind, value, described.field(&name).meaning(), out);
-        let is_told = known == Known::Yes && !value.is_null();
-        if !is_told {
-            out.truncate(begin);
-        }
-        is_told
-    }
+/// What is JSON, or should be.
+fn text_of(value: &[u8]) -> Option<&[u8]> {
+    Some(value).filter(|_| std::str::from_utf8(value).is_err() && headed(value).is_none())
+}
 
-    /// Appends a column's cell, and counts it if it cannot be compared: of a row that is there all values are told, but for
-    /// those that an update leaves as they were.
-    fn push(
-        &mut self,
-        (table, info, column): (TableId, &TableInfo, usize),
-        (row, described): Side<'_>,
-        change: Option<Change>,
-        out: &mut Vec<u8>,
-    ) {
-        let (name, kind) = &info.columns[column];
-        let known = if let Some((name, value)) = field((row, info), name) {
-            self.learned.push(*kind, value, described.field(&name).meaning(), out)
-        } else {
-            cells::push_open(out);
-            if self.is_sparse { Known::Unsent } else { Known::No }
-        };
-        let is_missed = match change {
-            Some(Change::Insert) if !self.is_sparse => known != Known::Yes,
-            Some(Change::Insert | Change::Update) => known == Known::No,
-            Some(Change::Delete) | None => false,
-        };
-        if is_missed {
-            *self.unknown.entry((table, column)).or_default() += 1;
-        }
-    }
+/// How far a connector had read the log, as it says beside a row of a snapshot: `["24023128","24023160"]`, the last commit
+/// and the last change. Either may be null.
+fn read_up_to(sequence: Node<'_>) -> Option<u64> {
+    let places: Vec<Option<String>> = serde_json::from_str(&sequence.as_str()?).ok()?;
+    places.iter().flatten().filter_map(|place| place.parse().ok()).max()
 }
 
 fn origin(lsn: u64, transaction: u64) -> Origin {

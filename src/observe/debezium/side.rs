@@ -14,7 +14,12 @@ pub(super) type Side<'a> = (&'a Fields<'a>, Described<'a>);
 
 /// Those of a record or of a key.
 pub(super) fn side<'a>(coded: &'a Coded<'_>) -> Option<Side<'a>> {
-    Some((coded.fields.as_ref()?, coded.described()))
+    side_by(coded, Described::Nothing)
+}
+
+/// The same, where something may be said of it elsewhere.
+pub(super) fn side_by<'a>(coded: &'a Coded<'_>, said: Described<'a>) -> Option<Side<'a>> {
+    Some((coded.fields.as_ref()?, said.or(coded.described())))
 }
 
 /// What a row tells of the change that wrote it, if it does: whose it is, and which version of the row.

@@ -21,7 +21,7 @@ const STEP: Duration = Duration::from_secs(10);
 
 /// A database whose changes come by a connector.
 #[derive(Debug)]
-pub(in crate::observe) struct Captured {
+pub(in crate::observe) struct CapturedSource {
     pub(in crate::observe) source: Source,
     application: String,
     client: Option<Client>,
@@ -37,21 +37,30 @@ pub(in crate::observe) struct Captured {
     looked: u64,
 }
 
-impl Captured {
+/// Who reads a database: somebody must.
+pub(in crate::observe) async fn captured(
+    client: &Client,
+    source: &Source,
+) -> Result<Vec<Foreign>, SetupError> {
+    let slots = slot::foreign(client).await?;
+    if slots.is_empty() {
+        let (surface, database) = (&source.surface, source.address.database());
+        return Err(SetupError::Local(format!(
+            "nobody captures the changes of the database `{database}`, so none can come to `{surface}`: \
+             there is no logical slot in it; register a connector first"
+        )));
+    }
+    Ok(slots)
+}
+
+impl CapturedSource {
     /// Looks where the log is, and who reads it: somebody must.
     pub(in crate::observe) async fn open(
         source: Source,
         application: String,
     ) -> Result<Self, SetupError> {
         let client = control(&source.address, &application).await?;
-        let slots = slot::foreign(&client).await?;
-        if slots.is_empty() {
-            let (surface, database) = (&source.surface, source.address.database());
-            return Err(SetupError::Local(format!(
-                "nobody captures the changes of the database `{database}`, so none can come to `{surface}`: \
-                 there is no logical slot in it; register a connector first"
-            )));
-        }
+        let slots = captured(&client, &source).await?;
         let opening = slot::position(&client).await?;
         let (client, fence, looked, begun) = (Some(client), None, 0, slots.clone());
         Ok(Self { source, application, client, opening, fence, slots, begun, looked })

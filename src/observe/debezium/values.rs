@@ -16,6 +16,7 @@ use crate::observe::debezium::form::DECIMAL;
 use crate::observe::debezium::form::Meaning;
 use crate::observe::debezium::form::Written;
 use crate::observe::debezium::node::Node;
+use crate::observe::debezium::unfit::is_unfit;
 use crate::schema::ColumnType;
 use crate::sink::postgres::encode::encode;
 use crate::sink::postgres::types::oid;
@@ -23,8 +24,7 @@ use crate::units::Decimal;
 use crate::units::Interval;
 use crate::units::TimeOfDay;
 
-/// What stands for a value that was stored apart and did not change, as text and as bytes in base 64.
-const UNAVAILABLE: &str = "__debezium_unavailable_value";
+/// What stands for bytes that were stored apart and did not change, in base 64: see [`cells::UNAVAILABLE`].
 const UNAVAILABLE_BYTES: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
 /// Digits of a number that went through a `double` and can be relied on.
 const DOUBLE_DIGITS: usize = 15;
@@ -49,7 +49,7 @@ pub(super) struct Learned {
 pub(super) enum Known {
     /// It is compared.
     Yes,
-    /// It did not change, and was not sent.
+    /// It was left out, as what has not changed may be.
     Unsent,
     /// It is not compared.
     No,
@@ -74,7 +74,7 @@ impl Learned {
             return Known::Yes;
         }
         if is_unavailable(value) {
-            cells::push_open(out);
+            cells::push_unsent(out);
             return Known::Unsent;
         }
         if !cells::is_compared(kind) {
@@ -82,6 +82,10 @@ impl Learned {
             return Known::Yes;
         }
         let Some(field) = self.field(kind, value, meaning) else {
+            if is_unfit(kind, value) {
+                cells::push_unfit(out);
+                return Known::Yes;
+            }
             cells::push_open(out);
             return Known::No;
         };
@@ -94,7 +98,7 @@ impl Learned {
         let text = || value.as_str();
         let value = match kind {
             ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint | ColumnType::Oid => {
-                Value::Int(value.as_i64()?)
+                Value::Int(value.as_i64().or_else(|| text()?.parse().ok())?)
             }
             ColumnType::Real => Value::Float(f64::from(single(value)?)),
             ColumnType::Double => Value::Float(double(value)?),
@@ -227,7 +231,7 @@ pub(super) fn digits(text: &str) -> Option<Vec<u8>> {
 
 fn is_unavailable(value: &Json) -> bool {
     match value {
-        Json::String(text) => text == UNAVAILABLE || text == UNAVAILABLE_BYTES,
+        Json::String(text) => text == cells::UNAVAILABLE || text == UNAVAILABLE_BYTES,
         Json::Array(elements) => elements.len() == 1 && is_unavailable(&elements[0]),
         _ => false,
     }
@@ -300,11 +304,11 @@ fn clock(digits: u8, number: i64, meaning: Meaning<'_>) -> Option<i64> {
         Some("io.debezium.time.MicroTime") => Some(number),
         Some("io.debezium.time.NanoTime") => Some(number / 1_000),
         Some("io.debezium.time.Time" | "org.apache.kafka.connect.data.Time") => {
-            is_coarse.then_some(number * 1_000)
+            number.checked_mul(1_000).filter(|_| is_coarse)
         }
         Some(_) => None,
         // A time of few digits is in milliseconds, or, as some settings have it, not.
-        None if is_coarse => (number <= DAY_MS).then_some(number * 1_000),
+        None if is_coarse => number.checked_mul(1_000).filter(|_| number <= DAY_MS),
         None => (number > DAY_MS).then_some(number),
     }
 }
@@ -316,7 +320,7 @@ fn interval(text: &str) -> Option<Interval> {
     let (days, clock) = text.split_once('T').unwrap_or((text, ""));
     let mut span = Interval::default();
     for (number, unit) in parts(days)? {
-        let number = sign * i32::try_from(number.parse::<i64>().ok()?).ok()?;
+        let number = i32::try_from(number.parse::<i64>().ok()?).ok()?.checked_mul(sign)?;
         match unit {
             'Y' => span.months = span.months.checked_add(number.checked_mul(12)?)?,
             'M' => span.months = span.months.checked_add(number)?,
@@ -335,7 +339,7 @@ fn interval(text: &str) -> Option<Interval> {
         // Digits behind the point count as microseconds, of seconds alone.
         let us = number.parse::<Decimal>().ok()?.rescale(6)?.unscaled;
         let us = if unit == 'S' { us } else { (us / 1_000_000).checked_mul(unit_us)? };
-        span.us = span.us.checked_add(i64::from(sign) * us)?;
+        span.us = span.us.checked_add(us.checked_mul(i64::from(sign))?)?;
     }
     Some(span)
 }

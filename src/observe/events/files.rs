@@ -28,10 +28,10 @@ use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
 use crate::observe::objects;
 use crate::observe::objects::Contents;
+use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
 use crate::observe::objects::Teller;
-use crate::observe::objects::Told;
 use crate::observe::objects::lines;
 use crate::observe::objects::lines::checked;
 use crate::observe::objects::looks::Looks;
@@ -123,7 +123,7 @@ impl Contents for Lines {
         let file: Arc<str> = Arc::from(name);
         let told = lines::each(&bytes, |line| {
             let line = Line { file: Arc::clone(&file), text: line.into(), between };
-            tell.blocking_send(Told::Of(line)).map_err(|_| Gone)
+            tell.blocking_send(FromObjects::Of(line)).map_err(|_| Gone)
         });
         told.map_or(Ok(Ok(())), |told| told.map(Ok))
     }
@@ -149,7 +149,7 @@ fn is_called(name: &str, begins: &str) -> bool {
 /// Objects that are being read.
 pub(in crate::observe) struct FileReader {
     surface: String,
-    reading: Reading<Told<Line, ()>>,
+    reading: Reading<FromObjects<Line, ()>>,
     quiet: Quiet,
     looks: Looks,
     /// Nothing comes any more: a look must begin after this moment, and show so. Once it has: how much had
@@ -236,15 +236,15 @@ impl FileReader {
     }
 
     /// Takes what waits, as much as one turn allows.
-    fn take(&mut self, first: Told<Line, ()>, judge: &Rc<RefCell<EventJudge>>) {
+    fn take(&mut self, first: FromObjects<Line, ()>, judge: &Rc<RefCell<EventJudge>>) {
         let mut told = first;
         for left in (0..TURN).rev() {
             match told {
-                Told::Of(Line { file, text, between: (since, at) }) => {
+                FromObjects::Of(Line { file, text, between: (since, at) }) => {
                     let (place, file, payload) = (0, Some(file), text);
                     judge.borrow_mut().come(Came { place, file, key: None, payload, since, at });
                 }
-                Told::Looked { trouble, begun, took } => {
+                FromObjects::Looked { trouble, begun, took } => {
                     if self.looks.took(trouble, (begun, took))
                         && let Some((_, shown)) = self.last.as_mut().filter(|it| begun >= it.0)
                     {
@@ -253,7 +253,7 @@ impl FileReader {
                     }
                 }
                 // Nobody asks for that.
-                Told::Ended(()) => {}
+                FromObjects::Ended(()) => {}
             }
             if left == 0 {
                 break;

@@ -66,7 +66,7 @@ impl Strays {
         self.first.add(class, || EventFault { class, sent, came });
     }
 
-    /// The first of those that are not as they should be, and behind them those that nobody knows of.
+    /// The first of those that are not as they should be.
     pub(super) fn faults(self) -> impl Iterator<Item = EventFault> {
         self.first.all()
     }

@@ -25,7 +25,7 @@ use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
 use crate::observe::kafka::consumer;
 use crate::observe::kafka::consumer::Contents;
-use crate::observe::kafka::consumer::Told;
+use crate::observe::kafka::consumer::FromTopics;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
@@ -46,7 +46,7 @@ impl Weighs for Record {
 /// Topics with events that are being read.
 pub(in crate::observe) struct EventReader {
     surface: String,
-    reading: Reading<Told<Record, ()>>,
+    reading: Reading<FromTopics<Record, ()>>,
     within: Duration,
     /// Where somebody copies events to the topics.
     quiet: Option<Quiet>,
@@ -128,13 +128,13 @@ impl EventTopics {
 }
 
 /// Begins to read: all that comes from now on is seen.
-pub(in crate::observe) fn open(
+pub(in crate::observe) async fn open(
     surface: &str,
     meant: &EventTopics,
     options: &Options,
 ) -> Result<EventReader, SetupError> {
     let events = Events { topics: meant.numbers(), run: meant.run.clone() };
-    let reading = consumer::start(&meant.cluster, events, (options, meant.within))?;
+    let reading = consumer::start(&meant.cluster, events, (options, meant.within)).await?;
     let (surface, within) = (surface.to_owned(), meant.within);
     let quiet = meant.is_copied.then(Quiet::default);
     Ok(EventReader { surface, reading, within, quiet, foreign: 0 })
@@ -199,23 +199,23 @@ impl EventReader {
     /// Takes what waits, as much as one turn allows. Returns how it ended, if it did.
     fn take(
         &mut self,
-        first: Option<Told<Record, ()>>,
+        first: Option<FromTopics<Record, ()>>,
         judge: &Rc<RefCell<EventJudge>>,
     ) -> Option<(bool, Vec<String>)> {
         let mut told = first;
         for left in (0..TURN).rev() {
             match told {
-                Some(Told::Record { record: Some(came), at, .. }) => {
+                Some(FromTopics::Record { record: Some(came), at, .. }) => {
                     judge.borrow_mut().come(Came { since: at, at, ..came });
                 }
-                Some(Told::Record { record: None, .. }) => self.foreign += 1,
-                Some(Told::AtEnd { busy, .. }) => {
+                Some(FromTopics::Record { record: None, .. }) => self.foreign += 1,
+                Some(FromTopics::AtEnd { busy, .. }) => {
                     if let Some(late) = consumer::late(&self.surface, busy) {
                         judge.borrow_mut().spoil(late);
                     }
                     return Some((true, self.notes()));
                 }
-                Some(Told::Broken(reason)) => return Some(self.give_up(judge, &reason)),
+                Some(FromTopics::Broken(reason)) => return Some(self.give_up(judge, &reason)),
                 None => return Some(self.give_up(judge, "its thread ended early")),
             }
             if left == 0 {
@@ -263,13 +263,13 @@ mod tests {
                     Came { place: 0, file: None, key: None, payload: payload(), since: 0, at: 0 };
                 let (partition, at) = (0, 1);
                 for record in [Some(came), None] {
-                    if tell.blocking_send(Told::Record { partition, record, at }).is_err() {
+                    if tell.blocking_send(FromTopics::Record { partition, record, at }).is_err() {
                         return;
                     }
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
-            let _ = tell.blocking_send(Told::AtEnd { of: (), busy: None });
+            let _ = tell.blocking_send(FromTopics::AtEnd { of: (), busy: None });
         });
         let within = Duration::from_millis(600);
         let (surface, quiet) = ("seen".to_owned(), Some(Quiet::default()));

@@ -1,11 +1,13 @@
 //! The end: what is left of each row is judged.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
 use crate::measure::Deviation;
+use crate::measure::NotCompared;
 use crate::measure::SurfaceFindings;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Judge;
@@ -25,8 +27,39 @@ impl Judge {
         self.tails.is_some() && Tails::is_loose(partition)
     }
 
+    /// So many values of some columns cannot be compared.
+    pub(in crate::observe) fn leaves_open(&mut self, unknown: &BTreeMap<(TableId, usize), u64>) {
+        for (at, count) in unknown {
+            *self.unknown.entry(*at).or_default() += count;
+        }
+    }
+
+    /// Ends the notes with what could not be compared, but for what is of our own tables: steps give them columns, and
+    /// take them. Returns what that is.
+    fn end_notes(&mut self, catalog: &Catalog, is_complete: bool) -> Vec<NotCompared> {
+        let mut all = Vec::new();
+        for ((table, column), values) in std::mem::take(&mut self.unknown) {
+            let of = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
+            let Some(of) = of.filter(|it| !it.is_own) else { continue };
+            let column_name = catalog.table(table).columns[column].0.clone();
+            let (surface, table_name) = (self.surface.clone(), of.name.clone());
+            all.push(NotCompared { surface, table: table_name, column: column_name, values });
+            self.notes.uncompared((table, column), values);
+        }
+        if is_complete {
+            self.notes.end();
+        }
+        all
+    }
+
     pub(super) fn reached(&mut self, place: (TableId, usize), times: &Times) {
         self.tails.iter_mut().for_each(|tails| tails.came(place, times.sent));
+    }
+
+    /// Tables of our own do not come here.
+    pub(in crate::observe) fn leave_out_own(&mut self, catalog: &Catalog) {
+        let own = catalog.all().map(|it| it.0).filter(|it| catalog.is_own(*it));
+        own.for_each(|own| self.tables[usize::from(own.0)] = None);
     }
 
     /// Leaves out the tables that need not come, and did not. Returns what they are called.
@@ -84,9 +117,7 @@ impl Judge {
             }
             self.hold((id, is_own), held);
         }
-        if is_complete {
-            self.notes.end();
-        }
+        let not_compared = self.end_notes(catalog, is_complete);
         let truncations = std::mem::take(&mut self.truncations);
         for (table, unsure, missing, phantoms) in truncations.odd() {
             let is_own = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
@@ -112,6 +143,7 @@ impl Judge {
         }
         lags.extend(transactions.iter().flat_map(|it| it.lags(&surface)));
         let (mut verification, own) = counts.end();
+        verification.not_compared = not_compared;
         verification.examples = faults.examples(&surface, catalog, &names);
         let found = SurfaceFindings {
             surface,

@@ -6,7 +6,7 @@ use crate::action::TableId;
 use crate::observe::cells::agree;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Judge;
-use crate::observe::judge::Place;
+use crate::observe::judge::Outstanding;
 use crate::observe::judge::Seen;
 use crate::observe::settle::Found;
 use crate::observe::settle::settle;
@@ -19,7 +19,7 @@ const MANY: usize = 1 << 10;
 #[derive(Debug)]
 pub(super) struct Older {
     /// What lies before changes that belong together again.
-    place: Place,
+    place: Outstanding,
     /// Those behind it that do.
     matched: Vec<(Expected, Seen)>,
 }
@@ -31,7 +31,7 @@ impl Expected {
     }
 }
 
-impl Place {
+impl Outstanding {
     /// Takes what can be judged, once one side has grown to so many, and the other has as many.
     pub(super) fn older(&mut self, (grown, other): (usize, usize)) -> Option<Older> {
         if grown < MANY || !grown.is_power_of_two() || other < grown {
@@ -51,7 +51,7 @@ impl Place {
             _ => None,
         });
         let (one, other) = same.next_back()?;
-        let place = Place {
+        let place = Outstanding {
             expected: self.expected.drain(..=one).collect(),
             seen: self.seen.drain(..=other).collect(),
         };

@@ -28,7 +28,7 @@ impl Judge {
         !key.is_empty() && (change != Change::Update || is_told)
     }
 
-    /// The keys of a table whose rows are not as they must become yet: so many at most, the oldest first.
+    /// The keys of a table whose rows are not as they must become yet: so many of the oldest at most.
     pub(in crate::observe) fn wanted(&self, table: TableId, at_most: usize) -> Vec<Box<[u8]>> {
         let Some(Some(of)) = self.tables.get(usize::from(table.0)) else { return Vec::new() };
         let rows = of.rows.iter();

@@ -1,9 +1,14 @@
 //! Reads topics on a thread of its own: each record is stamped when it is there, and becomes what it says.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use rdkafka::ClientConfig;
 use rdkafka::Message as _;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
@@ -52,7 +57,7 @@ pub(in crate::observe) fn late(surface: &str, busy: Option<Duration>) -> Option<
 
 /// What the thread tells.
 #[derive(Debug)]
-pub(in crate::observe) enum Told<T, E> {
+pub(in crate::observe) enum FromTopics<T, E> {
     /// A record of a partition, by a number of its own, came at a time.
     Record { partition: usize, record: T, at: u64 },
     /// All that was there when it was asked to end was told: what is to be known of it, and for how long records
@@ -62,7 +67,7 @@ pub(in crate::observe) enum Told<T, E> {
     Broken(String),
 }
 
-impl<T: Weighs, E> Weighs for Told<T, E> {
+impl<T: Weighs, E> Weighs for FromTopics<T, E> {
     fn bytes(&self) -> usize {
         match self {
             Self::Record { record, .. } => record.bytes(),
@@ -97,35 +102,49 @@ pub(in crate::observe) trait Contents: Send + 'static {
 }
 
 /// What the thread tells of them.
-type Heard<C> = Told<<C as Contents>::Record, <C as Contents>::End>;
+type Fetching<C> = FromTopics<<C as Contents>::Record, <C as Contents>::End>;
 
 /// Begins behind all that is there now.
-pub(in crate::observe) fn start<C: Contents>(
+pub(in crate::observe) async fn start<C: Contents>(
     cluster: &Cluster,
     contents: C,
     (options, within): (&Options, Duration),
-) -> Result<Reading<Heard<C>>, SetupError> {
+) -> Result<Reading<Fetching<C>>, SetupError> {
+    let busy_max = options.late_p99.map(|_| BUSY_MAX);
+    let streaming = STREAMING.min(within / 2);
+    let reading = begin(cluster.consumer(), contents, (options.clock, busy_max, streaming)).await;
     let brokers = &cluster.brokers;
-    let failed = |error: KafkaError| {
-        SetupError::Local(format!("cannot observe the topics at `{brokers}`: {error}"))
+    reading.map_err(|why| {
+        SetupError::Local(format!("cannot observe the topics at `{brokers}`: {why}"))
+    })
+}
+
+async fn begin<C: Contents>(
+    client: ClientConfig,
+    contents: C,
+    (clock, busy_max, streaming): (Clock, Option<Duration>, Duration),
+) -> Result<Reading<Fetching<C>>, String> {
+    // A cluster that does not answer must not keep whoever waits from hearing anything else.
+    let begin = move |asked: &Arc<Asked>| {
+        let consumer = client.create_with_context(Fetched::default());
+        let mut work = Work {
+            contents,
+            clock,
+            busy_max,
+            streaming,
+            consumer: consumer.map_err(|error| error.to_string())?,
+            topics: BTreeMap::new(),
+            partitions: 0,
+            looked: Instant::now(),
+            idle: Instant::now(),
+            busy: Duration::ZERO,
+            empty: None,
+            asked: Arc::clone(asked),
+        };
+        work.assign(Begin::AtEnd).map_err(|error| error.to_string())?;
+        Ok(work)
     };
-    let consumer: BaseConsumer<Fetched> =
-        cluster.consumer().create_with_context(Fetched::default()).map_err(failed)?;
-    let mut work = Work {
-        contents,
-        clock: options.clock,
-        busy_max: options.late_p99.map(|_| BUSY_MAX),
-        streaming: STREAMING.min(within / 2),
-        consumer,
-        topics: BTreeMap::new(),
-        partitions: 0,
-        looked: Instant::now(),
-        idle: Instant::now(),
-        busy: Duration::ZERO,
-        empty: None,
-    };
-    work.assign(Begin::AtEnd).map_err(failed)?;
-    Reading::start("kafka observer", move |tell, asked| work.work(tell, &asked))
+    Reading::begun("kafka observer", begin, Work::work).await
 }
 
 /// Where partitions that are found are begun.
@@ -137,7 +156,7 @@ enum Begin {
 
 /// A topic that is read.
 #[derive(Debug)]
-struct Topic<O> {
+struct ReadTopic<O> {
     of: O,
     partitions: BTreeMap<i32, Partition>,
 }
@@ -164,7 +183,7 @@ struct Work<C: Contents> {
     contents: C,
     clock: Clock,
     consumer: BaseConsumer<Fetched>,
-    topics: BTreeMap<String, Topic<C::Of>>,
+    topics: BTreeMap<String, ReadTopic<C::Of>>,
     /// How many partitions are read.
     partitions: usize,
     looked: Instant,
@@ -176,6 +195,7 @@ struct Work<C: Contents> {
     streaming: Duration,
     /// Since when polls find nothing at all.
     empty: Option<Instant>,
+    asked: Arc<Asked>,
 }
 
 impl<C: Contents> Work<C> {
@@ -192,6 +212,7 @@ impl<C: Contents> Work<C> {
                     continue;
                 }
                 let (next, offset) = match begin {
+                    Begin::AtEnd if self.asked.to_stop() => return Err(KafkaError::Canceled),
                     Begin::AtEnd => {
                         let end = self.consumer.fetch_watermarks(name, id, ANSWER)?.1;
                         (end, Offset::Offset(end))
@@ -206,7 +227,7 @@ impl<C: Contents> Work<C> {
             self.consumer.incremental_assign(&new)?;
         }
         for (name, of, id, next) in found {
-            let new_topic = || Topic { of, partitions: BTreeMap::new() };
+            let new_topic = || ReadTopic { of, partitions: BTreeMap::new() };
             let topic = self.topics.entry(name.to_owned()).or_insert_with(new_topic);
             topic.partitions.insert(id, Partition { number: self.partitions, next, end: None });
             self.partitions += 1;
@@ -225,13 +246,14 @@ impl<C: Contents> Work<C> {
         since > SELDOM || since > SOON && self.lacks_topics()
     }
 
-    fn work(mut self, tell: &Tell<Heard<C>>, asked: &Asked) {
+    fn work(mut self, tell: &Tell<Fetching<C>>) {
         let (mut has_ends, mut asked_at) = (false, None);
-        while !asked.to_stop() {
-            let told = self.turn(has_ends, asked);
+        while !self.asked.to_stop() {
+            let told = self.turn(has_ends);
             let told = told.and_then(|told| Ok((told, has_ends && self.is_at_end()?)));
-            let (told, is_at_end) = told.unwrap_or_else(|why| (Some(Told::Broken(why)), false));
-            let is_broken = matches!(told, Some(Told::Broken(_)));
+            let (told, is_at_end) =
+                told.unwrap_or_else(|why| (Some(FromTopics::Broken(why)), false));
+            let is_broken = matches!(told, Some(FromTopics::Broken(_)));
             let is_heard = told.is_none_or(|told| tell.blocking_send(told).is_ok());
             if is_broken || !is_heard {
                 return;
@@ -239,10 +261,10 @@ impl<C: Contents> Work<C> {
             if is_at_end {
                 let of = self.contents.end(|topic| self.topics.contains_key(topic));
                 let busy = self.busy_max.filter(|max| self.busy > *max).map(|_| self.busy);
-                let _ = tell.blocking_send(Told::AtEnd { of, busy });
+                let _ = tell.blocking_send(FromTopics::AtEnd { of, busy });
                 return;
             }
-            if !has_ends && asked.to_end() {
+            if !has_ends && self.asked.to_end() {
                 let asked_at = asked_at.get_or_insert_with(Instant::now);
                 if self.is_quiet() || asked_at.elapsed() > self.streaming {
                     has_ends = self.ask_for_ends();
@@ -252,7 +274,7 @@ impl<C: Contents> Work<C> {
     }
 
     /// One poll. What is made once it is known where all topics end has no part in the run.
-    fn turn(&mut self, has_ends: bool, asked: &Asked) -> Result<Option<Heard<C>>, String> {
+    fn turn(&mut self, has_ends: bool) -> Result<Option<Fetching<C>>, String> {
         if !has_ends && self.is_to_look() {
             // A cluster that does not answer now may do so later; what is missed then is said at the end.
             let _ = self.assign(Begin::AtBeginning);
@@ -288,8 +310,8 @@ impl<C: Contents> Work<C> {
             }
         }
         let (of, partition) = (topic.of, partition.number);
-        let record = self.contents.read(of, &message, asked)?;
-        Ok(record.map(|record| Told::Record { partition, record, at }))
+        let record = self.contents.read(of, &message, &self.asked)?;
+        Ok(record.map(|record| FromTopics::Record { partition, record, at }))
     }
 
     /// Where each partition ends now. Returns whether all have said so; until then none counts as ended.
@@ -300,6 +322,9 @@ impl<C: Contents> Work<C> {
         let mut ends = Vec::new();
         for (name, topic) in &self.topics {
             for number in topic.partitions.keys() {
+                if self.asked.to_stop() {
+                    return false;
+                }
                 let Ok((_, end)) = self.consumer.fetch_watermarks(name, *number, ANSWER) else {
                     return false;
                 };
@@ -348,22 +373,4 @@ fn is_passing(code: rdkafka::types::RDKafkaErrorCode) -> bool {
             | Code::SaslAuthenticationFailed
             | Code::Authentication
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is fetched and was not handed out yet is not read, whatever the client says of its next fetch.
-    #[test]
-    fn a_partition_is_read_once_its_records_were_handed_out() {
-        let at = |next, end| Partition { number: 0, next, end };
-        assert!(!at(5, None).is_read(Some(9)));
-        assert!(!at(5, Some(9)).is_read(None));
-        assert!(at(9, Some(9)).is_read(None));
-        assert!(at(0, Some(0)).is_read(None));
-        // Behind the last record stands what ends a transaction.
-        assert!(at(8, Some(9)).is_read(Some(9)));
-        assert!(!at(5, Some(9)).is_read(Some(8)));
-    }
 }

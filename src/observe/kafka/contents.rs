@@ -17,13 +17,13 @@ use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
-use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::raw::Raw;
+use crate::observe::debezium::raw::is_key_header;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
-use crate::observe::debezium::record::is_key_header;
 use crate::observe::kafka::consumer;
 use crate::observe::kafka::consumer::Contents;
-use crate::observe::kafka::consumer::Told;
+use crate::observe::kafka::consumer::FromTopics;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
@@ -61,10 +61,10 @@ pub(super) struct Left {
 }
 
 /// What is told of them.
-pub(super) type Changed = Told<Captured, Left>;
+pub(super) type Changed = FromTopics<TopicRecord, Left>;
 
 /// Begins behind all that is there now, to read the changes that come.
-pub(super) fn start(
+pub(super) async fn start(
     topics: Topics,
     (options, within): (&Options, Duration),
 ) -> Result<Reading<Changed>, SetupError> {
@@ -72,11 +72,12 @@ pub(super) fn start(
     let registry = registry.as_ref().map(|at| found(at, tables.keys().next())).transpose()?;
     let reader = Reader::new(format, Decoder::new(registry));
     let world = Arc::clone(&options.world);
-    let tables = tables.into_iter().map(|(name, table)| (name, Topic::Table(table)));
-    let messages = messages.into_iter().map(|(name, database)| (name, Topic::Messages(database)));
-    let ends = transactions.into_iter().map(|(name, database)| (name, Topic::Ends(database)));
-    let captures = Captures { topics: ends.chain(tables).chain(messages).collect(), reader, world };
-    consumer::start(&cluster, captures, (options, within))
+    let tables = tables.into_iter().map(|(name, table)| (name, Holds::Table(table)));
+    let messages = messages.into_iter().map(|(name, database)| (name, Holds::Messages(database)));
+    let ends = transactions.into_iter().map(|(name, database)| (name, Holds::Ends(database)));
+    let captures =
+        ConnectorTopics { topics: ends.chain(tables).chain(messages).collect(), reader, world };
+    consumer::start(&cluster, captures, (options, within)).await
 }
 
 /// A registry that is there and lets us in.
@@ -91,15 +92,15 @@ fn found(at: &SchemaRegistry, topic: Option<&String>) -> Result<Registry, SetupE
 
 /// What connectors write.
 #[derive(Debug)]
-struct Captures {
-    topics: BTreeMap<String, Topic>,
+struct ConnectorTopics {
+    topics: BTreeMap<String, Holds>,
     reader: Reader,
     world: Arc<World>,
 }
 
 /// What a topic of theirs holds.
 #[derive(Debug, Clone, Copy)]
-enum Topic {
+enum Holds {
     /// The changes of a table.
     Table(TableId),
     /// What the transactions of a database say of themselves.
@@ -110,7 +111,7 @@ enum Topic {
 
 /// A record of theirs.
 #[derive(Debug)]
-pub(super) enum Captured {
+pub(super) enum TopicRecord {
     /// A change of a table.
     Change(TableId, Record),
     /// What a transaction of a database says of itself.
@@ -119,7 +120,7 @@ pub(super) enum Captured {
     Ended(usize, Ended),
 }
 
-impl Weighs for Captured {
+impl Weighs for TopicRecord {
     fn bytes(&self) -> usize {
         match self {
             Self::Change(_, record) => record.bytes(),
@@ -128,54 +129,54 @@ impl Weighs for Captured {
     }
 }
 
-impl Contents for Captures {
-    type Of = Topic;
-    type Record = Captured;
+impl Contents for ConnectorTopics {
+    type Of = Holds;
+    type Record = TopicRecord;
     type End = Left;
 
     fn topics(&self) -> impl Iterator<Item = &str> {
-        let tables = self.topics.iter().filter(|it| matches!(it.1, Topic::Table(_)));
+        let tables = self.topics.iter().filter(|it| matches!(it.1, Holds::Table(_)));
         tables.map(|it| it.0.as_str())
     }
 
-    fn of(&self, topic: &str) -> Option<Topic> {
+    fn of(&self, topic: &str) -> Option<Holds> {
         self.topics.get(topic).copied()
     }
 
     fn read(
         &mut self,
-        of: Topic,
+        of: Holds,
         message: &BorrowedMessage<'_>,
         asked: &Asked,
-    ) -> Result<Option<Captured>, String> {
+    ) -> Result<Option<TopicRecord>, String> {
         match of {
-            Topic::Table(table) => {
+            Holds::Table(table) => {
                 let raw = (raw(message), asked);
                 let record = self.reader.read(&self.world.catalog, table, raw);
                 let record = record.map_err(|why| broken(message.topic(), &why))?;
-                Ok(Some(Captured::Change(table, record)))
+                Ok(Some(TopicRecord::Change(table, record)))
             }
-            Topic::Messages(database) => {
+            Holds::Messages(database) => {
                 let said = self.beside(message, "message", asked, beside::message)?;
-                Ok(said.map(|message| Captured::Message(database, message)))
+                Ok(said.map(|message| TopicRecord::Message(database, message)))
             }
-            Topic::Ends(database) => {
+            Holds::Ends(database) => {
                 let ended = self.beside(message, "transaction", asked, beside::ended)?;
-                Ok(ended.map(|ended| Captured::Ended(database, ended)))
+                Ok(ended.map(|ended| TopicRecord::Ended(database, ended)))
             }
         }
     }
 
     fn end(&mut self, is_there: impl Fn(&str) -> bool) -> Left {
         let topics = self.topics.iter().filter_map(|(name, of)| match of {
-            Topic::Table(table) => Some((name.clone(), *table, is_there(name))),
-            Topic::Messages(_) | Topic::Ends(_) => None,
+            Holds::Table(table) => Some((name.clone(), *table, is_there(name))),
+            Holds::Messages(_) | Holds::Ends(_) => None,
         });
-        Left { topics: topics.collect(), unknown: std::mem::take(&mut self.reader.unknown) }
+        Left { topics: topics.collect(), unknown: std::mem::take(&mut self.reader.columns.unknown) }
     }
 }
 
-impl Captures {
+impl ConnectorTopics {
     /// Reads what comes beside the changes, by `of`.
     fn beside<T>(
         &mut self,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::runtime::Runtime;
 
 use crate::action::TableId;
@@ -17,6 +18,8 @@ use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
 use crate::observe::lake::catalog::Asking;
+use crate::observe::lake::commit::HELD_MAX;
+use crate::observe::lake::commit::put_in_order;
 use crate::observe::lake::kept;
 use crate::observe::lake::kept::Of;
 use crate::observe::lake::rows::fill;
@@ -36,12 +39,9 @@ use crate::scenario::TopicFormat;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Lsn;
 
-/// How long the first look may take.
-const FIRST_WITHIN: Duration = Duration::from_mins(2);
-
 /// What the thread tells.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum FromLake {
     /// A row was there at a time.
     Row { table: TableId, record: Record, at: u64 },
     /// A heartbeat of a source was there: what is before its place in the log may be, too.
@@ -58,7 +58,7 @@ pub(super) enum Told {
     Broken(String),
 }
 
-impl Weighs for Told {
+impl Weighs for FromLake {
     fn bytes(&self) -> usize {
         match self {
             Self::Row { record, .. } | Self::Gone { record, .. } => record.bytes(),
@@ -91,27 +91,13 @@ pub(super) async fn start(
     lake: &Lake,
     world: &Arc<World>,
     (application, clock): (&str, Clock),
-) -> Result<Reading<Told>, SetupError> {
+) -> Result<Reading<FromLake>, SetupError> {
     let (lake, world) = (lake.clone(), Arc::clone(world));
     let catalog = Asking::new(lake.catalog.clone(), application.to_owned());
-    let (ready, is_ready) = tokio::sync::oneshot::channel();
-    let reading = Reading::start("lake observer", move |tell, asked| {
-        let mut work = match Work::begin(&lake, world, catalog, (clock, asked)) {
-            Ok(work) => work,
-            Err(why) => return drop(ready.send(Err(why))),
-        };
-        if ready.send(Ok(())).is_ok() {
-            work.work(tell);
-        }
-    })?;
-    match tokio::time::timeout(FIRST_WITHIN, is_ready).await {
-        Ok(Ok(Ok(()))) => Ok(reading),
-        Ok(Ok(Err(why))) => Err(SetupError::Local(format!("cannot observe the lake: {why}"))),
-        Ok(Err(_)) | Err(_) => {
-            let why = "the first look at the lake did not come to its end";
-            Err(SetupError::Local(why.to_owned()))
-        }
-    }
+    let begin =
+        move |asked: &Arc<Asked>| Work::begin(&lake, world, catalog, (clock, Arc::clone(asked)));
+    let reading = Reading::begun("lake observer", begin, |mut work, tell| work.work(tell)).await;
+    reading.map_err(|why| SetupError::Local(format!("cannot observe the lake: {why}")))
 }
 
 /// A table that is looked at.
@@ -197,7 +183,7 @@ impl Work {
         self.runtime.block_on(self.catalog.newest(&mut self.store, names))
     }
 
-    fn work(&mut self, tell: &Tell<Told>) {
+    fn work(&mut self, tell: &Tell<FromLake>) {
         loop {
             let is_last = self.asked.to_end();
             let begun = Instant::now();
@@ -205,7 +191,7 @@ impl Work {
                 Ok(()) => None,
                 Err(Wrong::Passing(why)) => Some(why),
                 Err(Wrong::Gone) => return,
-                Err(Wrong::Lasting(why)) => return drop(tell.blocking_send(Told::Broken(why))),
+                Err(Wrong::Lasting(why)) => return drop(tell.blocking_send(FromLake::Broken(why))),
             };
             let gone =
                 if is_last && trouble.is_none() { self.gone(tell) } else { Ok(Gone::default()) };
@@ -217,7 +203,7 @@ impl Work {
             let said = if is_end {
                 self.ended(gone)
             } else {
-                Told::Looked { trouble, took: begun.elapsed() }
+                FromLake::Looked { trouble, took: begun.elapsed() }
             };
             if tell.blocking_send(said).is_err() || is_end {
                 return;
@@ -228,14 +214,14 @@ impl Work {
         }
     }
 
-    fn ended(&mut self, gone: Gone) -> Told {
-        let unknown = std::mem::take(&mut self.reader.unknown);
+    fn ended(&mut self, gone: Gone) -> FromLake {
+        let unknown = std::mem::take(&mut self.reader.columns.unknown);
         let missing = self.tables.values().flat_map(|table| table.state.missing.clone());
-        Told::Ended { unknown, missing: missing.collect(), gone }
+        FromLake::Ended { unknown, missing: missing.collect(), gone }
     }
 
     /// Looks whether what was read is still there, and tells what is not.
-    fn gone(&mut self, tell: &Tell<Told>) -> Result<Gone, String> {
+    fn gone(&mut self, tell: &Tell<FromLake>) -> Result<Gone, String> {
         let (mut removed, mut moved) = (HashSet::new(), HashSet::new());
         for table in self.tables.values() {
             removed.extend(table.state.removed.iter().cloned());
@@ -243,7 +229,7 @@ impl Work {
         }
         // There may be thousands of them, and whoever waits must know that it goes on; a full queue says so, too.
         let goes_on = |files| {
-            drop(tell.try_send(Told::Busy { files }));
+            drop(tell.try_send(FromLake::Busy { files }));
             !self.asked.to_stop()
         };
         let looked = kept::gone(&mut self.kept, &mut self.store, (&removed, &moved), goes_on);
@@ -263,14 +249,14 @@ impl Work {
             let _ = rows(bytes, |mut row| {
                 fill(&mut row, columns);
                 let record = reader.read_value(catalog, table, (Described::Nothing, &row));
-                tell.blocking_send(Told::Gone { table, record, at }).is_ok()
+                tell.blocking_send(FromLake::Gone { table, record, at }).is_ok()
             });
         }
         Ok(gone)
     }
 
     /// Looks at all tables. One that cannot be looked at does not keep the others from it.
-    fn look(&mut self, tell: &Tell<Told>) -> Result<(), Wrong> {
+    fn look(&mut self, tell: &Tell<FromLake>) -> Result<(), Wrong> {
         let newest = self.newest().map_err(Wrong::Passing)?;
         // What is committed is there for everybody from now on, whenever it is read.
         let at = self.clock.now();
@@ -289,26 +275,33 @@ impl Work {
         &mut self,
         name: &str,
         location: &str,
-        (at, tell): (u64, &Tell<Told>),
+        (at, tell): (u64, &Tell<FromLake>),
     ) -> Result<(), Wrong> {
         let Some(mut table) = self.tables.remove(name) else { return Ok(()) };
         let found = self.runtime.block_on(table.state.advance(&mut self.store, location));
         let mut files = std::mem::take(&mut table.state.missing);
         let mut result = found.map(|new| files.extend(new)).map_err(Wrong::from);
-        match self.begins(&files) {
-            Ok(begins) => {
-                files
-                    .sort_by_key(|file| (file.sequence, begins.get(&file.path).copied().flatten()));
-            }
+        // Where one does not come now, the commit is read later: out of order it would look reordered.
+        let fetched = put_in_order(&mut files, (self.format, HELD_MAX), |path| self.fetch(path));
+        let mut held = match fetched {
+            Ok(held) => held,
             Err(wrong) => {
                 table.state.missing = files;
                 self.tables.insert(name.to_owned(), table);
                 return Err(wrong);
             }
-        }
+        };
         let mut files = files.into_iter();
         for file in files.by_ref() {
-            match self.read(&file, (name, &table), (at, tell)) {
+            let bytes = match held.take(&file.path) {
+                Some(bytes) => Ok(Some(bytes)),
+                None => self.fetch(&file.path).map(|found| found.map(Bytes::from)),
+            };
+            let read = bytes.and_then(|bytes| match bytes {
+                Some(bytes) => self.read((&file, bytes), (name, &table), (at, tell)).map(|()| true),
+                None => Ok(false),
+            });
+            match read {
                 Ok(true) => {}
                 Ok(false) => table.state.missing.push(file),
                 Err(wrong) => {
@@ -324,45 +317,26 @@ impl Work {
         result
     }
 
-    /// The files of one commit are in no order: where each of them begins in the log.
-    fn begins(&mut self, files: &[DataFile]) -> Result<BTreeMap<String, Option<u64>>, Wrong> {
-        let mut begins = BTreeMap::new();
-        for file in files {
-            if files.iter().filter(|other| other.sequence == file.sequence).count() < 2 {
-                continue;
-            }
-            if self.asked.to_stop() {
-                return Err(Wrong::Gone);
-            }
-            // Where one does not come now, the commit is read later: out of order it would look reordered.
-            let found = self.runtime.block_on(self.store.get(&file.path));
-            let Some(bytes) = found.map_err(Wrong::Passing)? else { continue };
-            let (mut begin, format) = (None, self.format);
-            let read = rows(bytes, |row| {
-                begin = place(&row, format);
-                false
-            });
-            if read.is_ok() {
-                begins.insert(file.path.clone(), begin);
-            }
-        }
-        Ok(begins)
-    }
-
-    /// Reads a file. Returns whether it was there.
-    fn read(
-        &mut self,
-        file: &DataFile,
-        (name, table): (&str, &Looked),
-        (at, tell): (u64, &Tell<Told>),
-    ) -> Result<bool, Wrong> {
+    /// What is in a file; `None`: it is not there.
+    fn fetch(&mut self, path: &str) -> Result<Option<Vec<u8>>, Wrong> {
         if self.asked.to_stop() {
             return Err(Wrong::Gone);
         }
-        let found = self.runtime.block_on(self.store.get(&file.path)).map_err(Wrong::Passing)?;
-        let Some(bytes) = found else { return Ok(false) };
+        self.runtime.block_on(self.store.get(path)).map_err(Wrong::Passing)
+    }
+
+    /// Reads a file.
+    fn read(
+        &mut self,
+        (file, bytes): (&DataFile, Bytes),
+        (name, table): (&str, &Looked),
+        (at, tell): (u64, &Tell<FromLake>),
+    ) -> Result<(), Wrong> {
+        if self.asked.to_stop() {
+            return Err(Wrong::Gone);
+        }
         if matches!(table.kind, Kind::Rows(_)) {
-            self.kept.add((name.to_owned(), file.clone()), bytes.clone());
+            self.kept.add((name.to_owned(), file.clone()), bytes.to_vec());
         }
         let (mut is_heard, format) = (true, self.format);
         let (reader, catalog) = (&mut self.reader, &self.world.catalog);
@@ -371,10 +345,10 @@ impl Work {
                 Kind::Rows(id) => {
                     fill(&mut row, &table.state.columns);
                     let record = reader.read_value(catalog, id, (Described::Nothing, &row));
-                    Told::Row { table: id, record, at }
+                    FromLake::Row { table: id, record, at }
                 }
                 Kind::Beats(source) => match place(&row, format) {
-                    Some(lsn) => Told::Beat { source, lsn: Lsn(lsn) },
+                    Some(lsn) => FromLake::Beat { source, lsn: Lsn(lsn) },
                     None => return true,
                 },
             };
@@ -390,6 +364,6 @@ impl Work {
             let why = format!("it has {count} rows, and its manifest says {}", file.rows);
             return Err(broken(why));
         }
-        Ok(true)
+        Ok(())
     }
 }

@@ -23,17 +23,17 @@ const UNCLEAR: &str = "\u{fffd}";
 
 /// Hands each row to `take`, until that says that it wants no more. Returns how many there were.
 pub(in crate::observe) fn rows(
-    file: Vec<u8>,
+    file: impl Into<Bytes>,
     mut take: impl FnMut(Json) -> bool,
 ) -> Result<u64, String> {
     // The crate relies on what a file says of itself, and panics where that is wrong.
-    let read = catch_unwind(AssertUnwindSafe(|| read(file, &mut take)));
+    let read = catch_unwind(AssertUnwindSafe(|| read(file.into(), &mut take)));
     read.unwrap_or_else(|_| Err("it contradicts itself".to_owned()))
 }
 
-fn read(file: Vec<u8>, take: &mut impl FnMut(Json) -> bool) -> Result<u64, String> {
+fn read(file: Bytes, take: &mut impl FnMut(Json) -> bool) -> Result<u64, String> {
     let failed = |error: parquet::errors::ParquetError| error.to_string();
-    let reader = SerializedFileReader::new(Bytes::from(file)).map_err(failed)?;
+    let reader = SerializedFileReader::new(file).map_err(failed)?;
     let mut count = 0;
     for row in reader.get_row_iter(None).map_err(failed)? {
         count += 1;

@@ -1,6 +1,8 @@
 //! What a real sink wrote: `tests/lake/customers` is the table `customers` of the scenario `orders`, as it stood after the
 //! first commit of `org.apache.iceberg:iceberg-kafka-connect:1.12.0` behind Debezium 3.7.0.Final, copied from S3.
 
+use std::cell::Cell;
+use std::cell::RefCell;
 use std::fs;
 use std::io::Read as _;
 use std::io::Write as _;
@@ -11,16 +13,26 @@ use std::thread;
 
 use serde_json::Value as Json;
 
+use crate::observe::lake::commit::HELD_MAX;
+use crate::observe::lake::commit::put_in_order;
+use crate::observe::lake::rows::place;
 use crate::observe::lake::rows::rows;
+use crate::observe::lake::table::DataFile;
 use crate::observe::lake::table::LakeTable;
 use crate::observe::lake::table::Trouble;
 use crate::observe::lake::table::records;
 use crate::observe::objects::store::Store;
 use crate::scenario::Bucket;
 use crate::scenario::LakeSite;
+use crate::scenario::TopicFormat;
 
 const METADATA: &str = "s3://lake/warehouse/domain_orders/public/customers/metadata/\
                         00003-47bf8b60-3711-4eaf-a734-cbb5ed01f19d.metadata.json";
+
+/// Of a list, with another part behind it, but for the last one.
+const PARTS: usize = 20;
+const PART: &str =
+    "<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lake/customers")
@@ -34,11 +46,12 @@ fn files(of: &str, ending: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// An S3 server that has the table alone, and wants requests to be signed. Ends with the test.
+/// An S3 server that has the table alone, lists in many parts, and wants requests to be signed. Ends with the test.
 fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
+        let mut parts = 0;
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut head = Vec::new();
@@ -59,6 +72,10 @@ fn server() -> String {
             let (status, body) = match found {
                 _ if !is_signed => ("403 Forbidden", b"<Code>AccessDenied</Code>".to_vec()),
                 Some(bytes) => ("200 OK", bytes),
+                None if head.contains("list-type=2") => {
+                    parts += 1;
+                    ("200 OK", if parts < PARTS { PART.as_bytes().to_vec() } else { Vec::new() })
+                }
                 None => ("404 Not Found", b"<Code>NoSuchKey</Code>".to_vec()),
             };
             let length = body.len();
@@ -81,6 +98,19 @@ async fn store() -> Store {
         is_local: true,
     };
     Store::open(&LakeSite::Bucket(bucket)).await.unwrap()
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_list_in_many_parts_is_left_once_nobody_waits_for_it() {
+    let mut store = store().await;
+    let parts = Cell::new(0);
+    let is_to_stop = || {
+        parts.set(parts.get() + 1);
+        parts.get() > 3
+    };
+    let why = store.list(is_to_stop).await.unwrap_err();
+    assert!(why.contains("nobody waits"), "{why}");
+    assert_eq!(parts.get(), 4);
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -109,6 +139,45 @@ async fn the_files_of_a_real_table_are_found_by_its_metadata() {
     let outside = METADATA.replace("s3://lake", "s3://another");
     let trouble = table.advance(&mut store, &outside).await.unwrap_err();
     assert!(format!("{trouble:?}").contains("is not in the lake at `s3://lake/warehouse`"));
+}
+
+/// The three files of a commit, in another order than that of their rows, and one of a commit of its own.
+#[test]
+fn the_files_of_a_commit_are_fetched_once_to_be_read_in_order() {
+    let data = files("data", ".parquet");
+    let begin = |bytes: &Vec<u8>| {
+        let mut begin = None;
+        rows(bytes.clone(), |row| {
+            begin = place(&row, TopicFormat::Debezium);
+            false
+        })
+        .unwrap();
+        begin.unwrap()
+    };
+    let mut numbers: Vec<usize> = (0..data.len()).collect();
+    numbers.sort_by_key(|number| begin(&data[*number]));
+    let file = |sequence, number: usize| DataFile { sequence, path: number.to_string(), rows: 1 };
+    let mut all: Vec<DataFile> = numbers.iter().rev().map(|number| file(2, *number)).collect();
+    all.push(file(1, 9));
+    let fetched = RefCell::new(Vec::new());
+    let fetch = |path: &str| {
+        fetched.borrow_mut().push(path.to_owned());
+        Ok::<_, ()>(data.get(path.parse::<usize>().unwrap()).cloned())
+    };
+    let format = TopicFormat::Debezium;
+    let mut held = put_in_order(&mut all, (format, HELD_MAX), fetch).unwrap();
+    let order: Vec<usize> = all.iter().map(|file| file.path.parse().unwrap()).collect();
+    assert_eq!(order, [&[9], numbers.as_slice()].concat());
+    assert_eq!(fetched.borrow().len(), data.len());
+    assert_eq!(held.take("9"), None);
+    for number in &numbers {
+        assert_eq!(held.take(&number.to_string()).unwrap(), data[*number]);
+    }
+    // What there is no room for is fetched when its turn comes.
+    let room = data.iter().map(Vec::len).min().unwrap();
+    let mut held = put_in_order(&mut all, (format, room), fetch).unwrap();
+    let is_held = numbers.iter().filter(|it| held.take(&it.to_string()).is_some());
+    assert_eq!(is_held.count(), 1);
 }
 
 #[test]

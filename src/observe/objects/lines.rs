@@ -12,22 +12,20 @@ const LINE_MAX: u64 = 16 << 20;
 /// What a file begins with that is packed by gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// What an object holds, unpacked as it is asked for.
+pub(in crate::observe) fn unpacked(bytes: &[u8]) -> Box<dyn Read + '_> {
+    if bytes.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) }
+}
+
 /// The lines of an object, unpacked as they are asked for.
 fn lines(bytes: &[u8]) -> impl FnMut(&mut Vec<u8>) -> Result<bool, String> {
-    let unpacked: Box<dyn Read + '_> = if bytes.starts_with(&GZIP) {
-        Box::new(MultiGzDecoder::new(bytes))
-    } else {
-        Box::new(bytes)
-    };
-    let mut text = BufReader::new(unpacked).take(BYTES_MAX + 1);
+    let mut text = BufReader::new(unpacked(bytes)).take(BYTES_MAX + 1);
     let mut left = BYTES_MAX;
     move |line| {
         line.clear();
         let read = (&mut text).take(LINE_MAX + 2).read_until(b'\n', line);
         let read = read.map_err(|error| error.to_string())? as u64;
-        left = left
-            .checked_sub(read)
-            .ok_or_else(|| format!("it has more than {} MB", BYTES_MAX >> 20))?;
+        left = left.checked_sub(read).ok_or_else(beyond)?;
         if line.last() == Some(&b'\n') {
             line.pop();
         }
@@ -36,6 +34,11 @@ fn lines(bytes: &[u8]) -> impl FnMut(&mut Vec<u8>) -> Result<bool, String> {
         }
         Ok(read > 0)
     }
+}
+
+/// Why more is not read.
+pub(in crate::observe) fn beyond() -> String {
+    format!("it has more than {} MB", BYTES_MAX >> 20)
 }
 
 /// Hands each line of an object to `take`, until that has had enough. The error says why it cannot be read to its end.

@@ -8,10 +8,10 @@ use tokio::runtime::Runtime;
 
 use crate::measure::Clock;
 use crate::observe::objects::Contents;
+use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
 use crate::observe::objects::Teller;
-use crate::observe::objects::Told;
 use crate::observe::objects::store::Listed;
 use crate::observe::objects::store::Store;
 use crate::observe::reading::Asked;
@@ -40,7 +40,7 @@ impl<C: Contents> Work<C> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         let mut store = runtime.block_on(Store::open(site))?;
-        let known = runtime.block_on(store.list())?;
+        let known = runtime.block_on(store.list(|| asked.to_stop()))?;
         let looked = clock.now();
         let mut work = Self { runtime, store, contents, every, known, clock, looked, asked };
         // What is there already is none of the run, and may say something by its names.
@@ -57,13 +57,15 @@ impl<C: Contents> Work<C> {
             let Ok(looked) = self.look(tell) else { return };
             let said = match looked {
                 Ok(there) if is_last => match self.contents.end(&there, tell) {
-                    Ok(end) => Told::Ended(end),
+                    Ok(end) => FromObjects::Ended(end),
                     Err(Gone) => return,
                 },
-                Ok(_) => Told::Looked { trouble: None, begun, took: begun.elapsed() },
-                Err(why) => Told::Looked { trouble: Some(why), begun, took: begun.elapsed() },
+                Ok(_) => FromObjects::Looked { trouble: None, begun, took: begun.elapsed() },
+                Err(why) => {
+                    FromObjects::Looked { trouble: Some(why), begun, took: begun.elapsed() }
+                }
             };
-            let is_end = matches!(said, Told::Ended(_));
+            let is_end = matches!(said, FromObjects::Ended(_));
             if tell.blocking_send(said).is_err() || is_end {
                 return;
             }
@@ -76,7 +78,7 @@ impl<C: Contents> Work<C> {
     /// Reads what is new. Returns what is there, or what could not be read: one object does not keep the others from
     /// it.
     fn look(&mut self, tell: &Teller<C>) -> Result<Result<Listed, String>, Gone> {
-        let found = match self.runtime.block_on(self.store.list()) {
+        let found = match self.runtime.block_on(self.store.list(|| self.asked.to_stop())) {
             Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };

@@ -48,12 +48,16 @@ impl Store {
         }
     }
 
-    /// The addresses of all that is there; of what is being written into a folder, none.
-    pub(in crate::observe) async fn list(&mut self) -> Result<Listed, String> {
+    /// The addresses of all that is there; of what is being written into a folder, none. A long list ends early, as
+    /// if it could not be had, once somebody `is_to_stop`.
+    pub(in crate::observe) async fn list(
+        &mut self,
+        is_to_stop: impl Fn() -> bool,
+    ) -> Result<Listed, String> {
         let mut found = Listed::new();
         match self {
             Self::Folder(folder) => below(folder, &mut found)?,
-            Self::Bucket(bucket) => bucket.list(&mut found).await?,
+            Self::Bucket(bucket) => bucket.list(&mut found, is_to_stop).await?,
         }
         Ok(found)
     }
@@ -205,7 +209,7 @@ mod tests {
         large.set_len(BYTES_MAX + 1).unwrap();
         let large = store.address("large");
         assert!(store.get(&large).await.unwrap_err().contains("it is larger than 1024 MB"));
-        let listed: Vec<String> = store.list().await.unwrap().into_keys().collect();
+        let listed: Vec<String> = store.list(|| false).await.unwrap().into_keys().collect();
         assert_eq!(listed, [address, large]);
     }
 }

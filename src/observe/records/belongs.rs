@@ -31,7 +31,7 @@ pub(super) struct Tables {
 
 /// Whose a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum Belongs {
     Table(TableId),
     /// Of a table that is not observed, or of none.
     Other,
@@ -59,13 +59,13 @@ impl Tables {
     }
 
     /// The table of a record, without what is said of its form, in an object that names a topic, if it does.
-    pub(super) fn of(&self, body: &Json, topic: Option<&str>) -> Whose {
+    pub(super) fn of(&self, body: &Json, topic: Option<&str>) -> Belongs {
         let by_topic = topic.and_then(|topic| self.by_topic(topic));
         let Some(table) = told(body, "table") else {
             return match (by_topic, topic) {
-                (Some(table), _) => Whose::Table(table),
-                (None, None) if is_change(body) => Whose::Untold,
-                (None, _) => Whose::Other,
+                (Some(table), _) => Belongs::Table(table),
+                (None, None) if is_change(body) => Belongs::Untold,
+                (None, _) => Belongs::Other,
             };
         };
         let (database, schema) = (told(body, "db"), told(body, "schema"));
@@ -75,10 +75,10 @@ impl Tables {
                 && schema.is_none_or(|name| name == it.schema)
         });
         match (meant.next(), meant.next()) {
-            (None, _) => Whose::Other,
-            (Some(one), None) => Whose::Table(one.id),
+            (None, _) => Belongs::Other,
+            (Some(one), None) => Belongs::Table(one.id),
             // Two servers may have databases of one name.
-            (Some(_), Some(_)) => by_topic.map_or(Whose::Untold, Whose::Table),
+            (Some(_), Some(_)) => by_topic.map_or(Belongs::Untold, Belongs::Table),
         }
     }
 }
@@ -162,24 +162,24 @@ mod tests {
 
     #[test]
     fn a_record_says_whose_it_is_or_its_topic_does() {
-        let of = |id| Whose::Table(TableId(id));
+        let of = |id| Belongs::Table(TableId(id));
         let source = |db: &str, schema: &str, table: &str| json!({ "op": "c", "source": { "db": db, "schema": schema, "table": table } });
         let orders = Some("shop.orders");
         let rows = [
             (source("shop", "public", "orders"), None, of(1)),
             // What it says of itself goes before its topic.
             (source("shop", "public", "users"), orders, of(2)),
-            (source("shop", "other", "orders"), orders, Whose::Other),
-            (source("three", "public", "orders"), None, Whose::Other),
+            (source("shop", "other", "orders"), orders, Belongs::Other),
+            (source("three", "public", "orders"), None, Belongs::Other),
             (json!({ "id": 1, "__op": "c", "__table": "orders" }), None, of(1)),
             (json!({ "id": 1, "__op": "c", "__source_table": "orders" }), None, of(1)),
-            (json!({ "id": 1, "__op": "c", "__table": "users" }), None, Whose::Untold),
+            (json!({ "id": 1, "__op": "c", "__table": "users" }), None, Belongs::Untold),
             (json!({ "id": 1, "__op": "c", "__table": "users" }), Some("two.users"), of(3)),
             (json!({ "id": 1, "__op": "c", "__table": "users", "__db": "two" }), None, of(3)),
             (json!({ "id": 1, "__op": "c" }), orders, of(1)),
-            (json!({ "id": 1, "__op": "c" }), Some("foreign"), Whose::Other),
-            (json!({ "id": 1, "__op": "c" }), None, Whose::Untold),
-            (json!({ "ts_ms": 1 }), None, Whose::Other),
+            (json!({ "id": 1, "__op": "c" }), Some("foreign"), Belongs::Other),
+            (json!({ "id": 1, "__op": "c" }), None, Belongs::Untold),
+            (json!({ "ts_ms": 1 }), None, Belongs::Other),
         ];
         let tables = tables();
         for (record, topic, expected) in rows {

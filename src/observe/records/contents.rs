@@ -13,17 +13,17 @@ use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::objects::Contents;
+use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
 use crate::observe::objects::Teller;
-use crate::observe::objects::Told;
 use crate::observe::objects::kept::Kept;
 use crate::observe::objects::kept::KeptFile;
 use crate::observe::objects::store::Listed;
 use crate::observe::reading::Weighs;
 use crate::observe::records::RecordObjects;
+use crate::observe::records::belongs::Belongs;
 use crate::observe::records::belongs::Tables;
-use crate::observe::records::belongs::Whose;
 use crate::observe::records::belongs::unwrapped;
 use crate::observe::records::name::Start;
 use crate::observe::records::name::is_beside;
@@ -170,9 +170,9 @@ impl Records {
         // What follows a delete has nothing but its key.
         let told = value.as_ref().or(key.as_ref())?;
         let table = match self.tables.of(told.body(), topic) {
-            Whose::Table(table) => table,
-            Whose::Untold => return Some(Err(())),
-            Whose::Other => return None,
+            Belongs::Table(table) => table,
+            Belongs::Untold => return Some(Err(())),
+            Belongs::Other => return None,
         };
         let catalog = &self.world.catalog;
         let record = if value.is_some() {
@@ -200,7 +200,7 @@ impl Records {
             match self.record(found, topic.as_deref()) {
                 Some(Ok((table, record))) => {
                     ours += 1;
-                    is_heard = tell.blocking_send(Told::Of(told(table, record))).is_ok();
+                    is_heard = tell.blocking_send(FromObjects::Of(told(table, record))).is_ok();
                 }
                 Some(Err(())) => untold = true,
                 None => {}
@@ -208,7 +208,7 @@ impl Records {
             if is_heard { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         if untold && !std::mem::replace(&mut self.is_untold, true) {
-            is_heard &= tell.blocking_send(Told::Of(Item::Untold(name.to_owned()))).is_ok();
+            is_heard &= tell.blocking_send(FromObjects::Of(Item::Untold(name.to_owned()))).is_ok();
         }
         // It was read before, so it can be.
         drop(read);
@@ -223,7 +223,7 @@ impl Records {
         }
         let topic = self.start(name).map(|it| it.topic.to_owned());
         // What nobody knows of their columns was counted when they came.
-        let unknown = std::mem::take(&mut self.reader.unknown);
+        let unknown = std::mem::take(&mut self.reader.columns.unknown);
         let read = whole::each(bytes, |found| {
             if take(&mut numbers, &found) {
                 let number = found.number();
@@ -234,7 +234,7 @@ impl Records {
             ControlFlow::Continue(())
         });
         drop(read);
-        self.reader.unknown = unknown;
+        self.reader.columns.unknown = unknown;
         ours
     }
 
@@ -304,7 +304,7 @@ impl Contents for Records {
             && *known > *told
         {
             *told = *known;
-            let told = Told::Of(Item::Partitions { table, count: *known });
+            let told = FromObjects::Of(Item::Partitions { table, count: *known });
             tell.blocking_send(told).map_err(|_| Gone)?;
         }
         let partition = self.partition(name);
@@ -352,7 +352,7 @@ impl Contents for Records {
         let are_absent = sum(&absent);
         self.absent = absent;
         if are_absent != were_absent {
-            tell.blocking_send(Told::Of(Item::Absent(are_absent))).map_err(|_| Gone)?;
+            tell.blocking_send(FromObjects::Of(Item::Absent(are_absent))).map_err(|_| Gone)?;
         }
         let bytes = if ours > 0 { bytes } else { Vec::new() };
         self.kept.add(Of { name: name.to_owned(), records: ours, is_replaced: false }, bytes);
@@ -372,7 +372,7 @@ impl Contents for Records {
                 self.lose(old, |found| take(&mut absent, found), tell)?;
             }
         }
-        let unknown = std::mem::take(&mut self.reader.unknown);
+        let unknown = std::mem::take(&mut self.reader.columns.unknown);
         Ok(End { unknown, gone, forgotten: self.forgotten })
     }
 }

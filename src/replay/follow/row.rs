@@ -1,5 +1,7 @@
 //! One row as a whole: what was made of it held against what came.
 
+use std::collections::HashSet;
+
 use crate::action::Change;
 use crate::ledger::Seen;
 use crate::measure::Deviation;
@@ -10,21 +12,22 @@ use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::replay::follow::Fault;
 use crate::replay::follow::Made;
+use crate::replay::observed::Observations;
 use crate::replay::observed::agrees;
 use crate::replay::observed::difference;
 use crate::replay::observed::what;
 
 /// What came of a row.
 pub(super) struct Came<'a> {
+    pub(super) all: &'a Observations,
     pub(super) seen: &'a [Seen],
-    pub(super) has_own_log: bool,
     /// How many of its last changes may be held back.
     pub(super) held: u64,
 }
 
 pub(super) fn row_by_row<'a>(
     made: &'a [Made],
-    Came { seen, has_own_log, held }: Came<'a>,
+    Came { all, seen, held }: Came<'a>,
     is_lost: impl Fn(&Made) -> bool,
     verification: &mut Verification,
     faults: &mut Vec<Fault<'a>>,
@@ -40,8 +43,14 @@ pub(super) fn row_by_row<'a>(
             && before.is_some()
             && differences.get(at).copied().flatten() == before
     };
+    // What an update has set it does not carry along.
     let may_be = |one: usize, other: usize| {
-        agrees(made[one].row.as_deref(), &seen[other]) || one == other && is_carried(one)
+        let (made, seen) = (&made[one], &seen[other]);
+        let owed = all.owed(seen, made.set);
+        agrees(made.row.as_deref(), seen, owed)
+            || one == other
+                && is_carried(one)
+                && !made.row.as_deref().is_some_and(|row| owed.is_amiss(row))
     };
     let found = settle(
         made.len(),
@@ -58,6 +67,9 @@ pub(super) fn row_by_row<'a>(
         _ => false,
     };
     let mut due = (found.iter().filter(is_missing).count() as u64).saturating_sub(held);
+    let has_more = found.iter().any(|found| matches!(found, Found::Phantom(_)));
+    let is_again =
+        if has_more { came_before(seen, all.has_own_log) } else { vec![false; seen.len()] };
     for found in found {
         let (class, one, other) = match found {
             // Of what comes in no order nobody knows what came first.
@@ -71,9 +83,7 @@ pub(super) fn row_by_row<'a>(
             }
             Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
             Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
-            Found::Phantom(other) if came_before(seen, other, has_own_log) => {
-                (Deviation::Doubled, None, Some(other))
-            }
+            Found::Phantom(other) if is_again[other] => (Deviation::Doubled, None, Some(other)),
             Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
             Found::Missing(one) => match made[one].certainty {
                 Certainty::Short => continue,
@@ -93,9 +103,11 @@ pub(super) fn row_by_row<'a>(
     }
 }
 
-/// Whether the same change of a row came before: from the same place in the log, unless the surface has one of its own.
-fn came_before(seen: &[Seen], at: usize, has_own_log: bool) -> bool {
+/// Which of what came of a row came before: the same, from the same place in the log, unless the surface has one of
+/// its own.
+fn came_before(seen: &[Seen], has_own_log: bool) -> Vec<bool> {
     let place = |seen: &Seen| if has_own_log { 0 } else { seen.lsn };
     let of = |seen: &Seen| (place(seen), seen.what, seen.content, seen.open);
-    seen[..at].iter().any(|before| of(before) == of(&seen[at]))
+    let mut known = HashSet::new();
+    seen.iter().map(|seen| !known.insert(of(seen))).collect()
 }

@@ -13,7 +13,7 @@ pub(in crate::scenario) enum LayoutFile {
     /// An Iceberg table of changes for each table, to which rows are appended, in Parquet files.
     #[default]
     Iceberg,
-    /// Objects of records, and nothing beside them, as sinks to S3 write: lines of JSON, plain or by gzip, Avro files or Parquet.
+    /// Objects of records, and nothing beside them, as sinks to S3 write: lines or arrays of JSON, plain or by gzip, Avro files or Parquet.
     Objects,
 }
 

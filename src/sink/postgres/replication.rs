@@ -16,6 +16,7 @@ use super::quote::identifier;
 use super::quote::literal;
 use super::startup::Session;
 
+mod partitions;
 pub mod pgoutput;
 pub mod slot;
 

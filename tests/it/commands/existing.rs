@@ -10,6 +10,7 @@ use rustix::process::kill_process;
 
 use crate::commands::ROWS;
 use crate::support::command::Done;
+use crate::support::command::LENIENT;
 use crate::support::command::Place;
 use crate::support::command::scenario;
 
@@ -18,6 +19,7 @@ fn place_in(database: &str, provision: &str) -> Place<'static> {
     let mut place = Place::new(&[]);
     place.url = place.server.url_of(database);
     place.set(ROWS);
+    place.set(LENIENT);
     place.set(&format!("targets.operational.postgres.provision={provision}"));
     place.set("load.warmup=0s");
     place.set("load.streams.shop.profile=[ { hold: 300/s, for: 1s } ]");

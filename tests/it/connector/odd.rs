@@ -1,10 +1,11 @@
 //! Kafka Connects that are busy, old, or do not do what they are told.
 
 use super::NAME;
-use super::reader;
+use super::SLOT;
 use super::set_up;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
+use crate::support::connector::forget;
 use crate::support::server::TestServer;
 
 const STOP: &str = "PUT /connectors/loadgen-quickstart-orders/stop";
@@ -13,9 +14,10 @@ const OFFSETS: &str = "DELETE /connectors/loadgen-quickstart-orders/offsets";
 /// A connector whose slot is gone: how far it was is what it must not go on from.
 fn without_its_slot(server: &TestServer) -> (Place<'_>, Connect) {
     let (place, connect) = set_up(server);
-    let reader = reader(&place);
+    connect.employ(true);
     place.must(&["connector", "@quickstart", "--register", &connect.url()]);
-    reader.forget(server, &place.database("orders"), "debezium_orders");
+    connect.employ(false);
+    forget(server, &place.database("orders"), SLOT);
     (place, connect)
 }
 
@@ -52,9 +54,8 @@ fn one_that_is_busy_is_not_taken_for_one_that_cannot_stop_connectors() {
 fn what_a_removed_connector_leaves_behind_is_said() {
     let server = TestServer::start();
     let (mut place, connect) = set_up(&server);
-    let reader = reader(&place);
+    connect.employ(true);
     place.must(&["connector", "@quickstart", "--register", &connect.url()]);
-    drop(reader);
     connect.stick();
     place.set("cdc.connect.within=1s");
     let done = place.run(&["clean", "@quickstart", "--connect", &connect.url()]);

@@ -9,8 +9,17 @@ use serde_json::Value;
 
 use crate::running::place;
 use crate::support::command::Done;
+use crate::support::command::LENIENT;
+use crate::support::command::Place;
 
 const SHORT: &str = "[ { hold: 100/s, for: 1s } ]";
+
+/// A run that is short, and holds on any machine.
+fn short() -> Place<'static> {
+    let mut place = place(SHORT);
+    place.set(LENIENT);
+    place
+}
 
 /// Names of a JSON object, in order.
 fn names(object: &Value) -> Vec<&str> {
@@ -26,7 +35,7 @@ fn assert_has(object: &Value, wanted: &[&str]) {
 
 #[test]
 fn the_summary_has_every_field_that_scripts_rely_on() {
-    let place = place(SHORT);
+    let place = short();
     let done = place.must(&["run", "@quickstart", "--out", "run"]);
     let summary = place.summary("run");
     assert_has(
@@ -106,7 +115,7 @@ fn the_summary_has_every_field_that_scripts_rely_on() {
 
 #[test]
 fn the_folder_is_its_owners_alone() {
-    let place = place(SHORT);
+    let place = short();
     place.must(&["run", "@quickstart", "--out", "deep/run"]);
     place.must(&["run", "@quickstart", "--fresh"]);
     let runs: Vec<_> = fs::read_dir(place.folder.path().join("runs")).unwrap().collect();
@@ -149,7 +158,7 @@ fn the_folder_is_its_owners_alone() {
 
 #[test]
 fn a_run_and_the_command_print_one_fingerprint_whatever_the_start() {
-    let mut place = place(SHORT);
+    let mut place = short();
     place.set("start=2025-03-04T05:06:07Z");
     place.must(&["run", "@quickstart", "--out", "run"]);
     let fingerprint = place.must(&["fingerprint", "@quickstart"]).out;
@@ -158,7 +167,8 @@ fn a_run_and_the_command_print_one_fingerprint_whatever_the_start() {
 
 #[test]
 fn a_result_that_cannot_be_kept_is_shown_all_the_same() {
-    let place = place("[ { hold: 100/s, for: 3s } ]");
+    let mut place = place("[ { hold: 100/s, for: 3s } ]");
+    place.set(LENIENT);
     let running = place.spawn(&["run", "@quickstart", "--out", "run"]);
     let folder = place.folder.path().join("run");
     let begun = Instant::now();
@@ -180,7 +190,7 @@ fn a_result_that_cannot_be_kept_is_shown_all_the_same() {
 
 #[test]
 fn lines_for_machines_while_it_runs() {
-    let mut place = place(SHORT);
+    let mut place = short();
     place.set("load.warmup=300ms");
     let done = place.must(&["run", "@quickstart", "--out", "run"]);
     let mut phases: Vec<String> = Vec::new();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::running::ROWS;
 use crate::support::command::Done;
+use crate::support::command::LENIENT;
 use crate::support::command::Place;
 use crate::support::command::loadgen;
 use crate::support::machine::psql;
@@ -66,6 +67,7 @@ fn passwords_appear_nowhere() {
     let mut place = Place::on(&server, &["orders"]);
     place.url = format!("postgres://admin:{URL}@127.0.0.1:{}/postgres", server.port());
     place.set(ROWS);
+    place.set(LENIENT);
     place.set("cdc.application_password=${LOADGEN_GIVEN}");
     let out = ["run", "@quickstart", "--for", "1s", "--out", "run"];
     let mut command = place.command(&out);

@@ -1,4 +1,5 @@
-//! A Kafka Connect of the tests' own: its REST interface, as far as loadgen asks for it, and no workers.
+//! A Kafka Connect of the tests' own: its REST interface, as far as loadgen asks for it. Once it has workers,
+//! connectors that are not stopped make their slots and read them.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
+
+use super::connector::Reader;
 
 /// It lives as long as the test, on a thread of its own.
 #[derive(Clone)]
@@ -39,11 +42,25 @@ struct State {
     is_stuck: bool,
     /// What the next calls to stop a connector are answered with, and how many of them.
     stops: (u16, usize),
+    has_workers: bool,
 }
 
 struct Connector {
     config: Value,
     is_stopped: bool,
+    task: Option<Reader>,
+}
+
+impl Connector {
+    /// Begins or ends what it should do; how it should do it may have changed.
+    fn assign(&mut self, has_workers: bool, is_changed: bool) {
+        if self.is_stopped || !has_workers || is_changed {
+            self.task = None;
+        }
+        if self.task.is_none() && !self.is_stopped && has_workers {
+            self.task = Some(Reader::of(&self.config));
+        }
+    }
 }
 
 impl Connect {
@@ -104,10 +121,22 @@ impl Connect {
         self.state.lock().unwrap().trace = trace.map(str::to_owned);
     }
 
+    /// From now on connectors are at work, or (`false`) none is.
+    pub(crate) fn employ(&self, has_workers: bool) {
+        let mut state = self.state.lock().unwrap();
+        state.has_workers = has_workers;
+        state.connectors.values_mut().for_each(|it| it.assign(has_workers, false));
+    }
+
     /// A connector that somebody has put there.
     pub(crate) fn put(&self, name: &str, config: Value) {
-        let connector = Connector { config, is_stopped: false };
+        let connector = Connector { config, is_stopped: false, task: None };
         self.state.lock().unwrap().connectors.insert(name.to_owned(), connector);
+    }
+
+    /// Somebody stops a connector.
+    pub(crate) fn stop(&self, name: &str) {
+        self.state.lock().unwrap().connectors.get_mut(name).unwrap().is_stopped = true;
     }
 
     pub(crate) fn config(&self, name: &str) -> Option<Value> {
@@ -190,9 +219,14 @@ fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Va
             let is_new = method == "POST";
             let config = if is_new { body["config"].clone() } else { body.clone() };
             let name = config["name"].as_str().unwrap().to_owned();
-            let was_stopped = state.connectors.get(&name).is_some_and(|it| it.is_stopped);
+            let known = state.connectors.remove(&name);
+            let was_stopped = known.as_ref().is_some_and(|it| it.is_stopped);
             let is_stopped = was_stopped || body["initial_state"] == "STOPPED";
-            state.connectors.insert(name, Connector { config, is_stopped });
+            let is_changed = known.as_ref().is_none_or(|it| it.config != config);
+            let task = known.and_then(|it| it.task);
+            let mut connector = Connector { config, is_stopped, task };
+            connector.assign(state.has_workers, is_changed);
+            state.connectors.insert(name, connector);
             (201, json!({}))
         }
         ("PUT", ["connectors", _, "stop"]) if state.stops.1 > 0 => {
@@ -201,16 +235,19 @@ fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Va
         }
         (_, ["connectors", name, rest @ ..]) => {
             let (trace, is_stuck) = (state.trace.clone(), state.is_stuck);
+            let has_workers = state.has_workers;
             let Some(connector) = state.connectors.get_mut(*name) else { return missing(name) };
             match (method, rest) {
                 ("GET", ["config"]) => (200, connector.config.clone()),
                 ("GET", ["status"]) => (200, status(connector, trace)),
                 ("PUT", ["stop"]) => {
                     connector.is_stopped = true;
+                    connector.assign(has_workers, false);
                     (204, Value::Null)
                 }
                 ("PUT", ["resume"]) => {
                     connector.is_stopped = false;
+                    connector.assign(has_workers, false);
                     (202, Value::Null)
                 }
                 ("POST", ["restart"]) => (204, Value::Null),

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -42,6 +43,10 @@ const PLACE: u64 = 1 << 60;
 const BEFORE: u64 = 150;
 /// The key of an order that nobody has placed.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
+/// What Debezium writes in the place of a value that has not changed and is stored apart.
+const UNAVAILABLE: &str = "__debezium_unavailable_value";
+/// Stands for half a character, which no text can hold.
+const HALF: char = '\u{e000}';
 /// How long one waits for the next change of its row.
 const HELD: Duration = Duration::from_millis(1_200);
 
@@ -55,6 +60,14 @@ pub(crate) enum Spoil {
     Invent,
     /// It comes behind the next change of its row.
     Exchange,
+    /// A new row comes without a column, or with half a character in it, or as if it had not changed; an update comes so
+    /// with what it has set.
+    Omit,
+    Halve,
+    Hide,
+    Unsend,
+    /// An update comes without what it has not set, as it may.
+    Keep,
     /// The message of its transaction is left out.
     Unname,
     /// Its transaction is said to have had one change less.
@@ -86,7 +99,8 @@ pub(crate) struct Connector {
     left: Arc<Mutex<Vec<Spoil>>>,
     before: Arc<AtomicU64>,
     spoilt: Arc<Mutex<Option<String>>>,
-    drop_slot: Box<dyn Fn()>,
+    passes_over_seeding: Arc<AtomicBool>,
+    drop_slot: Box<dyn Fn() -> bool>,
 }
 
 impl Connector {
@@ -154,6 +168,8 @@ impl Connector {
         let left = Arc::new(Mutex::new(spoil.to_vec()));
         let before = Arc::new(AtomicU64::new(BEFORE));
         let spoilt = Arc::default();
+        let passes_over_seeding = Arc::new(AtomicBool::new(false));
+        let passes_over = Arc::clone(&passes_over_seeding);
         let mut writer = Writer {
             out: Box::new(out),
             left: Arc::clone(&left),
@@ -167,7 +183,7 @@ impl Connector {
             known: BTreeMap::new(),
         };
         let thread = std::thread::spawn(move || {
-            let mut transaction = 0;
+            let (mut transaction, mut changes) = (0, Vec::new());
             for line in lines.lines().map_while(Result::ok) {
                 if let Some(number) = line.strip_prefix("BEGIN ") {
                     transaction = number.parse().unwrap_or(0);
@@ -175,9 +191,12 @@ impl Connector {
                     writer.message = Some((message, transaction));
                     writer.counts = Some(Map::new());
                 } else if line.starts_with("COMMIT") {
+                    let is_told = !(passes_over.load(Ordering::Relaxed) && is_seeding(&changes));
+                    let told = changes.drain(..).filter(|_| is_told);
+                    told.for_each(|change| writer.write(change, transaction));
                     writer.end(transaction);
-                } else if let Some(change) = Change::read(&line) {
-                    writer.write(change, transaction);
+                } else {
+                    changes.extend(Change::read(&line));
                 }
                 writer.release();
             }
@@ -188,10 +207,16 @@ impl Connector {
                 "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
                  WHERE slot_name = '{slot}' AND NOT active"
             );
-            owner.query(&database, &sql);
+            !owner.query(&database, &sql).is_empty()
         };
         let drop_slot = Box::new(drop_slot);
-        Self { reader, thread: Some(thread), left, before, spoilt, drop_slot }
+        Self { reader, thread: Some(thread), left, before, spoilt, passes_over_seeding, drop_slot }
+    }
+
+    /// Hands over nothing of what is seeded while it is there: its places in the log are made up, so an observer that
+    /// begins meanwhile could not tell that it was before.
+    pub(crate) fn pass_over_seeding(&self) {
+        self.passes_over_seeding.store(true, Ordering::Relaxed);
     }
 
     /// Spoils nothing before so many changes of orders went by.
@@ -226,8 +251,11 @@ impl Drop for Connector {
         let _ = self.reader.kill();
         let _ = self.reader.wait();
         let _ = self.thread.take().map(JoinHandle::join);
-        std::thread::sleep(Duration::from_millis(200));
-        (self.drop_slot)();
+        // The server sees a while later that nobody reads it any more. One that stays keeps the log of a server that others use.
+        let begun = Instant::now();
+        while !(self.drop_slot)() && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
@@ -253,21 +281,35 @@ impl Reader {
         }
         reader
     }
+
+    /// Makes the slot of a connector with this configuration, unless it is there, and reads it, as Debezium does: again and
+    /// again where somebody else has it.
+    pub(crate) fn of(config: &Value) -> Self {
+        let said = |key: &str| config[key].as_str().unwrap_or_default();
+        let mut command = Command::new(binaries().program("pg_recvlogical"));
+        command.args(["--create-slot", "--if-not-exists", "--start", "--file=/dev/null"]);
+        command.args(["--plugin=pgoutput", "-o", "proto_version=1", "--slot", said("slot.name")]);
+        command.args(["-o", &format!("publication_names={}", said("publication.name"))]);
+        command.arg(format!("--host={}", said("database.hostname")));
+        command.arg(format!("--port={}", said("database.port")));
+        command.arg(format!("--username={}", said("database.user")));
+        command.arg(format!("--dbname={}", said("database.dbname")));
+        command.env("PGPASSWORD", said("database.password")).env("PGAPPNAME", "Debezium Streaming");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
 }
 
-impl Reader {
-    /// Ends it, and drops its slot.
-    pub(crate) fn forget(self, server: &TestServer, database: &str, slot: &str) {
-        drop(self);
-        let sql = format!(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
-             WHERE slot_name = '{slot}' AND NOT active"
-        );
-        let begun = Instant::now();
-        while server.query(database, &sql).is_empty() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "`{slot}` is still read");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+/// Drops a slot, once nobody reads it any more.
+pub(crate) fn forget(server: &TestServer, database: &str, slot: &str) {
+    let sql = format!(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
+         WHERE slot_name = '{slot}' AND NOT active"
+    );
+    let begun = Instant::now();
+    while server.query(database, &sql).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "`{slot}` is still read");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -336,6 +378,11 @@ impl Change {
     }
 }
 
+/// Whether a transaction is a part of a seeding: the load does not insert so many rows at once.
+fn is_seeding(changes: &[Change]) -> bool {
+    changes.len() >= 10 && changes.iter().all(|change| change.op == "c")
+}
+
 fn key(columns: &[&str], row: &Map<String, Value>) -> Value {
     let key: Map<_, _> =
         columns.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect();
@@ -358,9 +405,7 @@ fn columns(mut text: &str, kinds: &mut BTreeMap<String, String>) -> Option<Map<S
 fn value(text: &str) -> (Option<String>, &str) {
     let Some(quoted) = text.strip_prefix('\'') else {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        // As Debezium writes a value that is stored apart, and was not changed.
-        let word =
-            if word == "unchanged-toast-datum" { "__debezium_unavailable_value" } else { word };
+        let word = if word == "unchanged-toast-datum" { UNAVAILABLE } else { word };
         return ((word != "null").then(|| word.to_owned()), rest);
     };
     let mut value = String::new();
@@ -390,6 +435,11 @@ fn shaped(kind: &str, text: Option<&str>) -> Value {
         }
         _ => json!(text),
     }
+}
+
+/// As text, with half a character where one stands for it.
+pub(crate) fn written(value: &Value) -> String {
+    value.to_string().replace(HALF, "\\ud800")
 }
 
 /// Topics of a cluster, in JSON unless somebody codes them.
@@ -467,7 +517,7 @@ impl Topics {
     ) {
         let bytes = |value: &Value| match &self.coder {
             Some(coder) => coder.bytes(change, value),
-            None => value.to_string().into_bytes(),
+            None => written(value).into_bytes(),
         };
         let (key, value) = (key.map(bytes), value.map(bytes));
         let mut record: BaseRecord<'_, Vec<u8>, Vec<u8>> = BaseRecord::to(topic);
@@ -577,7 +627,12 @@ impl Writer {
         let spoil = self.next();
         let is_time = self.orders >= self.before.load(Ordering::Relaxed);
         // Of a row that goes there is little left to invent one of.
-        let is_whole = change.op == "c" || spoil == Some(Spoil::Invent) && change.op == "u";
+        let is_whole = match spoil {
+            Some(Spoil::Invent) => change.op != "d",
+            Some(Spoil::Unsend) => change.op == "u" && change.old["status"] != change.row["status"],
+            Some(Spoil::Keep) => change.op == "u",
+            _ => change.op == "c",
+        };
         let is_elsewhere = spoil.is_none_or(|it| it >= Spoil::Unname);
         let fits = is_time && !is_elsewhere && is_whole;
         if fits && self.orders.is_multiple_of(7) && spoil != Some(Spoil::Exchange) {
@@ -643,8 +698,18 @@ impl Writer {
                 self.send(&change, place, transaction);
                 self.send(&change, place, transaction);
             }
-            Some(Spoil::Alter) => {
-                change.row.insert("channel".to_owned(), json!("pigeon"));
+            Some(Spoil::Omit) => {
+                change.row.remove("channel");
+                self.send(&change, place, transaction);
+            }
+            Some(Spoil::Alter | Spoil::Halve | Spoil::Hide | Spoil::Unsend | Spoil::Keep) => {
+                let (column, value) = match spoil {
+                    Some(Spoil::Alter) => ("channel", "pigeon".to_owned()),
+                    Some(Spoil::Halve) => ("channel", format!("we{HALF}")),
+                    Some(Spoil::Unsend) => ("status", UNAVAILABLE.to_owned()),
+                    _ => ("channel", UNAVAILABLE.to_owned()),
+                };
+                change.row.insert(column.to_owned(), json!(value));
                 self.send(&change, place, transaction);
             }
             Some(Spoil::Invent) => {
@@ -664,7 +729,13 @@ impl Writer {
         let row = Value::Object(change.row.clone());
         let (before, after) =
             if change.op == "d" { (row, Value::Null) } else { (Value::Null, row) };
-        let source = json!({ "lsn": place, "txId": transaction, "table": change.table });
+        let mut source = json!({ "lsn": place, "txId": transaction, "table": change.table });
+        if change.op == "r" {
+            // What is read beside the log says how far the log was read.
+            let sequence = json!([place.to_string(), place.to_string()]).to_string();
+            source =
+                json!({ "lsn": null, "txId": null, "sequence": sequence, "table": change.table });
+        }
         let envelope =
             json!({ "before": before, "after": after, "source": source, "op": change.op });
         (self.out)(change, &envelope);

@@ -380,6 +380,9 @@ fn settings(options: &Options, folder: &Path, port: u16) -> Vec<String> {
         "listen_addresses=127.0.0.1".to_owned(),
         "wal_level=logical".to_owned(),
         "max_connections=200".to_owned(),
+        // Many tests at once share one.
+        "max_replication_slots=50".to_owned(),
+        "max_wal_senders=50".to_owned(),
         "shared_buffers=64MB".to_owned(),
         // The system keeps what a killed server has written; only a dying machine would not.
         "fsync=off".to_owned(),

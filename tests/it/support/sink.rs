@@ -21,6 +21,7 @@ use serde_json::json;
 use super::avro;
 use super::avro::Codec;
 use super::connector::Change;
+use super::connector::written;
 use super::lake::parquet_of;
 
 /// The tables of the load.
@@ -49,6 +50,8 @@ pub(crate) enum Form {
     /// Lines of JSON, as they are or by gzip.
     Lines,
     Gzip,
+    /// An array of JSON, an element a line.
+    Array,
     Avro(Codec),
     Parquet,
 }
@@ -56,7 +59,7 @@ pub(crate) enum Form {
 impl Form {
     fn ending(self) -> &'static str {
         match self {
-            Self::Lines => ".json",
+            Self::Lines | Self::Array => ".json",
             Self::Gzip => ".json.gz",
             Self::Avro(_) => ".avro",
             Self::Parquet => ".snappy.parquet",
@@ -356,13 +359,16 @@ impl State {
     fn packed(&self, records: &[Waiting]) -> Vec<u8> {
         let values = || records.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
         let lines = || {
-            let lines: Vec<_> = records.iter().map(|it| it.value.to_string()).collect();
+            let lines: Vec<_> = records.iter().map(|it| written(&it.value)).collect();
             // Not everybody ends the last line.
             let end = if self.manner.names == Names::Aiven { "" } else { "\n" };
             lines.join("\n") + end
         };
         match self.manner.form {
             Form::Lines => lines().into_bytes(),
+            Form::Array => {
+                format!("[\n{}\n]", lines().trim_end().replace('\n', ",\n")).into_bytes()
+            }
             Form::Gzip => {
                 let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
                 encoder.write_all(lines().as_bytes()).unwrap();

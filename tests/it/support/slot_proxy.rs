@@ -43,6 +43,8 @@ pub(crate) enum Mischief {
     Swap,
     /// One bit of a value is another.
     Alter,
+    /// A value that an update has set is left out, as if it had not changed.
+    Hide,
     /// Before it comes one that nobody has made.
     Add,
     /// The message of its transaction is another's.
@@ -51,11 +53,12 @@ pub(crate) enum Mischief {
 
 impl Mischief {
     /// All of them, each with the class of fault that it makes.
-    pub(crate) const ALL: [(Mischief, &'static str); 5] = [
+    pub(crate) const ALL: [(Mischief, &'static str); 6] = [
         (Mischief::Drop, "lost"),
         (Mischief::Double, "doubled"),
         (Mischief::Swap, "reordered"),
         (Mischief::Alter, "wrong"),
+        (Mischief::Hide, "wrong"),
         (Mischief::Add, "phantom"),
     ];
 }
@@ -239,8 +242,12 @@ impl Way<'_> {
                     self.write(&message)?;
                     self.done(&change);
                 }
-                Mischief::Alter => {
-                    if change.alter(&mut message) {
+                Mischief::Alter | Mischief::Hide => {
+                    let is_altered = match mischief {
+                        Mischief::Hide => change.hide(&mut message),
+                        _ => change.alter(&mut message),
+                    };
+                    if is_altered {
                         self.done(&change);
                     }
                     self.write(&message)?;

@@ -61,8 +61,8 @@ fn a_neighbours_key_costs_one_insert() {
 
 #[test]
 fn a_statement_that_takes_too_long_is_counted() {
-    let set = [SMALL, STEADY, "targets.operational.postgres.statement_timeout=300ms"];
-    let sleeper = trigger("IF n = 150 THEN PERFORM pg_sleep(2); END IF;");
+    let set = [SMALL, STEADY, "targets.operational.postgres.statement_timeout=2s"];
+    let sleeper = trigger("IF n = 150 THEN PERFORM pg_sleep(5); END IF;");
     let (server, ended) = run_after(&set, &sleeper);
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let kind = kind(&ended);

@@ -19,7 +19,7 @@ use crate::observe::debezium::beside;
 use crate::observe::debezium::coded::Coded;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
-use crate::observe::debezium::record::Raw;
+use crate::observe::debezium::raw::Raw;
 use crate::observe::debezium::record::Reader;
 use crate::observe::debezium::record::Record;
 use crate::observe::reading::Asked;
@@ -69,7 +69,7 @@ impl Sample {
         let raw = Raw { value: Some(&value), ..Raw::default() };
         let asked = Asked::default();
         let read = reader.read(&catalog(columns), TableId(0), (raw, &asked)).unwrap();
-        (read, reader.unknown.values().sum())
+        (read, reader.columns.unknown.values().sum())
     }
 }
 

@@ -10,11 +10,12 @@ use crate::observe::events::judge::tests::taken;
 /// came to its end, and why the verdict says nothing.
 async fn read(
     within: Duration,
-    looks: fn(Instant) -> Option<Told<Line, ()>>,
+    looks: fn(Instant) -> Option<FromObjects<Line, ()>>,
 ) -> (bool, Vec<String>) {
     let every = Duration::from_millis(20);
     let reading = Reading::start("test", move |tell, asked| {
-        let other = || Told::Of(Line { file: "o".into(), text: (*b"x").into(), between: (1, 2) });
+        let other =
+            || FromObjects::Of(Line { file: "o".into(), text: (*b"x").into(), between: (1, 2) });
         let begun = Instant::now();
         while !asked.to_stop() && tell.blocking_send(other()).is_ok() {
             if looks(begun).is_some_and(|told| tell.blocking_send(told).is_err()) {
@@ -42,7 +43,7 @@ async fn read(
 async fn what_others_write_puts_no_end_off() {
     let looked = |_| {
         let begun = Instant::now();
-        Some(Told::Looked { trouble: None, begun, took: Duration::ZERO })
+        Some(FromObjects::Looked { trouble: None, begun, took: Duration::ZERO })
     };
     assert_eq!(read(Duration::from_secs(1), looked).await, (true, Vec::new()));
 }
@@ -52,14 +53,14 @@ async fn nothing_is_lost_before_a_look_has_shown_so() {
     // One that began before all that, and none since.
     let early = |begun: Instant| {
         let is_first = begun.elapsed() < Duration::from_millis(50);
-        is_first.then_some(Told::Looked { trouble: None, begun, took: Duration::ZERO })
+        is_first.then_some(FromObjects::Looked { trouble: None, begun, took: Duration::ZERO })
     };
     let (is_complete, why) = read(Duration::from_millis(600), early).await;
     assert!(!is_complete && why[0].contains("no look for objects came to its end"), "{why:?}");
 
     let failed = |begun: Instant| {
         let trouble = Some("`web-1.gz` cannot be read: it is cut off".to_owned());
-        Some(Told::Looked { trouble, begun, took: Duration::ZERO })
+        Some(FromObjects::Looked { trouble, begun, took: Duration::ZERO })
     };
     let (is_complete, why) = read(Duration::from_millis(600), failed).await;
     assert!(!is_complete && why[0].contains("`web-1.gz` cannot be read"), "{why:?}");

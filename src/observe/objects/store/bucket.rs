@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 
 use aws_config::BehaviorVersion;
@@ -30,6 +31,11 @@ use crate::sink::http::of_machine;
 
 /// How long a server may take to hand over an object.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// So often something is asked for that is refused for the moment: after pauses that double, and as long as the
+/// refusals have not taken longer.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(100);
+const AGAIN_WITHIN: Duration = Duration::from_secs(10);
 /// Credentials that end sooner are asked for anew.
 const SOON: Duration = Duration::from_mins(2);
 /// Where none is asked for.
@@ -48,6 +54,28 @@ pub(in crate::observe) struct Bucket {
     provider: Option<SharedCredentialsProvider>,
     credentials: Option<Credentials>,
     agent: Agent,
+}
+
+/// Why something was not handed over.
+struct Refused {
+    why: String,
+    /// The same may be answered a moment later.
+    is_passing: bool,
+}
+
+impl Refused {
+    /// By a status, for a reason.
+    fn by(status: u16, why: String) -> Self {
+        // Too much at once, and what a server says of its own troubles.
+        Self { why, is_passing: matches!(status, 408 | 429 | 500 | 502..=504) }
+    }
+}
+
+impl From<String> for Refused {
+    /// Of what would go wrong again.
+    fn from(why: String) -> Self {
+        Self { why, is_passing: false }
+    }
 }
 
 impl Bucket {
@@ -81,53 +109,103 @@ impl Bucket {
         format!("s3://{}/{prefix}{between}{path}", self.address.name)
     }
 
+    /// Asks, and again where that may help: of a list in many parts, one that is refused would undo all the others.
+    async fn again<T>(
+        &mut self,
+        ask: impl AsyncFn(&mut Self) -> Result<T, Refused>,
+    ) -> Result<T, String> {
+        let (begun, mut pause) = (Instant::now(), PAUSE);
+        for _ in 1..TRIES {
+            match ask(self).await {
+                Err(refused) if refused.is_passing && begun.elapsed() < AGAIN_WITHIN => {}
+                done => return done.map_err(|refused| refused.why),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        ask(self).await.map_err(|refused| refused.why)
+    }
+
+    /// What a server answers.
+    async fn ask(
+        &mut self,
+        method: &str,
+        url: &str,
+    ) -> Result<ureq::http::Response<ureq::Body>, Refused> {
+        let credentials = self.credentials().await?;
+        self.agent.run(self.signed(method, url, credentials)?).map_err(|error| {
+            let base = url.split('?').next().unwrap_or(url);
+            Refused { why: format!("no S3 server answers at `{base}`: {error}"), is_passing: true }
+        })
+    }
+
     /// Whether an object is there.
     pub(super) async fn has(&mut self, uri: &str) -> Result<bool, String> {
-        let credentials = self.credentials().await?;
         let url = self.url(self.key(uri)?);
-        let answer = self.agent.run(self.signed("HEAD", &url, credentials)?);
-        let answer = answer.map_err(|error| format!("no S3 server answers at `{url}`: {error}"))?;
-        match answer.status().as_u16() {
-            200 => Ok(true),
-            404 => Ok(false),
-            status => Err(format!("the S3 server did not say whether `{uri}` is there: {status}")),
-        }
+        let has = async |bucket: &mut Self| {
+            let answer = bucket.ask("HEAD", &url).await?;
+            match answer.status().as_u16() {
+                200 => Ok(true),
+                404 => Ok(false),
+                status => {
+                    let why =
+                        format!("the S3 server did not say whether `{uri}` is there: {status}");
+                    Err(Refused::by(status, why))
+                }
+            }
+        };
+        self.again(has).await
     }
 
     /// An object, and one byte more than `most` of it at most; `None`: there is none.
     pub(super) async fn get(&mut self, uri: &str, most: u64) -> Result<Option<Vec<u8>>, String> {
-        let credentials = self.credentials().await?;
-        let key = self.key(uri)?;
-        let url = self.url(key);
-        let request = self.signed("GET", &url, credentials)?;
-        let answer = self.agent.run(request);
-        let mut answer =
-            answer.map_err(|error| format!("no S3 server answers at `{url}`: {error}"))?;
+        let url = self.url(self.key(uri)?);
+        self.again(async |bucket: &mut Self| bucket.object((uri, &url), most).await).await
+    }
+
+    async fn object(
+        &mut self,
+        (uri, url): (&str, &str),
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, Refused> {
+        let mut answer = self.ask("GET", url).await?;
         let status = answer.status().as_u16();
         let mut bytes = Vec::new();
         let limit = if status == 200 { most + 1 } else { SHOWN_MAX };
         let read = answer.body_mut().as_reader().take(limit).read_to_end(&mut bytes);
-        read.map_err(|error| format!("`{url}` cannot be read to its end: {error}"))?;
+        read.map_err(|error| Refused {
+            why: format!("`{url}` cannot be read to its end: {error}"),
+            is_passing: true,
+        })?;
         let said = String::from_utf8_lossy(&bytes);
-        match status {
-            200 => Ok(Some(bytes)),
+        let why = match status {
+            200 => return Ok(Some(bytes)),
             404 if said.contains("NoSuchBucket") => {
-                Err(format!("there is no bucket `{}` at `{url}`", self.address.name))
+                format!("there is no bucket `{}` at `{url}`", self.address.name)
             }
-            404 => Ok(None),
-            403 => Err(format!(
+            404 => return Ok(None),
+            403 => format!(
                 "the S3 server refused `{uri}` (403): it needs `s3:GetObject` for these credentials, and \
                  `s3:ListBucket` to say that an object is not there"
-            )),
-            _ => Err(format!("the S3 server did not hand over `{uri}`: {status}: {said}")),
-        }
+            ),
+            _ => format!("the S3 server did not hand over `{uri}`: {status}: {said}"),
+        };
+        Err(Refused::by(status, why))
     }
 
-    /// The addresses of all objects whose names begin as is said.
-    pub(super) async fn list(&mut self, found: &mut Listed) -> Result<(), String> {
+    /// The addresses of all objects whose names begin as is said. A list may have hundreds of parts.
+    pub(super) async fn list(
+        &mut self,
+        found: &mut Listed,
+        is_to_stop: impl Fn() -> bool,
+    ) -> Result<(), String> {
         let mut more = None;
         loop {
-            let page = self.page(more.as_deref()).await?;
+            if is_to_stop() {
+                return Err("nobody waits for the list any more".to_owned());
+            }
+            let page = self.again(async |bucket: &mut Self| bucket.page(more.as_deref()).await);
+            let page = page.await?;
             let all = contents(&page)
                 .map(|(key, version)| (format!("s3://{}/{key}", self.address.name), version));
             // A name that ends so stands for a folder.
@@ -146,31 +224,33 @@ impl Bucket {
     }
 
     /// A part of the list, behind the one that ended with `more`.
-    async fn page(&mut self, more: Option<&str>) -> Result<String, String> {
-        let credentials = self.credentials().await?;
+    async fn page(&mut self, more: Option<&str>) -> Result<String, Refused> {
         // Sorted, as a signature wants it.
         let more = more.map(|more| format!("continuation-token={}&", escaped(more, b"")));
         let (more, prefix) = (more.unwrap_or_default(), escaped(&self.address.prefix, b""));
         let base = self.url("");
         let url = format!("{base}?{more}list-type=2&prefix={prefix}");
-        let answer = self.agent.run(self.signed("GET", &url, credentials)?);
-        let mut answer =
-            answer.map_err(|error| format!("no S3 server answers at `{base}`: {error}"))?;
+        let mut answer = self.ask("GET", &url).await?;
         let mut text = String::new();
         let read = answer.body_mut().as_reader().take(PAGE_MAX).read_to_string(&mut text);
-        read.map_err(|error| format!("the list of `{base}` cannot be read to its end: {error}"))?;
-        match answer.status().as_u16() {
-            200 => Ok(text),
-            404 => Err(format!("there is no bucket `{}` at `{base}`", self.address.name)),
-            403 => Err(format!(
+        read.map_err(|error| Refused {
+            why: format!("the list of `{base}` cannot be read to its end: {error}"),
+            is_passing: true,
+        })?;
+        let status = answer.status().as_u16();
+        let why = match status {
+            200 => return Ok(text),
+            404 => format!("there is no bucket `{}` at `{base}`", self.address.name),
+            403 => format!(
                 "the S3 server refused to list `s3://{}` (403): it needs `s3:ListBucket` for these credentials",
                 self.address.name
-            )),
+            ),
             status => {
                 let said: String = text.chars().take(SAID_MAX).collect();
-                Err(format!("the S3 server did not list `{base}`: {status}: {said}"))
+                format!("the S3 server did not list `{base}`: {status}: {said}")
             }
-        }
+        };
+        Err(Refused::by(status, why))
     }
 
     fn key<'a>(&self, uri: &'a str) -> Result<&'a str, String> {

@@ -1,10 +1,13 @@
 //! Slots of our own: whether the server will have one, made, looked after, dropped.
 
+use std::fmt;
 use std::time::Duration;
+use std::time::Instant;
 
 use tokio_postgres::Client;
 
 use super::Lsn;
+use super::partitions;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::literal;
@@ -16,6 +19,12 @@ const VERSION_MIN: i32 = 140_000;
 /// How often a slot that is still in use is tried again, and after which pause.
 const DROP_TRIES: u32 = 50;
 const DROP_PAUSE: Duration = Duration::from_millis(100);
+/// What one does who sweeps, for people.
+const SWEEP: &str = "drop slots that killed runs left";
+/// Beside its name: of the advisory lock that says whose a slot is.
+const CLAIM: i32 = 3;
+/// For so long a slot must look like one that was left, until it is taken for one.
+const CLAIM_WITHIN: Duration = Duration::from_secs(2);
 /// SQLSTATE of a slot that somebody uses, and of one that is not there.
 const OBJECT_IN_USE: &str = "55006";
 const UNDEFINED_OBJECT: &str = "42704";
@@ -114,29 +123,70 @@ async fn published(
     let present: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     match tables.iter().find(|table| !present.contains(table)) {
         None => Ok(()),
-        Some((namespace, table)) => refuse(format!(
-            "the publication `{publication}` lacks the table `{namespace}.{table}`; run `ALTER \
-             PUBLICATION {shown} ADD TABLE {}.{}`",
-            identifier(namespace),
-            identifier(table),
-        )),
+        Some((namespace, table)) => {
+            refuse(partitions::lacking(client, publication, (namespace, table)).await?)
+        }
     }
 }
 
-/// Drops the slots of this database that killed runs left: ours by name, and read by nobody.
+/// Says that a slot of this name is this session's run's, whether it is read or not: for as long as the session is
+/// there, nobody sweeps it. Returns whether it could: somebody may be looking at this moment.
+pub async fn claim(client: &Client, name: &str) -> Result<bool, SetupError> {
+    let sql = "SELECT pg_try_advisory_lock_shared(hashtext($1), $2)";
+    let row = client.query_one(sql, &[&name, &CLAIM]).await;
+    Ok(row.map_err(|error| failed("claim a replication slot", &error))?.get(0))
+}
+
+/// Drops the slots of this database that killed runs left: ours by name, read by nobody, and claimed by nobody.
 pub async fn sweep(client: &Client) -> Result<Vec<String>, SetupError> {
+    let mut left = idle(client).await?;
+    // A server that was away has lost its sessions: those of runs that are alive come back.
+    let begun = Instant::now();
+    while !left.is_empty() && begun.elapsed() < CLAIM_WITHIN {
+        tokio::time::sleep(DROP_PAUSE).await;
+        let still = idle(client).await?;
+        left.retain(|name| still.contains(name));
+    }
+    let mut swept = Vec::new();
+    for name in left {
+        // Kept to the end of the session: whoever comes now comes too late, and must not believe otherwise.
+        let sql = "SELECT pg_try_advisory_lock(hashtext($1), $2)";
+        let row = client.query_one(sql, &[&name, &CLAIM]).await;
+        if row.map_err(|error| failed(SWEEP, &error))?.get(0) {
+            drop(client, &name).await?;
+            swept.push(name);
+        }
+    }
+    Ok(swept)
+}
+
+/// What is true in SQL of a slot `s` of any database that looks like one that [`sweep`] drops.
+pub fn is_left() -> String {
+    format!(
+        "NOT s.active AND s.plugin = 'pgoutput' AND starts_with(s.slot_name::text, {}) AND NOT EXISTS ( \
+             SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+             WHERE l.locktype = 'advisory' AND d.datname = s.database AND l.objsubid = 2 \
+                 AND l.classid = hashtext(s.slot_name::text)::oid AND l.objid = {CLAIM})",
+        literal(PREFIX)
+    )
+}
+
+/// Slots of ours that look like left ones at this moment.
+async fn idle(client: &Client) -> Result<Vec<String>, SetupError> {
     let sql = "SELECT slot_name::text FROM pg_replication_slots \
         WHERE database = current_database() AND NOT active AND plugin = 'pgoutput' \
         AND starts_with(slot_name::text, $1) ORDER BY 1";
-    let doing = "drop slots that killed runs left";
-    let rows = client.query(sql, &[&PREFIX]).await.map_err(|error| failed(doing, &error))?;
-    let mut swept = Vec::new();
+    let rows = client.query(sql, &[&PREFIX]).await.map_err(|error| failed(SWEEP, &error))?;
+    let mut idle = Vec::new();
     for row in rows {
         let name: String = row.get(0);
-        drop(client, &name).await?;
-        swept.push(name);
+        let sql = "SELECT pg_try_advisory_lock(hashtext($1), $2) AND pg_advisory_unlock(hashtext($1), $2)";
+        let row = client.query_one(sql, &[&name, &CLAIM]).await;
+        if row.map_err(|error| failed(SWEEP, &error))?.get(0) {
+            idle.push(name);
+        }
     }
-    Ok(swept)
+    Ok(idle)
 }
 
 /// Makes a slot. All that is committed from now on is kept for it.
@@ -167,19 +217,51 @@ pub async fn drop(client: &Client, name: &str) -> Result<(), SetupError> {
     }
 }
 
+/// A process of the server that reads a slot; what one may not see of it is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number on the server.
+    pub pid: i32,
+    /// What it calls itself.
+    pub application: Option<String>,
+    /// Who has logged in.
+    pub user: Option<String>,
+    /// From where.
+    pub host: Option<String>,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, application, user, host } = self;
+        write!(formatter, "the process {pid}")?;
+        let application = application.iter().map(|it| format!("`{it}`"));
+        let user = user.iter().map(|it| format!("logged in as `{it}`"));
+        let told = application.chain(user).chain(host.iter().map(|it| format!("from {it}")));
+        match told.collect::<Vec<_>>().join(", ").as_str() {
+            "" => Ok(()),
+            told => write!(formatter, " ({told})"),
+        }
+    }
+}
+
 /// How a slot is read: by which process, if by one, and whether that one has nothing of before left to send.
 /// `None`: there is no such slot, or the server gave it up.
 pub async fn reading(
     client: &Client,
     name: &str,
-) -> Result<Option<(Option<i32>, bool)>, SetupError> {
+) -> Result<Option<(Option<Process>, bool)>, SetupError> {
     // Who may not see what others do sees that they are there. Version 12 has no `wal_status`.
-    let sql = "SELECT s.active_pid, r.pid IS NOT NULL AND coalesce(r.state = 'streaming', true) \
+    let sql = "SELECT s.active_pid, r.pid IS NOT NULL AND coalesce(r.state = 'streaming', true), \
+                   nullif(r.application_name, ''), r.usename::text, host(r.client_addr) \
                FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid \
                WHERE s.slot_name::text = $1 AND to_jsonb(s) ->> 'wal_status' IS DISTINCT FROM 'lost'";
     let row = client.query_opt(sql, &[&name]).await;
     let row = row.map_err(|error| failed("look at the replication slot", &error))?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+    let process = |row: &tokio_postgres::Row| {
+        let (application, user, host) = (row.get(2), row.get(3), row.get(4));
+        row.get::<_, Option<i32>>(0).map(|pid| Process { pid, application, user, host })
+    };
+    Ok(row.map(|row| (process(&row), row.get(1))))
 }
 
 /// Up to where its readers have confirmed it; `None` if it is not there or the server gave it up.

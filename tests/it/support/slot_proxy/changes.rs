@@ -108,6 +108,17 @@ impl Change {
         from < to
     }
 
+    /// Leaves out the last value of an order, which each update sets.
+    pub(super) fn hide(&self, message: &mut Message) -> bool {
+        let is_it = self.kind == b'U' && self.table.ends_with(".orders");
+        let Some((from, to)) = self.values.last().copied().flatten().filter(|_| is_it) else {
+            return false;
+        };
+        // Before a value stand its form and its length.
+        message.body.splice(from - 5..to, [b'u']);
+        true
+    }
+
     /// A new row like this one, with another key, and what it is. Only of one that is new itself.
     pub(super) fn make_up(&self, message: &Message, tables: &Tables) -> Option<(Message, Change)> {
         let (from, to) = self.values.first().copied().flatten().filter(|_| self.kind == b'I')?;
