@@ -184,6 +184,15 @@ impl<'s> Place<'s> {
     }
 }
 
+impl Drop for Place<'_> {
+    /// Hundreds of tests share a server: what all of them leave there would be many gigabytes.
+    fn drop(&mut self) {
+        if self.server.is_shared() {
+            self.server.drop_databases(&format!("{}_", self.prefix));
+        }
+    }
+}
+
 impl From<Output> for Done {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

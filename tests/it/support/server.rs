@@ -23,6 +23,7 @@ use loadgen::sink::postgres::control::control;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
+use tokio::time;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::machine::binaries;
@@ -46,6 +47,12 @@ done
 [ -e "$1/data/postmaster.pid" ] && kill -KILL "$pid" && sleep 0.5
 rm -rf "$1"
 "#;
+
+/// The server that all tests of this process share, once one has asked for it.
+static SHARED: OnceLock<TestServer> = OnceLock::new();
+
+/// How long a test's databases may take to go.
+const CLEAN_WITHIN: Duration = Duration::from_secs(20);
 
 /// How a server is to be, where it differs from the ordinary.
 #[derive(Debug, Default, Clone)]
@@ -103,8 +110,52 @@ impl TestServer {
 
     /// The ordinary server that all tests of this process share. Do not stop it.
     pub(crate) fn shared() -> &'static TestServer {
-        static SHARED: OnceLock<TestServer> = OnceLock::new();
         SHARED.get_or_init(TestServer::start)
+    }
+
+    /// Whether all tests share it, so that what one leaves there stays until the last has ended.
+    pub(crate) fn is_shared(&self) -> bool {
+        SHARED.get().is_some_and(|shared| std::ptr::eq(shared, self))
+    }
+
+    /// Drops the databases whose names begin so, sessions, slots and all. Never fails: what stays takes room, no more.
+    pub(crate) fn drop_databases(&self, prefix: &str) {
+        let forget = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let dropped = async { time::timeout(CLEAN_WITHIN, self.forget(prefix)).await };
+            runtime.is_ok_and(|runtime| runtime.block_on(dropped).is_ok_and(|all| all.is_some()))
+        };
+        // On a thread of its own, because the caller may be inside a runtime.
+        let is_done = thread::scope(|scope| scope.spawn(forget).join());
+        if !is_done.unwrap_or_default() {
+            println!("the databases {prefix}… stay on the server that tests share");
+        }
+    }
+
+    async fn forget(&self, prefix: &str) -> Option<()> {
+        let address = Address::parse(&self.url(), &|_| None).ok()?;
+        let client = control(&address, "loadgen-test").await.ok()?;
+        let ours = format!("starts_with(database::text, '{prefix}')");
+        let end = format!(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE {ours} AND active"
+        );
+        let free = format!(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE {ours} AND NOT active"
+        );
+        let left = format!("SELECT 1 FROM pg_replication_slots WHERE {ours}");
+        while !client.query(&left, &[]).await.ok()?.is_empty() {
+            client.simple_query(&end).await.ok()?;
+            // One that is read again in between is dropped the next time.
+            let _ = client.simple_query(&free).await;
+            time::sleep(Duration::from_millis(20)).await;
+        }
+        let all =
+            "SELECT quote_ident(datname) FROM pg_database WHERE starts_with(datname::text, $1)";
+        for row in client.query(all, &[&prefix]).await.ok()? {
+            let sql = format!("DROP DATABASE {} WITH (FORCE)", row.get::<_, String>(0));
+            client.batch_execute(&sql).await.ok()?;
+        }
+        Some(())
     }
 
     /// A server as wanted.
@@ -185,7 +236,9 @@ impl TestServer {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let address = Address::parse(&self.url_of(database), &|_| None).unwrap();
-            let client = control(&address, "loadgen-test").await.unwrap();
+            let client = control(&address, "loadgen-test").await.unwrap_or_else(|away| {
+                panic!("{away}; what its log ends with:\n{}", self.last_words());
+            });
             let messages = client.simple_query(sql).await.unwrap();
             let rows = messages.iter().filter_map(|message| match message {
                 SimpleQueryMessage::Row(row) => Some(row),
@@ -307,6 +360,13 @@ impl TestServer {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// The end of its log, which says why it is gone.
+    fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
     fn log_file(&self) -> PathBuf {
         self.folder.join("log")
     }
@@ -384,6 +444,8 @@ fn settings(options: &Options, folder: &Path, port: u16) -> Vec<String> {
         "max_replication_slots=50".to_owned(),
         "max_wal_senders=50".to_owned(),
         "shared_buffers=64MB".to_owned(),
+        // Nobody recovers from its log for long; the disks of those who build are small.
+        "max_wal_size=256MB".to_owned(),
         // The system keeps what a killed server has written; only a dying machine would not.
         "fsync=off".to_owned(),
         // Whole sessions of a test stand still until a deadlock is found: a second each is PostgreSQL's own.
