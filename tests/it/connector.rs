@@ -14,9 +14,9 @@ use crate::support::command::LENIENT;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
 use crate::support::connector::Reader;
-use crate::support::connector::forget;
 use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
+use crate::support::slot::forget;
 
 /// The one connector of the quickstart.
 const NAME: &str = "loadgen-quickstart-orders";
@@ -395,7 +395,7 @@ fn who_reads_the_slot_is_told_from_the_connector() {
     ]);
     assert!(connect.config(NAME).is_none(), "nothing is put that could not read");
     drop(theirs);
-    forget(&server, &database, SLOT);
+    forget(&server, SLOT);
     place.must(&register);
 
     // Another one of the same kind, while Kafka Connect says RUNNING of ours.

@@ -11,6 +11,8 @@ use crate::support::command::surface;
 use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
 use crate::support::server::TestServer;
+use crate::support::slot::Slot;
+use crate::support::slot::wait_for_reader;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
 
@@ -27,22 +29,21 @@ fn place(profile: &str) -> Place<'static> {
 /// The log of a database, as a client that is not ours reads it.
 struct Log<'a> {
     place: &'a Place<'a>,
-    slot: String,
+    slot: Slot<'a>,
 }
 
 impl<'a> Log<'a> {
     fn of(place: &'a Place<'_>) -> Self {
         let slot = format!("log_{}", place.database("orders"));
-        let sql = format!("SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')");
-        place.query("orders", &sql);
-        Self { place, slot }
+        let database = place.database("orders");
+        Self { place, slot: Slot::make(place.server, &database, (&slot, "test_decoding")) }
     }
 
     /// For each transaction that changes tables of the domain: its messages, and how many changes it makes.
     fn transactions(&self) -> Vec<(Vec<String>, usize)> {
         let sql = format!(
             "SELECT regexp_replace(data, '\\s+', ' ', 'g') FROM pg_logical_slot_get_changes('{}', NULL, NULL)",
-            self.slot
+            self.slot.name()
         );
         let (mut all, mut own) = (Vec::new(), (Vec::new(), 0));
         for line in self.place.query("orders", &sql).concat() {
@@ -57,13 +58,6 @@ impl<'a> Log<'a> {
             }
         }
         all
-    }
-}
-
-impl Drop for Log<'_> {
-    fn drop(&mut self) {
-        let sql = format!("SELECT pg_drop_replication_slot('{}')", self.slot);
-        self.place.query("orders", &sql);
     }
 }
 
@@ -155,14 +149,7 @@ fn what_another_client_does_is_told_apart_and_what_another_run_does_is_left_out(
     let mut place = place("[ { hold: 100/s, for: 6s } ]");
     place.set("load.streams.shop.mix={ orders.new_customer: 1 }");
     let child = place.spawn(&["run", "@cdc-lag", "--trace", "--out", "run"]);
-    let slots = format!(
-        "SELECT count(*) FROM pg_replication_slots WHERE database = '{}' AND active \
-         AND confirmed_flush_lsn IS NOT NULL",
-        place.database("orders")
-    );
-    while place.server.query("postgres", &slots)[0][0] == "0" {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    wait_for_reader(&place, "orders");
     // Rows as they are already: nothing but the message of its transaction tells whose a change is.
     let same = |id: u64| format!("UPDATE customers SET name = name WHERE id = {id};");
     let theirs = format!(

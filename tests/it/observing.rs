@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::support::command::Place;
 use crate::support::command::interrupt;
 use crate::support::server::TestServer;
+use crate::support::slot::Slot;
 
 /// Few enough rows that seeding takes no time.
 const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
@@ -440,8 +441,7 @@ fn the_right_to_replicate_is_asked_for_and_left_slots_are_cleaned() {
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     assert_exact(&place.summary("run"));
     let left = format!("loadgen_left_{}", place.prefix);
-    let sql = format!("SELECT 1 FROM pg_create_logical_replication_slot('{left}', 'pgoutput')");
-    server.query(&database, &sql);
+    let _left = Slot::make(server, &database, (&left, "pgoutput"));
     let done = place.must(&["clean", "@cdc-lag"]);
     assert!(done.out.contains(&left) || done.err.contains(&left), "{}{}", done.out, done.err);
     assert_eq!(slots(&place), Vec::<String>::new());

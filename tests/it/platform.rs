@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::command::Place;
+use crate::support::slot::Slot;
 
 const DOMAINS: [&str; 4] = ["user", "business", "checkin", "evaluations"];
 
@@ -214,10 +215,10 @@ fn every_change_of_a_day_is_captured() {
     let day = ["--time-scale", "20"];
     place.must(&[&["seed", "@yelp-day"][..], &day].concat());
     let slot = |domain: &str| place.database(domain);
-    for domain in DOMAINS {
-        let sql = "SELECT slot_name FROM pg_create_logical_replication_slot('NAME', 'pgoutput')";
-        place.query(domain, &sql.replace("NAME", &slot(domain)));
-    }
+    let _slots = DOMAINS.map(|domain| {
+        let name = slot(domain);
+        Slot::make(place.server, &place.database(domain), (&name, "pgoutput"))
+    });
     place.must(&[&["run", "@yelp-day", "--out", "run"][..], &day].concat());
     let summary = place.summary("run");
     place.assert_counted(&summary);
@@ -234,8 +235,6 @@ fn every_change_of_a_day_is_captured() {
         for row in place.query(domain, &sql.replace("NAME", &slot(domain))) {
             seen.insert((row[0].clone(), row[1].clone()), row[2].parse().unwrap());
         }
-        let drop = format!("SELECT pg_drop_replication_slot('{}')", slot(domain));
-        place.query(domain, &drop);
         let tables = summary["tables"].as_array().unwrap().iter();
         for table in tables.filter(|table| table["database"] == place.database(domain)) {
             let name = table["table"].as_str().unwrap().trim_start_matches("public.");

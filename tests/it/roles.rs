@@ -6,6 +6,7 @@ use std::fs;
 use crate::support::command::Done;
 use crate::support::command::Place;
 use crate::support::machine::psql;
+use crate::support::slot::Slot;
 
 const DOMAINS: [&str; 4] = ["user", "business", "checkin", "evaluations"];
 
@@ -67,6 +68,7 @@ fn capture_reads_its_own_domain_and_writes_only_its_signals() {
         }
         // A snapshot's watermarks, a beat, and a slot that yields what the publication names.
         let slot = format!("{}_slot", place.database(domain));
+        let _left = Slot::of(place.server, &slot);
         may(
             &place,
             who,

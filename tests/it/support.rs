@@ -37,6 +37,8 @@ pub(crate) mod server;
 pub(crate) mod shop;
 #[path = "support/sink.rs"]
 pub(crate) mod sink;
+#[path = "support/slot.rs"]
+pub(crate) mod slot;
 #[path = "support/slot_proxy.rs"]
 pub(crate) mod slot_proxy;
 #[path = "support/told.rs"]

@@ -4,6 +4,7 @@
 mod avro;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -15,8 +16,8 @@ use crate::support::command::surface;
 use crate::support::connect::Connect;
 use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
-use crate::support::connector::forget;
 use crate::support::server::TestServer;
+use crate::support::slot::Slot;
 
 const TABLES: [&str; 6] =
     ["products", "customers", "orders", "order_items", "loadgen_stress", "loadgen_canary"];
@@ -222,14 +223,15 @@ fn each_is_named_once(place: &Place<'_>, summary: &Value) {
 #[test]
 fn a_loss_beside_a_task_that_failed_names_it() {
     let mut far = Far::new();
-    let connect = Connect::start();
+    let _slot = Slot::of(far.place.server, SLOT);
+    let connect = Arc::new(Connect::start());
     far.place.set("cdc.password=geheim");
     far.place.set(&format!("cdc.connect.url={}", connect.url()));
     far.place.set("load.streams.shop.profile=[ { hold: 200/s, for: 8s } ]");
     far.place.must(&["setup", "@cdc-lag"]);
     // The scenario's own connector reads; that of the test writes the topics.
     connect.employ(true);
-    let watched = connect.clone();
+    let watched = Arc::clone(&connect);
     let failing = std::thread::spawn(move || {
         let begun = Instant::now();
         while watched.looks() < 4 && begun.elapsed() < Duration::from_mins(1) {
@@ -239,8 +241,6 @@ fn a_loss_beside_a_task_that_failed_names_it() {
     });
     let (code, said, summary) = far.run(&[Spoil::Lose]);
     failing.join().unwrap();
-    connect.employ(false);
-    forget(far.place.server, &far.place.database("orders"), SLOT);
     assert_eq!(code, 99, "{said}");
     assert_eq!(surface(&summary, "topics")["lost"], 1, "{said}");
     let beside = "    beside: the connector `loadgen-cdc-lag-orders` failed: x.Gone: the broker is away, at ";

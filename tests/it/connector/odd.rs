@@ -5,8 +5,8 @@ use super::SLOT;
 use super::set_up;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
-use crate::support::connector::forget;
 use crate::support::server::TestServer;
+use crate::support::slot::forget;
 
 const STOP: &str = "PUT /connectors/loadgen-quickstart-orders/stop";
 const OFFSETS: &str = "DELETE /connectors/loadgen-quickstart-orders/offsets";
@@ -17,7 +17,7 @@ fn without_its_slot(server: &TestServer) -> (Place<'_>, Connect) {
     connect.employ(true);
     place.must(&["connector", "@quickstart", "--register", &connect.url()]);
     connect.employ(false);
-    forget(server, &place.database("orders"), SLOT);
+    forget(server, SLOT);
     (place, connect)
 }
 

@@ -1,5 +1,7 @@
 //! Clean removes exactly what was made.
 
+use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 
 use loadgen::scenario::Provision;
@@ -17,6 +19,7 @@ use super::set_up;
 use super::shared_objects;
 use super::texts;
 use super::world;
+use crate::support::machine::Bound;
 
 #[tokio::test]
 async fn clean_leaves_the_server_as_it_was_and_finds_nothing_the_second_time() {
@@ -34,14 +37,12 @@ async fn clean_leaves_the_server_as_it_was_and_finds_nothing_the_second_time() {
     let slot =
         "SELECT slot_name::text FROM pg_create_logical_replication_slot('busy', 'test_decoding')";
     texts(&session, slot).await;
-    let mut reader = std::process::Command::new(program("pg_recvlogical"))
+    let mut reader = Command::new(program("pg_recvlogical"));
+    reader
         .args(["-h", "127.0.0.1", "-p", &server.port.to_string(), "-U", "postgres", "-d", "db_one"])
         .args(["--slot", "busy", "--start", "-f", "-"])
-        .env("PGPASSWORD", super::server::ADMIN_PASSWORD)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+        .env("PGPASSWORD", super::server::ADMIN_PASSWORD);
+    let reader = Bound::start(&reader, Stdio::null());
     let active = "SELECT 'x' FROM pg_replication_slots WHERE active";
     for _ in 0..100 {
         if texts(&session, active).await.len() == 1 {
@@ -52,8 +53,7 @@ async fn clean_leaves_the_server_as_it_was_and_finds_nothing_the_second_time() {
     assert_eq!(texts(&session, active).await.len(), 1, "the reader never came");
 
     let removed = clean(&scenario, admin_login(&server)).await.unwrap();
-    reader.kill().unwrap();
-    reader.wait().unwrap();
+    drop(reader);
     assert_eq!(
         removed,
         [

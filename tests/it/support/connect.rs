@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,8 +18,7 @@ use serde_json::json;
 
 use super::connector::Reader;
 
-/// It lives as long as the test, on a thread of its own.
-#[derive(Clone)]
+/// On a thread of its own. With it, its connectors end, and what they read is free; their slots stay.
 pub(crate) struct Connect {
     port: u16,
     state: Arc<Mutex<State>>,
@@ -43,6 +43,8 @@ struct State {
     /// What the next calls to stop a connector are answered with, and how many of them.
     stops: (u16, usize),
     has_workers: bool,
+    /// Nobody is answered any more.
+    is_over: bool,
 }
 
 struct Connector {
@@ -71,6 +73,9 @@ impl Connect {
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                if shared.lock().unwrap().is_over {
+                    return;
+                }
                 let _ = answer(&stream.unwrap(), &shared);
             }
         });
@@ -153,6 +158,19 @@ impl Connect {
     pub(crate) fn changes(&self) -> Vec<String> {
         let requests = self.state.lock().unwrap().requests.clone();
         requests.into_iter().filter(|request| !request.starts_with("GET")).collect()
+    }
+}
+
+impl Drop for Connect {
+    fn drop(&mut self) {
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            // Who still asks makes no new ones.
+            (state.is_over, state.has_workers) = (true, false);
+            state.connectors.clear();
+        }
+        // It waits for somebody to come.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
 
@@ -277,4 +295,35 @@ fn status(connector: &Connector, trace: Option<String>) -> Value {
     };
     let tasks = if connector.is_stopped { json!([]) } else { json!([task]) };
     json!({ "connector": { "state": state }, "tasks": tasks })
+}
+
+#[test]
+fn what_its_connectors_read_is_free_when_it_is_gone() {
+    use super::machine::wait_for;
+    use super::server::TestServer;
+    use super::slot::Slot;
+
+    let server = TestServer::shared();
+    let database = server.fresh_database();
+    server.query(&database, "CREATE PUBLICATION all_of_it FOR ALL TABLES");
+    let slot = Slot::of(server, "read_by_a_connector");
+    let active =
+        format!("SELECT active FROM pg_replication_slots WHERE slot_name = '{}'", slot.name());
+    let is = |expected: &str| server.query("postgres", &active) == [[expected]];
+    let connect = Connect::start();
+    connect.put(
+        "one",
+        json!({
+            "database.hostname": "127.0.0.1", "database.port": server.port().to_string(),
+            "database.user": "postgres", "database.dbname": database,
+            "slot.name": slot.name(), "publication.name": "all_of_it",
+        }),
+    );
+    connect.employ(true);
+    wait_for("the slot to be read", || is("t"));
+    drop(connect);
+    wait_for("the slot to be free", || is("f"));
+    // Whoever reads again and again would be back.
+    std::thread::sleep(Duration::from_secs(6));
+    assert!(is("f"), "it is read again");
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
-use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -33,9 +32,12 @@ use serde_json::json;
 
 use super::avro::Coder;
 use super::command::Place;
+use super::machine::Bound;
 use super::machine::binaries;
+use super::machine::wait_for;
 use super::registry::Registry;
 use super::server::TestServer;
+use super::slot::Slot;
 
 /// Behind all places of a real log.
 const PLACE: u64 = 1 << 60;
@@ -94,13 +96,14 @@ impl Spoil {
 
 /// At work until it is ended.
 pub(crate) struct Connector {
-    reader: Child,
+    reader: Bound,
     thread: Option<JoinHandle<()>>,
     left: Arc<Mutex<Vec<Spoil>>>,
     before: Arc<AtomicU64>,
     spoilt: Arc<Mutex<Option<String>>>,
     passes_over_seeding: Arc<AtomicBool>,
-    drop_slot: Box<dyn Fn() -> bool>,
+    /// Behind its reader, as fields are dropped in their order.
+    _slot: Slot<'static>,
 }
 
 impl Connector {
@@ -155,16 +158,14 @@ impl Connector {
         spoil: &[Spoil],
         out: impl FnMut(&Change, &Value) + Send + 'static,
     ) -> Self {
-        let slot = format!("debezium_{database}");
-        let sql = format!("SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')");
-        server.query(database, &sql);
-        let mut reader = Command::new("pg_recvlogical");
+        let name = format!("debezium_{database}");
+        let slot = Slot::make(server, database, (&name, "test_decoding"));
+        let mut reader = Command::new(binaries().program("pg_recvlogical"));
         reader.args(["--start", "--file", "-", "--status-interval", "1", "--fsync-interval", "1"]);
-        reader.args(["--slot", &slot, "--dbname", &server.url_of(database)]);
+        reader.args(["--slot", &name, "--dbname", &server.url_of(database)]);
         reader.env("PGOPTIONS", "-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1");
-        reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut reader = reader.spawn().expect("`pg_recvlogical` is beside `psql`");
-        let lines = BufReader::new(reader.stdout.take().unwrap());
+        let mut reader = Bound::start(&reader, Stdio::piped());
+        let lines = BufReader::new(reader.output());
         let left = Arc::new(Mutex::new(spoil.to_vec()));
         let before = Arc::new(AtomicU64::new(BEFORE));
         let spoilt = Arc::default();
@@ -201,16 +202,8 @@ impl Connector {
                 writer.release();
             }
         });
-        let (owner, database) = (server, database.to_owned());
-        let drop_slot = move || {
-            let sql = format!(
-                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
-                 WHERE slot_name = '{slot}' AND NOT active"
-            );
-            !owner.query(&database, &sql).is_empty()
-        };
-        let drop_slot = Box::new(drop_slot);
-        Self { reader, thread: Some(thread), left, before, spoilt, passes_over_seeding, drop_slot }
+        let thread = Some(thread);
+        Self { reader, thread, left, before, spoilt, passes_over_seeding, _slot: slot }
     }
 
     /// Hands over nothing of what is seeded while it is there: its places in the log are made up, so an observer that
@@ -231,8 +224,7 @@ impl Connector {
 
     /// It stays connected, and reads nothing from now on.
     pub(crate) fn stand_still(&self) {
-        let pid = self.reader.id().to_string();
-        assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+        self.reader.freeze();
     }
 
     /// Runs `cdc-lag` beside it: it must have spoilt all that it was to. Exit code, what was said, and
@@ -248,19 +240,15 @@ impl Connector {
 
 impl Drop for Connector {
     fn drop(&mut self) {
-        let _ = self.reader.kill();
-        let _ = self.reader.wait();
+        self.reader.end();
         let _ = self.thread.take().map(JoinHandle::join);
-        // The server sees a while later that nobody reads it any more. One that stays keeps the log of a server that others use.
-        let begun = Instant::now();
-        while !(self.drop_slot)() && begun.elapsed() < Duration::from_secs(20) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 }
 
-/// Reads a slot as a connector would, and leaves what it reads: as soon as it is there, until dropped.
-pub(crate) struct Reader(Child);
+/// Reads a slot as a connector would, and leaves what it reads: as soon as it is there, until dropped. The slot stays.
+pub(crate) struct Reader(
+    #[expect(dead_code, reason = "it is at work as long as it is kept")] Bound,
+);
 
 impl Reader {
     /// Makes the slot, and reads it.
@@ -271,14 +259,9 @@ impl Reader {
         command.args(["--start", "--no-loop", "--file=/dev/null", "--slot", slot]);
         command.args(["-o", "proto_version=1", "-o", "publication_names=debezium"]);
         command.arg(format!("--dbname={}", server.url_of(database)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let reader = Self(command.spawn().unwrap());
-        let begun = Instant::now();
+        let reader = Self(Bound::start(&command, Stdio::null()));
         let active = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
-        while server.query(database, active) == [["0"]] {
-            assert!(begun.elapsed() < Duration::from_secs(30), "nobody reads the slot");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for("a reader of the slot", || server.query(database, active) != [["0"]]);
         reader
     }
 
@@ -295,28 +278,7 @@ impl Reader {
         command.arg(format!("--username={}", said("database.user")));
         command.arg(format!("--dbname={}", said("database.dbname")));
         command.env("PGPASSWORD", said("database.password")).env("PGAPPNAME", "Debezium Streaming");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().unwrap())
-    }
-}
-
-/// Drops a slot, once nobody reads it any more.
-pub(crate) fn forget(server: &TestServer, database: &str, slot: &str) {
-    let sql = format!(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
-         WHERE slot_name = '{slot}' AND NOT active"
-    );
-    let begun = Instant::now();
-    while server.query(database, &sql).is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "`{slot}` is still read");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        Self(Bound::start(&command, Stdio::null()))
     }
 }
 

@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Child;
+use std::process::ChildStdout;
 use std::process::Command;
+use std::process::Stdio;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -17,10 +20,62 @@ use std::time::Instant;
 use loadgen::embedded;
 use loadgen::embedded::Binaries;
 use rustix::process::Pid;
+use rustix::process::Signal;
 use rustix::process::geteuid;
+use rustix::process::kill_process;
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Becomes the program in `$@`, which is killed when this input ends.
+const BOUND: &str = r#"
+exec 3<&0
+(cat <&3; kill -KILL $$) > /dev/null 2>&1 &
+exec "$@" < /dev/null 3<&-
+"#;
+
+/// A program at work until this is dropped. It also ends when this process ends in any other way.
+#[derive(Debug)]
+pub(crate) struct Bound(Child);
+
+impl Bound {
+    /// Starts what a command says of program, arguments and environment, which reads nothing.
+    pub(crate) fn start(command: &Command, output: Stdio) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", BOUND, "bound"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        // A signal to the whole group of the tests must not end who looks after it.
+        shell.process_group(0).stdin(Stdio::piped()).stdout(output).stderr(Stdio::null());
+        Self(shell.spawn().unwrap())
+    }
+
+    /// What it writes, if that is piped; once.
+    pub(crate) fn output(&mut self) -> ChildStdout {
+        self.0.stdout.take().unwrap()
+    }
+
+    /// It stays where it is from now on, and does nothing.
+    pub(crate) fn freeze(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::STOP).unwrap();
+    }
+
+    /// It is gone afterwards.
+    pub(crate) fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
 
 /// One of the server's programs in `programs`, run in `folder` as somebody who is not root: PostgreSQL refuses
 /// root.
@@ -104,4 +159,22 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
         sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn what_is_bound_ends_with_whoever_started_it() {
+    let mut bound = Bound::start(Command::new("sleep").arg("600"), Stdio::null());
+    let id = Pid::from_child(&bound.0);
+    let of = id.as_raw_nonzero().to_string();
+    let program = || Command::new("ps").args(["-o", "args=", "-p", &of]).output().unwrap().stdout;
+    wait_for("the program to begin", || program().starts_with(b"sleep 600"));
+    // The system does that when this process is gone.
+    drop(bound.0.stdin.take());
+    wait_for("the program to end", || !is_alive(id));
+    drop(bound);
+    let bound = Bound::start(Command::new("sleep").arg("600"), Stdio::null());
+    let id = Pid::from_child(&bound.0);
+    bound.freeze();
+    drop(bound);
+    assert!(!is_alive(id));
 }
