@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
+use crate::support::slot::wait_for_load;
+use crate::support::slot::wait_for_reader;
 
 fn place<'s>(server: &'s TestServer, profile: &str) -> Place<'s> {
     let mut place = Place::on(server, &["orders"]);
@@ -67,11 +70,7 @@ fn a_server_that_is_killed_leaves_no_doubt_about_them() {
     let server = TestServer::start();
     let place = place(&server, "[ { hold: 50/s, for: 5s } ]");
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    let sql = "SELECT greatest(count(*) - 2000, 0) FROM orders";
-    let slots = "SELECT count(*) FROM pg_replication_slots";
-    while server.query("postgres", slots)[0][0] == "0" || place.number("orders", sql) == 0 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_load(&place, 2_000);
     server.kill_hard();
     std::thread::sleep(Duration::from_millis(300));
     server.start_again();
@@ -82,19 +81,19 @@ fn a_server_that_is_killed_leaves_no_doubt_about_them() {
     assert!(updates(&summary) > 40, "{}", updates(&summary));
 }
 
+/// Waits until it has changed some times.
+fn wait_for_canary(place: &Place<'_>) {
+    let sung = "SELECT coalesce(max(n), 0) FROM loadgen_canary";
+    wait_for("the canary", || place.number("orders", sung) >= 10);
+}
+
 /// Who deletes the row is named; what the canary does then is no fault.
 #[test]
 fn a_row_that_somebody_deletes_is_made_again() {
     let place = place(TestServer::shared(), "[ { hold: 50/s, for: 4s } ]");
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    let slots = format!(
-        "SELECT count(*) FROM pg_replication_slots WHERE database = '{}'",
-        place.database("orders")
-    );
-    let sung = "SELECT coalesce(max(n), 0) FROM loadgen_canary";
-    while place.server.query("postgres", &slots)[0][0] == "0" || place.number("orders", sung) < 10 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_reader(&place, "orders");
+    wait_for_canary(&place);
     place.query("orders", "DELETE FROM loadgen_canary");
     let output = child.wait_with_output().unwrap();
     let summary = place.summary("run");
@@ -191,16 +190,8 @@ fn one_that_nobody_answered_breaks_no_threshold() {
     let mut place = place(TestServer::shared(), "[ { hold: 50/s, for: 4s } ]");
     place.set("thresholds=[ { metric: pending, expr: \"== 0\" } ]");
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    let sung = "SELECT coalesce((SELECT max(n) FROM loadgen_canary), 0)";
-    let there = "SELECT count(*) FROM pg_class WHERE relname = 'loadgen_canary'";
-    let database =
-        format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", place.database("orders"));
-    while place.server.query("postgres", &database)[0][0] == "0"
-        || place.number("orders", there) == 0
-        || place.number("orders", sung) < 10
-    {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_reader(&place, "orders");
+    wait_for_canary(&place);
     place.query("orders", "BEGIN; LOCK TABLE loadgen_canary; SELECT pg_sleep(9); COMMIT");
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

@@ -11,6 +11,7 @@ use postgres_protocol::message::frontend;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 
+use crate::support::machine::wait_for;
 use crate::support::proxy::Fault;
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
@@ -169,7 +170,7 @@ fn a_delayed_commit_happens_after_its_client_is_cut() {
     let sql = "SELECT count(*) FROM t";
     assert_eq!(TestServer::shared().query(&place.database, sql), [["0"]]);
     place.proxy.release();
-    wait_until(|| place.proxy.counts().answered == 1);
+    wait_for("an answer", || place.proxy.counts().answered == 1);
     assert_eq!(place.rows(), ["0"]);
 }
 
@@ -186,7 +187,7 @@ fn a_delayed_commit_is_delivered_by_itself_and_fails_if_its_session_was_ended() 
     let sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
                WHERE application_name = 'loadgen/worker-a' AND datname = current_database()";
     assert_eq!(TestServer::shared().query(&place.database, sql), [["t"]]);
-    wait_until(|| place.proxy.counts().answered == 1);
+    wait_for("an answer", || place.proxy.counts().answered == 1);
     assert!(begun.elapsed() > Duration::from_secs(1), "it is not delivered at once");
     assert_eq!(place.rows(), ["1"], "what was ended cannot commit");
 }
@@ -201,12 +202,4 @@ fn others_are_spared() {
     assert_eq!(place.proxy.counts().commits, 0);
     place.proxy.cut_all();
     assert_eq!(other.answers(1), 0);
-}
-
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "waited too long");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

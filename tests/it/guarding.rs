@@ -2,7 +2,6 @@
 //! ends if that does not help, and heartbeats let idle slots move on.
 
 use std::time::Duration;
-use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -10,6 +9,7 @@ use serde_json::Value;
 use crate::support::command::Place;
 use crate::support::loadgen::Ended;
 use crate::support::loadgen::Loadgen;
+use crate::support::machine::wait_for;
 use crate::support::server::Options;
 use crate::support::server::TestServer;
 
@@ -24,14 +24,6 @@ const SMALL: [&str; 4] = [
 /// Longer than any of these runs may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 const MB: u64 = 1 << 20;
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 fn number(server: &TestServer, database: &str, sql: &str) -> u64 {
     server.query(database, sql)[0][0].parse().unwrap()
@@ -79,7 +71,7 @@ fn the_load_pauses_at_half_and_goes_on_when_the_log_is_free() {
     // What was in flight has come to its end; nothing follows it.
     let orders = || number(&server, "orders", "SELECT count(*) FROM orders");
     let mut before = orders();
-    wait_until("the load to stand", || {
+    wait_for("the load to stand", || {
         std::thread::sleep(Duration::from_millis(500));
         std::mem::replace(&mut before, orders()) == before
     });
@@ -190,14 +182,14 @@ fn heartbeats_let_idle_slots_move_on() {
         let mut place = neighbours(&server);
         place.set(&format!("cdc.heartbeat={heartbeat}"));
         let child = place.spawn(&["run", "@noisy-neighbour", "--out", "run"]);
-        wait_until("the slot", || confirmed(&place, "user").is_some());
+        wait_for("the slot", || confirmed(&place, "user").is_some());
         let written = "SELECT count(*) FROM reviews";
-        wait_until("the load", || place.number("evaluations", written) > 320);
+        wait_for("the load", || place.number("evaluations", written) > 320);
         let begun = confirmed(&place, "user");
         if moves {
-            wait_until("the slot to move", || confirmed(&place, "user") != begun);
+            wait_for("the slot to move", || confirmed(&place, "user") != begun);
         } else {
-            wait_until("more of the load", || place.number("evaluations", written) > 480);
+            wait_for("more of the load", || place.number("evaluations", written) > 480);
             assert_eq!(confirmed(&place, "user"), begun, "an idle slot moved");
         }
         let output = child.wait_with_output().unwrap();

@@ -15,6 +15,7 @@ use hdrhistogram::serialization::interval_log::LogEntry;
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::machine::wait_for;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -32,15 +33,6 @@ fn place(profile: &str) -> Place<'static> {
 fn of(stream: &Value, path: &str) -> u64 {
     let found = path.split('.').fold(stream, |value, key| &value[key]);
     found.as_u64().unwrap_or_else(|| panic!("no number at {path}: {stream}"))
-}
-
-/// Waits for what must come within a minute.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Rows of a run's series: each cell by the name of its column.
@@ -70,7 +62,8 @@ fn number(row: &Value, column: &str) -> u64 {
 /// Starts a run and waits until so many seconds of it are in its series.
 fn begun(place: &Place<'_>, seconds: usize) -> Child {
     let child = place.spawn(&["run", "@quickstart", "--out", "run"]);
-    wait_until(|| series(place).iter().filter(|row| row["measured_s"] != "").count() >= seconds);
+    let measured = || series(place).iter().filter(|row| row["measured_s"] != "").count();
+    wait_for("the series", || measured() >= seconds);
     child
 }
 

@@ -4,12 +4,12 @@ use std::fs;
 use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::support::command::Place;
 use crate::support::command::scenario;
+use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
 
 /// Few enough rows that seeding takes no time.
@@ -109,7 +109,7 @@ fn what_was_observed_is_judged_again_as_it_was_in_the_run() {
     for sql in meddling {
         let place = place(TestServer::shared());
         let child = place.spawn(&["run", "@cdc-lag", "--for", "4s", "--out", "run"]);
-        wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 5_000));
+        wait_for("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 5_000));
         assert_eq!(place.psql("orders", sql).code, 0);
         assert_eq!(child.wait_with_output().unwrap().status.code(), Some(99));
         let in_run = place.summary("run")["verification"].clone();
@@ -368,7 +368,7 @@ fn a_run_that_was_killed_before_its_load_says_so() {
     place.set("domains.orders.rows={ products: 50, customers: 100k, orders: 2M }");
     let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
     let manifest = place.folder.path().join("run/manifest.json");
-    wait_until("its manifest", || {
+    wait_for("its manifest", || {
         let text = fs::read_to_string(&manifest).unwrap_or_default();
         serde_json::from_str::<Value>(&text).is_ok()
     });
@@ -379,19 +379,11 @@ fn a_run_that_was_killed_before_its_load_says_so() {
     assert!(done.err.contains("before its load began"), "{}", done.err);
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_mins(2), "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_killed_run_is_judged_up_to_where_it_got() {
     let place = place(TestServer::shared());
     let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 20_000));
+    wait_for("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 20_000));
     let done = place.run(&["verify", "run"]);
     assert_eq!(done.code, 4, "{}", done.out);
     assert!(done.err.contains("still going on"), "{}", done.err);
@@ -399,7 +391,7 @@ fn a_killed_run_is_judged_up_to_where_it_got() {
     child.wait().unwrap();
     let of_run = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'loadgen/cdc-lag%' \
                   AND datname = current_database()";
-    wait_until("its sessions to end", || place.number("orders", of_run) == 0);
+    wait_for("its sessions to end", || place.number("orders", of_run) == 0);
     let said = assert_holds(&place);
     assert_eq!(said["was_killed"].as_bool(), Some(true));
     assert!(said["transactions"].as_u64().unwrap() > 500, "{said:#}");
@@ -417,7 +409,7 @@ fn a_killed_run_is_judged_up_to_where_it_got() {
 fn a_run_that_was_killed_before_most_had_come_proves_nothing() {
     let place = place(TestServer::shared());
     let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 20_000));
+    wait_for("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 20_000));
     child.kill().unwrap();
     child.wait().unwrap();
     // As if that had been sooner.
@@ -435,7 +427,7 @@ fn a_run_that_was_killed_before_most_had_come_proves_nothing() {
 fn what_was_lost_before_a_run_was_killed_is_not_taken_for_what_was_under_way() {
     let place = place(TestServer::shared());
     let mut child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 10_000));
+    wait_for("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 10_000));
     let meddle = "ALTER PUBLICATION debezium DROP TABLE order_items; SELECT pg_sleep(1); \
                   ALTER PUBLICATION debezium ADD TABLE order_items";
     assert_eq!(place.psql("orders", meddle).code, 0);
@@ -457,7 +449,7 @@ fn a_server_that_was_killed_leaves_nothing_untold() {
     let server = TestServer::start();
     let place = place(&server);
     let child = place.spawn(&["run", "@cdc-lag", "--for", "4s", "--out", "run"]);
-    wait_until("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 10_000));
+    wait_for("its trace", || fs::metadata(trace(&place)).is_ok_and(|it| it.len() > 10_000));
     server.kill_hard();
     std::thread::sleep(Duration::from_millis(300));
     server.start_again();

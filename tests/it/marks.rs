@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,6 +13,7 @@ use crate::support::command::surface;
 use crate::support::connector::Connector;
 use crate::support::connector::Spoil;
 use crate::support::server::TestServer;
+use crate::support::slot::wait_for_reader;
 
 fn place(profile: &str) -> Place<'static> {
     let mut place = Place::on(TestServer::shared(), &["orders"]);
@@ -97,15 +97,7 @@ fn one_worker_and_four_tell_the_same() {
 fn rows_of_another_run_are_none_of_ours_and_rows_of_nobody_are_made_up() {
     let place = place("[ { hold: 50/s, for: 5s } ]");
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    // While it is made it is active, too, and what is committed then is before it.
-    let slots = format!(
-        "SELECT count(*) FROM pg_replication_slots \
-         WHERE database = '{}' AND active AND confirmed_flush_lsn IS NOT NULL",
-        place.database("orders")
-    );
-    while place.server.query("postgres", &slots)[0][0] == "0" {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_reader(&place, "orders");
     let others = "INSERT INTO customers SELECT 900000000 + n, name, n || email, phone, created_at, run, 7, 1 \
                   FROM (SELECT * FROM customers LIMIT 1) one, (VALUES (1, 5::bigint), (2, NULL)) other(n, run)";
     let done = place.psql("orders", others);

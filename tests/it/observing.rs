@@ -14,13 +14,15 @@ use serde_json::Value;
 
 use crate::support::command::Place;
 use crate::support::command::interrupt;
+use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
 use crate::support::slot::Slot;
+use crate::support::slot::wait_for_load;
 
 /// Few enough rows that seeding takes no time.
 const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
-/// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// As many orders.
+const SEEDED: u64 = 2_000;
 
 /// A short `cdc-lag` with this profile, on a server.
 fn place<'s>(server: &'s TestServer, profile: &str) -> Place<'s> {
@@ -30,14 +32,6 @@ fn place<'s>(server: &'s TestServer, profile: &str) -> Place<'s> {
     place.set("thresholds=[ { metric: cdc_lag, expr: \"p99 < 1m\" } ]");
     place.set(&format!("load.streams.shop.profile={profile}"));
     place
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// The slots of our own in the database of `orders`.
@@ -59,18 +53,11 @@ fn sweep(server: &TestServer, database: &str) -> Vec<String> {
     })
 }
 
-/// Waits until the load of a run has made orders beyond those that were seeded.
-fn wait_for_load(place: &Place<'_>) {
-    wait_until("the slot", || !slots(place).is_empty());
-    let sql = "SELECT greatest(count(*) - 2000, 0) FROM orders";
-    wait_until("the load", || place.number("orders", sql) > 0);
-}
-
 /// Starts a run, does something while its load goes on, and waits for its end: exit code, what it
 /// said, and its summary.
 fn meddle(place: &Place<'_>, meddle: impl FnOnce()) -> (Option<i32>, String, Value) {
     let child: Child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    wait_for_load(place);
+    wait_for_load(place, SEEDED);
     meddle();
     let output = child.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -315,7 +302,7 @@ fn a_killed_server_keeps_the_verdict_exact() {
 /// A run is killed under its load and leaves its slot; the next one must end well.
 fn run_after_a_killed_one(place: &Place<'_>) {
     let mut child = place.spawn(&["run", "@cdc-lag"]);
-    wait_for_load(place);
+    wait_for_load(place, SEEDED);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(slots(place).len(), 1);
@@ -352,7 +339,7 @@ fn what_a_run_that_is_alive_has_made_is_not_swept() {
         server.query(&database, &sql);
     };
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    wait_for_load(&place);
+    wait_for_load(&place, SEEDED);
     let left = "SELECT pg_create_logical_replication_slot('loadgen_dead_0', 'pgoutput')";
     server.query(&database, left);
     // It cannot come back by itself.
@@ -381,7 +368,7 @@ fn a_signal_ends_the_wait_for_a_slot_and_leaves_none() {
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' \
                AND query LIKE 'SELECT pg_create_logical%'";
-    wait_until("the slot to be asked for", || server.query("postgres", sql)[0][0] == "1");
+    wait_for("the slot to be asked for", || server.query("postgres", sql)[0][0] == "1");
     let begun = Instant::now();
     interrupt(&child);
     let output = child.wait_with_output().unwrap();

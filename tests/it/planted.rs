@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::support::command::Place;
 use crate::support::server::TestServer;
+use crate::support::slot::wait_for_load;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
 use crate::support::slot_proxy::Spoilt;
@@ -86,7 +87,7 @@ fn a_row_that_is_deleted_behind_our_back_is_named() {
     let sql = "WITH gone AS (SELECT order_id, line FROM order_items ORDER BY 1, 2 LIMIT 1) \
                DELETE FROM order_items USING gone WHERE order_items.order_id = gone.order_id \
                AND order_items.line = gone.line RETURNING gone.order_id || ', ' || gone.line";
-    wait_for_load(&place);
+    wait_for_load(&place, 2_000);
     let key = place.server.query(&database, sql).concat().concat();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -102,7 +103,7 @@ fn a_row_that_is_deleted_behind_our_back_is_named() {
 fn a_row_that_is_written_again_behind_our_back_is_made_up_and_not_doubled() {
     let place = place(TestServer::shared().url(), "[ { hold: 300/s, for: 4s } ]");
     let child = place.spawn(&["run", "@cdc-lag", "--trace", "--out", "run"]);
-    wait_for_load(&place);
+    wait_for_load(&place, 2_000);
     let database = place.database("orders");
     let sql = "UPDATE order_items SET quantity = quantity WHERE order_id IN \
                (SELECT id FROM orders ORDER BY created_at DESC LIMIT 3) RETURNING 1";
@@ -115,21 +116,6 @@ fn a_row_that_is_written_again_behind_our_back_is_made_up_and_not_doubled() {
     let judged = place.run(&["verify", "run", "--format", "json"]);
     let judged: Value = serde_json::from_str(&judged.out).unwrap();
     assert_eq!(faults(&judged), [("phantom", written)], "{judged}");
-}
-
-/// Waits until a run has made orders beyond those that were seeded.
-fn wait_for_load(place: &Place<'_>) {
-    let begun = std::time::Instant::now();
-    let database = place.database("orders");
-    let slots = format!("SELECT count(*) FROM pg_replication_slots WHERE database = '{database}'");
-    let is_under_way = || {
-        place.server.query("postgres", &slots)[0][0] != "0"
-            && place.number("orders", "SELECT greatest(count(*) - 2000, 0) FROM orders") > 0
-    };
-    while !is_under_way() {
-        assert!(begun.elapsed() < Duration::from_mins(2), "waited in vain for the load");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// The largest of a kind of lag, over all tables and operations, in seconds.
@@ -164,7 +150,7 @@ fn a_reader_that_stands_still_shows_in_freshness_and_in_what_is_missing() {
 fn a_server_that_stands_still_shows_in_response_and_freshness() {
     let place = place(TestServer::shared().url(), "[ { hold: 200/s, for: 5s } ]");
     let child = place.spawn(&["run", "@cdc-lag", "--out", "run"]);
-    wait_for_load(&place);
+    wait_for_load(&place, 2_000);
     let database = place.database("orders");
     let held = place.server.hold(&database, "LOCK TABLE orders");
     std::thread::sleep(STALL);

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::support::command::Place;
 use crate::support::command::interrupt;
+use crate::support::machine::wait_for;
 
 /// Few enough rows that seeding takes no time.
 const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
@@ -151,23 +152,7 @@ fn a_stall_shows_in_the_response_and_drops_nothing() {
     place.set("targets.operational.postgres.in_flight=2");
     let summary = thread::scope(|scope| {
         scope.spawn(|| {
-            wait_until(|| {
-                place.server.query(
-                    "postgres",
-                    &format!(
-                        "SELECT count(*) FROM pg_database WHERE datname = '{}'",
-                        place.database("orders")
-                    ),
-                )[0][0]
-                    == "1"
-            });
-            wait_until(|| {
-                place.number(
-                    "orders",
-                    "SELECT coalesce(max(n_tup_ins), 0) FROM pg_stat_user_tables \
-                WHERE relname = 'orders'",
-                ) > 2200
-            });
+            place.wait_for_rows("orders", "orders", 2_200);
             place.query(
                 "orders",
                 "BEGIN; LOCK TABLE orders, customers; SELECT pg_sleep(1.2); COMMIT",
@@ -204,7 +189,7 @@ fn a_run_that_is_at_work_is_not_swept_away() {
     assert!(run.try_wait().unwrap().is_none(), "it goes on");
     run.kill().unwrap();
     run.wait().unwrap();
-    wait_until(|| place.run(&["clean", "@quickstart"]).code == 0);
+    wait_for("its sessions to end", || place.run(&["clean", "@quickstart"]).code == 0);
 }
 
 /// Waits until the load's connections are made.
@@ -215,16 +200,9 @@ fn wait_for_workers(place: &Place<'_>) {
          AND application_name LIKE 'loadgen/%/0/%'",
         place.database("orders")
     );
-    wait_until(|| place.server.query("postgres", &sessions)[0][0] != "0");
-}
-
-/// Waits for what must come within a minute.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute");
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("the connections of the load", || {
+        place.server.query("postgres", &sessions)[0][0] != "0"
+    });
 }
 
 #[test]

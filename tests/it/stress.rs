@@ -11,6 +11,7 @@ use crate::support::command::Place;
 use crate::support::command::interrupt;
 use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
+use crate::support::slot::wait_for_reader;
 use crate::support::slot_proxy::Mischief;
 use crate::support::slot_proxy::SlotProxy;
 
@@ -137,10 +138,7 @@ fn what_is_spoilt_of_steps_is_named() {
     let place = place(&server, "[ { at: 3s, truncate: {} } ]");
     let child = place.spawn(&["run", "@cdc-stress", "--out", "run"]);
     let database = place.database("orders");
-    let slots = format!("SELECT count(*) FROM pg_replication_slots WHERE database = '{database}'");
-    while server.query("postgres", &slots)[0][0] == "0" {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_reader(&place, "orders");
     let sql = "ALTER PUBLICATION debezium SET (publish = 'insert, update, delete')";
     server.query(&database, sql);
     let output = child.wait_with_output().unwrap();

@@ -87,18 +87,7 @@ fn sessions_wait_for_a_server_that_stands_still() {
     place.set("load.streams.people.sessions=[ { hold: 20, for: 4s } ]");
     place.set("load.streams.people.limit={ ops: 1M }");
     let child = place.spawn(&["run", &scenario("sessions.yaml"), "--out", "run"]);
-    super::wait_until(|| {
-        let exists = format!(
-            "SELECT count(*) FROM pg_database WHERE datname = '{}'",
-            place.database("life")
-        );
-        place.server.query("postgres", &exists)[0][0] == "1"
-    });
-    super::wait_until(|| {
-        let sql =
-            "SELECT coalesce(max(n_tup_ins), 0) FROM pg_stat_user_tables WHERE relname = 'parcels'";
-        place.number("life", sql) > 400
-    });
+    place.wait_for_rows("life", "parcels", 400);
     place.query("life", "BEGIN; LOCK TABLE parcels; SELECT pg_sleep(1); COMMIT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

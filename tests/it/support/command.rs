@@ -18,6 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::machine::psql;
+use super::machine::wait_for;
 use super::server::TestServer;
 
 /// A place for one test: a folder to run in, and names in the shared server that no other test has.
@@ -133,6 +134,17 @@ impl<'s> Place<'s> {
     /// The one value of a query in the database of a domain.
     pub(crate) fn number(&self, domain: &str, sql: &str) -> u64 {
         self.query(domain, sql)[0][0].parse().unwrap()
+    }
+
+    /// Waits until more than so many rows were put into a table, in a database that may be yet to be made.
+    pub(crate) fn wait_for_rows(&self, domain: &str, table: &str, rows: u64) {
+        let database = self.database(domain);
+        let exists = format!("SELECT 1 FROM pg_database WHERE datname = '{database}'");
+        wait_for("the database", || !self.server.query("postgres", &exists).is_empty());
+        let put = format!(
+            "SELECT coalesce(max(n_tup_ins), 0) FROM pg_stat_user_tables WHERE relname = '{table}'"
+        );
+        wait_for("the load", || self.number(domain, &put) > rows);
     }
 
     /// Each table that a summary names holds exactly as many rows as it says.

@@ -24,8 +24,8 @@ use rustix::process::Signal;
 use rustix::process::geteuid;
 use rustix::process::kill_process;
 
-/// How long a server may take to start or to stop.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than a server takes to start or to stop, or a run to begin, however busy the machine is.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Becomes the program in `$@`, which is killed when this input ends.
 const BOUND: &str = r#"
@@ -153,6 +153,7 @@ pub(super) fn is_alive(id: Pid) -> bool {
     !(state.is_empty() || state.starts_with('Z'))
 }
 
+/// Waits until something is so; that it never is fails the test.
 pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {

@@ -1,6 +1,7 @@
 //! A server that stands still while slots come due: what each late policy makes of them.
 
 use super::*;
+use crate::support::machine::wait_for;
 
 const LOCK: &str = "LOCK TABLE orders, customers IN ACCESS EXCLUSIVE MODE";
 
@@ -8,14 +9,6 @@ fn is_locked(server: &TestServer) -> bool {
     let waiting = "SELECT count(*) FROM pg_stat_activity \
                    WHERE wait_event_type = 'Lock' AND application_name LIKE 'loadgen/%'";
     server.query("postgres", waiting)[0][0] != "0"
-}
-
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited for {PATIENCE:?}");
-        sleep(Duration::from_millis(20));
-    }
 }
 
 /// What is too late is left out, what builds on it is withheld, and every row is accounted for.
@@ -32,7 +25,7 @@ fn skip_leaves_out_what_is_too_late() {
     run.wait_for_load();
     sleep(Duration::from_millis(500));
     let held = server.hold("orders", LOCK);
-    wait_until(|| is_locked(&server));
+    wait_for("the load to wait", || is_locked(&server));
     sleep(Duration::from_secs(2));
     drop(held);
     let ended = run.finish(PATIENCE);
@@ -66,7 +59,7 @@ fn abort_ends_a_run_that_is_too_late_for_too_long() {
     // A short stop is nothing to abort for.
     drop(server.hold("orders", LOCK));
     let held = server.hold("orders", LOCK);
-    wait_until(|| is_locked(&server));
+    wait_for("the load to wait", || is_locked(&server));
     run.wait_for("\"draining\"", PATIENCE);
     drop(held);
     let ended = run.finish(PATIENCE);
@@ -92,7 +85,7 @@ fn a_warm_up_that_does_not_settle_ends_the_run() {
     run.wait_for("\"warm_up\"", PATIENCE);
     sleep(Duration::from_millis(500));
     let held = server.hold("orders", LOCK);
-    wait_until(|| is_locked(&server));
+    wait_for("the load to wait", || is_locked(&server));
     let ended = run.finish(PATIENCE);
     drop(held);
     assert_eq!(ended.code, Some(5), "{}", ended.said);
