@@ -86,6 +86,11 @@ pub struct TableInfo {
 }
 
 impl TableInfo {
+    /// Whether its rows are sent to be rows of a table: it is no event, and somebody keeps it.
+    pub fn is_row(&self) -> bool {
+        self.is_sent && self.event.is_none()
+    }
+
     /// The first of the columns that tell of changes, if it has them.
     pub fn markers(&self) -> Option<usize> {
         let first = self.columns.len().checked_sub(Marker::ALL.len())?;

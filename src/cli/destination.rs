@@ -56,7 +56,7 @@ pub(super) fn destination(
             // A row without a key is never deleted by it.
             let is_used = !matches!(statement.kind, StatementKind::Delete) || !table.key.is_empty();
             // Of what only loadgen knows, and of events, no server has heard.
-            let is_here = table.domain == way.domain && table.is_sent && table.event.is_none();
+            let is_here = table.domain == way.domain && table.is_row();
             is_here && is_used
         })
         .map(|(id, _)| StatementId::of(id));

@@ -173,7 +173,7 @@ fn forms(scenario: &Scenario, world: &World, (target, lines): (usize, &LinesTarg
     let files = scenario.line_files(target);
     Forms::new(&world.catalog, &world.series, lines.format, |table| {
         let info = world.catalog.table(table);
-        if info.target != target || !info.is_sent || info.event.is_some() {
+        if info.target != target || !info.is_row() {
             return None;
         }
         let domain = &scenario.domains[info.domain].schema.name;
@@ -237,7 +237,7 @@ pub(super) fn seed(
     let mut all = Vec::new();
     for table in world.seeding_order() {
         let info = world.catalog.table(table);
-        if info.domain == number && info.is_sent && info.event.is_none() {
+        if info.domain == number && info.is_row() {
             let rows = seeding.table(table, feed)?;
             all.push(Seeded { table, rows, before: 0 });
         }

@@ -130,12 +130,8 @@ fn outlook(
         .map(|number| load::stream(scenario, (world, number), content))
         .collect::<Vec<_>>();
     let changes = changes(content, &streams);
-    let is_stored = |number: &usize| {
-        let info = world.catalog.table(TableId::of(*number));
-        info.is_sent && info.event.is_none()
-    };
     let tables = (0..world.table_count())
-        .filter(is_stored)
+        .filter(|number| world.catalog.table(TableId::of(*number)).is_row())
         .map(|number| table(scenario, (world, number), content, changes.as_deref()))
         .collect::<Vec<_>>();
     let lasting = (0..streams.len()).map(|number| world.plan(number).length());

@@ -299,8 +299,7 @@ impl Prepared {
 
     /// Whether somebody keeps the rows of a table.
     pub(super) fn is_stored(&self, table: &TableInfo) -> bool {
-        let is_row = table.is_sent && table.event.is_none();
-        is_row && self.scenario.is_stored(&self.scenario.domains[table.domain])
+        table.is_row() && self.scenario.is_stored(&self.scenario.domains[table.domain])
     }
 
     /// The database that a table is really in.

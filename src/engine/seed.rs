@@ -138,7 +138,7 @@ impl Sessions {
 impl Seeding {
     /// Whether it is the one to fill a table.
     fn has(&self, table: &TableInfo) -> bool {
-        table.domain == self.domain && table.is_sent && table.event.is_none()
+        table.domain == self.domain && table.is_row()
     }
 
     /// A session by which this seeding is the only one in its tables for as long as it is open. What

@@ -151,8 +151,7 @@ impl Judge {
         let mut table = |(id, info): (TableId, &TableInfo)| {
             let Origin { database, slot } = place_of(info.domain)?;
             let at = recent.number(surface, (&database, &slot));
-            let is_here = info.is_sent && info.event.is_none();
-            is_here.then(|| Table::new((info, catalog.is_own(id)), &database, at))
+            info.is_row().then(|| Table::new((info, catalog.is_own(id)), &database, at))
         };
         let tables = catalog.all().map(&mut table).collect();
         Self {

@@ -106,8 +106,8 @@ pub(super) async fn reach(
 ) -> Result<(Session, Vec<TableId>), SetupError> {
     let is_here = |it: &(TableId, &TableInfo)| {
         let (id, info) = it;
-        let is_row = info.is_sent && info.event.is_none() && !catalog.is_own(*id);
-        is_row && source.domains.contains(&info.domain)
+        let is_theirs = info.is_row() && !catalog.is_own(*id);
+        is_theirs && source.domains.contains(&info.domain)
     };
     let all = catalog.all().filter(is_here);
     let tables: Vec<TableId> =

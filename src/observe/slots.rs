@@ -145,8 +145,8 @@ pub(super) async fn check(
 ) -> Result<Client, SetupError> {
     let client = control(&source.address, application).await?;
     let tables = catalog.all().map(|(_, table)| table);
-    let is_seen = |table: &&TableInfo| table.is_sent && table.event.is_none();
-    let tables = tables.filter(|table| source.domains.contains(&table.domain)).filter(is_seen);
+    let is_seen = |it: &&TableInfo| it.is_row() && source.domains.contains(&it.domain);
+    let tables = tables.filter(is_seen);
     let tables: Vec<_> =
         tables.map(|table| (table.namespace.clone(), table.name.clone())).collect();
     slot::check(&client, publication, &tables).await?;

@@ -29,7 +29,7 @@ impl Named<'_> {
         let (all, observer) = (&self.prepared.world, self.observer);
         let mut tables = BTreeMap::new();
         for (table, info) in all.catalog.all() {
-            if !observer.domains.contains(&info.domain) || !info.is_sent || info.event.is_some() {
+            if !observer.domains.contains(&info.domain) || !info.is_row() {
                 continue;
             }
             let domain = &self.prepared.scenario.domains[info.domain];

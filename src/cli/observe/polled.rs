@@ -124,7 +124,7 @@ pub(super) fn replay(
     let tables = world.catalog.tables.iter().take(world.table_count());
     let has_others = prepared.before.iter().map(|rows| *rows > 0).collect();
     let judged = tables.map(|info| {
-        let is_judged = info.is_sent && info.event.is_none() && is_meant(info.domain);
+        let is_judged = info.is_row() && is_meant(info.domain);
         let database =
             prepared.place.shown(&prepared.scenario, &prepared.scenario.domains[info.domain]);
         (is_judged, format!("{database}.{}.{}", info.namespace, info.name))

@@ -76,7 +76,7 @@ pub(super) fn look(world: &Arc<World>, layout: &Layout) -> Content {
     for table in 0..tables {
         let info = world.catalog.table(TableId::of(table));
         content.event_bytes.push(0.0);
-        if !info.is_sent || info.event.is_some() {
+        if !info.is_row() {
             content.seeded.push(0);
             continue;
         }

@@ -1,6 +1,7 @@
 //! What set-up would make, and where.
 
 use crate::action::Catalog;
+use crate::action::TableInfo;
 use crate::cli::plan::facts::Creates;
 use crate::scenario::Domain;
 use crate::scenario::Provision;
@@ -26,10 +27,8 @@ pub(super) fn creates(scenario: &Scenario, catalog: &Catalog) -> Vec<Creates> {
         if postgres.provision == Provision::Nothing {
             return Some(makes);
         }
-        let tables = catalog
-            .tables
-            .iter()
-            .filter(|table| table.target == number && table.is_sent && table.event.is_none());
+        let is_here = |table: &&TableInfo| table.target == number && table.is_row();
+        let tables = catalog.tables.iter().filter(is_here);
         makes.tables = tables
             .map(|table| format!("{}.{}.{}", table.database, table.namespace, table.name))
             .collect();

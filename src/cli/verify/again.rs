@@ -199,11 +199,7 @@ async fn copies(
 /// Of which tables an observer sees the changes.
 fn observed(world: &World, observer: &Observer) -> Vec<bool> {
     let tables = world.catalog.tables.iter().take(world.table_count());
-    let is_seen = tables.map(|info| {
-        let is_row = info.is_sent && info.event.is_none();
-        is_row && observer.domains.contains(&info.domain)
-    });
-    is_seen.collect()
+    tables.map(|info| info.is_row() && observer.domains.contains(&info.domain)).collect()
 }
 
 pub(super) fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {

@@ -12,10 +12,7 @@ use crate::generate::world::Table;
 /// The parts of an action of these steps, in the order in which they are sent.
 pub(super) fn of(steps: &[Step], tables: &[Table], catalog: &Catalog) -> Vec<Part> {
     let all = touched(steps, tables);
-    let is_row = |table: &&TableId| {
-        let info = catalog.table(**table);
-        info.is_sent && info.event.is_none()
-    };
+    let is_row = |table: &&TableId| catalog.table(**table).is_row();
     let mut rest: Vec<TableId> = all.iter().filter(is_row).copied().collect();
     let way_of = |table: TableId| catalog.table(table).way;
     let mut parts: Vec<Part> = Vec::new();

@@ -25,8 +25,7 @@ pub(super) fn replay(
 ) -> Replay {
     let infos = world.catalog.tables.iter().zip(&has_others);
     let is_ours = |(info, has_others): (&TableInfo, &bool)| {
-        let is_stored = info.is_sent && info.event.is_none();
-        is_stored && !has_others && sessions.contains_key(&info.domain)
+        info.is_row() && !has_others && sessions.contains_key(&info.domain)
     };
     let is_judged = infos.map(is_ours).collect();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
