@@ -3,6 +3,7 @@
 pub mod order;
 pub mod places;
 pub(crate) mod avro;
+pub(crate) mod beside;
 pub(crate) mod check;
 pub(crate) mod expression;
 pub(crate) mod file;

@@ -11,10 +11,8 @@ use crate::engine::StepPlace;
 use crate::engine::Steps;
 use crate::scenario::Domain;
 use crate::scenario::OwnTable;
+use crate::schema::beside::SIGNALS;
 use crate::sink::postgres::quote::qualified;
-
-/// The table of signals.
-const SIGNALS: &str = "debezium_signal";
 
 /// All steps. The scenario's own login does them, not that of the load: it may change tables.
 pub(super) fn steps(prepared: &Prepared) -> Steps {

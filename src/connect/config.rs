@@ -18,6 +18,7 @@ use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::scenario::cdc::Snapshot;
 use crate::scenario::pattern as pattern_of;
+use crate::schema::beside;
 use crate::sink::postgres::mark;
 use crate::sink::postgres::quote;
 use crate::sink::postgres::replication::slot::Process;
@@ -216,7 +217,7 @@ pub fn connector(
     let heartbeat = scenario.cdc.heartbeat.map_or(HEARTBEAT_MS, |every| every.as_millis());
     put("heartbeat.interval.ms", &heartbeat.to_string());
     if scenario.cdc.heartbeat_table && capture {
-        let table = quote::qualified(&first.namespace, "debezium_heartbeat");
+        let table = quote::qualified(&first.namespace, beside::HEARTBEATS);
         put(
             "heartbeat.action.query",
             &format!(
@@ -225,7 +226,7 @@ pub fn connector(
         );
     }
     if scenario.cdc.signal_table && capture {
-        put("signal.data.collection", &format!("{}.debezium_signal", first.namespace));
+        put("signal.data.collection", &format!("{}.{}", first.namespace, beside::SIGNALS));
     }
     for (key, value) in FIXED {
         put(key, value);
@@ -267,11 +268,11 @@ pub fn patterns(scenario: &Scenario, domains: &[&Domain]) -> String {
         if number == 0 && is_made {
             if scenario.cdc.signal_table {
                 // A signal is an insert that is captured.
-                all.push(pattern("debezium_signal"));
+                all.push(pattern(beside::SIGNALS));
             }
             if scenario.cdc.heartbeat_table {
                 // Whoever reads what becomes of changes further on knows by it how far they are.
-                all.push(pattern("debezium_heartbeat"));
+                all.push(pattern(beside::HEARTBEATS));
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::doctor::signal::signals;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
+use crate::schema::beside::HEARTBEATS;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::qualified;
@@ -24,8 +25,6 @@ use crate::verify::failed;
 const REPLICATES: &str = "r.rolreplication OR r.rolsuper OR EXISTS ( \
     SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
     WHERE m.member = r.oid AND g.rolname = 'rds_replication')";
-/// The table whose rows keep an idle database's slot moving.
-const HEARTBEAT: &str = "debezium_heartbeat";
 /// A value of more characters than that may be kept apart from its row.
 const LONG_MIN: i32 = 500;
 
@@ -106,10 +105,10 @@ async fn heartbeat(
             Check::warning("heartbeat", found).remedy("write `heartbeat_table: true` into `cdc`")
         );
     }
-    if publication.has(&domain.namespace, HEARTBEAT) {
-        return Ok(Check::ok("heartbeat", format!("`{HEARTBEAT}` is published")));
+    if publication.has(&domain.namespace, HEARTBEATS) {
+        return Ok(Check::ok("heartbeat", format!("`{HEARTBEATS}` is published")));
     }
-    let table = qualified(&domain.namespace, HEARTBEAT);
+    let table = qualified(&domain.namespace, HEARTBEATS);
     let publish = format!("ALTER PUBLICATION {} ADD TABLE {table};", identifier(&cdc.publication));
     let (owner, capture) = (&domain.roles.owner, &domain.roles.capture);
     let sql = "SELECT to_regclass($1) IS NOT NULL, EXISTS (SELECT FROM pg_roles WHERE rolname = $2), \
@@ -117,7 +116,7 @@ async fn heartbeat(
     let row = client.query_one(sql, &[&table, owner, capture]).await;
     let row = row.map_err(|error| failed(&error))?;
     if row.get(0) {
-        let found = format!("`{HEARTBEAT}` is not published: its rows move no slot");
+        let found = format!("`{HEARTBEATS}` is not published: its rows move no slot");
         return Ok(Check::warning("heartbeat", found).remedy(publish));
     }
     // As `sql/heartbeat.sql` and `sql/heartbeat_access.sql` make it.
@@ -131,7 +130,7 @@ async fn heartbeat(
     if row.get(2) {
         let _ = write!(remedy, " GRANT INSERT, UPDATE ON {table} TO {};", identifier(capture));
     }
-    let found = format!("`{HEARTBEAT}` is not there: no row of it moves a slot");
+    let found = format!("`{HEARTBEATS}` is not there: no row of it moves a slot");
     Ok(Check::warning("heartbeat", found).remedy(format!("{remedy} {publish}")))
 }
 

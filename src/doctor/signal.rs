@@ -7,14 +7,14 @@ use crate::doctor::Check;
 use crate::doctor::published::Publication;
 use crate::scenario::Cdc;
 use crate::scenario::Domain;
+use crate::schema::beside::SIGNALS;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::identifier;
 use crate::sink::postgres::quote::qualified;
 use crate::verify::failed;
 
 const NAME: &str = "signals";
-/// The table, and its columns: they are read by their places.
-const TABLE: &str = "debezium_signal";
+/// Its columns, which are read by their places.
 const COLUMNS: [&str; 3] = ["id", "type", "data"];
 /// As `sql/signal.sql` makes them.
 const SHAPE: &str = "id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)";
@@ -28,7 +28,7 @@ pub(super) async fn signals(
     if !cdc.signal_table {
         return Ok(None);
     }
-    let table = qualified(&domain.namespace, TABLE);
+    let table = qualified(&domain.namespace, SIGNALS);
     let (owner, capture) = (&domain.roles.owner, &domain.roles.capture);
     let sql = "SELECT ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) \
                    AND attnum > 0 AND NOT attisdropped ORDER BY attnum), \
@@ -53,11 +53,12 @@ pub(super) async fn signals(
         let grant = if has_capture { format!(" {grant}") } else { String::new() };
         let make = format!("CREATE TABLE {table} ({SHAPE});{own}{grant} {publish}");
         return Ok(Some(if columns.is_empty() {
-            let found = format!("`{TABLE}` is not there: no connector can be asked for a snapshot");
+            let found =
+                format!("`{SIGNALS}` is not there: no connector can be asked for a snapshot");
             Check::warning(NAME, found).remedy(make)
         } else {
             let found = format!(
-                "`{TABLE}` has the columns {}, not {}: a connector does not understand what is written there",
+                "`{SIGNALS}` has the columns {}, not {}: a connector does not understand what is written there",
                 columns.join(", "),
                 COLUMNS.join(", ")
             );
@@ -66,13 +67,13 @@ pub(super) async fn signals(
     }
     if may_insert == Some(false) {
         let found = format!(
-            "`{capture}` may not insert into `{TABLE}`: it cannot mark how far a snapshot is"
+            "`{capture}` may not insert into `{SIGNALS}`: it cannot mark how far a snapshot is"
         );
         return Ok(Some(Check::warning(NAME, found).remedy(grant)));
     }
-    if !publication.has(&domain.namespace, TABLE) {
-        let found = format!("`{TABLE}` is not published: no connector hears what is asked there");
+    if !publication.has(&domain.namespace, SIGNALS) {
+        let found = format!("`{SIGNALS}` is not published: no connector hears what is asked there");
         return Ok(Some(Check::warning(NAME, found).remedy(publish)));
     }
-    Ok(Some(Check::ok(NAME, format!("`{TABLE}` is published, and has its three columns"))))
+    Ok(Some(Check::ok(NAME, format!("`{SIGNALS}` is published, and has its three columns"))))
 }

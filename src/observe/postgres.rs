@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
+use crate::schema::beside::HEARTBEATS;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
@@ -72,7 +73,7 @@ pub(super) async fn catch_up(
     };
     Err(SetupError::Local(format!(
         "`{replica}` did not get within {} s what was written at its source `{address}` ({namespace}.\
-         debezium_heartbeat, row 2): {why}",
+         {HEARTBEATS}, row 2): {why}",
         within.as_secs()
     )))
 }

@@ -8,6 +8,7 @@ use super::Provision;
 use super::Scenario;
 use super::TargetKind;
 use super::pattern;
+use crate::schema::beside;
 
 /// A step of a run: something that those who capture changes find hard.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +144,8 @@ impl OwnTable {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Stress => "loadgen_stress",
-            Self::Canary => "loadgen_canary",
+            Self::Stress => beside::STRESS,
+            Self::Canary => beside::CANARY,
         }
     }
 }

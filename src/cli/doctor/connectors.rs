@@ -25,6 +25,8 @@ use crate::scenario::OwnTable;
 use crate::scenario::Scenario;
 use crate::scenario::StressKind;
 use crate::scenario::StressStep;
+use crate::schema::beside::HEARTBEATS;
+use crate::schema::beside::SIGNALS;
 
 use super::Report;
 use super::databases;
@@ -136,7 +138,7 @@ fn wanted(scenario: &Scenario, numbers: &[usize]) -> Wanted {
         tables,
         unasked,
         beats: beats.map(|(domain, lake)| {
-            (format!("{}.debezium_heartbeat", domain.namespace), lake.name.clone())
+            (format!("{}.{HEARTBEATS}", domain.namespace), lake.name.clone())
         }),
         include: connect::patterns(scenario, &domains),
         publication: scenario.cdc.publication.clone(),
@@ -151,7 +153,7 @@ fn signals(scenario: &Scenario, domains: &[usize]) -> Option<String> {
         domains.contains(&step.domain) && matches!(step.kind, StressKind::Snapshot { .. })
     };
     let first = domains.first().filter(|_| scenario.load.steps.iter().any(asks))?;
-    Some(format!("{}.debezium_signal", scenario.domains[*first].namespace))
+    Some(format!("{}.{SIGNALS}", scenario.domains[*first].namespace))
 }
 
 /// Who reads what sinks write, and who may read what this one does.

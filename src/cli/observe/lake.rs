@@ -13,11 +13,9 @@ use crate::observe::Source;
 use crate::scenario::Confirms;
 use crate::scenario::Observer;
 use crate::scenario::Warehouse;
+use crate::schema::beside::HEARTBEATS;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
-
-/// The table of heartbeats.
-const HEARTBEAT: &str = "debezium_heartbeat";
 
 /// What an observer of a lake reads.
 pub(super) fn lake(
@@ -35,7 +33,7 @@ pub(super) fn lake(
     for source in sources((&prepared.scenario, &prepared.place), observer, Confirms::All) {
         let Some(first) = source.domains.first() else { continue };
         let domain = &scenario.domains[*first];
-        beats.insert(named.of(domain, (&domain.namespace, HEARTBEAT)), all.len());
+        beats.insert(named.of(domain, (&domain.namespace, HEARTBEATS)), all.len());
         all.push((source, domain.namespace.clone()));
     }
     let catalog = match &warehouse.catalog {

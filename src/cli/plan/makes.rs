@@ -8,6 +8,7 @@ use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::Server;
 use crate::scenario::TargetKind;
+use crate::schema::beside;
 
 /// What is made on each target that a domain is on.
 pub(super) fn creates(scenario: &Scenario, catalog: &Catalog) -> Vec<Creates> {
@@ -59,7 +60,7 @@ fn make(scenario: &Scenario, domain: &Domain, provision: Provision, makes: &mut 
         }
         let cdc = &scenario.cdc;
         let further =
-            [(cdc.signal_table, "debezium_signal"), (cdc.heartbeat_table, "debezium_heartbeat")];
+            [(cdc.signal_table, beside::SIGNALS), (cdc.heartbeat_table, beside::HEARTBEATS)];
         for (is_made, table) in further {
             if is_made {
                 makes.tables.push(format!("{database}.{namespace}.{table}"));

@@ -11,6 +11,7 @@ use crate::observe::judge::Judge;
 use crate::observe::lake::LakeReader;
 use crate::observe::lake::poll::Gone;
 use crate::observe::lake::table::DataFile;
+use crate::schema::beside::HEARTBEATS;
 use crate::units::format_duration;
 
 /// A look at the lake that takes longer makes changes look later than they are.
@@ -83,7 +84,7 @@ impl LakeReader {
         }
         format!(
             "for {within} nothing came, and no heartbeat of `{}` ever did, so nobody can tell whether what is missing \
-                 will come: let the connectors capture `debezium_heartbeat`, as those of `loadgen connector` do, and \
+                 will come: let the connectors capture `{HEARTBEATS}`, as those of `loadgen connector` do, and \
                  the sink take its topic",
             mute.join("`, `")
         )

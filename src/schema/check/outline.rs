@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Problem;
 use crate::diagnostic::Problems;
 use crate::schema::ColumnType;
+use crate::schema::beside;
 use crate::schema::check::types::Types;
 use crate::schema::file::ColumnFile;
 use crate::schema::file::SchemaFile;
@@ -61,7 +62,7 @@ impl<'a> Outline<'a> {
         for (name, table) in entries {
             identifier(name, "a table's name", problems);
             // A table is a type too, of the same name, to PostgreSQL.
-            let is_taken = CAPTURE_TABLES.contains(&name.value.as_str()) || types.has(&name.value);
+            let is_taken = beside::ALL.contains(&name.value.as_str()) || types.has(&name.value);
             unreserved(name, "a table", is_taken, problems);
             let table = table.as_ref();
             let columns =
@@ -98,9 +99,6 @@ impl<'a> TableOutline<'a> {
 
 /// Columns that every table of PostgreSQL has.
 const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
-/// Tables that are made beside a domain's own, for change data capture and for steps.
-const CAPTURE_TABLES: [&str; 4] =
-    ["debezium_signal", "debezium_heartbeat", "loadgen_stress", "loadgen_canary"];
 
 /// Refuses names that PostgreSQL cannot carry.
 pub(crate) fn identifier(name: &Spanned<String>, what: &str, problems: &mut Problems) {

@@ -3,6 +3,7 @@
 
 use tokio_postgres::Client;
 
+use crate::schema::beside::HEARTBEATS;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::qualified;
 
@@ -71,7 +72,7 @@ pub async fn look(client: &Client) -> Result<Vec<SlotState>, SetupError> {
 
 /// Writes a heartbeat into the table `debezium_heartbeat` of a PostgreSQL schema.
 pub async fn beat(client: &Client, namespace: &str) -> Result<(), SetupError> {
-    let table = qualified(namespace, "debezium_heartbeat");
+    let table = qualified(namespace, HEARTBEATS);
     let sql = format!(
         "INSERT INTO {table} (id, beat) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET beat = now()"
     );
@@ -82,7 +83,7 @@ pub async fn beat(client: &Client, namespace: &str) -> Result<(), SetupError> {
 /// Writes the row by which a reader elsewhere knows how far it is: behind all that is committed. Returns what it
 /// holds, in microseconds; each holds more than those before.
 pub async fn write_fence(client: &Client, namespace: &str) -> Result<i64, SetupError> {
-    let table = qualified(namespace, "debezium_heartbeat");
+    let table = qualified(namespace, HEARTBEATS);
     let sql = format!(
         "INSERT INTO {table} AS fence (id, beat) VALUES ({FENCE}, clock_timestamp()) ON CONFLICT (id) DO \
          UPDATE SET beat = greatest(clock_timestamp(), fence.beat + interval '1 microsecond') \
@@ -96,7 +97,7 @@ pub async fn write_fence(client: &Client, namespace: &str) -> Result<i64, SetupE
 
 /// Whether the row of [`write_fence`] has come here, or a later one.
 pub async fn has_fence(client: &Client, namespace: &str, fence: i64) -> Result<bool, SetupError> {
-    let table = qualified(namespace, "debezium_heartbeat");
+    let table = qualified(namespace, HEARTBEATS);
     let sql = format!(
         "SELECT count(*) > 0 FROM {table} WHERE id = {FENCE} \
          AND (extract(epoch FROM beat) * 1000000)::bigint >= $1"

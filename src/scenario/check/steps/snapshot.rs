@@ -6,6 +6,7 @@ use crate::diagnostic::suggest;
 use crate::scenario::Scenario;
 use crate::scenario::StressKind;
 use crate::scenario::file::SignalFile;
+use crate::schema::beside::SIGNALS;
 use crate::yaml::Spanned;
 
 /// Letters of a signal's data, at most: that is how long its column is.
@@ -22,7 +23,7 @@ pub(super) fn snapshot(
     let domain = &scenario.domains[domain];
     if !scenario.cdc.signal_table {
         let message =
-            "a snapshot is asked for in `debezium_signal`, and `cdc` says that there is none";
+            format!("a snapshot is asked for in `{SIGNALS}`, and `cdc` says that there is none");
         let problem = Problem::new(message).at(file.place);
         problems.add(problem.help("leave `signal_table: false` out"));
     }

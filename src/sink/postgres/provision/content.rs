@@ -9,6 +9,7 @@ use crate::scenario::Domain;
 use crate::scenario::OwnTable;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
+use crate::schema::beside;
 use crate::sink::postgres::catalogue::Login;
 use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::ddl;
@@ -80,10 +81,10 @@ pub(super) fn table_names<'d>(
     let mut names: BTreeSet<&str> =
         domain.schema.stored().iter().map(|table| table.name.as_str()).collect();
     if provisioner.scenario.cdc.signal_table {
-        names.insert("debezium_signal");
+        names.insert(beside::SIGNALS);
     }
     if provisioner.scenario.cdc.heartbeat_table {
-        names.insert("debezium_heartbeat");
+        names.insert(beside::HEARTBEATS);
     }
     for own in provisioner.scenario.own_tables(domain) {
         names.insert(own.name());
