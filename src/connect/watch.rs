@@ -170,6 +170,7 @@ impl Watcher {
 mod tests {
     use std::collections::BTreeMap;
     use std::net::TcpListener;
+    use std::sync::atomic::AtomicUsize;
     use std::time::Instant;
 
     use super::*;
@@ -179,12 +180,12 @@ mod tests {
     use crate::scenario::cdc::Connect;
     use crate::scenario::cdc::Snapshot;
 
-    /// A server that takes all the time that it is given.
-    struct Slow;
+    /// A server that counts how often it is asked.
+    struct Asked(Arc<AtomicUsize>);
 
-    impl Slots for Slow {
-        fn reading(&self, _: &Connector, limit: Duration) -> Result<Reading, ConnectError> {
-            std::thread::sleep(limit);
+    impl Slots for Asked {
+        fn reading(&self, _: &Connector, _: Duration) -> Result<Reading, ConnectError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
             Ok(Reading::Idle)
         }
     }
@@ -217,15 +218,26 @@ mod tests {
     fn whoever_ends_the_watch_waits_for_one_answer_and_not_for_those_of_all_connectors() {
         // It takes connections, and answers nothing.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        silent.set_nonblocking(true).unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
         let api = Arc::new(Api::new(&url, &connect()).unwrap());
         let connectors = ["one", "other", "third"].map(Connector::named).to_vec();
         let clock = (Clock::start(), Feed::default());
-        let watch = Watch::start(api, connectors, Box::new(Slow), clock).unwrap();
-        std::thread::sleep(Duration::from_millis(200));
+        let readings = Arc::new(AtomicUsize::new(0));
+        let slots = Box::new(Asked(Arc::clone(&readings)));
+        let watch = Watch::start(api, connectors, slots, clock).unwrap();
         let begun = Instant::now();
+        let _asked = loop {
+            match silent.accept() {
+                Ok(call) => break call,
+                Err(_) => assert!(begun.elapsed() < Duration::from_mins(1), "nobody asks"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
         drop(watch);
-        assert!(begun.elapsed() < ANSWER_WITHIN + Duration::from_secs(2), "{:?}", begun.elapsed());
+        // It asks after one connector by one connection: there is no answer after which it could use that again.
+        assert!(silent.accept().is_err(), "it has asked after the next connector");
+        assert_eq!(readings.load(Ordering::Relaxed), 0, "it has asked for a slot");
     }
 
     #[test]

@@ -6,17 +6,28 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::thread::sleep;
+use std::thread::spawn;
 use std::time::Duration;
 use std::time::Instant;
 
+use loadgen::embedded::Embedded;
+use loadgen::embedded::EmbeddedError;
+use loadgen::embedded::Interrupt;
+use loadgen::embedded::Machine;
+use loadgen::embedded::Options;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
 
+use super::bare_machine;
 use super::folder;
 use crate::support::command::Done;
 use crate::support::command::loadgen;
+use crate::support::machine::wait_for;
 
 /// A program that is a shell script.
 fn script(folder: &Path, name: &str, text: &str) {
@@ -77,36 +88,32 @@ fn the_making_of_a_server_hears_the_first_signal() {
     }
 }
 
-/// A repository that takes the call and says nothing.
+/// A repository that takes the call and says nothing. Nothing that is on this machine is found there, or it would not be
+/// called; that a signal comes here is seen to above.
 #[test]
-fn the_fetching_of_programs_hears_the_first_signal() {
+fn the_fetching_of_programs_ends_when_it_is_told_to() {
     let folder = folder();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let repository = format!("http://{}", silent.local_addr().unwrap());
-    let cache = folder.path().join("cache");
-    let none = folder.path().join("none");
-    let begun = Instant::now();
-    let mut command = loadgen(folder.path());
-    command.args(["run", "@quickstart", "--set", "targets.operational.postgres.url=embedded:13"]);
-    command.args(["--out", "run"]).env("TMPDIR", folder.path()).env("PATH", &none);
-    command.env_remove("PG_BIN").env("LOADGEN_CACHE", &cache).env("LOADGEN_MAVEN", &repository);
-    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     silent.set_nonblocking(true).unwrap();
-    let _connection = loop {
-        if let Ok(connection) = silent.accept() {
-            break connection;
-        }
-        // Distributions put version 13 where no environment hides it.
-        if begun.elapsed() > Duration::from_secs(10) {
-            running.kill().unwrap();
-            running.wait().unwrap();
-            return super::skip("nothing is fetched: PostgreSQL 13 is on this machine");
-        }
-        sleep(Duration::from_millis(20));
+    let ends = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&ends);
+    let machine = Machine {
+        interrupt: Interrupt::new(move || asked.load(Ordering::Relaxed)),
+        ..bare_machine(&folder, &format!("http://{}", silent.local_addr().unwrap()))
     };
-    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
-    let done = Done::from(running.wait_with_output().unwrap());
-    assert_eq!(done.code, 105, "{}", done.err);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{}", done.err);
+    let cache = machine.cache.clone().unwrap();
+    let options = Options { version: None, run: "a test".to_owned() };
+    let fetching = spawn(move || Embedded::start_on(&machine, &options, &mut |_| {}).map(drop));
+    let mut call = None;
+    wait_for("the call", || {
+        call = silent.accept().ok();
+        call.is_some() || fetching.is_finished()
+    });
+    assert!(call.is_some(), "{:?}", fetching.join());
+    ends.store(true, Ordering::Relaxed);
+    let begun = Instant::now();
+    let error = fetching.join().unwrap().unwrap_err();
+    assert!(matches!(error, EmbeddedError::Interrupted), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(left(&cache.join("postgres"), "partial"), Vec::<String>::new());
 }
