@@ -33,6 +33,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use crate::action::TableId;
 use crate::engine::stop::Halt;
 use crate::generate::World;
 use crate::measure::Example;
@@ -146,6 +147,15 @@ impl Standing {
 }
 
 impl Replay {
+    /// What a table is called that was read of: by its database as it is meant, where no other name is known.
+    fn name_of(&self, table: TableId) -> String {
+        let name = self.names.get(usize::from(table.0)).cloned();
+        name.unwrap_or_else(|| {
+            let info = self.world.catalog.table(table);
+            format!("{}.{}.{}", info.database, info.namespace, info.name)
+        })
+    }
+
     /// Holds the rows of databases against what they must be. Sessions are by domain, and see one snapshot
     /// of its database each.
     pub async fn judge(&self, sessions: &BTreeMap<usize, Client>) -> Result<Standing, SetupError> {

@@ -318,7 +318,7 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
         Example {
             class,
             surface: surface.to_owned(),
-            table: replay.names[usize::from(table)].clone(),
+            table: replay.name_of(TableId(table)),
             // Of what nobody has made, only a hash of the key was noted.
             key: made.map_or_else(String::new, |made| show(&made.key, keys, false)),
             operation: operation.or(came).unwrap_or(""),

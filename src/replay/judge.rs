@@ -245,7 +245,7 @@ impl<'a> Judge<'a> {
             Example {
                 class: fault.class,
                 surface: String::new(),
-                table: self.replay.names[usize::from(fault.table.0)].clone(),
+                table: self.replay.name_of(fault.table),
                 key: show(&fault.key, keys, false),
                 operation: "row",
                 expected: values(&fault.expected),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::action::Assign;
 use crate::action::Assignment;
+use crate::action::Catalog;
 use crate::action::Change;
 use crate::action::TableId;
 use crate::ledger::Blocks;
@@ -62,15 +63,23 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// Reads what the observers of a run have noted, by the numbers of the surfaces, of which there are
-    /// so many; `None` if they have noted nothing.
-    pub fn read(folder: &Path, surfaces: usize) -> Result<Option<Vec<Self>>, ReplayError> {
+    /// Reads what the observers of a run have noted of the tables of a catalog, by the numbers of the surfaces, of
+    /// which there are so many; `None` if they have noted nothing. An error if it is not of these tables.
+    pub fn read(
+        folder: &Path,
+        catalog: &Catalog,
+        surfaces: usize,
+    ) -> Result<Option<Vec<Self>>, ReplayError> {
         let mut found: Vec<Self> = (0..surfaces).map(|_| Self::default()).collect();
         // Whoever wrote those knew more than we do: as good as not there.
         let mut unread = 0;
+        let tables = catalog.tables.len() + catalog.own.len();
+        let mut unknown = None;
         let blocks = Blocks::read(folder, OBSERVED, |_, bytes| {
             for seen in bytes.chunks_exact(SEEN) {
                 let seen = Seen::read(seen);
+                let is_unknown = |it: &Seen| usize::from(it.table) >= tables;
+                unknown = unknown.or(seen.filter(is_unknown));
                 let surface = seen.and_then(|it| found.get_mut(usize::from(it.surface)));
                 match seen.zip(surface) {
                     Some((seen, surface)) => surface.take(seen),
@@ -82,6 +91,13 @@ impl Observations {
             ReplayError::Unreadable(folder.display().to_string(), error.to_string())
         };
         let Some(blocks) = blocks.map_err(failed)? else { return Ok(None) };
+        if let Some(Seen { table, .. }) = unknown {
+            let why = format!(
+                "a change was observed of the table of the number {table}, and the scenario has {tables}, from 0 on: \
+                 what is there was noted by another run, or somebody has altered it"
+            );
+            return Err(ReplayError::Unreadable(folder.display().to_string(), why));
+        }
         for surface in &mut found {
             surface.gaps = Gaps { lost: blocks.gaps.lost + unread, ..blocks.gaps };
             // What is missing may be among what cannot be read.
@@ -252,6 +268,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::action::TableInfo;
+    use crate::ledger::Writing;
+    use crate::measure::Feed;
 
     fn seen(row: u64, at: u64) -> Seen {
         Seen {
@@ -269,6 +288,33 @@ mod tests {
             lsn: 0,
             at,
         }
+    }
+
+    /// What another run has noted is whole, and of other tables.
+    #[test]
+    fn what_names_a_table_that_is_not_there_is_an_error() {
+        let read = |table: u16| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path();
+            let writing = Writing::start(path, OBSERVED, 1 << 20, Feed::default()).unwrap();
+            let mut out = writing.ledger().out();
+            for table in [0, table] {
+                out.add_next(&Seen { table, ..seen(u64::from(table), 0) }.bytes());
+            }
+            drop(out);
+            writing.finish();
+            let tables = ["one", "other"].map(|name| TableInfo::with_columns(name, &[]));
+            let catalog = Catalog { tables: tables.into(), ..Catalog::default() };
+            let found = Observations::read(path, &catalog, 1);
+            found.map(|found| found.unwrap()[0].all().len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(1), Ok(2));
+        let refused = read(2).unwrap_err();
+        assert!(
+            refused.contains("of the number 2, and the scenario has 2, from 0 on"),
+            "{refused}"
+        );
+        assert!(read(u16::MAX).is_err());
     }
 
     /// In whatever order they were noted.

@@ -130,7 +130,14 @@ impl Past {
             }
         };
         for account in &accounts {
-            let number = world.lane_number(account.group, account.lane) as usize;
+            let (group, lane) = (account.group, account.lane);
+            if group >= world.groups.len() || lane >= world.lanes_of(group) {
+                return Err(unreadable(format!(
+                    "it tells of the lane {lane} of the streams' group {group}, which the scenario does not have: it is \
+                     of another run, or somebody has altered it"
+                )));
+            }
+            let number = world.lane_number(group, lane) as usize;
             if let Some(lane) = self.lanes.get_mut(number) {
                 lane.decided = account.decided;
             }

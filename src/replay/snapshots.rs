@@ -217,7 +217,7 @@ fn example(
     Example {
         class,
         surface: surface.to_owned(),
-        table: replay.names[usize::from(held.seen.table)].clone(),
+        table: replay.name_of(TableId(held.seen.table)),
         // Of what nobody has made, only a hash of the key was noted.
         key: last.map_or_else(String::new, |(key, _)| show(key, &keys, false)),
         operation: "snapshot",

@@ -362,6 +362,23 @@ fn rows_of_another_run_are_not_judged_and_what_was_observed_is() {
     assert!(done.err.contains("is gone"), "{}", done.err);
 }
 
+/// A file that another run has written, or somebody else.
+#[test]
+fn an_account_of_lanes_that_are_not_there_is_refused() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "2s", "--out", "run"]);
+    let path = place.folder.path().join("run/account.json");
+    let account: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for (word, number) in [("group", 99), ("lane", 70_000)] {
+        let mut altered = account.clone();
+        altered["lanes"][0][word] = number.into();
+        fs::write(&path, altered.to_string()).unwrap();
+        let done = place.run(&["verify", "run"]);
+        assert_eq!(done.code, 4, "{word}: {}{}", done.out, done.err);
+        assert!(done.err.contains("which the scenario does not have"), "{}", done.err);
+    }
+}
+
 #[test]
 fn a_run_that_was_killed_before_its_load_says_so() {
     let mut place = Place::on(TestServer::shared(), &["orders"]);

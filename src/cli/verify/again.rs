@@ -108,7 +108,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let past = Past::read(folder, &world);
     let past = past.map_err(|error| unread(&error, folder, (&scenario, run.trace)))?;
     let counted = counted(folder)?;
-    let seen = Observations::read(folder, scenario.observers.len());
+    let seen = Observations::read(folder, &world.catalog, scenario.observers.len());
     let seen = seen.map_err(|error| Refusal::setup(&error))?;
     // What was seen outlives the server.
     if seen.is_none() {
