@@ -24,6 +24,7 @@ pub use found::Connectors;
 pub use found::Found;
 pub use found::FoundSink;
 pub use found::found;
+pub use found::slots;
 pub use register::Reading;
 pub use register::Removed;
 pub use register::Slots;

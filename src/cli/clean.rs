@@ -19,6 +19,7 @@ use crate::sink::firehose::setup::Endpoint;
 use crate::sink::firehose::setup::FirehoseAddress;
 use crate::sink::kafka::Cluster;
 use crate::sink::kafka::marks;
+use crate::sink::postgres::clean::OwnSlots;
 use crate::sink::postgres::provision::Provisioner;
 use crate::sink::postgres::provision::Servers;
 use crate::sink::postgres::provision::SetupError;
@@ -34,9 +35,15 @@ pub(super) fn clean(scenario: &str, connect: Option<&str>, overrides: &Overrides
 fn try_clean(scenario: &str, connect: Option<&str>, overrides: &Overrides) -> Result<u8, Refusal> {
     let scenario = read(scenario, overrides)?;
     let place = Place::find(&scenario)?;
+    let url = match (connect, &scenario.cdc.connect.url) {
+        (Some(text), _) => Some(connector::url(text, &scenario)?),
+        (None, url) => url.clone(),
+    };
+    let slots = connector::own_slots(&scenario, &place, url.as_deref());
+    look(&scenario, &place, &slots)?;
     let mut output = Output::default();
     // First of all: a connector whose slot goes makes it again.
-    let Removal { removed, kept } = clean_connectors(&scenario, &place, connect)?;
+    let Removal { removed, kept } = clean_connectors(&scenario, &place, url.as_deref())?;
     let (mut is_nothing, mut has_kept) = (removed.is_empty() && kept.is_empty(), !kept.is_empty());
     for what in &removed {
         output.say(&format!("removed {what}\n"));
@@ -77,6 +84,7 @@ fn try_clean(scenario: &str, connect: Option<&str>, overrides: &Overrides) -> Re
         let Some(provisioner) = Provisioner::new(&scenario, target, Servers::new(&connect)) else {
             continue;
         };
+        let provisioner = provisioner.with_slots(slots.clone());
         let cleaned = on_runtime(provisioner.clean()).map_err(|error| Refusal::setup(&error))?;
         is_nothing &= cleaned.is_nothing();
         has_kept |= !cleaned.kept.is_empty();
@@ -89,19 +97,29 @@ fn try_clean(scenario: &str, connect: Option<&str>, overrides: &Overrides) -> Re
     Ok(output.end(if has_kept { 4 } else { 0 }))
 }
 
+/// Looks whether something of others is in the way on any server, before anything is removed.
+fn look(scenario: &Scenario, place: &Place, slots: &OwnSlots) -> Result<(), Refusal> {
+    for target in 0..scenario.targets.len() {
+        let Some(address) = place.address(target).cloned() else { continue };
+        let connect = connector_to(address, "loadgen/clean".to_owned());
+        let provisioner = Provisioner::new(scenario, target, Servers::new(&connect));
+        let Some(provisioner) = provisioner.map(|it| it.with_slots(slots.clone())) else {
+            continue;
+        };
+        on_runtime(provisioner.look_before_clean()).map_err(|error| Refusal::setup(&error))?;
+    }
+    Ok(())
+}
+
 /// Removes the connectors that loadgen has registered for the scenario, where a Kafka Connect is named.
 fn clean_connectors(
     scenario: &Scenario,
     place: &Place,
-    connect: Option<&str>,
+    url: Option<&str>,
 ) -> Result<Removal, Refusal> {
-    let url = match (connect, &scenario.cdc.connect.url) {
-        (Some(text), _) => connector::url(text, scenario)?,
-        (None, Some(url)) => url.clone(),
-        (None, None) => return Ok(Removal::default()),
-    };
+    let Some(url) = url else { return Ok(Removal::default()) };
     // A signal ends this process: nobody listens.
-    connector::remove(scenario, place, &url, &Stop::default())
+    connector::remove(scenario, place, url, &Stop::default())
 }
 
 /// Removes the topics of a target that loadgen has made. Returns what was removed, and what was kept and

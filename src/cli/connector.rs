@@ -41,6 +41,7 @@ pub(super) use opened::Removal;
 pub(super) use opened::Servers;
 pub(super) use opened::look_ahead;
 pub(super) use opened::open;
+pub(super) use opened::own_slots;
 pub(super) use opened::remove;
 pub(super) use opened::remove_if;
 

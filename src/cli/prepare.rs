@@ -4,6 +4,7 @@
 mod away;
 mod books;
 mod fill;
+mod fresh;
 mod resume;
 mod shards;
 mod streams;
@@ -60,6 +61,7 @@ use crate::scenario::PostgresTarget;
 use crate::scenario::Provision;
 use crate::scenario::Scenario;
 use crate::scenario::Start;
+use crate::sink::postgres::clean::OwnSlots;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::Passwords;
 use crate::sink::postgres::provision::Provisioner;
@@ -94,6 +96,8 @@ pub(super) struct Prepared {
     pub(super) guard: OnGuard,
     /// What happens once, beside the load.
     pub(super) steps: Arc<Steps>,
+    /// Slots that go with their databases, where those are dropped.
+    slots: OwnSlots,
     /// Whether some server may have been changed.
     is_touched: bool,
     stop: Stop,
@@ -168,6 +172,7 @@ pub(super) fn prepare(
         guard: OnGuard::start(Guarding::default(), feed, stop)
             .map_err(|error| Refusal::setup(&error))?,
         steps: Arc::default(),
+        slots: OwnSlots::default(),
         is_touched: false,
         stop: stop.clone(),
         shard,
@@ -180,6 +185,7 @@ pub(super) fn prepare(
     };
     let looked =
         prepared.look(feed).and_then(|()| lines::look(&prepared.scenario, arguments.fresh));
+    let looked = looked.and_then(|()| prepared.look_before_fresh(arguments.fresh));
     let looked = looked.and_then(|()| prepared.look_back(until, feed));
     if let Err(refusal) = looked.and_then(|()| fit::servers(&prepared, until, stop)) {
         // Nothing was made, so nothing is to be kept: goes only if it is empty.
@@ -277,6 +283,7 @@ impl Prepared {
             return Ok(());
         };
         let provisioner = provisioner.of_shard(self.shard).continued(self.stopped.is_some());
+        let provisioner = provisioner.with_slots(self.slots.clone());
         let Some(fresh) = fresh else {
             let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
                 .map_err(|error| away::refusal(&scenario, target, &error))?;

@@ -1,6 +1,7 @@
 //! The connectors that are there already, whosoever they are.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use crate::connect::ConnectError;
 use crate::connect::Standing;
 use crate::connect::config::MARK;
 use crate::connect::config::is_marked;
+use crate::connect::config::mark_of;
 
 /// Properties, as Kafka Connect tells them.
 type Settings = BTreeMap<String, String>;
@@ -105,6 +107,17 @@ pub fn found(api: &Api) -> Result<Connectors, ConnectError> {
     all.sources.sort_by(|one, other| one.name.cmp(&other.name));
     all.sinks.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
+}
+
+/// The slots of all connectors of a scenario that loadgen has registered, each with its database.
+pub fn slots(api: &Api, scenario: &str) -> Result<BTreeSet<(String, String)>, ConnectError> {
+    let mark = mark_of(scenario);
+    let all = api.all()?;
+    let own = all.iter().map(|(_, config)| settings(config));
+    let own = own.filter(|it| it.get(MARK).is_some_and(|its| its.starts_with(&mark)));
+    Ok(own
+        .filter_map(|it| Some((it.get("slot.name")?.clone(), it.get("database.dbname")?.clone())))
+        .collect())
 }
 
 /// The connectors beside the one of that name that read, or would read, the slot that it is to read.

@@ -62,6 +62,7 @@ mod running;
 mod same_rows;
 mod sessions;
 mod shards;
+mod slots;
 mod stress;
 #[expect(dead_code, reason = "the drills share these files and use the rest")]
 mod support;

@@ -30,6 +30,7 @@ use crate::report::RunFolder;
 use crate::scenario::Domain;
 use crate::scenario::Scenario;
 use crate::sink::postgres::address::Address;
+use crate::sink::postgres::clean::OwnSlots;
 use crate::sink::postgres::replication::slot;
 
 /// Who looks.
@@ -185,6 +186,21 @@ impl Drop for Connected {
         ) {
             self.feed.message(format!("the connectors of this run stay: {error}"));
         }
+    }
+}
+
+/// The slots of a scenario's connectors; of those at a Kafka Connect also while they are read, as they are removed
+/// first. One that does not answer knows of none.
+pub(in crate::cli) fn own_slots(scenario: &Scenario, place: &Place, url: Option<&str>) -> OwnSlots {
+    let named =
+        |domain: &Domain| (connect::slot_of(&domain.schema.name), place.database(scenario, domain));
+    let known = |url| {
+        let api = Api::new(url, &scenario.cdc.connect)?;
+        connect::slots(&api, &scenario.name)
+    };
+    OwnSlots {
+        named: scenario.domains.iter().map(named).collect(),
+        leaving: url.and_then(|url| known(url).ok()).unwrap_or_default(),
     }
 }
 

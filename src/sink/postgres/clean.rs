@@ -1,6 +1,8 @@
 //! Removes exactly what set-up made: what carries our mark, and nothing else. If something of a name
 //! that we use is not ours, nothing at all is changed.
 
+mod slots;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
@@ -26,6 +28,8 @@ use crate::sink::postgres::provision::types;
 use crate::sink::postgres::quote;
 use crate::sink::postgres::replication::slot;
 
+pub use slots::OwnSlots;
+
 /// SQLSTATE of a database or slot that somebody uses.
 const OBJECT_IN_USE: &str = "55006";
 /// How often a used database is tried again, and for how long at most.
@@ -42,6 +46,8 @@ const GONE_WITHIN: Duration = Duration::from_secs(2);
 pub struct Cleaned {
     /// What is gone, in order: ``database `orders` ``.
     pub removed: Vec<String>,
+    /// The replication slots among that, by name.
+    pub slots: Vec<String>,
     /// What is ours and had to stay, with the reason.
     pub kept: Vec<String>,
 }
@@ -54,6 +60,19 @@ impl Cleaned {
 }
 
 impl Provisioner<'_> {
+    /// Looks whether all that is marked could be dropped, and changes nothing: an error if something of one of the
+    /// names is not ours, if a run is at work there, or if others have made tables or replication slots in it.
+    pub async fn look_before_clean(&self) -> Result<(), SetupError> {
+        if self.settings.provision != Provision::Databases {
+            return Ok(());
+        }
+        let control = self.servers.open(None).await?;
+        let login = Login::read(&control).await?;
+        let shared = Shared::read(&control, &self.domains()).await?;
+        shared.refuse_foreign()?;
+        refuse(self, &control, &login, &shared).await
+    }
+
     /// Removes everything marked that the scenario's domains use on this server: sessions and slots
     /// first, then databases, then roles. An error before anything is changed if an object of one of
     /// the names is not ours. May be repeated; the second time finds nothing.
@@ -75,11 +94,29 @@ impl Provisioner<'_> {
                 let mut cleaned = schemas(self, &client, &local).await?;
                 let slots = swept.iter().map(|slot| format!("replication slot `{slot}`"));
                 cleaned.removed.splice(0..0, slots);
+                cleaned.slots = swept;
                 Ok(cleaned)
             }
             Provision::Nothing => Ok(Cleaned::default()),
         }
     }
+}
+
+/// Refuses to drop databases that are ours while something in them is not.
+async fn refuse(
+    provisioner: &Provisioner<'_>,
+    control: &Client,
+    login: &Login,
+    shared: &Shared,
+) -> Result<(), SetupError> {
+    if shared.databases.contains_key(&login.database) {
+        return Err(SetupError::Inside(login.database.clone()));
+    }
+    refuse_runs(control, shared).await?;
+    for name in shared.databases.keys() {
+        refuse_guests(provisioner, name).await?;
+    }
+    slots::refuse_theirs(&provisioner.slots, control, shared).await
 }
 
 /// Removes databases and roles, all of which are known to be ours.
@@ -89,13 +126,7 @@ pub(super) async fn databases(
     login: &Login,
     shared: &Shared,
 ) -> Result<Cleaned, SetupError> {
-    if shared.databases.contains_key(&login.database) {
-        return Err(SetupError::Inside(login.database.clone()));
-    }
-    refuse_runs(control, shared).await?;
-    for name in shared.databases.keys() {
-        refuse_guests(provisioner, name).await?;
-    }
+    refuse(provisioner, control, login, shared).await?;
     let mut cleaned = Cleaned::default();
     if !login.is_superuser {
         let owners = provisioner.domains.iter().map(|(_, domain)| domain.roles.owner.as_str());
@@ -110,6 +141,7 @@ pub(super) async fn databases(
     for name in shared.leftovers.iter().chain(shared.databases.keys()) {
         let slots = drop_database(control, name, provisioner.servers.limit()).await?;
         cleaned.removed.extend(slots.iter().map(|slot| format!("replication slot `{slot}`")));
+        cleaned.slots.extend(slots);
         cleaned.removed.push(format!("database `{name}`"));
     }
     let names = role_names(&provisioner.domains());

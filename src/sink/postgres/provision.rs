@@ -27,6 +27,7 @@ use crate::sink::postgres::catalogue::Local;
 use crate::sink::postgres::catalogue::Login;
 use crate::sink::postgres::catalogue::Shared;
 use crate::sink::postgres::clean;
+use crate::sink::postgres::clean::OwnSlots;
 use crate::sink::postgres::existing;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::mark::Mark;
@@ -77,6 +78,8 @@ pub struct Provisioner<'a> {
     shard: Option<Shard>,
     /// Whether a run is to go on where another stopped.
     is_continued: bool,
+    /// Slots that go with their databases.
+    pub(super) slots: OwnSlots,
 }
 
 impl<'a> Provisioner<'a> {
@@ -87,7 +90,14 @@ impl<'a> Provisioner<'a> {
         };
         let domains = scenario.domains.iter().enumerate();
         let domains = domains.filter(|(_, domain)| domain.target == target).collect();
-        Some(Self { scenario, settings, domains, servers, shard: None, is_continued: false })
+        let (shard, is_continued, slots) = (None, false, OwnSlots::default());
+        Some(Self { scenario, settings, domains, servers, shard, is_continued, slots })
+    }
+
+    /// The same for a scenario whose connectors have these slots.
+    #[must_use]
+    pub fn with_slots(self, slots: OwnSlots) -> Self {
+        Self { slots, ..self }
     }
 
     /// The same for a shard: what others have set up for the same run is as it should be.
@@ -170,7 +180,9 @@ impl<'a> Provisioner<'a> {
         let mut shared = Shared::read(&control, &self.domains()).await?;
         shared.refuse_foreign()?;
         if fresh {
-            clean::databases(self, &control, &login, &shared).await?;
+            let cleaned = clean::databases(self, &control, &login, &shared).await?;
+            let dropped = |slot: &String| format!("dropped the replication slot `{slot}`");
+            report.notes.extend(cleaned.slots.iter().map(dropped));
             shared = Shared::read(&control, &self.domains()).await?;
         }
         let mut marks = Vec::new();

@@ -70,6 +70,9 @@ async fn capture_reads_every_table_and_its_changes() {
     let mut login = admin_login(&server);
     let admin = open(login.dbname("db_cdc").clone()).await.unwrap();
     admin.batch_execute("DROP TABLE later_by_admin").await.unwrap();
+    let refused = clean(&scenario, admin_login(&server)).await.unwrap_err().to_string();
+    assert!(refused.contains("`cdc`") && refused.contains("nobody reads it now"), "{refused}");
+    admin.batch_execute("SELECT pg_drop_replication_slot('cdc')").await.unwrap();
     drop(admin);
     clean(&scenario, admin_login(&server)).await.unwrap();
 }

@@ -1,10 +1,12 @@
 //! Clean removes exactly what was made.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
 use loadgen::scenario::Provision;
+use loadgen::sink::postgres::clean::OwnSlots;
 use loadgen::sink::postgres::provision::Provisioner;
 use loadgen::sink::postgres::provision::Servers;
 use loadgen::sink::postgres::provision::SetupError;
@@ -52,10 +54,24 @@ async fn clean_leaves_the_server_as_it_was_and_finds_nothing_the_second_time() {
     }
     assert_eq!(texts(&session, active).await.len(), 1, "the reader never came");
 
-    let removed = clean(&scenario, admin_login(&server)).await.unwrap();
+    // Nobody says that they are ours.
+    let untouched = shared_objects(&server).await;
+    let refused = clean(&scenario, admin_login(&server)).await.unwrap_err().to_string();
+    for told in ["`db_one` cannot be removed", "`pg_recvlogical`", "`busy`", "`domain_one`"] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+    assert_eq!(shared_objects(&server).await, untouched);
+    assert_eq!(texts(&session, active).await.len(), 1, "it is read as before");
+    let seat = |slot: &str| BTreeSet::from([(slot.to_owned(), "db_one".to_owned())]);
+    let own = OwnSlots { named: seat("domain_one"), leaving: seat("busy") };
+    let connect = connector(admin_login(&server));
+    let provisioner = Provisioner::new(&scenario, 0, Servers::new(&connect)).unwrap();
+    let cleaned = provisioner.with_slots(own).clean().await.unwrap();
     drop(reader);
+    assert_eq!(cleaned.kept, Vec::<String>::new());
+    assert_eq!(cleaned.slots, ["busy", "domain_one"]);
     assert_eq!(
-        removed,
+        cleaned.removed,
         [
             "replication slot `busy`",
             "replication slot `domain_one`",
