@@ -107,6 +107,18 @@ impl Check {
         Self::info("database", "it is not there yet: `loadgen setup` makes it")
     }
 
+    /// Of a database that nobody captures, though an observer waits for what others make of its changes.
+    pub fn nobody(found: String) -> Self {
+        Self::critical("capture", found).remedy(
+            "loadgen connector SCENARIO --register URL -- or let runs register: `cdc: { connect: URL }`",
+        )
+    }
+
+    /// The same, where there is a slot that nobody reads at this moment.
+    pub fn unread(found: String) -> Self {
+        Self::warning("capture", found).remedy("start its connector, or see why it does not run")
+    }
+
     /// Of a replica that an observer of this name reads: in how many databases, or why not.
     pub fn replica(observer: &str, answer: Result<usize, String>) -> Self {
         let name = "replica";

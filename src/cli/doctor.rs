@@ -15,6 +15,7 @@ use tokio_postgres::Client;
 
 use crate::cli::Refusal;
 use crate::cli::Subject;
+use crate::cli::observe::of_others;
 use crate::cli::output::Output;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
@@ -28,6 +29,8 @@ use crate::doctor::Check;
 use crate::doctor::Demand;
 use crate::doctor::Needs;
 use crate::doctor::Severity;
+use crate::observe::before;
+use crate::observe::before::Capture;
 use crate::scenario::Domain;
 use crate::scenario::Overrides;
 use crate::scenario::Provision;
@@ -110,7 +113,11 @@ fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
         reports.push(Report { subject: format!("server {address}"), checks });
         for (database, domains) in databases {
             let checks = if known.contains(&database) {
-                let checks = on_runtime(look(scenario, (place, &domains), &needs));
+                let checks = on_runtime(async {
+                    let mut checks = look(scenario, (place, &domains), &needs).await?;
+                    checks.extend(captures((scenario, place), &domains).await?);
+                    Ok(checks)
+                });
                 checks.map_err(|error| Refusal::setup(&error))?
             } else {
                 vec![Check::absent()]
@@ -172,6 +179,23 @@ async fn look(
         let client = connector(address.clone(), APPLICATION.to_owned())(None).await?;
         all.extend(doctor::database(&client, (scenario, *number), &needs[*number]).await?);
         all.push(streaming(scenario, domain, (&client, &address)).await?);
+    }
+    Ok(all)
+}
+
+/// Whether somebody captures a database, which these domains share, for the observers of what others make of its
+/// changes: a run says the same before it seeds.
+async fn captures(at: (&Scenario, &Place), domains: &[usize]) -> Result<Vec<Check>, SetupError> {
+    let mut all = Vec::new();
+    for observer in &at.0.observers {
+        let sources = of_others(at, observer).into_iter();
+        for source in sources.filter(|it| it.domains.iter().any(|it| domains.contains(it))) {
+            match before::capture(&source, APPLICATION).await? {
+                Capture::Read => {}
+                Capture::Unread(found) => all.push(Check::unread(found)),
+                Capture::Nobody(found) => all.push(Check::nobody(found)),
+            }
+        }
     }
     Ok(all)
 }

@@ -9,6 +9,7 @@ mod records;
 mod snapshots;
 
 pub(super) use before::look_ahead;
+pub(super) use before::of_others;
 pub(super) use polled::sessions as polled_sessions;
 
 pub(super) use named::name_of;

@@ -2,11 +2,12 @@
 
 use crate::action::Catalog;
 use crate::observe::Source;
-use crate::observe::debezium::source::captured;
+use crate::observe::debezium::source::nobody;
 use crate::observe::poll;
 use crate::observe::slots;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
+use crate::sink::postgres::replication::slot;
 use crate::sink::postgres::replication::slot::Foreign;
 
 /// How a database comes to be observed.
@@ -35,13 +36,35 @@ pub(crate) async fn look(
             poll::reach(catalog, source, application).await?;
             Ok(None)
         }
-        Way::Others => {
-            let client = control(&source.address, application).await?;
-            let slots = captured(&client, source).await?;
-            let is_read = slots.iter().any(|slot| slot.reader.is_some());
-            Ok((!is_read).then(|| unread(source, &slots)))
-        }
+        Way::Others => match capture(source, application).await? {
+            Capture::Read => Ok(None),
+            Capture::Unread(note) => Ok(Some(note)),
+            Capture::Nobody(why) => Err(SetupError::Local(why)),
+        },
     }
+}
+
+/// How a database is captured by others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Capture {
+    /// Somebody reads a slot of it.
+    Read,
+    /// There is a slot, and nobody reads it at this moment; in words.
+    Unread(String),
+    /// There is none; in words.
+    Nobody(String),
+}
+
+/// Looks who captures a database whose changes come by others, and changes nothing.
+pub(crate) async fn capture(source: &Source, application: &str) -> Result<Capture, SetupError> {
+    let client = control(&source.address, application).await?;
+    let slots = slot::foreign(&client).await?;
+    let is_read = slots.iter().any(|slot| slot.reader.is_some());
+    Ok(match slots.as_slice() {
+        [] => Capture::Nobody(nobody(source)),
+        _ if is_read => Capture::Read,
+        slots => Capture::Unread(unread(source, slots)),
+    })
 }
 
 /// A connector that begins again reads no slot for a moment.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::Refusal;
 use crate::cli::observe::replicas;
 use crate::cli::observe::sources;
+use crate::cli::place::Place;
 use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime_within;
 use crate::engine::stop::Stop;
@@ -15,6 +16,7 @@ use crate::observe::before::Way;
 use crate::scenario::Confirms;
 use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
+use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 
 /// How long one database may be looked at.
@@ -26,8 +28,9 @@ pub(in crate::cli) fn look_ahead(
     (feed, stop): (&Feed, &Stop),
 ) -> Result<(), Refusal> {
     let about = (&*prepared.world.catalog, prepared.scenario.cdc.publication.as_str());
+    let at = (&*prepared.scenario, &prepared.place);
     for observer in &prepared.scenario.observers {
-        let read = read(prepared, observer).map_err(|error| Refusal::setup(&error))?;
+        let read = read(at, observer).map_err(|error| Refusal::setup(&error))?;
         let Some((sources, way)) = read else { continue };
         for source in &sources {
             let application = prepared.application_name();
@@ -39,13 +42,20 @@ pub(in crate::cli) fn look_ahead(
     Ok(())
 }
 
+/// The databases of an observer's whose changes must come by others, and by no connector that a run registers.
+pub(in crate::cli) fn of_others(at: (&Scenario, &Place), observer: &Observer) -> Vec<Source> {
+    match read(at, observer) {
+        Ok(Some((sources, Way::Others))) => sources,
+        _ => Vec::new(),
+    }
+}
+
 /// The databases that an observer reads, and how; none of those that connectors of ours have yet to read.
 fn read(
-    prepared: &Prepared,
+    at: (&Scenario, &Place),
     observer: &Observer,
 ) -> Result<Option<(Vec<Source>, Way)>, SetupError> {
-    let at = (&*prepared.scenario, &prepared.place);
-    let registers = prepared.scenario.cdc.connect.url.is_some();
+    let registers = at.0.cdc.connect.url.is_some();
     Ok(match &observer.kind {
         ObserverKind::Slot { confirms, .. } => Some((sources(at, observer, *confirms), Way::Slot)),
         ObserverKind::Replica(replica) => {

@@ -37,20 +37,13 @@ pub(in crate::observe) struct CapturedSource {
     looked: u64,
 }
 
-/// Who reads a database: somebody must.
-pub(in crate::observe) async fn captured(
-    client: &Client,
-    source: &Source,
-) -> Result<Vec<Foreign>, SetupError> {
-    let slots = slot::foreign(client).await?;
-    if slots.is_empty() {
-        let (surface, database) = (&source.surface, source.address.database());
-        return Err(SetupError::Local(format!(
-            "nobody captures the changes of the database `{database}`, so none can come to `{surface}`: \
-             there is no logical slot in it; register a connector first"
-        )));
-    }
-    Ok(slots)
+/// What is said of a database that nobody captures.
+pub(in crate::observe) fn nobody(source: &Source) -> String {
+    let (surface, database) = (&source.surface, source.address.database());
+    format!(
+        "nobody captures the changes of the database `{database}`, so none can come to `{surface}`: \
+         there is no logical slot in it; register a connector first"
+    )
 }
 
 impl CapturedSource {
@@ -60,7 +53,10 @@ impl CapturedSource {
         application: String,
     ) -> Result<Self, SetupError> {
         let client = control(&source.address, &application).await?;
-        let slots = captured(&client, &source).await?;
+        let slots = slot::foreign(&client).await?;
+        if slots.is_empty() {
+            return Err(SetupError::Local(nobody(&source)));
+        }
         let opening = slot::position(&client).await?;
         let (client, fence, looked, begun) = (Some(client), None, 0, slots.clone());
         Ok(Self { source, application, client, opening, fence, slots, begun, looked })

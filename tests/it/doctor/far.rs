@@ -13,6 +13,8 @@ use crate::support::cluster::Cluster;
 use crate::support::cluster::Topic;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
+use crate::support::connector::Reader;
+use crate::support::machine::wait_for;
 use crate::support::server::Options;
 use crate::support::server::TestServer;
 
@@ -56,6 +58,7 @@ fn topics_that_forget_refuse_or_mix_are_found() {
     let server = server(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "20GB")]);
     let mut far = Far::on(&server);
     far.place.must(&["setup", "@cdc-lag"]);
+    let _connector = Reader::start(&server, &far.place.database("orders"), "theirs");
     let missing = far.found(0);
     assert!(of(&missing, "topic", "info")[0].found.contains("is not there yet"));
     for table in ["products", "customers", "orders", "order_items"] {
@@ -99,6 +102,58 @@ fn topics_that_forget_refuse_or_mix_are_found() {
     far.place.set("targets.events.kafka.brokers=127.0.0.1:1");
     let away = far.found(4);
     assert!(of(&away, "Kafka", "critical")[0].found.contains("127.0.0.1:1"));
+}
+
+/// As a run says it before it seeds.
+#[test]
+fn a_database_that_nobody_captures_is_found() {
+    let server = server(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "20GB")]);
+    let mut far = Far::on(&server);
+    for table in ["products", "customers", "orders", "order_items"] {
+        far.topic(table, 1, &[]);
+    }
+    let database = far.place.database("orders");
+    let unmade = far.found(0);
+    assert!(of(&unmade, "database", "info")[0].found.contains("not there yet"));
+    assert!(!unmade.iter().any(|it| it.check == "capture"), "there is nothing to capture yet");
+
+    far.place.must(&["setup", "@cdc-lag"]);
+    let run = |far: &Far<'_>| far.place.run(&["run", "@cdc-lag"]);
+    for observe in [
+        "observe={ topics: { kafka: { on: events } } }",
+        "observe={ topics: { lake: { at: \"file:///nowhere\", layout: objects } } }",
+    ] {
+        far.place.set(observe);
+        let found = far.found(4);
+        let nobody = of(&found, "capture", "critical");
+        assert_eq!(nobody.len(), 1);
+        let words = format!(
+            "nobody captures the changes of the database `{database}`, so none can come to `topics`"
+        );
+        assert!(nobody[0].found.contains(&words), "{}", nobody[0].found);
+        assert!(nobody[0].remedy.as_ref().unwrap().contains("--register"));
+        let done = run(&far);
+        assert!(done.code == 4 && done.err.contains(&nobody[0].found), "{}", done.err);
+    }
+
+    let connector = Reader::start(&server, &database, "theirs");
+    let clean = far.found(0);
+    assert!(clean.iter().all(|it| !["critical", "warning"].contains(&it.severity.as_str())));
+    drop(connector);
+    wait_for("nobody to read it", || {
+        server.query("postgres", "SELECT 1 FROM pg_replication_slots WHERE active").is_empty()
+    });
+    let unread = far.found(0);
+    let nobody = of(&unread, "capture", "warning");
+    assert_eq!(nobody.len(), 1);
+    assert!(nobody[0].found.contains("nobody reads the changes"), "{}", nobody[0].found);
+
+    // A run registers it itself.
+    let connect = Connect::start();
+    far.place.query("orders", "SELECT pg_drop_replication_slot('theirs')");
+    far.place.set(&format!("cdc.connect={}", connect.url()));
+    let found = examined_of(&far.place, "@cdc-lag", 0);
+    assert!(!found.iter().any(|it| it.check == "capture"));
 }
 
 #[test]
