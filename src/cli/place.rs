@@ -5,6 +5,7 @@ mod firehose;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
@@ -38,8 +39,10 @@ use crate::sink::postgres::control;
 use crate::sink::postgres::provision::Connecting;
 use crate::sink::postgres::provision::SetupError;
 
-/// How long a server that starts is waited for before anything is set up.
+/// How long a server that starts is waited for before it is tried again, and until when that is begun: one that takes
+/// its time to say nothing would take it again.
 const PATIENCE: Duration = Duration::from_secs(1);
+const TRIES_WITHIN: Duration = Duration::from_secs(4);
 
 /// The servers of a scenario.
 #[derive(Debug, Default)]
@@ -317,10 +320,12 @@ pub(super) fn connector(
         };
         let application = application.clone();
         async move {
-            let mut tries = 0;
+            let (mut tries, begun) = (0, Instant::now());
             loop {
-                match control::control(&address, &application).await {
-                    Err(error) if error.is_transient() && tries < 3 => tries += 1,
+                let made = control::control(&address, &application).await;
+                let is_early = tries < 3 && begun.elapsed() < TRIES_WITHIN;
+                match made {
+                    Err(error) if error.is_transient() && is_early => tries += 1,
                     made => return made.map_err(SetupError::from),
                 }
                 tokio::time::sleep(PATIENCE).await;

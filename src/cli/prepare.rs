@@ -39,7 +39,7 @@ use crate::cli::lines::LineWriters;
 use crate::cli::place::Place;
 use crate::cli::place::connector as connector_to;
 use crate::cli::steps::steps;
-use crate::cli::wait::on_runtime_within;
+use crate::cli::wait::on_runtime_until;
 use crate::cli::wait::past_deadlocks;
 use crate::engine::Guarding;
 use crate::engine::OnGuard;
@@ -285,7 +285,9 @@ impl Prepared {
         let provisioner = provisioner.of_shard(self.shard).continued(self.stopped.is_some());
         let provisioner = provisioner.with_slots(self.slots.clone());
         let Some(fresh) = fresh else {
-            let found = on_runtime_within((&self.stop, NOTE_WITHIN), provisioner.preflight())
+            // Nothing is changed, so that the first signal may end it.
+            let halt = self.stop.any_signal();
+            let found = on_runtime_until((halt, NOTE_WITHIN), provisioner.preflight())
                 .map_err(|error| away::refusal(&scenario, target, &error))?;
             found.notes.iter().for_each(|note| feed.message(note));
             self.servers.push(ServerFacts {

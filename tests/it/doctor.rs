@@ -2,9 +2,13 @@
 
 mod far;
 
+use std::time::Duration;
+use std::time::Instant;
+
 use serde_json::Value;
 
 use crate::support::command::Place;
+use crate::support::command::interrupt;
 use crate::support::connect::Connect;
 use crate::support::machine::wait_for;
 use crate::support::server::Options;
@@ -407,13 +411,9 @@ fn replicas_that_cannot_be_observed_are_found_in_time() {
     };
     let observe = |url: &str| format!("observe={{ {}, {} }}", copy("slot", url), copy("poll", url));
     let found = |place: &Place<'_>, what: &str, code: i32| {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let found = examined(place, code);
-        assert!(
-            begun.elapsed() < std::time::Duration::from_secs(6),
-            "{what}: {:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(6), "{what}: {:?}", begun.elapsed());
         found
     };
     place.set(&observe(&url));
@@ -432,10 +432,10 @@ fn replicas_that_cannot_be_observed_are_found_in_time() {
     place.set(&observe("postgres://postgres@127.0.0.1:1/postgres"));
     let gone = found(&place, "gone", 4);
     assert_eq!(of(&gone, "replica", "critical").len(), 2);
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let done = place.run(&["run", "@quickstart"]);
     assert!(done.code == 4 && done.err.contains("it cannot be observed"), "{}", done.err);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(place.number("orders", "SELECT count(*) FROM products"), 0);
 
     let full = TestServer::set(&[("max_replication_slots", "0")]);
@@ -443,4 +443,34 @@ fn replicas_that_cannot_be_observed_are_found_in_time() {
     place.set(&observe(&full.url()));
     let found = found(&place, "full", 4);
     assert_eq!(of(&found, "max_replication_slots", "critical").len(), 1);
+}
+
+/// One that takes connections and says nothing.
+#[test]
+fn a_server_that_does_not_answer_is_given_up_in_time() {
+    let server = TestServer::start();
+    let place = Place::on(&server, &["orders"]);
+    server.freeze();
+    let within = |began: Instant, limit: u64, said: &str| {
+        assert!(began.elapsed() < Duration::from_secs(limit), "{:?}: {said}", began.elapsed());
+    };
+    for command in ["doctor", "setup", "clean"] {
+        let began = Instant::now();
+        let done = place.run(&[command, "@quickstart"]);
+        assert_eq!(done.code, 4, "{command}: {}{}", done.out, done.err);
+        within(began, 15, &done.err);
+        let named = format!("`postgres@127.0.0.1:{}/postgres`", server.port());
+        assert!(done.err.contains(&named), "{command}: {}", done.err);
+        assert!(done.err.contains("no answer within 10 s"), "{command}: {}", done.err);
+    }
+    for (command, code) in [("doctor", None), ("setup", Some(105)), ("clean", None)] {
+        let child = place.spawn(&[command, "@quickstart"]);
+        std::thread::sleep(Duration::from_secs(1));
+        let began = Instant::now();
+        interrupt(&child);
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        within(began, 2, &said);
+        assert_eq!(output.status.code(), code, "{command}: {said}");
+    }
 }
