@@ -6,6 +6,7 @@ mod account;
 mod archives;
 mod binaries;
 mod download;
+mod ending;
 mod error;
 pub mod firehose;
 mod folder;
@@ -96,6 +97,8 @@ pub struct Embedded {
     password: SecretString,
     url: SecretString,
     version: u16,
+    /// Who wants it to end at once.
+    hurry: Interrupt,
     is_over: bool,
 }
 
@@ -134,7 +137,10 @@ impl Embedded {
         sweep::sweep(&base, progress)?;
         let binaries = machine.binaries(options.version, progress)?;
         let folder = base.claim(&options.run, &account)?;
-        Self::furnish(&binaries, (&account, &machine.interrupt), folder, progress)
+        let mut embedded =
+            Self::furnish(&binaries, (&account, &machine.interrupt), folder, progress)?;
+        embedded.hurry = machine.hurry.clone();
+        Ok(embedded)
     }
 
     /// The superuser's URL, on 127.0.0.1, with its password.
@@ -147,7 +153,8 @@ impl Embedded {
         self.version
     }
 
-    /// Stops the server and removes its folder; half a minute at most. An error means that files are left;
+    /// Stops the server and removes its folder; half a minute at most, and some seconds as soon as the machine's `hurry`
+    /// says so. An error means that files are left;
     /// the next start tries again.
     pub fn stop(mut self) -> Result<(), EmbeddedError> {
         self.end()
@@ -189,7 +196,8 @@ impl Embedded {
                 let (secret, port) = (password.expose_secret(), server.port());
                 let url = format!("postgres://{SUPERUSER}:{secret}@127.0.0.1:{port}/postgres");
                 let url = SecretString::from(url);
-                Ok(Self { server, folder, password, url, version, is_over: false })
+                let hurry = Interrupt::default();
+                Ok(Self { server, folder, password, url, version, hurry, is_over: false })
             }
             Err(error) => {
                 folder.remove()?;
@@ -203,7 +211,7 @@ impl Embedded {
             return Ok(());
         }
         self.is_over = true;
-        self.server.stop();
+        self.server.stop(&self.hurry);
         self.folder.remove()
     }
 }

@@ -142,9 +142,10 @@ impl Place {
         (feed, stop): (&Feed, &Stop),
     ) -> Result<Address, Refusal> {
         let options = Options { version, run: run.to_owned() };
-        let stop = stop.clone();
-        let interrupt = Interrupt::new(move || stop.level() > Level::Run);
-        let machine = Machine { interrupt, ..Machine::here() };
+        let told = |stop: Stop, level| Interrupt::new(move || stop.level() >= level);
+        let interrupt = told(stop.clone(), Level::Drain);
+        let hurry = told(stop.clone(), Level::Cancel);
+        let machine = Machine { interrupt, hurry, ..Machine::here() };
         let started = Embedded::start_on(&machine, &options, &mut |progress| show(feed, &progress));
         let embedded = started.map_err(|error| match error {
             EmbeddedError::Interrupted => Refusal::interrupted(&error),

@@ -32,6 +32,8 @@ pub struct Machine {
     pub repository: String,
     /// What ends a start before it is done.
     pub interrupt: Interrupt,
+    /// What lets nobody wait for a server that is stopped: it ends at once.
+    pub hurry: Interrupt,
 }
 
 impl Machine {
@@ -48,6 +50,7 @@ impl Machine {
             cache: folder("LOADGEN_CACHE").or_else(|| users_cache().filter(is_open)).or(public),
             repository: env::var("LOADGEN_MAVEN").unwrap_or_else(|_| MAVEN_CENTRAL.to_owned()),
             interrupt: Interrupt::default(),
+            hurry: Interrupt::default(),
         }
     }
 

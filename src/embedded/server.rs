@@ -28,6 +28,8 @@ use crate::embedded::Interrupt;
 use crate::embedded::account::Account;
 use crate::embedded::account::run_unless;
 use crate::embedded::binaries::Binaries;
+use crate::embedded::ending::Way;
+use crate::embedded::ending::end;
 use crate::embedded::folder::Folder;
 
 /// The superuser's name.
@@ -50,12 +52,12 @@ const SOCKET_NAME_LENGTH: usize = "/.s.PGSQL.65535".len();
 const LOG_TAIL_BYTES: u64 = 4096;
 const LOG_TAIL_LINES: usize = 10;
 
-/// How long each way of stopping may take, the mildest first: end sessions and write everything, end at
-/// once and recover later, end without a word.
-const STOPS: [(Signal, Duration); 3] = [
-    (Signal::INT, Duration::from_secs(20)),
-    (Signal::QUIT, Duration::from_secs(5)),
-    (Signal::KILL, Duration::from_secs(5)),
+/// The ways of stopping, the mildest first: end sessions and write everything, end at once and recover later, end
+/// without a word. Whoever is in a hurry waits for the second one, and not long.
+const STOPS: [Way; 3] = [
+    Way::new(Signal::INT, Duration::from_secs(20), Duration::ZERO),
+    Way::new(Signal::QUIT, Duration::from_secs(5), Duration::from_millis(1500)),
+    Way::new(Signal::KILL, Duration::from_secs(5), Duration::from_secs(5)),
 ];
 
 /// What differs from PostgreSQL's own values. Durability and autovacuum stay as they are: a server that
@@ -101,7 +103,7 @@ impl Server {
                     taken += 1;
                 }
                 Err(error) => {
-                    server.stop();
+                    server.stop(&Interrupt::default());
                     return Err(error);
                 }
             }
@@ -113,11 +115,11 @@ impl Server {
         self.port
     }
 
-    /// Ends the server; half a minute at most.
-    pub(super) fn stop(&mut self) {
+    /// Ends the server and all its processes; half a minute at most, and some seconds as soon as `hurry` says so.
+    pub(super) fn stop(&mut self, hurry: &Interrupt) {
         let child = &mut self.child;
         let pid = Pid::from_child(child);
-        end(pid, &STOPS, || !matches!(child.try_wait(), Ok(None)));
+        end(pid, &STOPS, hurry, || !matches!(child.try_wait(), Ok(None)));
     }
 
     fn spawn(
@@ -196,29 +198,6 @@ pub(super) fn initialise(
     let output = output.map_err(EmbeddedError::at(&program))?;
     fs::remove_file(&password_path).map_err(EmbeddedError::at(&password_path))?;
     if output.status.success() { Ok(()) } else { Err(refused("initdb", &log_path)) }
-}
-
-/// Sends one signal after the other, until `is_gone` or the last one's time is over.
-pub(super) fn end(
-    pid: Pid,
-    stops: &[(Signal, Duration)],
-    mut is_gone: impl FnMut() -> bool,
-) -> bool {
-    for (signal, patience) in stops {
-        if is_gone() {
-            return true;
-        }
-        // A process that is gone meanwhile needs no signal.
-        let _ = rustix::process::kill_process(pid, *signal);
-        let begun = Instant::now();
-        while begun.elapsed() < *patience {
-            if is_gone() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-    is_gone()
 }
 
 /// A file that only its owner reads, and that was not there before.

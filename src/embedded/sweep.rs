@@ -10,14 +10,18 @@ use rustix::process::Pid;
 use rustix::process::Signal;
 
 use crate::embedded::EmbeddedError;
+use crate::embedded::Interrupt;
 use crate::embedded::Progress;
+use crate::embedded::ending::Way;
+use crate::embedded::ending::end;
 use crate::embedded::folder::Abandoned;
 use crate::embedded::folder::Base;
-use crate::embedded::server::end;
 
 /// Nobody needs the data any more, so the server need not write it.
-const STOPS: [(Signal, Duration); 2] =
-    [(Signal::QUIT, Duration::from_secs(10)), (Signal::KILL, Duration::from_secs(5))];
+const STOPS: [Way; 2] = [
+    Way::new(Signal::QUIT, Duration::from_secs(10), Duration::from_secs(10)),
+    Way::new(Signal::KILL, Duration::from_secs(5), Duration::from_secs(5)),
+];
 
 /// What a killed run had left, now gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +65,7 @@ fn clear(abandoned: Abandoned) -> Result<Option<Swept>, EmbeddedError> {
         return Ok(None);
     }
     if let Some(pid) = server {
-        end(pid, &STOPS, || running(&data) != Some(pid));
+        end(pid, &STOPS, &Interrupt::default(), || running(&data) != Some(pid));
     }
     folder.remove()?;
     let folder = folder.path().to_path_buf();

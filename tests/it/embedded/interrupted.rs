@@ -27,6 +27,8 @@ use super::bare_machine;
 use super::folder;
 use crate::support::command::Done;
 use crate::support::command::loadgen;
+use crate::support::machine::children;
+use crate::support::machine::is_alive;
 use crate::support::machine::wait_for;
 
 /// A program that is a shell script.
@@ -116,4 +118,53 @@ fn the_fetching_of_programs_ends_when_it_is_told_to() {
     assert!(matches!(error, EmbeddedError::Interrupted), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(left(&cache.join("postgres"), "partial"), Vec::<String>::new());
+}
+
+/// Processes of a server that stands still hear no signal but the last one.
+#[test]
+fn the_second_signal_ends_a_server_that_stands_still() {
+    let folder = folder();
+    let said = folder.path().join("said");
+    let mut command = loadgen(folder.path());
+    command.args(["run", "@quickstart", "--out", "run", "--set", "validity=off", "--set"]);
+    command.args(["domains.orders.rows={ products: 50, customers: 100, orders: 100 }", "--set"]);
+    command.args(["load.streams.shop.profile=[ { hold: 200/s, for: 60s } ]"]);
+    command.env("TMPDIR", folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut running = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+    let has_said = |word: &str| fs::read_to_string(&said).unwrap().contains(word);
+    wait_for("its load", || {
+        assert!(running.try_wait().unwrap().is_none(), "{}", fs::read_to_string(&said).unwrap());
+        has_said("\"measuring\"")
+    });
+    sleep(Duration::from_millis(500));
+    let servers = children(running.id());
+    let [postmaster] = servers[..] else { panic!("{servers:?}") };
+    let mut all = children(postmaster.as_raw_pid().unsigned_abs());
+    assert!(all.len() > 5, "{all:?}");
+    all.push(postmaster);
+    for id in &all {
+        kill_process(*id, Signal::STOP).unwrap();
+    }
+    sleep(Duration::from_millis(500));
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    sleep(Duration::from_millis(500));
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    let begun = Instant::now();
+    wait_for("its end", || running.try_wait().unwrap().is_some());
+    let took = begun.elapsed();
+    let alive: Vec<_> = all.iter().filter(|id| is_alive(**id)).collect();
+    for id in &all {
+        let _ = kill_process(*id, Signal::KILL);
+    }
+    let said = fs::read_to_string(&said).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(105), "{said}");
+    assert!(alive.is_empty(), "of {all:?} there are still {alive:?}: {said}");
+    assert!(took < Duration::from_secs(20), "{took:?}: {said}");
+    let summary = fs::read_to_string(folder.path().join("run/summary.json")).unwrap();
+    assert!(summary.contains("\"exit_code\": 105"), "{summary}");
+    let servers = fs::read_dir(folder.path()).unwrap().flatten();
+    let data = servers
+        .filter(|entry| entry.path().is_dir())
+        .flat_map(|entry| left(&entry.path(), "quickstart"));
+    assert_eq!(data.collect::<Vec<_>>(), Vec::<String>::new());
 }

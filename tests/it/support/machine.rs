@@ -134,7 +134,7 @@ pub(crate) fn psql(url: &str) -> Command {
 }
 
 /// The processes whose parent this is.
-pub(super) fn children(parent: u32) -> Vec<Pid> {
+pub(crate) fn children(parent: u32) -> Vec<Pid> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let child = |line: &str| {
@@ -146,7 +146,7 @@ pub(super) fn children(parent: u32) -> Vec<Pid> {
 }
 
 /// Whether a process still does anything. One that is dead but not buried does not.
-pub(super) fn is_alive(id: Pid) -> bool {
+pub(crate) fn is_alive(id: Pid) -> bool {
     let id = id.as_raw_nonzero().to_string();
     let output = Command::new("ps").args(["-o", "stat=", "-p", &id]).output().unwrap();
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
