@@ -31,7 +31,8 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Gives all whole blocks of a folder away, each with its time base. `None` if there are no files.
+    /// Gives all whole blocks of a folder away, each with its time base. `None` if there are no files. An error where
+    /// a file holds blocks that another one has: what they tell would be counted twice.
     pub fn read(
         folder: &Path,
         kind: Kind,
@@ -43,8 +44,11 @@ impl Blocks {
         }
         let mut blocks = Self { count: 0, bytes: 0, gaps: Gaps::default() };
         let mut next = 0;
-        for path in files {
-            let bytes = fs::read(&path)?;
+        // Which file each first block stands in.
+        let mut firsts: Vec<(u64, &Path)> = Vec::new();
+        for path in &files {
+            let bytes = fs::read(path)?;
+            let mut is_first = true;
             blocks.gaps.is_cut = false;
             if bytes.get(..16) != Some(kind.magic.as_slice()) {
                 // Of a file that was just begun, not even its head may be there.
@@ -62,7 +66,13 @@ impl Blocks {
                     rest = &rest[skipped..];
                     continue;
                 };
-                blocks.gaps.lost += head.number.saturating_sub(next);
+                if head.number < next {
+                    return Err(copied(path, head.number, &firsts));
+                }
+                if std::mem::take(&mut is_first) {
+                    firsts.push((head.number, path));
+                }
+                blocks.gaps.lost += head.number - next;
                 next = head.number + 1;
                 blocks.count += 1;
                 blocks.bytes += block.len() as u64;
@@ -72,6 +82,17 @@ impl Blocks {
         }
         Ok(Some(blocks))
     }
+}
+
+/// Says which file has the block that stands in this one as well: blocks are numbered over all files.
+fn copied(path: &Path, block: u64, firsts: &[(u64, &Path)]) -> io::Error {
+    let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+    let of = firsts.iter().rev().find(|(first, _)| *first <= block).map_or(path, |(_, of)| *of);
+    let (copy, of) = (name(path), name(of));
+    let why = format!(
+        "`{copy}` is a copy of `{of}`, or of a part of it, and what they tell would be counted twice; remove it"
+    );
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// The block that stands here, if it is whole.

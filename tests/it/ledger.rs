@@ -332,6 +332,32 @@ fn files_that_are_cut_off_or_missing_prove_nothing_and_accuse_nobody() {
     assert_eq!((judged(&place).0, on_its_own().0), (0, 0));
 }
 
+/// What is there twice must not be counted twice.
+#[test]
+fn a_copy_of_a_file_beside_itself_is_refused() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "2s", "--out", "run"]);
+    let before = assert_holds(&place);
+    for stem in ["trace", "observed"] {
+        let path = |number: u32| place.folder.path().join(format!("run/{stem}-{number:04}.bin"));
+        for copied in [fs::copy as fn(PathBuf, PathBuf) -> std::io::Result<u64>, without_its_end] {
+            copied(path(1), path(2)).unwrap();
+            let done = place.run(&["verify", "run", "--format", "json"]);
+            assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+            let told = format!("`{stem}-0002.bin` is a copy of `{stem}-0001.bin`");
+            assert!(done.err.contains(&told) && done.err.contains("remove it"), "{}", done.err);
+            fs::remove_file(path(2)).unwrap();
+        }
+    }
+    assert_eq!(assert_holds(&place), before);
+}
+
+/// A copy of which the last block is not whole.
+fn without_its_end(from: PathBuf, to: PathBuf) -> std::io::Result<u64> {
+    let bytes = fs::read(from)?;
+    fs::write(to, &bytes[..bytes.len() - 10]).map(|()| bytes.len() as u64)
+}
+
 /// What stands there by then is not what the run has left: nobody is accused of that.
 #[test]
 fn rows_of_another_run_are_not_judged_and_what_was_observed_is() {
