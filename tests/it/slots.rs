@@ -4,9 +4,9 @@ use crate::support::command::LENIENT;
 use crate::support::command::Place;
 use crate::support::connect::Connect;
 use crate::support::connector::Reader;
-use crate::support::connector::forget;
 use crate::support::machine::wait_for;
 use crate::support::server::TestServer;
+use crate::support::slot::forget;
 
 /// The connector of the quickstart's database, and its slot.
 const NAME: &str = "loadgen-quickstart-orders";
@@ -64,7 +64,7 @@ fn a_slot_of_others_stays_whether_it_is_read_or_not() {
     let reader = Reader::start(&server, &database, "loadgen_theirs");
     refused(&place, &["`loadgen_theirs`", "`pg_recvlogical`"]);
     drop(reader);
-    forget(&server, &database, "loadgen_theirs");
+    forget(&server, "loadgen_theirs");
     let reader = Reader::start(&server, &database, "theirs");
     let process = slots(&place)[0].replace("theirs ", "the process ");
     let named = format!("the database `{database}` cannot be removed");
@@ -119,7 +119,7 @@ fn a_connector_that_is_registered_goes_with_its_slot_only_if_nothing_is_in_the_w
     refused(&place, &["`theirs`"]);
     assert!(connect.config(NAME).is_some(), "nothing is touched");
 
-    forget(&server, &place.database("orders"), "theirs");
+    forget(&server, "theirs");
     place.must(&["setup", "@quickstart", "--fresh"]);
     assert!(connect.config(NAME).is_none());
     assert_eq!(slots(&place), Vec::<String>::new());
