@@ -163,7 +163,9 @@ fn demand(
         Some((database.clone(), slot_of(&first.schema.name)))
     };
     let captures = databases.iter().filter_map(slot).collect();
-    Demand { slots: count * observers, captures, connections, wal: reckoned.wal }
+    let slots = count * observers;
+    let databases = databases.keys().cloned().collect();
+    Demand { slots, databases, captures, connections, wal: reckoned.wal }
 }
 
 /// Looks at one database, which some domains share.

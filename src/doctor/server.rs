@@ -25,6 +25,8 @@ const OPEN_MAX: &str = "600";
 pub struct Demand {
     /// Slots that a run makes for itself: one for each observer of a database.
     pub slots: i64,
+    /// The databases in which it makes them; what killed runs left there goes before.
+    pub databases: Vec<String>,
     /// The databases that connectors capture, and what the slot is called that ours make in each. Some have theirs.
     pub captures: Vec<(String, String)>,
     /// Connections that the run opens.

@@ -28,15 +28,15 @@ pub(super) async fn room(
         "SELECT (SELECT count(*) FROM pg_replication_slots), \
                 (SELECT count(*) FROM pg_stat_replication), \
                 count(DISTINCT w.database), count(DISTINCT w.database) FILTER (WHERE s.active), \
-                (SELECT count(*) FROM pg_replication_slots s WHERE s.database::text = ANY ($1) AND {left}) \
+                (SELECT count(*) FROM pg_replication_slots s WHERE s.database::text = ANY ($3) AND {left}) \
          FROM unnest($1::text[], $2::text[]) AS w (database, slot) \
          JOIN pg_replication_slots s ON s.database::text = w.database AND s.slot_type = 'logical' \
              AND (s.slot_name::text = w.slot OR s.active AND s.slot_name::text NOT LIKE 'loadgen\\_%')"
     );
     let (databases, slots): (Vec<&str>, Vec<&str>) =
         demand.captures.iter().map(|(database, slot)| (database.as_str(), slot.as_str())).unzip();
-    let row =
-        client.query_one(&sql, &[&databases, &slots]).await.map_err(|error| failed(&error))?;
+    let row = client.query_one(&sql, &[&databases, &slots, &demand.databases]).await;
+    let row = row.map_err(|error| failed(&error))?;
     let all = demand.slots + i64::try_from(databases.len()).unwrap_or(i64::MAX);
     let room = |name: &'static str, used: i64, held: i64| {
         let most = settings.number(name).unwrap_or(0);

@@ -6,7 +6,11 @@ use std::collections::VecDeque;
 use crate::measure::Deviation;
 
 /// How much is compared.
-const LIMITS: Limits = Limits { pairs: 4_000_000, window: 1_000, compared: 16_000_000, near: 4 };
+const LIMITS: Limits =
+    Limits { pairs: 4_000_000, window: 1_000, compared: 16_000_000, near: 4, far: 16_000_000 };
+
+/// So many changes that agree one after the other are no coincidence, however far away they are.
+const RUN: usize = 4;
 
 /// How much is compared, at most.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +22,8 @@ struct Limits {
     /// Once there were so many comparisons, with those that are `near` alone.
     compared: usize,
     near: usize,
+    /// So many further ones are looked at where none of the next ones agrees.
+    far: usize,
 }
 
 /// Looks for changes, and knows when it has looked for long enough.
@@ -27,16 +33,23 @@ struct Search {
     near: usize,
     /// So many comparisons more, before only those that are near are looked at.
     left: usize,
+    /// So many more beyond the window.
+    far: usize,
 }
 
 impl Search {
     /// Among so many, for so many.
     fn new(limits: Limits, expected: usize, seen: usize) -> Self {
-        let Limits { pairs, window, compared, near } = limits;
+        let Limits { pairs, window, compared, near, far } = limits;
         if expected.saturating_mul(seen) <= pairs {
-            return Self { window: expected, near: expected, left: usize::MAX };
+            return Self { window: expected, near: expected, left: usize::MAX, far: 0 };
         }
-        Self { window, near, left: compared }
+        Self { window, near, left: compared, far }
+    }
+
+    /// How many are looked at for each.
+    fn reach(&self) -> usize {
+        if self.left == 0 { self.near } else { self.window }
     }
 
     /// The place of the first of them that it is.
@@ -45,12 +58,26 @@ impl Search {
         among: impl Iterator<Item = usize>,
         is_it: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        let most = if self.left == 0 { self.near } else { self.window };
-        let mut among = among.take(most);
+        let mut among = among.take(self.reach());
         among.position(|at| {
             self.left = self.left.saturating_sub(1);
             is_it(at)
         })
+    }
+
+    /// The first place beyond those, where a hole ends that is wider than they reach.
+    fn behind(
+        &mut self,
+        among: impl Iterator<Item = usize>,
+        is_it: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let beyond = self.reach();
+        let mut among = among.skip(beyond).take(self.far);
+        let place = among.position(|at| {
+            self.far -= 1;
+            is_it(at)
+        });
+        place.map(|place| beyond + place)
     }
 }
 
@@ -172,7 +199,11 @@ fn greedily(
 ) -> Vec<(usize, usize)> {
     let (mut one, mut pairs) = (0, Vec::new());
     for other in 0..seen {
-        if let Some(further) = search.first(one..expected, |at| agree(at, other)) {
+        let run = RUN.min(seen - other);
+        let goes_on =
+            |at: usize| at + run <= expected && (0..run).all(|by| agree(at + by, other + by));
+        let next = search.first(one..expected, |at| agree(at, other));
+        if let Some(further) = next.or_else(|| search.behind(one..expected, goes_on)) {
             pairs.push((one + further, other));
             one += further + 1;
         }
@@ -233,6 +264,19 @@ mod tests {
         assert_eq!(found.last(), Some(&Missing(0)));
     }
 
+    /// Longer holes than the window, of a row that is changed all the time: what came behind them is as it should be.
+    #[test]
+    fn what_is_lost_in_a_row_is_lost_and_what_came_behind_it_is_not_wrong() {
+        let holes = [10_000..13_000, 50_000..50_001, 80_000..95_000];
+        let many = 100_000;
+        let seen: Vec<usize> =
+            (0..many).filter(|at| !holes.iter().any(|hole| hole.contains(at))).collect();
+        let found = settle(many, seen.len(), |one, other| one == seen[other], |_, _| true);
+        let missing: Vec<Found> = holes.into_iter().flatten().map(Missing).collect();
+        let lost = found.iter().filter(|it| !matches!(it, Same(..))).copied().collect::<Vec<_>>();
+        assert_eq!(lost, missing);
+    }
+
     /// Nothing of a row that is changed all the time is what it should be.
     #[test]
     fn what_does_not_belong_together_is_not_compared_without_an_end() {
@@ -241,7 +285,7 @@ mod tests {
             let compared = Cell::new(0_u64);
             let compare = |is_so| {
                 compared.set(compared.get() + 1);
-                assert!(compared.get() < 60_000_000, "no end");
+                assert!(compared.get() < 80_000_000, "no end");
                 is_so
             };
             let found = settle(many, many, |_, _| compare(false), |_, _| compare(is_like));
@@ -288,7 +332,7 @@ mod tests {
             let is_like = |one: usize, other: usize| expected[one].eq_ignore_ascii_case(&seen[other]);
             let both = (expected.len(), seen.len());
             prop_assert_eq!(settle(both.0, both.1, agree, is_like), fully(&expected, &seen));
-            let few = Limits { pairs: 0, window, compared: 50, near: 1 };
+            let few = Limits { pairs: 0, window, compared: 50, near: 1, far: 30 };
             let (mut ones, mut others) = (Vec::new(), Vec::new());
             for found in settle_within(few, both, agree, is_like) {
                 let (one, other) = match found {

@@ -458,7 +458,8 @@ fn a_server_that_does_not_answer_is_given_up_in_time() {
         let began = Instant::now();
         let done = place.run(&[command, "@quickstart"]);
         assert_eq!(done.code, 4, "{command}: {}{}", done.out, done.err);
-        within(began, 15, &done.err);
+        // Each try more is 10 s; a busy machine takes some of its own.
+        within(began, 30, &done.err);
         let named = format!("`postgres@127.0.0.1:{}/postgres`", server.port());
         assert!(done.err.contains(&named), "{command}: {}", done.err);
         assert!(done.err.contains("no answer within 10 s"), "{command}: {}", done.err);
@@ -470,7 +471,7 @@ fn a_server_that_does_not_answer_is_given_up_in_time() {
         interrupt(&child);
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        within(began, 2, &said);
+        within(began, 8, &said);
         assert_eq!(output.status.code(), code, "{command}: {said}");
     }
 }

@@ -92,6 +92,26 @@ fn every_command_runs() {
     assert_eq!(seen, (0..RULES.len()).collect::<Vec<_>>(), "each rule is for one command");
 }
 
+/// Twice, as a job does where a server is named, which has what the first run left.
+#[test]
+fn the_job_that_it_shows_runs_on_one_server() {
+    let shorter = [
+        "--set=load.streams.shop.profile=[ { hold: 50/s, for: 2s } ]",
+        "--set=thresholds=[]",
+        "--set=validity=off",
+    ];
+    let text = readme();
+    let lines = blocks(&text, "yml").concat();
+    let runs = lines.lines().filter_map(|line| line.trim().strip_prefix("- run: "));
+    let runs: Vec<_> = runs.map(|line| line.split(" #").next().unwrap().trim()).collect();
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    let server = TestServer::start();
+    for (line, out) in runs.iter().zip([" --out run", " --out limits"]) {
+        assert!(line.contains(out), "{line}");
+        run(&line.replace(out, ""), &shorter, Some(&server));
+    }
+}
+
 /// Runs a command with further arguments, in the repository's folder; all it leaves is temporary.
 fn run(line: &str, shorter: &[&str], server: Option<&TestServer>) {
     let words = words(line);

@@ -66,7 +66,9 @@ async fn look(replica: &Replica, sources: &[Source]) -> Result<Vec<Check>, Setup
         let client = connector(source.address.clone(), APPLICATION.to_owned())(None).await?;
         if checks.is_empty() && replica.every.is_none() {
             let slots = i64::try_from(sources.len()).unwrap_or(i64::MAX);
-            checks = doctor::server(&client, &Demand { slots, ..Demand::default() }).await?;
+            let databases = sources.iter().map(|it| it.address.database().to_owned()).collect();
+            let demand = Demand { slots, databases, ..Demand::default() };
+            checks = doctor::server(&client, &demand).await?;
         }
     }
     Ok(checks)

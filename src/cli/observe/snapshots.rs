@@ -36,7 +36,7 @@ fn hold(
     let observers = &prepared.scenario.observers;
     let seen = Observations::read(folder, &world.catalog, observers.len());
     let seen = seen.map_err(|error| error.to_string())?;
-    let seen = seen.ok_or("what was observed is not kept (`ledger: { observed: false }`)")?;
+    let seen = seen.ok_or("what was observed is not kept (`ledger: { trace: false }`)")?;
     for ((mut seen, observer), found) in seen.into_iter().zip(observers).zip(&mut findings.surfaces)
     {
         if found.snapshot_rows == 0 {

@@ -35,21 +35,26 @@ pub fn name(mark: &str, number: usize) -> String {
 }
 
 /// Whether a slot can be made and would get to see all changes of these tables (PostgreSQL schema and
-/// name). If not, the error says what to do.
+/// name), once what killed runs left in its database is swept. If not, the error says what to do.
 pub async fn check(
     client: &Client,
     publication: &str,
     tables: &[(String, String)],
 ) -> Result<(), SetupError> {
-    let sql = "SELECT current_setting('server_version_num')::int, \
+    let left = is_left();
+    let sql = format!(
+        "SELECT current_setting('server_version_num')::int, \
             current_setting('server_version'), current_setting('wal_level'), \
             current_setting('max_replication_slots')::bigint \
-                - (SELECT count(*) FROM pg_replication_slots), \
+                - (SELECT count(*) FROM pg_replication_slots s \
+                   WHERE (s.database = current_database() AND {left}) IS NOT TRUE), \
             current_setting('max_wal_senders')::bigint \
                 - (SELECT count(*) FROM pg_stat_replication), \
             rolsuper OR rolreplication, rolname::text \
-        FROM pg_roles WHERE rolname = current_user";
-    let row = client.query_one(sql, &[]).await.map_err(|error| failed("look for slots", &error))?;
+        FROM pg_roles WHERE rolname = current_user"
+    );
+    let row =
+        client.query_one(&sql, &[]).await.map_err(|error| failed("look for slots", &error))?;
     let version: String = row.get(1);
     if row.get::<_, i32>(0) < VERSION_MIN {
         return refuse(format!(
