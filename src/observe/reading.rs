@@ -128,7 +128,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Nobody listens any more.
-    fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.to_stop.store(true, Ordering::Relaxed);
     }
 

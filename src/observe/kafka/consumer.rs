@@ -1,10 +1,12 @@
 //! Reads topics on a thread of its own: each record is stamped when it is there, and becomes what it says.
 
+mod finder;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -16,10 +18,10 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::metadata::MetadataPartition;
 
 use crate::measure::Clock;
 use crate::observe::Options;
+use crate::observe::kafka::consumer::finder::Listing;
 use crate::observe::kafka::fetched::Fetched;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
@@ -33,10 +35,6 @@ use crate::units::format_duration;
 const POLL: Duration = Duration::from_millis(10);
 /// How long a question to the cluster may take.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How often one looks for topics and partitions that are not there yet, and how often for those that come
-/// beside others.
-const SOON: Duration = Duration::from_millis(200);
-const SELDOM: Duration = Duration::from_secs(5);
 /// So long must polls find nothing before topics count as quiet: a connector may say that it has read what it is still
 /// writing, and the client may say that it has passed places without records a while before it has.
 const QUIET: Duration = Duration::from_secs(1);
@@ -126,23 +124,7 @@ async fn begin<C: Contents>(
 ) -> Result<Reading<Fetching<C>>, String> {
     // A cluster that does not answer must not keep whoever waits from hearing anything else.
     let begin = move |asked: &Arc<Asked>| {
-        let consumer = client.create_with_context(Fetched::default());
-        let mut work = Work {
-            contents,
-            clock,
-            busy_max,
-            streaming,
-            consumer: consumer.map_err(|error| error.to_string())?,
-            topics: BTreeMap::new(),
-            partitions: 0,
-            looked: Instant::now(),
-            idle: Instant::now(),
-            busy: Duration::ZERO,
-            empty: None,
-            asked: Arc::clone(asked),
-        };
-        work.assign(Begin::AtEnd).map_err(|error| error.to_string())?;
-        Ok(work)
+        Work::begin(&client, contents, (clock, busy_max, streaming), asked)
     };
     Reading::begun("kafka observer", begin, Work::work).await
 }
@@ -186,7 +168,8 @@ struct Work<C: Contents> {
     topics: BTreeMap<String, ReadTopic<C::Of>>,
     /// How many partitions are read.
     partitions: usize,
-    looked: Instant,
+    /// What was there when somebody looked, beside us.
+    found: Receiver<Listing>,
     /// When nothing waited for us, and how long something did at most; and how long it may, if that is judged.
     idle: Instant,
     busy: Duration,
@@ -199,15 +182,42 @@ struct Work<C: Contents> {
 }
 
 impl<C: Contents> Work<C> {
-    /// Finds partitions that are not read yet.
-    fn assign(&mut self, begin: Begin) -> Result<(), KafkaError> {
-        self.looked = Instant::now();
-        let metadata = self.consumer.fetch_metadata(None, ANSWER)?;
+    /// Begins behind all that is there now.
+    fn begin(
+        client: &ClientConfig,
+        contents: C,
+        (clock, busy_max, streaming): (Clock, Option<Duration>, Duration),
+        asked: &Arc<Asked>,
+    ) -> Result<Self, String> {
+        let consumer = client.create_with_context(Fetched::default());
+        let consumer: BaseConsumer<Fetched> = consumer.map_err(|error| error.to_string())?;
+        let there = finder::list(&consumer).map_err(|error| error.to_string())?;
+        let wanted = contents.topics().map(str::to_owned).collect();
+        let mut work = Self {
+            contents,
+            clock,
+            busy_max,
+            streaming,
+            consumer,
+            topics: BTreeMap::new(),
+            partitions: 0,
+            found: finder::start(client.clone(), wanted, Arc::clone(asked))?,
+            idle: Instant::now(),
+            busy: Duration::ZERO,
+            empty: None,
+            asked: Arc::clone(asked),
+        };
+        work.assign(&there, Begin::AtEnd).map_err(|error| error.to_string())?;
+        Ok(work)
+    }
+
+    /// Begins to read partitions that are there and are not read yet.
+    fn assign(&mut self, there: &Listing, begin: Begin) -> Result<(), KafkaError> {
         let (mut new, mut found) = (TopicPartitionList::new(), Vec::new());
-        for topic in metadata.topics() {
-            let (name, known) = (topic.name(), self.topics.get(topic.name()));
+        for (name, partitions) in there {
             let Some(of) = self.contents.of(name) else { continue };
-            for id in topic.partitions().iter().map(MetadataPartition::id) {
+            let known = self.topics.get(name);
+            for id in partitions.iter().copied() {
                 if known.is_some_and(|topic| topic.partitions.contains_key(&id)) {
                     continue;
                 }
@@ -228,22 +238,11 @@ impl<C: Contents> Work<C> {
         }
         for (name, of, id, next) in found {
             let new_topic = || ReadTopic { of, partitions: BTreeMap::new() };
-            let topic = self.topics.entry(name.to_owned()).or_insert_with(new_topic);
+            let topic = self.topics.entry(name.clone()).or_insert_with(new_topic);
             topic.partitions.insert(id, Partition { number: self.partitions, next, end: None });
             self.partitions += 1;
         }
         Ok(())
-    }
-
-    /// Whether topics are not there yet.
-    fn lacks_topics(&self) -> bool {
-        self.contents.topics().any(|topic| !self.topics.contains_key(topic))
-    }
-
-    /// Whether it is time to look for those that are not there yet, and for new partitions.
-    fn is_to_look(&self) -> bool {
-        let since = self.looked.elapsed();
-        since > SELDOM || since > SOON && self.lacks_topics()
     }
 
     fn work(mut self, tell: &Tell<Fetching<C>>) {
@@ -275,9 +274,9 @@ impl<C: Contents> Work<C> {
 
     /// One poll. What is made once it is known where all topics end has no part in the run.
     fn turn(&mut self, has_ends: bool) -> Result<Option<Fetching<C>>, String> {
-        if !has_ends && self.is_to_look() {
-            // A cluster that does not answer now may do so later; what is missed then is said at the end.
-            let _ = self.assign(Begin::AtBeginning);
+        if let Some(there) = self.found.try_recv().ok().filter(|_| !has_ends) {
+            // What cannot be begun now is found again.
+            let _ = self.assign(&there, Begin::AtBeginning);
         }
         let waits = self.consumer.poll(Duration::ZERO);
         if waits.is_none() {
@@ -316,7 +315,8 @@ impl<C: Contents> Work<C> {
 
     /// Where each partition ends now. Returns whether all have said so; until then none counts as ended.
     fn ask_for_ends(&mut self) -> bool {
-        if self.assign(Begin::AtBeginning).is_err() {
+        let there = finder::list(&self.consumer);
+        if there.and_then(|there| self.assign(&there, Begin::AtBeginning)).is_err() {
             return false;
         }
         let mut ends = Vec::new();
