@@ -17,7 +17,8 @@ use crate::observe::table::Lags;
 
 /// Transactions of which not everything is known yet, at most.
 const OPEN_MAX: usize = 1 << 18;
-/// Transactions that are remembered once they are judged: a connector that begins again tells of them again.
+/// Transactions that are remembered once they are judged, as a connector that begins again tells of them again; and as
+/// many that have no rows here, whose messages may come behind their ends.
 const SETTLED_MAX: usize = 1 << 19;
 
 /// A transaction: the number of its database, and its own there.
@@ -60,6 +61,36 @@ pub(super) struct Odd {
     pub(super) text: String,
 }
 
+/// The transactions that came last, of which nothing more is to be known.
+#[derive(Debug, Default)]
+struct Remembered {
+    all: HashSet<Transaction>,
+    order: VecDeque<Transaction>,
+}
+
+impl Remembered {
+    fn add(&mut self, transaction: Transaction) {
+        if !self.all.insert(transaction) {
+            return;
+        }
+        self.order.push_back(transaction);
+        if self.order.len() > SETTLED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
+
+    fn has(&self, transaction: Transaction) -> bool {
+        self.all.contains(&transaction)
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.order.len()
+    }
+}
+
 /// Of one surface.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
@@ -69,8 +100,9 @@ pub(super) struct Transactions {
     open: HashMap<Transaction, Known>,
     /// How many were held against what was acknowledged.
     pub(super) judged: u64,
-    settled: HashSet<Transaction>,
-    settled_order: VecDeque<Transaction>,
+    settled: Remembered,
+    /// Those that are known to have no rows here.
+    passed: Remembered,
     /// There were more at once than are kept.
     is_beyond: bool,
     odd: Vec<Odd>,
@@ -134,6 +166,8 @@ impl Transactions {
             for mark in known.and_then(|it| it.marks).iter().flat_map(|it| it.iter()) {
                 self.of.remove(mark);
             }
+            // Its message is read from another topic, and may come later.
+            self.passed.add(transaction);
             return;
         }
         if self.is_over(transaction) {
@@ -145,7 +179,8 @@ impl Transactions {
 
     /// Whether nothing more is to be known of a transaction, or kept of any.
     fn is_over(&mut self, transaction: Transaction) -> bool {
-        self.settled.contains(&transaction) || self.is_full(self.open.len())
+        let is_known = self.settled.has(transaction) || self.passed.has(transaction);
+        is_known || self.is_full(self.open.len())
     }
 
     fn is_full(&mut self, open: usize) -> bool {
@@ -189,13 +224,7 @@ impl Transactions {
             self.made.remove(mark);
             self.of.remove(mark);
         }
-        self.settled.insert(transaction);
-        self.settled_order.push_back(transaction);
-        if self.settled_order.len() > SETTLED_MAX
-            && let Some(oldest) = self.settled_order.pop_front()
-        {
-            self.settled.remove(&oldest);
-        }
+        self.settled.add(transaction);
     }
 
     /// Nothing more comes. What is left is judged, and all that was not as it should be is handed over; of what was not
@@ -271,109 +300,4 @@ fn odd(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::action::Change;
-    use crate::observe::whose::Whose;
-
-    const IT: Transaction = (0, 9);
-    const TIMES: Times = Times { due: 10, sent: 20, settled: 30, is_measured: true };
-
-    fn end(counts: &[(u16, u64)], all: u64) -> End {
-        let sum = counts.iter().map(|it| it.1).sum();
-        let counts = counts.iter().map(|(table, count)| (TableId(*table), *count)).collect();
-        End { counts, all, sum }
-    }
-
-    /// One of two tables, with one and two rows.
-    fn made(transactions: &mut Transactions, action: u64) {
-        let change = |table: u16| RowChange {
-            table: TableId(table),
-            change: Change::Insert,
-            key: Box::default(),
-            row: Box::default(),
-            whose: Whose::Untold,
-        };
-        let changes = [0, 1, 1].map(change);
-        transactions.made(Mark { action, part: 0 }, (TIMES, true), changes.iter());
-    }
-
-    fn marks(actions: &[u64]) -> Arc<[Mark]> {
-        actions.iter().map(|action| Mark { action: *action, part: 0 }).collect()
-    }
-
-    #[test]
-    fn an_end_is_held_against_what_was_acknowledged_in_whatever_order_all_of_it_comes() {
-        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
-            for (told, wrong) in [
-                (end(&[(0, 1), (1, 2)], 3), None),
-                (end(&[(0, 1), (1, 1)], 2), Some("tells of 1 + 1 changes, and 1 + 2 were made")),
-                (end(&[(0, 1), (1, 2)], 4), Some("tells of 4 events, and of 3 one by one")),
-            ] {
-                let mut all = Transactions::default();
-                for step in order {
-                    match step {
-                        0 => made(&mut all, 5),
-                        1 => all.told(IT, marks(&[5])),
-                        2 => [50, 40, 60].into_iter().for_each(|at| all.came(IT, at)),
-                        _ => all.ended(IT, told.clone()),
-                    }
-                }
-                assert!(all.open.is_empty() && all.made.is_empty(), "{order:?}");
-                let odd = all.end(true);
-                assert_eq!(all.judged, 1);
-                let text = odd.first().map(|odd| (odd.class, odd.text.as_str()));
-                assert_eq!(text.is_some(), wrong.is_some(), "{odd:?}");
-                assert!(text.is_none_or(|it| it.0 == Deviation::Wrong && it.1.ends_with(wrong.unwrap())));
-                assert_eq!((all.first.high.max(), all.last.high.max()), (Some(20), Some(40)));
-            }
-        }
-    }
-
-    #[test]
-    fn a_batch_is_the_sum_of_its_actions_and_one_without_an_end_is_named() {
-        let mut all = Transactions::default();
-        (1..=2).for_each(|action| made(&mut all, action));
-        all.told(IT, marks(&[1, 2]));
-        (0..6).for_each(|at| all.came(IT, at));
-        all.ended(IT, end(&[(0, 2), (1, 4)], 6));
-        made(&mut all, 3);
-        all.told((0, 10), marks(&[3]));
-        (0..3).for_each(|at| all.came((0, 10), at));
-        // Somebody else's, one that was replayed, and one of which nothing came.
-        all.ended((0, 11), end(&[(0, 7)], 7));
-        all.told(IT, marks(&[1, 2]));
-        all.ended(IT, end(&[(0, 2), (1, 4)], 6));
-        assert!(!all.open.contains_key(&IT), "what was judged is opened again");
-        made(&mut all, 4);
-        all.told((0, 12), marks(&[4]));
-        let odd = all.end(true);
-        let text = "the end of transaction 10 was not told".to_owned();
-        assert_eq!(odd, [Odd { class: Deviation::Lost, table: TableId(0), text }]);
-        assert_eq!(all.judged, 2);
-    }
-
-    #[test]
-    fn what_nobody_is_certain_of_and_what_was_not_read_to_its_end_is_not_judged() {
-        let mut all = Transactions::default();
-        all.made(Mark { action: 1, part: 0 }, (TIMES, false), std::iter::empty());
-        all.told(IT, marks(&[1]));
-        all.came(IT, 5);
-        all.ended(IT, end(&[(0, 9)], 9));
-        made(&mut all, 2);
-        all.told((0, 10), marks(&[2]));
-        (0..3).for_each(|at| all.came((0, 10), at));
-        assert_eq!((all.end(false), all.judged), (Vec::new(), 0));
-    }
-
-    /// Those of other tables of the database, and of other databases.
-    #[test]
-    fn what_does_not_come_here_takes_no_room() {
-        let mut all = Transactions::default();
-        let mark = Mark { action: 1, part: 0 };
-        all.made(mark, (TIMES, true), std::iter::empty());
-        all.told(IT, marks(&[1]));
-        all.ended(IT, end(&[], 0));
-        assert!(all.made.is_empty() && all.open.is_empty() && all.of.is_empty(), "{all:?}");
-    }
-}
+mod tests;
