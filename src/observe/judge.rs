@@ -37,10 +37,10 @@ use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
 /// Changes that are outstanding, at most; and the bytes that they take.
-const CHANGES_MAX: usize = 1 << 20;
-const BYTES_MAX: usize = 256 << 20;
+pub(super) const CHANGES_MAX: usize = 1 << 20;
+pub(super) const BYTES_MAX: usize = 256 << 20;
 /// What a change takes beside its values.
-const CHANGE_BYTES: usize = 160;
+pub(super) const CHANGE_BYTES: usize = 160;
 /// Of a table that need not come, so many changes are kept until one of them does.
 const AWAITED_MAX: usize = 20_000;
 

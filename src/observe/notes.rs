@@ -136,6 +136,11 @@ impl Notes {
         }
     }
 
+    /// Something was left out: nothing behind it is noted, nor that the surface was read to its end.
+    pub(super) fn leave_off(&mut self) {
+        self.out = None;
+    }
+
     /// Hands over what was noted.
     pub(super) fn flush(&mut self) {
         self.out.iter_mut().for_each(Out::flush);

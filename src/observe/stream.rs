@@ -1,5 +1,8 @@
 //! What one slot sends, transaction by transaction: from the plugin's messages to changes of rows.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +14,9 @@ use crate::action::TableId;
 use crate::action::message;
 use crate::observe::RowChange;
 use crate::observe::cells;
+use crate::observe::judge::BYTES_MAX;
+use crate::observe::judge::CHANGE_BYTES;
+use crate::observe::judge::CHANGES_MAX;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
 use crate::observe::whose::Whose;
@@ -32,6 +38,9 @@ pub(super) struct Stream {
     relations: HashMap<u32, Option<Columns>>,
     /// The changes of the transaction that is being read.
     changes: Vec<RowChange>,
+    room: Room,
+    /// How many bytes they take.
+    held: usize,
     /// Values that cannot be compared, by table and column, since the last transaction.
     unknown: BTreeMap<(TableId, usize), u64>,
     truncated: Vec<TableId>,
@@ -42,7 +51,7 @@ pub(super) struct Stream {
     run: Option<i64>,
     /// What key and row of a change are put together in.
     bytes: Vec<u8>,
-    is_open: bool,
+    state: State,
     /// Its number.
     transaction: u32,
     /// The last transaction that was read to its end: where it is committed, and where it ends.
@@ -51,6 +60,24 @@ pub(super) struct Stream {
     was_restarted: bool,
     fence: String,
     is_past_fence: bool,
+}
+
+/// What is known of the transaction that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// There is none.
+    Closed,
+    /// All its changes are kept.
+    Open,
+    /// It has more than are kept, so none of them is.
+    Beyond,
+}
+
+/// What is kept of a transaction until it is committed, at most.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    changes: usize,
+    bytes: usize,
 }
 
 /// A table of ours, and for each of its columns the place in the stream's tuples.
@@ -76,10 +103,12 @@ impl Stream {
             run: None,
             relations: HashMap::new(),
             changes: Vec::new(),
+            room: Room { changes: CHANGES_MAX, bytes: BYTES_MAX },
+            held: 0,
             unknown: BTreeMap::new(),
             truncated: Vec::new(),
             bytes: Vec::new(),
-            is_open: false,
+            state: State::Closed,
             transaction: 0,
             last: Lsn::default(),
             end: Lsn::default(),
@@ -106,17 +135,15 @@ impl Stream {
 
     /// The connection was made again: what was not read to its end comes once more.
     pub(super) fn restart(&mut self) {
-        self.changes.clear();
-        self.unknown.clear();
-        self.truncated.clear();
+        self.forget();
         self.relations.clear();
-        self.is_open = false;
+        self.state = State::Closed;
         self.was_restarted = true;
     }
 
     /// Nothing of ours comes before this place any more.
     pub(super) fn idle_until(&mut self, end: Lsn) {
-        if !self.is_open {
+        if self.state == State::Closed {
             self.end = self.end.max(end);
         }
     }
@@ -125,7 +152,7 @@ impl Stream {
     pub(super) fn take(&mut self, data: &[u8], at: u64, judge: &mut Judge) -> Option<()> {
         match decode(data)? {
             Message::Begin { xid } => {
-                (self.is_open, self.transaction) = (true, xid);
+                (self.state, self.transaction) = (State::Open, xid);
                 self.marks.clear();
                 self.run = None;
             }
@@ -133,16 +160,23 @@ impl Stream {
                 let columns = self.columns(&relation);
                 self.relations.insert(relation.id, columns);
             }
-            Message::Insert { relation, new } => self.add(relation, Change::Insert, None, &new)?,
+            Message::Insert { relation, new } => {
+                self.add(relation, Change::Insert, (None, &new), judge)?;
+            }
             Message::Update { relation, old, new } => {
-                self.add(relation, Change::Update, old.as_ref(), &new)?;
+                self.add(relation, Change::Update, (old.as_ref(), &new), judge)?;
             }
             Message::Delete { relation, old } => {
-                self.add(relation, Change::Delete, Some(&old), &old)?;
+                self.add(relation, Change::Delete, (Some(&old), &old), judge)?;
             }
             Message::Truncate { relations } => {
                 let ours = relations.iter().filter_map(|id| self.relations.get(id)?.as_ref());
-                self.truncated.extend(ours.map(|columns| columns.table));
+                let ours: Vec<_> = ours.map(|columns| columns.table).collect();
+                for table in ours {
+                    if self.has_room(table, 0, judge) {
+                        self.truncated.push(table);
+                    }
+                }
             }
             Message::Commit { commit, end } => self.commit(commit, end, at, judge),
             Message::Note { prefix, content } if prefix == message::PREFIX => self.note(content),
@@ -175,7 +209,8 @@ impl Stream {
     }
 
     fn commit(&mut self, commit: Lsn, end: Lsn, at: u64, judge: &mut Judge) {
-        self.is_open = false;
+        self.state = State::Closed;
+        self.held = 0;
         self.end = self.end.max(end);
         self.tell();
         let arrival = Arrival { transaction: self.transaction, lsn: end, at, is_loose: false };
@@ -184,16 +219,13 @@ impl Stream {
                 judge.notes.change(change, arrival, Some(self.was_restarted));
             }
             judge.repeated(&self.changes, self.was_restarted, end);
-            self.changes.clear();
-            self.unknown.clear();
-            self.truncated.clear();
-            return;
+            return self.forget();
         }
         self.last = commit;
         judge.leaves_open(&std::mem::take(&mut self.unknown));
         let is_foreign = self.run.is_some() && self.run != self.ours;
         for change in self.changes.drain(..) {
-            if is_foreign || judge.is_foreign(&change) {
+            if is_foreign {
                 continue;
             }
             judge.notes.change(&change, arrival, None);
@@ -203,6 +235,32 @@ impl Stream {
             judge.notes.truncated(table, arrival);
             judge.truncated(table, end);
         }
+    }
+
+    /// Keeps nothing of what the transaction has changed.
+    fn forget(&mut self) {
+        self.changes.clear();
+        self.unknown.clear();
+        self.truncated.clear();
+        self.held = 0;
+    }
+
+    /// Whether one more change can be kept, which takes so many bytes beside what is the same for all. If not, what was
+    /// kept goes as well: of a transaction all is judged, or nothing.
+    fn has_room(&mut self, table: TableId, bytes: usize, judge: &mut Judge) -> bool {
+        if self.state == State::Beyond {
+            return false;
+        }
+        self.held += bytes + CHANGE_BYTES;
+        let count = self.changes.len() + self.truncated.len();
+        if count < self.room.changes && self.held <= self.room.bytes {
+            return true;
+        }
+        self.forget();
+        self.changes = Vec::new();
+        self.state = State::Beyond;
+        judge.passes_over(self.transaction, table, (self.room.changes, self.room.bytes));
+        false
     }
 
     fn columns(&self, relation: &Relation) -> Option<Columns> {
@@ -222,10 +280,13 @@ impl Stream {
         &mut self,
         relation: u32,
         change: Change,
-        old: Option<&Tuple>,
-        new: &Tuple,
+        (old, new): (Option<&Tuple>, &Tuple),
+        judge: &mut Judge,
     ) -> Option<()> {
         let Some(columns) = self.relations.get(&relation)? else { return Some(()) };
+        if self.state == State::Beyond {
+            return Some(());
+        }
         let table = self.catalog.table(columns.table);
         let is_own = self.catalog.is_own(columns.table);
         // Returns whether it is known what it is.
@@ -261,7 +322,12 @@ impl Stream {
         let row = if change == Change::Delete { &[] } else { row };
         let (key, row, whose) = (key.into(), row.into(), Whose::Untold);
         let change = RowChange { table: columns.table, change, key, row, whose };
-        self.changes.push(change);
+        // Another run may change as much at once as it likes.
+        if !judge.is_foreign(&change)
+            && self.has_room(change.table, change.key.len() + change.row.len(), judge)
+        {
+            self.changes.push(change);
+        }
         Some(())
     }
 }

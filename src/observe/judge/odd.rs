@@ -52,6 +52,25 @@ impl Judge {
         }
     }
 
+    /// A transaction is so large that nothing of it is kept until it ends, where so many changes and bytes are at most.
+    pub(in crate::observe) fn passes_over(
+        &mut self,
+        transaction: u32,
+        table: TableId,
+        (changes, bytes): (usize, usize),
+    ) {
+        let of = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
+        let (name, surface) = (of.map_or("", |it| it.name.as_str()), &self.surface);
+        self.spoil(format!(
+            "transaction {transaction} has more than {changes} changes, or {} MB, of what the observer `{surface}` reads, \
+             the last in `{name}`; none of them is kept, so they were not judged: let nobody change so many rows at once \
+             there while it observes",
+            bytes >> 20
+        ));
+        // What is missing in the notes must not pass for lost when they are judged.
+        self.notes.leave_off();
+    }
+
     /// A change that had come is not there any more: at the end it is known whether a copy of it is.
     pub(in crate::observe) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
         self.gone.push((change.clone(), lsn));
