@@ -40,6 +40,7 @@ use crate::measure::Example;
 use crate::measure::Verification;
 use crate::sink::postgres::provision::SetupError;
 
+pub use fold::Expected;
 pub use observed::Observations;
 pub use past::ACCOUNT;
 pub use past::Past;
@@ -159,7 +160,21 @@ impl Replay {
     /// Holds the rows of databases against what they must be. Sessions are by domain, and see one snapshot
     /// of its database each.
     pub async fn judge(&self, sessions: &BTreeMap<usize, Client>) -> Result<Standing, SetupError> {
-        judge::Judge::new(self, sessions).judge().await
+        judge::Judge::new(self, sessions).judge(&self.expected()?).await
+    }
+
+    /// What all rows must be, to hold rows against it more than once; for that every lane is gone through.
+    pub fn expected(&self) -> Result<Expected, ReplayError> {
+        fold::fold(self, None)
+    }
+
+    /// As [`Replay::judge`], but ends at the first table that is not as it must be: `None`, then.
+    pub async fn judge_if_it_holds(
+        &self,
+        expected: &Expected,
+        sessions: &BTreeMap<usize, Client>,
+    ) -> Result<Option<Standing>, SetupError> {
+        judge::Judge::new(self, sessions).judge_if_it_holds(expected).await
     }
 
     /// Holds what observers saw against what was sent. `is_observed` says of which tables they see changes.

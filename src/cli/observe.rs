@@ -10,13 +10,14 @@ mod snapshots;
 
 pub(super) use before::look_ahead;
 pub(super) use before::of_others;
-pub(super) use polled::sessions as polled_sessions;
+pub(super) use polled::Compared;
 
 pub(super) use named::name_of;
 pub(super) use named::topic_of;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use secrecy::ExposeSecret as _;
 
@@ -288,16 +289,17 @@ pub(super) fn findings(
     (Some(done.findings), unwritten)
 }
 
-/// Judges what lanes must be gone through again for, once what became of each transaction is on disk. Returns whether
-/// a signal ended that early: then what is not judged is told, and makes nothing invalid.
+/// Judges what lanes must be gone through again for, once what became of each transaction is on disk; nothing was sent
+/// after `ended`. Returns whether a signal ended that early: then what is not judged is told, and makes nothing invalid.
 pub(super) fn judge(
     prepared: &Prepared,
     findings: &mut Option<Findings>,
+    ended: Instant,
     (feed, stop): (&Feed, &Stop),
 ) -> bool {
     let Some(findings) = findings else { return false };
     let halt = stop.next_signal();
-    let mut reasons = polled::judge(prepared, findings, &halt);
+    let mut reasons = polled::judge(prepared, findings, ended.into(), (feed, &halt));
     reasons.extend(snapshots::judge(prepared, findings, (feed, &halt)));
     if halt.is_told() {
         let folder = prepared.folder.path().display();

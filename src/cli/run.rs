@@ -126,12 +126,12 @@ fn whole(
     let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
-    let Loaded { finished, traffic, mut unwritten, mut findings, befell, turns } =
+    let Loaded { finished, ended, traffic, mut unwritten, mut findings, befell, turns } =
         load(&prepared, (workers, begins_at, arguments), (feed, stop))?;
     let after = prepared.sums();
     feed.phase(Phase::Reporting);
     let account = prepared.folder.write_account(&finished.account);
-    let is_halted = judge(&prepared, &mut findings, (feed, stop));
+    let is_halted = judge(&prepared, &mut findings, ended, (feed, stop));
     let facts = RunFacts {
         scenario: prepared.scenario.name.clone(),
         seed: prepared.scenario.seed,
@@ -214,6 +214,8 @@ fn workers(asked: Option<u16>, precision: Precision) -> Result<usize, Refusal> {
 /// What came of the load.
 struct Loaded {
     finished: Finished,
+    /// When nothing was sent any more.
+    ended: Instant,
     /// What clients of message services tell, by the number of the target.
     traffic: Vec<(usize, Traffic)>,
     unwritten: Vec<FolderError>,
@@ -268,6 +270,7 @@ fn load(
         canaries: canaries(prepared),
     };
     let finished = engine::run(job).map_err(|error| Refusal::setup(&error))?;
+    let ended = Instant::now();
     let (traffic, half) = publishers.end(prepared, feed);
     let unended = prepared.lines.close();
     let (findings, unkept) = findings(observing, feed, stop);
@@ -288,7 +291,7 @@ fn load(
     }
     // What the books say, the journal need not.
     journal.iter().filter(|_| is_noted).for_each(|journal| journal.remove());
-    Ok(Loaded { finished, traffic, unwritten, findings, befell, turns })
+    Ok(Loaded { finished, ended, traffic, unwritten, findings, befell, turns })
 }
 
 /// Nothing is sent.
@@ -296,7 +299,8 @@ fn unloaded(prepared: &Prepared, turns: Turns, stop: &Stop) -> Loaded {
     let finished = Finished::of_nothing(&prepared.world, stop.end());
     let (traffic, unwritten) = (Vec::new(), prepared.lines.close());
     prepared.folder.begun();
-    Loaded { finished, traffic, unwritten, findings: None, befell: Vec::new(), turns }
+    let (ended, befell) = (Instant::now(), Vec::new());
+    Loaded { finished, ended, traffic, unwritten, findings: None, befell, turns }
 }
 
 /// Says in the books of all domains that their rows change from now on. Returns where the run notes how far it is.

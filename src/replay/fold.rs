@@ -40,9 +40,9 @@ pub(super) struct Held {
     pub(super) count: u64,
 }
 
-/// What all rows must be.
+/// What all rows of a run must be.
 #[derive(Debug, Default)]
-pub(super) struct Expected {
+pub struct Expected {
     /// By table.
     pub(super) digests: Vec<Digest>,
     /// Rows that may be one thing or another, or of which some value is not known.

@@ -1,5 +1,7 @@
 //! A replica as a far end: what a subscription brings is all there is, and what is not as it was sent is named.
 
+use std::fs;
+use std::thread::sleep;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -288,4 +290,65 @@ fn a_copy_whose_answers_never_come_makes_the_run_invalid() {
     let reasons = pair.place.summary("run")["invalid_because"].to_string();
     let told = ["the observer `copy` could not look at", "statement timeout"];
     assert!(told.iter().all(|it| reasons.contains(it)), "{reasons}");
+}
+
+/// A mix of nothing but sums, of which no look can tell whether they have come.
+fn sums<'s>(source: &'s TestServer, replica: &'s TestServer) -> Pair<'s> {
+    let mut place = Place::on(source, &["sums"]);
+    let schema = "schema: sums\ntables:\n  things:\n    columns:\n\
+                  \x20     id: { type: bigint, key: true, fill: sequence }\n\
+                  \x20     n: { type: bigint, fill: 0 }\n\
+                  actions:\n  count: [ { update: things, pick: uniform, set: { n: { add: 1 } } } ]\n";
+    let scenario = "scenario: sums\ntargets:\n  main: { postgres: { url: \"${LOADGEN_POSTGRES}\" } }\n\
+                    domains:\n  sums: { schema: sums.yaml, on: main, rows: { things: 500 } }\n\
+                    load:\n  streams:\n    s: { mix: { sums.count: 1 }, profile: [ { hold: 50/s, for: 2s } ] }\n";
+    fs::write(place.folder.path().join("sums.yaml"), schema).unwrap();
+    fs::write(place.folder.path().join("run.yaml"), scenario).unwrap();
+    let url = replica.url();
+    place.set(&format!(
+        "observe={{ copy: {{ postgres: {{ url: \"{url}\", on: main, by: poll, every: 200ms, within: 30s }} }} }}"
+    ));
+    place.must(&["setup", "run.yaml"]);
+    let mut there = place.command(&["setup", "run.yaml"]);
+    let output = there.env("LOADGEN_POSTGRES", &url).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Pair { place, replica }
+}
+
+/// Nothing of it is ever outstanding, not even its seeded rows, so only the comparing can see that it is behind.
+#[test]
+fn a_copy_that_is_only_behind_is_waited_for() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let pair = sums(&source, &replica);
+    let (child, sum) =
+        (pair.place.spawn(&["run", "run.yaml", "--out", "run"]), "SELECT sum(n) FROM things");
+    let mut last = Vec::new();
+    wait_for("the load to end", || {
+        sleep(Duration::from_secs(1));
+        let now = pair.place.query("sums", sum);
+        let has_ended = now == last && !["", "0"].contains(&now[0][0].as_str());
+        last = now;
+        has_ended
+    });
+    sleep(Duration::from_secs(2));
+    let (database, port) = (pair.place.database("sums"), source.port());
+    let at_replica = |sql: &str| replica.query(&database, sql);
+    at_replica(&format!(
+        "CREATE SUBSCRIPTION copy CONNECTION 'host=127.0.0.1 port={port} dbname={database} user=postgres' \
+         PUBLICATION debezium"
+    ));
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let summary = pair.place.summary("run");
+    for class in ["lost", "wrong", "phantom", "pending"] {
+        assert_eq!(surface(&summary, "copy")[class], 0, "{class}: {summary}");
+    }
+    assert_eq!(at_replica(sum), last);
+    // So is one that is judged again.
+    at_replica("UPDATE things SET n = n - 1 WHERE id < 100");
+    let child = pair.place.spawn(&["verify", "run"]);
+    sleep(Duration::from_secs(3));
+    at_replica("UPDATE things SET n = n + 1 WHERE id < 100");
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+use tokio::time::sleep_until;
 use tokio_postgres::Client;
 
 use crate::cli::observe::replicas;
@@ -12,9 +14,11 @@ use crate::cli::place::connector;
 use crate::cli::prepare::Prepared;
 use crate::cli::wait::on_runtime_until;
 use crate::engine::stop::Halt;
+use crate::measure::Feed;
 use crate::measure::Findings;
 use crate::measure::SurfaceFindings;
 use crate::measure::Verification;
+use crate::observe::Source;
 use crate::replay::Past;
 use crate::replay::Replay;
 use crate::replay::Standing;
@@ -24,8 +28,8 @@ use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
 use crate::verify::source;
 
-/// How long that may take: all rows are read.
-const WITHIN: Duration = Duration::from_mins(30);
+/// How long that may take, once a copy has had its time: all rows are read, up to three times.
+const WITHIN: Duration = Duration::from_mins(45);
 
 /// The replicas that are looked at, each with its place among the observers.
 fn polled(prepared: &Prepared) -> impl Iterator<Item = (usize, &Replica)> {
@@ -50,13 +54,20 @@ pub(super) fn refuse(prepared: &Prepared) -> Result<(), SetupError> {
     )))
 }
 
-/// Judges how the rows stand. Returns why that could not be done.
-pub(super) fn judge(prepared: &Prepared, findings: &mut Findings, halt: &Halt) -> Vec<String> {
+/// Judges how the rows stand, `since` their sources are as they stay. Returns why that could not be done.
+pub(super) fn judge(
+    prepared: &Prepared,
+    findings: &mut Findings,
+    since: Instant,
+    (feed, halt): (&Feed, &Halt),
+) -> Vec<String> {
     let mut reasons = Vec::new();
     for (number, replica) in polled(prepared) {
         let Some(found) = findings.surfaces.get_mut(number) else { continue };
-        let standing = stand(prepared, (number, replica), halt);
-        let judged = on_runtime_until((halt.clone(), WITHIN), standing);
+        let until = since + replica.within;
+        let standing = stand(prepared, (number, replica), until, (feed, halt));
+        let limit = WITHIN + until.saturating_duration_since(Instant::now());
+        let judged = on_runtime_until((halt.clone(), limit), standing);
         let reason = match judged {
             Ok((standing, doubt)) => {
                 take(found, &standing);
@@ -71,28 +82,77 @@ pub(super) fn judge(prepared: &Prepared, findings: &mut Findings, halt: &Halt) -
     reasons
 }
 
-/// Sessions with the databases of a replica, by domain; in each, all that is read stands still.
-pub(in crate::cli) async fn sessions(
-    at: (&Scenario, &Place),
-    (observer, replica): (&Observer, &Replica),
-    application: &str,
-) -> Result<BTreeMap<usize, Client>, SetupError> {
-    let mut sessions = BTreeMap::new();
-    for source in replicas(at, observer, replica)? {
-        for domain in &source.domains {
-            let client = connector(source.address.clone(), application.to_owned())(None).await?;
-            source::hold_still(&client, None).await?;
-            sessions.insert(*domain, client);
-        }
+/// A replica whose rows are compared.
+#[derive(Debug)]
+pub(in crate::cli) struct Compared<'a> {
+    /// Where its databases are.
+    sources: Vec<Source>,
+    replica: &'a Replica,
+    /// Who asks.
+    application: String,
+}
+
+impl<'a> Compared<'a> {
+    pub(in crate::cli) fn new(
+        at: (&Scenario, &Place),
+        (observer, replica): (&Observer, &'a Replica),
+        application: &str,
+    ) -> Result<Self, SetupError> {
+        let sources = replicas(at, observer, replica)?;
+        Ok(Self { sources, replica, application: application.to_owned() })
     }
-    Ok(sessions)
+
+    /// Whether the rows of a domain come there.
+    pub(in crate::cli) fn has(&self, domain: usize) -> bool {
+        self.sources.iter().any(|source| source.domains.contains(&domain))
+    }
+
+    /// How its rows stand. One that is only behind is compared again and again, as not all that it has yet to get can
+    /// be looked for: what differs is a fault once it has had its time. `tell` hears that it is waited for.
+    pub(in crate::cli) async fn stand(
+        &self,
+        replay: &Replay,
+        until: Instant,
+        mut tell: impl FnMut(),
+    ) -> Result<Standing, SetupError> {
+        let expected = replay.expected()?;
+        let mut pause = self.replica.every.unwrap_or_default();
+        while Instant::now() < until {
+            let begun = Instant::now();
+            let sessions = self.sessions().await?;
+            if let Some(standing) = replay.judge_if_it_holds(&expected, &sessions).await? {
+                return Ok(standing);
+            }
+            drop(sessions);
+            tell();
+            // The server there has other work, too.
+            pause = pause.max(begun.elapsed());
+            sleep_until(until.min(Instant::now() + pause)).await;
+        }
+        replay.judge(&self.sessions().await?).await
+    }
+
+    /// Sessions with its databases, by domain; in each, all that is read stands still.
+    async fn sessions(&self) -> Result<BTreeMap<usize, Client>, SetupError> {
+        let mut sessions = BTreeMap::new();
+        for source in &self.sources {
+            for domain in &source.domains {
+                let application = self.application.clone();
+                let client = connector(source.address.clone(), application)(None).await?;
+                source::hold_still(&client, None).await?;
+                sessions.insert(*domain, client);
+            }
+        }
+        Ok(sessions)
+    }
 }
 
 /// How the rows of a replica stand, and why that is not certain, if it is not.
 async fn stand(
     prepared: &Prepared,
     (number, replica): (usize, &Replica),
-    halt: &Halt,
+    until: Instant,
+    (feed, halt): (&Feed, &Halt),
 ) -> Result<(Standing, Option<String>), SetupError> {
     let local = |error: String| SetupError::Local(error);
     let world = &prepared.world;
@@ -100,9 +160,18 @@ async fn stand(
     let lost = past.gaps.lost;
     let (at, observer) =
         ((&*prepared.scenario, &prepared.place), &prepared.scenario.observers[number]);
-    let sessions = sessions(at, (observer, replica), &prepared.application_name()).await?;
-    let replay = replay(prepared, (past, halt), |domain| sessions.contains_key(&domain));
-    let standing = replay.judge(&sessions).await?;
+    let copy = Compared::new(at, (observer, replica), &prepared.application_name())?;
+    let replay = replay(prepared, (past, halt), |domain| copy.has(domain));
+    let mut is_told = false;
+    let standing = copy.stand(&replay, until, || {
+        if !std::mem::replace(&mut is_told, true) {
+            feed.message(format!(
+                "the rows at `{}` are not what they must be yet; they are compared again until `within` is over",
+                observer.name
+            ));
+        }
+    });
+    let standing = standing.await?;
     let untold = standing.untold;
     let unjudged: u64 = standing.tables.iter().map(|table| table.unjudged).sum();
     let doubt = (lost + untold + unjudged > 0).then(|| {

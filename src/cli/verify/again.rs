@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use serde::Deserialize;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use crate::cli::Arguments;
@@ -19,7 +20,7 @@ use crate::cli::Command;
 use crate::cli::Refusal;
 use crate::cli::RunArguments;
 use crate::cli::ledger::keeps_observed;
-use crate::cli::observe::polled_sessions;
+use crate::cli::observe::Compared;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
 use crate::cli::prepare::books;
@@ -178,13 +179,14 @@ async fn copies(
     for observer in &at.0.observers {
         let Some(replica) = observer.polled() else { continue };
         let judged = async {
-            let mut sessions = polled_sessions(at, (observer, replica), APPLICATION).await?;
-            sessions.retain(|domain, _| sources.contains_key(domain));
-            let tables = replay.world.catalog.tables.iter();
-            let is_there = tables.map(|info| sessions.contains_key(&info.domain));
-            let is_judged = is_there.zip(&replay.is_judged).map(|(is, was)| is && *was).collect();
+            let copy = Compared::new(at, (observer, replica), APPLICATION)?;
+            let is_there = |domain| copy.has(domain) && sources.contains_key(&domain);
+            let tables = replay.world.catalog.tables.iter().map(|info| is_there(info.domain));
+            let is_judged = tables.zip(&replay.is_judged).map(|(is, was)| is && *was).collect();
             let before = std::mem::replace(&mut replay.is_judged, is_judged);
-            let standing = replay.judge(&sessions).await;
+            // Nobody has noted how long it has had what came last.
+            let until = Instant::now() + replica.within;
+            let standing = copy.stand(replay, until, || {}).await;
             replay.is_judged = before;
             standing
         };
