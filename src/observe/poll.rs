@@ -252,7 +252,8 @@ impl PolledDatabase {
     }
 }
 
-/// The cells of the row with a key; `None` if there is none.
+/// The cells of the row with a key; `None` if there is none. Of several the first: a table there may have lost its key,
+/// and that a row is there twice is found at the end.
 async fn row(
     client: &Client,
     statement: &Statement,
@@ -260,7 +261,8 @@ async fn row(
 ) -> Result<Option<Vec<u8>>, tokio_postgres::Error> {
     let key: Vec<_> = cells::pieces(key).map(|(_, cell)| Bytes(cell.flatten())).collect();
     let key: Vec<_> = key.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect();
-    let Some(found) = client.query_opt(statement, &key).await? else { return Ok(None) };
+    let all = client.query(statement, &key).await?;
+    let Some(found) = all.first() else { return Ok(None) };
     let mut row = Vec::new();
     for (column, (_, kind)) in info.columns.iter().enumerate() {
         match found.try_get(column)? {

@@ -352,3 +352,39 @@ fn a_copy_that_is_only_behind_is_waited_for() {
     let done = Done::from(child.wait_with_output().unwrap());
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
 }
+
+/// A table without its key may have a row twice: that is a row that nobody made, and no reason not to look.
+#[test]
+fn a_row_that_a_copy_has_twice_is_named() {
+    let (source, replica) = (TestServer::start(), TestServer::start());
+    let mut pair = looked_at((&source, &replica), "xid");
+    pair.place.set("observe.copy.postgres.reconnect=1s");
+    for constraint in ["customers_pkey CASCADE", "customers_email_key"] {
+        pair.at_replica(&format!("ALTER TABLE customers DROP CONSTRAINT {constraint}"));
+    }
+    pair.at_replica("ALTER TABLE customers REPLICA IDENTITY FULL");
+    // It is there twice from its beginning, so it is outstanding when it is looked at.
+    pair.at_replica(
+        "CREATE FUNCTION twice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF pg_trigger_depth() = 1 AND NEW.id > 500 \
+           AND (SELECT count(*) FROM public.customers WHERE id > 500) = 5 \
+         THEN INSERT INTO public.customers SELECT NEW.*; END IF; RETURN NEW; END $$",
+    );
+    pair.at_replica(
+        "CREATE TRIGGER twice BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION twice()",
+    );
+    pair.at_replica("ALTER TABLE customers ENABLE ALWAYS TRIGGER twice");
+    let done = pair.place.run(&["run", "@cdc-lag", "--out", "run"]);
+    assert_eq!(done.code, 99, "{}{}", done.out, done.err);
+    let summary = pair.place.summary("run");
+    let copy = surface(&summary, "copy");
+    for (class, count) in [("phantom", 1), ("lost", 0), ("wrong", 0), ("pending", 0)] {
+        assert_eq!(copy[class], count, "{class}: {copy}");
+    }
+    let example = &summary["verification"]["examples"][0];
+    let twice = pair.at_replica("SELECT id FROM customers GROUP BY id HAVING count(*) > 1");
+    assert_eq!(
+        (&example["class"], &example["key"]),
+        (&"phantom".into(), &twice[0][0].as_str().into())
+    );
+}
