@@ -18,6 +18,7 @@ use crate::ledger::hash::hash;
 use crate::schema::ColumnType;
 use crate::sink::postgres::encode::EPOCH_DAYS;
 use crate::sink::postgres::encode::EPOCH_US;
+use crate::sink::postgres::numeric::Numeric;
 use crate::units::format_hex;
 
 pub(crate) use owed::Owed;
@@ -279,24 +280,24 @@ fn hex(bytes: &[u8]) -> String {
     format!("\\x{}", format_hex(bytes))
 }
 
-/// Digits of base 10,000, the first of them worth 10,000 to the power of the weight.
 fn numeric(bytes: &[u8]) -> Option<String> {
-    let word = |at: usize| Some(i16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
-    let (count, weight) = (word(0)?, word(2)?);
-    let digit = |place: i16| {
-        let at = weight - place;
-        if (0..count).contains(&at) { word(8 + 2 * usize::try_from(at).ok()?) } else { Some(0) }
+    let digits = match Numeric::read(bytes)? {
+        Numeric::Finite(digits) => digits,
+        Numeric::NotANumber => return Some("NaN".to_owned()),
+        Numeric::Infinity => return Some("Infinity".to_owned()),
+        Numeric::MinusInfinity => return Some("-Infinity".to_owned()),
     };
-    let mut text = String::from(if word(4)? == 0 { "" } else { "-" });
+    let is_negative = digits.is_negative && digits.all().any(|(_, digit)| digit != 0);
+    let mut text = String::from(if is_negative { "-" } else { "" });
     let mut whole = String::new();
-    for place in (0..=weight.max(0)).rev() {
-        let _ = write!(whole, "{:04}", digit(place)?);
+    for power in (0..=digits.weight.max(0)).rev() {
+        let _ = write!(whole, "{:04}", digits.at(power));
     }
     let whole = whole.trim_start_matches('0');
     text.push_str(if whole.is_empty() { "0" } else { whole });
     let mut fraction = String::new();
-    for place in 1..=(count - 1 - weight).max(0) {
-        let _ = write!(fraction, "{:04}", digit(-place)?);
+    for power in (digits.last()..0).rev() {
+        let _ = write!(fraction, "{:04}", digits.at(power));
     }
     let fraction = fraction.trim_end_matches('0');
     if !fraction.is_empty() {

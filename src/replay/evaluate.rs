@@ -8,6 +8,7 @@ use crate::observe::cells::Cell;
 use crate::schema::ColumnType;
 use crate::schema::Literal;
 use crate::sink::postgres::encode::encode;
+use crate::sink::postgres::numeric::Numeric;
 use crate::units::Decimal;
 
 /// Appends the cell that becomes of `old`. What cannot be told becomes one that is not compared.
@@ -163,14 +164,11 @@ pub(super) fn number(kind: ColumnType, bytes: &[u8]) -> Option<Decimal> {
     Some(Decimal::from(whole))
 }
 
-/// Digits of base 10,000, the first of them worth 10,000 to the power of the weight.
 fn numeric(bytes: &[u8], scale: u8) -> Option<Decimal> {
-    let word = |at: usize| Some(i16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
-    let (count, weight, sign) = (word(0)?, word(2)?, word(4)?);
+    let Numeric::Finite(digits) = Numeric::read(bytes)? else { return None };
     let mut unscaled: i128 = 0;
-    for place in 0..usize::try_from(count).ok()? {
-        let power = 4 * (i32::from(weight) - i32::try_from(place).ok()?) + i32::from(scale);
-        let digit = i128::from(word(8 + 2 * place)?);
+    for (power, digit) in digits.all() {
+        let (power, digit) = (4 * power + i32::from(scale), i128::from(digit));
         let ten = |power: i32| 10_i128.checked_pow(u32::try_from(power).ok()?);
         unscaled += if power >= 0 {
             digit.checked_mul(ten(power)?)?
@@ -179,11 +177,7 @@ fn numeric(bytes: &[u8], scale: u8) -> Option<Decimal> {
             digit / ten(-power)?
         };
     }
-    let unscaled = match sign {
-        0 => unscaled,
-        0x4000 => -unscaled,
-        _ => return None,
-    };
+    let unscaled = if digits.is_negative { -unscaled } else { unscaled };
     // No more than 18 digits are reckoned with.
     Decimal { unscaled: i64::try_from(unscaled).ok()?, scale }.rescale(scale)
 }

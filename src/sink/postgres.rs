@@ -12,6 +12,7 @@ mod evidence;
 pub mod existing;
 mod frames;
 pub mod mark;
+pub(crate) mod numeric;
 mod pgpass;
 pub mod preflight;
 pub mod provision;

@@ -102,3 +102,19 @@ fn what_had_to_come_and_did_not_disagrees_and_what_need_not_agrees() {
     let row = [unsent, of(push_open), absent].concat();
     assert_eq!(show(&row, &columns, true), "a=(not sent), c=(not there)");
 }
+
+/// What a server sends of values that no scenario makes, and others may.
+#[test]
+fn what_is_no_number_is_not_shown_as_one() {
+    let kind = ColumnType::Numeric { precision: 10, scale: 2, is_bare: true };
+    let columns = [("price".to_owned(), kind)];
+    for (sign, shown) in
+        [(0xc000_u16, "NaN"), (0xd000, "Infinity"), (0xf000, "-Infinity"), (0x4000, "0")]
+    {
+        let mut bytes = [0; 8];
+        bytes[4..6].copy_from_slice(&sign.to_be_bytes());
+        let mut cells = Vec::new();
+        push(kind, &bytes, &mut cells);
+        assert_eq!(show(&cells, &columns, false), shown);
+    }
+}
