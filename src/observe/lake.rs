@@ -10,6 +10,7 @@ mod catalog;
 mod commit;
 mod kept;
 mod poll;
+mod quiet;
 pub(super) mod rows;
 pub(super) mod said;
 mod table;

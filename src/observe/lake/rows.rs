@@ -1,8 +1,5 @@
 //! Rows of a Parquet file, as JSON.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -15,6 +12,8 @@ use serde_json::Map;
 use serde_json::Value as Json;
 
 use crate::observe::avro::float;
+use crate::observe::lake::quiet::aloud;
+use crate::observe::lake::quiet::quietly;
 use crate::scenario::TopicFormat;
 
 /// Stands for a value that a converter would have written in one of several ways: it is no number, no time and
@@ -27,8 +26,9 @@ pub(in crate::observe) fn rows(
     mut take: impl FnMut(Json) -> bool,
 ) -> Result<u64, String> {
     // The crate relies on what a file says of itself, and panics where that is wrong.
-    let read = catch_unwind(AssertUnwindSafe(|| read(file.into(), &mut take)));
-    read.unwrap_or_else(|_| Err("it contradicts itself".to_owned()))
+    let file = file.into();
+    let read = quietly(|| read(file, &mut |row| aloud(|| take(row))));
+    read.unwrap_or_else(|| Err("it contradicts itself".to_owned()))
 }
 
 fn read(file: Bytes, take: &mut impl FnMut(Json) -> bool) -> Result<u64, String> {
