@@ -11,6 +11,7 @@ use std::fmt::Write;
 use serde_json::Value as Json;
 
 use crate::action::Action;
+use crate::action::TableInfo;
 use crate::action::Value;
 use crate::action::write_value;
 use crate::ledger::hash::half;
@@ -216,6 +217,15 @@ pub(crate) fn show(row: &[u8], columns: &[(String, ColumnType)], with_names: boo
         }
     }
     shown
+}
+
+/// The key of a row for people, by its cells; of a table without one, the whole row.
+pub(crate) fn show_key(key: &[u8], table: &TableInfo) -> String {
+    if table.key.is_empty() {
+        return show(key, &table.columns, false);
+    }
+    let columns: Vec<_> = table.key.iter().map(|at| table.columns[*at].clone()).collect();
+    show(key, &columns, false)
 }
 
 /// What stands for a value that a column can never hold: no type but that of bytes, which never is unfit, has one of so many.

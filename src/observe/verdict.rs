@@ -14,6 +14,7 @@ use crate::measure::Verification;
 use crate::observe::RowChange;
 use crate::observe::cells::agree;
 use crate::observe::cells::show;
+use crate::observe::cells::show_key;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Outstanding;
@@ -262,8 +263,6 @@ impl Faults {
     ) -> Vec<Example> {
         let example = |fault: Fault| {
             let table = catalog.table(fault.table);
-            let keys: Vec<_> = table.key.iter().map(|at| table.columns[*at].clone()).collect();
-            let keys = if keys.is_empty() { table.columns.as_slice() } else { keys.as_slice() };
             let values = |row: &[u8]| match show(row, &table.columns, true) {
                 text if text.is_empty() => fault.operation.to_owned(),
                 text => text,
@@ -272,7 +271,7 @@ impl Faults {
                 class: fault.class,
                 surface: surface.to_owned(),
                 table: names.get(usize::from(fault.table.0)).cloned().unwrap_or_default(),
-                key: show(&fault.key, keys, false),
+                key: show_key(&fault.key, table),
                 operation: fault.operation,
                 expected: fault.expected.as_deref().map(|row| match &fault.remark {
                     Some(remark) if fault.seen.is_none() => format!("{} ({remark})", values(row)),

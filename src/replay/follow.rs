@@ -22,6 +22,7 @@ use crate::measure::NotCompared;
 use crate::measure::Verification;
 use crate::observe::Certainty;
 use crate::observe::cells::show;
+use crate::observe::cells::show_key;
 use crate::replay::Followed;
 use crate::replay::Replay;
 use crate::replay::ReplayError;
@@ -295,8 +296,6 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
     let example = |(class, made, seen): Fault<'_>| {
         let table = made.map(|made| made.table.0).or(seen.map(|seen| seen.table)).unwrap_or(0);
         let info = catalog.table(TableId(table));
-        let keys: Vec<_> = info.key.iter().map(|at| info.columns[*at].clone()).collect();
-        let keys = if keys.is_empty() { info.columns.as_slice() } else { keys.as_slice() };
         let came = seen.map(|seen| match seen.what {
             What::Insert => "insert",
             What::Update => "update",
@@ -320,7 +319,7 @@ fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<E
             surface: surface.to_owned(),
             table: replay.name_of(TableId(table)),
             // Of what nobody has made, only a hash of the key was noted.
-            key: made.map_or_else(String::new, |made| show(&made.key, keys, false)),
+            key: made.map_or_else(String::new, |made| show_key(&made.key, info)),
             operation: operation.or(came).unwrap_or(""),
             expected: made.and_then(values).or(operation.map(str::to_owned)),
             seen: came.map(str::to_owned),

@@ -14,6 +14,7 @@ use crate::measure::Example;
 use crate::measure::First;
 use crate::observe::cells::agree;
 use crate::observe::cells::show;
+use crate::observe::cells::show_key;
 use crate::replay::Replay;
 use crate::replay::Standing;
 use crate::replay::TableVerdict;
@@ -257,14 +258,12 @@ impl<'a> Judge<'a> {
         let catalog = self.catalog();
         let examples = faults.iter().map(|fault| {
             let info = catalog.table(fault.table);
-            let keys: Vec<_> = info.key.iter().map(|at| info.columns[*at].clone()).collect();
-            let keys = if keys.is_empty() { info.columns.as_slice() } else { keys.as_slice() };
             let values = |row: &Option<Box<[u8]>>| Some(show(row.as_deref()?, &info.columns, true));
             Example {
                 class: fault.class,
                 surface: String::new(),
                 table: self.replay.name_of(fault.table),
-                key: show(&fault.key, keys, false),
+                key: show_key(&fault.key, info),
                 operation: "row",
                 expected: values(&fault.expected),
                 seen: values(&fault.seen),

@@ -17,6 +17,7 @@ use crate::measure::First;
 use crate::measure::Verification;
 use crate::observe::cells::Owed;
 use crate::observe::cells::show;
+use crate::observe::cells::show_key;
 use crate::replay::Followed;
 use crate::replay::Replay;
 use crate::replay::ReplayError;
@@ -212,14 +213,13 @@ fn example(
 ) -> Example {
     let catalog: &Catalog = &replay.world.catalog;
     let info = catalog.table(TableId(held.seen.table));
-    let keys: Vec<_> = info.key.iter().map(|at| info.columns[*at].clone()).collect();
     let last = versions.last.as_ref();
     Example {
         class,
         surface: surface.to_owned(),
         table: replay.name_of(TableId(held.seen.table)),
         // Of what nobody has made, only a hash of the key was noted.
-        key: last.map_or_else(String::new, |(key, _)| show(key, &keys, false)),
+        key: last.map_or_else(String::new, |(key, _)| show_key(key, info)),
         operation: "snapshot",
         expected: last.map(|(_, row)| show(row, &info.columns, true)),
         seen: Some("a row that is no version which it may be then".to_owned()),
