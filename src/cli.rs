@@ -33,6 +33,7 @@ mod output;
 mod place;
 mod plan;
 mod prepare;
+mod presence;
 mod publish;
 mod run;
 mod sample;

@@ -104,7 +104,7 @@ pub(super) struct Prepared {
 }
 
 /// How long the server may take to look around, or to note something in the books.
-const NOTE_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const NOTE_WITHIN: Duration = Duration::from_mins(1);
 /// How long it may take to make or to finish what a domain needs.
 const MAKE_WITHIN: Duration = Duration::from_mins(10);
 

@@ -23,6 +23,7 @@ use crate::cli::prepare::Prepared;
 use crate::cli::prepare::Turns;
 use crate::cli::prepare::Until;
 use crate::cli::prepare::prepare;
+use crate::cli::presence::Presence;
 use crate::cli::publish::Publishers;
 use crate::cli::publish::events;
 use crate::cli::read;
@@ -124,6 +125,8 @@ fn whole(
     // Of the scenario as it is written: what is left of it is no other.
     let fingerprint = fingerprint_of(&scenario, FINGERPRINT_ACTIONS, workers);
     let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
+    // Until its verdict stands.
+    let _presence = Presence::announce(&prepared, (feed, stop));
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
     let Loaded { finished, ended, traffic, mut unwritten, mut findings, befell, turns } =

@@ -15,6 +15,7 @@ pub mod mark;
 pub(crate) mod numeric;
 mod pgpass;
 pub mod preflight;
+pub mod presence;
 pub mod provision;
 pub mod quote;
 pub mod replication;

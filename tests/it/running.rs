@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::support::command::Place;
 use crate::support::command::interrupt;
 use crate::support::machine::wait_for;
+use crate::support::server::TestServer;
 
 /// Few enough rows that seeding takes no time.
 const ROWS: &str = "domains.orders.rows={ products: 50, customers: 500, orders: 2k }";
@@ -190,6 +191,56 @@ fn a_run_that_is_at_work_is_not_swept_away() {
     run.kill().unwrap();
     run.wait().unwrap();
     wait_for("its sessions to end", || place.run(&["clean", "@quickstart"]).code == 0);
+}
+
+/// Its connections do nothing, for longer than those of a run at work usually do.
+#[test]
+fn a_run_that_waits_for_its_next_slot_is_not_swept_away() {
+    let place = place("[ { hold: 1/min, for: 30s } ]");
+    let run = place.spawn(&["run", "@quickstart", "--out", "live"]);
+    wait_for_workers(&place);
+    thread::sleep(Duration::from_secs(13));
+    for arguments in [&["clean", "@quickstart"][..], &["setup", "@quickstart", "--fresh"]] {
+        let done = place.run(arguments);
+        assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+        assert!(done.err.contains("is at work in it; stop that first"), "{}", done.err);
+    }
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    place.must(&["clean", "@quickstart"]);
+}
+
+/// In a database that is not ours, those of other runs in it do not count.
+#[test]
+fn a_run_on_a_postgresql_schema_of_its_own_is_not_swept_away() {
+    let server = TestServer::shared();
+    let database = server.fresh_database();
+    let mut place = Place::new(&[]);
+    place.set(ROWS);
+    place.set("load.streams.shop.profile=[ { hold: 50/s, for: 60s } ]");
+    place.url = server.url_of(&database);
+    place.set("targets.operational.postgres.provision=schemas");
+    let live = ["domains.orders.namespace=live", "cdc.publication=live"];
+    let mut command = place.command(&["run", "@quickstart", "--out", "live"]);
+    let mut run = command.args(["--set", live[0], "--set", live[1]]).spawn().unwrap();
+    let rows = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name LIKE 'loadgen/%/0/%'";
+    wait_for("its load", || server.query(&database, rows)[0][0] != "0");
+    let options = ["--set", live[0], "--set", live[1]];
+    for arguments in [&["clean", "@quickstart"][..], &["setup", "@quickstart", "--fresh"]] {
+        let done = place.run(&[arguments, &options].concat());
+        assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+        assert!(done.err.contains("is at work in it; stop that first"), "{}", done.err);
+    }
+    // Beside it, another's goes.
+    let other = ["--set", "domains.orders.namespace=other", "--set", "cdc.publication=other"];
+    place.must(&[&["setup", "@quickstart"], &other[..]].concat());
+    place.must(&[&["clean", "@quickstart"], &other[..]].concat());
+    assert!(run.try_wait().unwrap().is_none(), "it goes on");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let clean = [&["clean", "@quickstart"], &options[..]].concat();
+    wait_for("its sessions to end", || place.run(&clean).code == 0);
 }
 
 /// Waits until the load's connections are made.

@@ -1,4 +1,5 @@
-//! Replication slots in databases that are dropped and made anew: those of others stay, and nothing is touched.
+//! Replication slots and subscriptions in databases that are dropped and made anew: those of others stay, and nothing is
+//! touched.
 
 use crate::support::command::LENIENT;
 use crate::support::command::Place;
@@ -128,4 +129,18 @@ fn a_connector_that_is_registered_goes_with_its_slot_only_if_nothing_is_in_the_w
     let done = place.must(&["clean", "@quickstart"]);
     assert!(done.out.contains("removed replication slot `debezium_orders`"), "{}", done.out);
     assert_eq!(slots(&place), Vec::<String>::new());
+}
+
+/// PostgreSQL drops no such database.
+#[test]
+fn a_database_that_subscribes_to_another_stays_and_so_do_all() {
+    let server = TestServer::start();
+    let place = seeded(&server);
+    let theirs = "CREATE SUBSCRIPTION theirs CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p \
+                  WITH (connect = false)";
+    place.query("orders", theirs);
+    refused(&place, &["the subscription `theirs`", "move or drop that first"]);
+    place.query("orders", "ALTER SUBSCRIPTION theirs SET (slot_name = NONE)");
+    place.query("orders", "DROP SUBSCRIPTION theirs");
+    place.must(&["clean", "@quickstart"]);
 }

@@ -16,6 +16,7 @@ use crate::sink::postgres::catalogue::Shared;
 use crate::sink::postgres::catalogue::reading;
 use crate::sink::postgres::catalogue::role_names;
 use crate::sink::postgres::mark::Books;
+use crate::sink::postgres::presence;
 use crate::sink::postgres::provision::DEPENDENTS_EXIST;
 use crate::sink::postgres::provision::ObjectKind;
 use crate::sink::postgres::provision::Provisioner;
@@ -63,10 +64,13 @@ impl Provisioner<'_> {
     /// Looks whether all that is marked could be dropped, and changes nothing: an error if something of one of the
     /// names is not ours, if a run is at work there, or if others have made tables or replication slots in it.
     pub async fn look_before_clean(&self) -> Result<(), SetupError> {
-        if self.settings.provision != Provision::Databases {
+        if self.settings.provision == Provision::Nothing {
             return Ok(());
         }
         let control = self.servers.open(None).await?;
+        if self.settings.provision == Provision::Schemas {
+            return refuse_runs_on_schemas(self, &control).await;
+        }
         let login = Login::read(&control).await?;
         let shared = Shared::read(&control, &self.domains()).await?;
         shared.refuse_foreign()?;
@@ -90,6 +94,7 @@ impl Provisioner<'_> {
                 let publication = &self.scenario.cdc.publication;
                 let local = Local::read(&client, &self.domains(), publication).await?;
                 local.refuse_foreign(publication)?;
+                refuse_runs_on_schemas(self, &client).await?;
                 let swept = slot::sweep(&client).await?;
                 let mut cleaned = schemas(self, &client, &local).await?;
                 let slots = swept.iter().map(|slot| format!("replication slot `{slot}`"));
@@ -159,50 +164,78 @@ pub(super) async fn databases(
 }
 
 /// Refuses to go on while a run is at work in one of the databases: it would end in errors, or go on in what is
-/// made next. A pooler may keep a run's sessions, which then do nothing; those of a run that has ended may need a
-/// moment to go.
+/// made next.
 async fn refuse_runs(control: &Client, shared: &Shared) -> Result<(), SetupError> {
-    let sql = "SELECT datname::text, split_part(application_name, '/', 2) \
-        FROM pg_stat_activity WHERE datname::text = ANY($1) \
-        AND application_name ~ '^loadgen/[^/]+/[0-9]' \
-        AND (state <> 'idle' OR state_change > clock_timestamp() - $2 * interval '1 second') \
-        ORDER BY 1, 2 LIMIT 1";
     let names: Vec<&str> = shared.databases.keys().map(String::as_str).collect();
+    refuse_while(ObjectKind::Database, async || {
+        let present = presence::in_databases(control, &names).await?;
+        if present.is_some() { Ok(present) } else { busy(control, &names).await }
+    })
+    .await
+}
+
+/// The same, of PostgreSQL schemas in a database that is not ours.
+async fn refuse_runs_on_schemas(
+    provisioner: &Provisioner<'_>,
+    client: &Client,
+) -> Result<(), SetupError> {
+    let books = provisioner.domains().into_iter().map(|domain| Books::beside(&domain.namespace));
+    let books: Vec<Books> = books.collect();
+    let names: Vec<&str> = books.iter().map(Books::namespace).collect();
+    refuse_while(ObjectKind::Schema, async || presence::on_books(client, &names).await).await
+}
+
+/// Refuses to go on while a run is `at_work`, which says on what, and which run it is. Sessions of one that has ended may
+/// need a moment to go.
+async fn refuse_while(
+    kind: ObjectKind,
+    mut at_work: impl AsyncFnMut() -> Result<Option<(String, String)>, SetupError>,
+) -> Result<(), SetupError> {
     let begun = Instant::now();
-    loop {
-        let rows = control.query(sql, &[&names, &AT_WORK.as_secs_f64()]).await;
-        let rows = rows.map_err(|error| reading(&error))?;
-        let Some(found) = rows.first() else { return Ok(()) };
+    while let Some((name, run)) = at_work().await? {
         if begun.elapsed() >= GONE_WITHIN {
-            let (kind, name) = (ObjectKind::Database, found.get(0));
             let why = format!(
-                "the run `{}` is at work in it; stop that first (of one that was killed, sessions may be there for \
+                "the run `{run}` is at work in it; stop that first (of one that was killed, sessions may be there for \
                  another {} s)",
-                found.get::<_, &str>(1),
                 AT_WORK.as_secs()
             );
             return Err(SetupError::Kept { kind, name, why });
         }
         tokio::time::sleep(PAUSE).await;
     }
+    Ok(())
+}
+
+/// A database in which a run's connections do something, and the run. A pooler may keep a run's sessions, which then do
+/// nothing.
+async fn busy(control: &Client, names: &[&str]) -> Result<Option<(String, String)>, SetupError> {
+    let sql = "SELECT datname::text, split_part(application_name, '/', 2) \
+        FROM pg_stat_activity WHERE datname::text = ANY($1) \
+        AND application_name ~ '^loadgen/[^/]+/[0-9]' \
+        AND (state <> 'idle' OR state_change > clock_timestamp() - $2 * interval '1 second') \
+        ORDER BY 1, 2 LIMIT 1";
+    let row = control.query_opt(sql, &[&names, &AT_WORK.as_secs_f64()]).await;
+    let row = row.map_err(|error| reading(&error))?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
 /// Refuses to go on if a database of ours holds tables, views or sequences that are not: all that we
-/// make belongs to the domain's roles.
+/// make belongs to the domain's roles. Nor can one be dropped that subscribes to another.
 async fn refuse_guests(provisioner: &Provisioner<'_>, name: &str) -> Result<(), SetupError> {
     let client = provisioner.servers.open(Some(name)).await?;
-    let sql = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c \
+    let sql = "SELECT format('`%I.%I`', n.nspname, c.relname) FROM pg_class c \
         JOIN pg_namespace n ON n.oid = c.relnamespace \
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' \
         AND n.nspname <> 'information_schema' \
         AND pg_get_userbyid(c.relowner)::text <> ALL($1) \
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
             AND d.objid = c.oid AND d.deptype = 'e') \
+        UNION ALL SELECT format('the subscription `%I`', subname) FROM pg_subscription \
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
         ORDER BY 1 LIMIT 3";
     let roles: Vec<&str> = role_names(&provisioner.domains()).into_iter().collect();
     let rows = client.query(sql, &[&roles]).await.map_err(|error| reading(&error))?;
-    let guests: Vec<String> =
-        rows.iter().map(|row| format!("`{}`", row.get::<_, &str>(0))).collect();
+    let guests: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     if guests.is_empty() {
         return Ok(());
     }
@@ -279,6 +312,7 @@ pub(super) async fn schemas(
     client: &Client,
     local: &Local,
 ) -> Result<Cleaned, SetupError> {
+    refuse_runs_on_schemas(provisioner, client).await?;
     let mut cleaned = Cleaned::default();
     let mut statements = Vec::new();
     let ours = &local.namespaces;

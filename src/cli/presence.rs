@@ -1,0 +1,78 @@
+//! Says in the databases that a run is at work there, until its verdict stands: whoever would drop them beside it
+//! is refused.
+
+use std::collections::BTreeMap;
+
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+
+use crate::cli::place::connector;
+use crate::cli::prepare::NOTE_WITHIN;
+use crate::cli::prepare::Prepared;
+use crate::cli::prepare::books;
+use crate::engine::seed::unless_cancelled;
+use crate::engine::stop::Stop;
+use crate::measure::Feed;
+use crate::scenario::TargetKind;
+use crate::sink::postgres::address::Address;
+use crate::sink::postgres::mark::Books;
+use crate::sink::postgres::presence::announce;
+use crate::sink::postgres::provision::SetupError;
+
+/// A run is at work for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Presence {
+    /// One in each database. They go before the runtime that drives them.
+    _sessions: Vec<Client>,
+    _runtime: Option<Runtime>,
+}
+
+impl Presence {
+    /// Says so in each database that the run has made something in. Where that cannot be said, people are told.
+    pub(super) fn announce(prepared: &Prepared, (feed, stop): (&Feed, &Stop)) -> Self {
+        let mut sessions = Vec::new();
+        let runtime = Builder::new_current_thread().enable_all().build().ok();
+        for (address, books) in databases(prepared).values() {
+            let Some(runtime) = &runtime else { continue };
+            let said = unless_cancelled(stop, say(prepared, address, books));
+            match runtime.block_on(said) {
+                Ok(session) => sessions.push(session),
+                Err(error) => feed.message(format!(
+                    "nobody else can see that this run is at work in `{}`: {error}",
+                    address.database()
+                )),
+            }
+        }
+        Self { _sessions: sessions, _runtime: runtime }
+    }
+}
+
+/// By server and database: the books of the domains there.
+fn databases(prepared: &Prepared) -> BTreeMap<String, (Address, Vec<Books>)> {
+    let scenario = &prepared.scenario;
+    let mut all: BTreeMap<String, (Address, Vec<Books>)> = BTreeMap::new();
+    for domain in &scenario.domains {
+        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else { continue };
+        let Some(books) = books(target, domain) else { continue };
+        let Some(address) = prepared.place.domain(scenario, domain) else { continue };
+        all.entry(address.to_string()).or_insert_with(|| (address, Vec::new())).1.push(books);
+    }
+    all
+}
+
+async fn say(
+    prepared: &Prepared,
+    address: &Address,
+    books: &[Books],
+) -> Result<Client, SetupError> {
+    let said = async {
+        let client = connector(address.clone(), prepared.application_name())(None).await?;
+        for books in books {
+            announce(&client, books).await?;
+        }
+        Ok(client)
+    };
+    let late = |_| Err(SetupError::Local("it did not answer in time".to_owned()));
+    tokio::time::timeout(NOTE_WITHIN, said).await.unwrap_or_else(late)
+}
