@@ -16,9 +16,9 @@ fn a_server_that_is_away_does_not_hold_up_the_other() {
     run.wait_for_load();
     sleep(Duration::from_millis(500));
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'loadgen/%'";
-    // And one to each server that asks what it keeps for slots.
-    assert_eq!(near.query("orders", sessions), [["3"]]);
-    assert_eq!(far.query("orders_original", sessions), [["4"]]);
+    // And one to each server that asks what it keeps for slots, and one to each database that says who is at work.
+    assert_eq!(near.query("orders", sessions), [["4"]]);
+    assert_eq!(far.query("orders_original", sessions), [["5"]]);
     far.kill_hard();
     sleep(Duration::from_millis(500));
     let before = count(&near, "orders", "orders");
