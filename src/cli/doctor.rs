@@ -132,7 +132,11 @@ fn examine(scenario: &Scenario, place: &Place) -> Result<Vec<Report>, Refusal> {
 }
 
 /// The databases of a target, and the numbers of the domains in each.
-fn databases(scenario: &Scenario, place: &Place, target: usize) -> BTreeMap<String, Vec<usize>> {
+pub(super) fn databases(
+    scenario: &Scenario,
+    place: &Place,
+    target: usize,
+) -> BTreeMap<String, Vec<usize>> {
     let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (number, domain) in scenario.domains.iter().enumerate() {
         if domain.target == target {

@@ -1,12 +1,11 @@
 //! Says in the databases that a run is at work there, until its verdict stands: whoever would drop them beside it
 //! is refused.
 
-use std::collections::BTreeMap;
-
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
+use crate::cli::doctor::databases;
 use crate::cli::place::connector;
 use crate::cli::prepare::NOTE_WITHIN;
 use crate::cli::prepare::Prepared;
@@ -25,17 +24,19 @@ use crate::sink::postgres::provision::SetupError;
 pub(super) struct Presence {
     /// One in each database. They go before the runtime that drives them.
     _sessions: Vec<Client>,
-    _runtime: Option<Runtime>,
+    _runtime: Runtime,
 }
 
 impl Presence {
     /// Says so in each database that the run has made something in. Where that cannot be said, people are told.
-    pub(super) fn announce(prepared: &Prepared, (feed, stop): (&Feed, &Stop)) -> Self {
+    pub(super) fn announce(
+        prepared: &Prepared,
+        (feed, stop): (&Feed, &Stop),
+    ) -> std::io::Result<Self> {
         let mut sessions = Vec::new();
-        let runtime = Builder::new_current_thread().enable_all().build().ok();
-        for (address, books) in databases(prepared).values() {
-            let Some(runtime) = &runtime else { continue };
-            let said = unless_cancelled(stop, say(prepared, address, books));
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        for (address, books) in made(prepared) {
+            let said = unless_cancelled(stop, say(prepared, &address, &books));
             match runtime.block_on(said) {
                 Ok(session) => sessions.push(session),
                 Err(error) => feed.message(format!(
@@ -44,19 +45,22 @@ impl Presence {
                 )),
             }
         }
-        Self { _sessions: sessions, _runtime: runtime }
+        Ok(Self { _sessions: sessions, _runtime: runtime })
     }
 }
 
-/// By server and database: the books of the domains there.
-fn databases(prepared: &Prepared) -> BTreeMap<String, (Address, Vec<Books>)> {
-    let scenario = &prepared.scenario;
-    let mut all: BTreeMap<String, (Address, Vec<Books>)> = BTreeMap::new();
-    for domain in &scenario.domains {
-        let TargetKind::Postgres(target) = &scenario.targets[domain.target].kind else { continue };
-        let Some(books) = books(target, domain) else { continue };
-        let Some(address) = prepared.place.domain(scenario, domain) else { continue };
-        all.entry(address.to_string()).or_insert_with(|| (address, Vec::new())).1.push(books);
+/// The databases in which the run has made something, each with the books of the domains there.
+fn made(prepared: &Prepared) -> Vec<(Address, Vec<Books>)> {
+    let (scenario, place) = (&prepared.scenario, &prepared.place);
+    let mut all = Vec::new();
+    for (number, target) in scenario.targets.iter().enumerate() {
+        let TargetKind::Postgres(target) = &target.kind else { continue };
+        for domains in databases(scenario, place, number).into_values() {
+            let domains: Vec<_> = domains.iter().map(|it| &scenario.domains[*it]).collect();
+            let books: Vec<_> = domains.iter().filter_map(|it| books(target, it)).collect();
+            let address = domains.first().and_then(|it| place.domain(scenario, it));
+            all.extend(address.filter(|_| !books.is_empty()).map(|address| (address, books)));
+        }
     }
     all
 }

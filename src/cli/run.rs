@@ -126,7 +126,8 @@ fn whole(
     let fingerprint = fingerprint_of(&scenario, FINGERPRINT_ACTIONS, workers);
     let prepared = prepare(&arguments.setup, scenario, until, (feed, stop))?;
     // Until its verdict stands.
-    let _presence = Presence::announce(&prepared, (feed, stop));
+    let presence = Presence::announce(&prepared, (feed, stop));
+    let _presence = presence.map_err(|error| Refusal::setup(&error))?;
     let before = prepared.sums().map_err(|error| Refusal::setup(&error))?;
     let begins_at = arguments.start_at.map(|start| start.seen_from(began));
     let Loaded { finished, ended, traffic, mut unwritten, mut findings, befell, turns } =

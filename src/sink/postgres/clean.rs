@@ -175,7 +175,7 @@ async fn refuse_runs(control: &Client, shared: &Shared) -> Result<(), SetupError
 }
 
 /// The same, of PostgreSQL schemas in a database that is not ours.
-async fn refuse_runs_on_schemas(
+pub(super) async fn refuse_runs_on_schemas(
     provisioner: &Provisioner<'_>,
     client: &Client,
 ) -> Result<(), SetupError> {
@@ -312,7 +312,6 @@ pub(super) async fn schemas(
     client: &Client,
     local: &Local,
 ) -> Result<Cleaned, SetupError> {
-    refuse_runs_on_schemas(provisioner, client).await?;
     let mut cleaned = Cleaned::default();
     let mut statements = Vec::new();
     let ours = &local.namespaces;

@@ -219,6 +219,7 @@ impl<'a> Provisioner<'a> {
         let local = Local::read(&client, &self.domains(), publication).await?;
         local.refuse_foreign(publication)?;
         if fresh {
+            clean::refuse_runs_on_schemas(self, &client).await?;
             clean::schemas(self, &client, &local).await?;
         }
         let marks = read_marks(&client, &self.domains()).await?;
