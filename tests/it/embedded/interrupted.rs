@@ -28,6 +28,7 @@ use super::folder;
 use crate::support::command::Done;
 use crate::support::command::loadgen;
 use crate::support::machine::children;
+use crate::support::machine::freeze_family;
 use crate::support::machine::is_alive;
 use crate::support::machine::wait_for;
 
@@ -139,12 +140,9 @@ fn the_second_signal_ends_a_server_that_stands_still() {
     sleep(Duration::from_millis(500));
     let servers = children(running.id());
     let [postmaster] = servers[..] else { panic!("{servers:?}") };
-    let mut all = children(postmaster.as_raw_pid().unsigned_abs());
+    let mut all = freeze_family(postmaster);
     assert!(all.len() > 5, "{all:?}");
     all.push(postmaster);
-    for id in &all {
-        kill_process(*id, Signal::STOP).unwrap();
-    }
     sleep(Duration::from_millis(500));
     kill_process(Pid::from_child(&running), Signal::INT).unwrap();
     sleep(Duration::from_millis(500));

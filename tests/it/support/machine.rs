@@ -145,12 +145,29 @@ pub(crate) fn children(parent: u32) -> Vec<Pid> {
     text.lines().filter_map(child).collect()
 }
 
+/// Stops a process and those whose parent it is where they stand, and says which those are. The
+/// parent is first, and has stopped before it is asked for them: it makes no more meanwhile.
+pub(crate) fn freeze_family(parent: Pid) -> Vec<Pid> {
+    kill_process(parent, Signal::STOP).unwrap();
+    wait_for("a process to stand still", || matches!(state(parent), None | Some('T')));
+    let of_it = children(parent.as_raw_pid().unsigned_abs());
+    of_it.iter().for_each(|id| {
+        // One that ends just now is no longer there.
+        let _ = kill_process(*id, Signal::STOP);
+    });
+    of_it
+}
+
 /// Whether a process still does anything. One that is dead but not buried does not.
 pub(crate) fn is_alive(id: Pid) -> bool {
+    !matches!(state(id), None | Some('Z'))
+}
+
+/// The letter that `ps` has for what a process is at; nothing if there is none.
+fn state(id: Pid) -> Option<char> {
     let id = id.as_raw_nonzero().to_string();
     let output = Command::new("ps").args(["-o", "stat=", "-p", &id]).output().unwrap();
-    let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    !(state.is_empty() || state.starts_with('Z'))
+    String::from_utf8_lossy(&output.stdout).trim().chars().next()
 }
 
 /// Waits until something is so; that it never is fails the test.

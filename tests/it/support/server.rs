@@ -29,6 +29,7 @@ use tokio_postgres::SimpleQueryMessage;
 use super::machine::binaries;
 use super::machine::children;
 use super::machine::free_port;
+use super::machine::freeze_family;
 use super::machine::is_alive;
 use super::machine::own;
 use super::machine::program;
@@ -302,10 +303,11 @@ impl TestServer {
     pub(crate) fn kill_hard(&self) {
         let mut postmaster = self.postmaster.lock().unwrap();
         let Some(mut child) = postmaster.take() else { return };
-        let sessions = children(child.id());
+        let sessions = freeze_family(Pid::from_child(&child));
         child.kill().unwrap();
         child.wait().unwrap();
-        // Sessions end by themselves when they next look for their parent; that may be late.
+        // Sessions end by themselves when they next look for their parent; that may be late, or
+        // never where one waits for what another held that was killed.
         for id in &sessions {
             let _ = kill_process(*id, Signal::KILL);
         }
@@ -317,9 +319,7 @@ impl TestServer {
     /// Stops every process of it where it stands: connections stay, and nobody answers.
     pub(crate) fn freeze(&self) {
         let postmaster = self.postmaster.lock().unwrap();
-        let id = postmaster.as_ref().unwrap().id();
-        let all = children(id).into_iter().chain(Pid::from_raw(i32::try_from(id).unwrap()));
-        all.for_each(|id| kill_process(id, Signal::STOP).unwrap());
+        freeze_family(Pid::from_child(postmaster.as_ref().unwrap()));
     }
 
     /// Stops the process that writes the log for those who do not wait for it: what they commit
