@@ -15,6 +15,7 @@ mod seen;
 mod write;
 
 pub use blocks::Kind;
+pub use blocks::RunFiles;
 pub use read::Blocks;
 pub use read::Gaps;
 pub use record::Fate;

@@ -4,11 +4,18 @@ use crate::cli::Refusal;
 use crate::cli::prepare::Prepared;
 use crate::ledger::Kept;
 use crate::ledger::OBSERVED;
+use crate::ledger::RunFiles;
 use crate::ledger::TRACE;
 use crate::ledger::Writing;
 use crate::measure::Feed;
+use crate::report::RunFolder;
 use crate::scenario::Scenario;
 use crate::sink::postgres::provision::SetupError;
+
+/// What a run keeps in its folder.
+pub(super) fn files(folder: &RunFolder) -> RunFiles<'_> {
+    RunFiles::of(folder.path(), folder.run(), folder.started())
+}
 
 /// Begins to keep what becomes of each transaction, if somebody asks for that or changes of rows are observed.
 pub(super) fn begin(
@@ -20,7 +27,7 @@ pub(super) fn begin(
     if !is_traced(&prepared.scenario, is_asked) {
         return Ok(None);
     }
-    let begun = Writing::start(prepared.folder.path(), TRACE, limits.bytes, feed.clone());
+    let begun = Writing::start(files(&prepared.folder), TRACE, limits.bytes, feed.clone());
     let refused = |error| Refusal::setup(&format!("cannot begin the run's trace: {error}"));
     begun.map(Some).map_err(refused)
 }
@@ -44,7 +51,7 @@ pub(super) fn of_observers(
     if !keeps_observed(&prepared.scenario) {
         return Ok(None);
     }
-    let begun = Writing::start(prepared.folder.path(), OBSERVED, limits.bytes, feed.clone());
+    let begun = Writing::start(files(&prepared.folder), OBSERVED, limits.bytes, feed.clone());
     let failed = |error| SetupError::Local(format!("cannot keep what is observed: {error}"));
     begun.map(Some).map_err(failed)
 }

@@ -2,12 +2,15 @@
 //! is damaged is found, and what stands behind it is read all the same.
 //!
 //! ```text
-//!   file   magic 16 | number of the file 4 | 0 4 | when it was begun, µs since 1970 8
+//!   file   magic 16 | number of the file 4 | of which run 4 | when it was begun, µs since 1970 8
 //!   block  "LGBK" | bytes 4 | time base, ns 8 | number of the block 8 | checksum 4 | 0 4 | bytes
 //! ```
 
 use std::path::Path;
 use std::path::PathBuf;
+
+use crate::ledger::hash::half;
+use crate::ledger::hash::hash;
 
 /// Bytes before the first block, and before the bytes of each block.
 pub(super) const FILE_HEAD: usize = 32;
@@ -18,6 +21,23 @@ pub(super) const MARK: [u8; 4] = *b"LGBK";
 pub(super) const BLOCK_MAX: usize = 1 << 20;
 /// Files that are looked for, at most.
 const FILES_MAX: u32 = 100_000;
+
+/// The files of one run: each says at its head whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct RunFiles<'a> {
+    /// Where they are.
+    pub folder: &'a Path,
+    /// What the head of each has.
+    pub(super) run: u32,
+}
+
+impl<'a> RunFiles<'a> {
+    /// Those in the folder of a run of this name that began then, both as its manifest has them.
+    pub fn of(folder: &'a Path, run: &str, started: &str) -> Self {
+        let both = hash(started.len() as u64, format!("{run}{started}").as_bytes());
+        Self { folder, run: u32::try_from(half(both) >> 32).unwrap_or(0) }
+    }
+}
 
 /// A kind of such files in a run's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

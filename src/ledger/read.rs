@@ -9,6 +9,7 @@ use crate::ledger::blocks::HEAD;
 use crate::ledger::blocks::Head;
 use crate::ledger::blocks::Kind;
 use crate::ledger::blocks::MARK;
+use crate::ledger::blocks::RunFiles;
 
 /// What of files could not be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,14 +32,14 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Gives all whole blocks of a folder away, each with its time base. `None` if there are no files. An error where
-    /// a file holds blocks that another one has: what they tell would be counted twice.
+    /// Gives all whole blocks of a run away, each with its time base. `None` if there are no files. An error where a
+    /// file is another run's, or holds blocks that another one has: what they tell would be counted twice.
     pub fn read(
-        folder: &Path,
+        of: RunFiles<'_>,
         kind: Kind,
         mut each: impl FnMut(u64, &[u8]),
     ) -> io::Result<Option<Self>> {
-        let files = kind.files(folder);
+        let files = kind.files(of.folder);
         if files.is_empty() {
             return Ok(None);
         }
@@ -55,6 +56,9 @@ impl Blocks {
                 blocks.gaps.is_cut = bytes.len() < FILE_HEAD;
                 blocks.gaps.lost += u64::from(!blocks.gaps.is_cut);
                 continue;
+            }
+            if bytes.get(16..FILE_HEAD).is_some_and(|head| !is_of(head, of.run)) {
+                return Err(strange(path));
             }
             let mut rest = bytes.get(FILE_HEAD..).unwrap_or_default();
             while !rest.is_empty() {
@@ -92,6 +96,18 @@ fn copied(path: &Path, block: u64, firsts: &[(u64, &Path)]) -> io::Error {
     let why = format!(
         "`{copy}` is a copy of `{of}`, or of a part of it, and what they tell would be counted twice; remove it"
     );
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// Whether this stands at the head of a file of a run, behind what such files begin with.
+fn is_of(head: &[u8], run: u32) -> bool {
+    head.get(4..8) == Some(&run.to_le_bytes())
+}
+
+fn strange(path: &Path) -> io::Error {
+    let name = path.file_name().unwrap_or_default().display();
+    let why =
+        format!("`{name}` was written by another run than this folder's; put back what was here");
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
@@ -134,9 +150,13 @@ mod tests {
         }
     }
 
+    fn files(folder: &Path) -> RunFiles<'_> {
+        RunFiles::of(folder, "run", "2025-01-01T00:00:00Z")
+    }
+
     /// Writes so many records, a block for every hundred.
     fn write(folder: &Path, count: u32, limit: u64) -> Kept {
-        let writing = Writing::start(folder, TRACE, limit, Feed::default()).unwrap();
+        let writing = Writing::start(files(folder), TRACE, limit, Feed::default()).unwrap();
         let mut out = writing.ledger().out();
         for number in 0..count {
             out.add(&record(number));
@@ -150,7 +170,7 @@ mod tests {
 
     fn numbers(folder: &Path) -> (Vec<u32>, Gaps) {
         let mut numbers = Vec::new();
-        let blocks = Blocks::read(folder, TRACE, |base, bytes| {
+        let blocks = Blocks::read(files(folder), TRACE, |base, bytes| {
             let records = bytes.chunks_exact(RECORD);
             numbers.extend(records.map(|bytes| Record::read(bytes, base).unwrap().number));
         });
@@ -160,9 +180,26 @@ mod tests {
     #[test]
     fn all_that_was_added_is_read_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Blocks::read(folder.path(), TRACE, |_, _| ()).unwrap().is_none());
+        assert!(Blocks::read(files(folder.path()), TRACE, |_, _| ()).unwrap().is_none());
         assert_eq!(write(folder.path(), 10_000, 1 << 30), Kept::Whole);
         assert_eq!(numbers(folder.path()), ((0..10_000).collect(), Gaps::default()));
+    }
+
+    #[test]
+    fn files_of_another_run_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        write(path, 1_000, 1 << 30);
+        let read = |run, started| Blocks::read(RunFiles::of(path, run, started), TRACE, |_, _| ());
+        assert_eq!(read("run", "2025-01-01T00:00:00Z").unwrap().unwrap().count, 10);
+        for (run, started) in [
+            ("ran", "2025-01-01T00:00:00Z"),
+            ("run", "2025-01-01T00:00:01Z"),
+            ("run2", "025-01-01T00:00:00Z"),
+        ] {
+            let refused = read(run, started).unwrap_err().to_string();
+            assert!(refused.contains("`trace-0001.bin` was written by another run"), "{refused}");
+        }
     }
 
     #[test]

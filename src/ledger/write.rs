@@ -7,7 +7,6 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -26,6 +25,7 @@ use crate::ledger::blocks::FILE_HEAD;
 use crate::ledger::blocks::HEAD;
 use crate::ledger::blocks::Head;
 use crate::ledger::blocks::Kind;
+use crate::ledger::blocks::RunFiles;
 use crate::ledger::record::Record;
 use crate::measure::Feed;
 use crate::units::format_bytes;
@@ -81,15 +81,15 @@ pub enum Kept {
 }
 
 impl Writing {
-    /// Begins the files of a kind in a run's folder, of no more than `limit` bytes together. `feed` is told
+    /// Begins the files of a kind of a run, of no more than `limit` bytes together. `feed` is told
     /// when they are full.
-    pub fn start(folder: &Path, kind: Kind, limit: u64, feed: Feed) -> io::Result<Self> {
-        for old in kind.files(folder) {
+    pub fn start(of: RunFiles<'_>, kind: Kind, limit: u64, feed: Feed) -> io::Result<Self> {
+        for old in kind.files(of.folder) {
             fs::remove_file(old)?;
         }
         let (blocks, received) = sync_channel(WAITING_MAX);
         let ledger = Ledger { blocks, state: Arc::default() };
-        let mut files = Files::begin(folder, kind, limit)?;
+        let mut files = Files::begin(of, kind, limit)?;
         let state = Arc::clone(&ledger.state);
         let thread = thread::Builder::new().name("ledger".to_owned());
         let thread = thread.spawn(move || work(&received, &mut files, &state, &feed))?;
@@ -228,6 +228,7 @@ fn work(blocks: &Receiver<Block>, files: &mut Files, state: &State, feed: &Feed)
 #[derive(Debug)]
 struct Files {
     folder: PathBuf,
+    run: u32,
     kind: Kind,
     limit: u64,
     file: File,
@@ -240,12 +241,12 @@ struct Files {
 }
 
 impl Files {
-    fn begin(folder: &Path, kind: Kind, limit: u64) -> io::Result<Self> {
-        let folder = folder.to_owned();
-        let file = open(&folder, kind, 1)?;
+    fn begin(of: RunFiles<'_>, kind: Kind, limit: u64) -> io::Result<Self> {
+        let (folder, run) = (of.folder.to_owned(), of.run);
+        let file = open(of, kind, 1)?;
         let size = FILE_HEAD as u64;
         let bytes = Vec::new();
-        Ok(Self { folder, kind, limit, file, number: 1, size, total: size, blocks: 0, bytes })
+        Ok(Self { folder, run, kind, limit, file, number: 1, size, total: size, blocks: 0, bytes })
     }
 
     /// Writes a block. Returns whether there was room for it.
@@ -256,7 +257,8 @@ impl Files {
         }
         if self.size + length > FILE_MAX {
             self.number += 1;
-            self.file = open(&self.folder, self.kind, self.number)?;
+            self.file =
+                open(RunFiles { folder: &self.folder, run: self.run }, self.kind, self.number)?;
             self.size = FILE_HEAD as u64;
             self.total += self.size;
         }
@@ -271,13 +273,14 @@ impl Files {
     }
 }
 
-fn open(folder: &Path, kind: Kind, number: u32) -> io::Result<File> {
+fn open(of: RunFiles<'_>, kind: Kind, number: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create_new(true).mode(0o600);
-    let mut file = options.open(kind.path(folder, number))?;
+    let mut file = options.open(kind.path(of.folder, number))?;
     let mut head = [0; FILE_HEAD];
     head[..16].copy_from_slice(&kind.magic);
     head[16..20].copy_from_slice(&number.to_le_bytes());
+    head[20..24].copy_from_slice(&of.run.to_le_bytes());
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let begun = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
     head[24..32].copy_from_slice(&begun.to_le_bytes());

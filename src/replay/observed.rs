@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::path::Path;
 
 use crate::action::Assign;
 use crate::action::Assignment;
@@ -12,6 +11,7 @@ use crate::action::TableId;
 use crate::ledger::Blocks;
 use crate::ledger::Gaps;
 use crate::ledger::OBSERVED;
+use crate::ledger::RunFiles;
 use crate::ledger::SEEN;
 use crate::ledger::Seen;
 use crate::ledger::What;
@@ -66,7 +66,7 @@ impl Observations {
     /// Reads what the observers of a run have noted of the tables of a catalog, by the numbers of the surfaces, of
     /// which there are so many; `None` if they have noted nothing. An error if it is not of these tables.
     pub fn read(
-        folder: &Path,
+        files: RunFiles<'_>,
         catalog: &Catalog,
         surfaces: usize,
     ) -> Result<Option<Vec<Self>>, ReplayError> {
@@ -75,7 +75,7 @@ impl Observations {
         let mut unread = 0;
         let tables = catalog.tables.len() + catalog.own.len();
         let mut unknown = None;
-        let blocks = Blocks::read(folder, OBSERVED, |_, bytes| {
+        let blocks = Blocks::read(files, OBSERVED, |_, bytes| {
             for seen in bytes.chunks_exact(SEEN) {
                 let seen = Seen::read(seen);
                 let is_unknown = |it: &Seen| usize::from(it.table) >= tables;
@@ -88,7 +88,7 @@ impl Observations {
             }
         });
         let failed = |error: std::io::Error| {
-            ReplayError::Unreadable(folder.display().to_string(), error.to_string())
+            ReplayError::Unreadable(files.folder.display().to_string(), error.to_string())
         };
         let Some(blocks) = blocks.map_err(failed)? else { return Ok(None) };
         if let Some(Seen { table, .. }) = unknown {
@@ -96,7 +96,7 @@ impl Observations {
                 "a change was observed of the table of the number {table}, and the scenario has {tables}, from 0 on: \
                  what is there was noted by another run, or somebody has altered it"
             );
-            return Err(ReplayError::Unreadable(folder.display().to_string(), why));
+            return Err(ReplayError::Unreadable(files.folder.display().to_string(), why));
         }
         for surface in &mut found {
             surface.gaps = Gaps { lost: blocks.gaps.lost + unread, ..blocks.gaps };
@@ -295,8 +295,8 @@ mod tests {
     fn what_names_a_table_that_is_not_there_is_an_error() {
         let read = |table: u16| {
             let folder = tempfile::tempdir().unwrap();
-            let path = folder.path();
-            let writing = Writing::start(path, OBSERVED, 1 << 20, Feed::default()).unwrap();
+            let files = RunFiles::of(folder.path(), "run", "");
+            let writing = Writing::start(files, OBSERVED, 1 << 20, Feed::default()).unwrap();
             let mut out = writing.ledger().out();
             for table in [0, table] {
                 out.add_next(&Seen { table, ..seen(u64::from(table), 0) }.bytes());
@@ -305,7 +305,7 @@ mod tests {
             writing.finish();
             let tables = ["one", "other"].map(|name| TableInfo::with_columns(name, &[]));
             let catalog = Catalog { tables: tables.into(), ..Catalog::default() };
-            let found = Observations::read(path, &catalog, 1);
+            let found = Observations::read(files, &catalog, 1);
             found.map(|found| found.unwrap()[0].all().len()).map_err(|error| error.to_string())
         };
         assert_eq!(read(1), Ok(2));

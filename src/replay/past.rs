@@ -16,6 +16,7 @@ use crate::ledger::Fate;
 use crate::ledger::Gaps;
 use crate::ledger::RECORD;
 use crate::ledger::Record;
+use crate::ledger::RunFiles;
 use crate::ledger::TRACE;
 use crate::replay::ReplayError;
 use crate::replay::horizon::When;
@@ -64,14 +65,14 @@ struct Accounted {
 }
 
 impl Past {
-    /// Reads the folder of a run of this world.
-    pub fn read(folder: &Path, world: &World) -> Result<Self, ReplayError> {
+    /// Reads what a run of this world has kept.
+    pub fn read(files: RunFiles<'_>, world: &World) -> Result<Self, ReplayError> {
         let lanes = world.all_lanes().map(|_| LanePast::default()).collect();
         let shortfalls = HashMap::new();
         let (gaps, was_killed) = (Gaps::default(), false);
         let mut past = Self { lanes, shortfalls, transactions: 0, gaps, was_killed };
         let mut strange = 0_u64;
-        let blocks = Blocks::read(folder, TRACE, |base, bytes| {
+        let blocks = Blocks::read(files, TRACE, |base, bytes| {
             for bytes in bytes.chunks_exact(RECORD) {
                 match Record::read(bytes, base) {
                     Some(record) => past.take(record),
@@ -79,7 +80,7 @@ impl Past {
                 }
             }
         });
-        let shown = folder.display().to_string();
+        let shown = files.folder.display().to_string();
         let blocks =
             blocks.map_err(|error| ReplayError::Unreadable(shown.clone(), error.to_string()))?;
         let Some(blocks) = blocks else { return Err(ReplayError::NoTrace(shown)) };
@@ -89,7 +90,7 @@ impl Past {
             // What became of it last stands last.
             lane.notes.sort_by_key(|note| note.number);
         }
-        past.find_ends(folder, world)?;
+        past.find_ends(files.folder, world)?;
         Ok(past)
     }
 

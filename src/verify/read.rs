@@ -5,9 +5,14 @@ use std::pin::Pin;
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 use tokio_postgres::RowStream;
+use tokio_postgres::error::SqlState;
 
 use crate::sink::postgres::provision::SetupError;
 use crate::verify::Side;
+
+/// Names the tables that nobody can read now, and the processes of those who hold them.
+const LOCKS: &str =
+    "`SELECT relation::regclass, pid FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted`";
 
 /// Of rows that have the same key and the same value: both, and how many they are.
 #[derive(Debug, Clone)]
@@ -50,5 +55,11 @@ impl Groups {
 pub(crate) fn failed(error: &tokio_postgres::Error) -> SetupError {
     let message =
         error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return SetupError::Local(format!(
+            "{message}: others hold a table that is to be read, for longer than `lock_timeout` (60 s where none is set); \
+             {LOCKS} names them"
+        ));
+    }
     SetupError::Local(message)
 }

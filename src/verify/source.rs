@@ -27,8 +27,10 @@ pub async fn hold_still(client: &Client, seen: Option<&str>) -> Result<String, S
         let sql = format!("SET TRANSACTION SNAPSHOT {}", literal(seen));
         client.batch_execute(&sql).await.map_err(|error| failed(&error))?;
     }
+    // Others may lock a table for as long as they like, and it would be waited for without a word.
     let sql = "SET LOCAL TimeZone = 'UTC'; SET LOCAL statement_timeout = 0; \
-               SET LOCAL idle_in_transaction_session_timeout = 0";
+               SET LOCAL idle_in_transaction_session_timeout = 0; \
+               SELECT set_config('lock_timeout', '60s', true) WHERE current_setting('lock_timeout') = '0'";
     client.batch_execute(sql).await.map_err(|error| failed(&error))?;
     let row = client.query_one("SELECT pg_export_snapshot()", &[]).await;
     Ok(row.map_err(|error| failed(&error))?.get(0))

@@ -352,6 +352,26 @@ fn a_copy_of_a_file_beside_itself_is_refused() {
     assert_eq!(assert_holds(&place), before);
 }
 
+/// Of the same scenario: the same tables, the same lanes, the same rows.
+#[test]
+fn a_file_of_another_run_is_refused() {
+    let place = place(TestServer::shared());
+    place.must(&["run", "@cdc-lag", "--for", "1s", "--out", "other"]);
+    place.must(&["run", "@cdc-lag", "--fresh", "--for", "1s", "--out", "run"]);
+    let before = assert_holds(&place);
+    for name in ["trace-0001.bin", "observed-0001.bin"] {
+        let path = |run: &str| place.folder.path().join(run).join(name);
+        let own = fs::read(path("run")).unwrap();
+        fs::copy(path("other"), path("run")).unwrap();
+        let done = place.run(&["verify", "run", "--format", "json"]);
+        assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+        let told = format!("`{name}` was written by another run");
+        assert!(done.err.contains(&told) && done.err.contains("put back"), "{}", done.err);
+        fs::write(path("run"), own).unwrap();
+    }
+    assert_eq!(assert_holds(&place), before);
+}
+
 /// A copy of which the last block is not whole.
 fn without_its_end(from: PathBuf, to: PathBuf) -> std::io::Result<u64> {
     let bytes = fs::read(from)?;

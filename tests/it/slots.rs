@@ -144,3 +144,41 @@ fn a_database_that_subscribes_to_another_stays_and_so_do_all() {
     place.query("orders", "DROP SUBSCRIPTION theirs");
     place.must(&["clean", "@quickstart"]);
 }
+
+/// What the server gives to each new database, and what is an extension's, is nobody's work that would be lost.
+#[test]
+fn what_others_have_made_in_a_database_stays_and_so_does_all() {
+    let server = TestServer::start();
+    server
+        .query("template1", "CREATE FUNCTION everywhere() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    server.query("template1", "CREATE SCHEMA everywhere");
+    let place = seeded(&server);
+    place.query("orders", "CREATE EXTENSION hstore");
+    // An application may make them, as the roles of the scenario.
+    let owner = &place.query(
+        "orders",
+        "SELECT datdba::regrole FROM pg_database WHERE datname = current_database()",
+    )[0][0];
+    place.query(
+        "orders",
+        &format!("SET ROLE {owner}; CREATE FUNCTION ours() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+    );
+    for (made, dropped, named) in [
+        ("TABLE public.t ()", "TABLE public.t", "`public.t`"),
+        (
+            "FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "FUNCTION public.f",
+            "the function `public.f`",
+        ),
+        ("TYPE public.e AS ENUM ('a')", "TYPE public.e", "the type `public.e`"),
+        ("TYPE public.c AS (a int)", "TYPE public.c", "the type `public.c`"),
+        ("DOMAIN public.d AS int", "DOMAIN public.d", "the type `public.d`"),
+        ("SCHEMA theirs", "SCHEMA theirs", "the schema `theirs`"),
+    ] {
+        place.query("orders", &format!("CREATE {made}"));
+        refused(&place, &["others have made", named, "move or drop that first"]);
+        place.query("orders", &format!("DROP {dropped}"));
+    }
+    place.must(&["setup", "@quickstart", "--fresh"]);
+    place.must(&["clean", "@quickstart"]);
+}

@@ -171,3 +171,26 @@ load:
     assert_eq!(done.code, 4, "{}", done.out);
     assert!(done.err.contains("the checks of the domain `orders` in `broken.sql`"), "{}", done.err);
 }
+
+/// It is not waited for without a word.
+#[test]
+fn a_table_that_others_lock_is_said() {
+    let place = Place::new(&["orders"]);
+    place.must(&[
+        "seed",
+        "@quickstart",
+        "--set",
+        "domains.orders.rows={ products: 100, customers: 100, orders: 100 }",
+    ]);
+    let database = place.database("orders");
+    place.query("orders", &format!("ALTER DATABASE {database} SET lock_timeout = '300ms'"));
+    let verify = || place.run(&["verify", "@quickstart", "--source"]);
+    let lock = place.server.hold(&database, "LOCK TABLE orders");
+    let done = verify();
+    assert_eq!(done.code, 4, "{}", done.out);
+    for told in ["lock timeout", "others hold a table", "FROM pg_locks"] {
+        assert!(done.err.contains(told), "{}", done.err);
+    }
+    drop(lock);
+    assert_eq!(verify().code, 0, "{}", done.err);
+}

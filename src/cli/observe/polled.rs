@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio::time::sleep_until;
 use tokio_postgres::Client;
 
+use crate::cli::ledger::files;
 use crate::cli::observe::replicas;
 use crate::cli::place::Place;
 use crate::cli::place::connector;
@@ -156,7 +157,7 @@ async fn stand(
 ) -> Result<(Standing, Option<String>), SetupError> {
     let local = |error: String| SetupError::Local(error);
     let world = &prepared.world;
-    let past = Past::read(prepared.folder.path(), world).map_err(|it| local(it.to_string()))?;
+    let past = Past::read(files(&prepared.folder), world).map_err(|it| local(it.to_string()))?;
     let lost = past.gaps.lost;
     let (at, observer) =
         ((&*prepared.scenario, &prepared.place), &prepared.scenario.observers[number]);

@@ -1,5 +1,6 @@
 //! Rows of snapshots that came among the changes: held against the versions that their rows have had.
 
+use crate::cli::ledger::files;
 use crate::cli::observe::polled::replay;
 use crate::cli::prepare::Prepared;
 use crate::engine::stop::Halt;
@@ -27,14 +28,14 @@ fn hold(
     findings: &mut Findings,
     (feed, halt): (&Feed, &Halt),
 ) -> Result<(), String> {
-    let (world, folder) = (&prepared.world, prepared.folder.path());
+    let (world, files) = (&prepared.world, files(&prepared.folder));
     if prepared.stopped.is_some() {
         return Err(
             "a run that goes on where another stopped does not know all versions".to_owned()
         );
     }
     let observers = &prepared.scenario.observers;
-    let seen = Observations::read(folder, &world.catalog, observers.len());
+    let seen = Observations::read(files, &world.catalog, observers.len());
     let seen = seen.map_err(|error| error.to_string())?;
     let seen = seen.ok_or("what was observed is not kept (`ledger: { trace: false }`)")?;
     for ((mut seen, observer), found) in seen.into_iter().zip(observers).zip(&mut findings.surfaces)
@@ -43,7 +44,7 @@ fn hold(
             continue;
         }
         seen.arrivals = observer.arrivals();
-        let past = Past::read(folder, world).map_err(|error| error.to_string())?;
+        let past = Past::read(files, world).map_err(|error| error.to_string())?;
         let replay = replay(prepared, (past, halt), |domain| observer.domains.contains(&domain));
         let verdict = replay.snapshots(&observer.name, &seen, &replay.is_judged);
         let verdict = verdict.map_err(|error| error.to_string())?;

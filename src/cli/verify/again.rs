@@ -40,6 +40,7 @@ use crate::cli::verify::refuse_embedded;
 use crate::cli::wait::on_runtime;
 use crate::doctor;
 use crate::generate::World;
+use crate::ledger::RunFiles;
 use crate::measure::SurfaceCounts;
 use crate::replay::Followed;
 use crate::replay::Observations;
@@ -66,6 +67,7 @@ const APPLICATION: &str = "loadgen/verify";
 #[derive(Debug, Deserialize)]
 struct Manifest {
     run: String,
+    started: String,
     command: Vec<String>,
     hash: String,
     start_us: i64,
@@ -106,10 +108,11 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let scenario = scenario(&manifest, &run, arguments)?;
     let place = Place::find(&scenario)?;
     let world = Arc::new(World::beside(&scenario, manifest.start_us, &manifest.taken));
-    let past = Past::read(folder, &world);
+    let files = RunFiles::of(folder, &manifest.run, &manifest.started);
+    let past = Past::read(files, &world);
     let past = past.map_err(|error| unread(&error, folder, (&scenario, run.trace)))?;
     let counted = counted(folder)?;
-    let seen = Observations::read(folder, &world.catalog, scenario.observers.len());
+    let seen = Observations::read(files, &world.catalog, scenario.observers.len());
     let seen = seen.map_err(|error| Refusal::setup(&error))?;
     // What was seen outlives the server.
     if seen.is_none() {

@@ -62,7 +62,7 @@ impl Cleaned {
 
 impl Provisioner<'_> {
     /// Looks whether all that is marked could be dropped, and changes nothing: an error if something of one of the
-    /// names is not ours, if a run is at work there, or if others have made tables or replication slots in it.
+    /// names is not ours, if a run is at work there, or if others have made something or have replication slots in it.
     pub async fn look_before_clean(&self) -> Result<(), SetupError> {
         if self.settings.provision == Provision::Nothing {
             return Ok(());
@@ -219,22 +219,37 @@ async fn busy(control: &Client, names: &[&str]) -> Result<Option<(String, String
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
-/// Refuses to go on if a database of ours holds tables, views or sequences that are not: all that we
-/// make belongs to the domain's roles. Nor can one be dropped that subscribes to another.
+/// What is in a database that is not of some roles (`$1`), by name: all that loadgen makes is of the domain's. What
+/// belongs to an extension goes as it came, and functions, types and schemas that the server gives to each new database
+/// are older than the database, by their numbers. Subscriptions are in the way whose ever they are.
+const GUESTS: &str = "WITH others AS ( \
+        SELECT 'pg_class'::regclass AS kind, oid, relowner AS owner, relnamespace AS schema, '' AS called, \
+            relname AS name FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+        UNION ALL SELECT 'pg_proc'::regclass, oid, proowner, pronamespace, 'the function ', proname FROM pg_proc \
+        UNION ALL SELECT 'pg_type'::regclass, oid, typowner, typnamespace, 'the type ', typname FROM pg_type \
+            WHERE typtype IN ('d', 'e', 'r') \
+        UNION ALL SELECT 'pg_type'::regclass, t.oid, typowner, typnamespace, 'the type ', typname \
+            FROM pg_type t JOIN pg_class c ON c.oid = typrelid WHERE relkind = 'c'), \
+    here AS (SELECT oid FROM pg_database WHERE datname = current_database()) \
+    SELECT format('%s`%I.%I`', called, nspname, name) FROM others \
+        JOIN pg_namespace n ON n.oid = schema CROSS JOIN here \
+        WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' \
+        AND (called = '' OR others.oid > here.oid) AND pg_get_userbyid(owner)::text <> ALL($1) \
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = kind AND d.objid = others.oid \
+            AND d.deptype = 'e') \
+    UNION ALL SELECT format('the schema `%I`', nspname) FROM pg_namespace n CROSS JOIN here \
+        WHERE nspname !~ '^pg_' AND n.oid > here.oid AND pg_get_userbyid(nspowner)::text <> ALL($1) \
+        AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid) \
+    UNION ALL SELECT format('the subscription `%I`', subname) FROM pg_subscription \
+        WHERE subdbid = (SELECT oid FROM here) \
+    ORDER BY 1 LIMIT 3";
+
+/// Refuses to go on if a database of ours holds what others have made, or subscribes to another: then it cannot be
+/// dropped.
 async fn refuse_guests(provisioner: &Provisioner<'_>, name: &str) -> Result<(), SetupError> {
     let client = provisioner.servers.open(Some(name)).await?;
-    let sql = "SELECT format('`%I.%I`', n.nspname, c.relname) FROM pg_class c \
-        JOIN pg_namespace n ON n.oid = c.relnamespace \
-        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' \
-        AND n.nspname <> 'information_schema' \
-        AND pg_get_userbyid(c.relowner)::text <> ALL($1) \
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
-            AND d.objid = c.oid AND d.deptype = 'e') \
-        UNION ALL SELECT format('the subscription `%I`', subname) FROM pg_subscription \
-        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-        ORDER BY 1 LIMIT 3";
     let roles: Vec<&str> = role_names(&provisioner.domains()).into_iter().collect();
-    let rows = client.query(sql, &[&roles]).await.map_err(|error| reading(&error))?;
+    let rows = client.query(GUESTS, &[&roles]).await.map_err(|error| reading(&error))?;
     let guests: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     if guests.is_empty() {
         return Ok(());
