@@ -151,10 +151,10 @@ pub(crate) fn freeze_family(parent: Pid) -> Vec<Pid> {
     kill_process(parent, Signal::STOP).unwrap();
     wait_for("a process to stand still", || matches!(state(parent), None | Some('T')));
     let of_it = children(parent.as_raw_pid().unsigned_abs());
-    of_it.iter().for_each(|id| {
+    for id in &of_it {
         // One that ends just now is no longer there.
         let _ = kill_process(*id, Signal::STOP);
-    });
+    }
     of_it
 }
 
