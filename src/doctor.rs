@@ -30,11 +30,11 @@ pub use needs::needs;
 pub use server::Demand;
 pub use server::databases;
 pub use server::server;
-pub use sink::Reader;
+pub use sink::SinkReader;
 pub use sink::sink;
 pub use topics::Changes;
-pub use topics::Kept;
 pub use topics::Topic;
+pub use topics::TopicDescription;
 pub use topics::topic;
 
 use crate::sink::postgres::quote::identifier;

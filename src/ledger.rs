@@ -24,7 +24,7 @@ pub use record::Record;
 pub use seen::SEEN;
 pub use seen::Seen;
 pub use seen::What;
-pub use write::Kept;
+pub use write::Completeness;
 pub use write::Ledger;
 pub use write::Out;
 pub use write::Writing;

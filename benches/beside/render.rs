@@ -19,7 +19,7 @@ use fake::locales::EN;
 use loadgen::action::TableId;
 use loadgen::generate::World;
 use loadgen::scenario::Checked;
-use loadgen::sink::postgres::rows::Rows;
+use loadgen::sink::postgres::rows::EncodedRows;
 use rand::Rng;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -140,7 +140,7 @@ pub(crate) fn world() -> World {
 pub(crate) fn ours(world: &World, numbers: Range<u64>) -> u64 {
     let table = TableId::of(0);
     let mut bytes = 0;
-    let mut rows = Rows::of(world.catalog.table(table));
+    let mut rows = EncodedRows::of(world.catalog.table(table));
     for number in numbers {
         world.write_seeded(table, number, &mut rows);
         if rows.len() > PIECE {

@@ -38,7 +38,7 @@ use crate::scenario::Scenario;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::address::Address;
 use crate::sink::postgres::provision::SetupError;
-use crate::sink::postgres::replication::Reader;
+use crate::sink::postgres::replication::ReplicationReader;
 
 /// Something critical was found.
 const UNFIT: u8 = 4;
@@ -217,7 +217,7 @@ async fn streaming(
         Some(password) => address.with_login(&domain.roles.capture, Some(password.clone())),
         None => address.clone(),
     };
-    let tried = Reader::identify(&address, APPLICATION).await;
+    let tried = ReplicationReader::identify(&address, APPLICATION).await;
     let may_replicate = doctor::may_replicate(client, address.user()).await?;
     let refusal = tried.err().map(|broken| broken.message);
     Ok(Check::streaming(address.user(), refusal, may_replicate))

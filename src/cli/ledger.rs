@@ -2,7 +2,7 @@
 
 use crate::cli::Refusal;
 use crate::cli::prepare::Prepared;
-use crate::ledger::Kept;
+use crate::ledger::Completeness;
 use crate::ledger::OBSERVED;
 use crate::ledger::RunFiles;
 use crate::ledger::TRACE;
@@ -58,7 +58,7 @@ pub(super) fn of_observers(
 
 /// Waits until all of it is written, and says if it is not whole.
 pub(super) fn end(written: Option<Writing>, what: &str, feed: &Feed) {
-    if let Some(Kept::Part(reason)) = written.map(Writing::finish) {
+    if let Some(Completeness::Part(reason)) = written.map(Writing::finish) {
         feed.message(format!("{what} is not kept as a whole: {reason}"));
     }
 }

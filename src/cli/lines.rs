@@ -29,8 +29,8 @@ use crate::sink::lines::forms::Blocks;
 use crate::sink::lines::forms::Forms;
 use crate::sink::lines::forms::SeededRows;
 use crate::sink::lines::mark;
-use crate::sink::lines::mark::Found;
 use crate::sink::lines::mark::Names;
+use crate::sink::lines::mark::TargetFiles;
 use crate::sink::lines::publish::LinesPublisher;
 use crate::sink::lines::script;
 use crate::sink::lines::way::LinesOptions;
@@ -78,7 +78,7 @@ impl LineWriters {
 /// Refuses files that are there already; those of ours are no hindrance where they are to be replaced.
 pub(super) fn look(scenario: &Scenario, is_fresh: bool) -> Result<(), Refusal> {
     for target in 0..scenario.targets.len() {
-        let Found { ours, others } = find(scenario, target)?;
+        let TargetFiles { ours, others } = find(scenario, target)?;
         if let Some(path) = others.first() {
             let path = path.display();
             return Err(Refusal::setup(&format!(
@@ -103,8 +103,8 @@ pub(super) fn look(scenario: &Scenario, is_fresh: bool) -> Result<(), Refusal> {
 }
 
 /// What is there of a target's files.
-fn find(scenario: &Scenario, target: usize) -> Result<Found, Refusal> {
-    let mut found = Found::default();
+fn find(scenario: &Scenario, target: usize) -> Result<TargetFiles, Refusal> {
+    let mut found = TargetFiles::default();
     let Some(lines) = lines_of(scenario, target) else { return Ok(found) };
     if lines.to == LinesTo::Stdout {
         return Ok(found);
@@ -130,7 +130,7 @@ pub(super) fn clean(
     scenario: &Scenario,
     target: usize,
 ) -> Result<(Vec<String>, Vec<String>), Refusal> {
-    let Found { ours, others } = find(scenario, target)?;
+    let TargetFiles { ours, others } = find(scenario, target)?;
     mark::remove(&ours)
         .map_err(|error| Refusal::setup(&format!("cannot remove files: {error}")))?;
     let removed = ours.iter().map(|path| format!("file `{}`", path.display()));

@@ -17,7 +17,7 @@ type Settings = BTreeMap<String, String>;
 
 /// A Debezium connector that captures a PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundSource {
     /// Its name.
     pub name: String,
     /// The database that it captures.
@@ -28,7 +28,7 @@ pub struct Found {
     pub standing: Option<Standing>,
 }
 
-impl Found {
+impl FoundSource {
     /// Whether loadgen has registered it for this domain of a scenario.
     pub fn is_of(&self, scenario: &str, domain: &str) -> bool {
         self.settings.get(MARK).is_some_and(|mark| is_marked(mark, scenario, domain))
@@ -77,7 +77,7 @@ pub struct FoundSink {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connectors {
     /// Those that capture PostgreSQL.
-    pub sources: Vec<Found>,
+    pub sources: Vec<FoundSource>,
     /// Those that read topics.
     pub sinks: Vec<FoundSink>,
 }
@@ -98,7 +98,7 @@ pub fn found(api: &Api) -> Result<Connectors, ConnectError> {
         let is_sink = settings.contains_key("topics") || settings.contains_key("topics.regex");
         if let Some(database) = captured(&settings) {
             let standing = api.standing(&name)?;
-            all.sources.push(Found { name, database, settings, standing });
+            all.sources.push(FoundSource { name, database, settings, standing });
         } else if is_sink {
             let standing = api.standing(&name)?;
             all.sinks.push(FoundSink { name, settings, standing });
@@ -121,7 +121,11 @@ pub fn slots(api: &Api, scenario: &str) -> Result<BTreeSet<(String, String)>, Co
 }
 
 /// The connectors beside the one of that name that read, or would read, the slot that it is to read.
-pub(super) fn rivals(api: &Api, own: &Settings, name: &str) -> Result<Vec<Found>, ConnectError> {
+pub(super) fn rivals(
+    api: &Api,
+    own: &Settings,
+    name: &str,
+) -> Result<Vec<FoundSource>, ConnectError> {
     let mut all = Vec::new();
     for (other, config) in api.all()? {
         let settings = settings(&config);
@@ -131,7 +135,7 @@ pub(super) fn rivals(api: &Api, own: &Settings, name: &str) -> Result<Vec<Found>
         let Some(database) = captured(&settings) else { continue };
         let standing = api.standing(&other)?;
         if !standing.as_ref().is_some_and(Standing::is_stopped) {
-            all.push(Found { name: other, database, settings, standing });
+            all.push(FoundSource { name: other, database, settings, standing });
         }
     }
     Ok(all)

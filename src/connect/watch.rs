@@ -45,7 +45,7 @@ impl Watch {
         let is_over = Arc::new(AtomicBool::new(false));
         let watcher = Watcher {
             api,
-            known: connectors.into_iter().map(Known::new).collect(),
+            known: connectors.into_iter().map(WatchedConnector::new).collect(),
             slots,
             clock,
             feed,
@@ -73,7 +73,7 @@ impl Drop for Watch {
 
 struct Watcher {
     api: Arc<Api>,
-    known: Vec<Known>,
+    known: Vec<WatchedConnector>,
     slots: Box<dyn Slots + Send>,
     clock: Clock,
     feed: Feed,
@@ -81,13 +81,13 @@ struct Watcher {
 }
 
 /// A connector, as it was when one last looked.
-struct Known {
+struct WatchedConnector {
     connector: Connector,
     standing: String,
     reader: Option<i32>,
 }
 
-impl Known {
+impl WatchedConnector {
     fn new(connector: Connector) -> Self {
         Self { connector, standing: RUNS.to_owned(), reader: None }
     }
@@ -127,7 +127,7 @@ impl Watcher {
         };
         // One that does not answer does not answer for any of its connectors.
         let is_told = is_silent && self.known.iter().any(|it| it.standing == now);
-        let Known { connector, standing, reader } = &mut self.known[number];
+        let WatchedConnector { connector, standing, reader } = &mut self.known[number];
         if is_over.load(Ordering::Relaxed) {
             return;
         }
@@ -246,7 +246,9 @@ mod tests {
         let feed = Feed::default();
         let mut watcher = Watcher {
             api: Arc::new(Api::new(&format!("http://{gone}"), &connect()).unwrap()),
-            known: ["one", "other"].map(|name| Known::new(Connector::named(name))).into(),
+            known: ["one", "other"]
+                .map(|name| WatchedConnector::new(Connector::named(name)))
+                .into(),
             slots: Box::new(Gone),
             clock: Clock::start(),
             feed: feed.clone(),

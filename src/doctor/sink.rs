@@ -17,7 +17,7 @@ const SHORT: Duration = Duration::from_secs(10);
 
 /// Who reads what a sink has written, and how often it looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
+pub struct SinkReader {
     /// The observer's name.
     pub observer: String,
     /// Between two looks.
@@ -28,7 +28,7 @@ pub struct Reader {
 
 /// What is to be said of a sink, but for whether it runs. `deletes`: rows are deleted, and a message without a
 /// value follows each.
-pub fn sink(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec<Check> {
+pub fn sink(settings: &ConnectorSettings, deletes: bool, readers: &[SinkReader]) -> Vec<Check> {
     let class = settings.get("connector.class").map_or("", String::as_str);
     if class.contains("IcebergSink") {
         return iceberg(settings, deletes, readers);
@@ -64,20 +64,20 @@ fn milliseconds(settings: &ConnectorSettings, key: &str) -> Option<Duration> {
 }
 
 /// How late what is written so often is seen.
-fn floor(every: Duration, readers: &[Reader]) -> String {
+fn floor(every: Duration, readers: &[SinkReader]) -> String {
     let mut text = format!(
         "what comes is up to {} late there, {} on average",
         format_duration(every),
         format_duration(every / 2)
     );
-    for Reader { observer, every, .. } in readers {
+    for SinkReader { observer, every, .. } in readers {
         // Writing to a String cannot fail.
         let _ = write!(text, ", and seen by `{observer}` within {}", format_duration(*every));
     }
     text
 }
 
-fn iceberg(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec<Check> {
+fn iceberg(settings: &ConnectorSettings, deletes: bool, readers: &[SinkReader]) -> Vec<Check> {
     let key = "iceberg.control.commit.interval-ms";
     let usual = Duration::from_millis(ICEBERG_COMMIT_MS);
     let every = milliseconds(settings, key).unwrap_or(usual);
@@ -106,7 +106,7 @@ fn iceberg(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> V
     all
 }
 
-fn files(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec<Check> {
+fn files(settings: &ConnectorSettings, deletes: bool, readers: &[SinkReader]) -> Vec<Check> {
     let size = settings.get("flush.size").map_or("", String::as_str);
     let (rotate, schedule) = ("rotate.interval.ms", "rotate.schedule.interval.ms");
     let odd = unnumbered(settings, &["flush.size", schedule, rotate]);
@@ -164,7 +164,7 @@ fn files(settings: &ConnectorSettings, deletes: bool, readers: &[Reader]) -> Vec
 }
 
 /// That an observer reckons with another number of records of a partition that are held back.
-fn unlike(size: &str, Reader { observer, flush, .. }: &Reader) -> Option<Check> {
+fn unlike(size: &str, SinkReader { observer, flush, .. }: &SinkReader) -> Option<Check> {
     let flush = (*flush)?;
     let size: u64 = size.trim().parse().ok().filter(|size| *size != flush)?;
     let what = if flush < size {
@@ -188,8 +188,9 @@ mod tests {
     fn found(settings: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
         let all = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let lake =
-            Reader { observer: "lake".to_owned(), every: Duration::from_secs(1), flush: None };
-        let objects = Reader { observer: "objects".to_owned(), flush: Some(1000), ..lake.clone() };
+            SinkReader { observer: "lake".to_owned(), every: Duration::from_secs(1), flush: None };
+        let objects =
+            SinkReader { observer: "objects".to_owned(), flush: Some(1000), ..lake.clone() };
         let checks = sink(&all.collect(), true, &[lake, objects]);
         checks.into_iter().map(|check| (check.found, check.remedy)).collect()
     }

@@ -36,14 +36,14 @@ pub struct Changes {
 
 /// How it is there.
 #[derive(Debug, Clone, Default)]
-pub struct Kept {
+pub struct TopicDescription {
     /// In how many partitions.
     pub partitions: usize,
     /// Its settings, as far as they are told.
     pub settings: BTreeMap<&'static str, String>,
 }
 
-impl Kept {
+impl TopicDescription {
     /// The settings that are looked at.
     pub const SETTINGS: [&'static str; 3] =
         ["cleanup.policy", "message.timestamp.type", "max.message.bytes"];
@@ -75,7 +75,7 @@ impl Check {
 }
 
 /// What is to be said of a topic at these brokers; `None`: it is not there.
-pub fn topic(topic: &Topic, kept: Option<&Kept>, brokers: &str) -> Vec<Check> {
+pub fn topic(topic: &Topic, kept: Option<&TopicDescription>, brokers: &str) -> Vec<Check> {
     let Some(kept) = kept else {
         let who = if topic.changes.is_some() { "the connector" } else { "`loadgen setup`" };
         let found = format!("it is not there yet: {who} makes it, where the cluster lets it");
@@ -105,7 +105,7 @@ pub fn topic(topic: &Topic, kept: Option<&Kept>, brokers: &str) -> Vec<Check> {
 }
 
 /// Whether the greatest row finds room in a message.
-fn size(topic: &Topic, kept: &Kept, alter: impl Fn(&str) -> String) -> Option<Check> {
+fn size(topic: &Topic, kept: &TopicDescription, alter: impl Fn(&str) -> String) -> Option<Check> {
     let most: u64 = kept.said("max.message.bytes").parse().ok()?;
     let rows = if topic.changes.is_some_and(|it| it.has_old) { 2 } else { 1 };
     let message = topic.greatest.saturating_mul(rows).saturating_add(AROUND);
@@ -131,7 +131,7 @@ fn size(topic: &Topic, kept: &Kept, alter: impl Fn(&str) -> String) -> Option<Ch
 }
 
 /// What order the partitions leave.
-fn partitions(topic: &Topic, kept: &Kept, brokers: &str) -> Check {
+fn partitions(topic: &Topic, kept: &TopicDescription, brokers: &str) -> Check {
     let count = kept.partitions;
     let why = match topic.changes {
         Some(it) if count > 1 && it.is_keyless => "its table has no key, so its order is lost",

@@ -104,7 +104,7 @@ impl Batch {
 
 /// A lane that waits until fewer batches do.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct WaitingLane {
     pub(super) lane: usize,
     /// The stream of its next slot.
     pub(super) stream: u16,
@@ -120,7 +120,7 @@ pub(super) struct Batches {
     /// By their tickets.
     in_flight: Vec<Option<Batch>>,
     /// Lanes that have slots to take, and wait until fewer batches do.
-    pub(super) held: Vec<Held>,
+    pub(super) held: Vec<WaitingLane>,
     /// Acknowledged ones that a crash of the server could still take back, oldest first.
     fresh: VecDeque<(u64, Batch)>,
     fresh_rows: usize,

@@ -75,7 +75,7 @@ pub(super) struct Flight {
     /// Which of the connection's sinks the part goes to.
     pub(super) sink: usize,
     pub(super) is_submitted: bool,
-    pub(super) origin: Origin,
+    pub(super) origin: Provenance,
     /// What its last attempt ended by, if it is to be made again.
     pub(super) refusal: Option<ErrorClass>,
     /// Until when it rests, on the run's clock, before it is tried again: it is in no queue then.
@@ -89,7 +89,7 @@ pub(super) struct Flight {
 
 /// Where an action comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum Provenance {
     /// It was decided, here or by an earlier run.
     Decided,
     /// A crash took it back after it had been acknowledged and recorded.
@@ -111,7 +111,7 @@ impl Flight {
             effects: SmallVec::new(),
             sink: 0,
             is_submitted: false,
-            origin: Origin::Decided,
+            origin: Provenance::Decided,
             refusal: None,
             rests_until: None,
             is_doubtful: false,
@@ -122,12 +122,12 @@ impl Flight {
 
     /// Whether it was acknowledged and recorded before.
     pub(super) fn was_acknowledged(&self) -> bool {
-        self.origin == Origin::TakenBack
+        self.origin == Provenance::TakenBack
     }
 
     /// Whether it is an earlier run's.
     pub(super) fn is_adopted(&self) -> bool {
-        self.origin == Origin::Adopted
+        self.origin == Provenance::Adopted
     }
 
     /// Whether anything of it has been sent.

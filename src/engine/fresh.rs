@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::flight::Flight;
 use crate::engine::flight::LaneRun;
-use crate::engine::flight::Origin;
+use crate::engine::flight::Provenance;
 use crate::generate::Decision;
 use crate::generate::RowId;
 use crate::generate::World;
@@ -52,7 +52,7 @@ impl Fresh {
             sink: self.sink,
             horizon: self.horizon,
             is_doubtful: self.is_doubtful,
-            origin: Origin::TakenBack,
+            origin: Provenance::TakenBack,
             attempts: 1,
             tries: 1,
             ..Flight::new(self.decision.clone(), stamps)

@@ -111,11 +111,11 @@ pub struct Guard {
     clock: Clock,
     /// By domain, which is also the number of its way to the server: whether nothing is sent for now.
     is_on: Box<[AtomicBool]>,
-    seen: Mutex<Seen>,
+    seen: Mutex<GuardState>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct GuardState {
     /// By server.
     ledgers: Vec<Ledger>,
     /// What happened since that was last asked for.
@@ -248,7 +248,7 @@ impl Guard {
         let is_on = (0..domains.map_or(0, |last| last + 1)).map(|_| AtomicBool::new(false));
         Self {
             is_on: is_on.collect(),
-            seen: Mutex::new(Seen { ledgers, ..Seen::default() }),
+            seen: Mutex::new(GuardState { ledgers, ..GuardState::default() }),
             guarding,
             feed: feed.clone(),
             stop: stop.clone(),
@@ -305,7 +305,7 @@ impl Guard {
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, GuardState> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -41,7 +41,7 @@ pub struct Steps {
     places: BTreeMap<usize, StepPlace>,
     /// Of all sessions.
     application: String,
-    seen: Mutex<Seen>,
+    seen: Mutex<StepsState>,
 }
 
 /// Where a domain's steps happen.
@@ -58,7 +58,7 @@ pub struct StepPlace {
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct StepsState {
     under_way: Vec<&'static str>,
     /// Those that have begun since they were last asked for.
     lately: Vec<&'static str>,
@@ -121,7 +121,7 @@ impl Steps {
         std::mem::take(&mut self.seen().events)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, StepsState> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -128,8 +128,8 @@ fn next_whole(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Completeness;
     use crate::ledger::Fate;
-    use crate::ledger::Kept;
     use crate::ledger::RECORD;
     use crate::ledger::Record;
     use crate::ledger::TRACE;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     /// Writes so many records, a block for every hundred.
-    fn write(folder: &Path, count: u32, limit: u64) -> Kept {
+    fn write(folder: &Path, count: u32, limit: u64) -> Completeness {
         let writing = Writing::start(files(folder), TRACE, limit, Feed::default()).unwrap();
         let mut out = writing.ledger().out();
         for number in 0..count {
@@ -181,7 +181,7 @@ mod tests {
     fn all_that_was_added_is_read_in_order() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Blocks::read(files(folder.path()), TRACE, |_, _| ()).unwrap().is_none());
-        assert_eq!(write(folder.path(), 10_000, 1 << 30), Kept::Whole);
+        assert_eq!(write(folder.path(), 10_000, 1 << 30), Completeness::Whole);
         assert_eq!(numbers(folder.path()), ((0..10_000).collect(), Gaps::default()));
     }
 
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_full_trace_ends_and_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let Kept::Part(reason) = write(folder.path(), 10_000, 100_000) else {
+        let Completeness::Part(reason) = write(folder.path(), 10_000, 100_000) else {
             panic!("it is whole")
         };
         assert!(reason.contains("limit"), "{reason}");

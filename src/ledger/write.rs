@@ -73,7 +73,7 @@ pub struct Writing {
 
 /// Whether all is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
+pub enum Completeness {
     /// All that was handed over.
     Whole,
     /// Not all, for this reason.
@@ -102,16 +102,18 @@ impl Writing {
     }
 
     /// Waits until all is written. Everybody who writes must be gone.
-    pub fn finish(self) -> Kept {
+    pub fn finish(self) -> Completeness {
         let Ledger { blocks, state } = self.ledger;
         drop(blocks);
         if self.thread.join().is_err() {
-            return Kept::Part("internal error: the ledger's thread ended early".to_owned());
+            return Completeness::Part(
+                "internal error: the ledger's thread ended early".to_owned(),
+            );
         }
         let reason = state.reason.lock().unwrap_or_else(PoisonError::into_inner).take();
         let is_late = state.is_late.load(Ordering::Relaxed);
         let late = || is_late.then(|| "it came faster than it could be written".to_owned());
-        reason.or_else(late).map_or(Kept::Whole, Kept::Part)
+        reason.or_else(late).map_or(Completeness::Whole, Completeness::Part)
     }
 }
 

@@ -52,12 +52,12 @@ struct Slice {
 #[derive(Debug)]
 struct Watched {
     threshold: Threshold,
-    seen: Seen,
+    seen: Streak,
 }
 
 /// What successive evaluations come to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct Streak {
     evaluations: u64,
     breaches: u64,
     /// How many in a row did not hold, when the first of them was, and what it found.
@@ -67,7 +67,7 @@ pub(super) struct Seen {
     nearest: Option<Observed>,
 }
 
-impl Seen {
+impl Streak {
     /// Another evaluation. Returns whether it is the one that makes a breach of it.
     pub(super) fn note(&mut self, threshold: &Threshold, at_ns: u64, observed: Observed) -> bool {
         self.evaluations += 1;
@@ -112,7 +112,7 @@ impl Watch {
             }
         }
         let watched = watched
-            .map(|threshold| Watched { threshold: threshold.clone(), seen: Seen::default() });
+            .map(|threshold| Watched { threshold: threshold.clone(), seen: Streak::default() });
         Watch {
             thresholds: watched.collect(),
             names,

@@ -37,7 +37,7 @@ use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::named::Named;
 use crate::observe::debezium::named::Waiting;
-use crate::observe::debezium::record::Origin;
+use crate::observe::debezium::record::LogPosition;
 use crate::observe::debezium::record::Record;
 use crate::observe::debezium::repeats::Again;
 use crate::observe::debezium::repeats::Repeats;
@@ -260,7 +260,7 @@ impl Intake {
     fn take_new(
         &self,
         partition: usize,
-        (change, origin): (RowChange, Origin),
+        (change, origin): (RowChange, LogPosition),
         at: u64,
         judge: &mut Judge,
     ) {
@@ -285,7 +285,7 @@ impl Intake {
         }
     }
 
-    fn is_earlier(&self, table: TableId, origin: Origin) -> bool {
+    fn is_earlier(&self, table: TableId, origin: LogPosition) -> bool {
         // Where no place in the log is told, the row tells whose it is.
         let is_told = origin.lsn != Lsn::default();
         is_told && self.opening.get(&table).is_some_and(|opening| origin.lsn < *opening)
@@ -380,6 +380,6 @@ impl Intake {
     }
 }
 
-fn arrival(origin: Origin, at: u64) -> Arrival {
+fn arrival(origin: LogPosition, at: u64) -> Arrival {
     Arrival { transaction: origin.transaction, lsn: origin.lsn, at, is_loose: false }
 }

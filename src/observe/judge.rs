@@ -26,13 +26,13 @@ use crate::observe::reasons::Reasons;
 use crate::observe::recent::Recent;
 use crate::observe::rows::Which;
 use crate::observe::seconds::Places;
-use crate::observe::table::Origin;
+use crate::observe::table::ChangeSource;
 use crate::observe::table::Table;
 use crate::observe::tails::Tails;
 use crate::observe::tails::UNTOLD;
 use crate::observe::transactions::Transactions;
 use crate::observe::truncations::Truncations;
-use crate::observe::verdict::Faults;
+use crate::observe::verdict::Discrepancies;
 use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
@@ -76,7 +76,7 @@ pub(super) struct Expected {
 
 /// A change that has come and was not acknowledged.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct Unacknowledged {
     pub(super) change: Change,
     pub(super) row: Box<[u8]>,
     pub(super) at: u64,
@@ -92,7 +92,7 @@ pub(super) struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     pub(super) expected: VecDeque<Expected>,
-    pub(super) seen: VecDeque<Seen>,
+    pub(super) seen: VecDeque<Unacknowledged>,
 }
 
 impl Outstanding {
@@ -124,7 +124,7 @@ pub(super) struct Judge {
     /// What came again, and what is not there any more.
     copies: Copies,
     gone: Vec<(RowChange, Lsn)>,
-    pub(super) faults: Faults,
+    pub(super) faults: Discrepancies,
     /// What a sink may hold back of what comes here, if one writes that.
     pub(super) tails: Option<Tails>,
     /// Transactions as the connectors tell of them, if they do.
@@ -145,11 +145,11 @@ impl Judge {
     pub(super) fn new(
         catalog: &Catalog,
         surface: &str,
-        place_of: impl Fn(usize) -> Option<Origin>,
+        place_of: impl Fn(usize) -> Option<ChangeSource>,
     ) -> Self {
         let mut recent = Places::default();
         let mut table = |(id, info): (TableId, &TableInfo)| {
-            let Origin { database, slot } = place_of(info.domain)?;
+            let ChangeSource { database, slot } = place_of(info.domain)?;
             let at = recent.number(surface, (&database, &slot));
             info.is_row().then(|| Table::new((info, catalog.is_own(id)), &database, at))
         };
@@ -170,7 +170,7 @@ impl Judge {
             counts: Counts::default(),
             copies: Copies::default(),
             gone: Vec::new(),
-            faults: Faults::default(),
+            faults: Discrepancies::default(),
             tails: None,
             transactions: None,
             snapshot_rows: 0,
@@ -276,7 +276,7 @@ impl Judge {
         let bytes = key.len() + row.len() + CHANGE_BYTES;
         let is_ordered = self.tails.is_none();
         let expected = of.rows.with(which, |place| {
-            let seen = Seen { change, row, at, lsn, partition, is_again, whose };
+            let seen = Unacknowledged { change, row, at, lsn, partition, is_again, whose };
             if place.seen.is_empty()
                 && let Some(expected) = place.expected.pop_front_if(|it| it.is(&seen))
             {

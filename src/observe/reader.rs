@@ -16,13 +16,13 @@ use crate::observe::Order;
 use crate::observe::Source;
 use crate::observe::judge::Judge;
 use crate::observe::postgres::catch_up;
-use crate::observe::stream::Stream;
+use crate::observe::stream::SlotStream;
 use crate::scenario::Confirms;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::Broken;
 use crate::sink::postgres::replication::Lsn;
-use crate::sink::postgres::replication::Reader;
+use crate::sink::postgres::replication::ReplicationReader;
 use crate::sink::postgres::replication::Sent;
 use crate::sink::postgres::replication::slot;
 
@@ -49,7 +49,7 @@ pub(super) struct SlotReader {
     pub(super) fence: String,
     pub(super) clock: Clock,
     pub(super) judge: Rc<RefCell<Judge>>,
-    pub(super) stream: Stream,
+    pub(super) stream: SlotStream,
     pub(super) orders: watch::Receiver<Order>,
     /// Up to where we let the server forget.
     confirmed: Lsn,
@@ -81,7 +81,7 @@ impl SlotReader {
         application: String,
         fence: String,
         (clock, judge): (Clock, Rc<RefCell<Judge>>),
-        stream: Stream,
+        stream: SlotStream,
         orders: watch::Receiver<Order>,
     ) -> Self {
         let (confirmed, is_fenced) = (Lsn::default(), false);
@@ -149,12 +149,13 @@ impl SlotReader {
 
     /// Connects, and looks whether the slot is as it was left: before, as a slot that is gone cannot be
     /// read, and behind, when nobody else can move it any more.
-    async fn begin(&mut self) -> Result<Reader, Stopped> {
+    async fn begin(&mut self) -> Result<ReplicationReader, Stopped> {
         let mut orders = self.orders.clone();
         let begun = timeout(STEP, async {
             self.look().await?;
             let names = (self.slot.as_str(), self.publication.as_str());
-            let reader = Reader::start(&self.source.address, &self.application, names).await;
+            let reader =
+                ReplicationReader::start(&self.source.address, &self.application, names).await;
             let reader = reader.map_err(Stopped::Broken)?;
             self.look().await?;
             Ok(reader)
@@ -190,7 +191,7 @@ impl SlotReader {
         }
     }
 
-    async fn read(&mut self, reader: &mut Reader) -> Stopped {
+    async fn read(&mut self, reader: &mut ReplicationReader) -> Stopped {
         let mut status = tokio::time::interval(STATUS);
         let mut orders = self.orders.clone();
         loop {
@@ -236,7 +237,7 @@ impl SlotReader {
     }
 
     /// Takes all that has come. Returns whether there was anything but signs of life.
-    async fn take(&mut self, reader: &mut Reader) -> Result<bool, Stopped> {
+    async fn take(&mut self, reader: &mut ReplicationReader) -> Result<bool, Stopped> {
         let at = self.clock.now();
         let (mut has_data, mut taken) = (false, 0);
         while let Some(sent) = reader.take().map_err(Stopped::Broken)? {
@@ -267,7 +268,7 @@ impl SlotReader {
         Ok(has_data)
     }
 
-    async fn confirm(&mut self, reader: &mut Reader) -> Result<(), Broken> {
+    async fn confirm(&mut self, reader: &mut ReplicationReader) -> Result<(), Broken> {
         // Before anything came, what is said is only that somebody is there.
         let end = self.stream.end().max(self.confirmed);
         if end > Lsn::default() {

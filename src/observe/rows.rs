@@ -10,7 +10,7 @@ use crate::observe::judge::Outstanding;
 
 /// What is outstanding of the rows of one table. Each change of a row is looked up here, so that is done once for each.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct OutstandingRows {
     all: HashTable<Row>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Which<'a> {
     }
 }
 
-impl Rows {
+impl OutstandingRows {
     /// Lets somebody work on what is outstanding of a row, which is forgotten if nothing is left.
     pub(super) fn with<T>(
         &mut self,

@@ -83,7 +83,7 @@ impl Search {
 
 /// What became of a change, by the places of both in their lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Settled {
     /// It came, as it was expected.
     Same(usize, usize),
     /// It came behind a later one.
@@ -96,7 +96,7 @@ pub(crate) enum Found {
     Phantom(usize),
 }
 
-impl Found {
+impl Settled {
     /// The place of what was expected and came, in whatever form.
     pub(crate) fn came(&self) -> Option<usize> {
         match self {
@@ -113,7 +113,7 @@ pub(crate) fn settle(
     seen: usize,
     agree: impl Fn(usize, usize) -> bool,
     is_like: impl Fn(usize, usize) -> bool,
-) -> Vec<Found> {
+) -> Vec<Settled> {
     settle_within(LIMITS, (expected, seen), agree, is_like)
 }
 
@@ -122,18 +122,18 @@ fn settle_within(
     (expected, seen): (usize, usize),
     agree: impl Fn(usize, usize) -> bool,
     is_like: impl Fn(usize, usize) -> bool,
-) -> Vec<Found> {
+) -> Vec<Settled> {
     let same = in_order(limits, (expected, seen), &agree);
     let mut open: VecDeque<usize> = without(expected, same.iter().map(|pair| pair.0)).collect();
     let open_seen: Vec<usize> = without(seen, same.iter().map(|pair| pair.1)).collect();
-    let mut found: Vec<Found> =
-        same.into_iter().map(|(one, other)| Found::Same(one, other)).collect();
+    let mut found: Vec<Settled> =
+        same.into_iter().map(|(one, other)| Settled::Same(one, other)).collect();
     let mut left = Vec::new();
     let mut search = Search::new(limits, open.len(), open_seen.len());
     for at in open_seen {
         let place = search.first(open.iter().copied(), |expected| agree(expected, at));
         match place.and_then(|place| open.remove(place)) {
-            Some(one) => found.push(Found::Reordered(one, at)),
+            Some(one) => found.push(Settled::Reordered(one, at)),
             None => left.push(at),
         }
     }
@@ -142,12 +142,12 @@ fn settle_within(
         let place = search.first(open.iter().copied(), |expected| is_like(expected, at));
         match place.and_then(|place| open.remove(place)) {
             // It was too far away when it was looked for.
-            Some(one) if agree(one, at) => found.push(Found::Reordered(one, at)),
-            Some(one) => found.push(Found::Wrong(one, at)),
-            None => found.push(Found::Phantom(at)),
+            Some(one) if agree(one, at) => found.push(Settled::Reordered(one, at)),
+            Some(one) => found.push(Settled::Wrong(one, at)),
+            None => found.push(Settled::Phantom(at)),
         }
     }
-    found.extend(open.into_iter().map(Found::Missing));
+    found.extend(open.into_iter().map(Settled::Missing));
     found
 }
 
@@ -236,15 +236,15 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Found::Missing;
-    use super::Found::Phantom;
-    use super::Found::Reordered;
-    use super::Found::Same;
-    use super::Found::Wrong;
+    use super::Settled::Missing;
+    use super::Settled::Phantom;
+    use super::Settled::Reordered;
+    use super::Settled::Same;
+    use super::Settled::Wrong;
     use super::*;
 
     /// Each letter is a change; `U` and `u` are alike and do not agree.
-    fn of(expected: &str, seen: &str) -> Vec<Found> {
+    fn of(expected: &str, seen: &str) -> Vec<Settled> {
         let (expected, seen): (Vec<char>, Vec<char>) =
             (expected.chars().collect(), seen.chars().collect());
         settle(
@@ -272,7 +272,7 @@ mod tests {
         let seen: Vec<usize> =
             (0..many).filter(|at| !holes.iter().any(|hole| hole.contains(at))).collect();
         let found = settle(many, seen.len(), |one, other| one == seen[other], |_, _| true);
-        let missing: Vec<Found> = holes.into_iter().flatten().map(Missing).collect();
+        let missing: Vec<Settled> = holes.into_iter().flatten().map(Missing).collect();
         let lost = found.iter().filter(|it| !matches!(it, Same(..))).copied().collect::<Vec<_>>();
         assert_eq!(lost, missing);
     }
@@ -289,7 +289,7 @@ mod tests {
                 is_so
             };
             let found = settle(many, many, |_, _| compare(false), |_, _| compare(is_like));
-            let is_wrong = |it: &&Found| matches!(it, Wrong(one, other) if one == other);
+            let is_wrong = |it: &&Settled| matches!(it, Wrong(one, other) if one == other);
             let wrong = found.iter().filter(is_wrong).count();
             assert_eq!(wrong, if is_like { many } else { 0 });
             assert_eq!(found.len(), if is_like { many } else { 2 * many });
@@ -297,13 +297,13 @@ mod tests {
     }
 
     /// As it was before there were limits.
-    fn fully(expected: &[char], seen: &[char]) -> Vec<Found> {
+    fn fully(expected: &[char], seen: &[char]) -> Vec<Settled> {
         let same = in_order(LIMITS, (expected.len(), seen.len()), &|one, other| {
             expected[one] == seen[other]
         });
         let mut left: Vec<usize> = without(expected.len(), same.iter().map(|it| it.0)).collect();
         let open: Vec<usize> = without(seen.len(), same.iter().map(|it| it.1)).collect();
-        let mut found: Vec<Found> = same.iter().map(|it| Same(it.0, it.1)).collect();
+        let mut found: Vec<Settled> = same.iter().map(|it| Same(it.0, it.1)).collect();
         let mut others = Vec::new();
         for at in open {
             match left.iter().position(|one| expected[*one] == seen[at]) {

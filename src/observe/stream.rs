@@ -30,7 +30,7 @@ use crate::sink::postgres::replication::pgoutput::decode;
 
 /// The transactions of one slot.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct SlotStream {
     catalog: Arc<Catalog>,
     /// The domains of its database.
     domains: Vec<usize>,
@@ -87,7 +87,7 @@ struct Columns {
     places: Vec<Option<usize>>,
 }
 
-impl Stream {
+impl SlotStream {
     /// `has_messages` says whether those who wrote the log told of themselves by messages in it.
     pub(super) fn new(
         (catalog, has_messages): (Arc<Catalog>, bool),

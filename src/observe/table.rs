@@ -6,7 +6,7 @@ use crate::measure::Histogram;
 use crate::measure::LagSummary;
 use crate::observe::cells::pieces;
 use crate::observe::judge::Times;
-use crate::observe::rows::Rows;
+use crate::observe::rows::OutstandingRows;
 use crate::scenario::OwnTable;
 
 /// What is known of a table.
@@ -15,7 +15,7 @@ pub(super) struct Table {
     pub(super) name: String,
     /// Its database: see [`Places`].
     pub(super) at: usize,
-    pub(super) rows: Rows,
+    pub(super) rows: OutstandingRows,
     /// By change.
     pub(super) lags: [Lags; 3],
     /// The column in which a row tells whose it is, if it does.
@@ -30,7 +30,7 @@ pub(super) struct Table {
 
 /// Where changes of a domain come from, at a surface.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct ChangeSource {
     pub(super) database: String,
     /// The slot that is read there, if it is known.
     pub(super) slot: String,
@@ -100,7 +100,7 @@ impl Table {
         let name = format!("{database}.{}.{}", info.namespace, info.name);
         let is_apart = info.name == OwnTable::Canary.name();
         let lags = [Lags::default(), Lags::default(), Lags::default()];
-        let (rows, run, is_awaited) = (Rows::default(), info.markers(), false);
+        let (rows, run, is_awaited) = (OutstandingRows::default(), info.markers(), false);
         Self { name, at, rows, lags, run, is_own, is_apart, is_awaited }
     }
 

@@ -44,7 +44,7 @@ struct Made {
 
 /// What is known of a transaction.
 #[derive(Debug, Default)]
-struct Known {
+struct OpenTransaction {
     marks: Option<Arc<[Mark]>>,
     end: Option<End>,
     /// Changes of it that have come: how many, and when the first and the last.
@@ -97,7 +97,7 @@ pub(super) struct Transactions {
     made: HashMap<Mark, Made>,
     /// The transactions of actions.
     of: HashMap<Mark, Transaction>,
-    open: HashMap<Transaction, Known>,
+    open: HashMap<Transaction, OpenTransaction>,
     /// How many were held against what was acknowledged.
     pub(super) judged: u64,
     settled: Remembered,

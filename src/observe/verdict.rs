@@ -18,7 +18,7 @@ use crate::observe::cells::show_key;
 use crate::observe::judge::Certainty;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Outstanding;
-use crate::observe::settle::Found;
+use crate::observe::settle::Settled;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
 use crate::observe::table::operation;
@@ -27,10 +27,10 @@ use crate::observe::transactions::Odd;
 use crate::observe::whose::Whose;
 use crate::sink::postgres::replication::Lsn;
 
-/// The first faults.
+/// The first discrepancies.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
-    first: First<Fault>,
+pub(super) struct Discrepancies {
+    first: First<Discrepancy>,
 }
 
 /// Which row is judged, and how.
@@ -53,7 +53,7 @@ pub(super) struct Left {
 }
 
 #[derive(Debug)]
-struct Fault {
+struct Discrepancy {
     class: Deviation,
     table: TableId,
     key: Box<[u8]>,
@@ -65,9 +65,9 @@ struct Fault {
     remark: Option<Cow<'static, str>>,
 }
 
-impl Faults {
+impl Discrepancies {
     pub(super) fn doubled(&mut self, change: &RowChange, lsn: Lsn) {
-        self.add(Deviation::Doubled, |class| Fault {
+        self.add(Deviation::Doubled, |class| Discrepancy {
             class,
             table: change.table,
             key: change.key.clone(),
@@ -87,7 +87,7 @@ impl Faults {
     }
 
     pub(super) fn gone(&mut self, change: &RowChange, lsn: Lsn) {
-        self.add(Deviation::Lost, |class| Fault {
+        self.add(Deviation::Lost, |class| Discrepancy {
             class,
             table: change.table,
             key: change.key.clone(),
@@ -100,7 +100,7 @@ impl Faults {
     }
 
     fn truncated(&mut self, class: Deviation, table: TableId, lsn: Option<Lsn>) {
-        self.add(class, |class| Fault {
+        self.add(class, |class| Discrepancy {
             class,
             table,
             key: Box::default(),
@@ -137,7 +137,7 @@ impl Faults {
         verification.expected += 1;
         verification.observed += u64::from(is_told);
         *verification.of(class) += 1;
-        self.add(class, |class| Fault {
+        self.add(class, |class| Discrepancy {
             class,
             table,
             key: Box::default(),
@@ -149,7 +149,7 @@ impl Faults {
         });
     }
 
-    fn add(&mut self, class: Deviation, fault: impl FnOnce(Deviation) -> Fault) {
+    fn add(&mut self, class: Deviation, fault: impl FnOnce(Deviation) -> Discrepancy) {
         self.first.add(class, || fault(class));
     }
 
@@ -160,7 +160,7 @@ impl Faults {
         (table, key): (TableId, Box<[u8]>),
         expected: Expected,
     ) {
-        self.add(class, |class| Fault {
+        self.add(class, |class| Discrepancy {
             class,
             table,
             key,
@@ -195,25 +195,25 @@ impl Faults {
             |one, other| is_same_kind(one, other) && expected[one].certainty == Certainty::Certain,
         );
         let is_loose = tails.is_some() && seen.iter().any(|it| Tails::is_loose(it.partition));
-        let newest = found.iter().filter_map(Found::came).max();
+        let newest = found.iter().filter_map(Settled::came).max();
         for found in found {
             let (class, one, other) = match found {
-                Found::Same(one, other) => {
+                Settled::Same(one, other) => {
                     left.matched.push((one, other));
                     continue;
                 }
                 // Nobody knows which of them came first.
-                Found::Reordered(one, other) if is_loose => {
+                Settled::Reordered(one, other) if is_loose => {
                     left.matched.push((one, other));
                     continue;
                 }
-                Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
-                Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
-                Found::Phantom(other) if seen[other].is_again => {
+                Settled::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
+                Settled::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
+                Settled::Phantom(other) if seen[other].is_again => {
                     (Deviation::Doubled, None, Some(other))
                 }
-                Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
-                Found::Missing(one) => match expected[one].certainty {
+                Settled::Phantom(other) => (Deviation::Phantom, None, Some(other)),
+                Settled::Missing(one) => match expected[one].certainty {
                     Certainty::Short => continue,
                     Certainty::Certain
                         if is_complete
@@ -240,7 +240,7 @@ impl Faults {
             verification.observed = verification.observed.saturating_add_signed(came);
             let whose = |one: Option<usize>| one.map_or(&Whose::Untold, |at| &expected[at].whose);
             let change = one.map(|at| expected[at].change).or(other.map(|at| seen[at].change));
-            self.add(class, |class| Fault {
+            self.add(class, |class| Discrepancy {
                 class,
                 table,
                 key: key.into(),
@@ -261,7 +261,7 @@ impl Faults {
         catalog: &Catalog,
         names: &[String],
     ) -> Vec<Example> {
-        let example = |fault: Fault| {
+        let example = |fault: Discrepancy| {
             let table = catalog.table(fault.table);
             let values = |row: &[u8]| match show(row, &table.columns, true) {
                 text if text.is_empty() => fault.operation.to_owned(),

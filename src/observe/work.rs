@@ -42,8 +42,8 @@ use crate::observe::records;
 use crate::observe::records::RecordReader;
 use crate::observe::slots;
 use crate::observe::slots::Claims;
-use crate::observe::stream::Stream;
-use crate::observe::table::Origin;
+use crate::observe::stream::SlotStream;
+use crate::observe::table::ChangeSource;
 use crate::observe::tails::Tails;
 use crate::observe::taker::Judging;
 use crate::observe::taker::Taker;
@@ -132,22 +132,22 @@ async fn make(
         let reader = match &surface.kind {
             SurfaceKind::Slots(_) => continue,
             SurfaceKind::Polled(polled) => {
-                Reader::Poll(Box::new(poll::open(options, polled).await?))
+                SurfaceReader::Poll(Box::new(poll::open(options, polled).await?))
             }
-            SurfaceKind::Kafka(captures) => {
-                Reader::Topics(Box::new(kafka::open(options, (&surface.name, captures)).await?))
-            }
+            SurfaceKind::Kafka(captures) => SurfaceReader::Topics(Box::new(
+                kafka::open(options, (&surface.name, captures)).await?,
+            )),
             SurfaceKind::Lake(lake) => {
-                Reader::Lake(Box::new(lake::open(options, (&surface.name, lake)).await?))
+                SurfaceReader::Lake(Box::new(lake::open(options, (&surface.name, lake)).await?))
             }
-            SurfaceKind::Records(meant) => {
-                Reader::Records(Box::new(records::open(options, (&surface.name, meant)).await?))
-            }
+            SurfaceKind::Records(meant) => SurfaceReader::Records(Box::new(
+                records::open(options, (&surface.name, meant)).await?,
+            )),
             SurfaceKind::Events(meant) => {
-                Reader::Events(topics::open(&surface.name, meant, options).await?)
+                SurfaceReader::Events(topics::open(&surface.name, meant, options).await?)
             }
             SurfaceKind::EventFiles(meant) => {
-                Reader::Files(files::open(&surface.name, meant, options.clock).await?)
+                SurfaceReader::Files(files::open(&surface.name, meant, options.clock).await?)
             }
         };
         opened.push((number, reader));
@@ -157,7 +157,7 @@ async fn make(
 }
 
 /// What others make, and is being read.
-enum Reader {
+enum SurfaceReader {
     Poll(Box<PollReader>),
     Topics(Box<TopicReader>),
     Lake(Box<LakeReader>),
@@ -166,7 +166,7 @@ enum Reader {
     Files(FileReader),
 }
 
-impl Reader {
+impl SurfaceReader {
     /// Reads to the end, for the one who judges. Returns whether it came there, and what people should know.
     async fn work(
         self,
@@ -192,7 +192,7 @@ impl Reader {
 }
 
 /// The same with the numbers of their surfaces.
-type Opened = Vec<(usize, Reader)>;
+type Opened = Vec<(usize, SurfaceReader)>;
 /// The number of a reader's surface, whether it came to its end, and what people should know.
 type End = (usize, bool, Vec<String>);
 
@@ -213,7 +213,7 @@ fn judge(options: &Options, number: usize) -> Judge {
     let mut judge = Judge::new(&options.world.catalog, &surface.name, |domain| {
         let database = surface.database(domain)?.to_owned();
         let slot = slots::name_of(options, number, domain).unwrap_or_default();
-        Some(Origin { database, slot })
+        Some(ChangeSource { database, slot })
     });
     // Nothing but a row's columns tells there what it is, and rows of our own have no such columns.
     let tells_by_rows = |captures: &Captures| {
@@ -357,7 +357,8 @@ fn read_slots(
         let catalog = Arc::clone(&options.world.catalog);
         // A subscription does not hand messages on.
         let has_messages = catalog.has_messages && source.upstream.is_none();
-        let stream = Stream::new((catalog, has_messages), source.domains.clone(), fence.clone());
+        let stream =
+            SlotStream::new((catalog, has_messages), source.domains.clone(), fence.clone());
         let Judging::Rows(judge) = &judges[surface] else { continue };
         let reader = SlotReader::new(
             source.clone(),

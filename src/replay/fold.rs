@@ -34,7 +34,7 @@ pub(super) type Selected = Vec<Vec<bool>>;
 
 /// A row that is kept, and how many look like it.
 #[derive(Debug, Clone)]
-pub(super) struct Held {
+pub(super) struct CountedRow {
     pub(super) table: TableId,
     pub(super) row: Box<[u8]>,
     pub(super) count: u64,
@@ -48,7 +48,7 @@ pub struct Expected {
     /// Rows that may be one thing or another, or of which some value is not known.
     pub(super) doubtful: ByIdentity<Row>,
     /// Rows of the parts that were selected.
-    pub(super) held: ByIdentity<Held>,
+    pub(super) held: ByIdentity<CountedRow>,
     /// Transactions of which the trace does not tell.
     pub(super) untold: u64,
 }
@@ -77,7 +77,7 @@ impl Expected {
                     return self.digests[number].add(identity, known);
                 };
                 if selected[number].get(Digest::part(identity)).is_some_and(|is| *is) {
-                    let held = Held { table: row.table, row: known.clone(), count: 0 };
+                    let held = CountedRow { table: row.table, row: known.clone(), count: 0 };
                     self.held.entry(identity).or_insert(held).count += 1;
                 }
             }
@@ -94,7 +94,7 @@ impl Expected {
         self.doubtful.extend(other.doubtful);
         for (identity, held) in other.held {
             let count = held.count;
-            self.held.entry(identity).or_insert(Held { count: 0, ..held }).count += count;
+            self.held.entry(identity).or_insert(CountedRow { count: 0, ..held }).count += count;
         }
         self.untold += other.untold;
     }

@@ -284,16 +284,20 @@ fn not_compared(
 }
 
 /// What is not as it should be: class, what was made, what came.
-type Fault<'a> = (Deviation, Option<&'a Made>, Option<&'a Seen>);
+type ChangeDiscrepancy<'a> = (Deviation, Option<&'a Made>, Option<&'a Seen>);
 
-fn examples(replay: &Replay, surface: &str, mut faults: Vec<Fault<'_>>) -> Vec<Example> {
-    let order = |it: &Fault<'_>| {
+fn examples(
+    replay: &Replay,
+    surface: &str,
+    mut faults: Vec<ChangeDiscrepancy<'_>>,
+) -> Vec<Example> {
+    let order = |it: &ChangeDiscrepancy<'_>| {
         let table = it.1.map(|made| made.table.0).or(it.2.map(|seen| seen.table));
         (table, it.1.map(|made| made.key.clone()), it.2.map(|seen| seen.lsn))
     };
     faults.sort_by_cached_key(order);
     let catalog = &replay.world.catalog;
-    let example = |(class, made, seen): Fault<'_>| {
+    let example = |(class, made, seen): ChangeDiscrepancy<'_>| {
         let table = made.map(|made| made.table.0).or(seen.map(|seen| seen.table)).unwrap_or(0);
         let info = catalog.table(TableId(table));
         let came = seen.map(|seen| match seen.what {

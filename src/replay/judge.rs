@@ -34,7 +34,7 @@ const HELD_MAX: u64 = 4_000_000;
 
 /// A row that is not as it should be.
 #[derive(Debug)]
-struct Fault {
+struct Mismatch {
     class: Deviation,
     table: TableId,
     key: Vec<u8>,
@@ -42,14 +42,14 @@ struct Fault {
     seen: Option<Box<[u8]>>,
 }
 
-/// The first of the faults of each class, in the order of tables and keys: a hash map decides no order, and there may be as many as rows.
+/// The first mismatches of each class, in the order of tables and keys: a hash map decides no order, and there may be as many as rows.
 #[derive(Debug, Default)]
-struct Faults {
-    some: Vec<Fault>,
+struct Mismatches {
+    some: Vec<Mismatch>,
 }
 
-impl Faults {
-    fn add(&mut self, fault: Fault) {
+impl Mismatches {
+    fn add(&mut self, fault: Mismatch) {
         self.some.push(fault);
         if self.some.len() >= 8 * EXAMPLES_MAX {
             self.cut();
@@ -61,7 +61,7 @@ impl Faults {
         self.some = First::of(std::mem::take(&mut self.some), |it| it.class).all().collect();
     }
 
-    fn first(mut self) -> Vec<Fault> {
+    fn first(mut self) -> Vec<Mismatch> {
         self.cut();
         self.some
     }
@@ -73,7 +73,7 @@ pub(super) struct Judge<'a> {
     /// Sessions that see one snapshot, by domain.
     sessions: &'a BTreeMap<usize, Client>,
     verdicts: Vec<TableVerdict>,
-    faults: Faults,
+    faults: Mismatches,
     /// Doubtful rows that were found.
     seen: HashSet<Identity>,
 }
@@ -82,7 +82,7 @@ impl<'a> Judge<'a> {
     pub(super) fn new(replay: &'a Replay, sessions: &'a BTreeMap<usize, Client>) -> Self {
         let tables = replay.world.table_count();
         let verdicts = vec![TableVerdict::default(); tables];
-        Self { replay, sessions, verdicts, faults: Faults::default(), seen: HashSet::new() }
+        Self { replay, sessions, verdicts, faults: Mismatches::default(), seen: HashSet::new() }
     }
 
     fn catalog(&self) -> &'a Catalog {
@@ -173,7 +173,7 @@ impl<'a> Judge<'a> {
                 let state = doubtful.states.iter().flatten().last().cloned();
                 let class = if state.is_some() { Deviation::Wrong } else { Deviation::Phantom };
                 let seen = Some(row.into());
-                faults.add(Fault { class, table, key, expected: state, seen });
+                faults.add(Mismatch { class, table, key, expected: state, seen });
             }
         })
         .await?;
@@ -192,7 +192,7 @@ impl<'a> Judge<'a> {
                 let state = states.iter().flatten().last().cloned();
                 let info = self.replay.world.catalog.table(*table);
                 let key = state.as_deref().map(|row| key_of(info, row)).unwrap_or_default();
-                let fault = Fault {
+                let fault = Mismatch {
                     class: Deviation::Lost,
                     table: *table,
                     key,
@@ -237,7 +237,7 @@ impl<'a> Judge<'a> {
                     (Deviation::Phantom, None)
                 };
                 let seen = Some(row.into());
-                faults.add(Fault { class, table, key, expected: must, seen });
+                faults.add(Mismatch { class, table, key, expected: must, seen });
             })
             .await?;
         }
@@ -247,7 +247,7 @@ impl<'a> Judge<'a> {
             let key = key_of(info, &held.row);
             let expected = Some(held.row);
             let fault =
-                Fault { class: Deviation::Lost, table: held.table, key, expected, seen: None };
+                Mismatch { class: Deviation::Lost, table: held.table, key, expected, seen: None };
             self.faults.add(fault);
         }
         Ok(())
@@ -286,11 +286,11 @@ mod tests {
 
     #[test]
     fn of_a_table_full_of_rows_that_nobody_made_the_first_are_kept_and_no_more() {
-        let mut faults = Faults::default();
+        let mut faults = Mismatches::default();
         for number in (0..20_000_u32).rev() {
             let class = if number == 19_999 { Deviation::Lost } else { Deviation::Phantom };
             let key = number.to_be_bytes().to_vec();
-            faults.add(Fault { class, table: TableId(0), key, expected: None, seen: None });
+            faults.add(Mismatch { class, table: TableId(0), key, expected: None, seen: None });
             assert!(faults.some.len() < 8 * EXAMPLES_MAX, "as many as there are rows");
         }
         let first = faults.first();

@@ -28,7 +28,7 @@ use crate::replay::horizon::When;
 use crate::replay::observed::Set;
 use crate::replay::past::Note;
 use crate::replay::past::Past;
-use crate::replay::rows::Rows;
+use crate::replay::rows::LaneRows;
 use crate::replay::shared::Additions;
 use crate::replay::snapshots::Snapshots;
 use crate::sink::postgres::encode::encode;
@@ -111,8 +111,8 @@ impl<'a> Walker<'a> {
     }
 
     /// The rows that a lane leaves; not all of them if it does not go on.
-    pub(super) fn walk(&mut self, group: usize, index: u32) -> Rows {
-        let mut rows = Rows::default();
+    pub(super) fn walk(&mut self, group: usize, index: u32) -> LaneRows {
+        let mut rows = LaneRows::default();
         let mut snapshots = self.snapshots.take();
         for table in self.world.tables_of(group) {
             if self.is_judged(table) && !self.world.catalog.table(table).shared {
@@ -161,7 +161,7 @@ impl<'a> Walker<'a> {
         self.rows = action;
     }
 
-    fn decision(&mut self, decision: &Decision, notes: &[Note], rows: &mut Rows) {
+    fn decision(&mut self, decision: &Decision, notes: &[Note], rows: &mut LaneRows) {
         let mut next = self.world.part_from(decision, 0);
         while let Some(part) = next {
             if self.world.is_events(decision, part) {
@@ -172,7 +172,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn part(&mut self, decision: &Decision, part: usize, notes: &[Note], rows: &mut Rows) {
+    fn part(&mut self, decision: &Decision, part: usize, notes: &[Note], rows: &mut LaneRows) {
         let number = u8::try_from(part).unwrap_or(u8::MAX);
         let is_ended =
             |note: &&Note| note.part == number || note.fate == Fate::Nothing && note.part < number;
@@ -225,7 +225,13 @@ impl<'a> Walker<'a> {
         all
     }
 
-    fn change(&mut self, operation: &Operation, action: &Action, effect: Effect, rows: &mut Rows) {
+    fn change(
+        &mut self,
+        operation: &Operation,
+        action: &Action,
+        effect: Effect,
+        rows: &mut LaneRows,
+    ) {
         if effect == Effect::NotMade || !self.is_judged(operation.table) {
             return;
         }
@@ -288,7 +294,7 @@ impl<'a> Walker<'a> {
         (operation, info): (&Operation, &TableInfo),
         effect: Effect,
         (identity, key): (Identity, &[u8]),
-        rows: &Rows,
+        rows: &LaneRows,
     ) {
         if let Some(snapshots) = &mut self.snapshots {
             let about = (effect == Effect::Made, self.when);

@@ -49,11 +49,11 @@ impl Hasher for Same {
 
 /// Rows of a lane.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct LaneRows {
     all: ByIdentity<Row>,
 }
 
-impl Rows {
+impl LaneRows {
     /// A row that is there from the beginning.
     pub(super) fn seed(&mut self, table: TableId, identity: Identity, row: Box<[u8]>) {
         self.all.insert(identity, Row { table, states: smallvec![Some(row)] });
@@ -133,7 +133,7 @@ mod tests {
         text.as_bytes().into()
     }
 
-    fn states(rows: &mut Rows) -> Vec<Vec<State>> {
+    fn states(rows: &mut LaneRows) -> Vec<Vec<State>> {
         rows.drain().map(|(_, row)| row.states.to_vec()).collect()
     }
 
@@ -146,7 +146,7 @@ mod tests {
                 Some([old, more.as_bytes()].concat().into())
             }
         };
-        let mut rows = Rows::default();
+        let mut rows = LaneRows::default();
         rows.change(place, true, |_| Some(cells("a")));
         rows.change(place, true, append("b"));
         rows.change(place, false, append("c"));
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn rows_without_a_key_that_look_alike_are_several() {
-        let mut rows = Rows::default();
+        let mut rows = LaneRows::default();
         for _ in 0..3 {
             let identity = rows.free(9);
             rows.seed(TableId(0), identity, b"a".as_slice().into());

@@ -32,7 +32,7 @@ use crate::sink::postgres::replication::Lsn;
 
 /// A row of a snapshot.
 #[derive(Debug)]
-struct Held {
+struct SnapshotRow {
     seen: Seen,
     /// What it has not told of its row.
     owed: Owed,
@@ -50,7 +50,7 @@ type Version = (Box<[u8]>, Box<[u8]>);
 /// The versions of one row that came by a snapshot.
 #[derive(Debug, Default)]
 struct Versions {
-    held: Vec<Held>,
+    held: Vec<SnapshotRow>,
     /// How many changes it has had so far.
     count: u32,
     /// The last one that lived.
@@ -70,7 +70,7 @@ impl Snapshots {
         for one in seen.snapshots().iter().filter(|it| !followed.odd.contains(&it.row)) {
             let is_before = |it: &&Seen| seen.arrivals != Arrivals::InNoOrder && it.at < one.at;
             let before = seen.of(one.row).1.iter().filter(is_before).count();
-            let held = Held {
+            let held = SnapshotRow {
                 seen: *one,
                 owed: seen.owed(one, Set::WHOLE),
                 behind: u32::try_from(before).unwrap_or(u32::MAX),
@@ -145,12 +145,13 @@ pub(super) fn judge(
     let snapshots = walk(replay, is_observed, Snapshots::of(seen, followed))?;
     let held = snapshots.rows.values().map(|it| it.held.len() as u64);
     let mut left = all - held.sum::<u64>();
-    let has_others =
-        |it: &Held| replay.has_others.get(usize::from(it.seen.table)).copied().unwrap_or(false);
-    let mut odd: Vec<(&Held, &Versions)> = Vec::new();
+    let has_others = |it: &SnapshotRow| {
+        replay.has_others.get(usize::from(it.seen.table)).copied().unwrap_or(false)
+    };
+    let mut odd: Vec<(&SnapshotRow, &Versions)> = Vec::new();
     for versions in snapshots.rows.values() {
         let wrong = versions.held.iter().filter(|it| !it.is_right);
-        let is_ours = |it: &&Held| versions.last.is_some() || !has_others(it);
+        let is_ours = |it: &&SnapshotRow| versions.last.is_some() || !has_others(it);
         let (ours, others): (Vec<_>, Vec<_>) = wrong.partition(is_ours);
         odd.extend(ours.into_iter().map(|it| (it, versions)));
         left += others.len() as u64;
@@ -209,7 +210,7 @@ fn example(
     replay: &Replay,
     surface: &str,
     class: Deviation,
-    (held, versions): (&Held, &Versions),
+    (held, versions): (&SnapshotRow, &Versions),
 ) -> Example {
     let catalog: &Catalog = &replay.world.catalog;
     let info = catalog.table(TableId(held.seen.table));

@@ -26,7 +26,7 @@ pub(super) async fn read(
     let sql = format!("COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT binary)");
     let stream = client.copy_out(&sql).await.map_err(|error| failed(&error))?;
     let mut stream = Box::pin(stream);
-    let mut rows = Rows { info, bytes: BytesMut::new(), has_head: false, row: Vec::new() };
+    let mut rows = CopyReader { info, bytes: BytesMut::new(), has_head: false, row: Vec::new() };
     while let Some(piece) = stream.try_next().await.map_err(|error| failed(&error))? {
         rows.bytes.extend_from_slice(&piece);
         while rows.next().ok_or_else(|| strange(info))? {
@@ -40,7 +40,7 @@ fn strange(info: &TableInfo) -> SetupError {
     SetupError::Local(format!("the server sent rows of `{}` that nobody understands", info.name))
 }
 
-struct Rows<'a> {
+struct CopyReader<'a> {
     info: &'a TableInfo,
     bytes: BytesMut,
     has_head: bool,
@@ -48,7 +48,7 @@ struct Rows<'a> {
     row: Vec<u8>,
 }
 
-impl Rows<'_> {
+impl CopyReader<'_> {
     /// Takes the next row, if all of it is there. `None` on nonsense.
     fn next(&mut self) -> Option<bool> {
         if !self.has_head {

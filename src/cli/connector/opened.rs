@@ -150,7 +150,7 @@ impl Connected {
         self,
         folder: &RunFolder,
     ) -> (Vec<Interruption>, Option<FolderError>) {
-        let connectors: Vec<_> = self.connectors.iter().map(Kept::of).collect();
+        let connectors: Vec<_> = self.connectors.iter().map(ConnectorEntry::of).collect();
         let interruptions = self.watch.interruptions();
         let unwritten = folder.write_connectors(&serde_json::json!({
             "format": "loadgen.connectors/1", "at": self.api.url(), "connectors": connectors,
@@ -162,7 +162,7 @@ impl Connected {
 
 /// What is kept of a connector.
 #[derive(serde::Serialize)]
-struct Kept<'a> {
+struct ConnectorEntry<'a> {
     name: &'a str,
     slot: &'a str,
     database: &'a str,
@@ -170,7 +170,7 @@ struct Kept<'a> {
     config: serde_json::Value,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> ConnectorEntry<'a> {
     fn of(it: &'a Connector) -> Self {
         Self { name: &it.name, slot: &it.slot, database: &it.database, config: it.shown() }
     }

@@ -10,12 +10,12 @@ use crate::cli::place::Place;
 use crate::cli::place::destinations_of;
 use crate::connect;
 use crate::connect::Api;
-use crate::connect::Found;
 use crate::connect::FoundSink;
+use crate::connect::FoundSource;
 use crate::connect::Standing;
 use crate::doctor;
 use crate::doctor::Check;
-use crate::doctor::Reader;
+use crate::doctor::SinkReader;
 use crate::doctor::Wanted;
 use crate::scenario::Domain;
 use crate::scenario::LakeSite;
@@ -51,10 +51,10 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
             if place.address(target).is_none() {
                 continue;
             }
-            let captures = |it: &&Found| {
+            let captures = |it: &&FoundSource| {
                 it.database == database && is_on(scenario, place, it, (target, &domains))
             };
-            let own: Vec<&Found> = known.iter().filter(captures).collect();
+            let own: Vec<&FoundSource> = known.iter().filter(captures).collect();
             if own.is_empty() {
                 here.push(Check::uncaptured(&database));
             }
@@ -78,10 +78,11 @@ pub(super) fn reports(scenario: &Scenario, place: &Place) -> Result<Vec<Report>,
 }
 
 /// Of connectors that read one slot, at least one of which is `ours`: captures a database of the scenario.
-fn of_one_slot(known: &[Found], ours: &BTreeSet<&str>) -> Vec<Check> {
-    let first = |at: usize, found: &Found| !known[..at].iter().any(|it| it.is_rival_of(found));
+fn of_one_slot(known: &[FoundSource], ours: &BTreeSet<&str>) -> Vec<Check> {
+    let first =
+        |at: usize, found: &FoundSource| !known[..at].iter().any(|it| it.is_rival_of(found));
     let firsts = known.iter().enumerate().filter(|(at, found)| first(*at, found));
-    let group = |(_, found): (usize, &Found)| {
+    let group = |(_, found): (usize, &FoundSource)| {
         let rivals = known.iter().filter(|it| it.is_rival_of(found));
         let names: Vec<&str> =
             [found.name.as_str()].into_iter().chain(rivals.map(|it| it.name.as_str())).collect();
@@ -96,7 +97,7 @@ fn of_one_slot(known: &[Found], ours: &BTreeSet<&str>) -> Vec<Check> {
 fn is_on(
     scenario: &Scenario,
     place: &Place,
-    found: &Found,
+    found: &FoundSource,
     (target, domains): (usize, &[usize]),
 ) -> bool {
     let of = |domain: &Domain| found.is_of(&scenario.name, &domain.schema.name);
@@ -157,16 +158,18 @@ fn signals(scenario: &Scenario, domains: &[usize]) -> Option<String> {
 }
 
 /// Who reads what sinks write, and who may read what this one does.
-fn readers((scenario, place): (&Scenario, &Place), sink: &FoundSink) -> Vec<Reader> {
+fn readers((scenario, place): (&Scenario, &Place), sink: &FoundSink) -> Vec<SinkReader> {
     let lake = |observer: &Observer| match &observer.kind {
-        ObserverKind::Lake(warehouse) => {
-            Some(Reader { observer: observer.name.clone(), every: warehouse.every, flush: None })
-        }
+        ObserverKind::Lake(warehouse) => Some(SinkReader {
+            observer: observer.name.clone(),
+            every: warehouse.every,
+            flush: None,
+        }),
         ObserverKind::Records(files) => {
             let is_of = is_there(&files.site, sink)
                 && is_read_by(&topics_of((scenario, place), observer, &files.topics), sink);
             let (observer, flush) = (observer.name.clone(), is_of.then_some(files.flush));
-            Some(Reader { observer, every: files.every, flush })
+            Some(SinkReader { observer, every: files.every, flush })
         }
         _ => None,
     };
@@ -230,7 +233,7 @@ fn standing(standing: Option<&Standing>) -> Result<String, String> {
     }
 }
 
-fn report(found: &Found, wanted: &Wanted) -> Report {
+fn report(found: &FoundSource, wanted: &Wanted) -> Report {
     let mut checks = vec![Check::standing(standing(found.standing.as_ref()), &found.name)];
     checks.extend(doctor::connector(&found.settings, wanted));
     Report { subject: format!("connector {} of {}", found.name, found.database), checks }

@@ -11,9 +11,9 @@ use crate::cli::wait::on_runtime;
 use crate::doctor;
 use crate::doctor::Changes;
 use crate::doctor::Check;
-use crate::doctor::Kept;
 use crate::doctor::Needs;
 use crate::doctor::Topic;
+use crate::doctor::TopicDescription;
 use crate::scenario::Domain;
 use crate::scenario::ObserverKind;
 use crate::scenario::OwnTable;
@@ -28,7 +28,7 @@ use crate::sink::kafka::topics;
 use super::Report;
 
 /// Of what a topic has the changes or the events: a domain's number, and the name of a table.
-type Origin = (usize, String);
+type TopicSource = (usize, String);
 
 /// What is to be said of the topics of each cluster.
 pub(super) fn reports(
@@ -46,7 +46,7 @@ pub(super) fn reports(
         if wanted.is_empty() {
             continue;
         }
-        let sized = |(topic, origin): (Topic, Origin)| Topic {
+        let sized = |(topic, origin): (Topic, TopicSource)| Topic {
             greatest: greatest(scenario, reckoned, origin),
             ..topic
         };
@@ -92,9 +92,9 @@ async fn look(cluster: &Cluster, wanted: &[Topic]) -> Vec<Check> {
         let kept = partitions.get(topic.name.as_str()).map(|partitions| {
             let settings = told.remove(topic.name.as_str());
             let text = |name| Some((name, settings.as_ref()?.text(name)?.to_owned()));
-            Kept {
+            TopicDescription {
                 partitions: *partitions,
-                settings: Kept::SETTINGS.into_iter().filter_map(text).collect(),
+                settings: TopicDescription::SETTINGS.into_iter().filter_map(text).collect(),
             }
         });
         all.extend(doctor::topic(topic, kept.as_ref(), &cluster.brokers));
@@ -108,7 +108,7 @@ fn captured(
     place: &Place,
     target: usize,
     needs: &[Vec<Needs>],
-) -> BTreeMap<Topic, Origin> {
+) -> BTreeMap<Topic, TopicSource> {
     let mut all = BTreeMap::new();
     for observer in &scenario.observers {
         let ObserverKind::Kafka { target: of, topics: template, .. } = &observer.kind else {
@@ -160,7 +160,7 @@ fn changes(scenario: &Scenario, number: usize, needs: &[Needs]) -> Vec<(String, 
 }
 
 /// The topics of a cluster to which events go.
-fn events(scenario: &Scenario, target: usize) -> BTreeMap<Topic, Origin> {
+fn events(scenario: &Scenario, target: usize) -> BTreeMap<Topic, TopicSource> {
     let kind = &scenario.targets[target].kind;
     let topic = |(event, domain): (String, &Domain)| {
         let name = kind.destination_of(&domain.schema.name, &event)?;
@@ -172,7 +172,7 @@ fn events(scenario: &Scenario, target: usize) -> BTreeMap<Topic, Origin> {
 }
 
 /// About how many bytes the greatest row of a table, or the greatest event, has.
-fn greatest(scenario: &Scenario, reckoned: &Reckoned, (domain, table): Origin) -> u64 {
+fn greatest(scenario: &Scenario, reckoned: &Reckoned, (domain, table): TopicSource) -> u64 {
     if table == OwnTable::Stress.name() {
         let long = |step: &StressStep| match step.kind {
             StressKind::UnchangedToast(_, bytes) if step.domain == domain => Some(bytes),

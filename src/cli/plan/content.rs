@@ -31,7 +31,7 @@ pub(super) struct Changes {
 
 /// What was seen of a stream.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
+pub(super) struct StreamContent {
     /// Slots that were decided.
     pub(super) slots: u64,
     /// Of them: those that found nothing to do.
@@ -47,7 +47,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Content {
     /// By stream.
-    pub(super) streams: Vec<Seen>,
+    pub(super) streams: Vec<StreamContent>,
     /// By table.
     pub(super) weights: Vec<Weight>,
     /// Rows that seeding makes, by table.
@@ -64,7 +64,8 @@ pub(super) struct Content {
 pub(super) fn look(world: &Arc<World>, layout: &Layout) -> Content {
     let tables = world.table_count();
     let streams: usize = world.groups.iter().map(Vec::len).sum();
-    let none = Seen { changes: vec![Changes::default(); tables], ..Seen::default() };
+    let none =
+        StreamContent { changes: vec![Changes::default(); tables], ..StreamContent::default() };
     let mut content = Content {
         streams: vec![none; streams],
         weights: vec![Weight::default(); tables],

@@ -18,7 +18,7 @@ use crate::sink::kafka::registry::Registry;
 use crate::sink::kafka::retention;
 use crate::sink::kafka::topics;
 use crate::sink::kafka::topics::ClusterError;
-use crate::sink::kafka::topics::Found;
+use crate::sink::kafka::topics::ClusterMetadata;
 use crate::sink::postgres::provision::SetupError;
 
 /// How long the cluster may take to make topics.
@@ -93,7 +93,7 @@ impl Prepared {
 /// Makes topics ready. Returns what is to be said of them.
 async fn made_ready(
     (kafka, age): (&KafkaTarget, Duration),
-    (cluster, mut found): (&Cluster, Found),
+    (cluster, mut found): (&Cluster, ClusterMetadata),
     wanted: &[String],
     (is_fresh, is_told): (bool, bool),
 ) -> Result<Vec<String>, ClusterError> {
@@ -123,8 +123,8 @@ async fn made_ready(
 }
 
 /// That a topic is not empty.
-fn said(cluster: &Cluster, held: &marks::Held) -> String {
-    let marks::Held { topic, records, is_ours } = held;
+fn said(cluster: &Cluster, held: &marks::FilledTopic) -> String {
+    let marks::FilledTopic { topic, records, is_ours } = held;
     let at = &cluster.brokers;
     let what = if *is_ours {
         "of earlier runs; `--fresh` makes it anew, `loadgen clean` removes it"

@@ -29,7 +29,7 @@ use crate::cli::verify::again::replayed::replay;
 use crate::cli::verify::again::replayed::tables;
 use crate::cli::verify::found::Absent;
 use crate::cli::verify::found::Copied;
-use crate::cli::verify::found::Found;
+use crate::cli::verify::found::Rejudged;
 use crate::cli::verify::found::Surface;
 use crate::cli::verify::found::UNASKED;
 use crate::cli::verify::found::of_events;
@@ -167,7 +167,7 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
     let invalid_because = counted.invalid_because;
     let (past, of_events) = (&replay.past, of_events(&scenario, &counted.surfaces));
     let found =
-        Found { past, standing, copies, absent, seen, of_events, is_unnoted, invalid_because };
+        Rejudged { past, standing, copies, absent, seen, of_events, is_unnoted, invalid_because };
     Ok(tell(&manifest.run, &found, arguments.format))
 }
 

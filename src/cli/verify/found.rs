@@ -30,7 +30,7 @@ pub(super) const UNASKED: &str = "no server is asked (`--offline`)";
 const EXAMPLES_SHOWN: usize = 10;
 
 /// What was found.
-pub(super) struct Found<'a> {
+pub(super) struct Rejudged<'a> {
     pub(super) past: &'a Past,
     /// Of the databases; of no tables if they are gone.
     pub(super) standing: Standing,
@@ -133,7 +133,7 @@ impl Surface {
     }
 }
 
-impl Found<'_> {
+impl Rejudged<'_> {
     /// Transactions of which the trace does not tell: whoever has gone through it knows the same.
     fn untold(&self) -> u64 {
         let seen = self.seen.iter().map(|it| it.untold);
@@ -177,8 +177,8 @@ pub(super) fn of_events(
 }
 
 /// Why it cannot be said that all is well, though nothing wrong was found.
-fn doubts(found: &Found<'_>) -> Vec<String> {
-    let Found { past, absent, copies, seen, of_events, is_unnoted, invalid_because, .. } = found;
+fn doubts(found: &Rejudged<'_>) -> Vec<String> {
+    let Rejudged { past, absent, copies, seen, of_events, is_unnoted, invalid_because, .. } = found;
     // Nothing that is judged later makes good what the run itself knew to be amiss.
     let mut doubts: Vec<String> =
         invalid_because.iter().map(|reason| format!("the run was invalid: {reason}")).collect();
@@ -246,9 +246,9 @@ fn doubts(found: &Found<'_>) -> Vec<String> {
 }
 
 /// Tells what was found. Returns the exit code.
-pub(super) fn tell(run: &str, found: &Found<'_>, format: As) -> u8 {
+pub(super) fn tell(run: &str, found: &Rejudged<'_>, format: As) -> u8 {
     let doubts = doubts(found);
-    let Found { past, standing, seen, .. } = found;
+    let Rejudged { past, standing, seen, .. } = found;
     let untold = found.untold();
     let all: Vec<_> = seen.iter().map(Surface::verification).collect();
     let sum = Verification::sum(&all.iter().collect::<Vec<_>>());

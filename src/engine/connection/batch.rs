@@ -7,8 +7,8 @@ use crate::engine::account::Effect;
 use crate::engine::account::ExceptionKind;
 use crate::engine::batch::Batch;
 use crate::engine::batch::Batches;
-use crate::engine::batch::Held;
 use crate::engine::batch::Row;
+use crate::engine::batch::WaitingLane;
 use crate::engine::connection::Connection;
 use crate::engine::connection::events::BURST;
 use crate::engine::connection::rest::rest;
@@ -63,7 +63,7 @@ impl Connection {
         if let Some(Due { stream, .. }) = self.lanes[number].lane.peek()
             && self.is_full(stream)
         {
-            self.batches.held.push(Held { lane: number, stream });
+            self.batches.held.push(WaitingLane { lane: number, stream });
             self.lanes[number].is_noted = true;
             return;
         }
@@ -119,7 +119,7 @@ impl Connection {
             return;
         }
         let held = std::mem::take(&mut self.batches.held);
-        let (full, free): (Vec<Held>, Vec<Held>) =
+        let (full, free): (Vec<WaitingLane>, Vec<WaitingLane>) =
             held.into_iter().partition(|held| self.is_full(held.stream));
         self.batches.held = full;
         for held in free {

@@ -12,7 +12,7 @@ use crate::engine::account::LaneAccount;
 use crate::engine::batch::Row;
 use crate::engine::connection::Connection;
 use crate::engine::flight::Flight;
-use crate::engine::flight::Origin;
+use crate::engine::flight::Provenance;
 use crate::engine::stop::Level;
 use crate::generate::Decision;
 use crate::generate::Turn;
@@ -179,7 +179,7 @@ impl Connection {
         self.routes[flight.sink].sink.inherit(ticket, left);
         let Doubt { horizon, is_numbered, is_doubtful, .. } = doubt;
         Flight {
-            origin: Origin::Adopted,
+            origin: Provenance::Adopted,
             is_submitted: true,
             attempts: 1,
             tries: 1,
@@ -232,7 +232,7 @@ impl Connection {
             return;
         };
         flight.turn_to(next, &world);
-        let flight = Flight { origin: Origin::Decided, attempts: 0, ..flight };
+        let flight = Flight { origin: Provenance::Decided, attempts: 0, ..flight };
         if self.shared.job.stop.level() != Level::Run {
             return self.unsent_flight(number, &flight);
         }

@@ -47,7 +47,7 @@ pub(super) struct Ledger {
     target: String,
     limits: Limits,
     looks: u64,
-    slots: BTreeMap<String, Known>,
+    slots: BTreeMap<String, GuardedSlot>,
     paused: Option<Pause>,
 }
 
@@ -63,7 +63,7 @@ struct Pause {
 
 /// What is known of a slot.
 #[derive(Debug)]
-struct Known {
+struct GuardedSlot {
     counts: SlotCounts,
     /// As it was last seen.
     state: SlotState,
@@ -106,7 +106,7 @@ impl Ledger {
         let limit = self.limit(state);
         let target = &self.target;
         let known =
-            self.slots.entry(state.slot.clone()).or_insert_with(|| Known::new(target, state));
+            self.slots.entry(state.slot.clone()).or_insert_with(|| GuardedSlot::new(target, state));
         known.note(state, limit);
         if is_lost {
             let was_lost = std::mem::replace(&mut known.counts.was_lost, true);
@@ -210,8 +210,8 @@ impl Ledger {
         }
     }
 
-    fn about(&self, known: &Known) -> String {
-        let Known { counts, state, .. } = known;
+    fn about(&self, known: &GuardedSlot) -> String {
+        let GuardedSlot { counts, state, .. } = known;
         let word = match state.keep_bytes.map(|bytes| bytes.max(SEGMENT)) {
             Some(theirs) if theirs == counts.limit_bytes => "max_slot_wal_keep_size",
             _ => "cdc.wal_limit",
@@ -231,7 +231,7 @@ impl Ledger {
         )
     }
 
-    fn remedy(&self, known: &Known) -> String {
+    fn remedy(&self, known: &GuardedSlot) -> String {
         let remedy =
             "let its reader catch up, drop the slot if nobody needs it, or raise the limit";
         if self.limits.has_heartbeats || known.state.database.is_none() {
@@ -243,7 +243,7 @@ impl Ledger {
     }
 }
 
-impl Known {
+impl GuardedSlot {
     fn new(target: &str, state: &SlotState) -> Self {
         let counts = SlotCounts {
             target: target.to_owned(),

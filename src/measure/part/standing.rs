@@ -11,7 +11,7 @@ use crate::scenario::Threshold;
 /// A judgement that stands, beside what its threshold says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Standing {
-    observed: Option<Found>,
+    observed: Option<TaggedObserved>,
     passed: bool,
     first_breach_ns: Option<u64>,
     evaluations: u64,
@@ -20,7 +20,7 @@ pub(super) struct Standing {
 
 /// An [`Observed`] that says what it is.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-enum Found {
+enum TaggedObserved {
     Nanoseconds(u64),
     Count(u64),
     Ratio(f64),
@@ -32,11 +32,11 @@ impl Standing {
     pub(super) fn new(judgement: &Judgement) -> Standing {
         Standing {
             observed: judgement.observed.map(|observed| match observed {
-                Observed::Nanoseconds(duration) => Found::Nanoseconds(duration),
-                Observed::Count(count) => Found::Count(count),
-                Observed::Ratio(ratio) => Found::Ratio(ratio),
-                Observed::Rate(rate) => Found::Rate(rate),
-                Observed::Bytes(bytes) => Found::Bytes(bytes),
+                Observed::Nanoseconds(duration) => TaggedObserved::Nanoseconds(duration),
+                Observed::Count(count) => TaggedObserved::Count(count),
+                Observed::Ratio(ratio) => TaggedObserved::Ratio(ratio),
+                Observed::Rate(rate) => TaggedObserved::Rate(rate),
+                Observed::Bytes(bytes) => TaggedObserved::Bytes(bytes),
             }),
             passed: judgement.passed,
             first_breach_ns: judgement.first_breach_ns,
@@ -84,14 +84,14 @@ impl Standing {
     }
 }
 
-impl From<Found> for Observed {
-    fn from(found: Found) -> Observed {
+impl From<TaggedObserved> for Observed {
+    fn from(found: TaggedObserved) -> Observed {
         match found {
-            Found::Nanoseconds(duration) => Observed::Nanoseconds(duration),
-            Found::Count(count) => Observed::Count(count),
-            Found::Ratio(ratio) => Observed::Ratio(ratio),
-            Found::Rate(rate) => Observed::Rate(rate),
-            Found::Bytes(bytes) => Observed::Bytes(bytes),
+            TaggedObserved::Nanoseconds(duration) => Observed::Nanoseconds(duration),
+            TaggedObserved::Count(count) => Observed::Count(count),
+            TaggedObserved::Ratio(ratio) => Observed::Ratio(ratio),
+            TaggedObserved::Rate(rate) => Observed::Rate(rate),
+            TaggedObserved::Bytes(bytes) => Observed::Bytes(bytes),
         }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
             "max < 100ns",
         );
         let standing = |observed, first_breach_ns: Option<u64>| Standing {
-            observed: Some(Found::Nanoseconds(observed)),
+            observed: Some(TaggedObserved::Nanoseconds(observed)),
             passed: first_breach_ns.is_none(),
             first_breach_ns,
             evaluations: 5,

@@ -9,7 +9,7 @@ use crate::action::TableInfo;
 use crate::observe::cells;
 use crate::observe::debezium::side::Side;
 use crate::observe::debezium::side::field;
-use crate::observe::debezium::values::Known;
+use crate::observe::debezium::values::Comparable;
 use crate::observe::debezium::values::Learned;
 
 /// Of which table a record is.
@@ -57,18 +57,18 @@ impl Columns {
             None if is_told => {
                 cells::push_absent(out);
                 // An update may have left it as it was; it had to be told all the same.
-                if change == Change::Insert { Known::Yes } else { self.unless_sparse() }
+                if change == Change::Insert { Comparable::Yes } else { self.unless_sparse() }
             }
             None => {
                 cells::push_open(out);
                 self.unless_sparse()
             }
         };
-        if of.is_own && (known == Known::Unsent || read.is_none()) {
+        if of.is_own && (known == Comparable::Unsent || read.is_none()) {
             out.truncate(begin);
             cells::push_open(out);
         }
-        if known == Known::No && change != Change::Delete {
+        if known == Comparable::No && change != Change::Delete {
             *self.unknown.entry((of.table, column)).or_default() += 1;
         }
     }
@@ -76,7 +76,7 @@ impl Columns {
     /// Appends the cell of a column that tells which row it is.
     pub(super) fn push_key(&mut self, of: (&TableInfo, usize), side: Side<'_>, out: &mut Vec<u8>) {
         let begin = out.len();
-        if self.read(of, side, out).is_none_or(|it| it.0 == Known::Unsent) {
+        if self.read(of, side, out).is_none_or(|it| it.0 == Comparable::Unsent) {
             out.truncate(begin);
             cells::push_open(out);
         }
@@ -90,7 +90,7 @@ impl Columns {
         out: &mut Vec<u8>,
     ) -> bool {
         let begin = out.len();
-        let is_told = matches!(self.read(of, key, out), Some((Known::Yes, false)));
+        let is_told = matches!(self.read(of, key, out), Some((Comparable::Yes, false)));
         if !is_told {
             out.truncate(begin);
         }
@@ -103,7 +103,7 @@ impl Columns {
         (info, column): (&TableInfo, usize),
         (row, described): Side<'_>,
         out: &mut Vec<u8>,
-    ) -> Option<(Known, bool)> {
+    ) -> Option<(Comparable, bool)> {
         let (name, kind) = &info.columns[column];
         let (name, value) = field((row, info), name)?;
         let meaning = described.field(&name).meaning();
@@ -125,7 +125,7 @@ impl Columns {
     }
 
     /// What becomes of a column that is not there.
-    fn unless_sparse(&self) -> Known {
-        if self.are_sparse { Known::Unsent } else { Known::No }
+    fn unless_sparse(&self) -> Comparable {
+        if self.are_sparse { Comparable::Unsent } else { Comparable::No }
     }
 }

@@ -17,7 +17,7 @@ use crate::action::Mark;
 use crate::action::TableId;
 use crate::action::message::Said;
 use crate::observe::RowChange;
-use crate::observe::debezium::record::Origin;
+use crate::observe::debezium::record::LogPosition;
 use crate::observe::transactions::Transaction;
 use crate::observe::whose::Whose;
 
@@ -31,7 +31,7 @@ const WAITING_MAX: usize = 1 << 17;
 pub(in crate::observe) struct Waiting {
     pub(in crate::observe) partition: usize,
     pub(in crate::observe) change: RowChange,
-    pub(in crate::observe) origin: Origin,
+    pub(in crate::observe) origin: LogPosition,
     pub(in crate::observe) at: u64,
 }
 
@@ -235,7 +235,7 @@ mod tests {
     fn change(partition: usize, transaction: u32) -> Waiting {
         let (key, row, whose) = (Box::default(), Box::default(), Whose::Untold);
         let change = RowChange { table: TABLE, change: Change::Insert, key, row, whose };
-        let origin = Origin { lsn: Lsn(u64::from(transaction)), transaction };
+        let origin = LogPosition { lsn: Lsn(u64::from(transaction)), transaction };
         Waiting { partition, change, origin, at: 0 }
     }
 

@@ -40,7 +40,7 @@ struct Keys<'a> {
 
 /// Where in the log a change is from; at 0 where that is not told, and the row tells which change it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::observe) struct Origin {
+pub(in crate::observe) struct LogPosition {
     pub(in crate::observe) lsn: Lsn,
     pub(in crate::observe) transaction: u32,
 }
@@ -48,11 +48,11 @@ pub(in crate::observe) struct Origin {
 /// What a record is.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::observe) enum Record {
-    Change(RowChange, Origin),
+    Change(RowChange, LogPosition),
     /// All rows of the table went.
-    Truncated(Origin),
+    Truncated(LogPosition),
     /// A row that was there before, and is no change; and where the log was then, if that is told.
-    Snapshot(RowChange, Origin),
+    Snapshot(RowChange, LogPosition),
     /// It says nothing of its own: what follows a delete, a message, the first half of a new key.
     Nothing,
     /// It is not what a connector writes in this format, for a reason.
@@ -72,7 +72,7 @@ impl Weighs for Record {
 
 /// Reads records of one format.
 #[derive(Debug)]
-pub(in crate::observe) struct Reader {
+pub(in crate::observe) struct DebeziumReader {
     format: TopicFormat,
     pub(in crate::observe) decoder: Decoder,
     pub(in crate::observe) columns: Columns,
@@ -80,7 +80,7 @@ pub(in crate::observe) struct Reader {
     rewrites: bool,
 }
 
-impl Reader {
+impl DebeziumReader {
     pub(in crate::observe) fn new(format: TopicFormat, decoder: Decoder) -> Self {
         Self { format, decoder, columns: Columns::default(), rewrites: false }
     }
@@ -158,7 +158,7 @@ impl Reader {
         if key.is_none() {
             return Record::Nothing;
         }
-        self.change(Of::new(catalog, table), "d", (key, None), (Origin::default(), keys))
+        self.change(Of::new(catalog, table), "d", (key, None), (LogPosition::default(), keys))
     }
 
     /// What a value of a table is that was found elsewhere.
@@ -273,7 +273,7 @@ impl Reader {
         of: Of<'_>,
         op: &str,
         (before, after): (Option<Side<'_>>, Option<Side<'_>>),
-        (origin, keys): (Origin, Keys<'_>),
+        (origin, keys): (LogPosition, Keys<'_>),
     ) -> Record {
         let (change, row) = match (op, before, after) {
             // The row goes on, as the record behind this one says.
@@ -327,10 +327,10 @@ fn read_up_to(sequence: Node<'_>) -> Option<u64> {
     places.iter().flatten().filter_map(|place| place.parse().ok()).max()
 }
 
-fn origin(lsn: u64, transaction: u64) -> Origin {
+fn origin(lsn: u64, transaction: u64) -> LogPosition {
     // Transactions have 32 bits, and come around.
     let transaction = u32::try_from(transaction & u64::from(u32::MAX)).unwrap_or(0);
-    Origin { lsn: Lsn(lsn), transaction }
+    LogPosition { lsn: Lsn(lsn), transaction }
 }
 
 fn strange(why: &str) -> Record {

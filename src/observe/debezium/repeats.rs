@@ -10,7 +10,7 @@ use crate::ledger::hash::half;
 use crate::ledger::hash::hash;
 use crate::ledger::hash::identity;
 use crate::observe::RowChange;
-use crate::observe::debezium::record::Origin;
+use crate::observe::debezium::record::LogPosition;
 use crate::sink::postgres::replication::Lsn;
 
 /// Records that are remembered: eight bytes and a place in a set each.
@@ -51,7 +51,7 @@ pub(in crate::observe) struct Restart {
 #[derive(Debug)]
 pub(in crate::observe) struct Repeat {
     pub(in crate::observe) change: RowChange,
-    pub(in crate::observe) origin: Origin,
+    pub(in crate::observe) origin: LogPosition,
     pub(in crate::observe) at: u64,
     /// When its partition last had something new.
     new_at: u64,
@@ -93,7 +93,7 @@ impl Repeats {
     pub(in crate::observe) fn came(
         &mut self,
         partition: usize,
-        (change, origin): (RowChange, Origin),
+        (change, origin): (RowChange, LogPosition),
         at: u64,
     ) -> Option<RowChange> {
         if self.new_at.len() <= partition {
@@ -155,7 +155,7 @@ impl Repeats {
 }
 
 /// A change by its place in the log, its row and its operation: several of a transaction may share a place.
-fn number(change: &RowChange, origin: Origin) -> u64 {
+fn number(change: &RowChange, origin: LogPosition) -> u64 {
     if origin.lsn == Lsn::default() {
         // The row tells which change it is; of one that goes nothing is left but its key, and it goes once.
         let row = half(identity(change.table, &change.key));
@@ -176,8 +176,8 @@ mod tests {
         RowChange { table: TableId(0), change: Change::Insert, key, row, whose: Whose::Untold }
     }
 
-    fn at(lsn: u64) -> Origin {
-        Origin { lsn: Lsn(lsn), transaction: 7 }
+    fn at(lsn: u64) -> LogPosition {
+        LogPosition { lsn: Lsn(lsn), transaction: 7 }
     }
 
     #[test]

@@ -21,10 +21,10 @@ use crate::observe::debezium::form::Meaning;
 use crate::observe::debezium::form::Written;
 use crate::observe::debezium::node::Node;
 use crate::observe::debezium::raw::Raw;
-use crate::observe::debezium::record::Origin;
-use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::DebeziumReader;
+use crate::observe::debezium::record::LogPosition;
 use crate::observe::debezium::record::Record;
-use crate::observe::debezium::values::Known;
+use crate::observe::debezium::values::Comparable;
 use crate::observe::debezium::values::Learned;
 use crate::observe::reading::Asked;
 use crate::observe::whose::Whose;
@@ -52,7 +52,7 @@ fn bytes(kind: ColumnType, bytes: &[u8]) -> Vec<u8> {
     cell
 }
 
-fn read(kind: ColumnType, json: &Json, meaning: Meaning<'_>) -> (Vec<u8>, Known) {
+fn read(kind: ColumnType, json: &Json, meaning: Meaning<'_>) -> (Vec<u8>, Comparable) {
     let mut out = Vec::new();
     let known = Learned::default().push(kind, Node::Tree(json), meaning, &mut out);
     (out, known)
@@ -117,7 +117,7 @@ fn a_value_of_each_type_becomes_the_cell_of_a_slot() {
     for (kind, json, value) in cases {
         assert_eq!(
             read(kind, &json, Meaning::default()),
-            (cell(kind, value), Known::Yes),
+            (cell(kind, value), Comparable::Yes),
             "{kind:?} {json}"
         );
     }
@@ -140,7 +140,7 @@ fn a_text_and_bytes_of_each_type_become_the_cell_of_a_slot() {
     ];
     for (kind, json, expected) in cases {
         let found = read(kind, &json, Meaning::default());
-        assert_eq!(found, (bytes(kind, expected), Known::Yes), "{kind:?} {json}");
+        assert_eq!(found, (bytes(kind, expected), Comparable::Yes), "{kind:?} {json}");
     }
 }
 
@@ -151,10 +151,10 @@ fn arrays_are_those_that_the_server_sends() {
     let expected = [&head[..], &[0, 0, 0, 1, b'x', 255, 255, 255, 255]].concat();
     assert_eq!(
         read(kind, &json!(["x", null]), Meaning::default()),
-        (bytes(kind, &expected), Known::Yes)
+        (bytes(kind, &expected), Comparable::Yes)
     );
     let empty = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25];
-    assert_eq!(read(kind, &json!([]), Meaning::default()), (bytes(kind, &empty), Known::Yes));
+    assert_eq!(read(kind, &json!([]), Meaning::default()), (bytes(kind, &empty), Comparable::Yes));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_leaves_a_doubt_is_not_compared() {
     ];
     for (kind, json) in doubtful {
         let found = read(kind, &json, Meaning::default());
-        assert_eq!(found, (open.clone(), Known::No), "{kind:?} {json}");
+        assert_eq!(found, (open.clone(), Comparable::No), "{kind:?} {json}");
     }
     let unsent = [
         (ColumnType::Text, json!("__debezium_unavailable_value")),
@@ -188,7 +188,7 @@ fn what_leaves_a_doubt_is_not_compared() {
     cells::push_unsent(&mut left_out);
     for (kind, json) in unsent {
         let found = read(kind, &json, Meaning::default());
-        assert_eq!(found, (left_out.clone(), Known::Unsent), "{kind:?} {json}");
+        assert_eq!(found, (left_out.clone(), Comparable::Unsent), "{kind:?} {json}");
     }
 }
 
@@ -218,14 +218,18 @@ fn a_record_that_says_what_it_means_leaves_none() {
         ),
     ];
     for (kind, json, meaning, value) in cases {
-        assert_eq!(read(kind, &json, meaning), (cell(kind, value), Known::Yes), "{kind:?} {json}");
+        assert_eq!(
+            read(kind, &json, meaning),
+            (cell(kind, value), Comparable::Yes),
+            "{kind:?} {json}"
+        );
     }
     // Milliseconds of a column with more digits have lost some.
     let lost = of("org.apache.kafka.connect.data.Timestamp");
-    assert_eq!(read(ColumnType::Timestamp, &json!(1_800_000_000_123_i64), lost).1, Known::No);
+    assert_eq!(read(ColumnType::Timestamp, &json!(1_800_000_000_123_i64), lost).1, Comparable::No);
     // What no column of its type holds is known, and agrees with nothing that it may have held.
     let (unfit, known) = read(ColumnType::Integer, &json!(7.5), Meaning::default());
-    assert_eq!(known, Known::Yes);
+    assert_eq!(known, Comparable::Yes);
     assert!([0, 7, 8].iter().all(|it| unfit != cell(ColumnType::Integer, Value::Int(*it))));
     // What nothing can be is no reason to fail.
     let coarse = of("io.debezium.time.Time");
@@ -234,7 +238,7 @@ fn a_record_that_says_what_it_means_leaves_none() {
         (ColumnType::Time(3), json!(i64::MIN), Meaning::default()),
         (ColumnType::Interval, json!("-P-2147483648M"), Meaning::default()),
     ] {
-        assert_eq!(read(kind, &json, meaning).1, Known::No, "{kind:?} {json}");
+        assert_eq!(read(kind, &json, meaning).1, Comparable::No, "{kind:?} {json}");
     }
 }
 
@@ -246,9 +250,9 @@ fn settings_are_learned_from_values_that_leave_no_doubt() {
         let mut out = Vec::new();
         (learned.push(kind, Node::Tree(json), Meaning::default(), &mut out), out)
     };
-    assert_eq!(push(&json!("1234")).0, Known::No);
-    assert_eq!(push(&json!("-12")).0, Known::Yes);
-    assert_eq!(push(&json!("1234")), (Known::Yes, cell(kind, Value::Int(1_234))));
+    assert_eq!(push(&json!("1234")).0, Comparable::No);
+    assert_eq!(push(&json!("-12")).0, Comparable::Yes);
+    assert_eq!(push(&json!("1234")), (Comparable::Yes, cell(kind, Value::Int(1_234))));
 }
 
 fn catalog() -> Catalog {
@@ -260,7 +264,7 @@ fn catalog() -> Catalog {
 fn record(format: TopicFormat, value: Option<&Json>, raw: Raw<'_>) -> Record {
     let text = value.map(Json::to_string);
     let raw = Raw { value: text.as_deref().map(str::as_bytes), ..raw };
-    let mut reader = Reader::new(format, Decoder::default());
+    let mut reader = DebeziumReader::new(format, Decoder::default());
     reader.read(&catalog(), TableId(0), (raw, &Asked::default())).unwrap()
 }
 
@@ -270,7 +274,7 @@ fn change(change: Change, key: i64, row: Option<&str>) -> Record {
     let row = row.map_or_else(Vec::new, |text| [id(1), x(text)].concat());
     let (key, row, whose) = (id(key).into(), row.into(), Whose::Untold);
     let change = RowChange { table: TableId(0), change, key, row, whose };
-    Record::Change(change, Origin { lsn: Lsn(34), transaction: 9 })
+    Record::Change(change, LogPosition { lsn: Lsn(34), transaction: 9 })
 }
 
 #[test]
@@ -295,7 +299,7 @@ fn an_envelope_says_what_became_of_a_row() {
     let mut beside = of("r", Json::Null, row.clone());
     for (sequence, lsn) in [("[null,\"7\"]", 7), ("[\"7\",\"9\"]", 9), ("?", 0)] {
         beside["source"] = json!({ "lsn": null, "txId": null, "sequence": sequence });
-        let origin = Origin { lsn: Lsn(lsn), transaction: 0 };
+        let origin = LogPosition { lsn: Lsn(lsn), transaction: 0 };
         assert_eq!(read(&beside), Record::Snapshot(insert_of.clone(), origin), "{sequence}");
     }
     assert!(matches!(read(&of("t", Json::Null, Json::Null)), Record::Truncated(_)));
@@ -344,7 +348,7 @@ fn a_change_is_of_the_row_that_its_key_names() {
     let text = value("c").to_string();
     let avro =
         Raw { value: Some(text.as_bytes()), key: Some(b"\0\0\0\0\x08\x0e"), ..Raw::default() };
-    let mut reader = Reader::new(TopicFormat::Debezium, Decoder::default());
+    let mut reader = DebeziumReader::new(TopicFormat::Debezium, Decoder::default());
     let read = reader.read(&catalog(), TableId(0), (avro, &Asked::default()));
     assert_eq!(read, Ok(change(Change::Insert, 1, Some("a"))));
     // What a row had before, as a header tells, comes before its new key.

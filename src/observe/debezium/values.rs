@@ -46,7 +46,7 @@ pub(super) struct Learned {
 
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum Comparable {
     /// It is compared.
     Yes,
     /// It was left out, as what has not changed may be.
@@ -63,34 +63,34 @@ impl Learned {
         value: Node<'_>,
         meaning: Meaning<'_>,
         out: &mut Vec<u8>,
-    ) -> Known {
+    ) -> Comparable {
         let Some(value) = value.whole() else {
             cells::push_open(out);
-            return Known::No;
+            return Comparable::No;
         };
         let value = value.as_ref();
         if value.is_null() {
             cells::push_null(out);
-            return Known::Yes;
+            return Comparable::Yes;
         }
         if is_unavailable(value) {
             cells::push_unsent(out);
-            return Known::Unsent;
+            return Comparable::Unsent;
         }
         if !cells::is_compared(kind) {
             cells::push_open(out);
-            return Known::Yes;
+            return Comparable::Yes;
         }
         let Some(field) = self.field(kind, value, meaning) else {
             if is_unfit(kind, value) {
                 cells::push_unfit(out);
-                return Known::Yes;
+                return Comparable::Yes;
             }
             cells::push_open(out);
-            return Known::No;
+            return Comparable::No;
         };
         cells::push_field(kind, &field, out);
-        Known::Yes
+        Comparable::Yes
     }
 
     /// In binary, with its length; `None` if that cannot be told.

@@ -7,8 +7,8 @@ use crate::observe::cells::agree;
 use crate::observe::judge::Expected;
 use crate::observe::judge::Judge;
 use crate::observe::judge::Outstanding;
-use crate::observe::judge::Seen;
-use crate::observe::settle::Found;
+use crate::observe::judge::Unacknowledged;
+use crate::observe::settle::Settled;
 use crate::observe::settle::settle;
 use crate::observe::verdict::Scope;
 
@@ -21,12 +21,12 @@ pub(super) struct Older {
     /// What lies before changes that belong together again.
     place: Outstanding,
     /// Those behind it that do.
-    matched: Vec<(Expected, Seen)>,
+    matched: Vec<(Expected, Unacknowledged)>,
 }
 
 impl Expected {
     /// Whether a change that came is this one.
-    pub(super) fn is(&self, seen: &Seen) -> bool {
+    pub(super) fn is(&self, seen: &Unacknowledged) -> bool {
         self.change == seen.change && agree(&self.row, &seen.row) && self.whose.fits(&seen.whose)
     }
 }
@@ -47,7 +47,9 @@ impl Outstanding {
             |_, _| false,
         );
         let mut same = found.iter().filter_map(|found| match found {
-            Found::Same(one, other) if *one < one_max && *other < other_max => Some((*one, *other)),
+            Settled::Same(one, other) if *one < one_max && *other < other_max => {
+                Some((*one, *other))
+            }
             _ => None,
         });
         let (one, other) = same.next_back()?;
@@ -88,7 +90,7 @@ impl Judge {
         }
     }
 
-    fn met(&mut self, of: (TableId, Change), expected: &Expected, seen: &Seen) {
+    fn met(&mut self, of: (TableId, Change), expected: &Expected, seen: &Unacknowledged) {
         self.reached((of.0, seen.partition), &expected.times);
         self.matched(of, &expected.times, expected.certainty, (seen.at, seen.at));
     }
@@ -104,7 +106,7 @@ mod tests {
     use crate::observe::cells;
     use crate::observe::judge::Certainty;
     use crate::observe::judge::Times;
-    use crate::observe::table::Origin;
+    use crate::observe::table::ChangeSource;
     use crate::observe::tails::Tails;
     use crate::observe::whose::Whose;
     use crate::schema::ColumnType;
@@ -114,7 +116,7 @@ mod tests {
         let columns = [("id", ColumnType::Integer), ("x", ColumnType::Integer)];
         let table = TableInfo { key: vec![0], ..TableInfo::with_columns("t", &columns) };
         let catalog = Catalog { tables: vec![table], ..Catalog::default() };
-        let origin = |_| Some(Origin { database: "shop".to_owned(), slot: String::new() });
+        let origin = |_| Some(ChangeSource { database: "shop".to_owned(), slot: String::new() });
         (Judge::new(&catalog, "changes", origin), catalog)
     }
 

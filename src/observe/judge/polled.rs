@@ -103,7 +103,7 @@ mod tests {
     use crate::observe::judge::Certainty;
     use crate::observe::judge::Judge;
     use crate::observe::judge::Times;
-    use crate::observe::table::Origin;
+    use crate::observe::table::ChangeSource;
     use crate::observe::whose::Whose;
     use crate::schema::ColumnType;
 
@@ -114,7 +114,7 @@ mod tests {
         let columns = [("id", ColumnType::Integer)];
         let table = TableInfo { key: vec![0], ..TableInfo::with_columns("t", &columns) };
         let catalog = Catalog { tables: vec![table], ..Catalog::default() };
-        let origin = |_| Some(Origin { database: "shop".to_owned(), slot: String::new() });
+        let origin = |_| Some(ChangeSource { database: "shop".to_owned(), slot: String::new() });
         let mut judge = Judge::new(&catalog, "copy", origin);
         judge.is_polled(&catalog);
         let mut key = Vec::new();

@@ -19,7 +19,7 @@ use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
 use crate::observe::debezium::raw::Raw;
 use crate::observe::debezium::raw::is_key_header;
-use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
 use crate::observe::kafka::consumer;
 use crate::observe::kafka::consumer::Contents;
@@ -70,7 +70,7 @@ pub(super) async fn start(
 ) -> Result<Reading<Changed>, SetupError> {
     let Topics { cluster, tables, format, registry, messages, transactions } = topics;
     let registry = registry.as_ref().map(|at| found(at, tables.keys().next())).transpose()?;
-    let reader = Reader::new(format, Decoder::new(registry));
+    let reader = DebeziumReader::new(format, Decoder::new(registry));
     let world = Arc::clone(&options.world);
     let tables = tables.into_iter().map(|(name, table)| (name, Holds::Table(table)));
     let messages = messages.into_iter().map(|(name, database)| (name, Holds::Messages(database)));
@@ -94,7 +94,7 @@ fn found(at: &SchemaRegistry, topic: Option<&String>) -> Result<Registry, SetupE
 #[derive(Debug)]
 struct ConnectorTopics {
     topics: BTreeMap<String, Holds>,
-    reader: Reader,
+    reader: DebeziumReader,
     world: Arc<World>,
 }
 

@@ -15,12 +15,12 @@ pub(super) const HELD_MAX: usize = 64 << 20;
 
 /// Files that were fetched before it was their turn, by their addresses.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct Prefetched {
     files: BTreeMap<String, Bytes>,
     bytes: usize,
 }
 
-impl Held {
+impl Prefetched {
     fn add(&mut self, path: &str, bytes: Bytes, most: usize) {
         if self.bytes + bytes.len() <= most {
             self.bytes += bytes.len();
@@ -42,12 +42,12 @@ pub(super) fn put_in_order<E>(
     files: &mut [DataFile],
     (format, most): (TopicFormat, usize),
     mut fetch: impl FnMut(&str) -> Result<Option<Vec<u8>>, E>,
-) -> Result<Held, E> {
+) -> Result<Prefetched, E> {
     let mut of_commit: BTreeMap<i64, usize> = BTreeMap::new();
     for file in &*files {
         *of_commit.entry(file.sequence).or_default() += 1;
     }
-    let (mut held, mut begins) = (Held::default(), BTreeMap::new());
+    let (mut held, mut begins) = (Prefetched::default(), BTreeMap::new());
     for file in files.iter().filter(|file| of_commit[&file.sequence] > 1) {
         let Some(bytes) = fetch(&file.path)?.map(Bytes::from) else { continue };
         let mut begin = None;

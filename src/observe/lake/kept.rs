@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::observe::lake::table::DataFile;
-use crate::observe::objects::kept::Kept;
 use crate::observe::objects::kept::KeptFile;
+use crate::observe::objects::kept::KeptFiles;
 use crate::observe::objects::store::Store;
 
 /// A data file of a table, by that table's name.
@@ -14,7 +14,7 @@ pub(super) type Of = (String, DataFile);
 /// were. What was put into other files (`moved`) is still there. Told at each file which that is, `goes_on` may end
 /// it.
 pub(super) async fn gone(
-    kept: &mut Kept<Of>,
+    kept: &mut KeptFiles<Of>,
     store: &mut Store,
     (removed, moved): (&HashSet<String>, &HashSet<String>),
     goes_on: impl Fn(usize) -> bool,

@@ -14,7 +14,7 @@ use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::form::Described;
-use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
 use crate::observe::lake::catalog::Asking;
@@ -28,8 +28,8 @@ use crate::observe::lake::rows::rows;
 use crate::observe::lake::table::DataFile;
 use crate::observe::lake::table::LakeTable;
 use crate::observe::lake::table::Trouble;
-use crate::observe::objects::kept::Kept;
 use crate::observe::objects::kept::KeptFile;
+use crate::observe::objects::kept::KeptFiles;
 use crate::observe::objects::store::Store;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
@@ -131,12 +131,12 @@ struct Work {
     store: Store,
     catalog: Asking,
     tables: BTreeMap<String, Looked>,
-    reader: Reader,
+    reader: DebeziumReader,
     world: Arc<World>,
     format: TopicFormat,
     every: Duration,
     clock: Clock,
-    kept: Kept<Of>,
+    kept: KeptFiles<Of>,
     asked: Arc<Asked>,
 }
 
@@ -159,12 +159,12 @@ impl Work {
             catalog,
             tables: tables.collect(),
             // A file may be older than a column, or have nothing for it.
-            reader: Reader::new(lake.format, Decoder::default()).sparse(),
+            reader: DebeziumReader::new(lake.format, Decoder::default()).sparse(),
             world,
             format: lake.format,
             every: lake.every,
             clock,
-            kept: Kept::default(),
+            kept: KeptFiles::default(),
             asked,
         };
         for (name, at) in work.newest()? {

@@ -16,7 +16,7 @@ pub(in crate::observe) struct KeptFile<F> {
 
 /// All files that were read; the last of them with what they held.
 #[derive(Debug)]
-pub(in crate::observe) struct Kept<F> {
+pub(in crate::observe) struct KeptFiles<F> {
     /// Files without their bytes.
     old: Vec<KeptFile<F>>,
     new: VecDeque<KeptFile<F>>,
@@ -24,13 +24,13 @@ pub(in crate::observe) struct Kept<F> {
     most: usize,
 }
 
-impl<F> Default for Kept<F> {
+impl<F> Default for KeptFiles<F> {
     fn default() -> Self {
         Self { old: Vec::new(), new: VecDeque::new(), bytes: 0, most: KEPT_MAX }
     }
 }
 
-impl<F> Kept<F> {
+impl<F> KeptFiles<F> {
     pub(in crate::observe) fn add(&mut self, file: F, bytes: Vec<u8>) {
         self.bytes += bytes.len();
         self.new.push_back(KeptFile { file, bytes: Some(bytes) });
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_last_files_are_kept_with_what_they_held() {
-        let mut kept = Kept { most: 25, ..Kept::default() };
+        let mut kept = KeptFiles { most: 25, ..KeptFiles::default() };
         (0..4_u8).for_each(|file| kept.add(file, vec![file; 10]));
         assert_eq!(kept.files().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);
         let taken = kept.take(|file| [1, 2].contains(file));

@@ -10,15 +10,15 @@ use crate::action::TableId;
 use crate::generate::World;
 use crate::measure::Clock;
 use crate::observe::debezium::coded::Decoder;
-use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
 use crate::observe::objects::Contents;
 use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
 use crate::observe::objects::Teller;
-use crate::observe::objects::kept::Kept;
 use crate::observe::objects::kept::KeptFile;
+use crate::observe::objects::kept::KeptFiles;
 use crate::observe::objects::store::Listed;
 use crate::observe::reading::Weighs;
 use crate::observe::records::RecordObjects;
@@ -33,7 +33,7 @@ use crate::observe::records::numbers::counts;
 use crate::observe::records::numbers::sum;
 use crate::observe::records::numbers::take;
 use crate::observe::records::whole;
-use crate::observe::records::whole::Found;
+use crate::observe::records::whole::ObjectRecord;
 use crate::observe::tails::FIRST;
 use crate::observe::tails::LATE;
 use crate::observe::tails::UNTOLD;
@@ -90,10 +90,10 @@ struct Of {
 #[derive(Debug)]
 pub(super) struct Records {
     tables: Tables,
-    reader: Reader,
+    reader: DebeziumReader,
     world: Arc<World>,
     clock: Clock,
-    kept: Kept<Of>,
+    kept: KeptFiles<Of>,
     /// The names of those.
     read: HashSet<String>,
     /// By topic and partition: where the last object began that was read.
@@ -113,10 +113,10 @@ impl Records {
     pub(super) fn new(meant: &RecordObjects, world: Arc<World>, clock: Clock) -> Self {
         Self {
             tables: Tables::new(meant.topics.clone(), &meant.stored),
-            reader: Reader::new(meant.format, Decoder::default()),
+            reader: DebeziumReader::new(meant.format, Decoder::default()),
             world,
             clock,
-            kept: Kept::default(),
+            kept: KeptFiles::default(),
             read: HashSet::new(),
             newest: HashMap::new(),
             stuck: HashSet::new(),
@@ -163,7 +163,7 @@ impl Records {
     /// What a record is, and of which table; `None`: it is none of ours.
     fn record(
         &mut self,
-        Found { record, described, .. }: Found<'_>,
+        ObjectRecord { record, described, .. }: ObjectRecord<'_>,
         topic: Option<&str>,
     ) -> Option<Result<(TableId, Record), ()>> {
         let (value, key) = unwrapped(record, described);
@@ -187,7 +187,7 @@ impl Records {
     fn tell(
         &mut self,
         (name, bytes): (&str, &[u8]),
-        mut is_told: impl FnMut(&Found<'_>) -> bool,
+        mut is_told: impl FnMut(&ObjectRecord<'_>) -> bool,
         told: impl Fn(TableId, Record) -> Item,
         tell: &Teller<Self>,
     ) -> Result<u64, Gone> {
@@ -242,7 +242,7 @@ impl Records {
     fn lose(
         &mut self,
         old: KeptFile<Of>,
-        is_gone: impl FnMut(&Found<'_>) -> bool,
+        is_gone: impl FnMut(&ObjectRecord<'_>) -> bool,
         tell: &Teller<Self>,
     ) -> Result<(), Gone> {
         let Some(bytes) = old.bytes else {
@@ -326,8 +326,9 @@ impl Contents for Records {
             // What is in both was told as well.
             Some(KeptFile { bytes: Some(before), file }) => {
                 let mut known = counts(&before);
-                let is_new =
-                    |found: &Found<'_>| !take(&mut known, found) && !take(&mut absent, found);
+                let is_new = |found: &ObjectRecord<'_>| {
+                    !take(&mut known, found) && !take(&mut absent, found)
+                };
                 let told = self.tell((name, &bytes), is_new, row, tell)?;
                 let moved = were_absent - sum(&absent);
                 let left = self.ours((name, &before), known);

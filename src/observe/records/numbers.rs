@@ -5,13 +5,13 @@ use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
 use crate::observe::records::whole;
-use crate::observe::records::whole::Found;
+use crate::observe::records::whole::ObjectRecord;
 
 /// The numbers of records, and how often each is there.
 pub(super) type Numbers = HashMap<u64, u32>;
 
 /// Takes a record out, if it is there.
-pub(super) fn take(numbers: &mut Numbers, found: &Found<'_>) -> bool {
+pub(super) fn take(numbers: &mut Numbers, found: &ObjectRecord<'_>) -> bool {
     // Mostly there is none, and then nobody asks for its number.
     if numbers.is_empty() {
         return false;

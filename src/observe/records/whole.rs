@@ -28,7 +28,7 @@ const PARQUET: &[u8] = b"PAR1";
 
 /// A record of an object.
 #[derive(Debug)]
-pub(super) struct Found<'a> {
+pub(super) struct ObjectRecord<'a> {
     pub(super) record: Json,
     /// What the object says of its form.
     pub(super) described: Described<'a>,
@@ -36,7 +36,7 @@ pub(super) struct Found<'a> {
     text: Option<&'a [u8]>,
 }
 
-impl Found<'_> {
+impl ObjectRecord<'_> {
     /// Tells it from others.
     pub(super) fn number(&self) -> u64 {
         let of = |text: &[u8]| half(hash(0, text));
@@ -47,11 +47,11 @@ impl Found<'_> {
 /// Hands each record to `take`, until that has had enough. The error says why the object cannot be read to its end.
 pub(super) fn each(
     bytes: &[u8],
-    mut take: impl FnMut(Found<'_>) -> ControlFlow<()>,
+    mut take: impl FnMut(ObjectRecord<'_>) -> ControlFlow<()>,
 ) -> Result<(), String> {
     if bytes.starts_with(PARQUET) {
         let read = rows(bytes.to_vec(), |record| {
-            take(Found { record, described: Described::Nothing, text: None }).is_continue()
+            take(ObjectRecord { record, described: Described::Nothing, text: None }).is_continue()
         });
         return read.map(drop);
     }
@@ -59,11 +59,11 @@ pub(super) fn each(
         let file = Container::open(bytes)?;
         let schema = Schema::of(&file.schema)?;
         return file.each((schema.shape(), BYTES_MAX), |record| {
-            take(Found { record, described: schema.described(), text: None })
+            take(ObjectRecord { record, described: schema.described(), text: None })
         });
     }
     let mut take = |record: Json, text: Option<&[u8]>| {
-        take(Found { record, described: Described::Nothing, text })
+        take(ObjectRecord { record, described: Described::Nothing, text })
     };
     if is_array(bytes) { each_element(bytes, &mut take) } else { each_line(bytes, &mut take) }
 }

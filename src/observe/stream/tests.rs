@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::action::TableInfo;
-use crate::observe::table::Origin;
+use crate::observe::table::ChangeSource;
 use crate::schema::ColumnType;
 use crate::schema::Marker;
 
@@ -38,11 +38,12 @@ fn insert(id: i32, text: &str, run: i64) -> Vec<u8> {
 
 /// What is left of a transaction of such rows before it is committed, and how many of its changes were judged.
 fn taken(
-    (stream, judge): (&mut Stream, &mut Judge),
+    (stream, judge): (&mut SlotStream, &mut Judge),
     number: u8,
     rows: impl Iterator<Item = Vec<u8>>,
 ) -> (usize, usize) {
-    let mut take = |stream: &mut Stream, message: &[u8]| stream.take(message, 1, judge).unwrap();
+    let mut take =
+        |stream: &mut SlotStream, message: &[u8]| stream.take(message, 1, judge).unwrap();
     let begin = [b"B", &[0; 16][..], &[0, 0, 0, number]].concat();
     take(stream, &begin);
     take(stream, &relation());
@@ -57,15 +58,15 @@ fn taken(
     (kept, judge.outstanding())
 }
 
-fn reasons((stream, judge): (Stream, Judge)) -> Vec<String> {
+fn reasons((stream, judge): (SlotStream, Judge)) -> Vec<String> {
     judge.finish(&stream.catalog, true).1
 }
 
-fn both() -> (Stream, Judge) {
+fn both() -> (SlotStream, Judge) {
     let catalog = Arc::new(catalog());
-    let shop = || Origin { database: "shop".to_owned(), slot: String::new() };
+    let shop = || ChangeSource { database: "shop".to_owned(), slot: String::new() };
     let judge = Judge::new(&catalog, "changes", |_| Some(shop()));
-    let mut stream = Stream::new((catalog, false), vec![0], "fence".to_owned());
+    let mut stream = SlotStream::new((catalog, false), vec![0], "fence".to_owned());
     stream.room = ROOM;
     (stream, judge)
 }

@@ -2,7 +2,7 @@
 
 use super::super::judge::Judge;
 use super::super::judge::Times;
-use super::super::table::Origin;
+use super::super::table::ChangeSource;
 use super::*;
 use crate::action::Change;
 use crate::action::TableInfo;
@@ -36,7 +36,7 @@ fn judge() -> Judge {
 }
 
 fn judge_of(catalog: &Catalog) -> Judge {
-    let shop = || Origin { database: "shop".to_owned(), slot: String::new() };
+    let shop = || ChangeSource { database: "shop".to_owned(), slot: String::new() };
     Judge::new(catalog, "changes", |_| Some(shop()))
 }
 

@@ -7,10 +7,10 @@ use crate::ledger::Seen;
 use crate::measure::Deviation;
 use crate::measure::Verification;
 use crate::observe::Certainty;
-use crate::observe::settle::Found;
+use crate::observe::settle::Settled;
 use crate::observe::settle::settle;
 use crate::observe::settle::sums;
-use crate::replay::follow::Fault;
+use crate::replay::follow::ChangeDiscrepancy;
 use crate::replay::follow::Made;
 use crate::replay::observed::Observations;
 use crate::replay::observed::agrees;
@@ -30,7 +30,7 @@ pub(super) fn row_by_row<'a>(
     Came { all, seen, held }: Came<'a>,
     is_lost: impl Fn(&Made) -> bool,
     verification: &mut Verification,
-    faults: &mut Vec<Fault<'a>>,
+    faults: &mut Vec<ChangeDiscrepancy<'a>>,
 ) {
     let is_same = |one: usize, other: usize| what(made[one].change) == seen[other].what;
     // An update is not to blame for a wrong value that it only carries along.
@@ -62,30 +62,30 @@ pub(super) fn row_by_row<'a>(
     let both = made.len().min(seen.len());
     let even = (0..both).take_while(|at| is_same(*at, *at) && may_be(*at, *at)).count();
     let is_loose = seen[even..].iter().any(|seen| seen.is_loose);
-    let is_missing = |found: &&Found| match found {
-        Found::Missing(one) => made[*one].certainty == Certainty::Certain,
+    let is_missing = |found: &&Settled| match found {
+        Settled::Missing(one) => made[*one].certainty == Certainty::Certain,
         _ => false,
     };
     let mut due = (found.iter().filter(is_missing).count() as u64).saturating_sub(held);
-    let has_more = found.iter().any(|found| matches!(found, Found::Phantom(_)));
+    let has_more = found.iter().any(|found| matches!(found, Settled::Phantom(_)));
     let is_again =
         if has_more { came_before(seen, all.has_own_log) } else { vec![false; seen.len()] };
     for found in found {
         let (class, one, other) = match found {
             // Of what comes in no order nobody knows what came first.
-            Found::Reordered(one, _) if is_loose => {
+            Settled::Reordered(one, _) if is_loose => {
                 verification.expected += u64::from(made[one].certainty != Certainty::Certain);
                 continue;
             }
-            Found::Same(one, _) => {
+            Settled::Same(one, _) => {
                 verification.expected += u64::from(made[one].certainty != Certainty::Certain);
                 continue;
             }
-            Found::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
-            Found::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
-            Found::Phantom(other) if is_again[other] => (Deviation::Doubled, None, Some(other)),
-            Found::Phantom(other) => (Deviation::Phantom, None, Some(other)),
-            Found::Missing(one) => match made[one].certainty {
+            Settled::Reordered(one, other) => (Deviation::Reordered, Some(one), Some(other)),
+            Settled::Wrong(one, other) => (Deviation::Wrong, Some(one), Some(other)),
+            Settled::Phantom(other) if is_again[other] => (Deviation::Doubled, None, Some(other)),
+            Settled::Phantom(other) => (Deviation::Phantom, None, Some(other)),
+            Settled::Missing(one) => match made[one].certainty {
                 Certainty::Short => continue,
                 Certainty::Certain if due > 0 && is_lost(&made[one]) => {
                     due -= 1;

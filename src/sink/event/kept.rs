@@ -7,7 +7,7 @@ use crate::sink::event::Record;
 
 /// A record that waits: for room, for its time, or for its transaction to be committed.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct OwnedRecord {
     pub(crate) topic: Arc<str>,
     pub(crate) key: Option<Box<[u8]>>,
     pub(crate) payload: Box<[u8]>,
@@ -17,7 +17,7 @@ pub(crate) struct Kept {
     pub(crate) is_aborted: bool,
 }
 
-impl Kept {
+impl OwnedRecord {
     /// A copy of what a record borrows.
     pub(crate) fn of(record: &Record<'_>) -> Self {
         let headers = record.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));

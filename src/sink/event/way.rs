@@ -36,7 +36,7 @@ use crate::sink::event::avro::AvroForm;
 use crate::sink::event::book::FaultBook;
 use crate::sink::event::book::Marked;
 use crate::sink::event::json::Form;
-use crate::sink::event::kept::Kept;
+use crate::sink::event::kept::OwnedRecord;
 use crate::sink::event::trace::Carried;
 use crate::sink::event::trace::Headers;
 
@@ -126,14 +126,14 @@ struct Several {
 
 /// What is known of the end of a record, beside how it ended.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct RecordEnd {
     /// For how long that was known before it was picked up.
     waited_ns: u64,
     /// Whether the record may be there twice.
     is_repeated: bool,
 }
 
-impl Known {
+impl RecordEnd {
     /// It has never left.
     const NOW: Self = Self { waited_ns: 0, is_repeated: false };
 }
@@ -165,7 +165,7 @@ pub(crate) struct EventSink {
     options: EventOptions,
     mailbox: Arc<Mailbox>,
     /// In the order of submission: nothing is published before them.
-    kept: VecDeque<Kept>,
+    kept: VecDeque<OwnedRecord>,
     /// Actions that have no events, or whose events could not be taken.
     settled: Vec<Outcome>,
     /// Actions with more than one event: hardly any, so they are looked for one by one.
@@ -206,7 +206,7 @@ impl EventSink {
         self.payload.clear();
         self.key.clear();
         if let Err(failure) = topic.write(operation, action, &mut self.payload) {
-            self.settle(ticket, Err(failure), Known::NOW);
+            self.settle(ticket, Err(failure), RecordEnd::NOW);
             return 0;
         }
         let has_key = topic.form.write_key(action.values(operation), action, &mut self.key);
@@ -226,13 +226,12 @@ impl EventSink {
             None => {
                 let publisher = &*self.options.publisher;
                 if let Err(failure) = take(&record, (publisher, &self.mailbox), &mut self.kept) {
-                    self.settle(ticket, Err(failure), Known::NOW);
+                    self.settle(ticket, Err(failure), RecordEnd::NOW);
                 }
                 true
             }
-            Some(_) => {
-                Kept::of(&record).with(|record| self.publish_faulty(record, operation, action))
-            }
+            Some(_) => OwnedRecord::of(&record)
+                .with(|record| self.publish_faulty(record, operation, action)),
         };
         if has_gone {
             self.let_follow(operation, action);
@@ -243,7 +242,7 @@ impl EventSink {
     fn publish(&mut self, record: &Record<'_>) {
         let publisher = &*self.options.publisher;
         if let Err(failure) = take(record, (publisher, &self.mailbox), &mut self.kept) {
-            self.settle(record.ticket, Err(failure), Known::NOW);
+            self.settle(record.ticket, Err(failure), RecordEnd::NOW);
         }
     }
 
@@ -255,15 +254,15 @@ impl EventSink {
             match kept.with(|record| publisher.publish(record, &self.mailbox)) {
                 Ok(()) => {}
                 Err(Refused::Full) => return,
-                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), Known::NOW),
+                Err(Refused::Failed(failure)) => self.settle(ticket, Err(failure), RecordEnd::NOW),
             }
             self.kept.pop_front();
         }
     }
 
     /// One of an action's events has come to its end; with the last of them the action has.
-    fn settle(&mut self, record: Ticket, result: Result<(), Failure>, known: Known) {
-        let (ticket, Known { waited_ns, is_repeated }) = (of_all(record), known);
+    fn settle(&mut self, record: Ticket, result: Result<(), Failure>, known: RecordEnd) {
+        let (ticket, RecordEnd { waited_ns, is_repeated }) = (of_all(record), known);
         let Some(at) = self.several.iter().position(|several| several.ticket == ticket) else {
             let result = result.map(|()| Vec::new());
             let outcome = Outcome::new(ticket, result);
@@ -299,7 +298,7 @@ pub(crate) fn topic_of<'a>(
 fn take(
     record: &Record<'_>,
     (publisher, mailbox): (&dyn Publisher, &Arc<Mailbox>),
-    kept: &mut VecDeque<Kept>,
+    kept: &mut VecDeque<OwnedRecord>,
 ) -> Result<(), Failure> {
     if kept.is_empty() {
         match publisher.publish(record, mailbox) {
@@ -308,7 +307,7 @@ fn take(
             Err(Refused::Failed(failure)) => return Err(failure),
         }
     }
-    kept.push_back(Kept::of(record));
+    kept.push_back(OwnedRecord::of(record));
     Ok(())
 }
 
@@ -346,7 +345,7 @@ impl Sink for EventSink {
         for Delivery { ticket, result, at, is_repeated } in deliveries.drain(..) {
             let result = result.map_err(|failure| *failure);
             let waited_ns = nanoseconds(now.saturating_duration_since(at));
-            self.settle(ticket, result, Known { waited_ns, is_repeated });
+            self.settle(ticket, result, RecordEnd { waited_ns, is_repeated });
         }
         self.deliveries = deliveries;
         if has_room {

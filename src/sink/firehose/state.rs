@@ -36,7 +36,7 @@ const CLOCK_EVERY: u32 = 15;
 #[derive(Debug)]
 pub(super) struct State {
     sending: Sending,
-    streams: BTreeMap<Arc<str>, Stream>,
+    streams: BTreeMap<Arc<str>, DeliveryStream>,
     /// Events taken and not settled, and their bytes.
     events: usize,
     bytes: usize,
@@ -51,7 +51,7 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
-struct Stream {
+struct DeliveryStream {
     queue: Queue,
     limit: Limit,
     backoff: Backoff,
@@ -140,7 +140,7 @@ impl State {
             return Some(known.push(event, owner));
         }
         let number = u64::try_from(self.streams.len()).unwrap_or(0);
-        let mut new = Stream::new(stream, number, &self.sending, Instant::now());
+        let mut new = DeliveryStream::new(stream, number, &self.sending, Instant::now());
         let is_news = new.push(event, owner);
         self.streams.insert(Arc::clone(stream), new);
         Some(is_news)
@@ -283,7 +283,7 @@ impl State {
     }
 }
 
-impl Stream {
+impl DeliveryStream {
     fn new(name: &str, number: u64, sending: &Sending, now: Instant) -> Self {
         let gathering = Gathering {
             pack: sending.pack,

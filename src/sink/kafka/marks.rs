@@ -12,7 +12,7 @@ use crate::sink::kafka::Cluster;
 use crate::sink::kafka::settings::Settings;
 use crate::sink::kafka::settings::settings;
 use crate::sink::kafka::topics::ClusterError;
-use crate::sink::kafka::topics::Found;
+use crate::sink::kafka::topics::ClusterMetadata;
 use crate::sink::kafka::topics::admin;
 use crate::sink::kafka::topics::connect;
 use crate::sink::kafka::topics::look;
@@ -40,9 +40,9 @@ pub(super) fn marked<'a>(topic: NewTopic<'a>, mark: &'a str) -> NewTopic<'a> {
     topic.set(SETTING, mark)
 }
 
-/// What a topic holds.
+/// A topic that holds records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct FilledTopic {
     /// Its name.
     pub(crate) topic: String,
     /// How many records, at least.
@@ -53,14 +53,14 @@ pub(crate) struct Held {
 
 /// Those of some topics that hold records.
 pub(crate) async fn held(
-    (cluster, found): (&Cluster, &Found),
+    (cluster, found): (&Cluster, &ClusterMetadata),
     wanted: &[String],
-) -> Result<Vec<Held>, ClusterError> {
+) -> Result<Vec<FilledTopic>, ClusterError> {
     let mut all = Vec::new();
     for (topic, partitions) in found.topics.iter().filter(|(topic, _)| wanted.contains(topic)) {
         let records = count(cluster, topic, *partitions)?;
         if records > 0 {
-            all.push(Held { topic: topic.clone(), records, is_ours: false });
+            all.push(FilledTopic { topic: topic.clone(), records, is_ours: false });
         }
     }
     let topics: Vec<&str> = all.iter().map(|held| held.topic.as_str()).collect();

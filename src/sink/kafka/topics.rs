@@ -49,7 +49,7 @@ impl fmt::Display for ClusterError {
 
 /// What was found there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ClusterMetadata {
     /// How many brokers the cluster has.
     pub(crate) brokers: usize,
     /// Topics and their partitions.
@@ -92,7 +92,7 @@ pub(super) fn connect(cluster: &Cluster) -> Result<ThreadedProducer<Heard>, Clus
 }
 
 /// Looks what is there, and changes nothing.
-pub(crate) fn look(cluster: &Cluster) -> Result<Found, ClusterError> {
+pub(crate) fn look(cluster: &Cluster) -> Result<ClusterMetadata, ClusterError> {
     let producer = connect(cluster)?;
     let until = Instant::now() + ANSWER_WITHIN;
     loop {
@@ -111,10 +111,10 @@ pub(crate) fn look(cluster: &Cluster) -> Result<Found, ClusterError> {
     }
 }
 
-fn found(metadata: &Metadata) -> Found {
+fn found(metadata: &Metadata) -> ClusterMetadata {
     let topics = metadata.topics().iter();
     let topics = topics.filter(|topic| topic.error().is_none());
-    Found {
+    ClusterMetadata {
         brokers: metadata.brokers().len(),
         topics: topics.map(|it| (it.name().to_owned(), it.partitions().len())).collect(),
     }
@@ -123,7 +123,7 @@ fn found(metadata: &Metadata) -> Found {
 /// A topic that events are to go to must be there, or may be made. Returns those to be made.
 pub(crate) fn missing(
     target: &KafkaTarget,
-    (cluster, found): (&Cluster, &Found),
+    (cluster, found): (&Cluster, &ClusterMetadata),
     wanted: &[String],
 ) -> Result<Vec<String>, ClusterError> {
     let mut missing = Vec::new();

@@ -27,7 +27,7 @@ use crate::sink::event::Publisher;
 use crate::sink::event::Record;
 use crate::sink::event::Refused;
 use crate::sink::event::Traffic;
-use crate::sink::event::kept::Kept;
+use crate::sink::event::kept::OwnedRecord;
 use crate::sink::kafka::Cluster;
 use crate::sink::kafka::health::Health;
 use crate::sink::kafka::lock;
@@ -47,8 +47,8 @@ const TIMEOUT_MIN: Duration = Duration::from_mins(1);
 
 /// A record that waits, or whose transaction is open.
 #[derive(Debug)]
-struct Held {
-    record: Kept,
+struct Uncommitted {
+    record: OwnedRecord,
     mailbox: Arc<Mailbox>,
 }
 
@@ -121,7 +121,7 @@ fn refused(brokers: &str, name: &str, why: &Failure) -> ClusterError {
 
 impl Publisher for TransactionalPublisher {
     fn publish(&self, record: &Record<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused> {
-        let held = || Held { record: Kept::of(record), mailbox: Arc::clone(mailbox) };
+        let held = || Uncommitted { record: OwnedRecord::of(record), mailbox: Arc::clone(mailbox) };
         self.shared.queue.put(mailbox, held)
     }
 
@@ -164,7 +164,7 @@ struct Worker {
 /// The records of a transaction, and those of them that can never be sent.
 #[derive(Default)]
 struct Batch {
-    records: Vec<Held>,
+    records: Vec<Uncommitted>,
     failed: Vec<(usize, Failure)>,
     /// Whether it was sent again after a commit of which nobody knows whether it took place.
     is_repeated: bool,
@@ -176,7 +176,7 @@ impl Batch {
     }
 
     /// Tells the owners of all records what became of them, those that did not fail by themselves alike.
-    fn deliver(self, others: &Result<(), Failure>) -> Vec<Held> {
+    fn deliver(self, others: &Result<(), Failure>) -> Vec<Uncommitted> {
         let at = Instant::now();
         let mut lists: Vec<(&Arc<Mailbox>, Vec<Delivery>)> = Vec::new();
         for (number, held) in self.records.iter().enumerate() {
@@ -293,7 +293,7 @@ impl Worker {
     }
 
     /// Sends records once more, in a transaction that is aborted; tries that for as long as others.
-    fn abort_copies(&mut self, records: &[Held]) {
+    fn abort_copies(&mut self, records: &[Uncommitted]) {
         let until = self.patience();
         while let Err(wrong) = self.try_abort(records, until) {
             if Instant::now() > until || self.shared.queue.is_given_up() {
@@ -309,7 +309,7 @@ impl Worker {
         self.shared.aborted.fetch_add(count, Ordering::Relaxed);
     }
 
-    fn try_abort(&self, records: &[Held], until: Instant) -> Result<(), Wrong> {
+    fn try_abort(&self, records: &[Uncommitted], until: Instant) -> Result<(), Wrong> {
         self.client.begin()?;
         for record in records.iter().map(|held| &held.record).enumerate() {
             self.client.produce(record, true, until)?;

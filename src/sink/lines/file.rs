@@ -69,7 +69,7 @@ pub(super) struct Outlet {
     /// The number of the file at hand.
     number: u32,
     path: String,
-    stream: Stream,
+    stream: FileStream,
     /// Not yet given to the stream.
     pending: Vec<u8>,
     /// Whether [`Outlet::flush`] has something to do.
@@ -79,7 +79,7 @@ pub(super) struct Outlet {
 }
 
 /// The way of bytes into a file.
-enum Stream {
+enum FileStream {
     Plain(Tap),
     Gzip(Box<GzEncoder<Tap>>),
     Zstd(Box<Encoder<'static, Tap>>),
@@ -87,9 +87,9 @@ enum Stream {
     Shut,
 }
 
-impl std::fmt::Debug for Stream {
+impl std::fmt::Debug for FileStream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Stream").finish_non_exhaustive()
+        formatter.debug_struct("FileStream").finish_non_exhaustive()
     }
 }
 
@@ -116,7 +116,7 @@ impl Write for Tap {
     }
 }
 
-impl Stream {
+impl FileStream {
     fn into(file: File, compress: Option<Compress>) -> io::Result<Self> {
         let tap = Tap { file: Arc::new(file), written: 0, is_shut: false };
         Ok(match compress {
@@ -173,7 +173,7 @@ impl Outlet {
             compress: wanted.compress,
             number: 1,
             path: String::new(),
-            stream: Stream::Shut,
+            stream: FileStream::Shut,
             pending: Vec::new(),
             is_touched: false,
             is_regular: false,
@@ -206,7 +206,7 @@ impl Outlet {
             }
         };
         self.stream = file
-            .and_then(|file| Stream::into(file, self.compress))
+            .and_then(|file| FileStream::into(file, self.compress))
             .map_err(|error| self.broken(error))?;
         self.pending.extend_from_slice(&self.head);
         self.is_touched = true;
@@ -224,7 +224,7 @@ impl Outlet {
         }
         if self.is_full(lines.len()) {
             self.write_pending()?;
-            let stream = std::mem::replace(&mut self.stream, Stream::Shut);
+            let stream = std::mem::replace(&mut self.stream, FileStream::Shut);
             stream.end().map_err(|error| self.broken(error))?;
             self.number += 1;
             self.begin()?;
@@ -274,14 +274,14 @@ impl Outlet {
         if let Some(tap) = self.stream.tap() {
             tap.is_shut = true;
         }
-        self.stream = Stream::Shut;
+        self.stream = FileStream::Shut;
         self.pending = Vec::new();
     }
 
     /// Writes what belongs to the end.
     pub(super) fn end(&mut self) -> Result<(), Broken> {
         self.flush()?;
-        let stream = std::mem::replace(&mut self.stream, Stream::Shut);
+        let stream = std::mem::replace(&mut self.stream, FileStream::Shut);
         stream.end().map_err(|error| self.broken(error))
     }
 }

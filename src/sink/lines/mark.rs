@@ -28,7 +28,7 @@ pub(crate) struct Names {
 
 /// What is there of the files of a target.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct TargetFiles {
     /// Ours.
     pub(crate) ours: Vec<PathBuf>,
     /// Not ours.
@@ -56,7 +56,7 @@ impl Names {
     }
 
     /// Adds what is there of them. Devices are nobody's.
-    pub(crate) fn find(&self, found: &mut Found) -> io::Result<()> {
+    pub(crate) fn find(&self, found: &mut TargetFiles) -> io::Result<()> {
         let folder = here(&self.folder);
         let ours = listed(folder)?;
         let entries = match fs::read_dir(folder) {

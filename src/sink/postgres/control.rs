@@ -32,7 +32,7 @@ use tokio_postgres::NoTls;
 use super::address::Address;
 use super::error::ConnectError;
 use super::startup::Session;
-use super::stream::Stream;
+use super::stream::Transport;
 
 /// How long one waits for a connection of the pool to become free.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ fn unwrap(error: &Error, server: &str) -> ConnectError {
 
 /// A session's stream that begins as if the login were still to come.
 struct HandedOver {
-    stream: Result<Stream, ConnectError>,
+    stream: Result<Transport, ConnectError>,
     /// What the server said at the login, and what it has said since.
     said: BytesMut,
 }
@@ -123,7 +123,7 @@ impl HandedOver {
         HandedOver { stream, said }
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut Transport>> {
         self.stream.as_mut().map(Pin::new).map_err(|error| io::Error::other(error.clone()))
     }
 }

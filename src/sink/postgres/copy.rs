@@ -8,7 +8,7 @@ use crate::action::TableInfo;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::quote::identifier;
-use crate::sink::postgres::rows::Rows;
+use crate::sink::postgres::rows::EncodedRows;
 use crate::sink::postgres::statement::table_name;
 
 /// The statement that takes rows of a table.
@@ -34,14 +34,14 @@ pub async fn load(
     client: &mut Client,
     table: &TableInfo,
     marker: Option<Marker<'_>>,
-    mut next: impl FnMut(&mut Rows) -> bool,
+    mut next: impl FnMut(&mut EncodedRows) -> bool,
 ) -> Result<u64, SetupError> {
     let doing = format!("seed `{}`", table.name);
     let failed = |error: tokio_postgres::Error| SetupError::server(doing.as_str(), &error);
     let transaction = client.transaction().await.map_err(failed)?;
     let sink = transaction.copy_in::<_, Bytes>(&sql(table)).await.map_err(failed)?;
     let mut sink = Box::pin(sink);
-    let mut rows = Rows::of(table);
+    let mut rows = EncodedRows::of(table);
     while next(&mut rows) {
         if let Some(piece) = rows.piece() {
             sink.feed(piece).await.map_err(failed)?;

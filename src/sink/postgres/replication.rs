@@ -75,12 +75,12 @@ impl Broken {
 
 /// A slot being read.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ReplicationReader {
     session: Session,
     received: BytesMut,
 }
 
-impl Reader {
+impl ReplicationReader {
     /// Connects, and lets the server send what a slot of `pgoutput` has, from what it last confirmed
     /// on: values in binary, and messages that were written into the log.
     pub async fn start(
@@ -228,7 +228,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::Lsn;
-    use super::Reader;
+    use super::ReplicationReader;
     use crate::sink::postgres::address::Address;
 
     #[test]
@@ -259,7 +259,8 @@ mod tests {
             stream
         });
         let address = Address::parse(&url, &|_| None).unwrap();
-        let mut reader = Reader::start(&address, "it", ("slot", "publication")).await.unwrap();
+        let mut reader =
+            ReplicationReader::start(&address, "it", ("slot", "publication")).await.unwrap();
         let _stream = server.await.unwrap();
         timeout(Duration::from_secs(10), reader.receive()).await.expect("it has come").unwrap();
         assert_eq!(reader.take().unwrap_err().code, "42704");

@@ -23,7 +23,7 @@ const SLACK: usize = 4 << 10;
 
 /// Rows of one table, encoded.
 #[derive(Debug)]
-pub struct Rows {
+pub struct EncodedRows {
     columns: Vec<Column>,
     /// Which column takes the next value.
     next: usize,
@@ -39,7 +39,7 @@ struct Column {
     at: usize,
 }
 
-impl Rows {
+impl EncodedRows {
     /// None yet.
     pub fn of(table: &TableInfo) -> Self {
         let columns = table.columns.iter().map(|(_, kind)| Column { kind: *kind, at: 0 }).collect();
@@ -96,7 +96,7 @@ impl Rows {
     }
 }
 
-impl TakeRows for Rows {
+impl TakeRows for EncodedRows {
     #[inline]
     fn begin_row(&mut self) {
         let columns = u16::try_from(self.columns.len()).unwrap_or(u16::MAX);
@@ -118,7 +118,7 @@ impl TakeRows for Rows {
     }
 }
 
-impl Take for Rows {
+impl Take for EncodedRows {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `encode`")]
     fn take(&mut self, value: Value) {
@@ -151,7 +151,7 @@ impl Take for Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::Rows;
+    use super::EncodedRows;
     use crate::action::Take;
     use crate::action::TakeRows;
     use crate::generate::World;
@@ -168,7 +168,7 @@ mod tests {
             let world = World::new(&scenario, 1_767_225_600_000_000);
             for table in world.seeding_order() {
                 let info = world.catalog.table(table);
-                let (mut straight, mut held) = (Rows::of(info), Rows::of(info));
+                let (mut straight, mut held) = (EncodedRows::of(info), EncodedRows::of(info));
                 for number in 0..world.seeded_rows(table).min(300) {
                     world.write_seeded(table, number, &mut straight);
                     world.render_seeded(table, number, held.scratch());

@@ -33,7 +33,7 @@ impl Script {
     /// Its statements, without comments and semicolons. An error for a variable that is not among
     /// `variables`, one that is written without quotes, and a quote or comment that never ends.
     pub fn render(self, variables: &[(&str, &str)]) -> Result<Vec<String>, ScriptError> {
-        let mut reader = Reader {
+        let mut reader = ScriptReader {
             script: self,
             characters: self.text.char_indices().peekable(),
             statement: String::new(),
@@ -45,14 +45,14 @@ impl Script {
 }
 
 /// Goes through a script once, character by character.
-struct Reader {
+struct ScriptReader {
     script: Script,
     characters: Peekable<CharIndices<'static>>,
     statement: String,
     statements: Vec<String>,
 }
 
-impl Reader {
+impl ScriptReader {
     fn read(&mut self, variables: &[(&str, &str)]) -> Result<(), ScriptError> {
         while let Some((at, character)) = self.characters.next() {
             match character {

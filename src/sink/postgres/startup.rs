@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::error::ConnectError;
 use super::search::Search;
-use super::stream::Stream;
+use super::stream::Transport;
 
 mod authenticate;
 
@@ -27,7 +27,7 @@ const MESSAGES_MAX: usize = 1000;
 /// A session that is ready for its first query.
 pub struct Session {
     /// To and from the server.
-    pub stream: Stream,
+    pub stream: Transport,
     /// The server's process: what `pg_backend_pid()` says, and [`Address::cancel`] needs.
     pub backend_pid: i32,
     /// What proves to the server that a request to cancel comes from us.
@@ -61,7 +61,7 @@ impl Address {
 /// (`application_name`, `statement_timeout`, …) and go before the address's own. Gives up after the
 /// address's `connect_timeout`.
 pub async fn startup(
-    stream: Stream,
+    stream: Transport,
     address: &Address,
     settings: &[(&str, &str)],
 ) -> Result<Session, ConnectError> {
@@ -159,7 +159,7 @@ fn is_read_only(parameters: &BTreeMap<String, String>) -> bool {
 
 /// A conversation before a session.
 struct Talk {
-    stream: Stream,
+    stream: Transport,
     buffer: BytesMut,
     out: BytesMut,
     server: String,

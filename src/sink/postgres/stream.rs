@@ -38,7 +38,7 @@ use super::tls;
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection to a server, encrypted if the address asks for it; nothing has been said on it yet.
-pub struct Stream {
+pub struct Transport {
     socket: Socket,
     /// Where it leads.
     pub(super) host: Host,
@@ -52,7 +52,7 @@ enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Stream {
+impl Transport {
     /// Whether what passes is encrypted.
     pub fn is_encrypted(&self) -> bool {
         matches!(self.socket, Socket::Tls(_))
@@ -65,7 +65,7 @@ impl Address {
     ///
     /// [`Address::connect`](super::startup) goes further: it also passes over a host whose server
     /// is starting or on standby, and does what `sslmode=allow` and `prefer` say of a refusal.
-    pub async fn open(&self) -> Result<Stream, ConnectError> {
+    pub async fn open(&self) -> Result<Transport, ConnectError> {
         let mut search = Search::new(self);
         while let Some(route) = search.next() {
             match self.dial(route).await {
@@ -114,7 +114,7 @@ impl Address {
     }
 
     /// Connects to one host in one way.
-    pub(super) async fn dial(&self, route: Route) -> Result<Stream, ConnectError> {
+    pub(super) async fn dial(&self, route: Route) -> Result<Transport, ConnectError> {
         let host = &self.hosts()[route.host];
         let server = self.at(host);
         let wait = self.connect_timeout();
@@ -129,8 +129,8 @@ impl Address {
         route: Route,
         host: &Host,
         server: &str,
-    ) -> Result<Stream, ConnectError> {
-        let open = |socket| Stream { socket, host: host.clone(), end_point: None };
+    ) -> Result<Transport, ConnectError> {
+        let open = |socket| Transport { socket, host: host.clone(), end_point: None };
         let tcp = match &host.place {
             HostPlace::Socket(folder) => {
                 let path = folder.join(socket_name(host.port));
@@ -155,7 +155,7 @@ impl Address {
         route: Route,
         host: &Host,
         server: &str,
-    ) -> Result<Stream, ConnectError> {
+    ) -> Result<Transport, ConnectError> {
         // First, so that a mistake in our own files does not bother the server.
         let config = self.tls().config().map_err(|why| ConnectError::tls(server, why))?;
         let mut request = BytesMut::new();
@@ -167,7 +167,7 @@ impl Address {
         match answer[0] {
             b'S' => {}
             b'N' if route.encryption == Encryption::IfOffered => {
-                return Ok(Stream {
+                return Ok(Transport {
                     socket: Socket::Tcp(tcp),
                     host: host.clone(),
                     end_point: None,
@@ -196,7 +196,7 @@ impl Address {
         let opened = opened.map_err(|error| handshake_error(server, &error))?;
         let certificates = opened.get_ref().1.peer_certificates();
         let end_point = certificates.and_then(|chain| tls::end_point(chain.first()?));
-        Ok(Stream { socket: Socket::Tls(Box::new(opened)), host: host.clone(), end_point })
+        Ok(Transport { socket: Socket::Tls(Box::new(opened)), host: host.clone(), end_point })
     }
 }
 
@@ -236,7 +236,7 @@ async fn tcp_to(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for Transport {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -250,7 +250,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for Transport {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -280,12 +280,12 @@ impl AsyncWrite for Stream {
     }
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.socket {
-            Socket::Tcp(_) => "Stream(tcp)",
-            Socket::Unix(_) => "Stream(unix)",
-            Socket::Tls(_) => "Stream(tls)",
+            Socket::Tcp(_) => "Transport(tcp)",
+            Socket::Unix(_) => "Transport(unix)",
+            Socket::Tls(_) => "Transport(tls)",
         })
     }
 }

@@ -43,7 +43,7 @@ use crate::sink::postgres::evidence::Evidence;
 use crate::sink::postgres::frames;
 use crate::sink::postgres::frames::Reply;
 use crate::sink::postgres::frames::ServerError;
-use crate::sink::postgres::stream::Stream;
+use crate::sink::postgres::stream::Transport;
 
 mod copied;
 mod horizon;
@@ -113,7 +113,7 @@ pub struct PostgresSink {
 
 #[derive(Debug)]
 struct Open {
-    stream: Stream,
+    stream: Transport,
     received: BytesMut,
     /// Where the socket writes to.
     space: Box<[u8]>,

@@ -172,7 +172,7 @@ fn a_socket_is_a_way_in() {
     assert!(address.is_local());
     let session = connect(&address).unwrap();
     assert!(!session.stream.is_encrypted(), "a socket needs no TLS");
-    assert_eq!(format!("{:?}", session.stream), "Stream(unix)");
+    assert_eq!(format!("{:?}", session.stream), "Transport(unix)");
     let error = refusal(&parse(&format!("host=/nonexistent port={port} user=x")));
     assert!(matches!(error, ConnectError::Away { .. }), "{error:?}");
 }

@@ -20,7 +20,7 @@ use crate::observe::debezium::coded::Coded;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::coded::Unread;
 use crate::observe::debezium::raw::Raw;
-use crate::observe::debezium::record::Reader;
+use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
 use crate::observe::reading::Asked;
 use crate::scenario::TopicFormat;
@@ -64,7 +64,7 @@ impl Sample {
 
     /// What the record is for a table, and how many of its values were not compared.
     fn record(&self, format: TopicFormat, columns: &[(&str, ColumnType)]) -> (Record, u64) {
-        let mut reader = Reader::new(format, self.decoder());
+        let mut reader = DebeziumReader::new(format, self.decoder());
         let value = self.headed();
         let raw = Raw { value: Some(&value), ..Raw::default() };
         let asked = Asked::default();
@@ -200,7 +200,7 @@ fn keys_in_avro_tell_which_row_it_was() {
     let (old, asked) = ([&[0, 0, 0, 0, 8], key.bytes.as_slice()].concat(), Asked::default());
     let five = cell(ColumnType::Integer, Value::Int(5));
     // A row that got another key.
-    let mut reader = Reader::new(TopicFormat::Debezium, Decoder::knowing(&schemas));
+    let mut reader = DebeziumReader::new(TopicFormat::Debezium, Decoder::knowing(&schemas));
     let headed = value.headed();
     let raw = Raw { value: Some(&headed), old_key: Some(&old), ..Raw::default() };
     let plain = catalog(&[("id", ColumnType::Integer)]);
@@ -211,7 +211,7 @@ fn keys_in_avro_tell_which_row_it_was() {
     // Of a row that is gone nothing but a tombstone is left.
     let marked = Marker::ALL.map(|it| (it.column(), ColumnType::Bigint));
     let marked = catalog(&[&[("id", ColumnType::Integer)][..], &marked].concat());
-    let mut reader = Reader::new(TopicFormat::Flattened, Decoder::knowing(&schemas));
+    let mut reader = DebeziumReader::new(TopicFormat::Flattened, Decoder::knowing(&schemas));
     let raw = Raw { key: Some(&old), ..Raw::default() };
     let Ok(Record::Change(gone, _)) = reader.read(&marked, TableId(0), (raw, &asked)) else {
         panic!()
@@ -238,7 +238,7 @@ fn a_column_is_found_by_each_name_that_a_connector_may_give_it() {
     for name in names {
         let row = json!({ "id": 1, name: "b" });
         let value = json!({ "before": null, "after": row, "source": { "lsn": 34 }, "op": "c" });
-        let mut reader = Reader::new(TopicFormat::Debezium, Decoder::default());
+        let mut reader = DebeziumReader::new(TopicFormat::Debezium, Decoder::default());
         let text = value.to_string();
         let raw = Raw { value: Some(text.as_bytes()), ..Raw::default() };
         let columns = [("id", ColumnType::Integer), ("2nd word", ColumnType::Text)];

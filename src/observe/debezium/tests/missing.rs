@@ -3,7 +3,7 @@
 use super::*;
 
 /// What a record is, and how its row is shown.
-fn shown(reader: &mut Reader, value: &[u8]) -> String {
+fn shown(reader: &mut DebeziumReader, value: &[u8]) -> String {
     let (catalog, raw) = (catalog(), Raw { value: Some(value), ..Raw::default() });
     match reader.read(&catalog, TableId(0), (raw, &Asked::default())) {
         Ok(Record::Change(change, _)) => cells::show(&change.row, &catalog.tables[0].columns, true),
@@ -22,7 +22,7 @@ fn what_is_left_out_is_counted() {
         ("u", r#"{"id":1,"x":"__debezium_unavailable_value"}"#, 0),
         ("c", r#"{"id":"1.0","x":""}"#, 1),
     ] {
-        let mut reader = Reader::new(TopicFormat::Debezium, Decoder::default());
+        let mut reader = DebeziumReader::new(TopicFormat::Debezium, Decoder::default());
         let value = format!(r#"{{"op":"{op}","source":{{"lsn":34}},"after":{row}}}"#);
         shown(&mut reader, value.as_bytes());
         assert_eq!(reader.columns.unknown.values().sum::<u64>(), expected, "{op} {row}");
@@ -32,7 +32,7 @@ fn what_is_left_out_is_counted() {
 /// A column that some rows of its table have is lost where it is not there; one that no row has is nobody's fault.
 #[test]
 fn a_column_that_is_not_there_now_and_then_is_told_from_one_that_never_is() {
-    let mut reader = Reader::new(TopicFormat::Debezium, Decoder::default());
+    let mut reader = DebeziumReader::new(TopicFormat::Debezium, Decoder::default());
     for (op, row, expected) in [
         ("c", r#"{"id":1}"#, "id=1"),
         ("c", r#"{"id":1,"x":null}"#, "id=1, x=NULL"),
@@ -52,7 +52,7 @@ fn a_text_that_is_none_is_a_value_that_nobody_sent() {
     let (head, end) = (br#"{"op":"c","source":{"lsn":34,"txId":9},"after":{"id":1,"x":""#, b"\"}}");
     for text in [&br"x\ud800"[..], b"x\xff", br"x\u0000"] {
         let value = [&head[..], text, end].concat();
-        let mut reader = Reader::new(TopicFormat::Debezium, Decoder::default());
+        let mut reader = DebeziumReader::new(TopicFormat::Debezium, Decoder::default());
         assert_eq!(shown(&mut reader, &value), "id=1, x=x\u{fffd}", "{text:?}");
         assert!(reader.columns.unknown.is_empty());
         let raw = Raw { value: Some(&value), ..Raw::default() };

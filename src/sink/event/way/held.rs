@@ -19,7 +19,7 @@ use crate::action::Fault;
 use crate::action::Operation;
 use crate::sink::event::Record;
 use crate::sink::event::json::write_text;
-use crate::sink::event::kept::Kept;
+use crate::sink::event::kept::OwnedRecord;
 use crate::sink::event::way::EventSink;
 use crate::sink::event::way::of_all;
 
@@ -31,8 +31,8 @@ type Place = (Arc<str>, Option<Box<[u8]>>);
 
 /// One that waits.
 #[derive(Debug)]
-struct Held {
-    kept: Kept,
+struct HeldRecord {
+    kept: OwnedRecord,
     since: Instant,
     /// Which of its action's notes is about it.
     note: usize,
@@ -46,7 +46,7 @@ type Until = (Instant, u64);
 /// Those of a connection.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
-    waiting: BTreeMap<Until, Held>,
+    waiting: BTreeMap<Until, HeldRecord>,
     /// Only looked up: its order decides nothing.
     by_place: HashMap<Place, Vec<Until>>,
     /// How many there have been.
@@ -56,7 +56,7 @@ pub(super) struct HeldBack {
 }
 
 impl HeldBack {
-    fn add(&mut self, held: Held, within: Duration) {
+    fn add(&mut self, held: HeldRecord, within: Duration) {
         let until = (held.since + within, self.count);
         self.count += 1;
         if let Some(place) = &held.place {
@@ -66,13 +66,13 @@ impl HeldBack {
     }
 
     /// Those that wait for one of this place, the first to come first.
-    fn take_followed(&mut self, place: &Place) -> Vec<Held> {
+    fn take_followed(&mut self, place: &Place) -> Vec<HeldRecord> {
         let all = self.by_place.remove(place).unwrap_or_default();
         all.iter().filter_map(|until| self.waiting.remove(until)).collect()
     }
 
     /// The one that must go out first.
-    fn take_first(&mut self) -> Option<Held> {
+    fn take_first(&mut self) -> Option<HeldRecord> {
         let (until, held) = self.waiting.pop_first()?;
         if let Some(place) = &held.place
             && let Some(all) = self.by_place.get_mut(place)
@@ -114,7 +114,7 @@ impl EventSink {
             Fault::Late(by_ns) => (Duration::from_nanos(by_ns), None),
             _ => (FOLLOWED_WITHIN, Some(place)),
         };
-        let held = Held { kept: Kept::of(record), since: Instant::now(), note, place };
+        let held = HeldRecord { kept: OwnedRecord::of(record), since: Instant::now(), note, place };
         self.held.add(held, within);
     }
 
@@ -160,8 +160,8 @@ impl EventSink {
         }
     }
 
-    fn let_go(&mut self, held: Held, is_overtaken: bool) {
-        let Held { kept, since, note, .. } = held;
+    fn let_go(&mut self, held: HeldRecord, is_overtaken: bool) {
+        let HeldRecord { kept, since, note, .. } = held;
         if let Some(marked) = self.marked.get_mut(&of_all(kept.ticket)) {
             marked.held(note, since.elapsed(), is_overtaken);
         }

@@ -20,7 +20,7 @@ use rdkafka::producer::ThreadedProducer;
 
 use crate::measure::ErrorClass;
 use crate::sink::Failure;
-use crate::sink::event::kept::Kept;
+use crate::sink::event::kept::OwnedRecord;
 use crate::sink::kafka::error::failure;
 use crate::sink::kafka::headers;
 use crate::sink::kafka::health::Health;
@@ -111,7 +111,7 @@ impl Client {
     /// never be sent, and the transaction goes on without it.
     pub(super) fn produce(
         &self,
-        (number, record): (usize, &Kept),
+        (number, record): (usize, &OwnedRecord),
         is_aborted: bool,
         until: Instant,
     ) -> Result<Option<Failure>, Wrong> {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::sink::event::Mailbox;
 use crate::sink::event::Refused;
 use crate::sink::kafka::lock;
-use crate::sink::kafka::transactions::Held;
+use crate::sink::kafka::transactions::Uncommitted;
 
 /// How long is waited at most before it is looked whether all is over.
 const LOOK: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub(super) struct Queue {
 }
 
 struct Inner {
-    waiting: VecDeque<Held>,
+    waiting: VecDeque<Uncommitted>,
     /// Records whose transaction is open.
     under_way: usize,
     /// How many of both there may be.
@@ -54,7 +54,7 @@ impl Queue {
     pub(super) fn put(
         &self,
         mailbox: &Arc<Mailbox>,
-        record: impl FnOnce() -> Held,
+        record: impl FnOnce() -> Uncommitted,
     ) -> Result<(), Refused> {
         let mut inner = lock(&self.inner);
         if inner.waiting.len() + inner.under_way >= inner.most {
@@ -89,7 +89,7 @@ impl Queue {
 
     /// Takes some records for the open transaction; waits for them. None if it is to be committed: when that
     /// time has come, there is no room in it, or nothing more is to be waited for.
-    pub(super) fn take(&self, room: usize, until: Instant) -> Vec<Held> {
+    pub(super) fn take(&self, room: usize, until: Instant) -> Vec<Uncommitted> {
         if room == 0 {
             return Vec::new();
         }
