@@ -1,8 +1,12 @@
 //! Says in the databases that a run is at work there, until its verdict stands: whoever would drop them beside it
 //! is refused.
 
+use std::time::Duration;
+
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
+use tokio::time::sleep;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use crate::cli::doctor::databases;
@@ -19,12 +23,14 @@ use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::presence::announce;
 use crate::sink::postgres::provision::SetupError;
 
+/// How often it is looked whether a session is still there.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// A run is at work for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Presence {
-    /// One in each database. They go before the runtime that drives them.
-    _sessions: Vec<Client>,
-    _runtime: Runtime,
+    /// Drives a session in each database, and makes a lost one anew.
+    runtime: Option<Runtime>,
 }
 
 impl Presence {
@@ -33,19 +39,66 @@ impl Presence {
         prepared: &Prepared,
         (feed, stop): (&Feed, &Stop),
     ) -> std::io::Result<Self> {
-        let mut sessions = Vec::new();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).thread_name("presence").enable_all().build()?;
         for (address, books) in made(prepared) {
-            let said = unless_cancelled(stop, say(prepared, &address, &books));
-            match runtime.block_on(said) {
-                Ok(session) => sessions.push(session),
+            let place = Place { address, books, application: prepared.application_name() };
+            match runtime.block_on(unless_cancelled(stop, place.say())) {
+                Ok(session) => drop(runtime.spawn(place.keep(session))),
                 Err(error) => feed.message(format!(
                     "nobody else can see that this run is at work in `{}`: {error}",
-                    address.database()
+                    place.address.database()
                 )),
             }
         }
-        Ok(Self { _sessions: sessions, _runtime: runtime })
+        Ok(Self { runtime: Some(runtime) })
+    }
+}
+
+impl Drop for Presence {
+    /// A server that does not answer holds up nobody.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A database in which it is said.
+struct Place {
+    address: Address,
+    /// Of the domains there.
+    books: Vec<Books>,
+    application: String,
+}
+
+impl Place {
+    async fn say(&self) -> Result<Client, SetupError> {
+        let said = async {
+            let client = connector(self.address.clone(), self.application.clone())(None).await?;
+            for books in &self.books {
+                announce(&client, books).await?;
+            }
+            Ok(client)
+        };
+        let late = |_| Err(SetupError::Local("it did not answer in time".to_owned()));
+        timeout(NOTE_WITHIN, said).await.unwrap_or_else(late)
+    }
+
+    /// Says it again whenever the session is lost: a run may survive its server's restart.
+    async fn keep(self, mut session: Client) {
+        loop {
+            while !session.is_closed() {
+                sleep(PAUSE).await;
+            }
+            session = loop {
+                // What is wrong with the server is said by those who work there.
+                if let Ok(session) = self.say().await {
+                    break session;
+                }
+                sleep(PAUSE).await;
+            };
+        }
     }
 }
 
@@ -63,20 +116,4 @@ fn made(prepared: &Prepared) -> Vec<(Address, Vec<Books>)> {
         }
     }
     all
-}
-
-async fn say(
-    prepared: &Prepared,
-    address: &Address,
-    books: &[Books],
-) -> Result<Client, SetupError> {
-    let said = async {
-        let client = connector(address.clone(), prepared.application_name())(None).await?;
-        for books in books {
-            announce(&client, books).await?;
-        }
-        Ok(client)
-    };
-    let late = |_| Err(SetupError::Local("it did not answer in time".to_owned()));
-    tokio::time::timeout(NOTE_WITHIN, said).await.unwrap_or_else(late)
 }

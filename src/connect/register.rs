@@ -351,34 +351,47 @@ pub struct Removed {
 }
 
 /// Removes all connectors of a scenario that loadgen has registered, and how far they were, each within `limit`.
-/// Their slots stay: nobody reads them any more.
+/// Their slots stay: nobody reads them any more. Returns those that went, also where one of them did not.
 pub fn remove(
     api: &Api,
     scenario: &str,
     (limit, is_cancelled): (Duration, Cancelled<'_>),
-) -> Result<Vec<Removed>, ConnectError> {
+) -> (Vec<Removed>, Result<(), ConnectError>) {
     let mark = mark_of(scenario);
+    let all = match api.all() {
+        Ok(all) => all,
+        Err(error) => return (Vec::new(), Err(error)),
+    };
     let mut removed = Vec::new();
-    for (name, config) in api.all()? {
-        let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
-        let its = text(MARK);
-        if !its.starts_with(&mark) {
+    for (name, config) in all {
+        if !config[MARK].as_str().is_some_and(|its| its.starts_with(&mark)) {
             continue;
         }
-        let remembered = match drop_offsets(&api.within(limit), (&name, true), is_cancelled)? {
-            Offsets::Gone | Offsets::Kept => None,
-            Offsets::Refused(why) => Some(why.to_string()),
-        };
-        let at = place(&name);
-        let api = &api.within(limit);
-        let answer = repeated(api, is_cancelled, || api.call("DELETE", &at, None))?;
-        if !answer.is_good() && answer.status != 404 {
-            return Err(api.refused(&format!("remove the connector `{name}`"), &answer));
+        match remove_one(&api.within(limit), (name, &config), is_cancelled) {
+            Ok(gone) => removed.push(gone),
+            Err(error) => return (removed, Err(error)),
         }
-        let (slot, database) = (text("slot.name"), text("database.dbname"));
-        removed.push(Removed { name, slot, database, remembered, mark: its });
     }
-    Ok(removed)
+    (removed, Ok(()))
+}
+
+fn remove_one(
+    api: &Api,
+    (name, config): (String, &serde_json::Value),
+    is_cancelled: Cancelled<'_>,
+) -> Result<Removed, ConnectError> {
+    let remembered = match drop_offsets(api, (&name, true), is_cancelled)? {
+        Offsets::Gone | Offsets::Kept => None,
+        Offsets::Refused(why) => Some(why.to_string()),
+    };
+    let at = place(&name);
+    let answer = repeated(api, is_cancelled, || api.call("DELETE", &at, None))?;
+    if !answer.is_good() && answer.status != 404 {
+        return Err(api.refused(&format!("remove the connector `{name}`"), &answer));
+    }
+    let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+    let (slot, database, mark) = (text("slot.name"), text("database.dbname"), text(MARK));
+    Ok(Removed { name, slot, database, remembered, mark })
 }
 
 impl Removed {

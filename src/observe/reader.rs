@@ -210,7 +210,8 @@ impl SlotReader {
                 let patience = PATIENCE.as_secs();
                 return Stopped::Spoilt(format!(
                     "the slot `{}` of the observer `{}` did not come to the end of what was sent: \
-                     nothing came for {patience} s",
+                     nothing came for {patience} s; the server may still go through a long transaction of others, as \
+                     `SELECT * FROM pg_stat_replication_slots` tells by what was spilled",
                     self.slot, self.source.surface
                 ));
             }

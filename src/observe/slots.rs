@@ -60,11 +60,10 @@ pub(super) async fn make(
     orders: &watch::Receiver<Order>,
     notes: &mut Vec<String>,
 ) -> Result<Claims, SetupError> {
-    let late = || SetupError::Local("the server did not make a slot in time".to_owned());
     // Before any is made: what is made and not read yet looks like what was left.
     for (_, source, _) in all(options) {
         let swept = timeout(STEP, sweep(options, source, notes)).await;
-        swept.unwrap_or_else(|_| Err(late()))?;
+        swept.unwrap_or_else(|_| Err(late(source, "answer")))?;
     }
     for (_, source, _) in all(options) {
         // What was sent before the slot is there is not observed, so it must not come behind it.
@@ -80,7 +79,7 @@ pub(super) async fn make(
             make_one(options, source, &name).await?;
             Ok(client)
         });
-        match made.await.unwrap_or_else(|_| Err(late())) {
+        match made.await.unwrap_or_else(|_| Err(late(source, "make a slot"))) {
             Ok(client) => {
                 claims.spawn(async move { keep(client, (&address, &application), &name).await })
             }
@@ -91,6 +90,17 @@ pub(super) async fn make(
         };
     }
     Ok(claims)
+}
+
+/// What a server did not do for one of its databases.
+fn late(source: &Source, what: &str) -> SetupError {
+    SetupError::Local(format!(
+        "the server did not {what} within {} s, in the database `{}`; it makes one once all transactions have ended that \
+         were open as it began: `SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL \
+         ORDER BY xact_start` names them",
+        STEP.as_secs(),
+        source.name
+    ))
 }
 
 /// A session that says that a slot is ours.

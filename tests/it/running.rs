@@ -226,6 +226,19 @@ fn a_run_on_a_postgresql_schema_of_its_own_is_not_swept_away() {
     let rows = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name LIKE 'loadgen/%/0/%'";
     wait_for("its load", || server.query(&database, rows)[0][0] != "0");
+    // As where a server starts again, and the run goes on: it is said anew.
+    let present = |what: &str| {
+        let sql = format!(
+            "SELECT {what} FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid = 4 \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        );
+        server.query(&database, &sql)
+    };
+    let before = present("pid");
+    assert_eq!(present("pg_terminate_backend(pid)"), [["t"]]);
+    wait_for("another session that says so", || {
+        ![Vec::new(), before.clone()].contains(&present("pid"))
+    });
     let options = ["--set", live[0], "--set", live[1]];
     for arguments in [&["clean", "@quickstart"][..], &["setup", "@quickstart", "--fresh"]] {
         let done = place.run(&[arguments, &options].concat());

@@ -179,11 +179,8 @@ impl<'a> ConnectorEntry<'a> {
 impl Drop for Connected {
     fn drop(&mut self) {
         let Some(scenario) = &self.ends else { return };
-        if let Err(error) = connect::remove(
-            &self.api,
-            scenario,
-            (self.within, &|| self.stop.level() == Level::Cancel),
-        ) {
+        let is_cancelled = || self.stop.level() == Level::Cancel;
+        if let Err(error) = connect::remove(&self.api, scenario, (self.within, &is_cancelled)).1 {
             self.feed.message(format!("the connectors of this run stay: {error}"));
         }
     }
@@ -236,13 +233,11 @@ pub(in crate::cli) fn remove(
     let mut removal = Removal::default();
     let api = Api::new(url, &scenario.cdc.connect).map_err(|error| Refusal::setup(&error))?;
     let (within, is_cancelled) = (scenario.cdc.connect.within, || stop.level() > Level::Run);
-    let removed = match connect::remove(&api, &scenario.name, (within, &is_cancelled)) {
-        Ok(removed) => removed,
-        Err(error) => {
-            removal.kept.push(format!("the connectors: {error}"));
-            return Ok(removal);
-        }
-    };
+    let (removed, outcome) = connect::remove(&api, &scenario.name, (within, &is_cancelled));
+    if let Err(error) = outcome {
+        let others = if removed.is_empty() { "" } else { "other " };
+        removal.kept.push(format!("the {others}connectors: {error}"));
+    }
     let databases = databases(scenario, place);
     for gone in removed {
         removal.removed.push(gone.shown(url));

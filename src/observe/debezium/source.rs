@@ -137,7 +137,11 @@ impl CapturedSource {
         let fence = self.fence.unwrap_or_default();
         let slots = self.slots.iter().map(|slot| format!("`{}` at {}", slot.name, slot.confirmed));
         let slots: Vec<_> = slots.collect();
-        format!("`{database}` ends at {fence}, and its slots are {}", slots.join(", "))
+        format!(
+            "`{database}` ends at {fence}, and its slots are {}; each that is read must come there, one of something \
+             else, too: let it go on, or end it",
+            slots.join(", ")
+        )
     }
 
     pub(in crate::observe) fn progress(&self) -> u64 {

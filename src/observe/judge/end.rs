@@ -105,14 +105,15 @@ impl Judge {
             for (key, mut place) in table.rows.take() {
                 let tails = self.tails.as_ref();
                 let scope = Scope { table: id, key: &key, is_complete, is_apart, tails };
-                let left = self.faults.judge(scope, &mut place, self.counts.of(is_own));
+                let mut left = self.faults.judge(scope, &mut place, self.counts.of(is_own));
+                left.held.sort_unstable();
                 for (expected, seen) in left.matched {
                     let Expected { change, times, certainty, .. } = &place.expected[expected];
                     let at = place.seen[seen].at;
                     self.matched((id, *change), times, *certainty, (at, at));
                 }
                 let expected = std::mem::take(&mut place.expected).into_iter().enumerate();
-                let is_held = expected.filter(|(at, _)| left.held.contains(at));
+                let is_held = expected.filter(|(at, _)| left.held.binary_search(at).is_ok());
                 held.extend(is_held.map(|(_, expected)| (key.clone(), expected)));
             }
             self.hold((id, is_own), held);

@@ -12,7 +12,9 @@ const PRESENT: i32 = 4;
 
 /// Says that a run is at work on the tables that these books are of, for as long as the session lives. Others may say so, too.
 pub async fn announce(client: &Client, books: &Books) -> Result<(), SetupError> {
-    let sql = "SELECT pg_advisory_lock_shared(hashtext($1), $2)";
+    // It says nothing more, and is to stay. Servers before PostgreSQL 14 end no session for that.
+    let sql = "SELECT pg_advisory_lock_shared(hashtext($1), $2), \
+        (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')";
     let said = client.execute(sql, &[&books.namespace(), &PRESENT]).await;
     said.map(drop).map_err(|error| SetupError::Local(error.to_string()))
 }

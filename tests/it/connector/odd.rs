@@ -68,3 +68,26 @@ fn what_a_removed_connector_leaves_behind_is_said() {
     );
     assert_ne!(done.code, 0);
 }
+
+/// Slots of those that went go, too.
+#[test]
+fn what_went_is_said_where_another_connector_stays() {
+    let server = TestServer::start();
+    let (place, connect) = set_up(&server);
+    connect.employ(true);
+    place.must(&["connector", "@quickstart", "--register", &connect.url()]);
+    let mut other = connect.config(NAME).unwrap();
+    other["name"] = "zzz".into();
+    connect.put("zzz", other);
+    connect.protect("zzz");
+    let done = place.run(&["clean", "@quickstart", "--connect", &connect.url()]);
+    assert_eq!(done.code, 4, "{}{}", done.out, done.err);
+    for told in
+        [format!("removed the connector `{NAME}`"), format!("removed replication slot `{SLOT}`")]
+    {
+        assert!(done.out.contains(&told), "{}{}", done.out, done.err);
+    }
+    for told in ["kept the other connectors: ", "remove the connector `zzz`", "it is protected"] {
+        assert!(done.err.contains(told), "{}", done.err);
+    }
+}

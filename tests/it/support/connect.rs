@@ -42,6 +42,8 @@ struct State {
     is_stuck: bool,
     /// What the next calls to stop a connector are answered with, and how many of them.
     stops: (u16, usize),
+    /// The connector that nobody may remove.
+    protected: Option<String>,
     has_workers: bool,
     /// Nobody is answered any more.
     is_over: bool,
@@ -119,6 +121,11 @@ impl Connect {
     /// So many calls to stop a connector are answered with this, and not done.
     pub(crate) fn refuse_stops(&self, status: u16, times: usize) {
         self.state.lock().unwrap().stops = (status, times);
+    }
+
+    /// From now on nobody may remove this connector.
+    pub(crate) fn protect(&self, name: &str) {
+        self.state.lock().unwrap().protected = Some(name.to_owned());
     }
 
     /// All tasks have failed, or (`None`) run again.
@@ -250,6 +257,9 @@ fn of(state: &mut State, (method, path): (&str, &str), body: &Value) -> (u16, Va
         ("PUT", ["connectors", _, "stop"]) if state.stops.1 > 0 => {
             state.stops.1 -= 1;
             (state.stops.0, json!({ "message": "not now" }))
+        }
+        ("DELETE", ["connectors", name]) if state.protected.as_deref() == Some(name) => {
+            (400, json!({ "message": "it is protected" }))
         }
         (_, ["connectors", name, rest @ ..]) => {
             let (trace, is_stuck) = (state.trace.clone(), state.is_stuck);
