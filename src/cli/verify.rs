@@ -69,15 +69,15 @@ enum As {
 
 /// What is read of a run's summary.
 #[derive(Debug, Deserialize)]
-struct Counted {
+struct RunTotals {
     #[serde(default)]
     shard: Option<Shard>,
-    tables: Vec<CountedTable>,
+    tables: Vec<TableTotals>,
 }
 
 /// Rows of a table, as a run counted them.
 #[derive(Debug, Deserialize)]
-struct CountedTable {
+struct TableTotals {
     target: String,
     database: String,
     table: String,
@@ -189,7 +189,7 @@ impl Sessions {
 
 /// The rows of a domain's tables, held against what a run counted.
 async fn counts(
-    counted: &Counted,
+    counted: &RunTotals,
     scenario: &Scenario,
     (domain, place): (&Domain, &Place),
     client: &Client,
@@ -212,13 +212,13 @@ async fn counts(
     Ok(findings)
 }
 
-impl Counted {
+impl RunTotals {
     fn of(
         &self,
         scenario: &Scenario,
         (domain, place): (&Domain, &Place),
         table: &Table,
-    ) -> Option<&CountedTable> {
+    ) -> Option<&TableTotals> {
         let target = &scenario.targets[domain.target].name;
         let database = place.database(scenario, domain);
         let name = format!("{}.{}", domain.namespace, table.name);
@@ -229,7 +229,7 @@ impl Counted {
 }
 
 /// What a run counted; it must have been of this scenario, as far as tables show.
-fn counted(folder: &Path, scenario: &Scenario, place: &Place) -> Result<Counted, Refusal> {
+fn counted(folder: &Path, scenario: &Scenario, place: &Place) -> Result<RunTotals, Refusal> {
     let path = folder.join("summary.json");
     let refuse = |why: String| Refusal {
         text: format!(
@@ -239,7 +239,7 @@ fn counted(folder: &Path, scenario: &Scenario, place: &Place) -> Result<Counted,
         code: 2,
     };
     let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
-    let counted: Counted =
+    let counted: RunTotals =
         serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
     if let Some(shard) = counted.shard {
         return Err(refuse(format!(

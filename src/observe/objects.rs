@@ -50,7 +50,8 @@ impl<T: Weighs, E> Weighs for FromObjects<T, E> {
 }
 
 /// Where what is in objects is told.
-pub(super) type Teller<C> = Tell<FromObjects<<C as Contents>::Told, <C as Contents>::End>>;
+pub(super) type Teller<C> =
+    Tell<FromObjects<<C as ObjectContents>::Told, <C as ObjectContents>::End>>;
 
 /// An object that is there.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub(super) struct Object<'a> {
 }
 
 /// What objects hold, and what is made of it.
-pub(super) trait Contents: Send + 'static {
+pub(super) trait ObjectContents: Send + 'static {
     /// What is told of what is in them.
     type Told: Weighs + Send + 'static;
     /// What is to be known at the end.
@@ -100,7 +101,7 @@ pub(super) trait Contents: Send + 'static {
 }
 
 /// Begins to look on a thread of its own: all objects that are new from now on are told of.
-pub(super) async fn start<C: Contents>(
+pub(super) async fn start<C: ObjectContents>(
     (surface, site, every): (&str, &LakeSite, Duration),
     contents: C,
     clock: Clock,

@@ -72,19 +72,19 @@ struct Manifest {
     hash: String,
     start_us: i64,
     taken: Vec<u64>,
-    files: Vec<Source>,
+    files: Vec<ManifestFile>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Source {
+struct ManifestFile {
     path: String,
     text: String,
 }
 
 /// What is read of its summary, if there is one.
 #[derive(Debug, Default, Deserialize)]
-struct Counted {
-    tables: Vec<CountedTable>,
+struct RunSummary {
+    tables: Vec<SummaryTable>,
     #[serde(default)]
     surfaces: Vec<SurfaceCounts>,
     #[serde(default)]
@@ -92,7 +92,7 @@ struct Counted {
 }
 
 #[derive(Debug, Deserialize)]
-struct CountedTable {
+struct SummaryTable {
     target: String,
     database: String,
     table: String,
@@ -215,11 +215,11 @@ pub(super) fn refused(folder: &Path, why: impl std::fmt::Display) -> Refusal {
 }
 
 /// What its summary tells; a run that was killed has none.
-fn counted(folder: &Path) -> Result<Counted, Refusal> {
+fn counted(folder: &Path) -> Result<RunSummary, Refusal> {
     let unread = |why: String| refused(folder, format!("`summary.json`: {why}"));
     match fs::read_to_string(folder.join("summary.json")) {
         Ok(text) => serde_json::from_str(&text).map_err(|error| unread(error.to_string())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Counted::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(RunSummary::default()),
         Err(error) => Err(unread(error.to_string())),
     }
 }

@@ -27,10 +27,10 @@ use crate::observe::events::judge::EventJudge;
 use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
 use crate::observe::objects;
-use crate::observe::objects::Contents;
 use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
+use crate::observe::objects::ObjectContents;
 use crate::observe::objects::Teller;
 use crate::observe::objects::lines;
 use crate::observe::objects::lines::checked;
@@ -101,7 +101,7 @@ struct Lines {
     names: Vec<String>,
 }
 
-impl Contents for Lines {
+impl ObjectContents for Lines {
     type Told = Line;
     type End = ();
 

@@ -24,8 +24,8 @@ use crate::observe::events::judge::EventJudge;
 use crate::observe::events::judge::Rules;
 use crate::observe::events::quiet::Quiet;
 use crate::observe::kafka::consumer;
-use crate::observe::kafka::consumer::Contents;
 use crate::observe::kafka::consumer::FromTopics;
+use crate::observe::kafka::consumer::TopicContents;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
@@ -61,7 +61,7 @@ struct Events {
     run: Option<String>,
 }
 
-impl Contents for Events {
+impl TopicContents for Events {
     type Of = usize;
     type Record = Record;
     type End = ();

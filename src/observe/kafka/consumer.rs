@@ -75,7 +75,7 @@ impl<T: Weighs, E> Weighs for FromTopics<T, E> {
 }
 
 /// What topics hold, and what is made of it.
-pub(in crate::observe) trait Contents: Send + 'static {
+pub(in crate::observe) trait TopicContents: Send + 'static {
     /// What a topic holds.
     type Of: Copy + Send + 'static;
     /// What a record is.
@@ -100,10 +100,10 @@ pub(in crate::observe) trait Contents: Send + 'static {
 }
 
 /// What the thread tells of them.
-type Fetching<C> = FromTopics<<C as Contents>::Record, <C as Contents>::End>;
+type Fetching<C> = FromTopics<<C as TopicContents>::Record, <C as TopicContents>::End>;
 
 /// Begins behind all that is there now.
-pub(in crate::observe) async fn start<C: Contents>(
+pub(in crate::observe) async fn start<C: TopicContents>(
     cluster: &Cluster,
     contents: C,
     (options, within): (&Options, Duration),
@@ -117,7 +117,7 @@ pub(in crate::observe) async fn start<C: Contents>(
     })
 }
 
-async fn begin<C: Contents>(
+async fn begin<C: TopicContents>(
     client: ClientConfig,
     contents: C,
     (clock, busy_max, streaming): (Clock, Option<Duration>, Duration),
@@ -161,7 +161,7 @@ impl Partition {
     }
 }
 
-struct Work<C: Contents> {
+struct Work<C: TopicContents> {
     contents: C,
     clock: Clock,
     consumer: BaseConsumer<Fetched>,
@@ -181,7 +181,7 @@ struct Work<C: Contents> {
     asked: Arc<Asked>,
 }
 
-impl<C: Contents> Work<C> {
+impl<C: TopicContents> Work<C> {
     /// Begins behind all that is there now.
     fn begin(
         client: &ClientConfig,

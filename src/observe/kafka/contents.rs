@@ -22,8 +22,8 @@ use crate::observe::debezium::raw::is_key_header;
 use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
 use crate::observe::kafka::consumer;
-use crate::observe::kafka::consumer::Contents;
 use crate::observe::kafka::consumer::FromTopics;
+use crate::observe::kafka::consumer::TopicContents;
 use crate::observe::reading::Asked;
 use crate::observe::reading::Reading;
 use crate::observe::reading::Weighs;
@@ -129,7 +129,7 @@ impl Weighs for TopicRecord {
     }
 }
 
-impl Contents for ConnectorTopics {
+impl TopicContents for ConnectorTopics {
     type Of = Holds;
     type Record = TopicRecord;
     type End = Left;

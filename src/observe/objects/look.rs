@@ -7,10 +7,10 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 
 use crate::measure::Clock;
-use crate::observe::objects::Contents;
 use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
+use crate::observe::objects::ObjectContents;
 use crate::observe::objects::Teller;
 use crate::observe::objects::store::Listed;
 use crate::observe::objects::store::Store;
@@ -31,7 +31,7 @@ pub(super) struct Work<C> {
     asked: Arc<Asked>,
 }
 
-impl<C: Contents> Work<C> {
+impl<C: ObjectContents> Work<C> {
     pub(super) fn begin(
         site: &LakeSite,
         (contents, every): (C, Duration),

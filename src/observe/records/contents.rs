@@ -12,10 +12,10 @@ use crate::measure::Clock;
 use crate::observe::debezium::coded::Decoder;
 use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
-use crate::observe::objects::Contents;
 use crate::observe::objects::FromObjects;
 use crate::observe::objects::Gone;
 use crate::observe::objects::Object;
+use crate::observe::objects::ObjectContents;
 use crate::observe::objects::Teller;
 use crate::observe::objects::kept::KeptFile;
 use crate::observe::objects::kept::KeptFiles;
@@ -255,7 +255,7 @@ impl Records {
     }
 }
 
-impl Contents for Records {
+impl ObjectContents for Records {
     type Told = Item;
     type End = End;
 

@@ -7,9 +7,9 @@ use tokio_postgres::Client;
 
 use crate::action::TableInfo;
 use crate::cli::place::Place;
-use crate::cli::verify::again::Counted;
-use crate::cli::verify::again::CountedTable;
 use crate::cli::verify::again::Manifest;
+use crate::cli::verify::again::RunSummary;
+use crate::cli::verify::again::SummaryTable;
 use crate::engine::stop::Halt;
 use crate::generate::World;
 use crate::replay::Past;
@@ -39,7 +39,7 @@ pub(super) fn replay(
 pub(super) fn tables(
     world: &World,
     scenario: &Scenario,
-    (place, counted, manifest): (&Place, &Counted, &Manifest),
+    (place, counted, manifest): (&Place, &RunSummary, &Manifest),
 ) -> (Vec<String>, Vec<bool>) {
     let tables = world.catalog.tables.iter().take(world.table_count()).enumerate();
     let table = |(number, info): (usize, &TableInfo)| {
@@ -47,7 +47,7 @@ pub(super) fn tables(
         let (database, table) =
             (place.database(scenario, domain), format!("{}.{}", info.namespace, info.name));
         let target = &scenario.targets[domain.target].name;
-        let is_it = |it: &&CountedTable| {
+        let is_it = |it: &&SummaryTable| {
             (&it.target, &it.database, &it.table) == (target, &database, &table)
         };
         let before = counted.tables.iter().find(is_it).map_or(0, |it| it.before);

@@ -18,7 +18,7 @@ impl Weighs for () {
     }
 }
 
-impl Contents for Nothing {
+impl TopicContents for Nothing {
     type Of = ();
     type Record = ();
     type End = ();
@@ -66,7 +66,7 @@ fn a_partition_is_read_once_its_records_were_handed_out() {
 /// Of two topics one is not there yet.
 struct Late;
 
-impl Contents for Late {
+impl TopicContents for Late {
     type Of = ();
     type Record = ();
     type End = ();
