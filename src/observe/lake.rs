@@ -7,7 +7,10 @@
 //! ```
 
 mod catalog;
+mod changes;
 mod commit;
+mod files;
+mod history;
 mod kept;
 mod poll;
 mod quiet;
@@ -41,9 +44,9 @@ use crate::observe::course::each;
 use crate::observe::debezium::Intake;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::judge::Judge;
+use crate::observe::lake::changes::DataFile;
 use crate::observe::lake::poll::FromLake;
 use crate::observe::lake::poll::Gone;
-use crate::observe::lake::table::DataFile;
 use crate::observe::reading::Reading;
 use crate::scenario::LakeSite;
 use crate::scenario::TopicFormat;

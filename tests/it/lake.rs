@@ -106,6 +106,89 @@ fn the_rows_of_a_data_file_that_is_gone_are_lost_and_no_others() {
     }
 }
 
+/// Each row counts once, whichever file it is in.
+fn nothing_is_lost(harm: Harm) {
+    let Done { code, said, summary, harmed } = run(6, harm, &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(harmed.len() > 10, "{harmed:?}");
+    let (tap, lake) = (surface(&summary, "tap"), surface(&summary, "lake"));
+    for count in ["expected", "observed", "lost", "doubled", "reordered", "phantom", "pending"] {
+        assert_eq!(tap[count], lake[count], "{count}: {summary}");
+    }
+    assert!(!said.contains("not there") && !said.contains("any more, which"), "{said}");
+}
+
+#[test]
+fn what_is_added_and_compacted_between_two_looks_is_read() {
+    nothing_is_lost(Harm::Compact);
+}
+
+#[test]
+fn old_files_may_go_once_their_rows_are_in_others() {
+    nothing_is_lost(Harm::CompactAppend);
+}
+
+#[test]
+fn a_compaction_may_expire_before_a_look() {
+    nothing_is_lost(Harm::CompactExpire);
+}
+
+#[test]
+fn a_commit_may_expire_before_a_look_while_its_files_are_there() {
+    nothing_is_lost(Harm::Expire);
+}
+
+/// Nobody is accused of what nobody can know: the run is invalid.
+fn nobody_knows(harm: Harm, why: &str) {
+    let Done { code, said, summary, .. } = run(6, harm, &[]);
+    assert_eq!(code, 6, "{said}");
+    let reasons = summary["invalid_because"].to_string();
+    assert!(reasons.contains(why), "{reasons}");
+    assert_eq!(surface(&summary, "lake")["lost"], 0, "{summary}");
+}
+
+#[test]
+fn rows_that_are_compacted_and_expired_before_a_look_are_told() {
+    nobody_knows(Harm::CompactUnread, "expired before it was looked at, and what it added");
+}
+
+#[test]
+fn a_file_that_is_compacted_and_removed_before_a_look_is_told() {
+    nobody_knows(Harm::CompactRemove, "removed before it could be read");
+}
+
+#[test]
+fn commits_of_which_nothing_is_left_are_told() {
+    nobody_knows(Harm::ExpireForgotten, "expired before it was looked at, and no earlier metadata");
+}
+
+#[test]
+fn a_file_with_the_rows_of_others_that_is_gone_is_told() {
+    nobody_knows(Harm::CompactLose, "nobody knows which rows these were");
+}
+
+#[test]
+fn a_compaction_that_drops_rows_is_told() {
+    nobody_knows(Harm::CompactShort, "into other files");
+}
+
+#[test]
+fn a_table_that_is_set_back_is_told() {
+    nobody_knows(Harm::SetBack, "was set back");
+}
+
+#[test]
+fn what_a_snapshot_takes_out_of_the_table_is_lost() {
+    let Done { code, said, summary, harmed } = run(6, Harm::Delete, &[]);
+    assert_eq!(code, 99, "{said}");
+    assert!(said.contains("any more, which they were") && said.contains("data/00006.parquet"));
+    let lake = surface(&summary, "lake");
+    assert_eq!(lake["lost"], harmed.len(), "{lake}");
+    for count in ["doubled", "reordered", "wrong", "phantom", "pending"] {
+        assert_eq!(lake[count], 0, "{count}: {lake}");
+    }
+}
+
 #[test]
 fn what_is_spoilt_on_its_way_to_the_lake_is_named() {
     let all = [Spoil::Lose, Spoil::Double, Spoil::Alter, Spoil::Invent];

@@ -17,6 +17,8 @@ pub(crate) mod connect;
 pub(crate) mod connector;
 #[path = "support/firehose.rs"]
 pub(crate) mod firehose;
+#[path = "support/iceberg.rs"]
+mod iceberg;
 #[path = "support/lake.rs"]
 pub(crate) mod lake;
 #[path = "support/loadgen.rs"]

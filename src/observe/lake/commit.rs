@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::observe::lake::changes::DataFile;
 use crate::observe::lake::rows::place;
 use crate::observe::lake::rows::rows;
-use crate::observe::lake::table::DataFile;
 use crate::scenario::TopicFormat;
 
 /// Bytes of files that are held, at most: others are fetched once more when they are read.

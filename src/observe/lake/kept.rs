@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::observe::lake::table::DataFile;
+use crate::observe::lake::changes::DataFile;
 use crate::observe::objects::kept::KeptFile;
 use crate::observe::objects::kept::KeptFiles;
 use crate::observe::objects::store::Store;

@@ -18,16 +18,16 @@ use crate::observe::debezium::record::DebeziumReader;
 use crate::observe::debezium::record::Record;
 use crate::observe::lake::Lake;
 use crate::observe::lake::catalog::Asking;
+use crate::observe::lake::changes::DataFile;
 use crate::observe::lake::commit::HELD_MAX;
 use crate::observe::lake::commit::put_in_order;
+use crate::observe::lake::files::Trouble;
 use crate::observe::lake::kept;
 use crate::observe::lake::kept::Of;
 use crate::observe::lake::rows::fill;
 use crate::observe::lake::rows::place;
 use crate::observe::lake::rows::rows;
-use crate::observe::lake::table::DataFile;
 use crate::observe::lake::table::LakeTable;
-use crate::observe::lake::table::Trouble;
 use crate::observe::objects::kept::KeptFile;
 use crate::observe::objects::kept::KeptFiles;
 use crate::observe::objects::store::Store;
@@ -279,6 +279,12 @@ impl Work {
     ) -> Result<(), Wrong> {
         let Some(mut table) = self.tables.remove(name) else { return Ok(()) };
         let found = self.runtime.block_on(table.state.advance(&mut self.store, location));
+        // Of what nobody reads nobody knows which rows of it had come, if it goes.
+        for copy in std::mem::take(&mut table.state.copies) {
+            if matches!(table.kind, Kind::Rows(_)) {
+                self.kept.add_unknown((name.to_owned(), copy));
+            }
+        }
         let mut files = std::mem::take(&mut table.state.missing);
         let mut result = found.map(|new| files.extend(new)).map_err(Wrong::from);
         // Where one does not come now, the commit is read later: out of order it would look reordered.
@@ -313,6 +319,7 @@ impl Work {
             }
         }
         table.state.missing.extend(files);
+        result = result.and_then(|()| table.state.nothing_is_unread().map_err(Wrong::from));
         self.tables.insert(name.to_owned(), table);
         result
     }

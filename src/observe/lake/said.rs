@@ -9,8 +9,8 @@ use crate::action::TableId;
 use crate::measure::Clock;
 use crate::observe::judge::Judge;
 use crate::observe::lake::LakeReader;
+use crate::observe::lake::changes::DataFile;
 use crate::observe::lake::poll::Gone;
-use crate::observe::lake::table::DataFile;
 use crate::schema::beside::HEARTBEATS;
 use crate::units::format_duration;
 
@@ -40,8 +40,8 @@ impl LakeReader {
         }
         if gone.forgotten > 0 {
             judge.borrow_mut().spoil(format!(
-                "files with {} rows went from the lake of the observer `{surface}` after they were read, so \
-                 long ago that nobody knows which rows these were",
+                "files with {} rows that had been read went from the lake of the observer `{surface}`, and \
+                 nobody knows which rows these were: it is long ago, or they lay in other files since",
                 gone.forgotten
             ));
         }

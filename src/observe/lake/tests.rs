@@ -14,14 +14,14 @@ use std::thread;
 
 use serde_json::Value as Json;
 
+use crate::observe::lake::changes::DataFile;
 use crate::observe::lake::commit::HELD_MAX;
 use crate::observe::lake::commit::put_in_order;
+use crate::observe::lake::files::Trouble;
+use crate::observe::lake::files::records;
 use crate::observe::lake::rows::place;
 use crate::observe::lake::rows::rows;
-use crate::observe::lake::table::DataFile;
 use crate::observe::lake::table::LakeTable;
-use crate::observe::lake::table::Trouble;
-use crate::observe::lake::table::records;
 use crate::observe::objects::store::Store;
 use crate::scenario::Bucket;
 use crate::scenario::LakeSite;

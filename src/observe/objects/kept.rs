@@ -42,6 +42,11 @@ impl<F> KeptFiles<F> {
         }
     }
 
+    /// One that was there and is not held.
+    pub(in crate::observe) fn add_unknown(&mut self, file: F) {
+        self.old.push(KeptFile { file, bytes: None });
+    }
+
     /// All of them.
     pub(in crate::observe) fn files(&self) -> impl Iterator<Item = &F> {
         self.old.iter().chain(&self.new).map(|kept| &kept.file)

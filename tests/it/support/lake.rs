@@ -1,5 +1,5 @@
 //! A lake that a test writes: a folder with an Iceberg table for each table of a database, to which commits append
-//! the changes that a connector hands over. Of one data file it spoils what it is told.
+//! the changes that a connector hands over. To one data file it does what it is told.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,16 +21,19 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use serde_json::json;
 
-use super::avro::Codec;
-use super::avro::container;
 use super::connector::Change;
+use super::iceberg::Table;
 
 /// From one commit to the next.
 const COMMIT: Duration = Duration::from_millis(300);
 /// Data files of orders before the one that is spoilt.
 const BEFORE: u64 = 5;
+/// All that was committed is read by then: the observer looks five times a second.
+const READ: Duration = Duration::from_secs(2);
+/// The same, in commits.
+const LATER: u32 = 6;
 
-/// What is done to one data file of orders.
+/// What befalls one data file of orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Harm {
     Nothing,
@@ -42,6 +45,28 @@ pub(crate) enum Harm {
     Scribble,
     /// It goes once it was read.
     RemoveLater,
+    /// Its snapshot and one that puts all rows into one file come at once.
+    Compact,
+    /// What was read is put into one file, and one that is merged with that comes at once; later the old ones go.
+    CompactAppend,
+    /// The same, and all snapshots but the newest expire before anybody sees them.
+    CompactExpire,
+    /// It comes, is put into another, and expires, before anybody sees that.
+    CompactUnread,
+    /// It is put into another at once, and goes.
+    CompactRemove,
+    /// What was read is put into one file, which goes.
+    CompactLose,
+    /// What was read is put into one file, but for a row.
+    CompactShort,
+    /// It comes in two snapshots, of which the first expires.
+    Expire,
+    /// The same, and no earlier metadata says what that was.
+    ExpireForgotten,
+    /// A snapshot takes it out of the table once it was read.
+    Delete,
+    /// Once it was read the table is set back to what was before it.
+    SetBack,
 }
 
 /// At work until it is dropped.
@@ -97,29 +122,23 @@ impl Drop for Lake {
     }
 }
 
-#[derive(Default)]
-struct Table {
-    commits: u64,
-    /// Path, length and commit of each.
-    manifests: Vec<(String, usize, u64)>,
-    snapshots: Vec<Value>,
-}
+type Later = Box<dyn FnOnce(&mut Table) + Send>;
 
 struct Writer {
     folder: PathBuf,
     tables: BTreeMap<String, Table>,
     harm: Harm,
     harmed: Arc<Mutex<Vec<String>>>,
-    /// A file that is to go, after so many commits.
-    later: Option<(PathBuf, u32)>,
+    /// What is to befall the orders, after so many commits.
+    later: Option<(Later, u32)>,
 }
 
 impl Writer {
     fn commit(&mut self, changes: Vec<(String, String, Value)>) {
-        if let Some((file, left)) = &mut self.later {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                let _ = fs::remove_file(file);
+        if let Some((later, left)) = self.later.take() {
+            match (left, self.tables.get_mut("orders")) {
+                (1, Some(orders)) => later(orders),
+                _ => self.later = Some((later, left - 1)),
             }
         }
         let mut by_table: BTreeMap<String, (Vec<String>, Vec<Value>)> = BTreeMap::new();
@@ -135,65 +154,100 @@ impl Writer {
 
     fn append(&mut self, name: &str, keys: Vec<String>, rows: &[Value]) {
         let folder = self.folder.join("domain_orders/public").join(name);
-        fs::create_dir_all(folder.join("data")).unwrap();
-        fs::create_dir_all(folder.join("metadata")).unwrap();
-        let table = self.tables.entry(name.to_owned()).or_default();
-        table.commits += 1;
-        let commit = table.commits;
-        let data = folder.join(format!("data/{commit:05}.parquet"));
-        let (bytes, columns) = parquet_of(rows);
-        let length = bytes.len();
+        let table = self.tables.entry(name.to_owned()).or_insert_with(|| Table::new(name, &folder));
         let is_harmed =
-            name == "orders" && commit > BEFORE && self.harmed.lock().unwrap().is_empty();
-        match if is_harmed { self.harm } else { Harm::Nothing } {
-            Harm::Nothing => fs::write(&data, bytes).unwrap(),
-            harm => {
-                *self.harmed.lock().unwrap() = keys;
-                match harm {
-                    Harm::Cut => fs::write(&data, &bytes[..length / 2]).unwrap(),
-                    Harm::Scribble => {
-                        let mut bytes = bytes;
-                        bytes[length / 4..length / 2].fill(0xA5);
-                        fs::write(&data, bytes).unwrap();
-                    }
-                    Harm::RemoveLater => {
-                        fs::write(&data, bytes).unwrap();
-                        // The observer looks five times a second.
-                        self.later = Some((data.clone(), 4));
-                    }
-                    Harm::Remove | Harm::Nothing => {}
-                }
-            }
+            name == "orders" && table.commits() >= BEFORE && self.harmed.lock().unwrap().is_empty();
+        let harm = if is_harmed { self.harm } else { Harm::Nothing };
+        if harm != Harm::Nothing {
+            *self.harmed.lock().unwrap() = keys;
         }
-        let path = data.display().to_string();
-        let entry = json!({ "status": 1, "snapshot_id": commit, "sequence_number": null, "data_file": {
-            "content": 0, "file_path": path, "file_format": "PARQUET", "record_count": rows.len(),
-            "file_size_in_bytes": length } });
-        let manifest = folder.join(format!("metadata/{commit:05}-m0.avro"));
-        let bytes = container(&schema(MANIFEST), &[entry], Codec::Null);
-        fs::write(&manifest, &bytes).unwrap();
-        table.manifests.insert(0, (manifest.display().to_string(), bytes.len(), commit));
-        let list: Vec<Value> = table
-            .manifests
-            .iter()
-            .map(|(path, length, commit)| {
-                json!({ "manifest_path": path, "manifest_length": length, "content": 0,
-                "sequence_number": commit, "added_snapshot_id": commit })
-            })
-            .collect();
-        let list_path = folder.join(format!("metadata/snap-{commit}.avro"));
-        fs::write(&list_path, container(&schema(LIST), &list, Codec::Null)).unwrap();
-        table.snapshots.push(json!({ "snapshot-id": commit, "sequence-number": commit,
-            "manifest-list": format!("file://{}", list_path.display()), "summary": { "operation": "append" } }));
-        let metadata = json!({ "format-version": 2, "table-uuid": name, "location": folder,
-            "last-sequence-number": commit, "current-snapshot-id": commit, "current-schema-id": 0,
-            "schemas": [{ "type": "struct", "schema-id": 0, "fields": columns }],
-            "snapshots": table.snapshots });
-        fs::write(folder.join(format!("metadata/v{commit}.metadata.json")), metadata.to_string())
-            .unwrap();
-        let hint = folder.join("metadata/version-hint.text");
-        fs::write(hint.with_extension("new"), commit.to_string()).unwrap();
-        fs::rename(hint.with_extension("new"), hint).unwrap();
+        append(table, harm, rows);
+        if let Some(later) = befall(table, harm) {
+            self.later = Some((later, LATER));
+        }
+        table.publish();
+    }
+}
+
+/// Appends rows, in as many snapshots as a harm needs.
+fn append(table: &mut Table, harm: Harm, rows: &[Value]) {
+    let (first, last) = rows.split_at(rows.len() / 2);
+    match harm {
+        Harm::CompactAppend | Harm::CompactExpire | Harm::CompactLose | Harm::CompactShort => {
+            std::thread::sleep(READ);
+            table.rewrite(usize::from(harm == Harm::CompactShort));
+            table.merge(rows);
+        }
+        Harm::CompactUnread => {
+            table.append(first);
+            table.rewrite(0);
+            table.append(last);
+        }
+        Harm::Expire | Harm::ExpireForgotten => {
+            table.append(first);
+            table.append(last);
+        }
+        _ => table.append(rows),
+    }
+}
+
+/// Does a harm. Returns what is to be done later.
+fn befall(table: &mut Table, harm: Harm) -> Option<Later> {
+    match harm {
+        Harm::Remove => {
+            fs::remove_file(table.newest()).unwrap();
+            None
+        }
+        Harm::Cut => {
+            let bytes = fs::read(table.newest()).unwrap();
+            fs::write(table.newest(), &bytes[..bytes.len() / 2]).unwrap();
+            None
+        }
+        Harm::Scribble => {
+            let mut bytes = fs::read(table.newest()).unwrap();
+            let length = bytes.len();
+            bytes[length / 4..length / 2].fill(0xA5);
+            fs::write(table.newest(), bytes).unwrap();
+            None
+        }
+        Harm::RemoveLater => {
+            let file = table.newest();
+            Some(Box::new(move |_| fs::remove_file(file).unwrap()))
+        }
+        Harm::Compact => {
+            table.rewrite(0);
+            Some(Box::new(|table| table.expire(true)))
+        }
+        Harm::CompactRemove => {
+            fs::remove_file(table.newest()).unwrap();
+            table.rewrite(0);
+            None
+        }
+        Harm::CompactAppend => Some(Box::new(|table| table.expire(true))),
+        Harm::CompactExpire | Harm::CompactUnread | Harm::Expire => {
+            table.expire(true);
+            None
+        }
+        Harm::ExpireForgotten => {
+            table.expire(false);
+            None
+        }
+        Harm::CompactLose => {
+            let copy = table.oldest();
+            Some(Box::new(move |_| fs::remove_file(copy).unwrap()))
+        }
+        Harm::Delete => {
+            let file = table.newest();
+            Some(Box::new(move |table| {
+                table.delete(&file);
+                table.publish();
+            }))
+        }
+        Harm::SetBack => Some(Box::new(|table| {
+            table.set_back();
+            table.publish();
+        })),
+        Harm::CompactShort | Harm::Nothing => None,
     }
 }
 
@@ -280,25 +334,4 @@ fn kinds<'a>(objects: impl Iterator<Item = &'a Value>) -> BTreeMap<&'a str, &'st
         kinds.insert(name.as_str(), kind);
     }
     kinds
-}
-
-const MANIFEST: &str = r#"{"type":"record","name":"manifest_entry","fields":[
-    {"name":"status","type":"int"},
-    {"name":"snapshot_id","type":["null","long"]},
-    {"name":"sequence_number","type":["null","long"]},
-    {"name":"data_file","type":{"type":"record","name":"r2","fields":[
-        {"name":"content","type":"int"},
-        {"name":"file_path","type":"string"},
-        {"name":"file_format","type":"string"},
-        {"name":"record_count","type":"long"},
-        {"name":"file_size_in_bytes","type":"long"}]}}]}"#;
-const LIST: &str = r#"{"type":"record","name":"manifest_file","fields":[
-    {"name":"manifest_path","type":"string"},
-    {"name":"manifest_length","type":"long"},
-    {"name":"content","type":"int"},
-    {"name":"sequence_number","type":"long"},
-    {"name":"added_snapshot_id","type":"long"}]}"#;
-
-fn schema(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
 }
