@@ -13,8 +13,7 @@
 //! Each far end is a surface with a judge of its own: a fact is rendered once, and expected by each. Events have
 //! judges of their own, as nobody keeps them as rows: see `events`. A row lives in one lane, and a lane has one action
 //! under way, so the changes of a row are expected in the order in which they were acknowledged; and whatever came is
-//! held against the first of them. What is outstanding is kept, and, up to a limit for each, what tells repeats,
-//! messages and transactions that have come from those that are new.
+//! held against the first of them. What is outstanding is kept, and, up to a limit, what tells repeats from the new.
 
 mod avro;
 pub(crate) mod before;
