@@ -57,6 +57,7 @@ pub(super) struct SlotStream {
     /// The last transaction that was read to its end: where it is committed, and where it ends.
     last: Lsn,
     end: Lsn,
+    /// The connection was made again, and nothing came since that had not come before.
     was_restarted: bool,
     fence: String,
     is_past_fence: bool,
@@ -214,6 +215,11 @@ impl SlotStream {
         self.end = self.end.max(end);
         self.tell();
         let arrival = Arrival { transaction: self.transaction, lsn: end, at, is_loose: false };
+        if self.run.is_some() && self.run != self.ours {
+            // Another run's changes are none of ours, however often they come.
+            self.changes.clear();
+            self.unknown.clear();
+        }
         if commit <= self.last {
             for change in &self.changes {
                 judge.notes.change(change, arrival, Some(self.was_restarted));
@@ -221,13 +227,10 @@ impl SlotStream {
             judge.repeated(&self.changes, self.was_restarted, end);
             return self.forget();
         }
-        self.last = commit;
+        // What comes again from here on was not asked for.
+        (self.last, self.was_restarted) = (commit, false);
         judge.leaves_open(&std::mem::take(&mut self.unknown));
-        let is_foreign = self.run.is_some() && self.run != self.ours;
         for change in self.changes.drain(..) {
-            if is_foreign {
-                continue;
-            }
             judge.notes.change(&change, arrival, None);
             judge.see(change, at, end);
         }

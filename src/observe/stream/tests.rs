@@ -98,3 +98,47 @@ fn what_fits_is_judged_and_what_is_another_runs_takes_no_room() {
     assert_eq!(taken(all, 9, rows), (5, 5));
     assert!(reasons((stream, judge)).is_empty());
 }
+
+/// A message that a transaction of a run writes into the log.
+fn message(run: i64) -> Vec<u8> {
+    let content = format!("action {run:x} 1");
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [b"M\x01", &[0; 8][..], b"loadgen\0", &length, content.as_bytes()].concat()
+}
+
+fn repeated(stream: &SlotStream, judge: Judge) -> (u64, u64) {
+    let found = judge.finish(&stream.catalog, true).0.verification;
+    (found.replayed, found.doubled)
+}
+
+/// The server sends once more what was not confirmed, and then goes on: what comes again behind that has no excuse.
+#[test]
+fn a_connection_that_was_lost_excuses_only_what_comes_before_something_new() {
+    let (mut stream, mut judge) = both();
+    let mut come = |stream: &mut SlotStream, number: u8| {
+        taken((stream, &mut judge), number, [insert(i32::from(number), "", OURS)].into_iter());
+    };
+    come(&mut stream, 9);
+    come(&mut stream, 9);
+    stream.restart();
+    come(&mut stream, 9);
+    come(&mut stream, 10);
+    come(&mut stream, 10);
+    assert_eq!(repeated(&stream, judge), (1, 2));
+}
+
+#[test]
+fn what_another_run_did_comes_again_for_nobody() {
+    let (mut stream, mut judge) = both();
+    stream.ours = Some(OURS);
+    for run in [OURS + 1, OURS] {
+        for _ in 0..2 {
+            let number = u8::try_from(run).unwrap();
+            // A row that does not say whose it is.
+            let rows = [message(run), insert(1, "", 0)];
+            taken((&mut stream, &mut judge), 20 - number, rows.into_iter());
+        }
+        stream.restart();
+    }
+    assert_eq!(repeated(&stream, judge), (0, 1));
+}
