@@ -30,7 +30,8 @@ impl<'a> Of<'a> {
 /// Reads columns, and keeps in mind how they were written.
 #[derive(Debug, Default)]
 pub(in crate::observe) struct Columns {
-    learned: Learned,
+    /// By domain: those of other databases may come by connectors with other settings.
+    learned: Vec<Learned>,
     /// Columns may be absent where they have no value.
     pub(super) are_sparse: bool,
     /// By table and column: whether some row had it.
@@ -107,7 +108,11 @@ impl Columns {
         let (name, kind) = &info.columns[column];
         let (name, value) = field((row, info), name)?;
         let meaning = described.field(&name).meaning();
-        Some((self.learned.push(*kind, value, meaning, out), value.is_null()))
+        if self.learned.len() <= info.domain {
+            self.learned.resize_with(info.domain + 1, Learned::default);
+        }
+        let learned = &mut self.learned[info.domain];
+        Some((learned.push(*kind, value, meaning, out), value.is_null()))
     }
 
     /// Whether some row of a table had a column, this one included.

@@ -103,6 +103,36 @@ impl Form {
     }
 }
 
+/// In which forms values came that leave no doubt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Forms {
+    #[default]
+    None,
+    One(Written),
+    /// Some were spoilt, or connectors differ: nobody can tell which one another value has.
+    Both,
+}
+
+impl Forms {
+    /// A value came that leaves no doubt. Returns its form.
+    pub(super) fn saw(&mut self, form: Written) -> Written {
+        *self = match *self {
+            Self::None => Self::One(form),
+            Self::One(seen) if seen == form => Self::One(form),
+            Self::One(_) | Self::Both => Self::Both,
+        };
+        form
+    }
+
+    /// The form of a value that may have either.
+    pub(super) fn likely(self) -> Option<Written> {
+        match self {
+            Self::One(form) => Some(form),
+            Self::None | Self::Both => None,
+        }
+    }
+}
+
 /// What a record says of a part of it, if it does.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::observe) enum Described<'a> {

@@ -1,6 +1,7 @@
 //! Records as Debezium's documentation shapes them, and the cells that they become.
 
 pub(in crate::observe) mod avro;
+mod learned;
 mod missing;
 
 use serde_json::Value as Json;
@@ -240,19 +241,6 @@ fn a_record_that_says_what_it_means_leaves_none() {
     ] {
         assert_eq!(read(kind, &json, meaning).1, Comparable::No, "{kind:?} {json}");
     }
-}
-
-#[test]
-fn settings_are_learned_from_values_that_leave_no_doubt() {
-    let mut learned = Learned::default();
-    let kind = ColumnType::Numeric { precision: 8, scale: 0, is_bare: false };
-    let mut push = |json: &Json| {
-        let mut out = Vec::new();
-        (learned.push(kind, Node::Tree(json), Meaning::default(), &mut out), out)
-    };
-    assert_eq!(push(&json!("1234")).0, Comparable::No);
-    assert_eq!(push(&json!("-12")).0, Comparable::Yes);
-    assert_eq!(push(&json!("1234")), (Comparable::Yes, cell(kind, Value::Int(1_234))));
 }
 
 fn catalog() -> Catalog {

@@ -13,6 +13,7 @@ use crate::action::Action;
 use crate::action::Value;
 use crate::observe::cells;
 use crate::observe::debezium::form::DECIMAL;
+use crate::observe::debezium::form::Forms;
 use crate::observe::debezium::form::Meaning;
 use crate::observe::debezium::form::Written;
 use crate::observe::debezium::node::Node;
@@ -26,6 +27,8 @@ use crate::units::TimeOfDay;
 
 /// What stands for bytes that were stored apart and did not change, in base 64: see [`cells::UNAVAILABLE`].
 const UNAVAILABLE_BYTES: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
+/// A number without an end as text, which could be bytes as well.
+const INFINITY: &str = "Infinity";
 /// Digits of a number that went through a `double` and can be relied on.
 const DOUBLE_DIGITS: usize = 15;
 /// Microseconds nearer to 1970 than this may be milliseconds of our days: half of 1966 to half of 1973.
@@ -40,8 +43,8 @@ const DAY_MS: i64 = 86_400_000;
 /// What was learned of a connector's settings from values that leave no doubt.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    decimals: Option<Written>,
-    bytes: Option<Written>,
+    decimals: Forms,
+    bytes: Forms,
 }
 
 /// What became of a value.
@@ -160,13 +163,14 @@ impl Learned {
         }
         let text = value.as_str()?;
         let is_number = text.parse::<Decimal>().is_ok();
-        let may_be_bytes = STANDARD.decode(text).is_ok();
+        // A number has a byte at least, and infinity is none.
+        let may_be_bytes = text != INFINITY && STANDARD.decode(text).is_ok_and(|it| !it.is_empty());
         let written = match (is_number, may_be_bytes) {
             _ if meaning.name == Some(DECIMAL) => Written::Bytes,
             _ if meaning.is.is_some() => meaning.is?,
-            (true, false) => *self.decimals.insert(Written::Text),
-            (false, true) => *self.decimals.insert(Written::Bytes),
-            (true, true) => self.decimals?,
+            (true, false) => self.decimals.saw(Written::Text),
+            (false, true) => self.decimals.saw(Written::Bytes),
+            (true, true) => self.decimals.likely()?,
             (false, false) => return None,
         };
         match (written, kind) {
@@ -187,9 +191,9 @@ impl Learned {
         let written = match (may_be_hex, &decoded) {
             _ if text.is_empty() => return Some(Vec::new()),
             _ if meaning.is == Some(Written::Bytes) => Written::Bytes,
-            (false, Some(_)) => *self.bytes.insert(Written::Bytes),
-            (true, None) => *self.bytes.insert(Written::Text),
-            (true, Some(_)) => self.bytes?,
+            (false, Some(_)) => self.bytes.saw(Written::Bytes),
+            (true, None) => self.bytes.saw(Written::Text),
+            (true, Some(_)) => self.bytes.likely()?,
             (false, None) => return None,
         };
         if written == Written::Bytes {
@@ -263,7 +267,7 @@ fn single(value: &Json) -> Option<f32> {
 fn special(text: &str) -> Option<f64> {
     match text {
         "NaN" => Some(f64::NAN),
-        "Infinity" => Some(f64::INFINITY),
+        INFINITY => Some(f64::INFINITY),
         "-Infinity" => Some(f64::NEG_INFINITY),
         _ => None,
     }
