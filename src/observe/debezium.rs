@@ -6,6 +6,7 @@
 //!   slots of the connectors ── source: where they are, whether they began again ──┘
 //! ```
 
+mod again;
 pub(super) mod beside;
 pub(super) mod coded;
 mod columns;
@@ -26,26 +27,26 @@ mod values;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::action::Catalog;
 use crate::action::TableId;
-use crate::measure::Clock;
 use crate::observe::Options;
 use crate::observe::RowChange;
 use crate::observe::Source;
 use crate::observe::debezium::beside::Ended;
 use crate::observe::debezium::beside::Message;
 use crate::observe::debezium::named::Named;
+use crate::observe::debezium::named::Run;
 use crate::observe::debezium::named::Waiting;
 use crate::observe::debezium::record::LogPosition;
 use crate::observe::debezium::record::Record;
-use crate::observe::debezium::repeats::Again;
 use crate::observe::debezium::repeats::Repeats;
 use crate::observe::debezium::source::CapturedSource;
 use crate::observe::judge::Judge;
 use crate::observe::notes::Arrival;
-use crate::observe::tails::LATE;
 use crate::observe::transactions::End;
+use crate::observe::whose::Whose;
 use crate::observe::whose::has_versions;
 use crate::observe::whose::is_told;
 use crate::sink::postgres::provision::SetupError;
@@ -227,31 +228,48 @@ impl Intake {
         let transaction = (database, message.transaction);
         let free = named.said(transaction, message.said);
         let mut judge = judge.borrow_mut();
-        let actions = named.actions(transaction);
-        if let Some((transactions, actions)) = judge.transactions.as_mut().zip(actions) {
-            transactions.told(transaction, actions);
+        match judge.transactions.as_mut().zip(named.run(transaction)) {
+            Some((transactions, Run::Ours(actions))) => {
+                transactions.told(transaction, Arc::clone(actions));
+            }
+            Some((transactions, Run::Foreign)) => transactions.is_foreign(transaction),
+            None => {}
         }
         for waiting in free {
             self.see(waiting, &mut judge);
         }
     }
 
-    /// A transaction of one of the databases has ended.
-    pub(super) fn ended(&mut self, database: usize, ended: &Ended, judge: &RefCell<Judge>) {
+    /// A transaction of one of the databases has ended, as a partition says.
+    pub(super) fn ended(
+        &mut self,
+        (partition, database): (usize, usize),
+        ended: &Ended,
+        judge: &RefCell<Judge>,
+    ) {
         let mut judge = judge.borrow_mut();
         let Some(transactions) = &mut judge.transactions else { return };
+        let opening = self.captured.get(database).map(|it| it.opening);
+        // One from before the run is nobody's who is asked for.
+        if ended.lsn != Lsn::default() && opening.is_some_and(|opening| ended.lsn < opening) {
+            return transactions.pass((database, ended.transaction));
+        }
         let sum = ended.collections.iter().map(|it| it.1).sum();
         let of = |(name, count): &(String, u64)| {
             self.collections.get(&(database, name.clone())).map(|table| (*table, *count))
         };
         let counts = ended.collections.iter().filter_map(of).collect();
-        transactions.ended((database, ended.transaction), End { counts, all: ended.all, sum });
+        let end = End { counts, all: ended.all, sum };
+        transactions.ended((database, ended.transaction), (partition, end));
     }
 
     /// A change is known to be whose it is.
     fn see(&mut self, waiting: Waiting, judge: &mut Judge) {
         let Waiting { partition, change, origin, at } = waiting;
-        if let Some(change) = self.repeats.came(partition, (change, origin), at) {
+        let source = self.source_of(change.table);
+        let is_awaited = |it: &RowChange| judge.awaits_like(it);
+        let of = (partition, source);
+        if let Some(change) = self.repeats.came(of, (change, origin), at, is_awaited) {
             self.take_new(partition, (change, origin), at, judge);
         }
     }
@@ -265,6 +283,8 @@ impl Intake {
         judge: &mut Judge,
     ) {
         let database = self.databases.get(&change.table);
+        // One without a message is none of the run's.
+        let database = database.filter(|_| change.whose != Whose::Nobody);
         if let Some((transactions, database)) = judge.transactions.as_mut().zip(database) {
             transactions.came((*database, origin.transaction), at);
         }
@@ -289,45 +309,6 @@ impl Intake {
         // Where no place in the log is told, the row tells whose it is.
         let is_told = origin.lsn != Lsn::default();
         is_told && self.opening.get(&table).is_some_and(|opening| origin.lsn < *opening)
-    }
-
-    /// Looks at the connectors, and decides what came again before.
-    pub(super) async fn look(&mut self, clock: Clock, judge: &RefCell<Judge>) {
-        let now = clock.now();
-        self.trouble = None;
-        for captured in &mut self.captured {
-            match captured.look(clock).await {
-                Ok(restart) => restart.into_iter().for_each(|it| self.repeats.restarted(it)),
-                // The server is away: what reads it is, too, and begins again.
-                Err(why) => self.trouble = Some(why),
-            }
-        }
-        if self.trouble.is_none() {
-            self.decide(now, &mut judge.borrow_mut());
-        }
-    }
-
-    fn decide(&mut self, looked: u64, judge: &mut Judge) {
-        if self.repeats.is_beyond {
-            judge.spoil(format!(
-                "more came again at the observer `{}` than is kept until its connector is looked at; so nobody \
-                 can tell what of it was doubled",
-                self.surface
-            ));
-        }
-        for (repeat, what) in self.repeats.decided(looked) {
-            let (change, is_replay) = (repeat.change, what == Again::Replayed);
-            // Of equal rows without a key, each that is waited for is one of its own.
-            let is_another =
-                is_replay && self.repeats.is_keyless(change.table) && judge.awaits(&change);
-            if what == Again::New || is_another {
-                // Meanwhile others have come.
-                self.take_new(LATE, (change, repeat.origin), repeat.at, judge);
-                continue;
-            }
-            judge.notes.change(&change, arrival(repeat.origin, repeat.at), Some(is_replay));
-            judge.repeated(std::slice::from_ref(&change), is_replay, repeat.origin.lsn);
-        }
     }
 
     /// All that was sent is before this. A server that is away now may be back soon: called again until it is true.

@@ -146,7 +146,9 @@ impl TopicReader {
                 self.intake.take((partition, table), (record, at), judge);
             }
             TopicRecord::Message(database, message) => self.intake.said(database, message, judge),
-            TopicRecord::Ended(database, ended) => self.intake.ended(database, &ended, judge),
+            TopicRecord::Ended(database, ended) => {
+                self.intake.ended((partition, database), &ended, judge);
+            }
         }
     }
 

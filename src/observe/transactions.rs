@@ -18,7 +18,7 @@ use crate::observe::table::Lags;
 /// Transactions of which not everything is known yet, at most.
 const OPEN_MAX: usize = 1 << 18;
 /// Transactions that are remembered once they are judged, as a connector that begins again tells of them again; and as
-/// many that have no rows here, whose messages may come behind their ends.
+/// many that have no rows here, or are others', whose messages and changes may come behind their ends.
 const SETTLED_MAX: usize = 1 << 19;
 
 /// A transaction: the number of its database, and its own there.
@@ -47,6 +47,8 @@ struct Made {
 struct OpenTransaction {
     marks: Option<Arc<[Mark]>>,
     end: Option<End>,
+    /// The partition by which that came.
+    partition: usize,
     /// Changes of it that have come: how many, and when the first and the last.
     came: u64,
     first: u64,
@@ -98,10 +100,12 @@ pub(super) struct Transactions {
     /// The transactions of actions.
     of: HashMap<Mark, Transaction>,
     open: HashMap<Transaction, OpenTransaction>,
+    /// By the partition of their ends: those whose messages did not come yet, in the order of the ends.
+    unnamed: HashMap<usize, VecDeque<Transaction>>,
     /// How many were held against what was acknowledged.
     pub(super) judged: u64,
     settled: Remembered,
-    /// Those that are known to have no rows here.
+    /// Those that are known to have no rows here, or to be others'.
     passed: Remembered,
     /// There were more at once than are kept.
     is_beyond: bool,
@@ -141,6 +145,10 @@ impl Transactions {
         if self.is_over(transaction) {
             return;
         }
+        // After a restart a connector says it once more.
+        if self.open.get(&transaction).is_some_and(|it| it.marks.is_none()) {
+            self.pass_before(transaction);
+        }
         self.of.extend(marks.iter().map(|mark| (*mark, transaction)));
         self.open.entry(transaction).or_default().marks = Some(marks);
         self.settle(transaction, false);
@@ -158,23 +166,56 @@ impl Transactions {
         self.settle(transaction, false);
     }
 
-    /// What is said at its end came.
-    pub(super) fn ended(&mut self, transaction: Transaction, end: End) {
+    /// What is said at its end came, by a partition.
+    pub(super) fn ended(&mut self, transaction: Transaction, (partition, end): (usize, End)) {
         // What others did with tables of others is nothing to wait for.
         if end.counts.is_empty() {
-            let known = self.open.remove(&transaction);
-            for mark in known.and_then(|it| it.marks).iter().flat_map(|it| it.iter()) {
-                self.of.remove(mark);
-            }
-            // Its message is read from another topic, and may come later.
-            self.passed.add(transaction);
-            return;
+            return self.pass(transaction);
         }
         if self.is_over(transaction) {
             return;
         }
-        self.open.entry(transaction).or_default().end = Some(end);
+        let known = self.open.entry(transaction).or_default();
+        let (is_again, is_named) = (known.end.is_some(), known.marks.is_some());
+        (known.end, known.partition) = (Some(end), partition);
+        if !is_again {
+            self.unnamed.entry(partition).or_default().push_back(transaction);
+            if is_named {
+                self.pass_before(transaction);
+            }
+        }
         self.settle(transaction, false);
+    }
+
+    /// A transaction has no rows here, or is another run's or client's: nothing of it is waited for, and its end, its
+    /// changes or its message, which come by other topics, may still come.
+    pub(super) fn pass(&mut self, transaction: Transaction) {
+        let known = self.open.remove(&transaction);
+        for mark in known.and_then(|it| it.marks).iter().flat_map(|it| it.iter()) {
+            self.of.remove(mark);
+        }
+        self.passed.add(transaction);
+    }
+
+    /// Another run's message of a transaction came.
+    pub(super) fn is_foreign(&mut self, transaction: Transaction) {
+        self.pass_before(transaction);
+        self.pass(transaction);
+    }
+
+    /// The first message of a transaction has come. Messages come in the order of commits, and so do the ends of a partition:
+    /// those that ended there before it and have no message by now have none.
+    fn pass_before(&mut self, transaction: Transaction) {
+        let Some(known) = self.open.get(&transaction).filter(|it| it.end.is_some()) else { return };
+        let partition = known.partition;
+        while let Some(first) = self.unnamed.get_mut(&partition).and_then(VecDeque::pop_front) {
+            if first == transaction {
+                return;
+            }
+            if self.open.get(&first).is_some_and(|it| it.marks.is_none()) {
+                self.pass(first);
+            }
+        }
     }
 
     /// Whether nothing more is to be known of a transaction, or kept of any.
@@ -189,6 +230,7 @@ impl Transactions {
             self.made.clear();
             self.of.clear();
             self.open.clear();
+            self.unnamed.clear();
         }
         self.is_beyond
     }
@@ -252,8 +294,11 @@ impl Transactions {
     pub(super) fn doubt(&self, surface: &str) -> Option<String> {
         self.is_beyond.then(|| {
             format!(
-                "more than {OPEN_MAX} transactions were open at once at the observer `{surface}`; no more are kept, so \
-                 the ends of the others were not judged"
+                "at the observer `{surface}`, more than {OPEN_MAX} transactions waited at once for what is still to come of \
+                 them: their changes, their messages, or what is told at their ends, each of which comes by a topic of its \
+                 own; no more are kept, so the ends of the others were not judged. Either one of these topics is far behind \
+                 the others, or others write as much without a message of the run into tables that are observed: let them \
+                 not, or leave `transactions` out"
             )
         })
     }

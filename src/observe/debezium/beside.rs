@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::action::message;
 use crate::action::message::Said;
 use crate::observe::debezium::values::digits;
+use crate::sink::postgres::replication::Lsn;
 
 /// What a transaction says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(in crate::observe) fn message(body: &Json) -> Result<Option<Message>, String
 pub(in crate::observe) struct Ended {
     /// The transaction's number, its lower half.
     pub(in crate::observe) transaction: u32,
+    /// Where in the log it is; at 0 if that is not told.
+    pub(in crate::observe) lsn: Lsn,
     /// How many events it had.
     pub(in crate::observe) all: u64,
     /// And how many of each table, `schema.table`, or of what else there is.
@@ -55,7 +58,8 @@ pub(in crate::observe) fn ended(body: &Json) -> Result<Option<Ended>, String> {
     }
     // `854:69074768`, the second being a place in the log.
     let id = body.get("id").and_then(Json::as_str).unwrap_or_default();
-    let number = id.split(':').next().and_then(|number| number.parse().ok());
+    let mut parts = id.split(':').map(|part| part.parse().ok());
+    let (number, lsn) = (parts.next().flatten(), parts.next().flatten().unwrap_or(0));
     let number = number.ok_or("its `id` is no transaction's")?;
     let count = |of: &Json| of.get("event_count").and_then(Json::as_u64);
     let all = count(body).ok_or("it has no `event_count`")?;
@@ -63,7 +67,7 @@ pub(in crate::observe) fn ended(body: &Json) -> Result<Option<Ended>, String> {
     let collection =
         |it: &Json| Some((it.get("data_collection")?.as_str()?.to_owned(), count(it)?));
     let collections = collections.into_iter().flatten().filter_map(collection).collect();
-    Ok(Some(Ended { transaction: lower(number), all, collections }))
+    Ok(Some(Ended { transaction: lower(number), lsn: Lsn(lsn), all, collections }))
 }
 
 /// Of a transaction's number what travels with changes.
@@ -103,7 +107,7 @@ mod tests {
             ],
         });
         let ended = ended(&record).unwrap().unwrap();
-        assert_eq!((ended.transaction, ended.all), (854, 7));
+        assert_eq!((ended.transaction, ended.lsn, ended.all), (854, Lsn(69_074_768), 7));
         assert_eq!(ended.collections[1], ("public.orders".to_owned(), 6));
         let of = |text: &str| super::ended(&serde_json::from_str(text).unwrap());
         assert_eq!(of(r#"{"status":"BEGIN","id":"854:1"}"#), Ok(None));

@@ -37,7 +37,8 @@ pub(in crate::observe) struct Waiting {
 
 /// What the messages of a transaction say.
 #[derive(Debug, Clone)]
-enum Run {
+pub(in crate::observe) enum Run {
+    /// Of this one: these actions.
     Ours(Arc<[Mark]>),
     /// Another run's.
     Foreign,
@@ -139,12 +140,9 @@ impl Named {
         free
     }
 
-    /// The actions that a transaction of this run is, if it has said so.
-    pub(in crate::observe) fn actions(&self, transaction: Transaction) -> Option<Arc<[Mark]>> {
-        match &self.told.get(&transaction)?.1 {
-            Run::Ours(marks) => Some(Arc::clone(marks)),
-            Run::Foreign => None,
-        }
+    /// Whose a transaction is, if it has said so.
+    pub(in crate::observe) fn run(&self, transaction: Transaction) -> Option<&Run> {
+        self.told.get(&transaction).map(|it| &it.1)
     }
 
     /// A change of a table that is told came. Returns what need not wait any more.

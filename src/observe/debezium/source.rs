@@ -62,6 +62,14 @@ impl CapturedSource {
         Ok(Self { source, application, client, opening, fence, slots, begun, looked })
     }
 
+    /// One at which nobody looks.
+    #[cfg(test)]
+    pub(super) fn unread(source: Source, opening: Lsn) -> Self {
+        let (application, client, fence, looked) = (String::new(), None, None, 0);
+        let (slots, begun) = (Vec::new(), Vec::new());
+        Self { source, application, client, opening, fence, slots, begun, looked }
+    }
+
     /// All that was sent is before this place; called once it is.
     pub(in crate::observe) async fn fence(&mut self) -> Result<(), String> {
         let position = self.ask(async |client| slot::position(client).await).await?;

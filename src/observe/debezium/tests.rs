@@ -1,6 +1,7 @@
 //! Records as Debezium's documentation shapes them, and the cells that they become.
 
 pub(in crate::observe) mod avro;
+mod intake;
 mod learned;
 mod missing;
 

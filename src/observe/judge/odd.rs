@@ -33,6 +33,14 @@ impl Judge {
         of.rows.with(Which::new(change.table, &change.key), |place| !place.expected.is_empty())
     }
 
+    /// Whether just this change of a row is waited for.
+    pub(in crate::observe) fn awaits_like(&mut self, change: &RowChange) -> bool {
+        let Some(Some(of)) = self.tables.get_mut(usize::from(change.table.0)) else { return false };
+        of.rows.with(Which::new(change.table, &change.key), |place| {
+            place.expected.iter().any(|it| it.agrees((change.change, &change.row), &change.whose))
+        })
+    }
+
     /// A transaction came again.
     pub(in crate::observe) fn repeated(
         &mut self,
@@ -68,6 +76,20 @@ impl Judge {
             bytes >> 20
         ));
         // What is missing in the notes must not pass for lost when they are judged.
+        self.notes.leave_off();
+    }
+
+    /// What lies before the last records of a connector came, the first of it in a table and at a place: only so many are
+    /// remembered.
+    pub(in crate::observe) fn forgets(&mut self, (table, lsn): (TableId, Lsn), remembered: usize) {
+        let of = self.tables.get(usize::from(table.0)).and_then(Option::as_ref);
+        let (name, surface) = (of.map_or("", |it| it.name.as_str()), &self.surface);
+        self.spoil(format!(
+            "changes came to the observer `{surface}` that lie in the log before the last {remembered} it remembers, the \
+             first in `{name}` at {lsn}: nobody can tell whether they had come before, so they were not judged; a connector \
+             that begins again must not go so far back: let its offsets be kept, and written more often \
+             (`offset.flush.interval.ms`)"
+        ));
         self.notes.leave_off();
     }
 

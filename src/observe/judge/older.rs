@@ -11,6 +11,7 @@ use crate::observe::judge::Unacknowledged;
 use crate::observe::settle::Settled;
 use crate::observe::settle::settle;
 use crate::observe::verdict::Scope;
+use crate::observe::whose::Whose;
 
 /// So many changes of a row on both sides are compared before the end.
 const MANY: usize = 1 << 10;
@@ -27,7 +28,12 @@ pub(super) struct Older {
 impl Expected {
     /// Whether a change that came is this one.
     pub(super) fn is(&self, seen: &Unacknowledged) -> bool {
-        self.change == seen.change && agree(&self.row, &seen.row) && self.whose.fits(&seen.whose)
+        self.agrees((seen.change, &seen.row), &seen.whose)
+    }
+
+    /// The same of one that is not kept yet.
+    pub(super) fn agrees(&self, (change, row): (Change, &[u8]), whose: &Whose) -> bool {
+        self.change == change && agree(&self.row, row) && self.whose.fits(whose)
     }
 }
 

@@ -7,10 +7,11 @@ use crate::observe::whose::Whose;
 const IT: Transaction = (0, 9);
 const TIMES: Times = Times { due: 10, sent: 20, settled: 30, is_measured: true };
 
-fn end(counts: &[(u16, u64)], all: u64) -> End {
+/// In the first partition.
+fn end(counts: &[(u16, u64)], all: u64) -> (usize, End) {
     let sum = counts.iter().map(|it| it.1).sum();
     let counts = counts.iter().map(|(table, count)| (TableId(*table), *count)).collect();
-    End { counts, all, sum }
+    (0, End { counts, all, sum })
 }
 
 /// One of two tables, with one and two rows.
@@ -136,4 +137,72 @@ fn what_is_remembered_of_ends_has_a_limit() {
     (0..many).for_each(|number| all.ended((0, number), end(&[], 0)));
     all.told((1, 0), marks(&[5]));
     assert!(all.open.is_empty() && all.judged == 1, "{:?}", all.open);
+}
+
+/// Those of other clients and of other runs, which change observed tables as well.
+#[test]
+fn the_ends_of_others_take_no_room_once_a_later_transaction_is_known() {
+    for is_told_first in [false, true] {
+        let mut all = Transactions::default();
+        for number in 0..9 {
+            all.ended((0, number), end(&[(0, 7)], 7));
+            all.came((0, number), 5);
+        }
+        // One of another partition, whose message may still come.
+        let (_, other) = end(&[(0, 1), (1, 2)], 3);
+        all.ended((1, 0), (1, other));
+        if is_told_first {
+            all.told(IT, marks(&[5]));
+        }
+        all.ended(IT, end(&[(0, 1), (1, 2)], 3));
+        // So may that of a later one.
+        all.ended((0, 10), end(&[(0, 1), (1, 2)], 3));
+        if !is_told_first {
+            all.told(IT, marks(&[5]));
+        }
+        let mut left: Vec<_> = all.open.keys().copied().collect();
+        left.sort_unstable();
+        assert_eq!(left, [IT, (0, 10), (1, 0)], "{is_told_first}");
+        // All that is ours is judged.
+        for (transaction, action) in [(IT, 5), ((0, 10), 6), ((1, 0), 7)] {
+            made(&mut all, action);
+            all.told(transaction, marks(&[action]));
+            (0..3).for_each(|at| all.came(transaction, at));
+        }
+        assert_eq!((all.open.len(), all.judged), (0, 3), "{is_told_first}");
+        assert!(all.unnamed.values().all(VecDeque::is_empty), "{:?}", all.unnamed);
+        // A connector that begins again tells of them again.
+        all.ended((0, 3), end(&[(0, 7)], 7));
+        assert!(all.open.is_empty() && all.end(true).is_empty());
+    }
+}
+
+#[test]
+fn what_another_runs_message_is_of_takes_no_room() {
+    let mut all = Transactions::default();
+    for number in 0..9 {
+        let transaction = (0, number);
+        let mut steps = [0, 1, 2];
+        steps.rotate_left(usize::try_from(number).unwrap() % 3);
+        for step in steps {
+            match step {
+                0 => all.is_foreign(transaction),
+                1 => all.ended(transaction, end(&[(0, 7)], 7)),
+                _ => all.came(transaction, 5),
+            }
+        }
+        assert!(all.open.is_empty(), "{steps:?}: {:?}", all.open);
+    }
+    assert!(all.unnamed.values().all(|it| it.len() < 9), "{:?}", all.unnamed);
+}
+
+/// A connector that has all that others did still to tell, and no message beside it.
+#[test]
+fn more_ends_than_are_kept_say_what_has_happened() {
+    let mut all = Transactions::default();
+    let many = u32::try_from(OPEN_MAX).unwrap();
+    (0..=many).for_each(|number| all.ended((0, number), end(&[(0, 7)], 7)));
+    let doubt = all.doubt("topics").unwrap();
+    assert!(doubt.contains("without a message of the run"), "{doubt}");
+    assert!(all.open.is_empty() && all.unnamed.is_empty());
 }
