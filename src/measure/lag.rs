@@ -374,10 +374,12 @@ fn observe_one(
         Metric::Freshness => &findings.freshness,
         metric => {
             let expected = findings.verification.expected;
-            let count = findings.verification.count(metric).filter(|_| expected >= least)?;
+            // However few were expected, what went wrong did.
+            let has_data = |count: &u64| *count > 0 || expected >= least;
+            let count = findings.verification.count(metric).filter(has_data)?;
             return Some(match threshold.statistic {
                 Statistic::Rate => Observed::Rate(super::rate(count, seconds)),
-                Statistic::Ratio => Observed::Ratio(real(count) / real(expected)),
+                Statistic::Ratio => Observed::Ratio(real(count) / real(expected.max(1))),
                 _ => Observed::Count(count),
             });
         }

@@ -8,16 +8,16 @@ impl SurfaceFindings {
     /// What is not as it should be and no threshold judges, in words.
     pub(super) fn faults(&self, thresholds: &[Threshold]) -> Vec<String> {
         let overtaken = if self.is_of_events {
-            "were observed behind a later one of their key"
+            "observed behind a later one of their key"
         } else {
-            "were observed behind a later change of their row"
+            "observed behind a later change of their row"
         };
         let grave = [
-            (Metric::Lost, "were acknowledged and never observed"),
-            (Metric::Doubled, "were observed twice"),
+            (Metric::Lost, "acknowledged and never observed"),
+            (Metric::Doubled, "observed twice"),
             (Metric::Reordered, overtaken),
-            (Metric::Wrong, "were observed with other values than were sent"),
-            (Metric::Phantom, "were observed that nobody had sent"),
+            (Metric::Wrong, "observed with other values than were sent"),
+            (Metric::Phantom, "observed that nobody had sent"),
         ];
         let is_meant =
             |each: &Threshold| each.surface.as_ref().is_none_or(|meant| *meant == self.surface);
@@ -31,10 +31,10 @@ impl SurfaceFindings {
             let first =
                 first.map(|it| format!("; the first: {} {} {}", it.operation, it.table, it.key));
             let changes = match (self.is_of_events, count) {
-                (true, 1) => "event",
-                (true, _) => "events",
-                (false, 1) => "change of a row",
-                (false, _) => "changes of rows",
+                (true, 1) => "event was",
+                (true, _) => "events were",
+                (false, 1) => "change of a row was",
+                (false, _) => "changes of rows were",
             };
             Some(format!("{count} {changes} {what}{}", first.unwrap_or_default()))
         });

@@ -433,7 +433,9 @@ fn replicas_that_cannot_be_observed_are_found_in_time() {
     assert!(said.len() == 2 && said[0].found.contains("no answer within 3 s"), "{}", said[0].found);
     place.set(&observe("postgres://postgres@127.0.0.1:1/postgres"));
     let gone = found(&place, "gone", 4);
-    assert_eq!(of(&gone, "replica", "critical").len(), 2);
+    let said = of(&gone, "replica", "critical");
+    assert_eq!(said.len(), 2);
+    assert!(said[0].found.contains("connection refused"), "{}", said[0].found);
     let begun = Instant::now();
     let done = place.run(&["run", "@quickstart"]);
     assert!(done.code == 4 && done.err.contains("it cannot be observed"), "{}", done.err);

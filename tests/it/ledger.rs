@@ -169,7 +169,8 @@ fn what_was_observed_is_judged_without_asking_a_server() {
     fs::remove_file(place.folder.path().join("run/observed-0001.bin")).unwrap();
     let done = place.run(&["verify", "run", "--offline"]);
     assert_eq!(done.code, 4, "{}{}", done.out, done.err);
-    assert!(done.err.contains("no server is asked"), "{}", done.err);
+    let why = "`observed-0001.bin` is missing, and no server is asked";
+    assert!(done.err.contains(why), "{}", done.err);
 }
 
 /// A server that was embedded has gone with its run; what stands elsewhere is judged all the same.

@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use crate::cli::Refusal;
 use crate::cli::observe::replicas;
 use crate::cli::place::Place;
-use crate::cli::place::connector;
 use crate::cli::wait::on_runtime;
 use crate::doctor;
 use crate::doctor::Check;
@@ -18,6 +17,7 @@ use crate::scenario::Observer;
 use crate::scenario::ObserverKind;
 use crate::scenario::Replica;
 use crate::scenario::Scenario;
+use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 
 use super::APPLICATION;
@@ -63,7 +63,8 @@ async fn report(observer: &Observer, replica: &Replica, sources: Vec<Source>) ->
 async fn look(replica: &Replica, sources: &[Source]) -> Result<Vec<Check>, SetupError> {
     let mut checks = Vec::new();
     for source in sources {
-        let client = connector(source.address.clone(), APPLICATION.to_owned())(None).await?;
+        // It is not tried again: there is time for one answer, and that is to be told.
+        let client = control(&source.address, APPLICATION).await?;
         if checks.is_empty() && replica.every.is_none() {
             let slots = i64::try_from(sources.len()).unwrap_or(i64::MAX);
             let databases = sources.iter().map(|it| it.address.database().to_owned()).collect();

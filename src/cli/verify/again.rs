@@ -136,10 +136,11 @@ pub(super) fn judge(arguments: &VerifyArguments) -> Result<u8, Refusal> {
         Ok((replay, standing, absent, copies))
     });
     let (replay, standing, absent, copies) = looked.map_err(|error| Refusal::setup(&error))?;
-    if let (true, None, Some((_, why))) = (standing.tables.is_empty(), &seen, absent.first()) {
-        return Err(refused(folder, why));
-    }
     let is_unnoted = keeps_observed(&scenario) && seen.is_none();
+    if let (true, None, Some((_, why))) = (standing.tables.is_empty(), &seen, absent.first()) {
+        let missing = if is_unnoted { "`observed-0001.bin` is missing, and " } else { "" };
+        return Err(refused(folder, format!("{missing}{why}")));
+    }
     let absent = absences(absent, &scenario, seen.is_some());
     let follow = |(mut seen, observer): (Observations, &Observer)| {
         seen.arrivals = observer.arrivals();
