@@ -100,8 +100,9 @@ pub(super) struct Transactions {
     /// The transactions of actions.
     of: HashMap<Mark, Transaction>,
     open: HashMap<Transaction, OpenTransaction>,
-    /// By the partition of their ends: those whose messages did not come yet, in the order of the ends.
-    unnamed: HashMap<usize, VecDeque<Transaction>>,
+    /// By the partition of their ends and the database, as several may share one: those whose messages did not come yet,
+    /// in the order of the ends.
+    unnamed: HashMap<(usize, usize), VecDeque<Transaction>>,
     /// How many were held against what was acknowledged.
     pub(super) judged: u64,
     settled: Remembered,
@@ -179,7 +180,7 @@ impl Transactions {
         let (is_again, is_named) = (known.end.is_some(), known.marks.is_some());
         (known.end, known.partition) = (Some(end), partition);
         if !is_again {
-            self.unnamed.entry(partition).or_default().push_back(transaction);
+            self.unnamed.entry((partition, transaction.0)).or_default().push_back(transaction);
             if is_named {
                 self.pass_before(transaction);
             }
@@ -207,8 +208,8 @@ impl Transactions {
     /// those that ended there before it and have no message by now have none.
     fn pass_before(&mut self, transaction: Transaction) {
         let Some(known) = self.open.get(&transaction).filter(|it| it.end.is_some()) else { return };
-        let partition = known.partition;
-        while let Some(first) = self.unnamed.get_mut(&partition).and_then(VecDeque::pop_front) {
+        let way = (known.partition, transaction.0);
+        while let Some(first) = self.unnamed.get_mut(&way).and_then(VecDeque::pop_front) {
             if first == transaction {
                 return;
             }

@@ -148,9 +148,10 @@ fn the_ends_of_others_take_no_room_once_a_later_transaction_is_known() {
             all.ended((0, number), end(&[(0, 7)], 7));
             all.came((0, number), 5);
         }
-        // One of another partition, whose message may still come.
+        // One of another partition and one of another database, whose messages may still come.
         let (_, other) = end(&[(0, 1), (1, 2)], 3);
-        all.ended((1, 0), (1, other));
+        all.ended((0, 20), (1, other));
+        all.ended((1, 0), end(&[(0, 1), (1, 2)], 3));
         if is_told_first {
             all.told(IT, marks(&[5]));
         }
@@ -162,14 +163,14 @@ fn the_ends_of_others_take_no_room_once_a_later_transaction_is_known() {
         }
         let mut left: Vec<_> = all.open.keys().copied().collect();
         left.sort_unstable();
-        assert_eq!(left, [IT, (0, 10), (1, 0)], "{is_told_first}");
+        assert_eq!(left, [IT, (0, 10), (0, 20), (1, 0)], "{is_told_first}");
         // All that is ours is judged.
-        for (transaction, action) in [(IT, 5), ((0, 10), 6), ((1, 0), 7)] {
+        for (transaction, action) in [(IT, 5), ((0, 10), 6), ((1, 0), 7), ((0, 20), 8)] {
             made(&mut all, action);
             all.told(transaction, marks(&[action]));
             (0..3).for_each(|at| all.came(transaction, at));
         }
-        assert_eq!((all.open.len(), all.judged), (0, 3), "{is_told_first}");
+        assert_eq!((all.open.len(), all.judged), (0, 4), "{is_told_first}");
         assert!(all.unnamed.values().all(VecDeque::is_empty), "{:?}", all.unnamed);
         // A connector that begins again tells of them again.
         all.ended((0, 3), end(&[(0, 7)], 7));
