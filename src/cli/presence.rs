@@ -1,11 +1,8 @@
 //! Says in the databases that a run is at work there, until its verdict stands: whoever would drop them beside it
 //! is refused.
 
-use std::time::Duration;
-
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
-use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
@@ -19,12 +16,10 @@ use crate::engine::stop::Stop;
 use crate::measure::Feed;
 use crate::scenario::TargetKind;
 use crate::sink::postgres::address::Address;
+use crate::sink::postgres::control::keep;
 use crate::sink::postgres::mark::Books;
 use crate::sink::postgres::presence::announce;
 use crate::sink::postgres::provision::SetupError;
-
-/// How often it is looked whether a session is still there.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// A run is at work for as long as this lives.
 #[derive(Debug)]
@@ -86,19 +81,9 @@ impl Place {
     }
 
     /// Says it again whenever the session is lost: a run may survive its server's restart.
-    async fn keep(self, mut session: Client) {
-        loop {
-            while !session.is_closed() {
-                sleep(PAUSE).await;
-            }
-            session = loop {
-                // What is wrong with the server is said by those who work there.
-                if let Ok(session) = self.say().await {
-                    break session;
-                }
-                sleep(PAUSE).await;
-            };
-        }
+    async fn keep(self, session: Client) {
+        // What is wrong with the server is said by those who work there.
+        keep(session, || async { self.say().await.ok() }).await;
     }
 }
 

@@ -106,14 +106,24 @@ impl Intake {
                 repeats.has_no_key(table);
             }
         }
-        Ok(Self {
+        let intake = Self::new((surface, form), captured, repeats);
+        Ok(Self { opening, sources: places, ..intake })
+    }
+
+    /// Before anything came, and of no tables yet.
+    fn new(
+        (surface, form): (&str, &'static str),
+        captured: Vec<CapturedSource>,
+        repeats: Repeats,
+    ) -> Self {
+        Self {
             surface: surface.to_owned(),
             form,
             captured,
-            opening,
+            opening: BTreeMap::new(),
             repeats,
             named: None,
-            sources: places,
+            sources: BTreeMap::new(),
             versioned: BTreeMap::new(),
             databases: BTreeMap::new(),
             collections: BTreeMap::new(),
@@ -123,7 +133,7 @@ impl Intake {
             foreign: 0,
             has_news: true,
             trouble: None,
-        })
+        }
     }
 
     /// A record came, in a partition.

@@ -19,6 +19,7 @@ use crate::observe::Source;
 use crate::observe::SurfaceKind;
 use crate::observe::postgres::catch_up;
 use crate::sink::postgres::address::Address;
+use crate::sink::postgres::control;
 use crate::sink::postgres::control::control;
 use crate::sink::postgres::provision::SetupError;
 use crate::sink::postgres::replication::slot;
@@ -113,19 +114,10 @@ async fn claim(address: &Address, application: &str, name: &str) -> Result<Clien
 }
 
 /// Says it again whenever the session is lost, for as long as the slot is wanted.
-async fn keep(mut client: Client, (address, application): (&Address, &str), name: &str) {
-    loop {
-        while !client.is_closed() {
-            sleep(PAUSE).await;
-        }
-        client = loop {
-            // Who reads the slot says what is wrong with the server.
-            if let Ok(Ok(client)) = timeout(STEP, claim(address, application, name)).await {
-                break client;
-            }
-            sleep(PAUSE).await;
-        };
-    }
+async fn keep(client: Client, (address, application): (&Address, &str), name: &str) {
+    // Who reads the slot says what is wrong with the server.
+    let again = || async { timeout(STEP, claim(address, application, name)).await.ok()?.ok() };
+    control::keep(client, again).await;
 }
 
 /// Drops what killed runs left.

@@ -28,6 +28,11 @@ pub(super) struct DataFile {
 /// A snapshot that is there, behind those before it that have expired unseen.
 type Behind<'a> = (&'a [&'a Snapshot], &'a Snapshot);
 
+/// All of these, the oldest first.
+fn all((expired, snapshot): Behind<'_>) -> impl Iterator<Item = &Snapshot> {
+    expired.iter().copied().chain([snapshot])
+}
+
 /// What manifests tell of a snapshot, and of those before it.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -106,8 +111,7 @@ impl Found {
         if is_there && let Some(there) = &mut self.there {
             there.insert(path.to_owned());
         }
-        let mut those = expired.iter().copied().chain([snapshot]);
-        let Some(by) = those.find(|it| it.id == by) else { return Ok(()) };
+        let Some(by) = all((expired, snapshot)).find(|it| it.id == by) else { return Ok(()) };
         let rows = file["record_count"].as_u64().unwrap_or(0);
         let data = DataFile { sequence: by.sequence, path: path.to_owned(), rows };
         let format = file["file_format"].as_str().unwrap_or_default();
@@ -130,7 +134,7 @@ impl News {
         known: &HashSet<String>,
     ) -> Result<(), Trouble> {
         let mut copies: Vec<DataFile> = Vec::new();
-        for by in expired.iter().copied().chain([snapshot]) {
+        for by in all((expired, snapshot)) {
             let added = found.added.remove(&by.id).unwrap_or_default();
             if by.is_expired && !is_whole(by, added.len(), (expired, snapshot)) {
                 return Err(unclear(by));
@@ -180,10 +184,9 @@ impl News {
 }
 
 /// Whether all that an expired snapshot has added is still named by one behind it.
-fn is_whole(by: &Snapshot, named: usize, (expired, snapshot): Behind<'_>) -> bool {
-    let mut those = expired.iter().copied().chain([snapshot]);
+fn is_whole(by: &Snapshot, named: usize, behind: Behind<'_>) -> bool {
     match by.operation {
-        Operation::Append if those.all(|it| it.operation == Operation::Append) => true,
+        Operation::Append if all(behind).all(|it| it.operation == Operation::Append) => true,
         Operation::Append => by.added == Some(named as u64),
         // What it puts into other files was there before.
         Operation::Replace => true,

@@ -24,6 +24,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_postgres::Client;
 use tokio_postgres::Config;
 use tokio_postgres::Error;
@@ -34,6 +35,8 @@ use super::error::ConnectError;
 use super::startup::Session;
 use super::stream::Transport;
 
+/// How often it is looked whether a session that is kept is still there, or can be made again.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long one waits for a connection of the pool to become free.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a new connection of the pool may take, over all hosts.
@@ -47,6 +50,24 @@ pub async fn control(address: &Address, application: &str) -> Result<Client, Con
     let server = address.to_string();
     let handed_over = hand_over(session).await;
     handed_over.map(|(client, _)| client).map_err(|error| unwrap(&error, &server))
+}
+
+/// Keeps a session for as long as this runs: whenever it is lost, `again` makes another, and is asked until it can.
+pub async fn keep<F>(mut session: Client, again: impl Fn() -> F)
+where
+    F: Future<Output = Option<Client>>,
+{
+    loop {
+        while !session.is_closed() {
+            sleep(LOOK).await;
+        }
+        session = loop {
+            if let Some(session) = again().await {
+                break session;
+            }
+            sleep(LOOK).await;
+        };
+    }
 }
 
 /// Sessions for control work, made when needed, at most `size` at a time. What [`Pool::get`] fails

@@ -32,24 +32,8 @@ const TABLE: TableId = TableId(0);
 const TIMES: Times = Times { due: 1, sent: 1, settled: 1, is_measured: true };
 
 fn intake(repeats: Repeats) -> Intake {
-    Intake {
-        surface: "topics".to_owned(),
-        form: "a connector writes",
-        captured: Vec::new(),
-        opening: BTreeMap::new(),
-        repeats,
-        named: None,
-        sources: BTreeMap::from([(TABLE, 0)]),
-        versioned: BTreeMap::new(),
-        databases: BTreeMap::new(),
-        collections: BTreeMap::new(),
-        snapshot: 0,
-        undated: 0,
-        earlier: 0,
-        foreign: 0,
-        has_news: false,
-        trouble: None,
-    }
+    let intake = Intake::new(("topics", "a connector writes"), Vec::new(), repeats);
+    Intake { sources: BTreeMap::from([(TABLE, 0)]), ..intake }
 }
 
 fn insert(key: u8) -> RowChange {
